@@ -1,0 +1,1 @@
+"""What people handle: incidents, their life cycle, and the messages about them."""

@@ -1,0 +1,1 @@
+"""What people look at: queries over ClickHouse, charts and Streamlit views."""

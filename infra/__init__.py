@@ -1,0 +1,1 @@
+"""What everything stands on: settings, clients, migrations, embedded servers and deployment files."""

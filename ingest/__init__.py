@@ -1,0 +1,1 @@
+"""From an application's telemetry to stored interactions and observations."""

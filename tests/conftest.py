@@ -1,0 +1,20 @@
+"""Fixtures every room shares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Directory of real prompts and outputs: ``LIGHTSHIP_DATA``, or the one beside the project."""
+    named = os.environ.get("LIGHTSHIP_DATA")
+    path = Path(named) if named else ROOT.parent / "shared" / "data"
+    if not (path / "pool").is_dir():
+        pytest.fail(f"no data in {path}: set LIGHTSHIP_DATA to a directory with a pool/ folder")
+    return path
