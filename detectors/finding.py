@@ -1,0 +1,164 @@
+"""What a detector or rule states, in the shape other programs read (see docs/contracts.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+
+VERSION = 1
+"""Wire version of the JSON form; readers take this and the one before."""
+
+ALERT_KINDS = ("drift", "fast", "rule", "volume", "silence", "slo", "anomaly", "policy", "pipeline")
+STATUSES = ("provisional", "confirmed", "withdrawn")
+SEVERITIES = ("page", "ticket", "info")
+ALL = "all"
+"""Text form of the empty slice."""
+
+_TIMES = ("made_at", "onset", "onset_low", "onset_high", "ended_at")
+
+
+@dataclass(frozen=True, slots=True)
+class SliceEffect:
+    """How much one slice explains: ``share`` of the change in 0..1, ``effect`` in the finding's unit."""
+
+    slice: str
+    share: float | None
+    effect: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """Something that changed close to the onset: ``kind`` is a dimension or marker kind."""
+
+    kind: str
+    value: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One statement about one series. Times are aware UTC; values in ``effect_unit``; absent is ``None``.
+
+    ``evidence`` and ``threshold`` are natural logarithms of the statistic; ``log_from`` and ``log_to`` are
+    offsets of the observation log that the statement rests on. ``onset`` lies in
+    ``[onset_low, onset_high]``, the effect in ``[effect_low, effect_high]`` (95 %).
+    """
+
+    finding_id: str
+    alert_kind: str
+    status: str
+    tenant: str
+    lineage: str
+    environment: str | None
+    service: str
+    unit: str
+    score: str
+    slice: str
+    series: str | None
+    made_at: datetime
+    severity: str
+    onset: datetime | None = None
+    onset_low: datetime | None = None
+    onset_high: datetime | None = None
+    effect: float | None = None
+    effect_low: float | None = None
+    effect_high: float | None = None
+    effect_unit: str | None = None
+    direction: str | None = None
+    baseline_value: float | None = None
+    current_value: float | None = None
+    n: int | None = None
+    n_baseline: int | None = None
+    n_users: int | None = None
+    n_conversations: int | None = None
+    largest_share: float | None = None
+    inputs_changed: bool | None = None
+    evidence: float | None = None
+    threshold: float | None = None
+    slices: tuple[SliceEffect, ...] = ()
+    cleared: tuple[str, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
+    ended_at: datetime | None = None
+    detector: str | None = None
+    config_hash: str | None = None
+    baseline_version: str | None = None
+    log_from: int | None = None
+    log_to: int | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form: RFC 3339 times with ``Z``, tuples as lists, ``v`` added."""
+        out: dict[str, Any] = {"v": VERSION, **asdict(self)}
+        for name in _TIMES:
+            out[name] = None if out[name] is None else rfc3339(out[name])
+        out["suspects"] = [{**asdict(s), "since": rfc3339(s.since)} for s in self.suspects]
+        for name in ("slices", "cleared", "notes"):
+            out[name] = list(out[name])
+        return out
+
+    def to_json(self) -> str:
+        """One JSON line, keys in a fixed order."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Finding:
+        """Read the JSON form.
+
+        Raises
+        ------
+        ValueError
+            If the version is unknown or a required key is missing; the message names it.
+        """
+        if data.get("v") != VERSION:
+            raise ValueError(f"finding version {data.get('v')!r} is not readable, expected {VERSION}")
+        known = {f.name for f in fields(cls)}
+        values = {k: v for k, v in data.items() if k in known}
+        for name in _TIMES:
+            if values.get(name) is not None:
+                values[name] = parse_rfc3339(values[name])
+        values["slices"] = tuple(SliceEffect(**s) for s in values.get("slices") or ())
+        values["suspects"] = tuple(
+            Suspect(s["kind"], s["value"], parse_rfc3339(s["since"])) for s in values.get("suspects") or ()
+        )
+        for name in ("cleared", "notes"):
+            values[name] = tuple(values.get(name) or ())
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ValueError(f"not a finding: {error}") from error
+
+
+def finding_id(*parts: str | int) -> str:
+    """16 hex digits of SHA-256 over the canonical JSON of ``parts``."""
+    canonical = json.dumps(list(parts), ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def rfc3339(at: datetime) -> str:
+    """``2026-11-24T02:05:00Z``; microseconds only where there are any.
+
+    Raises
+    ------
+    ValueError
+        If ``at`` has no time zone.
+    """
+    if at.tzinfo is None:
+        raise ValueError(f"time without a zone: {at!r}")
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """Inverse of `rfc3339`.
+
+    Raises
+    ------
+    ValueError
+        If ``text`` is not an RFC 3339 time with a zone.
+    """
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"time without a zone: {text!r}")
+    return at.astimezone(UTC)

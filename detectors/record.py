@@ -1,0 +1,80 @@
+"""What a scorer may read of one model call or one agent run.
+
+A record holds redacted text and plain facts, nothing about transport or storage. Absent is ``None``
+(or an empty tuple), never ``""`` or ``0``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SIDES = ("prompt", "output", "context", "tool_result")
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """``n`` values of one ``type`` (``email``, ``card``, ``aws_access_key_id`` ...) removed from one side."""
+
+    side: str
+    type: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of a tool; ``arguments`` is parsed where it was JSON, else the text."""
+
+    name: str | None
+    arguments: Any = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One interaction as scorers see it; texts are redacted already.
+
+    ``duration_s`` and ``time_to_first_chunk_s`` are seconds, token counts are whole numbers, ``error`` is
+    ``None`` when the source cannot tell. ``redactions`` is the redactor's own report; ``None`` means the
+    text never passed one.
+    """
+
+    prompt: str | None = None
+    output: str | None = None
+    system_prompt: str | None = None
+    context: tuple[str, ...] = ()
+    tool_results: tuple[str, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    kind: str = "chat"
+    operation: str | None = None
+    modality: str = "text"
+    duration_s: float | None = None
+    time_to_first_chunk_s: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    error: bool | None = None
+    finish_reason: str | None = None
+    redactions: tuple[Redaction, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One span of an agent's run: a model call, a tool call, or other work."""
+
+    kind: str  # "model", "tool", "agent" or "other"
+    name: str | None
+    arguments: str | None  # canonical JSON of a tool's arguments
+    start_ns: int
+    end_ns: int
+    error: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """An agent's whole run as trace scorers see it; ``steps`` in order of start."""
+
+    steps: Sequence[Step]
+    start_ns: int
+    end_ns: int
+    attributes: Mapping[str, str | None]
