@@ -1,0 +1,254 @@
+"""What stage 1 tells stage 2: versioned binary messages without text.
+
+Three kinds share the ``observations`` topic. An *observation* holds the measured cells of the interactions
+(or traces) of one raw message for one service: one row each, columns by dimension and score, so every
+slice of every score can be counted from it. A *mark* says how far a source partition has come. A *control
+record* changes what a detector holds, at a tick it names.
+
+Layout: one version byte, one kind byte, then MessagePack. Columns of a batch are dictionary-encoded.
+Readers take this version and the one before. Counting is by whole numbers, so batches add up in any
+grouping.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgpack
+
+VERSION = 1
+"""First byte of every message."""
+
+ABSENT = -1
+"""Cell of a score or dimension that does not apply to a row."""
+
+MAX_VALUES = 32
+"""Distinct values a dimension may have in one message; the rest is `OTHER`."""
+
+MAX_VALUE_LENGTH = 64
+"""Characters of a dimension's value that are kept."""
+
+OTHER = "other"
+
+_OBSERVATION, _MARK, _CONTROL = 1, 2, 3
+
+
+class WrongFormat(ValueError):
+    """Bytes that are not a message of a readable version."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SourcePosition:
+    """Where a record stood: topic, partition and offset of its raw message."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ServiceKey:
+    """Whose records they are. ``environment`` is empty when the app gave none."""
+
+    tenant: str
+    lineage: str
+    environment: str
+    service: str
+
+    def text(self) -> str:
+        """``tenant/lineage/environment/service`` with ``%`` and ``/`` percent-encoded: the message key."""
+        parts = (self.tenant, self.lineage, self.environment, self.service)
+        return "/".join(p.replace("%", "%25").replace("/", "%2F") for p in parts)
+
+    @classmethod
+    def parse(cls, text: str) -> ServiceKey:
+        """Inverse of `text`.
+
+        Raises
+        ------
+        WrongFormat
+            If there are not four parts.
+        """
+        parts = [p.replace("%2F", "/").replace("%25", "%") for p in text.split("/")]
+        if len(parts) != 4:
+            raise WrongFormat(f"{text!r} is not tenant/lineage/environment/service")
+        return cls(*parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: per row an index into ``values``, or `ABSENT`. Scores without names have no ``values``."""
+
+    values: tuple[str, ...]
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The rows of one raw message for one service and unit.
+
+    ``minutes`` is the event minute of each row (Unix time // 60 s). ``dimensions`` maps a dimension to its
+    column. ``scores`` maps ``name`` to the column of cells on the score's grid; of a category to indices into
+    its names. ``generations`` gives the generation of each score. ``users`` and ``conversations`` are keyed
+    64-bit hashes, 0 where unknown.
+    """
+
+    key: ServiceKey
+    source: SourcePosition
+    unit: str
+    minutes: tuple[int, ...]
+    dimensions: dict[str, Column]
+    scores: dict[str, Column]
+    generations: dict[str, int]
+    users: tuple[int, ...] = ()
+    conversations: tuple[int, ...] = ()
+    settings_version: int = 0
+
+    def __post_init__(self) -> None:
+        n = len(self.minutes)
+        for name, column in (*self.dimensions.items(), *self.scores.items()):
+            if len(column.rows) != n:
+                raise WrongFormat(f"column {name!r} has {len(column.rows)} rows, expected {n}")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far one source partition of one lineage has come.
+
+    ``next_offset`` is the raw offset up to which every observation stands before this mark in the log;
+    ``event_ns`` the latest event time seen in the lineage. ``idle`` says the partition has nothing to read;
+    ``ended`` that the lineage gets no more data.
+    """
+
+    tenant: str
+    lineage: str
+    topic: str
+    partition: int
+    next_offset: int
+    event_ns: int
+    idle: bool = False
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A change of detector state, effective at ``tick``: ``action`` names it, ``body`` details it."""
+
+    key: ServiceKey
+    action: str
+    tick: int
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+Message = Observation | Mark | Control
+
+
+def encode(message: Message) -> bytes:
+    """Bytes of a message; equal messages give equal bytes."""
+    if isinstance(message, Observation):
+        kind, body = _OBSERVATION, _observation_body(message)
+    elif isinstance(message, Mark):
+        m = message
+        kind = _MARK
+        body = [m.tenant, m.lineage, m.topic, m.partition, m.next_offset, m.event_ns, m.idle, m.ended]
+    else:
+        c = message
+        kind, body = _CONTROL, [c.key.text(), c.action, c.tick, sorted(c.body.items())]
+    return bytes((VERSION, kind)) + bytes(msgpack.packb(body))
+
+
+def _observation_body(o: Observation) -> list[Any]:
+    first = min(o.minutes, default=0)
+    return [
+        o.key.text(),
+        [o.source.topic, o.source.partition, o.source.offset],
+        o.unit,
+        first,
+        [m - first for m in o.minutes],
+        [[name, c.values, c.rows] for name, c in sorted(o.dimensions.items())],
+        [[name, o.generations[name], c.values, c.rows] for name, c in sorted(o.scores.items())],
+        o.users,
+        o.conversations,
+        o.settings_version,
+    ]
+
+
+def decode(data: bytes) -> Message:
+    """Read a message.
+
+    Raises
+    ------
+    WrongFormat
+        If the version or kind is unknown or the body is not of its form.
+    """
+    if len(data) < 3 or data[0] != VERSION:
+        raise WrongFormat(f"message version {data[0] if data else None} is not readable, expected {VERSION}")
+    try:
+        body = msgpack.unpackb(data[2:], use_list=False)
+        if data[1] == _OBSERVATION:
+            return _observation(body)
+        if data[1] == _MARK:
+            tenant, lineage, topic, partition, next_offset, event_ns, idle, ended = body
+            return Mark(tenant, lineage, topic, partition, next_offset, event_ns, idle, ended)
+        if data[1] == _CONTROL:
+            key, action, tick, items = body
+            return Control(ServiceKey.parse(key), action, tick, dict(items))
+    except WrongFormat:
+        raise
+    except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
+        raise WrongFormat(f"message body is not readable: {error}") from error
+    raise WrongFormat(f"message kind {data[1]} is unknown")
+
+
+def _observation(body: Any) -> Observation:
+    key, source, unit, first, minutes, dimensions, scores, users, conversations, settings_version = body
+    return Observation(
+        key=ServiceKey.parse(key),
+        source=SourcePosition(*source),
+        unit=unit,
+        minutes=tuple(first + m for m in minutes),
+        dimensions={name: Column(values, rows) for name, values, rows in dimensions},
+        scores={name: Column(values, rows) for name, _, values, rows in scores},
+        generations={name: generation for name, generation, _, _ in scores},
+        users=users,
+        conversations=conversations,
+        settings_version=settings_version,
+    )
+
+
+def column_of(values: list[str | None]) -> Column:
+    """Dictionary-encode a column of names: cut to `MAX_VALUE_LENGTH`, at most `MAX_VALUES`, then `OTHER`."""
+    index: dict[str, int] = {}
+    rows = []
+    for value in values:
+        if value is None:
+            rows.append(ABSENT)
+            continue
+        name = value[:MAX_VALUE_LENGTH]
+        if name not in index:
+            if len(index) >= MAX_VALUES:
+                name = OTHER
+            index.setdefault(name, len(index))
+        rows.append(index[name])
+    return Column(tuple(index), tuple(rows))
+
+
+def slice_text(**pairs: str) -> str:
+    """Text form of a slice: ``all``, or sorted ``dim=value`` pairs joined by commas, percent-encoded."""
+    if not pairs:
+        return "all"
+    return ",".join(f"{k}={_escape(v)}" for k, v in sorted(pairs.items()))
+
+
+def _escape(value: str) -> str:
+    for character in "%,=":
+        value = value.replace(character, f"%{ord(character):02X}")
+    return value
+
+
+def series_id(key: ServiceKey, unit: str, score: str, generation: int, slice_: str) -> str:
+    """16 hex digits: 64-bit BLAKE2b of the series' key."""
+    text = "\x1f".join((key.text(), unit, score, str(generation), slice_))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
