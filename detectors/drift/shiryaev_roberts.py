@@ -1,0 +1,381 @@
+"""Mixture Shiryaev-Roberts statistics of many channels, one vector operation a tick.
+
+S_j <- (S_j + w dt pi_j) exp(min(l_j, cap)); a channel pages when sum_j S_j >= 1. Because the conditional
+mean of exp(l_j) is at most one under the null, the expected number of false pages by time t is at most w t,
+restarts included, whatever the dependence between channels (e-detectors: Shin, Ramdas, Rinaldo 2024).
+Alternatives and season are frozen; only the null price (K/E of flags, M and I of values) keeps learning.
+``cap`` = log(1/w)/4: at least four separate ticks must agree, so no single user, retry loop or tick can page.
+
+The assumption that breaks first is that dispersion stays what the learning period showed (see `price`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.drift.baseline import FLAG, VALUE, Baseline, bounded_rate
+from detectors.drift.dispersion import FREE_EVENTS, WINSOR_SD
+from detectors.drift.price import ODDS, SHIFTS, price
+from detectors.drift.ticks import HOUR_S, Bools, Floats, Ints, day_number, hour_of_day, weekday
+
+SCHEMA = 1
+LARGEST = 1e250
+"""S is kept below this, so that sums of it stay finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossings:
+    """Rows at or above their ticket level after one tick.
+
+    ``log_evidence`` is log(sum_j S_j / w): compare with ``threshold`` = log(1 / w). ``page`` says whether
+    the page threshold itself is reached. ``direction`` is +1 or -1 and ``alternative`` the odds or shift
+    that leads.
+    """
+
+    rows: Ints
+    log_evidence: Floats
+    threshold: Floats
+    page: Bools
+    direction: Ints
+    alternative: Floats
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+_Learned = tuple[Floats, tuple[Floats, Floats]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tick:
+    """What one tick would do: new S, and what the null price learns."""
+
+    s: Floats
+    learned: tuple[Floats, Floats]
+    traffic: Floats
+
+
+class Bank:
+    """State of C channels of one form. Use `FlagBank` or `ValueBank`.
+
+    All arrays given are over all rows, in the order they were appended, or over ``rows`` where that is given.
+    Nothing a row does depends on any other row.
+    """
+
+    form = ""
+    alternatives: Floats = np.zeros(0)
+
+    def __init__(self, tick_s: int) -> None:
+        if tick_s <= 0:
+            raise ValueError(f"tick_s must be positive, got {tick_s}")
+        self.tick_s = tick_s
+        self.baseline: Baseline | None = None
+        empty = np.zeros(0)
+        self.w, self.ticket = empty, empty
+        self.kappa = np.zeros((len(self.alternatives), 0, len((1, 4, 16))))
+        self.s = np.zeros((len(self.alternatives), 0))
+        self.traffic = empty
+        self.last_tick = np.zeros(0, dtype=np.int64)
+        self.learned = (empty, empty)
+
+    def __len__(self) -> int:
+        return len(self.w)
+
+    @property
+    def threshold(self) -> Floats:
+        """log(1 / w) per row."""
+        return np.log(1 / self.w)
+
+    def append(
+        self, baseline: Baseline, w: Floats | float, *, ticket: Floats | float = 1.0, tick: int | None = None
+    ) -> Ints:
+        """Add rows and return their numbers.
+
+        ``w`` is each row's share of the budget in expected false pages per tick; ``ticket`` the part of the
+        page threshold (0..1] at which a crossing is reported already. Accrual starts after ``tick`` (default:
+        the end of each row's learning period).
+
+        Raises
+        ------
+        ValueError
+            If the baseline has another form or tick length, holds rows not fit to be watched, or a share is
+            out of range.
+        """
+        if (baseline.form, baseline.tick_s) != (self.form, self.tick_s):
+            raise ValueError(
+                f"baseline is {baseline.form} at {baseline.tick_s} s, bank is {self.form} at {self.tick_s} s"
+            )
+        if not baseline.fit.all():
+            raise ValueError(
+                f"rows {np.flatnonzero(~baseline.fit).tolist()} cover less than a day or hold no events"
+            )
+        count = len(baseline)
+        w = np.broadcast_to(np.asarray(w, dtype=float), (count,)).copy()
+        ticket = np.broadcast_to(np.asarray(ticket, dtype=float), (count,)).copy()
+        if not (np.all(w > 0) and np.all(w < 0.3)):
+            raise ValueError(f"budget shares per tick must lie in (0, 0.3), got {w.min()}..{w.max()}")
+        if not (np.all(ticket > 0) and np.all(ticket <= 1)):
+            raise ValueError(f"ticket levels must lie in (0, 1], got {ticket.min()}..{ticket.max()}")
+        first = len(self)
+        kappa = price(baseline, np.log(1 / w))
+        start = self._start(baseline, kappa)
+        last = (
+            baseline.first_tick + baseline.ticks - 1 if tick is None else np.full(count, tick, dtype=np.int64)
+        )
+        self.baseline = baseline if self.baseline is None else Baseline.concat([self.baseline, baseline])
+        self.w = np.concatenate([self.w, w])
+        self.ticket = np.concatenate([self.ticket, ticket])
+        self.kappa = np.concatenate([self.kappa, kappa], axis=1)
+        self.s = np.concatenate([self.s, np.zeros((len(self.alternatives), count))], axis=1)
+        self.traffic = np.concatenate([self.traffic, np.zeros(count)])
+        self.last_tick = np.concatenate([self.last_tick, last])
+        self.learned = tuple(np.concatenate(p) for p in zip(self.learned, start, strict=True))  # type: ignore[assignment]
+        return np.arange(first, len(self))
+
+    def update(self, tick: int, n: Floats, s: Floats, rows: Ints | None = None) -> Crossings:
+        """Close one tick. Ticks left out since a row's last one accrue its share; so does a tick with n = 0.
+
+        Raises
+        ------
+        ValueError
+            If the tick is not after the rows' last one, or n and s are not finite or of another length.
+        """
+        index, n, s = self._input(n, s, rows)
+        new = self._step(tick, index, n, s)
+        self.s[:, index] = new.s
+        self.traffic[index] = new.traffic
+        for mine, theirs in zip(self.learned, new.learned, strict=True):
+            mine[index] = theirs
+        self.last_tick[index] = tick
+        return self._crossings(index, new.s)
+
+    def peek(self, tick: int, n: Floats, s: Floats, rows: Ints | None = None) -> Crossings:
+        """Where `update` would cross with what an open tick holds so far; changes nothing."""
+        index, n, s = self._input(n, s, rows)
+        return self._crossings(index, self._step(tick, index, n, s).s)
+
+    def evidence(self, tick: int | None = None) -> Floats:
+        """log(sum_j S_j / w) per row, with the share accrued up to ``tick`` where given."""
+        total = self.s.sum(0)
+        if tick is not None:
+            total = total + self.w * np.maximum(tick - self.last_tick, 0)
+        out: Floats = np.log(np.maximum(total, 1e-300)) + self.threshold
+        return out
+
+    def reset(self, rows: Ints | Sequence[int]) -> None:
+        """Forget: S to 0, the null price back to the baseline (an incident must not teach the null)."""
+        if self.baseline is None:
+            return
+        index = np.asarray(rows, dtype=np.int64)
+        start = self._start(self.baseline.take(index), self.kappa[:, index])
+        self.s[:, index] = 0.0
+        for mine, theirs in zip(self.learned, start, strict=True):
+            mine[index] = theirs
+
+    def replace(self, rows: Ints | Sequence[int], baseline: Baseline, *, tick: int) -> None:
+        """Give rows a new baseline (an accepted level, a new version), effective after ``tick``."""
+        index = np.asarray(rows, dtype=np.int64)
+        if self.baseline is None or len(index) != len(baseline):
+            raise ValueError(f"{len(index)} rows to replace by {len(baseline)}")
+        kappa = price(baseline, self.threshold[index])
+        order = np.arange(len(self))
+        order[index] = len(self) + np.arange(len(index))
+        self.baseline = Baseline.concat([self.baseline, baseline]).take(order)
+        self.kappa[:, index] = kappa
+        self.last_tick[index] = tick
+        self.reset(index)
+
+    def snapshot(self) -> dict[str, NDArray[np.generic]]:
+        """Everything, as named arrays; `restore` gives a bank with equal bits."""
+        out: dict[str, NDArray[np.generic]] = {
+            "schema": np.array(SCHEMA),
+            "form": np.array(self.form),
+            "tick_s": np.array(self.tick_s),
+            "w": self.w.copy(),
+            "ticket": self.ticket.copy(),
+            "kappa": self.kappa.copy(),
+            "s": self.s.copy(),
+            "traffic": self.traffic.copy(),
+            "last_tick": self.last_tick.copy(),
+            "learned_0": self.learned[0].copy(),
+            "learned_1": self.learned[1].copy(),
+        }
+        if self.baseline is not None:
+            out |= {f"baseline.{k}": v for k, v in self.baseline.to_arrays().items()}
+        return out
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+        """Inverse of `snapshot`.
+
+        Raises
+        ------
+        ValueError
+            If the schema or form is not this bank's.
+        """
+        if int(arrays["schema"]) != SCHEMA or str(arrays["form"]) != cls.form:
+            raise ValueError(
+                f"snapshot schema {arrays['schema']} of form {arrays['form']} is not readable as {cls.form}"
+            )
+        bank = cls(int(arrays["tick_s"]))
+        for name in ("w", "ticket", "kappa", "s", "traffic", "last_tick"):
+            setattr(bank, name, np.array(arrays[name]))
+        bank.learned = (
+            np.array(arrays["learned_0"], dtype=float),
+            np.array(arrays["learned_1"], dtype=float),
+        )
+        prefix = "baseline."
+        parts = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+        bank.baseline = Baseline.from_arrays(parts) if parts else None
+        return bank
+
+    def _start(self, baseline: Baseline, kappa: Floats) -> tuple[Floats, Floats]:
+        raise NotImplementedError
+
+    def _learn(self, tick: int, index: Ints, n: Floats, s: Floats, f: Floats) -> _Learned:
+        """Uncapped l_j (J, R) of a tick with events, and the null price after it."""
+        raise NotImplementedError
+
+    def _input(self, n: Floats, s: Floats, rows: Ints | None) -> tuple[Ints, Floats, Floats]:
+        index = np.arange(len(self)) if rows is None else np.asarray(rows, dtype=np.int64)
+        n, s = np.ascontiguousarray(n, dtype=float), np.ascontiguousarray(s, dtype=float)
+        if n.shape != index.shape or s.shape != index.shape:
+            raise ValueError(f"expected {index.shape} counts, got {n.shape} and {s.shape}")
+        if not (np.isfinite(n).all() and np.isfinite(s).all()):
+            raise ValueError("counts and sums must be finite: drop missing values before counting")
+        return index, n, s
+
+    def _step(self, tick: int, index: Ints, n: Floats, s: Floats) -> _Tick:
+        gap = tick - self.last_tick[index]
+        if np.any(gap <= 0):
+            raise ValueError(f"tick {tick} is not after the last one, {int(self.last_tick[index].max())}")
+        assert self.baseline is not None  # noqa: S101 - rows exist only with a baseline
+        keep = np.exp(-self.tick_s / HOUR_S * gap)
+        traffic = self.traffic[index] * keep + n * (1 - np.exp(-self.tick_s / HOUR_S))
+        usual, burst = self.baseline.usual_n[index], self.baseline.burst_n[index]
+        f = np.maximum(1.0, np.maximum(traffic / usual, n / burst))
+        w = self.w[index]
+        log_l, learned = self._learn(tick, index, n, s, f)
+        log_l = np.where(n > 0, np.minimum(log_l, np.log(1 / w) / 4), 0.0)
+        grown = (self.s[:, index] + w * gap / len(self.alternatives)) * np.exp(log_l)
+        learned = tuple(  # type: ignore[assignment]
+            np.where(n > 0, new, old[index]) for new, old in zip(learned, self.learned, strict=True)
+        )
+        return _Tick(np.minimum(grown, LARGEST), learned, traffic)
+
+    def _kappa_at(self, index: Ints, f: Floats) -> Floats:
+        """Divisors (J, R) at traffic multiple f: linear between 1, 4 and 16, excess in proportion beyond."""
+        k = self.kappa[:, index]
+        out = k[:, :, 0].copy()
+        busy = np.flatnonzero(f > 1)
+        if len(busy):
+            g = f[busy]
+            one, four, sixteen = k[:, busy, 0], k[:, busy, 1], k[:, busy, 2]
+            low = one + (four - one) * (np.minimum(g, 4) - 1) / 3
+            middle = four + (sixteen - four) * (np.clip(g, 4, 16) - 4) / 12
+            high = 1 + (sixteen - 1) * g / 16
+            out[:, busy] = np.where(g <= 4, low, np.where(g <= 16, middle, high))
+        return out
+
+    def _expected(self, tick: int, index: Ints) -> Floats:
+        assert self.baseline is not None  # noqa: S101
+        b = self.baseline
+        at = np.array([tick], dtype=np.int64)
+        hour, day = int(hour_of_day(at, self.tick_s)[0]), int(weekday(day_number(at, self.tick_s))[0])
+        level = b.level[index]
+        return bounded_rate(level + b.hour[index, hour] + b.week[index, day], level, self.form)
+
+    def _crossings(self, index: Ints, s: Floats) -> Crossings:
+        total = s.sum(0)
+        hit = np.flatnonzero(total >= self.ticket[index])
+        rows = index[hit]
+        lead = s[:, hit].argmax(0) if len(hit) else np.zeros(0, dtype=np.int64)
+        alternative = self.alternatives[lead]
+        return Crossings(
+            rows=rows,
+            log_evidence=np.log(np.maximum(total[hit], 1e-300)) + self.threshold[rows],
+            threshold=self.threshold[rows],
+            page=total[hit] >= 1,
+            direction=self._direction(rows, alternative),
+            alternative=alternative,
+        )
+
+    def _direction(self, rows: Ints, alternative: Floats) -> Ints:
+        raise NotImplementedError
+
+
+class FlagBank(Bank):
+    """Rates: hits among events, alternatives are odds ratios (`ODDS`).
+
+    Learned state is K and E, the hits seen and expected, both divided by kappa: their ratio prices the null.
+    """
+
+    form = FLAG
+    alternatives = ODDS
+
+    def _start(self, baseline: Baseline, kappa: Floats) -> tuple[Floats, Floats]:
+        start = baseline.total_s / kappa[:, :, 0].max(0)
+        return start, start.copy()
+
+    def _learn(self, tick: int, index: Ints, n: Floats, s: Floats, f: Floats) -> _Learned:
+        assert self.baseline is not None  # noqa: S101
+        b = self.baseline
+        m = self._expected(tick, index)
+        mean = n * m
+        hits = np.where(b.mirrored[index], n - s, s)
+        limit = np.maximum(WINSOR_SD * np.sqrt(b.k0[index] * mean * (1 - m)), FREE_EVENTS)
+        x = np.minimum(np.maximum(mean + np.minimum(np.maximum(hits - mean, -limit), limit), 0.0), n)
+        seen, expected = self.learned[0][index], self.learned[1][index]
+        q = np.clip(np.clip((seen + 0.5) / (expected + 0.5), 0.2, 5.0) * m, 1e-9, 0.999)
+        gain = x * (np.log(m) - np.log(q)) + (n - x) * (np.log1p(-m) - np.log1p(-q))
+        kappa = self._kappa_at(index, f)
+        log_l = x * np.log(ODDS)[:, None] - n * np.log1p((ODDS[:, None] - 1) * m) + gain
+        largest = np.maximum(kappa.max(0), 1.0)
+        return log_l / kappa, (seen + x / largest, expected + mean / largest)
+
+    def _direction(self, rows: Ints, alternative: Floats) -> Ints:
+        assert self.baseline is not None  # noqa: S101
+        up = (alternative > 1) != self.baseline.mirrored[rows]
+        return np.where(up, 1, -1).astype(np.int64)
+
+
+class ValueBank(Bank):
+    """Means of values, alternatives are shifts in standard deviations of one event (`SHIFTS`).
+
+    Learned state is M and I, the level seen (in those units) and the information behind it.
+    """
+
+    form = VALUE
+    alternatives = SHIFTS
+
+    def _start(self, baseline: Baseline, kappa: Floats) -> tuple[Floats, Floats]:
+        return np.zeros(len(baseline)), baseline.total_n / kappa[:, :, 0].max(0)
+
+    def _learn(self, tick: int, index: Ints, n: Floats, s: Floats, f: Floats) -> _Learned:
+        assert self.baseline is not None  # noqa: S101
+        b = self.baseline
+        count = np.maximum(n, 1e-12)
+        limit = WINSOR_SD * np.sqrt(b.k0[index] / count)
+        v = (s / count - self._expected(tick, index)) / np.sqrt(b.event_var[index])
+        v = np.minimum(np.maximum(v, -limit), limit)
+        seen, info = self.learned[0][index], self.learned[1][index]
+        kappa = self._kappa_at(index, f)
+        variance = kappa / count
+        null = variance + 1 / info
+        shift = SHIFTS[:, None]
+        log_l = (
+            0.5 * np.log(null / variance) - 0.5 * (v - shift) ** 2 / variance + 0.5 * (v - seen) ** 2 / null
+        )
+        weight = n / np.maximum(kappa.max(0), 1.0)
+        room = WINSOR_SD / np.sqrt(np.maximum(weight, 1e-12))
+        step = np.minimum(np.maximum(v - seen, -room), room)
+        new_info = info + weight
+        return log_l, (seen + weight * step / new_info, new_info)
+
+    def _direction(self, rows: Ints, alternative: Floats) -> Ints:  # noqa: ARG002 - no row is mirrored
+        return np.where(alternative > 0, 1, -1).astype(np.int64)

@@ -1,0 +1,36 @@
+"""Absolute ticks and the UTC calendar they fall in.
+
+A tick is ``unix seconds // tick_s``. Hours and weekdays are those of the tick's first second, in UTC.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+DAY_S = 86_400
+HOUR_S = 3_600
+
+
+def hour_of_day(ticks: Ints, tick_s: int) -> Ints:
+    """UTC hour, 0..23, in which each tick starts."""
+    return ticks * tick_s // HOUR_S % 24
+
+
+def day_number(ticks: Ints, tick_s: int) -> Ints:
+    """Days since 1970-01-01 UTC of each tick's start."""
+    return ticks * tick_s // DAY_S
+
+
+def weekday(days: Ints) -> Ints:
+    """Weekday of day numbers, Monday = 0 (1970-01-01 was a Thursday)."""
+    return (days + 3) % 7
+
+
+def whole_days(ticks: int, tick_s: int) -> int:
+    """Full days that ``ticks`` ticks cover."""
+    return ticks * tick_s // DAY_S
