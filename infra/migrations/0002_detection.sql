@@ -34,6 +34,7 @@ CREATE TABLE cells
     generation UInt16,
     slice LowCardinality(String) COMMENT 'all, or dim=value',
     tick DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    part UInt64 DEFAULT 0 CODEC(ZSTD(1)) COMMENT '0: on time; else the log offset of late rows: add them up',
     n UInt32 CODEC(T64, ZSTD(1)),
     total Float64 CODEC(Gorilla, ZSTD(1)) COMMENT 'sum of the values (flags: hits)',
     cell Array(Int32) CODEC(ZSTD(1)) COMMENT 'cell numbers on the grid of the score; empty for categories',
@@ -44,7 +45,7 @@ CREATE TABLE cells
 )
 ENGINE = ReplacingMergeTree(applied_offset)
 PARTITION BY toYYYYMM(tick)
-ORDER BY (tenant, lineage, service, environment, unit, score, generation, slice, tick)
+ORDER BY (tenant, lineage, service, environment, unit, score, generation, slice, tick, part)
 TTL toDateTime(written_at) + INTERVAL 13 MONTH;
 
 CREATE TABLE series

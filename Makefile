@@ -1,0 +1,55 @@
+# make demo   sets up everything and runs the main job
+# make test   sets up everything and tests it
+# make setup  makes .venv with .venv/bin/lightship (both call it)
+
+PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
+  $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { command -v $$p; break; }; \
+  done; true)
+BIN := .venv/bin
+STAMP := .venv/.lightship-setup
+
+.PHONY: help setup demo test check unit integration data live browser chaos alertmanager docs bench lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+setup: $(STAMP) ## make .venv with everything pinned and hashed
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Lightship needs Python 3.11, 3.12 or 3.13 and found none: install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv || { echo "cannot make a virtual environment: on Debian install python3-venv"; exit 1; }
+	@echo "setting up .venv (about a minute) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## run the main job on demo traffic and open the dashboard
+	@$(BIN)/lightship demo
+
+test: setup ## everything this machine allows; what is left out is said
+	@$(BIN)/python -m tests.run
+
+check: setup ## format, lint, types, room contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: setup ## fast tests without any server
+	$(BIN)/pytest -n auto -m "not integration and not chaos and not kafka and not alertmanager and not browser and not live and not data and not collector"
+
+integration data live browser chaos alertmanager: setup ## tests of one kind
+	$(BIN)/pytest -m $@
+
+docs: setup ## the documentation, built strictly
+	$(BIN)/mkdocs build --strict --quiet
+
+bench: setup ## every number we quote
+	$(BIN)/python -m bench
+
+lock: ## resolve the dependencies anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --all-extras --prerelease=if-necessary --no-header --quiet pyproject.toml -o requirements.lock
+
+clean: ## remove what setup and tests made
+	rm -rf .venv site build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,68 @@
+"""Exact state of a detector as bytes: named arrays and plain facts, nothing that needs our classes to read.
+
+Layout: a version byte, then a Zstandard frame of MessagePack ``[facts, [[name, dtype, shape, bytes]]]``
+with names in order, so equal states give equal bytes. Readers take this version and the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgpack
+import numpy as np
+import numpy.typing as npt
+import zstandard
+
+VERSION = 1
+MAX_BYTES = 1 << 30
+"""Largest state that is read back, after decompression."""
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+class WrongSnapshot(ValueError):
+    """Bytes that are not a snapshot of a readable version."""
+
+
+def pack(facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Bytes of a state. ``facts`` holds plain values (no floats that need more than 64 bits)."""
+    listed = []
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        listed.append([name, array.dtype.str, list(array.shape), array.tobytes()])
+    body = bytes(msgpack.packb([_ordered(facts), listed]))
+    return bytes((VERSION,)) + zstandard.ZstdCompressor(level=3, write_content_size=True).compress(body)
+
+
+def unpack(data: bytes) -> tuple[dict[str, Any], Arrays]:
+    """Inverse of `pack`.
+
+    Raises
+    ------
+    WrongSnapshot
+        If the version is unknown or the bytes are damaged.
+    """
+    if not data or data[0] != VERSION:
+        raise WrongSnapshot(
+            f"snapshot version {data[0] if data else None} is not readable, expected {VERSION}"
+        )
+    try:
+        body = zstandard.ZstdDecompressor().decompress(data[1:], max_output_size=MAX_BYTES)
+        facts, listed = msgpack.unpackb(body, strict_map_key=False, max_bin_len=MAX_BYTES)
+        arrays = {
+            name: np.frombuffer(raw, dtype=np.dtype(dtype)).reshape(shape).copy()
+            for name, dtype, shape, raw in listed
+        }
+    except (zstandard.ZstdError, ValueError, TypeError, msgpack.UnpackException) as error:
+        raise WrongSnapshot(f"snapshot is damaged: {error}") from error
+    return facts, arrays
+
+
+def _ordered(value: Any) -> Any:
+    """Mappings with sorted keys, so that equal facts give equal bytes."""
+    if isinstance(value, Mapping):
+        return {k: _ordered(value[k]) for k in sorted(value, key=str)}
+    if isinstance(value, list | tuple):
+        return [_ordered(v) for v in value]
+    return value

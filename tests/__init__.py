@@ -1,0 +1,1 @@
+"""Tests: one folder per room for what needs no server, others by what they need."""
