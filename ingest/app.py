@@ -1,0 +1,337 @@
+"""The Faust application: the only place that wires stages to the stream.
+
+Each agent takes a batch, gives it to a stage in a thread, sends what the stage asks for, and acknowledges.
+An exception that leaves a Faust agent stalls it for good, so one outermost guard decides: a dependency that
+does not answer is waited for, anything else ends the process (what was not acknowledged comes again).
+A watchdog ends the process when messages wait and nothing moves. There are no Faust tables and no
+transactions: state lives in the stages, snapshots in ClickHouse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import faust
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from infra import kafka
+from infra.settings import KafkaSettings
+from ingest.errors import Unavailable
+from ingest.messages import Output, RawMessage
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+BATCH = 64
+WITHIN_S = 0.1
+MARK_EVERY_S = 5.0
+SNAPSHOT_EVERY_S = 60.0
+SNAPSHOT_EVERY_MESSAGES = 20_000
+WATCHDOG_S = 120.0
+EXIT_UNAVAILABLE, EXIT_DEFECT = 3, 70
+
+
+class Score(Protocol):
+    """Stage 1: raw messages to stored rows and observations."""
+
+    def process(self, messages: Sequence[RawMessage]) -> Sequence[Output]:
+        """Score and store a batch; what must be sent before it is acknowledged, in order."""
+
+    def acknowledged(self, messages: Sequence[RawMessage]) -> None:
+        """The batch is stored, sent and acknowledged."""
+
+    def idle_marks(self, partitions: Iterable[tuple[str, int]], now_ns: int) -> Sequence[Output]:
+        """Marks of owned source partitions that have nothing to read."""
+
+    def revoke(self, partitions: Iterable[tuple[str, int]]) -> None:
+        """Forget what was known of partitions that went to another worker."""
+
+
+class Detect(Protocol):
+    """Stage 2: observations to cells and findings."""
+
+    def process(self, messages: Sequence[RawMessage]) -> Sequence[Output]:
+        """Apply and store a batch; findings to send."""
+
+    def snapshot(self, partitions: Iterable[int] | None = None) -> dict[int, int]:
+        """Write snapshots; per partition the offset up to which messages may be acknowledged."""
+
+    def revoke(self, partitions: Iterable[int]) -> None:
+        """Forget the state of partitions that went to another worker."""
+
+
+@dataclass(slots=True)
+class Health:
+    """What the worker waits for, and when it last moved; read by the readiness probe."""
+
+    waiting_for: dict[str, str] = field(default_factory=dict)
+    moved_at: float = field(default_factory=time.monotonic)
+    pending: int = 0
+    assigned: bool = False
+
+    def moved(self, agent: str) -> None:
+        """Note progress of an agent."""
+        self.waiting_for.pop(agent, None)
+        self.moved_at = time.monotonic()
+
+
+class Sender:
+    """Sends outputs with one idempotent producer and waits for every acknowledgement."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._producer: AIOKafkaProducer | None = None
+
+    async def send(self, outputs: Sequence[Output]) -> None:
+        """Send all, in order per partition; return when all are acknowledged.
+
+        Raises
+        ------
+        Unavailable
+            If Kafka did not acknowledge one of them; some may have been sent.
+        """
+        if not outputs:
+            return
+        try:
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    bootstrap_servers=self._bootstrap,
+                    acks="all",
+                    enable_idempotence=True,
+                    linger_ms=2,
+                    max_request_size=64 << 20,
+                    compression_type="lz4",
+                )
+                await producer.start()
+                self._producer = producer
+            sent = [
+                await self._producer.send(o.topic, value=o.value, key=o.key, partition=o.partition)
+                for o in outputs
+            ]
+            await asyncio.gather(*sent)
+        except KafkaError as error:
+            await self.close()
+            raise Unavailable(f"Kafka did not acknowledge {len(outputs)} messages: {error!r}") from error
+
+    async def close(self) -> None:
+        """Close the producer; the next send opens another."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                await producer.stop()
+            except KafkaError:
+                logger.info("the producer was closed while Kafka did not answer")
+
+
+@dataclass(slots=True)
+class Wiring:
+    """What the agents share."""
+
+    score: Score
+    detect: Detect
+    sender: Sender
+    health: Health
+    now_ns: Callable[[], int]
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "stage"))
+    held: dict[int, list[Any]] = field(default_factory=dict)
+    since_snapshot: int = 0
+
+    async def in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
+        """Run blocking work outside the loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.pool, call, *arguments)
+
+    async def until_available(self, agent: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Repeat ``call`` while a dependency does not answer: waiting for a named one is progress."""
+        delay_s = 0.2
+        while True:
+            try:
+                result = await call()
+            except Unavailable as error:
+                self.health.waiting_for[agent] = str(error)
+                self.health.moved_at = time.monotonic()
+                logger.warning("%s waits: %s", agent, error)
+                await asyncio.sleep(delay_s)
+                delay_s = min(delay_s * 2, 5.0)
+            else:
+                self.health.moved(agent)
+                return result
+
+
+def build(settings: KafkaSettings, wiring: Wiring) -> faust.App:
+    """The application with its agents, timers and hooks."""
+    app = faust.App(
+        "lightship",
+        broker=";".join(f"kafka://{a.strip()}" for a in settings.bootstrap.split(",")),
+        store="memory://",
+        value_serializer="raw",
+        key_serializer="raw",
+        topic_partitions=settings.partitions,
+        topic_disable_leader=True,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=min(0.5, settings.session_timeout_s / 6),
+        broker_commit_interval=1.0,
+        broker_commit_every=100_000,
+        broker_max_poll_interval=600.0,
+        stream_buffer_maxsize=8192,
+        stream_wait_empty=False,
+        consumer_max_fetch_size=8 << 20,
+        consumer_auto_offset_reset="earliest",
+        producer_max_request_size=64 << 20,
+        web_enabled=False,
+        autodiscover=False,
+    )
+    _score_agent(app, wiring)
+    _detect_agent(app, wiring)
+    _timers(app, wiring)
+    return app
+
+
+def _topic(app: faust.App, topic: kafka.Topic) -> Any:
+    return app.topic(
+        topic.name, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw"
+    )
+
+
+def _raw(event: Any) -> RawMessage:
+    m = event.message
+    headers = m.headers.items() if hasattr(m.headers, "items") else (m.headers or ())
+    return RawMessage(m.topic, m.partition, m.offset, event.value or b"", m.key, dict(headers))
+
+
+def _score_agent(app: faust.App, wiring: Wiring) -> None:
+    spans, logs = _topic(app, kafka.SPANS), _topic(app, kafka.LOGS)
+
+    async def score(stream: Any) -> None:
+        async for events in stream.noack_take(BATCH, within=WITHIN_S):
+            with _Guard("score"):
+                messages = [_raw(e) for e in events]
+                wiring.health.pending += len(events)
+
+                async def step(messages: Sequence[RawMessage] = messages) -> None:
+                    await wiring.sender.send(await wiring.in_thread(wiring.score.process, messages))
+
+                await wiring.until_available("score", step)
+                for event in events:
+                    await stream.ack(event)
+                wiring.score.acknowledged(messages)
+                wiring.health.pending -= len(events)
+
+    app.agent(spans, name="score-spans", concurrency=1)(score)
+    app.agent(logs, name="score-logs", concurrency=1)(score)
+
+
+def _detect_agent(app: faust.App, wiring: Wiring) -> None:
+    async def detect(stream: Any) -> None:
+        async for events in stream.noack_take(BATCH * 8, within=WITHIN_S):
+            with _Guard("detect"):
+                messages = [_raw(e) for e in events]
+                wiring.health.pending += len(events)
+                outputs: list[Output] = []
+
+                async def apply(
+                    messages: Sequence[RawMessage] = messages, outputs: list[Output] = outputs
+                ) -> None:
+                    outputs[:] = await wiring.in_thread(wiring.detect.process, messages)
+
+                async def send(outputs: list[Output] = outputs) -> None:
+                    await wiring.sender.send(outputs)
+
+                await wiring.until_available("detect", apply)
+                await wiring.until_available("detect", send)
+                for event in events:
+                    wiring.held.setdefault(event.message.partition, []).append((stream, event))
+                wiring.health.pending -= len(events)
+                wiring.since_snapshot += len(events)
+                if wiring.since_snapshot >= SNAPSHOT_EVERY_MESSAGES:
+                    await _snapshot(wiring)
+
+    app.agent(_topic(app, kafka.OBSERVATIONS), name="detect", concurrency=1)(detect)
+
+
+async def _snapshot(wiring: Wiring) -> None:
+    """Write snapshots, then acknowledge what they cover: a commit never runs ahead of a snapshot."""
+
+    async def write() -> dict[int, int]:
+        return await wiring.in_thread(wiring.detect.snapshot)
+
+    upto = await wiring.until_available("snapshot", write)
+    wiring.since_snapshot = 0
+    for partition, next_offset in upto.items():
+        held = wiring.held.get(partition, [])
+        covered = [(s, e) for s, e in held if e.message.offset < next_offset]
+        wiring.held[partition] = [(s, e) for s, e in held if e.message.offset >= next_offset]
+        for stream, event in covered:
+            await stream.ack(event)
+
+
+def _timers(app: faust.App, wiring: Wiring) -> None:
+    def owned(topics: Sequence[kafka.Topic]) -> list[tuple[str, int]]:
+        names = {t.name for t in topics}
+        return sorted((tp.topic, tp.partition) for tp in app.consumer.assignment() if tp.topic in names)
+
+    @app.timer(interval=MARK_EVERY_S, name="idle-marks")  # type: ignore[untyped-decorator]
+    async def idle_marks() -> None:
+        with _Guard("idle marks"):
+            partitions = owned((kafka.SPANS, kafka.LOGS))
+            outputs = wiring.score.idle_marks(partitions, wiring.now_ns())
+            await wiring.until_available("idle marks", lambda: wiring.sender.send(outputs))
+
+    @app.timer(interval=SNAPSHOT_EVERY_S, name="snapshots")  # type: ignore[untyped-decorator]
+    async def snapshots() -> None:
+        with _Guard("snapshots"):
+            if wiring.since_snapshot:
+                await _snapshot(wiring)
+
+    @app.timer(interval=5.0, name="watchdog")  # type: ignore[untyped-decorator]
+    async def watchdog() -> None:
+        if wiring.health.pending and time.monotonic() - wiring.health.moved_at > WATCHDOG_S:
+            logger.critical(
+                "%d messages wait and nothing moved for %.0f s", wiring.health.pending, WATCHDOG_S
+            )
+            os._exit(EXIT_UNAVAILABLE)
+
+    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
+    async def assigned(*_: Any, **__: Any) -> None:
+        wiring.health.assigned = True
+
+    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
+    async def revoked(_: Any, partitions: Iterable[Any], **__: Any) -> None:
+        with _Guard("revoke"):
+            lost = list(partitions)
+            await _snapshot(wiring)
+            raw = [(tp.topic, tp.partition) for tp in lost if tp.topic != kafka.OBSERVATIONS.name]
+            shards = [tp.partition for tp in lost if tp.topic == kafka.OBSERVATIONS.name]
+            wiring.score.revoke(raw)
+            wiring.detect.revoke(shards)
+            for shard in shards:
+                wiring.held.pop(shard, None)
+
+    @app.on_before_shutdown.connect  # type: ignore[untyped-decorator]
+    async def stopping(*_: Any, **__: Any) -> None:
+        with _Guard("shutdown"):
+            await _snapshot(wiring)
+            await wiring.sender.close()
+
+
+class _Guard:
+    """The outermost guard: a defect ends the process at once, so nothing half done is acknowledged."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if error is not None and isinstance(error, Exception):
+            logger.critical("defect in %s", self._where, exc_info=(type(error), error, trace))
+            logging.shutdown()
+            os._exit(EXIT_DEFECT)
