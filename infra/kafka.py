@@ -23,6 +23,7 @@ HEADER_RECORDS = "lightship-records"
 HEADER_RECEIVED_AT = "lightship-received-at"
 HEADER_EVENT_TIME = "lightship-event-time"
 HEADER_LINEAGE_END = "lightship-lineage-end"
+HEADER_BACKFILL = "lightship-backfill"
 
 
 @dataclass(frozen=True, slots=True)
