@@ -143,6 +143,7 @@ class Wiring:
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "stage"))
     held: dict[int, list[Any]] = field(default_factory=dict)
     since_snapshot: int = 0
+    detect_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         """Run blocking work outside the loop."""
@@ -244,10 +245,11 @@ def _detect_agent(app: faust.App, wiring: Wiring) -> None:
                 async def send(outputs: list[Output] = outputs) -> None:
                     await wiring.sender.send(outputs)
 
-                await wiring.until_available("detect", apply)
-                await wiring.until_available("detect", send)
-                for event in events:
-                    wiring.held.setdefault(event.message.partition, []).append((stream, event))
+                async with wiring.detect_lock:  # a snapshot must not fall between applying and sending
+                    await wiring.until_available("detect", apply)
+                    await wiring.until_available("detect", send)
+                    for event in events:
+                        wiring.held.setdefault(event.message.partition, []).append((stream, event))
                 wiring.health.pending -= len(events)
                 wiring.since_snapshot += len(events)
                 if wiring.since_snapshot >= SNAPSHOT_EVERY_MESSAGES:
@@ -262,8 +264,9 @@ async def _snapshot(wiring: Wiring) -> None:
     async def write() -> dict[int, int]:
         return await wiring.in_thread(wiring.detect.snapshot)
 
-    upto = await wiring.until_available("snapshot", write)
-    wiring.since_snapshot = 0
+    async with wiring.detect_lock:
+        upto = await wiring.until_available("snapshot", write)
+        wiring.since_snapshot = 0
     for partition, next_offset in upto.items():
         held = wiring.held.get(partition, [])
         covered = [(s, e) for s, e in held if e.message.offset < next_offset]
@@ -298,11 +301,9 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
             )
             os._exit(EXIT_UNAVAILABLE)
 
-    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
     async def assigned(*_: Any, **__: Any) -> None:
         wiring.health.assigned = True
 
-    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
     async def revoked(_: Any, partitions: Iterable[Any], **__: Any) -> None:
         with _Guard("revoke"):
             lost = list(partitions)
@@ -314,11 +315,15 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
             for shard in shards:
                 wiring.held.pop(shard, None)
 
-    @app.on_before_shutdown.connect  # type: ignore[untyped-decorator]
     async def stopping(*_: Any, **__: Any) -> None:
         with _Guard("shutdown"):
             await _snapshot(wiring)
             await wiring.sender.close()
+
+    hooks: Any = app  # signal types of the library want keyword names it never passes
+    hooks.on_partitions_assigned.connect(assigned)
+    hooks.on_partitions_revoked.connect(revoked)
+    hooks.on_before_shutdown.connect(stopping)
 
 
 class _Guard:

@@ -117,7 +117,7 @@ class Fold:
         slices: list[list[int]] = [[0] for _ in ticks]
         for dimension, column in o.dimensions.items():
             seen = self._seen.setdefault((o.unit, dimension), {})
-            numbers = [self._slice_number(o.unit, dimension, v, seen) for v in column.values]
+            numbers = [self._slice_number(o.unit, dimension, v) for v in column.values]
             for row, at in enumerate(column.rows):
                 if at == ABSENT or numbers[at] == 0:
                     continue
@@ -132,13 +132,13 @@ class Fold:
                     record.rows += 1
         return slices
 
-    def _slice_number(self, unit: str, dimension: str, value: str, seen: Mapping[str, Seen]) -> int:
+    def _slice_number(self, unit: str, dimension: str, value: str) -> int:
         """Number of a slice, admitting it if there is room; 0 if it is not tracked."""
         key = (unit, dimension, value)
         number = self._slices.get(key)
         if number is not None:
             return number
-        admitted = sum(1 for u, d, _ in self._slices if (u, d) == (unit, dimension)) if seen else 0
+        admitted = sum(1 for u, d, _ in self._slices if (u, d) == (unit, dimension))
         if admitted >= self._max_values or len(self._slices) >= _SLICES:
             return 0
         self._slices[key] = len(self._slices) + 1

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.observation import (
+    ABSENT,
+    MAX_VALUE_LENGTH,
+    MAX_VALUES,
+    OTHER,
+    Column,
+    Control,
+    Mark,
+    Observation,
+    ServiceKey,
+    SourcePosition,
+    WrongFormat,
+    column_of,
+    decode,
+    encode,
+    slice_text,
+)
+
+GOLDEN = Path(__file__).parent.parent / "fixtures"
+NAMES = st.text(max_size=20)
+KEYS = st.builds(ServiceKey, NAMES, NAMES, NAMES, NAMES)
+SOURCES = st.builds(SourcePosition, NAMES, st.integers(0, 255), st.integers(0, 2**62))
+
+
+@st.composite
+def observations(draw: st.DrawFn) -> Observation:
+    n = draw(st.integers(0, 6))
+    start = draw(st.integers(0, 2**32))
+    cells = st.lists(st.integers(ABSENT, 900), min_size=n, max_size=n).map(tuple)
+    columns = st.builds(Column, st.lists(NAMES, max_size=4, unique=True).map(tuple), cells)
+    scores = draw(st.dictionaries(NAMES, columns, max_size=4))
+    hashes = st.lists(st.integers(0, 2**64 - 1), min_size=n, max_size=n).map(tuple)
+    return Observation(
+        key=draw(KEYS),
+        source=draw(SOURCES),
+        unit=draw(st.sampled_from(["interaction", "trace"])),
+        minutes=tuple(start + m for m in draw(st.lists(st.integers(0, 500), min_size=n, max_size=n))),
+        dimensions=draw(st.dictionaries(NAMES, columns, max_size=3)),
+        scores=scores,
+        generations={name: draw(st.integers(1, 9)) for name in scores},
+        users=draw(hashes),
+        conversations=draw(hashes),
+        settings_version=draw(st.integers(0, 2**31)),
+    )
+
+
+MARKS = st.builds(
+    Mark, NAMES, NAMES, NAMES, st.integers(0, 255), st.integers(0, 2**62), st.integers(0, 2**62),
+    st.booleans(), st.booleans(),
+)  # fmt: skip
+CONTROLS = st.builds(
+    Control, KEYS, NAMES, st.integers(0, 2**40), st.dictionaries(NAMES, st.integers(0, 99), max_size=3)
+)
+
+
+@given(st.one_of(observations(), MARKS, CONTROLS))
+def test_what_is_written_is_read_back(message: Observation | Mark | Control) -> None:
+    assert decode(encode(message)) == message
+
+
+@given(st.binary(max_size=200))
+def test_foreign_bytes_are_refused_and_never_misread(data: bytes) -> None:
+    try:
+        message = decode(data)
+    except WrongFormat:
+        return
+    assert decode(encode(message)) == message
+
+
+@given(KEYS)
+def test_a_service_key_survives_its_text(key: ServiceKey) -> None:
+    assert ServiceKey.parse(key.text()) == key
+
+
+@given(st.lists(st.one_of(st.none(), st.text(max_size=100)), max_size=80))
+def test_columns_are_bounded_and_keep_what_fits(values: list[str | None]) -> None:
+    column = column_of(values)
+    assert len(column.values) <= MAX_VALUES + 1
+    for value, at in zip(values, column.rows, strict=True):
+        if value is None:
+            assert at == ABSENT
+        else:
+            assert column.values[at] in (value[:MAX_VALUE_LENGTH], OTHER)
+
+
+def test_slices_of_any_value_stay_apart() -> None:
+    assert slice_text() == "all"
+    assert slice_text(release="1,language=es") != slice_text(release="1", language="es")
+    assert slice_text(language="es") == "language=es"
+
+
+def golden() -> Observation:
+    """A message as the first release wrote it."""
+    return Observation(
+        key=ServiceKey("default", "live", "production", "help/desk"),
+        source=SourcePosition("otlp_spans", 2, 41),
+        unit="interaction",
+        minutes=(29_000_000, 29_000_001),
+        dimensions={"language": Column(("es", "en"), (0, 1))},
+        scores={"refusal": Column((), (1, 0)), "finish_reason": Column(("stop",), (0, ABSENT))},
+        generations={"refusal": 1, "finish_reason": 1},
+        users=(7, 0),
+        conversations=(9, 9),
+        settings_version=3,
+    )
+
+
+def test_the_first_release_can_be_read() -> None:
+    data = (GOLDEN / "observation.v1.bin").read_bytes()
+    assert decode(data) == golden()
+    assert encode(golden()) == data
+
+
+def test_rows_must_agree() -> None:
+    with pytest.raises(WrongFormat, match="refusal"):
+        Observation(
+            golden().key, golden().source, "interaction", (1, 2), {}, {"refusal": Column((), (1,))}, {}
+        )
