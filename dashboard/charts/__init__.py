@@ -1,0 +1,1 @@
+"""Altair builders: data and `Palette` in, a `Drawing` out. Pure; Streamlit is not imported here."""

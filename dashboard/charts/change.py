@@ -1,0 +1,274 @@
+"""A score before and after its onset, over what the frozen baseline predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from statistics import fmean
+from typing import NamedTuple
+
+import altair as alt
+
+from dashboard import formats
+from dashboard.charts.frame import Drawing, chart, finish, milliseconds, time_axis
+from dashboard.intervals import Interval
+from dashboard.palette import Palette
+
+
+class Tick(NamedTuple):
+    """One bucket: its middle, the value with its interval, and how many outputs it rests on."""
+
+    time: datetime
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class Change(NamedTuple):
+    """When: the onset with its interval, and when it fired, where known."""
+
+    onset: datetime
+    low: datetime
+    high: datetime
+    fired: datetime | None = None
+
+
+class Scale(NamedTuple):
+    """How values are written: ``share`` as percent, else a number with a ``unit`` in the title."""
+
+    share: bool
+    unit: str = ""
+
+    def axis(self, top: float) -> alt.Axis:
+        """The y axis of values up to ``top``."""
+        decimals = 0 if top >= 0.04 else 1 if top >= 0.004 else 2
+        return alt.Axis(format=f".{decimals}%" if self.share else "~s", title=None)
+
+    @property
+    def number(self) -> str:
+        """Format of one value in a tooltip."""
+        return ".2%" if self.share else ",.3~f"
+
+    def words(self, value: float) -> str:
+        """A value in a sentence."""
+        return formats.share(value) if self.share else formats.measure(value, self.unit)
+
+
+class Reference(NamedTuple):
+    """The frozen baseline: its value, and where 95 % of buckets fall if nothing changed."""
+
+    value: float
+    band: Interval
+
+
+class Mark(NamedTuple):
+    """Something that changed: a release, a prompt version."""
+
+    time: datetime
+    name: str
+
+
+def change_over_time(
+    ticks: Sequence[Tick],
+    change: Change,
+    reference: Reference,
+    palette: Palette,
+    *,
+    marks: Sequence[Mark],
+    title: str,
+    scale: Scale,
+    ends: datetime,
+) -> Drawing:
+    """Band = what the baseline predicts for one bucket; grey before, strong after; the onset and its doubt.
+
+    ``ends`` is the right edge: where nothing was received the line stops, nothing is drawn as zero.
+    Releases are named on the left of their rule, the onset on the right, so the likeliest pair stays apart.
+    """
+    first, band = ticks[0].time, reference.band
+    top = max([t.high for t in ticks] + [band.high]) * 1.18
+    x = time_axis(6, first, ends)
+    y_scale = alt.Scale(domain=[0, top], nice=False)
+    y = alt.Y("value:Q", scale=y_scale, axis=scale.axis(top))
+    rows = [
+        {
+            "time": milliseconds(t.time),
+            "value": t.value,
+            "low": t.low,
+            "high": t.high,
+            "n": t.n,
+            "period": "before" if t.time < change.onset else "after",
+        }
+        for t in ticks
+    ]
+    after = [row for row in rows if row["period"] == "after"]
+    edges = [
+        {"time": milliseconds(at), "value": reference.value, "low": band.low, "high": band.high}
+        for at in (first, ends)
+    ]
+    shade = (
+        chart(edges)
+        .mark_area(color=palette.baseline, opacity=0.18)
+        .encode(x=x, y=alt.Y("low:Q", scale=y_scale, axis=scale.axis(top)), y2="high:Q")
+    )
+    middle = chart(edges).mark_line(color=palette.baseline, strokeWidth=1.5).encode(x=x, y=y)
+    doubt = (
+        chart([{"from": milliseconds(max(first, change.low)), "to": milliseconds(min(ends, change.high))}])
+        .mark_rect(color=palette.changed, opacity=0.14)
+        .encode(x="from:T", x2="to:T")
+    )
+    onset = (
+        chart([{"time": milliseconds(change.onset)}])
+        .mark_rule(color=palette.changed, strokeWidth=1.5)
+        .encode(x="time:T")
+    )
+    guide = chart(rows).mark_line(color=palette.baseline, strokeWidth=1, opacity=0.7).encode(x=x, y=y)
+    whisker = (
+        chart(after)
+        .mark_rule(color=palette.changed, opacity=0.35, strokeWidth=1.5)
+        .encode(x=x, y=alt.Y("low:Q", scale=y_scale), y2="high:Q")
+    )
+    dots = (
+        chart(rows)
+        .mark_circle(size=34, opacity=1)
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color(
+                "period:N",
+                scale=alt.Scale(domain=["before", "after"], range=[palette.baseline, palette.changed]),
+            ),
+            tooltip=[
+                alt.Tooltip("utcmonthdatehoursminutes(time):T", title="UTC"),
+                alt.Tooltip("value:Q", format=scale.number, title="value"),
+                alt.Tooltip("low:Q", format=scale.number),
+                alt.Tooltip("high:Q", format=scale.number),
+                alt.Tooltip("n:Q", format=","),
+            ],
+        )
+    )
+    layers = shade + middle + doubt + _markers(marks, palette, first, ends) + onset + guide + whisker + dots
+    layers += _onset_note(change, palette, first, ends) + _band_note(edges[:1], palette, y_scale)
+    return Drawing(
+        finish(layers, palette, 288), _change_alt(ticks, change, reference, marks, title=title, scale=scale)
+    )
+
+
+def _change_alt(
+    ticks: Sequence[Tick],
+    change: Change,
+    reference: Reference,
+    marks: Sequence[Mark],
+    *,
+    title: str,
+    scale: Scale,
+) -> str:
+    latest = [t.value for t in ticks if t.time >= change.onset][-8:]
+    now = f"then about {scale.words(fmean(latest))}" if latest else "no values after it"
+    named = f" Marked: {', '.join(m.name for m in marks)}." if marks else ""
+    return (
+        f"{title}: baseline {scale.words(reference.value)} until {formats.clock(change.onset)}, {now}. "
+        f"{len(ticks)} points.{named}"
+    )
+
+
+def _markers(marks: Sequence[Mark], palette: Palette, first: datetime, ends: datetime) -> alt.LayerChart:
+    rows = [{"time": milliseconds(m.time), "name": m.name} for m in marks if first <= m.time <= ends]
+    rules = chart(rows).mark_rule(color=palette.release, strokeDash=[3, 3]).encode(x="time:T")
+    names = (
+        chart(rows)
+        .mark_text(align="right", baseline="top", dx=-6, color=palette.release, fontWeight=500, limit=140)
+        .encode(x="time:T", y=alt.value(2), text="name:N")
+    )
+    both: alt.LayerChart = rules + names
+    return both
+
+
+def _onset_note(change: Change, palette: Palette, first: datetime, ends: datetime) -> alt.Chart:
+    late = (change.onset - first) > 0.8 * (ends - first)
+    note: alt.Chart = (
+        chart([{"time": milliseconds(change.low if late else min(ends, change.high))}])
+        .mark_text(
+            align="right" if late else "left",
+            baseline="top",
+            dx=-6 if late else 6,
+            dy=16 if late else 0,
+            fontWeight=600,
+            color=palette.changed,
+        )
+        .encode(x="time:T", y=alt.value(2), text=alt.value(f"onset {change.onset:%H:%M}"))
+    )
+    return note
+
+
+def _band_note(edge: Sequence[dict[str, float]], palette: Palette, y_scale: alt.Scale) -> alt.Chart:
+    note: alt.Chart = (
+        chart(edge)
+        .mark_text(align="left", baseline="bottom", dx=2, dy=-4, color=palette.muted)
+        .encode(x="time:T", y=alt.Y("high:Q", scale=y_scale), text=alt.value("baseline, 95 % of points"))
+    )
+    return note
+
+
+def glance(
+    ticks: Sequence[Tick],
+    since: datetime,
+    band: Interval,
+    palette: Palette,
+    *,
+    ends: datetime,
+    silent: bool,
+    scale: Scale,
+) -> Drawing:
+    """A card-sized change chart: band, line, a rule at ``since``; silence is drawn as silence."""
+    first = ticks[0].time
+    x = time_axis(3, first, ends)
+    values = [t.value for t in ticks] + [band.low, band.high]
+    pad = 0.06 * (max(values) - min(values)) or 0.01
+    y_scale = alt.Scale(domain=[max(0.0, min(values) - pad), max(values) + pad], nice=False)
+    axis = alt.Axis(
+        format=_glance_format(scale, max(values) - min(values)),
+        title=None,
+        tickCount=3,
+        minExtent=34,
+        maxExtent=34,
+    )
+    y = alt.Y("value:Q", scale=y_scale, axis=axis)
+    rows = [{"time": milliseconds(t.time), "value": t.value} for t in ticks]
+    outside = [
+        {"time": milliseconds(t.time), "value": t.value}
+        for t in ticks
+        if t.time >= since and band.excludes(t.value)
+    ]
+    edges = [{"time": milliseconds(at), "low": band.low, "high": band.high} for at in (first, ends)]
+    shade = (
+        chart(edges)
+        .mark_area(color=palette.baseline, opacity=0.18)
+        .encode(x=x, y=alt.Y("low:Q", scale=y_scale, axis=axis), y2="high:Q")
+    )
+    line = chart(rows).mark_line(color=palette.baseline, strokeWidth=1.5).encode(x=x, y=y)
+    start = chart([{"time": milliseconds(since)}])
+    if silent:
+        late = (since - first) > 0.6 * (ends - first)
+        rule = start.mark_rule(color=palette.text, strokeDash=[3, 3]).encode(x="time:T")
+        words = start.mark_text(
+            align="right" if late else "left",
+            dx=-8 if late else 8,
+            color=palette.text,
+            fontWeight=500,
+        ).encode(x="time:T", text=alt.value(f"no data since {since:%H:%M}"))
+        layers = shade + line + rule + words
+    else:
+        dots = chart(outside).mark_circle(color=palette.changed, size=30, opacity=1).encode(x=x, y=y)
+        layers = shade + line + dots + start.mark_rule(color=palette.changed).encode(x="time:T")
+    return Drawing(
+        finish(layers, palette, 110),
+        f"{'No data' if silent else 'Change'} since {formats.clock(since)}; baseline "
+        f"{scale.words(band.low)} to {scale.words(band.high)}, last value {scale.words(ticks[-1].value)}.",
+    )
+
+
+def _glance_format(scale: Scale, reach: float) -> str:
+    if not scale.share:
+        return "~s"
+    return ".0%" if reach >= 0.03 else ".1%" if reach >= 0.003 else ".2%"

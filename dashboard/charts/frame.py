@@ -1,0 +1,107 @@
+"""What every chart shares: theme, size, axes, and the drawing with its alternative text.
+
+The registered theme carries everything that does not depend on the mode (sizes, fonts, grid). Colours are
+passed to each builder, because the theme registry belongs to the process while light or dark belongs to a
+viewer. Stacked charts share a time axis by sharing `AXIS_WIDTH`, not by ``vconcat``, which does not stretch
+to its container. Times enter as milliseconds since 1970, so no browser zone can move them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import altair as alt
+
+from dashboard.palette import Palette
+
+FONT = "Inter, sans-serif"
+AXIS_WIDTH = 48
+"""Pixels kept for y labels, so charts in one column line up."""
+MAX_MARKS = 2_000
+"""Rows a chart may hold; a browser stays quick below it."""
+
+Row = Mapping[str, object]
+
+
+class Drawing(NamedTuple):
+    """A chart and what it says, for those who do not see it."""
+
+    chart: alt.LayerChart
+    alt: str
+
+
+@alt.theme.register("lightship", enable=True)
+def lightship_theme() -> alt.theme.ThemeConfig:
+    """Sizes and fonts of every Lightship chart."""
+    return alt.theme.ThemeConfig(
+        config={
+            "font": FONT,
+            "view": {"stroke": None},
+            "axis": {
+                "labelFontSize": 12,
+                "titleFontSize": 12,
+                "titleFontWeight": 500,
+                "labelPadding": 6,
+                "ticks": False,
+                "domain": False,
+            },
+            "axisX": {"grid": False, "labelFlush": True, "labelOverlap": "greedy"},
+            "axisY": {
+                "minExtent": AXIS_WIDTH,
+                "maxExtent": AXIS_WIDTH,
+                "tickCount": 4,
+                "titleAngle": 0,
+                "titleAlign": "left",
+                "titleAnchor": "start",
+            },
+            "text": {"font": FONT, "fontSize": 12},
+            "line": {"strokeWidth": 2, "strokeJoin": "round"},
+            "legend": {"disable": True},
+        }
+    )
+
+
+def milliseconds(at: datetime) -> int:
+    """A time as Vega reads it."""
+    return round(at.timestamp() * 1000)
+
+
+def chart(rows: Sequence[Row]) -> alt.Chart:
+    """A chart over rows given in place.
+
+    Raises
+    ------
+    ValueError
+        If there are more than `MAX_MARKS`: aggregate in the store first.
+    """
+    if len(rows) > MAX_MARKS:
+        raise ValueError(f"{len(rows)} rows for one chart, at most {MAX_MARKS}: aggregate them in the store")
+    values: list[Any] = [dict(row) for row in rows]
+    return alt.Chart(alt.InlineData(values=values))
+
+
+def finish(layers: alt.LayerChart, palette: Palette, height: int) -> alt.LayerChart:
+    """Size, padding and mode colours, the same for every chart."""
+    finished: alt.LayerChart = (
+        layers.properties(
+            height=height,
+            background="transparent",
+            padding={"left": 0, "right": 8, "top": 4, "bottom": 6},
+        )
+        .configure_axis(labelColor=palette.muted, titleColor=palette.muted, gridColor=palette.grid)
+        .configure_view(stroke=None)
+    )
+    return finished
+
+
+def time_axis(labels: int, first: datetime, last: datetime) -> alt.X:
+    """A UTC time axis from ``first`` to ``last`` with about ``labels`` round times or days."""
+    hours = (last - first).total_seconds() / 3600
+    return alt.X(
+        "time:T",
+        title=None,
+        scale=alt.Scale(type="utc", nice=False, domain=[milliseconds(first), milliseconds(last)]),
+        axis=alt.Axis(format="%H:%M" if hours <= 36 else "%d %b", tickCount=labels),
+    )

@@ -1,0 +1,52 @@
+"""Text that users or models wrote, made safe to show.
+
+Two doors only. `clean` is for places that draw text as text (grids, charts, ``st.text``): it shortens and
+makes invisible or direction-changing characters visible. `escape` is for Streamlit labels, which are
+markdown: on top of that every punctuation mark is escaped, so nothing can become a link, an image, an icon,
+a colour, mathematics or HTML. Interaction texts pass neither: they go to the text cards as data.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+LIMIT = 80
+"""Characters of a name that are shown."""
+
+_HIDDEN = frozenset("\u061c\u200b\u200e\u200f\u2060\ufeff")
+
+
+def clean(text: str, limit: int = LIMIT) -> str:
+    r"""``text`` on one line, at most ``limit`` characters, with unseen characters written out.
+
+    >>> clean("bot\u202egnp.exe")
+    'bot[U+202E]gnp.exe'
+    """
+    cut = text[: limit + 1]
+    shown = "".join(_visible(character) for character in cut)
+    return shown if len(cut) <= limit and len(shown) <= 2 * limit else f"{shown[:limit]}…"
+
+
+def _visible(character: str) -> str:
+    if character in " \t\r\n\u2028\u2029":
+        return " "
+    code = ord(character)
+    category = unicodedata.category(character)
+    steers = category == "Cf" and (
+        character in _HIDDEN or 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069
+    )
+    if steers or category in {"Cc", "Cs", "Co", "Cn"} or 0xE0000 <= code <= 0xE0FFF:
+        return f"[U+{code:04X}]"
+    return character
+
+
+def escape(text: str, limit: int = LIMIT) -> str:
+    r"""``text`` for a markdown label: shows exactly what `clean` gives.
+
+    >>> escape("**bold** :red[x]")
+    '\\*\\*bold\\*\\* \\:red\\[x\\]'
+    """
+    # every ASCII punctuation mark may be escaped in CommonMark; Streamlit's directives and $…$ obey it too
+    return "".join(
+        f"\\{c}" if c.isascii() and not c.isalnum() and c != " " else c for c in clean(text, limit)
+    )
