@@ -1,0 +1,321 @@
+"""Spans and log records of one run, or of one message of the stream, to interactions.
+
+The result depends neither on the order of the input nor on duplicates in it. In the stream a message may
+hold only a part of a trace: what an ancestor outside of it says stays unknown, and content or judgements
+whose span is not in it are handed on (`Assembled.contents`, `Assembled.judgements`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ingest.build import REDACTIONS as REDACTIONS_KEY
+from ingest.build import Scope, build_content, build_context, build_interaction, fill, read_redactions
+from ingest.dialects import genai, legacy_events, precedence
+from ingest.dialects.partial import AGENT, Partial
+from ingest.dialects.span_facts import conversation_of, user_of
+from ingest.dialects.values import real, text
+from ingest.duplicates import Call, SpanId, find_duplicates, is_call
+from ingest.interaction import ContextSpan, Evaluation, FieldRedaction, Interaction
+from ingest.otlp import LogView, SpanView
+
+EVALUATION_EVENT = "gen_ai.evaluation.result"
+_MAX_ANCESTORS = 64
+_MAX_DOCUMENTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """An evaluation and what it refers to; only a trace means the answer its user saw, the last one."""
+
+    evaluation: Evaluation
+    trace_id: str | None = None
+    span_id: str | None = None
+    response_id: str | None = None
+
+
+@dataclass(slots=True)
+class Assembled:
+    """What came out.
+
+    ``contents`` are interactions of which only the content is known (their span is elsewhere): join them
+    with `ingest.build.fill`. ``judgements`` refer to something elsewhere. ``repeated`` counts spans that
+    were there before under the same id, ``other_logs`` records that say nothing about a call.
+    """
+
+    interactions: list[Interaction] = field(default_factory=list)
+    context_spans: list[ContextSpan] = field(default_factory=list)
+    contents: list[Interaction] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
+    repeated: int = 0
+    other_logs: int = 0
+
+
+@dataclass(slots=True)
+class _Logs:
+    """Log records by what they are for."""
+
+    details: defaultdict[SpanId, list[LogView]] = field(default_factory=lambda: defaultdict(list))
+    messages: defaultdict[SpanId, list[LogView]] = field(default_factory=lambda: defaultdict(list))
+    by_response: defaultdict[str, list[LogView]] = field(default_factory=lambda: defaultdict(list))
+    judgements: list[Judgement] = field(default_factory=list)
+    other: int = 0
+
+    def of(self, key: SpanId) -> list[LogView]:
+        """Records with content of one span."""
+        return [*self.details.get(key, ()), *self.messages.get(key, ())]
+
+
+def assemble_batch(
+    spans: Sequence[SpanView],
+    logs: Sequence[LogView] = (),
+    *,
+    judgements: Iterable[Judgement] = (),
+    tenant: str = "default",
+    lineage: str = "live",
+) -> Assembled:
+    """Interactions, context and loose ends of what is given."""
+    unique, repeated = _unique_spans(spans)
+    sorted_logs = _sort_logs(logs)
+    read = _read_spans(unique, sorted_logs)
+    calls = [Call(span, p) for span, p in read.values() if p is not None and is_call(p)]
+    duplicate_of = find_duplicates(calls, read)
+    family = _Family(read, tenant, lineage)
+    out = Assembled(repeated=repeated, other_logs=sorted_logs.other)
+    built: dict[SpanId, Interaction] = {}
+    for call in calls:
+        interaction = build_interaction(call.span, call.partial, family.scope(call.span))
+        records = sorted_logs.of(call.id)
+        built[call.id] = _with_log_redactions(interaction, records) if records else interaction
+    for duplicate in sorted(duplicate_of):
+        kept = duplicate_of[duplicate]
+        filled = fill(built[kept], built[duplicate])
+        built[kept] = replace(filled, duplicate_spans=(*filled.duplicate_spans, duplicate[1]))
+    for duplicate in duplicate_of:
+        del built[duplicate]
+    for key, (span, p) in read.items():
+        if key not in built and key not in duplicate_of:
+            out.context_spans.append(build_context(span, p, family.scope(span)))
+    _add_documents(built, read)
+    out.contents = _loose_contents(sorted_logs, read, tenant, lineage)
+    _judge(built, duplicate_of, [*sorted_logs.judgements, *judgements], out)
+    out.interactions = sorted(built.values(), key=_order)
+    out.context_spans.sort(key=_order)
+    return out
+
+
+def _order(span: Interaction | ContextSpan) -> tuple[int, str, str]:
+    return span.start_ns, span.trace_id, span.span_id
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def _unique_spans(spans: Sequence[SpanView]) -> tuple[dict[SpanId, SpanView], int]:
+    """One span per id: of different versions the latest and fullest. Sorted by start for all that follows."""
+    out: dict[SpanId, SpanView] = {}
+    repeated = 0
+    for span in spans:
+        key = (span.trace_id, span.span_id)
+        have = out.get(key)
+        if have is None:
+            out[key] = span
+            continue
+        repeated += 1
+        if have != span:
+            out[key] = max(have, span, key=_fullness)
+    if len(out) > 1:
+        out = dict(sorted(out.items(), key=lambda item: (item[1].start_ns, item[0])))
+    return out, repeated
+
+
+def _fullness(span: SpanView) -> tuple[int, int, int, str]:
+    return span.end_ns, len(span.attributes), len(span.events), _canonical([span.attributes, span.name])
+
+
+def _sort_logs(logs: Sequence[LogView]) -> _Logs:
+    out = _Logs()
+    if not logs:
+        return out
+    seen: set[str] = set()
+    for log in logs:
+        identity = _canonical([log.trace_id, log.span_id, log.event, log.time_ns, log.body, log.attributes])
+        if identity in seen:
+            continue
+        seen.add(identity)
+        _sort_log(out, log)
+    for group in (*out.details.values(), *out.by_response.values()):
+        group.sort(key=lambda r: (r.time_ns, _canonical([r.body, r.attributes])))
+    out.judgements.sort(key=lambda j: _canonical([j.trace_id, j.span_id, j.response_id, str(j.evaluation)]))
+    return out
+
+
+def _sort_log(out: _Logs, log: LogView) -> None:
+    key: SpanId | None = (log.trace_id, log.span_id) if log.trace_id and log.span_id else None
+    if log.event == EVALUATION_EVENT:
+        out.judgements.append(_judgement(log.attributes, log.scope, log.trace_id, log.span_id))
+    elif log.event in genai.DETAILS_EVENTS:
+        rid = text(log.attributes.get("gen_ai.response.id"))
+        if key is not None:
+            out.details[key].append(log)
+        elif rid is not None:
+            out.by_response[rid].append(log)
+        else:
+            out.other += 1
+    elif log.event in legacy_events.ROLES and key is not None:
+        out.messages[key].append(log)
+    else:
+        out.other += 1
+
+
+def _judgement(a: Mapping[str, Any], scope: str, trace_id: str | None, span_id: str | None) -> Judgement:
+    evaluation = Evaluation(
+        name=text(a.get("gen_ai.evaluation.name")),
+        score=real(a.get("gen_ai.evaluation.score.value")),
+        label=text(a.get("gen_ai.evaluation.score.label")),
+        explanation=text(a.get("gen_ai.evaluation.explanation")),
+        source=scope or None,
+        error=text(a.get("error.type")),
+    )
+    return Judgement(evaluation, trace_id, span_id, text(a.get("gen_ai.response.id")))
+
+
+def _log_partials(logs: _Logs, key: SpanId) -> list[Partial]:
+    out = [genai.read_log(log) for log in logs.details.get(key, ())]
+    if key in logs.messages:
+        out.append(legacy_events.read_logs(logs.messages[key]))
+    return out
+
+
+def _read_spans(
+    unique: Mapping[SpanId, SpanView], logs: _Logs
+) -> dict[SpanId, tuple[SpanView, Partial | None]]:
+    out: dict[SpanId, tuple[SpanView, Partial | None]] = {}
+    for key, span in unique.items():
+        from_logs = _log_partials(logs, key) if logs.details or logs.messages else []
+        partial = precedence.read_span(span, from_logs)
+        if logs.by_response and partial is not None and partial.response_id in logs.by_response:
+            records = logs.by_response[partial.response_id or ""]
+            if not partial.has_content():  # a record without span context, joined by what it answers
+                partial = precedence.read_span(span, [*from_logs, *map(genai.read_log, records)])
+        for event in span.events:
+            if event.name == EVALUATION_EVENT:
+                logs.judgements.append(_judgement(event.attributes, span.scope, span.trace_id, span.span_id))
+        out[key] = (span, partial)
+    return out
+
+
+class _Family:
+    """What the spans of a trace say about their descendants."""
+
+    def __init__(
+        self, read: Mapping[SpanId, tuple[SpanView, Partial | None]], tenant: str, lineage: str
+    ) -> None:
+        self._read = read
+        self._tenant = tenant
+        self._lineage = lineage
+        self._roots: dict[str, SpanView] = {}
+        for span, _ in read.values():  # sorted by start: the first root stays
+            if span.parent_span_id is None:
+                self._roots.setdefault(span.trace_id, span)
+
+    def scope(self, span: SpanView) -> Scope:
+        """Trace name, and agent, conversation and user of the nearest ancestor that has them."""
+        agent = conversation = user = None
+        parent = span.parent_span_id
+        for _ in range(_MAX_ANCESTORS):
+            found = self._read.get((span.trace_id, parent)) if parent else None
+            if found is None:
+                break
+            above, partial = found
+            if agent is None and partial is not None and (partial.kind or partial.implied_kind) == AGENT:
+                agent = partial.agent_name or above.name
+            conversation = conversation or conversation_of(above.attributes)
+            user = user or user_of(above.attributes)
+            if partial is not None:
+                conversation = conversation or partial.conversation_id
+                user = user or partial.user
+            parent = above.parent_span_id
+        root = self._roots.get(span.trace_id)
+        return Scope(self._tenant, self._lineage, root.name if root else None, agent, conversation, user)
+
+
+def _add_documents(
+    built: dict[SpanId, Interaction], read: Mapping[SpanId, tuple[SpanView, Partial | None]]
+) -> None:
+    """Documents retrieved earlier in a trace are context of the calls after it."""
+    retrieved: defaultdict[str, list[tuple[int, tuple[str, ...]]]] = defaultdict(list)
+    for span, partial in read.values():
+        if partial is not None and partial.documents and not is_call(partial):
+            retrieved[span.trace_id].append((span.end_ns, partial.documents))
+    for key, interaction in built.items() if retrieved else ():
+        texts = [
+            t for end_ns, docs in retrieved.get(key[0], ()) if end_ns <= interaction.start_ns for t in docs
+        ]
+        if texts:
+            unique = tuple(dict.fromkeys((*interaction.context_texts, *texts)))
+            built[key] = replace(interaction, context_texts=unique[:_MAX_DOCUMENTS])
+
+
+def _loose_contents(
+    logs: _Logs, read: Mapping[SpanId, tuple[SpanView, Partial | None]], tenant: str, lineage: str
+) -> list[Interaction]:
+    """Content whose span is not here."""
+    out: list[Interaction] = []
+    for key in sorted({*logs.details, *logs.messages} - set(read)):
+        records = logs.of(key)
+        partials = _log_partials(logs, key)
+        merged = precedence.merge_logs(partials)
+        content = build_content(key[0], key[1], max(r.time_ns for r in records), merged)
+        service = text(records[0].resource.get("service.name"))
+        content = replace(content, tenant=tenant, lineage=lineage, service=service or content.service)
+        out.append(_with_log_redactions(content, records))
+    return out
+
+
+def _with_log_redactions(interaction: Interaction, records: Sequence[LogView]) -> Interaction:
+    """With the redactor's reports on the log records of a call added to that on its span."""
+    reports = [read_redactions(r.attributes.get(REDACTIONS_KEY)) for r in records]
+    if all(r is None for r in reports):
+        return interaction
+    found: dict[FieldRedaction, None] = dict.fromkeys(interaction.redactions or ())
+    for report in reports:
+        found.update(dict.fromkeys(report or ()))
+    return replace(interaction, redactions=tuple(found))
+
+
+def _judge(
+    built: dict[SpanId, Interaction],
+    duplicate_of: Mapping[SpanId, SpanId],
+    judgements: Sequence[Judgement],
+    out: Assembled,
+) -> None:
+    """Attach each judgement to the interaction it refers to."""
+    if not judgements:
+        return
+    by_response: dict[str, SpanId] = {}
+    last_of_trace: dict[str, SpanId] = {}
+    for key, i in sorted(built.items(), key=lambda item: (item[1].end_ns, item[0])):
+        last_of_trace[i.trace_id] = key
+        if i.response_id:
+            by_response[i.response_id] = key
+    for judgement in judgements:
+        target: SpanId | None = None
+        if judgement.trace_id and judgement.span_id:
+            named = (judgement.trace_id, judgement.span_id)
+            target = duplicate_of.get(named, named)
+        if target not in built:
+            target = by_response.get(judgement.response_id or "")
+        if target is None and judgement.trace_id and not judgement.span_id:
+            target = last_of_trace.get(judgement.trace_id)
+        if target is None or target not in built:
+            out.judgements.append(judgement)
+            continue
+        have = built[target]
+        if judgement.evaluation not in have.evaluations:
+            built[target] = replace(have, evaluations=(*have.evaluations, judgement.evaluation))

@@ -1,0 +1,187 @@
+"""Whole request and response bodies, as some dialects copy them into one attribute.
+
+The bodies are those of the providers' own APIs: OpenAI (chat, responses, completions, embeddings, images,
+audio), Anthropic, Gemini, and what frameworks wrap around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.dialects.messages import Message, load_json, read_messages, read_parts, to_text
+from ingest.dialects.values import definitions, first, mapping, text, texts, whole
+
+PARAMETERS = (
+    "temperature", "top_p", "top_k", "max_tokens", "max_output_tokens", "max_completion_tokens", "seed", "n",
+    "stop", "frequency_penalty", "presence_penalty", "stream", "reasoning_effort", "size", "quality",
+    "dimensions", "encoding_format", "service_tier", "response_format",
+)  # fmt: skip
+"""Request parameters that are kept; names are the provider's."""
+
+
+@dataclass(slots=True)
+class Request:
+    """What a request body says."""
+
+    messages: list[Message] | None = None
+    system: tuple[str, ...] | None = None
+    texts: tuple[str, ...] | None = None
+    model: str | None = None
+    tools: tuple[Any, ...] | None = None
+    truncated: bool = False
+
+
+@dataclass(slots=True)
+class Response:
+    """What a response body says. ``one_answer``: its messages are items of one answer."""
+
+    messages: list[Message] | None = None
+    images: tuple[str, ...] | None = None
+    id: str | None = None
+    model: str | None = None
+    finish_reasons: tuple[str, ...] | None = None
+    one_answer: bool = False
+    truncated: bool = False
+
+
+def parameters(value: Any) -> dict[str, Any] | None:
+    """The known request parameters in a mapping or its JSON."""
+    found = mapping(value)
+    return {k: found[k] for k in PARAMETERS if found.get(k) is not None} or None
+
+
+def read_request(value: Any) -> Request:
+    """A request body, its JSON, a list of messages, or a plain prompt."""
+    cut = False
+    if isinstance(value, str):
+        value, cut = load_json(value)
+    if not isinstance(value, dict):
+        messages, _ = read_messages(value, "user")
+        return Request(messages or None, truncated=cut)
+    body: Mapping[str, Any] = value
+    if not any(k in body for k in _INPUTS) and isinstance(body.get("body"), dict):
+        body = body["body"]
+    source = first(body, *_INPUTS)
+    flat = texts(source) if isinstance(source, list) and all(isinstance(s, str) for s in source) else None
+    messages, _ = read_messages(source, "user") if source is not None else ([], False)
+    if source is None and ("role" in body or "content" in body or "parts" in body):
+        messages, _ = read_messages(body, "user")
+    system = first(body, "system", "instructions", "system_instruction", "systemInstruction", "preamble")
+    return Request(
+        messages=messages or None,
+        system=_system(system),
+        texts=flat or ((source,) if isinstance(source, str) else None),
+        model=text(body.get("model")),
+        tools=definitions(body.get("tools")),
+        truncated=cut,
+    )
+
+
+_INPUTS = ("messages", "contents", "input", "prompt", "prompts", "inputs", "input_text", "inputText")
+
+
+def _system(value: Any) -> tuple[str, ...] | None:
+    if isinstance(value, dict) and "parts" in value:
+        value = value["parts"]
+    found = [p.text for p in read_parts(value) if p.text]
+    return tuple(found) or None
+
+
+def read_response(value: Any) -> Response:
+    """A response body, its JSON, a message, a list of messages, or a plain answer."""
+    cut = False
+    if isinstance(value, str):
+        value, cut = load_json(value)
+    if not isinstance(value, dict):
+        messages, _ = read_messages(value, "assistant")
+        return Response(messages or None, truncated=cut)
+    out = Response(
+        id=text(first(value, "id", "response_id", "responseId")),
+        model=text(first(value, "model", "model_version", "modelVersion")),
+        truncated=cut,
+        one_answer=value.get("object") == "response",
+    )
+    _read_answers(out, value)
+    return out
+
+
+def _read_answers(out: Response, body: Mapping[str, Any]) -> None:
+    choices = first(body, "choices", "candidates")
+    if isinstance(choices, list):
+        out.messages = [m for c in choices for m in read_messages(_candidate(c), "assistant")[0]] or None
+        reasons = [first(c, "finish_reason", "finishReason") for c in choices if isinstance(c, dict)]
+        out.finish_reasons = tuple(str(r) for r in reasons if r) or None
+        return
+    if isinstance(body.get("generations"), list):  # LangChain
+        out.messages = read_messages(body["generations"], "assistant")[0] or None
+        return
+    if isinstance(body.get("data"), list):  # OpenAI images; embeddings have no text
+        links = [d.get("url") for d in body["data"] if isinstance(d, dict)]
+        out.images = tuple(u for u in links if isinstance(u, str) and u) or None
+        revised = [d.get("revised_prompt") for d in body["data"] if isinstance(d, dict)]
+        out.messages = read_messages([r for r in revised if r], "assistant")[0] or None
+        return
+    for key in ("output", "message", "content", "text", "completion", "response", "messages"):
+        found = body.get(key)
+        if found in (None, "", [], {}):
+            continue
+        source = body if key == "content" and ("role" in body or "type" in body) else found
+        if key == "content" and source is found:
+            source = {"role": "assistant", "content": found}
+        if isinstance(found, dict) and isinstance(found.get("message"), dict):  # Bedrock Converse
+            source = found["message"]
+        out.messages = read_messages(source, "assistant")[0] or None
+        reason = text(first(body, "stop_reason", "finish_reason", "stopReason"))
+        out.finish_reasons = (reason,) if reason else None
+        return
+    if body.get("tool_calls") or body.get("function_call"):
+        out.messages = read_messages(body, "assistant")[0] or None
+        return
+    if not out.id and not out.model and not any(k in body for k in ("usage", "object", "role")):
+        plain = to_text(body)  # a structured answer: the object itself is the text
+        out.messages = (
+            read_messages({"role": "assistant", "content": plain}, "assistant")[0] if plain else None
+        )
+
+
+def _candidate(choice: Any) -> Any:
+    """Gemini's candidates hold the message under ``content``, OpenAI's completions under ``text``."""
+    if isinstance(choice, dict) and "message" not in choice:
+        content = choice.get("content")
+        if isinstance(content, dict):
+            return {**content, "finish_reason": first(choice, "finish_reason", "finishReason")}
+    return choice
+
+
+def token_counts(value: Any) -> dict[str, int | None]:
+    """``input``, ``output``, ``cached``, ``reasoning`` tokens from a provider's usage object.
+
+    Anthropic counts cached input apart; the sum is what the conventions ask for.
+    """
+    usage = mapping(value)
+    prompt = whole(first(usage, "prompt_tokens", "promptTokens", "prompt_token_count", "inputTokens"))
+    cached = None
+    if prompt is None:
+        prompt = whole(first(usage, "input_tokens", "input"))
+        written = whole(first(usage, "cache_creation_input_tokens", "input_cache_creation"))
+        read = whole(first(usage, "cache_read_input_tokens", "input_cache_read"))
+        if prompt is not None and (written is not None or read is not None):
+            prompt += (written or 0) + (read or 0)
+        cached = read
+    details_in = mapping(first(usage, "prompt_tokens_details", "input_tokens_details", "input_details"))
+    details_out = mapping(first(usage, "completion_tokens_details", "output_tokens_details"))
+    if cached is None:
+        cached = whole(first(details_in, "cached_tokens", "cache_read"))
+        if cached is None:
+            cached = whole(first(usage, "input_cached_tokens", "cached_tokens", "input_cache_read"))
+    return {
+        "input": prompt,
+        "output": whole(
+            first(usage, "completion_tokens", "completionTokens", "output_tokens", "outputTokens", "output",
+                  "candidates_token_count")
+        ),
+        "cached": cached,
+        "reasoning": whole(first({**usage, **details_out}, "reasoning_tokens", "output_reasoning_tokens")),
+    }  # fmt: skip

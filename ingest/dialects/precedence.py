@@ -1,0 +1,71 @@
+"""Which dialects there are, and which of them is believed when two describe the same field.
+
+A dialect is one file with a pure ``read_span(SpanView) -> Partial | None`` and one line here. Order is
+precedence; log records of the same span come right after the current ``gen_ai.*`` attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ingest.dialects import genai, legacy_events, openinference
+from ingest.dialects.partial import Partial, merge
+from ingest.otlp import SpanView
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """A reader and the first key segments without which it can have nothing to say."""
+
+    name: str
+    heads: frozenset[str]
+    read: Callable[[SpanView], Partial | None]
+
+
+BEFORE_LOGS: tuple[Dialect, ...] = (Dialect(genai.NAME, frozenset(("gen_ai",)), genai.read_span),)
+AFTER_LOGS: tuple[Dialect, ...] = (
+    Dialect(
+        openinference.NAME,
+        frozenset(("openinference", "llm", "embedding")),
+        openinference.read_span,
+    ),
+)
+LEGACY_EVENTS = legacy_events.read_span
+"""Read from span events, so no attribute tells beforehand."""
+
+
+def read_span(span: SpanView, from_logs: Sequence[Partial] = ()) -> Partial | None:
+    """Everything known about a span, or ``None`` if no dialect recognises it.
+
+    ``from_logs`` is what log records of the same span say.
+    """
+    heads = {key.partition(".")[0] for key in span.attributes}
+    found = [p for d in BEFORE_LOGS if heads & d.heads and (p := d.read(span)) is not None]
+    if span.events or "events" in heads:
+        events = LEGACY_EVENTS(span)
+        if events is not None:
+            found.append(events)
+    found.extend(from_logs)
+    found.extend(p for d in AFTER_LOGS if heads & d.heads and (p := d.read(span)) is not None)
+    if not found:
+        return None
+    merged = merge(found)
+    if from_logs and any(p.has_content() for p in found):
+        merged.content_from = _sources(found, from_logs)
+    return merged
+
+
+def merge_logs(from_logs: Sequence[Partial]) -> Partial:
+    """What several log records of one span say, without the span."""
+    merged = merge(from_logs)
+    if len(from_logs) > 1:
+        merged.content_from = _sources(from_logs, from_logs)
+    return merged
+
+
+def _sources(found: Sequence[Partial], from_logs: Sequence[Partial]) -> str | None:
+    """``content_from`` of a call with log records: the span's own source, if it has content, then theirs."""
+    own = next((p.content_from for p in found if p not in from_logs and p.has_content()), None)
+    names = [own, *(p.content_from for p in from_logs)]
+    return "+".join(dict.fromkeys(n for n in names if n)) or None

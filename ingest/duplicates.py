@@ -1,0 +1,197 @@
+"""Which spans describe the same model call.
+
+SDKs, instrumentations and frameworks each emit a span for one call: a child without content under the one
+with it, a wrapper around the real calls, or an unrelated root in another trace. They are joined by
+response id, by parent and child, and for a provider's own SDK by time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ingest.dialects.partial import CALLS, OTHER, Partial
+from ingest.otlp import SpanView
+
+SpanId = tuple[str, str]
+"""Trace id and span id."""
+
+Group = tuple["Call", list["Call"]]
+"""The span that stands for a call, and its duplicates."""
+
+_SDK_SCOPES = ("com.anthropic.sdk", "com.openai.sdk", "com.google.genai.sdk")
+"""Scopes of spans that providers' own libraries emit, without content."""
+_MAX_ANCESTORS = 64
+_MIN_ID = 6
+
+
+@dataclass(slots=True)
+class Call:
+    """A span that says it is a model call."""
+
+    span: SpanView
+    partial: Partial
+
+    @property
+    def id(self) -> SpanId:
+        """Trace id and span id."""
+        return self.span.trace_id, self.span.span_id
+
+
+def find_duplicates(
+    calls: Sequence[Call], spans: Mapping[SpanId, tuple[SpanView, Partial | None]]
+) -> dict[SpanId, SpanId]:
+    """Duplicate span to the span that stands for the call; order of the arguments does not matter."""
+    by_id = {c.id: c for c in calls}
+    of: dict[SpanId, SpanId] = {}
+    groups = [*_by_response_id(calls), *_by_nesting(calls, by_id, spans), *_by_time(calls)]
+    for chosen, others in sorted(groups, key=lambda g: (g[0].id, min(c.id for c in g[1]))):
+        for call in others:
+            of.setdefault(call.id, chosen.id)
+    return {dup: kept for dup in of if (kept := _resolve(dup, of)) is not None}
+
+
+def _resolve(start: SpanId, of: Mapping[SpanId, SpanId]) -> SpanId | None:
+    """End of a chain of duplicates; ``None`` for the span kept in a circle."""
+    seen = [start]
+    while (here := of.get(seen[-1])) is not None:
+        if here in seen:
+            kept = min(seen[seen.index(here) :])
+            return None if kept == start else kept
+        seen.append(here)
+    return seen[-1]
+
+
+def _richness(call: Call) -> tuple[int, int, int, SpanId]:
+    """Content first, then tokens and ids; equal ones by id, so that the choice never depends on order."""
+    p = call.partial
+    sides = bool(p.messages_in or p.input_texts) + bool(p.messages_out or p.images_out)
+    return sides, p.input_tokens is not None, p.response_id is not None, call.id
+
+
+def _group(calls: Sequence[Call]) -> Group:
+    """The richest of several spans of one call, and the others."""
+    chosen = max(calls, key=_richness)
+    return chosen, [c for c in calls if c is not chosen]
+
+
+def _overlap(a: SpanView, b: SpanView) -> bool:
+    return a.start_ns <= b.end_ns and b.start_ns <= a.end_ns
+
+
+def _within(inner: SpanView, outer: SpanView) -> bool:
+    return outer.start_ns <= inner.start_ns and inner.end_ns <= outer.end_ns
+
+
+def _by_response_id(calls: Sequence[Call]) -> list[Group]:
+    """Calls with one response id that ran at the same time (a cache answers later with the same id)."""
+    groups: defaultdict[tuple[str, str | None], list[Call]] = defaultdict(list)
+    for call in calls:
+        rid = call.partial.response_id
+        if rid and len(rid) >= _MIN_ID and not rid.isdigit():
+            groups[rid, call.partial.kind].append(call)
+    out: list[list[Call]] = []
+    for group in groups.values():
+        group.sort(key=lambda c: (c.span.start_ns, c.id))
+        current: list[Call] = []
+        for call in group:
+            if current and not any(_overlap(call.span, c.span) for c in current):
+                out.append(current)
+                current = []
+            current.append(call)
+        out.append(current)
+    return [_group(g) for g in out if len(g) > 1]
+
+
+def _same_model(a: Partial, b: Partial) -> bool:
+    """Whether two spans can be one call: any model name in common, or one of them names none."""
+    names_a = {n.rsplit("/", 1)[-1] for n in (a.request_model, a.response_model) if n}
+    names_b = {n.rsplit("/", 1)[-1] for n in (b.request_model, b.response_model) if n}
+    return not names_a or not names_b or bool(names_a & names_b)
+
+
+def _by_nesting(
+    calls: Sequence[Call],
+    by_id: Mapping[SpanId, Call],
+    spans: Mapping[SpanId, tuple[SpanView, Partial | None]],
+) -> list[Group]:
+    """Calls inside a call, with no agent, tool or chain between."""
+    inside: defaultdict[SpanId, list[Call]] = defaultdict(list)
+    for call in calls:
+        outer = _enclosing_call(call, by_id, spans)
+        if (
+            outer is not None
+            and outer.partial.kind == call.partial.kind
+            and _within(call.span, outer.span)
+            and _same_model(call.partial, outer.partial)
+            and not _differ(call.partial.response_id, outer.partial.response_id)
+        ):
+            inside[outer.id].append(call)
+    out: list[Group] = []
+    for outer_id, inner in inside.items():
+        outer = by_id[outer_id]
+        if len(inner) == 1 or (
+            outer.partial.has_content() and not any(c.partial.has_content() for c in inner)
+        ):
+            out.append(_group([outer, *inner]))  # one call, or its attempts
+        else:  # a wrapper around several calls: it is the duplicate, whatever it sums up
+            last = max(inner, key=lambda c: (c.span.end_ns, c.id))
+            out.append((last, [outer]))
+    return out
+
+
+def _differ(a: str | None, b: str | None) -> bool:
+    return a is not None and b is not None and a != b
+
+
+def _enclosing_call(
+    call: Call, by_id: Mapping[SpanId, Call], spans: Mapping[SpanId, tuple[SpanView, Partial | None]]
+) -> Call | None:
+    parent = call.span.parent_span_id
+    for _ in range(_MAX_ANCESTORS):
+        if parent is None:
+            return None
+        key = (call.span.trace_id, parent)
+        if key in by_id:
+            return by_id[key] if key != call.id else None
+        found = spans.get(key)
+        if found is None:
+            return None
+        span, partial = found
+        kind = partial.kind or partial.implied_kind if partial is not None else None
+        if kind not in (None, OTHER):
+            return None
+        parent = span.parent_span_id
+    return None
+
+
+def _by_time(calls: Sequence[Call]) -> list[Group]:
+    """A provider SDK's own span without content, inside or around another span of the same service."""
+    plain = [c for c in calls if c.span.scope.startswith(_SDK_SCOPES) and not c.partial.has_content()]
+    plain = [c for c in plain if c.partial.response_id is None]
+    if not plain:
+        return []
+    out: list[Group] = []
+    taken: set[SpanId] = set()
+    others = sorted(
+        (c for c in calls if not c.span.scope.startswith(_SDK_SCOPES)), key=lambda c: (c.span.start_ns, c.id)
+    )
+    for call in sorted(plain, key=lambda c: (c.span.start_ns, c.id)):
+        for other in others:
+            if (
+                other.id not in taken
+                and (_within(call.span, other.span) or _within(other.span, call.span))
+                and other.span.resource.get("service.name") == call.span.resource.get("service.name")
+                and other.partial.response_id is None
+                and _same_model(call.partial, other.partial)
+            ):
+                taken.add(other.id)
+                out.append((other, [call]))
+                break
+    return out
+
+
+def is_call(partial: Partial | None) -> bool:
+    """Whether a span is an interaction: by its own word, else by its attributes."""
+    return partial is not None and (partial.kind or partial.implied_kind) in CALLS
