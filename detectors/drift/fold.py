@@ -174,6 +174,14 @@ class Fold:
                     out[(number << _SLICE_BITS) | slice_number] = SeriesKey(unit, score, text)
         return out
 
+    def redundant(self) -> frozenset[int]:
+        """Series numbers that only repeat the whole: slices of a dimension that has had one value so far."""
+        sizes: dict[tuple[str, str], list[int]] = {}
+        for (unit, dimension, _), number in self._slices.items():
+            sizes.setdefault((unit, dimension), []).append(number)
+        alone = [numbers[0] for numbers in sizes.values() if len(numbers) == 1]
+        return frozenset((s << _SLICE_BITS) | n for s in self._scores.values() for n in alone)
+
     def levels(self, score: str) -> list[str]:
         """Names of a category score's cells, by cell."""
         return list(self._levels.get(score, {}))

@@ -1,84 +1,75 @@
-"""Sparse history: what was counted at which tick, for learning and for looking back from a crossing."""
+"""Sparse history of a service: which cell of which series was counted how often at which tick.
+
+It is what a baseline is learned from and what a crossing is looked back into. Rows stay in order of time.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int32]
+"""Shape (rows, 4): tick, series number, cell, count."""
+
+_TICK, _SERIES = 0, 1
 
 
 class Trail:
-    """Rows of (tick, key, *values) in order of time; values are whole or real numbers.
+    """Rows of (tick, series, cell, count), whole numbers below 2^31."""
 
-    Parameters
-    ----------
-    columns
-        Names of the values that follow tick and key.
-    """
+    def __init__(self) -> None:
+        self._parts: list[Rows] = []
 
-    def __init__(self, columns: Sequence[str]) -> None:
-        self.columns = tuple(columns)
-        self._ticks: list[Ints] = []
-        self._keys: list[Ints] = []
-        self._values: list[Floats] = []
-
-    def append(self, tick: int, keys: Ints, values: Floats) -> None:
-        """Add the rows of one tick; ``values`` has one column per name.
-
-        Raises
-        ------
-        ValueError
-            If shapes do not fit.
-        """
-        if values.shape != (len(keys), len(self.columns)):
-            raise ValueError(f"expected {(len(keys), len(self.columns))} values, got {values.shape}")
-        if len(keys):
-            self._ticks.append(np.full(len(keys), tick, dtype=np.int64))
-            self._keys.append(np.asarray(keys, dtype=np.int64))
-            self._values.append(np.asarray(values, dtype=np.float64))
+    def append(self, tick: int, series: Ints, cells: Ints, counts: Ints) -> None:
+        """Add what one tick counted; ticks must not go back."""
+        if len(series):
+            rows = np.empty((len(series), 4), dtype=np.int32)
+            rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3] = tick, series, cells, counts
+            self._parts.append(rows)
 
     def __len__(self) -> int:
-        return sum(len(k) for k in self._keys)
+        return sum(len(p) for p in self._parts)
 
-    def rows(self) -> tuple[Ints, Ints, Floats]:
-        """All rows as (ticks, keys, values), in order."""
-        self._join()
-        if not self._keys:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, len(self.columns)))
-        return self._ticks[0], self._keys[0], self._values[0]
+    def rows(self) -> Rows:
+        """All rows, in order."""
+        if len(self._parts) != 1:
+            empty: Rows = np.zeros((0, 4), dtype=np.int32)
+            self._parts = [np.concatenate(self._parts) if self._parts else empty]
+        return self._parts[0]
 
-    def dense(self, key: int, first: int, last: int) -> Floats:
-        """Sums of one key for ticks ``first`` to ``last`` (inclusive): shape (ticks, columns)."""
-        ticks, keys, values = self.rows()
-        low, high = np.searchsorted(ticks, [first, last + 1])
-        mine = np.flatnonzero(keys[low:high] == key) + low
-        out = np.zeros((last - first + 1, len(self.columns)))
-        np.add.at(out, ticks[mine] - first, values[mine])
-        return out
+    def between(self, first: int, last: int) -> Rows:
+        """Rows of ticks ``first`` to ``last``, both included."""
+        rows = self.rows()
+        low, high = np.searchsorted(rows[:, _TICK], [first, last + 1])
+        return rows[low:high]
+
+    def of(self, series: int, first: int, last: int) -> Rows:
+        """Rows of one series."""
+        rows = self.between(first, last)
+        mine: Rows = rows[rows[:, _SERIES] == series]
+        return mine
+
+    def by_series(self, first: int, last: int) -> dict[int, Rows]:
+        """Rows per series, each in order of time."""
+        rows = self.between(first, last)
+        order = np.argsort(rows[:, _SERIES], kind="stable")
+        rows = rows[order]
+        numbers, starts = np.unique(rows[:, _SERIES], return_index=True)
+        parts = np.split(rows, starts[1:]) if len(numbers) else []
+        return {int(n): part for n, part in zip(numbers, parts, strict=True)}
+
+    def drop(self, series: Ints, before: int) -> None:
+        """Forget the rows of these series older than tick ``before``."""
+        rows = self.rows()
+        gone = np.isin(rows[:, _SERIES], series) & (rows[:, _TICK] < before)
+        self._parts = [rows[~gone]]
 
     def drop_before(self, tick: int) -> None:
-        """Forget rows older than ``tick``."""
-        ticks, keys, values = self.rows()
-        at = int(np.searchsorted(ticks, tick))
-        self._set(ticks[at:], keys[at:], values[at:])
+        """Forget all rows older than ``tick``."""
+        rows = self.rows()
+        self._parts = [rows[int(np.searchsorted(rows[:, _TICK], tick)) :]]
 
-    def drop_keys(self, keys: Ints) -> None:
-        """Forget all rows of these keys."""
-        ticks, have, values = self.rows()
-        keep = ~np.isin(have, keys)
-        self._set(ticks[keep], have[keep], values[keep])
-
-    def restore(self, ticks: Ints, keys: Ints, values: Floats) -> None:
+    def restore(self, rows: Rows) -> None:
         """Take over rows given by `rows`."""
-        self._set(ticks, keys, values.reshape(len(keys), len(self.columns)))
-
-    def _set(self, ticks: Ints, keys: Ints, values: Floats) -> None:
-        self._ticks, self._keys, self._values = [ticks], [keys], [values]
-
-    def _join(self) -> None:
-        if len(self._keys) > 1:
-            self._set(np.concatenate(self._ticks), np.concatenate(self._keys), np.concatenate(self._values))
+        self._parts = [rows]
