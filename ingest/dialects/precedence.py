@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ingest.dialects import genai, legacy_events, openinference
+from ingest.dialects import genai, langfuse, legacy_events, openinference, traceloop, vercel
 from ingest.dialects.partial import Partial, merge
 from ingest.otlp import SpanView
 
@@ -23,13 +23,14 @@ class Dialect:
     read: Callable[[SpanView], Partial | None]
 
 
-BEFORE_LOGS: tuple[Dialect, ...] = (Dialect(genai.NAME, frozenset(("gen_ai",)), genai.read_span),)
+BEFORE_LOGS: tuple[Dialect, ...] = (
+    Dialect(langfuse.NAME, frozenset(("langfuse",)), langfuse.read_span),
+    Dialect(genai.NAME, frozenset(("gen_ai",)), genai.read_span),
+)
 AFTER_LOGS: tuple[Dialect, ...] = (
-    Dialect(
-        openinference.NAME,
-        frozenset(("openinference", "llm", "embedding")),
-        openinference.read_span,
-    ),
+    Dialect(openinference.NAME, frozenset(("openinference", "llm", "embedding")), openinference.read_span),
+    Dialect(traceloop.NAME, frozenset(("gen_ai", "llm", "traceloop")), traceloop.read_span),
+    Dialect(vercel.NAME, frozenset(("ai",)), vercel.read_span),
 )
 LEGACY_EVENTS = legacy_events.read_span
 """Read from span events, so no attribute tells beforehand."""
