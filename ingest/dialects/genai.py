@@ -104,7 +104,7 @@ def read_attributes(a: Mapping[str, Any], dialect: str) -> Partial:
         user=text(a.get("gen_ai.request.user")),
         prompt_name=text(a.get("gen_ai.prompt.name")),
         prompt_version=text(a.get("gen_ai.prompt.version")),
-        agent_name=text(a.get("gen_ai.agent.name")),
+        agent_name=text(first(a, "gen_ai.agent.name", "agent_name")),
         tool_name=text(a.get("gen_ai.tool.name")),
         tool_call_id=text(a.get("gen_ai.tool.call.id")),
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from ingest.dialects.messages import TEXT, TOOL_CALL, Message, Part, read_call, structure_or_text
 from ingest.dialects.partial import CHAIN, EMBEDDING, INFERENCE, TOOL, Partial
 from ingest.dialects.payload import read_request
@@ -81,9 +83,8 @@ def _read_texts(p: Partial, a: dict[str, Any]) -> None:
     if isinstance(answer, str):
         parts.append(Part(TEXT, answer))
     calls = structure(first(a, "ai.response.toolCalls", "ai.result.toolCalls"))
-    for call in calls if isinstance(calls, list) else ():
-        if isinstance(call, dict):
-            parts.append(Part(TOOL_CALL, call=read_call(call)))
+    if isinstance(calls, list):
+        parts.extend(Part(TOOL_CALL, call=read_call(call)) for call in calls if isinstance(call, dict))
     if parts:
         p.messages_out = [Message("assistant", parts)]
 
@@ -91,5 +92,12 @@ def _read_texts(p: Partial, a: dict[str, Any]) -> None:
 def _embedded(value: Any) -> tuple[str, ...] | None:
     """Texts given to an embedding; each may be JSON of a text."""
     found = texts(value) or ()
-    plain = [structure_or_text(t) if t[:1] != '"' else t.strip('"') for t in found]
-    return tuple(t for t in plain if isinstance(t, str) and t) or None
+    return tuple(_unquoted(t) for t in found) or None
+
+
+def _unquoted(value: str) -> str:
+    try:
+        plain = orjson.loads(value) if value[:1] == '"' else value
+    except orjson.JSONDecodeError:
+        return value
+    return plain if isinstance(plain, str) else value
