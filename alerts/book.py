@@ -1,0 +1,263 @@
+"""All incidents that are still of interest, and what findings, people and time do to them. Pure.
+
+A `Book` is changed through a draft: compute on the draft, store what it says, then merge. A draft that
+cannot be stored is dropped and nothing has happened.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Callable, Iterable, MutableMapping
+from dataclasses import dataclass, replace
+
+from alerts import group, lead
+from alerts.identity import POLICY, Place, incident_id, place_of
+from alerts.incident import RECOVERING, RESOLVED, Hits, Incident, Transition
+from alerts.life import Elapsed, End, Event, Evidence, Raise, fresh, record, step
+from alerts.timing import Timing
+from detectors.finding import SEVERITIES, Finding
+from infra.clock import to_ns
+
+MAX_INCIDENTS = 20_000
+"""Beyond so many the oldest resolved incidents leave memory; they stay in the store."""
+
+_STAGE = {"provisional": "seen in the open tick", "confirmed": "confirmed", "withdrawn": "withdrawn"}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An incident after a change, and the lines its history gained (none: only what is known changed)."""
+
+    incident: Incident
+    rows: tuple[Transition, ...]
+
+
+class Book:
+    """Incidents by id, with the ways to find them."""
+
+    def __init__(self, timing: Timing, incidents: Iterable[Incident] = ()) -> None:
+        self.timing = timing
+        self._incidents: MutableMapping[str, Incident] = {}
+        self._places: MutableMapping[Place, tuple[str, ...]] = {}
+        self._owners: MutableMapping[str, str] = {}
+        for incident in incidents:
+            self._put(incident)
+
+    def draft(self) -> Book:
+        """A book that starts as this one and is changed alone."""
+        out = Book(self.timing)
+        out._incidents = ChainMap({}, self._incidents)
+        out._places = ChainMap({}, self._places)
+        out._owners = ChainMap({}, self._owners)
+        return out
+
+    def merge(self, changes: Iterable[Change]) -> None:
+        """Take over what a draft of this book changed, once it is stored."""
+        for change in changes:
+            self._put(change.incident)
+        self._forget()
+
+    def get(self, incident_id_: str) -> Incident | None:
+        """An incident by id."""
+        return self._incidents.get(incident_id_)
+
+    def all(self) -> list[Incident]:
+        """Every incident, newest first."""
+        return sorted(self._incidents.values(), key=lambda i: (-i.opened_ns, i.incident_id))
+
+    def at(self, place: Place) -> list[Incident]:
+        """Incidents of one place, oldest first."""
+        return [self._incidents[key] for key in self._places.get(place, ())]
+
+    def _put(self, incident: Incident) -> None:
+        key = incident.incident_id
+        if key not in self._incidents:
+            self._places[incident.place] = (*self._places.get(incident.place, ()), key)
+        self._incidents[key] = incident
+        for finding in incident.findings:
+            self._owners.setdefault(finding.finding_id, key)
+        for finding_id in incident.seen:
+            self._owners.setdefault(finding_id, key)
+
+    def _forget(self) -> None:
+        excess = len(self._incidents) - MAX_INCIDENTS
+        if excess <= 0:
+            return
+        closed = [i for i in reversed(self.all()) if i.state == RESOLVED][:excess]
+        for incident in closed:
+            del self._incidents[incident.incident_id]
+            left = tuple(k for k in self._places[incident.place] if k != incident.incident_id)
+            self._places[incident.place] = left
+        gone = {i.incident_id for i in closed}
+        for finding_id in [f for f, owner in self._owners.items() if owner in gone]:
+            del self._owners[finding_id]
+
+    def apply(self, finding: Finding) -> list[Change]:
+        """Take one message from the log of findings; a repeated or outdated one changes nothing."""
+        now_ns = to_ns(finding.made_at)
+        owner = self._incidents.get(self._owners.get(finding.finding_id, ""))
+        changes = self._elapse(self.at(place_of(finding)), lambda _: now_ns)
+        if owner is not None:
+            change = self._update(self._incidents[owner.incident_id], finding, now_ns)
+        elif not lead.supports(finding):
+            change = None  # taken back before anyone was told
+        else:
+            target = group.place_finding(finding, self.at(place_of(finding)), self.timing)
+            if target is not None:
+                change = self._join(target, finding, now_ns)
+            else:
+                change = self._open(finding, now_ns) if finding.severity != "info" else None
+        if change is not None:
+            changes.append(change)
+        if finding.alert_kind == "silence":
+            changes += self._seeing(finding, now_ns)
+        return changes
+
+    def _seeing(self, finding: Finding, now_ns: int) -> list[Change]:
+        """While a place is silent nothing recovers there; data coming back starts the wait anew."""
+        status = "no_data" if lead.is_active(finding) else "ok"
+        waiting = [i for i in self.at(place_of(finding)) if i.state == RECOVERING and i.evidence != status]
+        reason = f"{finding.service} {'sends nothing' if status == 'no_data' else 'sends again'}"
+        return [self._step(i, [Evidence(status, reason=reason)], now_ns) for i in waiting]
+
+    def act(self, incident_id_: str, event: Event, now_ns: int) -> Change | None:
+        """What a person does; ``None`` if there is no such incident.
+
+        Raises
+        ------
+        NotPossible
+            If the state does not allow it.
+        """
+        incident = self._incidents.get(incident_id_)
+        return None if incident is None else self._step(incident, [event], now_ns)
+
+    def quiet(self, incident: Incident, interactions: int) -> Change | None:
+        """Policy hits have stopped: there was none for the quiet time among so many interactions."""
+        hits = incident.hits
+        at_ns = hits.last_ns + self.timing.quiet_ns
+        known = self._changed(incident, hits=replace(hits, quiet_ns=at_ns))
+        reason = f"no hit for {self.timing.quiet_s / 60:.0f} min in {interactions:,} interactions"
+        if known.active:
+            return self._done(known, ())
+        return self._step(known, [Evidence("ok", reason=reason)], at_ns)
+
+    def elapse(self, now_of: Callable[[Place], int]) -> list[Change]:
+        """Let deadlines take effect; ``now_of`` tells the time of a place's lineage."""
+        return self._elapse([i for i in self._incidents.values() if i.is_open], now_of)
+
+    def _elapse(self, incidents: Iterable[Incident], now_of: Callable[[Place], int]) -> list[Change]:
+        changes = []
+        for incident in list(incidents):
+            if incident.is_open:
+                change = self._step(incident, [Elapsed()], now_of(incident.place))
+                changes += [change] if change.rows else []
+        return changes
+
+    def _open(self, finding: Finding, now_ns: int) -> Change | None:
+        again = 0
+        while incident_id(finding, self.timing.tick_s, again) in self._incidents:
+            again += 1
+        incident = fresh(finding, self.timing, again)
+        if finding.alert_kind == POLICY:
+            incident = self._changed(incident, hits=_hit(incident, finding))
+        if not incident.active:
+            return None  # over before it was stated: nothing to act on
+        status = "no_data" if finding.alert_kind == "silence" else "breach"
+        return self._step(incident, [Evidence(status, finding)], now_ns)
+
+    def _join(self, incident: Incident, finding: Finding, now_ns: int) -> Change:
+        rows: list[Transition] = []
+        counted = finding.alert_kind == POLICY and any(
+            f.alert_kind == POLICY
+            and (f.unit, f.score, f.slice) == (finding.unit, finding.score, finding.slice)
+            for f in incident.findings
+        )
+        if finding.alert_kind == POLICY:
+            incident = self._changed(incident, hits=_hit(incident, finding))
+        if counted:
+            incident = self._changed(incident, seen=group.remember(incident.seen, finding.finding_id))
+        else:
+            findings, dropped = group.keep(incident.findings, finding)
+            incident = self._changed(incident, findings=findings, clock_ns=max(incident.clock_ns, now_ns))
+            if dropped is not None:
+                seen = group.remember(incident.seen, dropped.finding_id)
+                incident = self._changed(incident, seen=seen, beyond=incident.beyond + 1)
+            if dropped is not finding:
+                incident, row = record(incident, "joined", _words(finding), finding)
+                rows.append(row)
+        return self._done_after(incident, finding, now_ns, rows)
+
+    def _update(self, incident: Incident, finding: Finding, now_ns: int) -> Change | None:
+        old = next((f for f in incident.findings if f.finding_id == finding.finding_id), None)
+        over = finding.alert_kind == POLICY and finding.ended_at is not None
+        if old is None and not over:
+            return None  # one that is only counted
+        rows: list[Transition] = []
+        if old is not None:
+            if not group.newer(old, finding):
+                return None
+            findings = tuple(finding if f is old else f for f in incident.findings)
+            incident = self._changed(incident, findings=findings, clock_ns=max(incident.clock_ns, now_ns))
+            if (old.status, old.ended_at) != (finding.status, finding.ended_at):
+                what = "updated" if lead.supports(finding) else "withdrawn"
+                incident, row = record(incident, what, _words(finding), finding)
+                rows.append(row)
+            if finding.alert_kind == POLICY and not lead.supports(finding):
+                hits = replace(incident.hits, count=max(0, incident.hits.count - 1))
+                incident = self._changed(incident, hits=hits)
+        if over and finding.ended_at is not None:
+            hits = replace(incident.hits, quiet_ns=max(to_ns(finding.ended_at), incident.hits.quiet_ns or 0))
+            incident = self._changed(incident, hits=hits)
+        return self._done_after(incident, finding, now_ns, rows)
+
+    def _done_after(
+        self, incident: Incident, finding: Finding, now_ns: int, rows: list[Transition]
+    ) -> Change:
+        """Draw the consequences of a finding that was taken in."""
+        events: list[Event] = []
+        if not incident.supported:
+            events += [End("withdrawn", reason="nothing supports it any more", finding=finding)]
+        else:
+            if lead.supports(finding) and _graver(finding.severity, incident.severity):
+                events.append(Raise(finding.severity, finding))
+            events.append(Evidence("breach" if incident.active else "ok", finding, _words(finding)))
+        if not incident.supported and not incident.is_open:
+            events = []
+        change = self._step(incident, events, now_ns)
+        return self._done(change.incident, (*rows, *change.rows))
+
+    def _step(self, incident: Incident, events: list[Event], now_ns: int) -> Change:
+        rows: list[Transition] = []
+        current = incident
+        for event in events:
+            after, more = step(current, event, now_ns, self.timing)
+            current = after or current
+            rows += more
+        return self._done(current, tuple(rows))
+
+    def _done(self, incident: Incident, rows: tuple[Transition, ...]) -> Change:
+        self._put(incident)
+        return Change(incident, rows)
+
+    def _changed(self, incident: Incident, **changes: object) -> Incident:
+        apply: Callable[..., Incident] = replace
+        return apply(incident, revision=incident.revision + 1, **changes)
+
+
+def _graver(one: str, other: str) -> bool:
+    return SEVERITIES.index(one) < SEVERITIES.index(other)
+
+
+def _hit(incident: Incident, finding: Finding) -> Hits:
+    """Hits with one more."""
+    at, hits = to_ns(finding.made_at), incident.hits
+    first = min(hits.first_ns, at) if hits.count else at
+    quiet = hits.quiet_ns if finding.ended_at is None else to_ns(finding.ended_at)
+    return Hits(hits.count + 1, first, max(hits.last_ns, at), quiet)
+
+
+def _words(finding: Finding) -> str:
+    """What a line of history says about a finding."""
+    where = "" if finding.slice == "all" else f" in {finding.slice}"
+    state = "ended" if finding.ended_at is not None else _STAGE[finding.status]
+    return f"{finding.score}{where}: {state}"

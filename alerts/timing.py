@@ -1,0 +1,72 @@
+"""How long and how many: the numbers that decide grouping and the life cycle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from infra.clock import NS_PER_S
+from infra.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Limits of the state machine and of grouping; times in seconds of the lineage's clock.
+
+    ``hold_s``: how long a breach must last before it fires. ``keep_firing_s``: how long it must be over
+    before the incident is resolved. ``reopen_s``: how long after that the same change reopens it.
+    ``widen_ticks``: by how many ticks onset intervals are widened before they are compared.
+    ``storm_findings`` within ``storm_s``: more than that at one place is one incident. Policy hits are over
+    when there was none for ``quiet_s`` among at least ``quiet_interactions``.
+    """
+
+    tick_s: int = 300
+    widen_ticks: int = 2
+    hold_s: float = 0.0
+    keep_firing_s: float = 600.0
+    reopen_s: float = 3600.0
+    storm_findings: int = 8
+    storm_s: float = 60.0
+    quiet_s: float = 3600.0
+    quiet_interactions: int = 50
+
+    def __post_init__(self) -> None:
+        if self.tick_s <= 0:
+            raise ValueError(f"tick_s = {self.tick_s} must be positive")
+        for name in ("hold_s", "keep_firing_s", "reopen_s", "storm_s", "quiet_s", "widen_ticks"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} = {getattr(self, name)} must not be negative")
+
+    @property
+    def hold_ns(self) -> int:
+        """``hold_s`` in ns."""
+        return int(self.hold_s * NS_PER_S)
+
+    @property
+    def keep_firing_ns(self) -> int:
+        """``keep_firing_s`` in ns."""
+        return int(self.keep_firing_s * NS_PER_S)
+
+    @property
+    def reopen_ns(self) -> int:
+        """``reopen_s`` in ns."""
+        return int(self.reopen_s * NS_PER_S)
+
+    @property
+    def slack_ns(self) -> int:
+        """Widening of onset intervals, ns."""
+        return self.widen_ticks * self.tick_s * NS_PER_S
+
+    @property
+    def storm_ns(self) -> int:
+        """``storm_s`` in ns."""
+        return int(self.storm_s * NS_PER_S)
+
+    @property
+    def quiet_ns(self) -> int:
+        """``quiet_s`` in ns."""
+        return int(self.quiet_s * NS_PER_S)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Timing:
+        """Limits with what the settings say."""
+        return cls(tick_s=settings.detection.tick_s, reopen_s=settings.alerts.reopen_minutes * 60.0)

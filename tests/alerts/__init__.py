@@ -1,0 +1,1 @@
+"""Tests of the alerts room that need no server."""

@@ -1,0 +1,68 @@
+"""Which finding speaks for an incident, and which slice explains it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from alerts.lead import explaining_slice, lead_of, merged_suspects, spokesman
+from detectors.finding import Finding, SliceEffect, Suspect
+from tests.alerts.invented import at, lengths, overall, refusals, secret
+
+
+@pytest.mark.parametrize(
+    ("findings", "leader"),
+    [
+        ([lengths("t", evidence=900.0), refusals("p", evidence=15.0)], "p"),  # a page before a ticket
+        ([lengths("d", severity="page"), refusals("h")], "h"),  # harm before a moved distribution
+        ([refusals("weak", evidence=15.0), refusals("strong", evidence=16.0)], "strong"),
+        ([refusals("small", effect=0.1), refusals("large", effect=-0.4)], "large"),
+        ([refusals("gone", status="withdrawn"), lengths("left")], "left"),
+        ([refusals("gone", status="withdrawn")], "gone"),
+        ([refusals("drift"), secret("hit")], "drift"),  # both harm: evidence decides
+        ([lengths("d"), secret("hit", severity="ticket")], "hit"),
+    ],
+)
+def test_the_lead_is_the_gravest(findings: list[Finding], leader: str) -> None:
+    assert lead_of(findings).finding_id == leader
+    assert lead_of(findings[::-1]).finding_id == leader
+
+
+@pytest.mark.parametrize(
+    ("findings", "where"),
+    [
+        ([overall()], "language=es"),  # the ranking
+        ([overall(slices=())], "all"),
+        ([refusals()], "language=es"),  # only a slice's own finding
+        ([overall(slices=()), refusals()], "language=es"),  # five times the whole's effect
+        ([overall(slices=()), refusals(effect=0.13, evidence=50.0)], "all"),  # about the whole's effect
+        ([overall(slices=(SliceEffect("release=9", 0.9, 0.6),)), refusals()], "release=9"),
+        ([overall(slices=(SliceEffect("release=9", 0.5, 0.2),)), refusals()], "language=es"),
+        ([overall(slices=(SliceEffect("release=9", 0.9, None),)), refusals()], "release=9"),
+        ([overall(slices=()), refusals(status="withdrawn")], "all"),
+        ([overall(slices=()), lengths(slice="language=es", effect=-0.9)], "all"),  # another score
+    ],
+)
+def test_the_slice_that_explains(findings: list[Finding], where: str) -> None:
+    assert explaining_slice(findings) == where
+    assert explaining_slice(findings[::-1]) == where
+
+
+def test_numbers_are_of_the_slice_where_it_has_its_own_finding() -> None:
+    assert spokesman([overall(), refusals()]).finding_id == "f1"
+    assert spokesman([overall(), lengths()]).finding_id == "f2"
+
+
+def test_suspects_are_merged_once_each_lead_first() -> None:
+    other = lengths(
+        suspects=(
+            Suspect("release", "4.2", at("04:01")),
+            Suspect("prompt_version", "v18", at("04:03") + timedelta(minutes=9)),
+        )
+    )
+    assert [(s.kind, s.value) for s in merged_suspects([other, overall()])] == [
+        ("prompt_version", "v18"),
+        ("release", "4.2"),
+    ]
+    assert merged_suspects([other, overall()])[0].since == at("04:03")

@@ -1,0 +1,255 @@
+"""The state machine: every edge of the diagram, and what no sequence of events may break."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from alerts.errors import NotPossible
+from alerts.incident import FIRING, OK, OPEN, PENDING, RECOVERING, REOPENABLE, RESOLVED, Incident, Transition
+from alerts.life import Acknowledge, Elapsed, End, Event, Evidence, Raise, Write, step
+from alerts.timing import Timing
+from infra.clock import NS_PER_S, to_ns
+from tests.alerts.invented import refusals
+
+START = to_ns(refusals().made_at)
+MIN = 60 * NS_PER_S
+QUICK = Timing(keep_firing_s=0)
+SLOW = Timing(hold_s=300, keep_firing_s=600, reopen_s=3600)
+
+
+def run(timing: Timing, *events: tuple[Event, float]) -> tuple[Incident, list[Transition]]:
+    """Apply events at minutes after the start."""
+    incident: Incident | None = None
+    rows: list[Transition] = []
+    for event, minute in events:
+        incident, more = step(incident, event, START + int(minute * MIN), timing)
+        rows += more
+    assert incident is not None
+    return incident, rows
+
+
+def breach() -> Evidence:
+    return Evidence("breach", refusals())
+
+
+def test_a_breach_fires_at_once_without_a_hold() -> None:
+    incident, rows = run(QUICK, (breach(), 0))
+    assert incident.state == FIRING
+    assert [(r.what, r.notify) for r in rows] == [("opened", ""), ("fired", "opened")]
+    assert incident.fired_ns == START
+
+
+def test_with_a_hold_it_fires_at_the_deadline_however_late_that_is_noticed() -> None:
+    incident, rows = run(SLOW, (breach(), 0), (Elapsed(), 4), (Elapsed(), 47))
+    assert incident.state == FIRING
+    assert rows[-1].at_ns == incident.fired_ns == START + 5 * MIN
+
+
+def test_what_clears_within_the_hold_tells_nobody() -> None:
+    incident, rows = run(SLOW, (breach(), 0), (Evidence("ok"), 4), (Elapsed(), 60))
+    assert incident.state == OK
+    assert not any(r.notify for r in rows)
+
+
+@pytest.mark.parametrize("status", ["no_data", "error"])
+def test_missing_data_and_errors_are_held_like_a_breach(status: str) -> None:
+    begun = Evidence(status, refusals())
+    held, _ = run(SLOW, (begun, 0), (Elapsed(), 4))
+    assert held.state == PENDING
+    fired, _ = run(SLOW, (begun, 0), (Elapsed(), 5))
+    assert fired.state == FIRING
+
+
+def test_recovery_takes_the_keep_firing_time() -> None:
+    incident, rows = run(SLOW, (breach(), 0), (Elapsed(), 5), (Evidence("ok"), 20), (Elapsed(), 29))
+    assert incident.state == RECOVERING
+    after, more = step(incident, Elapsed(), START + 90 * MIN, SLOW)
+    assert after is not None
+    assert (after.state, after.ending, after.resolved_ns) == (RESOLVED, "recovered", START + 30 * MIN)
+    assert [r.notify for r in (*rows, *more) if r.notify] == ["opened", "resolved"]
+
+
+def test_a_relapse_is_not_told_again() -> None:
+    incident, rows = run(SLOW, (breach(), 0), (Elapsed(), 5), (Evidence("ok"), 20), (Evidence("breach"), 25))
+    assert incident.state == FIRING
+    assert [r.notify for r in rows if r.notify] == ["opened"]
+
+
+def test_missing_data_stops_the_recovery_and_data_starts_the_wait_anew() -> None:
+    begun = [(breach(), 0), (Evidence("ok"), 20), (Evidence("no_data"), 25)]
+    dark, _ = run(SLOW, *begun, (Elapsed(), 600))
+    assert (dark.state, dark.evidence) == (RECOVERING, "no_data")
+    waiting, _ = run(SLOW, *begun, (Evidence("ok"), 600), (Elapsed(), 609))
+    assert waiting.state == RECOVERING
+    over, _ = run(SLOW, *begun, (Evidence("ok"), 600), (Elapsed(), 610))
+    assert over.state == RESOLVED
+
+
+def test_a_breach_in_the_reopen_window_is_the_same_incident_and_needs_a_new_look() -> None:
+    incident, rows = run(
+        QUICK,
+        (breach(), 0),
+        (Acknowledge("ana"), 5),
+        (Evidence("ok"), 20),
+        (Evidence("breach"), 80),
+    )
+    assert (incident.state, incident.reopened, incident.ending, incident.acknowledged_by) == (
+        FIRING,
+        1,
+        None,
+        None,
+    )
+    assert [r.notify for r in rows if r.notify] == ["opened", "resolved", "reopened"]
+
+
+def test_after_the_reopen_window_a_breach_does_nothing_to_it() -> None:
+    incident, _ = run(QUICK, (breach(), 0), (Evidence("ok"), 20), (Evidence("breach"), 80.1))
+    assert incident.state == RESOLVED
+
+
+@pytest.mark.parametrize("ending", ["accepted", "superseded", "false_alarm"])
+def test_what_a_person_ended_stays_ended(ending: str) -> None:
+    incident, rows = run(QUICK, (breach(), 0), (End(ending, "ana", "why"), 5), (Evidence("breach"), 6))
+    assert (incident.state, incident.ending) == (RESOLVED, ending)
+    assert (rows[-1].actor, rows[-1].reason) == ("ana", "why")
+
+
+def test_a_recovered_incident_can_still_be_called_a_false_alarm_but_not_accepted() -> None:
+    over = [(breach(), 0), (Evidence("ok"), 20)]
+    incident, rows = run(QUICK, *over, (End("false_alarm", "ana", "holiday"), 30))
+    assert (incident.ending, incident.resolved_ns) == ("false_alarm", START + 20 * MIN)
+    assert rows[-1].notify == ""
+    with pytest.raises(NotPossible, match="recovered"):
+        run(QUICK, *over, (End("accepted", "ana", ""), 30))
+
+
+def test_acknowledging_twice_is_once() -> None:
+    incident, rows = run(QUICK, (breach(), 0), (Acknowledge("ana"), 1), (Acknowledge("ana"), 2))
+    assert incident.acknowledged_ns == START + MIN
+    assert [r.what for r in rows].count("acknowledged") == 1
+
+
+def test_severity_rises_in_place_and_is_told_once() -> None:
+    ticket = Evidence("breach", refusals(severity="ticket"))
+    incident, rows = run(QUICK, (ticket, 0), (Raise("page"), 5), (Raise("page"), 6), (Raise("ticket"), 7))
+    assert incident.severity == "page"
+    assert [r.notify for r in rows if r.notify] == ["opened", "raised"]
+
+
+def test_a_rise_within_the_hold_is_told_with_the_opening() -> None:
+    ticket = Evidence("breach", refusals(severity="ticket"))
+    incident, rows = run(SLOW, (ticket, 0), (Raise("page"), 2), (Elapsed(), 5))
+    assert [r.notify for r in rows if r.notify] == ["opened"]
+    assert rows[-1].incident.severity == incident.severity == "page"
+
+
+def test_nothing_but_a_breach_starts_an_incident() -> None:
+    for event in (
+        Evidence("ok", refusals()),
+        Elapsed(),
+        Acknowledge("ana"),
+        End("withdrawn"),
+        Write("a", "b"),
+    ):
+        assert step(None, event, START, QUICK) == (None, ())
+
+
+class Life(RuleBasedStateMachine):
+    """Any order of events, with time that sometimes jumps back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timing = Timing(hold_s=120, keep_firing_s=300, reopen_s=900)
+        incident, rows = step(None, breach(), START, self.timing)
+        assert incident is not None
+        self.incident: Incident = incident
+        self.rows = list(rows)
+        self.now = START
+
+    def apply(self, event: Event) -> tuple[Incident, tuple[Transition, ...]]:
+        before = self.incident
+        try:
+            after, rows = step(before, event, self.now, self.timing)
+        except NotPossible:
+            assert isinstance(event, End | Acknowledge)
+            return before, ()
+        assert after is not None
+        self.incident = after
+        self.rows += rows
+        return before, rows
+
+    @rule(seconds=st.integers(-600, 1200))
+    def time_passes(self, seconds: int) -> None:
+        self.now += seconds * NS_PER_S
+        self.apply(Elapsed())
+
+    @rule(status=st.sampled_from(["ok", "breach", "no_data", "error"]))
+    def evidence(self, status: str) -> None:
+        before, rows = self.apply(Evidence(status))
+        if status in ("no_data", "error"):
+            own = [r for r in rows if r.incident.evidence == status]
+            assert not any(r.incident.state == RESOLVED for r in own)
+        if before.state == RESOLVED and before.ending not in REOPENABLE:
+            assert self.incident.state == RESOLVED
+
+    @rule(ending=st.sampled_from(["withdrawn", "accepted", "superseded", "false_alarm"]))
+    def ends(self, ending: str) -> None:
+        self.apply(End(ending, "ana", "because"))
+
+    @rule(actor=st.sampled_from(["ana", "bo"]))
+    def acknowledged(self, actor: str) -> None:
+        self.apply(Acknowledge(actor))
+
+    @rule(severity=st.sampled_from(["page", "ticket"]))
+    def raised(self, severity: str) -> None:
+        before, _ = self.apply(Raise(severity))
+        assert not (before.severity == "page" and self.incident.severity == "ticket")
+
+    @rule()
+    def the_same_again(self) -> None:
+        """Time that stands still changes nothing twice."""
+        self.apply(Elapsed())
+        _, rows = self.apply(Elapsed())
+        assert rows == ()
+
+    @invariant()
+    def history_is_gapless_and_says_what_is(self) -> None:
+        assert [r.seq for r in self.rows] == list(range(1, self.incident.seq + 1))
+        assert replace(self.rows[-1].incident, clock_ns=0) == replace(self.incident, clock_ns=0)
+
+    @invariant()
+    def an_ending_and_only_an_ending_resolves(self) -> None:
+        assert (self.incident.ending is not None) == (self.incident.state == RESOLVED)
+        assert (self.incident.resolved_ns is not None) == (self.incident.state == RESOLVED)
+
+    @invariant()
+    def people_hear_of_an_opening_before_anything_else_and_of_its_end_once(self) -> None:
+        told = [r.notify for r in self.rows if r.notify]
+        if told:
+            assert told[0] == "opened"
+        assert told.count("opened") <= 1
+        alive = False
+        for word in told:
+            if word in ("opened", "reopened"):
+                assert not alive
+                alive = True
+            elif word == "resolved":
+                assert alive
+                alive = False
+            else:
+                assert alive
+        if self.incident.state in (FIRING, RECOVERING):
+            assert alive
+        if self.incident.state in (OK, PENDING, RESOLVED):
+            assert not alive
+
+    @invariant()
+    def only_open_ones_wait(self) -> None:
+        assert self.incident.is_open == (self.incident.state in OPEN)
+
+
+TestLife = Life.TestCase
