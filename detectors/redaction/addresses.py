@@ -1,0 +1,191 @@
+"""E-mail and IP addresses."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+import re2
+
+from detectors.redaction.hits import RANK_CHECKED, Hit
+from detectors.redaction.matching import MASKED, Pattern, free_after, free_before
+from detectors.redaction.views import View
+
+_EMAIL = Pattern(
+    r"([A-Za-z0-9_.+\-'%\xc0-\xff]+)(?:@|%40)((?:[A-Za-z0-9\-\xc0-\xff]+\.)+(?:xn--[A-Za-z0-9\-]{2,59}|[A-Za-z]{2,24}))"
+)
+_ANY_SCRIPT_EMAIL = re2.compile(
+    r"([\p{Cyrillic}\p{Greek}\p{Latin}\p{Arabic}\p{Hebrew}\p{Devanagari}\p{M}0-9_.+\-]+)@"
+    r"((?:[\p{L}\p{M}0-9\-]+\.)+(?:\p{Cyrillic}{2,}|\p{Greek}{2,}|\p{Arabic}{2,}|\p{Hebrew}{2,}|\p{Devanagari}[\p{Devanagari}\p{M}]+"
+    r"|\p{Han}{2,4}|\p{Thai}{2,}|\p{Hangul}{2,}|[A-Za-z]{2,24}))"
+)
+_LOCAL_EDGES = ".-'%+"
+_ENCODED_SEPARATORS = frozenset({
+    "20", "22", "26", "2c", "2f", "3a", "3b", "3c", "3d", "3e", "3f",
+})  # fmt: skip
+_FILE_ENDINGS = frozenset({
+    "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "css", "js", "ts", "html", "php", "py", "java",
+    "scala", "so", "dll", "exe", "zip", "tar", "gz", "pdf",
+})  # fmt: skip
+_REMOTE_USERS = frozenset({"git", "hg", "svn"})
+_TEMPLATE_HOSTS = frozenset({
+    "example.com", "example.org", "example.net", "example.edu", "test.com", "domain.com", "email.com",
+    "mail.com", "yourdomain.com", "company.com", "yourcompany.com", "mydomain.com", "mycompany.com",
+    "website.com", "yourwebsite.com", "site.com", "host.com", "server.com",
+})  # fmt: skip
+_TEMPLATE_USERS = frozenset({
+    "user", "username", "email", "e-mail", "mail", "name", "someone", "somebody", "person", "you", "your",
+    "me", "example", "sample", "test", "tester", "recipient", "sender", "from", "to", "noreply", "no-reply",
+    "yourname", "your.name", "your_name", "your-name", "youremail", "your.email", "your_email", "your-email",
+    "myemail", "my.email", "my_email", "myname", "firstname.lastname", "first.last", "recipient1",
+    "recipient2", "user1", "user2", "foo", "bar", "foobar", "customer", "client", "info", "admin", "support",
+    "contact", "sales", "hello", "help", "webmaster",
+})  # fmt: skip
+
+_IPV4 = Pattern(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
+_IPV6 = Pattern(
+    r"(?:[0-9A-Fa-f]{1,4}:){2,7}:?[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{1,4}){0,6}|[0-9A-Fa-f]{1,4}::[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6}"
+)
+_VERSION_BEFORE = Pattern(
+    r"(?:\b(?:v|ver|version|versions|release|build|firmware|chrome|safari|firefox|edge|opera|oid|section|chapter|clause|figure)"
+    r"[ .:/=]{0,3}|[=~^><@]=? ?)$",
+    ignore_case=True,
+)
+_WINDOW = 24
+
+
+def emails(view: View) -> Iterator[Hit]:
+    """E-mail addresses, also percent-encoded and in other scripts; not SSH remotes and file names."""
+    data = view.data
+    if b"@" not in data and b"%40" not in data:
+        return
+    for match in _EMAIL.all(data):
+        start, end = match.span()
+        local_start, local_end = match.span(1)
+        start = _local_start(view.text, local_start, local_end)
+        local, host = view.text[start:local_end], view.text[match.start(2) : end]
+        if not local or not _is_address(view, local, host, end):
+            continue
+        yield Hit(start, end, email_type(local, host), f"{local}@{host}".lower(), RANK_CHECKED)
+    if not view.text.isascii():
+        yield from _any_script_emails(view)
+
+
+def _local_start(text: str, start: int, end: int) -> int:
+    """Where the local part begins: in a percent-encoded URL after the last encoded separator."""
+    encoded = text.rfind("%", start, end)
+    if encoded >= 0 and text[encoded + 1 : encoded + 3].lower() in _ENCODED_SEPARATORS:
+        start = min(encoded + 3, end)
+    while start < end and text[start] in _LOCAL_EDGES:
+        start += 1
+    return start
+
+
+def _is_address(view: View, local: str, host: str, end: int) -> bool:
+    if MASKED in local or local.lower() in _REMOTE_USERS:
+        return False
+    if host.rpartition(".")[2].lower() in _FILE_ENDINGS or host.startswith("-"):
+        return False
+    after = view.data[end : end + 1]
+    return not (after.isdigit() or after == b"_" or after == b"\x01")
+
+
+def email_type(local: str, host: str) -> str:
+    """``template_email`` for addresses that only documentation uses, else ``email``."""
+    host = host.lower()
+    template = local.lower() in _TEMPLATE_USERS and (
+        host in _TEMPLATE_HOSTS or host.startswith(("your", "example."))
+    )
+    return "template_email" if template or local.lower().startswith("your") else "email"
+
+
+def _any_script_emails(view: View) -> Iterator[Hit]:
+    text = view.text
+    if "@" not in text:
+        return
+    searchable = text.encode("utf-8", "replace").decode("utf-8")
+    for match in _ANY_SCRIPT_EMAIL.finditer(searchable):
+        start, end = match.span()
+        local, host = match.group(1).lstrip(_LOCAL_EDGES), match.group(2)
+        if (local + host).isascii() or not local:
+            continue  # found above
+        yield Hit(end - len(host) - 1 - len(local), end, "email", f"{local}@{host}".lower(), RANK_CHECKED)
+
+
+def ip_addresses(view: View) -> Iterator[Hit]:
+    """IPv4 and IPv6 addresses; not loopback, unspecified, masks, versions and section numbers."""
+    data = view.data
+    if b"." in data:
+        for match in _IPV4.all(data):
+            start, end = match.span()
+            if _is_ipv4(view, start, end):
+                yield from _address(view, start, end)
+    if data.count(b":") >= 2:
+        for match in _IPV6.all(data):
+            start, end = match.span()
+            if _is_ipv6(view, start, end):
+                yield from _address(view, start, end)
+
+
+def _is_ipv4(view: View, start: int, end: int) -> bool:
+    data = view.data
+    if not free_before(data, start) or not free_after(data, end):
+        return False
+    if data[start - 1 : start] in (b".", b"-") or (
+        data[end : end + 1] in (b".", b"-") and data[end + 1 : end + 2].isalnum()
+    ):
+        return False
+    octets = [int(part) for part in view.text[start:end].split(".")]
+    if (
+        max(octets) > 255
+        or max(octets) < 10
+        or any(p != "0" and p.startswith("0") for p in view.text[start:end].split("."))
+    ):
+        return False
+    return _VERSION_BEFORE.first(data, max(0, start - _WINDOW), start) is None
+
+
+def _is_ipv6(view: View, start: int, end: int) -> bool:
+    data = view.data
+    text = view.text[start:end]
+    if (
+        not free_before(data, start)
+        or not free_after(data, end)
+        or b":" in (data[start - 1 : start], data[end : end + 1])
+    ):
+        return False
+    groups = [group for group in text.split(":") if group]
+    if "::" not in text:
+        return len(groups) == 8 and any(len(group) > 2 for group in groups)
+    # a word such as dead::beef is C++; real addresses begin 2xxx, 3xxx, fcxx-fdxx, fe80
+    return len(groups[0]) >= 3 and groups[0][0] in "23fF" and any(c.isdigit() for c in text)
+
+
+def _address(view: View, start: int, end: int) -> Iterator[Hit]:
+    try:
+        address = ipaddress.ip_address(view.text[start:end])
+    except ValueError:
+        return
+    if (
+        address.is_loopback
+        or address.is_unspecified
+        or address.is_multicast
+        or str(address).startswith("255.")
+    ):
+        return
+    private = address in _DOCUMENTATION or not address.is_private
+    type_ = "ip_address" if private else "private_ip"
+    yield Hit(start, end, type_, str(address), RANK_CHECKED, loose=True)
+
+
+class _Networks:
+    """Networks that are private by registry and yet stand for public ones in documentation."""
+
+    def __init__(self, *networks: str) -> None:
+        self._networks = [ipaddress.ip_network(network) for network in networks]
+
+    def __contains__(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+_DOCUMENTATION = _Networks("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")

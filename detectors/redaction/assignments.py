@@ -1,0 +1,230 @@
+"""Secrets that only their name gives away: ``password = "Blue88$Zq"``, ``api_key: 0186b4...``.
+
+A name that ends in a secret word, an operator, and a value that looks random: for passwords a digit or a
+strong sign among letters, for keys and tokens length, digits and entropy. References to variables, calls,
+types, paths and stand-ins do not count.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+
+from detectors.redaction.hits import RANK_ASSIGNED, Hit
+from detectors.redaction.matching import MASKED, Match, Pattern
+from detectors.redaction.placeholders import bits_per_character, is_stand_in
+from detectors.redaction.views import View
+
+_PASSWORD_WORD = (
+    r"pass(?:word|wd|phrase|code)|passwort|kennwort|pwd|wachtwoord|mot[ _]de[ _]passe|contrase(?:\xf1|n)a"
+    r"|clave|senha|parola|has(?:\?|l)o|l(?:o|\xf6)senord|adgangskode|salasana|(?:\?|s)ifre"
+)
+_KEY_WORD = (
+    r"secret|token|api[_\- ]?key|credentials?"
+    r"|(?:access|secret|private|encryption|signing|master|account|service|auth|license|storage|subscription|app"
+    r"|application|deploy|webhook|signature|hmac|session|cipher|aes|ssh|consumer|shared|sharedaccess|service[_\-]?account)"
+    r"[_\- ]?key"
+)
+_SUFFIX = r"(?:[_\-]?(?:\d{1,2}|prod|production|dev|stage|staging|live|test|value|string|base64|b64))?"
+_OPERATOR = (
+    r"[\"'\]*`)]{0,3}\s{0,3}(?::\s?[A-Za-z\[\]|. ]{1,20}\s?=|=>|:=|={1,3}|:|->|>|\||\bis\b:?|\bes\b|\best\b|\bist\b)"
+    r"[*`]{0,3}\s{0,3}"
+)
+_VALUE = (
+    r"(?:\"([^\"\r\n\x01]{4,160})\"|'([^'\r\n\x01]{4,160})'|`([^`\r\n\x01]{4,160})`|([^\s\"'`,;<>\x01]{6,}))"
+)
+_ASSIGNMENT = Pattern(rf"(?:({_PASSWORD_WORD})|({_KEY_WORD})){_SUFFIX}{_OPERATOR}{_VALUE}", ignore_case=True)
+_FLAG = Pattern(rf"--[a-z\-]{{0,24}}(?:({_PASSWORD_WORD})|({_KEY_WORD}))[ =]{_VALUE}", ignore_case=True)
+_REST = Pattern(_OPERATOR + _VALUE, ignore_case=True)
+
+_HAS_WORD = Pattern(
+    r"pass|pwd|secret|token|key|credential|kennwort|wachtwoord|contrase|clave|senha|parola|has.o|senord"
+    r"|adgangskode|salasana|.ifre"
+)
+_OTHER_SCRIPTS = (
+    "пароль",
+    "密码",
+    "密碼",
+    "口令",
+    "パスワード",
+    "비밀번호",
+    "كلمة المرور",
+    "كلمة السر",
+    "סיסמה",
+    "पासवर्ड",
+    "รหัสผ่าน",
+    "κωδικός",
+)
+
+_BEARER = Pattern(r"\b(bearer|basic)\s{1,3}([A-Za-z0-9_\-.~+/=]{16,})", ignore_case=True)
+_AUTHORIZATION = Pattern(
+    r"authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:token|apikey|api-key|key)?\s{0,3}([A-Za-z0-9_\-.~+/=]{16,})",
+    ignore_case=True,
+)
+_SAS = Pattern(r"[?&]sig=([A-Za-z0-9%+/=]{40,})")
+
+_STRONG_SIGNS = frozenset("!@#$%^&*+=?~|§€£")
+_CODE_SIGNS = frozenset("()[]{}<>\\")
+_KEY_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+/=~:%$!@#^&*")
+_FILE_ENDINGS = (
+    ".pem",
+    ".json",
+    ".yaml",
+    ".yml",
+    ".key",
+    ".txt",
+    ".crt",
+    ".env",
+    ".py",
+    ".js",
+    ".ts",
+    ".html",
+    ".md",
+    ".php",
+)
+
+_MIN_PASSWORD = 6
+_MAX_PASSWORD = 128
+_MIN_KEY = 16
+_MIN_KEY_BITS = 3.0
+"""Random hexadecimal of 16 characters is above; repeated and counting digits are below."""
+
+
+def secret_assignments(view: View) -> Iterator[Hit]:
+    """Values assigned to names that end in a secret word, and credentials of ``Authorization`` headers."""
+    data, lower = view.data, view.lower
+    if _HAS_WORD.found(lower):
+        for match in _ASSIGNMENT.all(data):
+            yield from _judged(view, match, is_password_word=match.span(1) != (-1, -1))
+        if b"--" in data:
+            for match in _FLAG.all(data):
+                yield from _judged(view, match, is_password_word=match.span(1) != (-1, -1))
+    if not view.text.isascii():
+        yield from _other_scripts(view)
+    if b"bearer" in lower or b"basic" in lower or b"authorization" in lower:
+        yield from _authorization(view)
+    if b"sig=" in lower:
+        for match in _SAS.all(data):
+            yield _hit(view, "azure_key", *match.span(1))
+
+
+def _judged(view: View, match: Match, *, is_password_word: bool, first_group: int = 3) -> Iterator[Hit]:
+    for group in range(first_group, first_group + 4):
+        start, end = match.span(group)
+        if start < 0:
+            continue
+        quoted = group < first_group + 3
+        if not quoted:
+            end = _trimmed(view.text, start, end)
+        type_ = secret_type(view.text[start:end], is_password_word=is_password_word, quoted=quoted)
+        if type_ is not None:
+            yield _hit(view, type_, start, end)
+
+
+def _other_scripts(view: View) -> Iterator[Hit]:
+    for word in _OTHER_SCRIPTS:
+        at = view.text.find(word)
+        while at >= 0:
+            match = _REST.at(view.data, at + len(word))
+            if match is not None:
+                yield from _judged(view, match, is_password_word=True, first_group=1)
+            at = view.text.find(word, at + len(word))
+
+
+def _authorization(view: View) -> Iterator[Hit]:
+    for match in _BEARER.all(view.data):
+        start, end = match.span(2)
+        value = view.text[start:end]
+        real = _is_basic(value) if match.group(1).lower() == b"basic" else is_key(value)
+        if real:
+            yield _hit(view, "bearer_token", start, end)
+    for match in _AUTHORIZATION.all(view.data):
+        start, end = match.span(1)
+        if is_key(view.text[start:end]):
+            yield _hit(view, "bearer_token", start, end)
+
+
+def _is_basic(value: str) -> bool:
+    """Whether ``value`` is base64 of ``user:password``."""
+    try:
+        decoded = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    user, colon, password = decoded.partition(b":")
+    return bool(colon and user and password) and not is_stand_in(password.decode("latin-1"))
+
+
+def _hit(view: View, type_: str, start: int, end: int) -> Hit:
+    return Hit(start, end, type_, view.text[start:end], RANK_ASSIGNED, loose=True)
+
+
+def _trimmed(text: str, start: int, end: int) -> int:
+    """End of an unquoted value without the punctuation of the sentence or code around it."""
+    while (
+        end > start and text[end - 1] in ".)]}:*|\\?!" and not (text[end - 1] in "!?*" and end - start <= 8)
+    ):
+        end -= 1
+    return end
+
+
+def secret_type(value: str, *, is_password_word: bool, quoted: bool) -> str | None:
+    """Type of secret that ``value`` is when assigned to a password or key name; ``None`` if it is none."""
+    if MASKED in value:
+        return None
+    if is_password_word:
+        return "password" if is_password(value, quoted=quoted) else None
+    if is_key(value):
+        return "api_key"
+    strong = quoted and len(value) >= 8 and any(c in _STRONG_SIGNS for c in value)
+    return "password" if strong and is_password(value, quoted=True) else None
+
+
+def is_password(value: str, *, quoted: bool) -> bool:
+    """Whether ``value`` looks like a real password rather than a word, a reference or a stand-in."""
+    if not _MIN_PASSWORD <= len(value) <= _MAX_PASSWORD or any(c.isspace() for c in value):
+        return False
+    digit = any(c.isdigit() for c in value)
+    sign = any(c in _STRONG_SIGNS for c in value)
+    if not (digit or sign) or not any(c.isalpha() for c in value):
+        return False
+    if (
+        "://" in value
+        or value.startswith(("/", "./", "../", "~/", "="))
+        or value.lower().endswith(_FILE_ENDINGS)
+    ):
+        return False
+    if not quoted:
+        if any(c in _CODE_SIGNS for c in value) or value.startswith(("$", "%", "&")):
+            return False
+        if not sign and ("." in value or "passw" in value.lower() or "_" in value):
+            return False
+    return not is_stand_in(value)
+
+
+def is_key(value: str) -> bool:
+    """Whether ``value`` looks like a random key or token: long, with digits, of high entropy."""
+    if len(value) < _MIN_KEY or not _KEY_CHARACTERS.issuperset(value):
+        return False
+    if "://" in value or value.startswith(
+        ("/", "./", "../", "~/", "pk_", "sha256", "sha512", "sha1-", "ssh-")
+    ):
+        return False
+    if value.lower().endswith(_FILE_ENDINGS) or not _has_random_run(value):
+        return False
+    return bits_per_character(value) >= _MIN_KEY_BITS and not is_stand_in(value)
+
+
+def _has_random_run(value: str) -> bool:
+    """Whether eight or more letters and digits in a row mix both, which words and versions do not."""
+    letters = digits = 0
+    for character in value + ".":
+        if character.isdigit():
+            digits += 1
+        elif character.isalpha():
+            letters += 1
+        else:
+            if letters + digits >= 8 and letters and digits >= 2:
+                return True
+            letters = digits = 0
+    return False

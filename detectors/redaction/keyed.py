@@ -1,0 +1,67 @@
+"""Values whose key says what they are, inside JSON and similar text: ``"user_id": "u-100"``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from detectors.redaction.hits import RANK_KEYED, Hit
+from detectors.redaction.matching import MASKED, Pattern
+from detectors.redaction.placeholders import is_stand_in
+from detectors.redaction.policy import HEADER_KEYS, RedactionPolicy
+from detectors.redaction.views import View
+
+_WORDS = (
+    "user", "session", "conversation", "thread", "chat", "customer", "member", "visitor", "patient",
+    "employee", "student", "dialog", "safety_identifier", "cookie", "authorization", "api-key",
+)  # fmt: skip
+_BEFORE_WORD = r"[A-Za-z0-9_.\-]{0,60}"
+_VALUE = r"\s{0,8}:\s{0,8}(?:\"((?:[^\"\\\r\n]|\\.)*)\"|'((?:[^'\\\r\n]|\\.)*)'|(-?\d+)\b)"
+MAX_ID = 256
+"""Longer values of id keys are text; they are searched like any other."""
+
+
+def keyed_ids(view: View, policy: RedactionPolicy) -> Iterator[Hit]:
+    """Ids of users and sessions, and credentials in headers, by the names of their keys."""
+    if b":" not in view.data or (b'"' not in view.data and b"'" not in view.data):
+        return
+    pattern = _pattern(policy)
+    for match in pattern.all(view.data):
+        key = match.group(1).decode("latin-1")
+        start, end = next(span for span in (match.span(g) for g in (2, 3, 4)) if span[0] >= 0)
+        hit = keyed_value(key, view.text[start:end], policy, at=start)
+        if hit is not None:
+            yield hit
+
+
+def keyed_value(key: str, value: str, policy: RedactionPolicy, *, at: int = 0) -> Hit | None:
+    """The hit that covers all of ``value``, which stands at ``at``, if ``key`` asks for that."""
+    if not value or len(value) > MAX_ID or MASKED in value:
+        return None
+    if key.lower().rsplit(".", 1)[-1] in HEADER_KEYS:
+        if len(value) < 6 or is_stand_in(value):
+            return None
+        return Hit(at, at + len(value), "bearer_token", value, RANK_KEYED)
+    rule = policy.rule(key)
+    if rule.pseudonym is None or (rule.bare and not looks_like_id(value)):
+        return None
+    return Hit(at, at + len(value), rule.pseudonym, value.strip(), RANK_KEYED)
+
+
+def looks_like_id(value: str) -> bool:
+    """Whether ``value`` can be an id: one word with a digit or an ``@`` in it."""
+    return (
+        len(value) <= 128
+        and not any(c.isspace() for c in value)
+        and any(c.isdigit() or c == "@" for c in value)
+    )
+
+
+@lru_cache(maxsize=64)
+def _pattern(policy: RedactionPolicy) -> Pattern:
+    own = sorted(policy.user_keys | policy.session_keys)
+    quoted = [
+        "".join(c if c.isalnum() or c == "_" else f"\\x{{{ord(c):X}}}" for c in k) for k in own if k.isascii()
+    ]
+    words = "|".join([*_WORDS, *quoted])
+    return Pattern(rf"[\"']({_BEFORE_WORD}(?:{words})[A-Za-z0-9_.\-]{{0,24}})[\"']{_VALUE}", ignore_case=True)

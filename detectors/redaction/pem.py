@@ -1,0 +1,42 @@
+"""Private keys in PEM armour, whole or cut off, PGP and PuTTY keys included.
+
+Only with key material: an answer that explains the format with ``...`` in place of it is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from detectors.redaction.hits import RANK_STRUCTURE, Hit
+from detectors.redaction.matching import Pattern
+from detectors.redaction.views import View
+
+_BEGIN = Pattern(r"-----BEGIN ([A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?)-----|PuTTY-User-Key-File-\d: ?\S*")
+_END = Pattern(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_REST = Pattern(r"(?:[A-Za-z][A-Za-z\-]{2,20}: ?[^\r\n]{0,80}[\r\n]+|[A-Za-z0-9+/=]|[\s\\>|,\"'])*")
+_MATERIAL = Pattern(r"[A-Za-z0-9+/]{24}")
+_PUTTY_REST = Pattern(r"(?:[\r\n]+[^\r\n]{0,80})*")
+
+
+def private_keys(view: View) -> Iterator[Hit]:
+    """Every private key, from its first line to its last or to where its text breaks off."""
+    data = view.data
+    if b"PRIVATE KEY" not in data and b"PuTTY-User-Key-File" not in data:
+        return
+    begins = [match.span() for match in _BEGIN.all(data)]
+    ends = [match.span() for match in _END.all(data)]
+    next_end = 0
+    for index, (start, body) in enumerate(begins):
+        limit = begins[index + 1][0] if index + 1 < len(begins) else len(data)
+        while next_end < len(ends) and ends[next_end][0] < body:
+            next_end += 1
+        if next_end < len(ends) and ends[next_end][1] <= limit:
+            end = ends[next_end][1]
+        else:
+            rest = _PUTTY_REST if data.startswith(b"PuTTY", start) else _REST
+            matched = rest.at(data, body, limit)
+            end = body if matched is None else matched.end()
+            while end > body and data[end - 1 : end].isspace():
+                end -= 1
+        if _MATERIAL.first(data, body, end) is not None:
+            yield Hit(start, end, "private_key", "".join(view.text[start:end].split()), RANK_STRUCTURE)

@@ -1,0 +1,245 @@
+"""Redaction of one text: find, resolve overlaps, replace, and say where what was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from detectors.redaction.addresses import emails, ip_addresses
+from detectors.redaction.assignments import secret_assignments
+from detectors.redaction.hits import Hit, without_overlap
+from detectors.redaction.iban import ibans
+from detectors.redaction.keyed import keyed_ids
+from detectors.redaction.matching import MASKED, one_byte_each
+from detectors.redaction.national_ids import lettered_ids
+from detectors.redaction.numbers import numbers
+from detectors.redaction.pem import private_keys
+from detectors.redaction.policy import RedactionPolicy
+from detectors.redaction.pseudonyms import Pseudonymiser, spans_like_placeholders
+from detectors.redaction.secrets import url_passwords, vendor_tokens
+from detectors.redaction.views import View, folded, unescaped
+
+SEARCHES: tuple[Callable[[View], Iterable[Hit]], ...] = (
+    private_keys,
+    url_passwords,
+    vendor_tokens,
+    emails,
+    ibans,
+    ip_addresses,
+    lettered_ids,
+    numbers,
+    secret_assignments,
+)
+
+_NEAR = 64
+"""Characters around a number in which the punctuation of JSON is looked for."""
+
+MAX_PASSES = 6
+"""Passes over one text: a value may show only once its neighbour is replaced. Rarely more than two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value of ``type`` stood at ``start`` to ``end`` (characters) of the original text."""
+
+    type: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Redactor:
+    """A policy under a key. ``keep_foreign`` leaves placeholders made under unknown keys as they are,
+    for files that were redacted elsewhere; a gateway never does that.
+    """
+
+    policy: RedactionPolicy
+    pseudonymiser: Pseudonymiser
+    keep_foreign: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A hit with its offsets in the original text."""
+
+    start: int
+    end: int
+    hit: Hit
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """Replace ``start`` to ``end`` of the original by ``text``; ``type`` is ``None`` for a literal mark."""
+
+    start: int
+    end: int
+    text: str
+    type: str | None
+
+
+def redact_text(text: str, redactor: Redactor, *, exempt: bool = False) -> tuple[str, list[Found]]:
+    """Replace every sensitive value in ``text`` by its placeholder.
+
+    ``exempt`` leaves out loose shapes (for values of id keys). Returns the redacted text and what was found,
+    by position in the original text. Redacting the result again changes nothing. Any string is accepted,
+    lone surrogates included; the time taken is linear in its length.
+    """
+    if len(text) < 6:  # shorter than anything searched
+        return text, []
+    edits: list[_Edit] = []
+    current = text
+    for _ in range(MAX_PASSES):
+        new = _pass(current, redactor, exempt=exempt)
+        if not new:
+            break
+        edits = _combined(edits, new)
+        current = _applied(text, edits)
+    return current, [Found(e.type, e.start, e.end) for e in edits if e.type is not None]
+
+
+def _pass(text: str, redactor: Redactor, *, exempt: bool) -> list[_Edit]:
+    own, foreign = _placeholders(text, redactor)
+    places = _hits(_masked(text, own), redactor.policy, exempt=exempt)
+    edits = [_Edit(p.start, p.end, _replacement(text, p, redactor), p.hit.type) for p in places]
+    marks = [_Edit(start + 1, start + 1, "literal ", None) for start, _ in foreign]
+    return _with_marks(edits, marks) if marks else edits
+
+
+def _with_marks(edits: list[_Edit], marks: list[_Edit]) -> list[_Edit]:
+    """Both in order of position, without the marks that fall into a replaced value."""
+    kept = []
+    index = 0
+    for mark in marks:
+        while index < len(edits) and edits[index].end <= mark.start:
+            index += 1
+        if index == len(edits) or mark.start <= edits[index].start:
+            kept.append(mark)
+    return sorted([*edits, *kept], key=lambda e: (e.start, e.end))
+
+
+def _placeholders(text: str, redactor: Redactor) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Spans of placeholders of ours and of others'."""
+    if "[" not in text or ":" not in text:
+        return [], []
+    own: list[tuple[int, int]] = []
+    foreign: list[tuple[int, int]] = []
+    for start, end in spans_like_placeholders(one_byte_each(text)):
+        is_own = redactor.keep_foreign or redactor.pseudonymiser.is_own(text[start:end])
+        (own if is_own else foreign).append((start, end))
+    return own, foreign
+
+
+def _masked(text: str, spans: list[tuple[int, int]]) -> str:
+    pieces, done = [], 0
+    for start, end in spans:
+        pieces += [text[done:start], MASKED * (end - start)]
+        done = end
+    return "".join([*pieces, text[done:]]) if spans else text
+
+
+def _hits(text: str, policy: RedactionPolicy, *, exempt: bool) -> list[_Placed]:
+    """Hits by original offset; where levels of escapes disagree, the more deeply unescaped one is right."""
+    view: View | None = folded(text)
+    placed: list[_Placed] = []
+    while view is not None:
+        hits = without_overlap(_searched(view, policy, exempt=exempt))
+        if hits:
+            placed = _preferring([_place(view, hit) for hit in hits], placed)
+        view = unescaped(view)
+    return placed
+
+
+def _searched(view: View, policy: RedactionPolicy, *, exempt: bool) -> Iterator[Hit]:
+    yield from keyed_ids(view, policy)
+    for search in SEARCHES:
+        for hit in search(view):
+            if hit.type in policy.types and not (exempt and hit.loose):
+                yield hit
+
+
+def _place(view: View, hit: Hit) -> _Placed:
+    """Original offsets of ``hit``, moved outwards so that no escape sequence of its level is cut in two."""
+    start, end = hit.start, hit.end
+    if _backslashes(view.text, start) % 2:
+        start -= 1
+    if end - start > 1 and _backslashes(view.text, end) % 2:
+        end -= 1
+    return _Placed(*view.span(start, end), hit)
+
+
+def _backslashes(text: str, end: int) -> int:
+    """Number of backslashes in a row directly before ``end``."""
+    start = end
+    while start > 0 and text[start - 1] == "\\":
+        start -= 1
+    return end - start
+
+
+def _preferring(first: list[_Placed], second: list[_Placed]) -> list[_Placed]:
+    """All of ``first``, and of ``second`` what does not overlap it; both in order of position."""
+    kept: list[_Placed] = []
+    index = 0
+    for place in second:
+        while index < len(first) and first[index].end <= place.start:
+            index += 1
+        if index == len(first) or first[index].start >= place.end:
+            kept.append(place)
+    merged = sorted([*first, *kept], key=lambda p: p.start)
+    return [
+        p
+        for p, before in zip(merged, [None, *merged], strict=False)
+        if before is None or before.end <= p.start
+    ]
+
+
+def _replacement(text: str, place: _Placed, redactor: Redactor) -> str:
+    """The placeholder, in quotes where it takes the place of a number in JSON."""
+    placeholder = redactor.pseudonymiser.placeholder(place.hit.type, place.hit.value)
+    quote = _quote_for_number(text, place.start, place.end)
+    return f"{quote}{placeholder}{quote}"
+
+
+def _quote_for_number(text: str, start: int, end: int) -> str:
+    """``"``, escaped as deep as its surroundings, if ``start`` to ``end`` is a whole number of a JSON text."""
+    if not text[start:end].lstrip("-").isdigit():
+        return ""
+    after = text[end : end + _NEAR].lstrip()
+    if after[:1] not in (",", "}", "]"):
+        return ""
+    before = text[max(0, start - _NEAR) : start].rstrip()
+    if before[-1:] == ":":
+        named = before[:-1].rstrip()
+        if not named.endswith('"'):
+            return ""
+        return "\\" * _backslashes(named, len(named) - 1) + '"'
+    if before[-1:] not in ("[", ",") or text.lstrip()[:1] not in ("[", "{", '"'):
+        return ""
+    at = before.rfind('"')
+    return "\\" * _backslashes(before, at) + '"' if at >= 0 else '"'
+
+
+def _applied(text: str, edits: list[_Edit]) -> str:
+    pieces, done = [], 0
+    for edit in edits:
+        pieces += [text[done : edit.start], edit.text]
+        done = edit.end
+    return "".join([*pieces, text[done:]])
+
+
+def _combined(old: list[_Edit], new: list[_Edit]) -> list[_Edit]:
+    """Edits of the original that do what ``old`` and then ``new`` (of the text that ``old`` made) do."""
+    if not old:
+        return new
+    shift, moved, index = 0, [], 0
+    kept: list[_Edit] = []
+    for edit in new:
+        while index < len(old) and old[index].start + shift + len(old[index].text) <= edit.start:
+            shift += len(old[index].text) - (old[index].end - old[index].start)
+            kept.append(old[index])
+            index += 1
+        start = edit.start - shift
+        while index < len(old) and old[index].start + shift < edit.end:  # a literal mark inside the new value
+            shift += len(old[index].text) - (old[index].end - old[index].start)
+            index += 1
+        moved.append(_Edit(start, edit.end - shift, edit.text, edit.type))
+    return sorted([*kept, *old[index:], *moved], key=lambda e: (e.start, e.end))
