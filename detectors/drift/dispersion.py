@@ -3,7 +3,7 @@
 Residuals are cross-fitted (a day is predicted from other days), because in-sample residuals are too small.
 A block of L ticks has the sum of its residuals; kappa_L is the ratio of its variance to that of independent
 events, known from df_L blocks (fewer when neighbouring blocks are alike). Flags with few events cannot show
-their dispersion: they take a flat rate and a declared dispersion.
+their dispersion and have no season: they take a flat rate, and `price` declares a dispersion.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from detectors.drift.season import HourCells, HourGrid, Profile, fit_profile
 from detectors.drift.ticks import Bools, Floats, whole_days
 
 WINSOR_SD = 4.0
-FREE_EVENTS = 2.0
-"""So many events of a tick's residual are never clipped: with small n p a single event is far out."""
+FREE_EVENTS = 1.5
+"""So much of a tick's residual is never clipped: where n p is small a single event is far out. One event and
+a half, because a tick then weighs no more than the clusters that `price` allows rare flags."""
 RARE_EVENTS = 100
-RARE_KAPPA = 1.5
-RARE_DF = 1e6
 MEDIAN_OF_CHI2 = 0.4549
 """Median of a chi-square variable with one degree of freedom."""
 
@@ -121,8 +120,6 @@ def _fit(form: str, n: Floats, s: Floats, *, first_tick: int, tick_s: int, mirro
         )
         var = np.where(rare[:, None], n * (rate * (1 - rate))[:, None], var)
     block_kappa, block_df = _blocks(e, var, profile.week_df, tick_s)
-    block_kappa = np.where(rare[:, None], RARE_KAPPA, block_kappa)
-    block_df = np.where(rare[:, None], RARE_DF, block_df)
     usual_n, burst_n = _usual_traffic(n, period, tick_s)
     return Baseline(
         form=form,

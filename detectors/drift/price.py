@@ -7,12 +7,17 @@ of a variance (Perez-Ortiz, Lardy, de Heide, Grunwald 2024). X is then turned in
 inverse of the Poisson Cramer function. Assumption that breaks first: dispersion after learning is that of
 learning.
 
-Where too few blocks of a length exist, its dispersion is bounded by that of shorter ones: a sum of m blocks
-varies at most m times as much as if they were independent (perfect correlation, Cauchy-Schwarz), so
-kappa_(m L) <= m kappa_L.
+Three cases cannot show their dispersion and may take a *declared* one (never below what was measured): flags
+with few events; and, where it is the smaller of the two prices, any channel in its first fortnight, whose day
+sums are too few, and traffic no one has seen yet. Declared: clusters of 1.5 events (what a winsorised tick
+can weigh) and a level that wanders by `FLAG_WANDER` or `VALUE_WANDER`, kappa_L = 1.5 + I L wander^2. The
+guarantee is then as good as that declaration. In the first week an unseen weekend is added to what the blocks
+say.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import lambertw
@@ -27,6 +32,17 @@ SHIFTS: Floats = np.array([-1.6, -0.8, -0.4, -0.2, -0.1, -0.05, 0.05, 0.1, 0.2, 
 TRAFFIC = (1.0, 4.0, 16.0)
 """Multiples of usual traffic at which kappa is solved: shared effects do not average out over more events."""
 DF_FLOOR = 0.2
+"""Least share of df left where unseen traffic magnifies the error of the excess."""
+UNKNOWN = 1e9
+WEEK_S = 604_800
+YOUNG_S = 14 * 86_400
+"""Below this age the day's dispersion rests on too few days: the declared one may stand in for it."""
+RARE_KAPPA = 1.5
+ASSUMED_DF = 1e6
+FLAG_WANDER = 0.3
+"""Declared standard deviation of slow wander and of an unseen weekend, in log odds (flags)."""
+VALUE_WANDER = 0.15
+"""The same for value channels, in standard deviations of one event."""
 
 
 def price(baseline: Baseline, h: Floats) -> Floats:
@@ -48,16 +64,70 @@ def _price(b: Baseline, h: Floats, f: float) -> Floats:
     info = b.info * f
     size, drift = _alternatives(b, info)
     kappa = np.ones_like(drift)
-    k, df_f, k_f = _dispersion(b, f)
-    for index, horizon_s in enumerate(HORIZONS_S + LONG_HORIZONS_S):
-        ticks = max(1, round(horizon_s / b.tick_s))
-        slack = 2 + 2 * np.clip((k[index] - 1.2) / 0.3, 0, 1)
+    measured, assumed = _measured(b), _assumed(b)
+    young = b.ticks * b.tick_s < YOUNG_S
+    for index, ticks in enumerate(_horizons(b)):
+        slack = 2 + 2 * np.clip((measured[index].kappa - 1.2) / 0.3, 0, 1)
         level = np.maximum(h - np.maximum(0, np.log(ticks / slack)), 1.0)
         patience = np.maximum(h - np.maximum(0, np.log(ticks / h)), 1.0)
-        x = np.maximum(_largest(k_f, df_f, b.tick_s, index, level), level)
+        by_blocks = measured[index].at(f).largest(level)
+        by_prior = assumed[index].at(f).largest(level)
+        x = np.where(young | (f > 1), np.minimum(by_blocks, by_prior), by_blocks)
+        x = np.where(b.rare, by_prior, x)
+        x = np.maximum(x, level)
         u = _excess(b, x / np.maximum(info * ticks, 1e-12), size)
         kappa = np.maximum(kappa, (np.abs(size) * info * ticks * u - ticks * drift) / patience)
     return kappa
+
+
+def _horizons(b: Baseline) -> list[int]:
+    return [max(1, round(s / b.tick_s)) for s in HORIZONS_S + LONG_HORIZONS_S]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Dispersion of one horizon, per row, and the number of blocks that say so (0: nothing known)."""
+
+    kappa: Floats
+    df: Floats
+
+    def at(self, f: float) -> _Known:
+        """At ``f`` times the traffic: the excess grows with it, and with the excess its error."""
+        one = np.maximum(self.kappa, 1.0)
+        more = 1 + (one - 1) * f
+        return _Known(more, self.df * np.maximum((more / (f * one)) ** 2, DF_FLOOR))
+
+    def largest(self, level: Floats) -> Floats:
+        """What a squared block sum over twice its variance may reach with probability e^-level."""
+        df = np.maximum(self.df, 0.1)
+        x = self.kappa * df / 2 * np.expm1(np.minimum(2 * level / df, 50))
+        return np.where(self.df > 0, x, UNKNOWN)
+
+
+def _measured(b: Baseline) -> list[_Known]:
+    """From the blocks of the learning period; beyond a day kappa(L) = kappa_inf - C / L."""
+    kappa, df = list(b.block_kappa.T), list(b.block_df.T)
+    grows = np.clip(kappa[-1] - kappa[-2], 0, kappa[-1]) * (df[-1] > 0)
+    day = HORIZONS_S[-1]
+    for horizon_s in LONG_HORIZONS_S:
+        kappa.append(b.block_kappa[:, -1] + grows * (1 - day / horizon_s))
+        df.append(b.block_df[:, -1])
+    unseen = np.where(b.ticks * b.tick_s < WEEK_S, b.info * _wander(b) ** 2, 0.0)
+    return [_Known(k + unseen * t, d) for k, d, t in zip(kappa, df, _horizons(b), strict=True)]
+
+
+def _assumed(b: Baseline) -> list[_Known]:
+    """Declared dispersion: counts a little clustered, and a level that wanders by a declared amount."""
+    out = []
+    for measured, ticks in zip(_measured(b), _horizons(b), strict=True):
+        declared = RARE_KAPPA + b.info * ticks * _wander(b) ** 2
+        seen = np.where(measured.df > 0, measured.kappa, 0.0)
+        out.append(_Known(np.maximum(declared, seen), np.full(len(b), ASSUMED_DF)))
+    return out
+
+
+def _wander(b: Baseline) -> float:
+    return FLAG_WANDER if b.form == FLAG else VALUE_WANDER
 
 
 def _alternatives(b: Baseline, info: Floats) -> tuple[Floats, Floats]:
@@ -68,33 +138,6 @@ def _alternatives(b: Baseline, info: Floats) -> tuple[Floats, Floats]:
     n = info / np.maximum(q * (1 - q), 1e-12)
     size = np.log(o)
     return size, n * (np.log1p((o - 1) * q) - size * q)
-
-
-def _dispersion(b: Baseline, f: float) -> tuple[list[Floats], list[Floats], list[Floats]]:
-    """Per horizon (C,): measured kappa, df at traffic f, kappa at traffic f."""
-    k, df = list(b.block_kappa.T), list(b.block_df.T)
-    grows = np.clip(k[-1] - k[-2], 0, k[-1]) * (df[-1] > 0)
-    day = HORIZONS_S[-1]
-    for horizon_s in LONG_HORIZONS_S:
-        k.append(b.block_kappa[:, -1] + grows * (1 - day / horizon_s))
-        df.append(b.block_df[:, -1])
-    k_one = [np.maximum(x, 1.0) for x in k]
-    k_f = [1 + (x - 1) * f for x in k_one]
-    df_f = [d * np.maximum((kf / (f * k1)) ** 2, DF_FLOOR) for d, kf, k1 in zip(df, k_f, k_one, strict=True)]
-    return k, df_f, k_f
-
-
-def _largest(k: list[Floats], df: list[Floats], tick_s: int, index: int, level: Floats) -> Floats:
-    """X: what a squared block sum over twice its variance may reach, by its own or by shorter blocks."""
-    horizons = HORIZONS_S + LONG_HORIZONS_S
-    ticks = [max(1, round(s / tick_s)) for s in horizons]
-    best = np.full_like(level, 1e9)
-    for shorter in range(index + 1):
-        safe = np.maximum(df[shorter], 0.1)
-        x = k[shorter] * safe / 2 * np.expm1(np.minimum(2 * level / safe, 50))
-        x = np.where(df[shorter] > 0, x * ticks[index] / ticks[shorter], 1e9)
-        best = np.minimum(best, x)
-    return best
 
 
 def _excess(b: Baseline, z: Floats, size: Floats) -> Floats:
