@@ -16,12 +16,35 @@ row does depends on another row. Fit and watch::
     bank.snapshot() -> dict[str, ndarray]; FlagBank.restore(arrays)
 
     Crossings(rows, log_evidence, threshold, page, direction, alternative)
+
+Explain a crossing of one channel, from stored ticks that reach from the learning period to the crossing::
+
+    explain(baseline_row, first_tick, n, s, earliest=None) -> Explanation(onset, onset_low, onset_high,
+        candidates, effect, effect_low, effect_high, baseline_value, current_value, current_low, current_high,
+        odds_ratio, n, n_baseline, kappa, direction)
+    effect.quantile_effect(cell_values, before, afters, q=, kappa=) -> effect, low, high, old, new
+    attribution.attribute(whole, slices, event_var=, kappa=) -> Attribution(slices, cleared, mix_share,
+        inputs_changed)
+    detectable.smallest_changes(baseline, bank.kappa, bank.threshold) -> one Detectable(span_s, rise, fall) a span
+
+Budget: ``Budget.parse("1/month")``, ``service_budget``, ``Allocation.admit(class, channels) -> w``.
 """
 
 from __future__ import annotations
 
 from detectors.drift.baseline import Baseline
 from detectors.drift.dispersion import fit_flags, fit_values
+from detectors.drift.effect import Explanation, explain
 from detectors.drift.shiryaev_roberts import Bank, Crossings, FlagBank, ValueBank
 
-__all__ = ["Bank", "Baseline", "Crossings", "FlagBank", "ValueBank", "fit_flags", "fit_values"]
+__all__ = [
+    "Bank",
+    "Baseline",
+    "Crossings",
+    "Explanation",
+    "FlagBank",
+    "ValueBank",
+    "explain",
+    "fit_flags",
+    "fit_values",
+]

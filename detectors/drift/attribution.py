@@ -1,0 +1,138 @@
+"""Where: how much of a change each slice explains, which slices are in the clear, and whether inputs moved.
+
+The change of a mean over all traffic is a sum over the slices of one dimension: what each slice's own mean
+changed, weighted by its traffic now, and what the shift of traffic between slices did. A slice without a past
+(a new release) is compared with all traffic before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from detectors.drift.ticks import Floats
+from detectors.finding import SliceEffect
+
+MIX_DISTANCE = 0.1
+"""Least part of the traffic that has to move between slices before inputs count as changed."""
+MIX_P = 1e-3
+CLEAR_PART = 0.5
+"""A slice is cleared when its change is surely less than this part of the whole's."""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceCounts:
+    """Events and sums of one slice before and since the onset; ``slice`` is ``dim=value``."""
+
+    slice: str
+    n_before: float
+    s_before: float
+    n_after: float
+    s_after: float
+
+    @property
+    def dimension(self) -> str:
+        """The dimension the slice divides by."""
+        return self.slice.partition("=")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What explains a change.
+
+    ``slices`` explain most first; ``cleared`` did not take part; ``mix_share`` is the part of the change
+    that traffic moving between slices explains, the largest over dimensions; ``inputs_changed`` says whether
+    the mix of inputs itself moved.
+    """
+
+    slices: tuple[SliceEffect, ...]
+    cleared: tuple[str, ...]
+    mix_share: float
+    inputs_changed: bool
+
+
+def attribute(
+    whole: SliceCounts,
+    slices: Sequence[SliceCounts],
+    *,
+    event_var: float | None = None,
+    kappa: float = 1.0,
+    inputs: frozenset[str] = frozenset({"language"}),
+) -> Attribution:
+    """Rank slices by the part of the change in ``whole`` they explain beyond their part of the traffic.
+
+    Parameters
+    ----------
+    whole
+        All traffic.
+    slices
+        Slices of any dimensions; those of one dimension should add up to the whole.
+    event_var
+        Variance of one event of a value channel; None for rates.
+    kappa
+        Dispersion: intervals use n / kappa events.
+    inputs
+        Dimensions that describe what users send: only their mix says that inputs changed.
+    """
+    p0, p1 = _mean(whole.s_before, whole.n_before), _mean(whole.s_after, whole.n_after)
+    change = p1 - p0
+    ranked: list[tuple[float, SliceEffect]] = []
+    cleared: list[str] = []
+    mix: dict[str, float] = {}
+    for part in slices:
+        if part.n_after <= 0 and part.n_before <= 0:
+            continue
+        w0, w1 = part.n_before / max(whole.n_before, 1e-9), part.n_after / max(whole.n_after, 1e-9)
+        before = _mean(part.s_before, part.n_before) if part.n_before > 0 else p0
+        effect = _mean(part.s_after, part.n_after) - before if part.n_after > 0 else 0.0
+        moved = (w1 - w0) * (before - p0)
+        mix[part.dimension] = mix.get(part.dimension, 0.0) + moved
+        share = (w1 * effect + moved) / change if change else 0.0
+        if part.n_after > 0:
+            ranked.append((share - w1, SliceEffect(part.slice, share, effect)))
+            if _is_clear(part, effect, change, p0, event_var, kappa):
+                cleared.append(part.slice)
+    ranked.sort(key=lambda r: (-r[0], r[1].slice))
+    explaining = tuple(e for lift, e in ranked if (e.share or 0) > 0 and lift > 0 and e.slice not in cleared)
+    largest = max((m / change for m in mix.values()), default=0.0) if change else 0.0
+    return Attribution(explaining, tuple(sorted(cleared)), largest, _mix_moved(slices, inputs, kappa))
+
+
+def _mean(s: float, n: float) -> float:
+    return s / n if n > 0 else 0.0
+
+
+def _is_clear(
+    part: SliceCounts, effect: float, change: float, p0: float, event_var: float | None, kappa: float
+) -> bool:
+    """Whether the slice's change is below a part of the whole's with 97.5 % confidence."""
+    n0, n1 = part.n_before / kappa, part.n_after / kappa
+    if n0 < 1 or n1 < 1 or change == 0:
+        return False
+    if event_var is None:
+        p = (part.s_before + part.s_after + p0) / (part.n_before + part.n_after + 1)
+        variance = p * (1 - p)
+    else:
+        variance = event_var
+    bound = effect * np.sign(change) + 1.96 * np.sqrt(variance * (1 / n0 + 1 / n1))
+    return bool(bound < CLEAR_PART * abs(change))
+
+
+def _mix_moved(slices: Sequence[SliceCounts], inputs: frozenset[str], kappa: float) -> bool:
+    """Whether the traffic of an input dimension is divided otherwise than before."""
+    for dimension in sorted(inputs):
+        mine = [p for p in slices if p.dimension == dimension]
+        before: Floats = np.array([p.n_before for p in mine])
+        after: Floats = np.array([p.n_after for p in mine])
+        if len(mine) < 2 or before.sum() <= 0 or after.sum() <= 0:
+            continue
+        distance = float(np.abs(before / before.sum() - after / after.sum()).sum() / 2)
+        table = np.stack([before, after])[:, before + after > 0] / kappa
+        if distance > MIX_DISTANCE and table.shape[1] > 1:
+            p = float(stats.chi2_contingency(table, correction=False).pvalue)
+            if p < MIX_P:
+                return True
+    return False
