@@ -25,7 +25,7 @@ Explain a crossing of one channel, from stored ticks that reach from the learnin
     effect.quantile_effect(cell_values, before, afters, q=, kappa=) -> effect, low, high, old, new
     attribution.attribute(whole, slices, event_var=, kappa=) -> Attribution(slices, cleared, mix_share,
         inputs_changed)
-    detectable.smallest_changes(baseline, bank.kappa, bank.threshold) -> one Detectable(span_s, rise, fall) a span
+    detectable.smallest_changes(baseline, bank.kappa, bank.threshold) -> Detectable(span_s, rise, fall) a span
 
 Budget: ``Budget.parse("1/month")``, ``service_budget``, ``Allocation.admit(class, channels) -> w``.
 """

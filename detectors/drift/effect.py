@@ -2,8 +2,9 @@
 
 The interval is profiled: it is the union of ordinary intervals over every onset in the onset set that leaves
 at least five events after it. The naive interval at the best onset covers 69-80 % instead of 95 % and
-overstates the change, because the onset is chosen where the data look most changed. Intervals: Newcombe's difference of
-Wilson intervals for rates, Student's t for means, order statistics for quantiles; all with n / kappa events.
+overstates the change, because the onset is chosen where the data look most changed. Intervals: Newcombe's
+difference of Wilson intervals for rates, Student's t for means, order statistics for quantiles; all with
+n / kappa events.
 """
 
 from __future__ import annotations
