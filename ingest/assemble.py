@@ -77,8 +77,12 @@ def assemble_batch(
     judgements: Iterable[Judgement] = (),
     tenant: str = "default",
     lineage: str = "live",
+    redacted: bool = False,
 ) -> Assembled:
-    """Interactions, context and loose ends of what is given."""
+    """Interactions, context and loose ends of what is given.
+
+    ``redacted`` says that a redactor has seen all of it, so that a span without its report is a clean one.
+    """
     unique, repeated = _unique_spans(spans)
     sorted_logs = _sort_logs(logs)
     read = _read_spans(unique, sorted_logs)
@@ -104,6 +108,11 @@ def assemble_batch(
     out.contents = _loose_contents(sorted_logs, read, tenant, lineage)
     _judge(built, duplicate_of, [*sorted_logs.judgements, *judgements], out)
     out.interactions = sorted(built.values(), key=_order)
+    if redacted:
+        out.interactions = [
+            i if i.redactions is not None else replace(i, redactions=()) for i in out.interactions
+        ]
+        out.contents = [c if c.redactions is not None else replace(c, redactions=()) for c in out.contents]
     out.context_spans.sort(key=_order)
     return out
 

@@ -173,35 +173,36 @@ def canonical_arguments(value: Any) -> str | None:
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-_OUTPUT_FIELDS = (
-    "gen_ai.output.",
-    "gen_ai.completion",
-    "gen_ai.choice",
-    "gen_ai.assistant.message",
-    "llm.output_messages",
-    "llm.choices",
-    "output.",
-    "ai.response.",
-    "ai.result.",
-    "langfuse.observation.output",
-    "traceloop.entity.output",
-)
-_TOOL_RESULT_FIELDS = ("gen_ai.tool.call.result", "gen_ai.tool.message", "ai.toolCall.result")
-_CONTEXT_FIELDS = ("retrieval.", "reranker.", "gen_ai.retrieval.")
+_FIELDS_OF_SIDES = {
+    "tool_result": ("gen_ai.tool.call.result", "gen_ai.tool.message", "ai.toolCall.result"),
+    "context": ("retrieval.", "reranker.", "gen_ai.retrieval."),
+    "output": (
+        "gen_ai.output.", "gen_ai.completion", "gen_ai.choice", "gen_ai.assistant.message",
+        "gen_ai.content.completion", "gen_ai.tool.call.arguments", "llm.output_messages", "llm.choices",
+        "output.", "ai.response.", "ai.result.", "ai.toolCall.args", "langfuse.observation.output",
+        "traceloop.entity.output",
+    ),
+    "prompt": (
+        "gen_ai.input.", "gen_ai.prompt", "gen_ai.user.message", "gen_ai.system.message",
+        "gen_ai.content.prompt", "llm.input_messages", "llm.prompt", "embedding.", "input.", "ai.prompt",
+        "ai.value", "langfuse.observation.input", "traceloop.entity.input", "events",
+    ),
+}  # fmt: skip
+"""Attributes that hold content, by their beginnings. ``gen_ai.system_instructions`` is left out on purpose:
+an address in the instructions stands in every call and says nothing about one."""
 _WHOLE_PAYLOADS = ("input.", "output.")
 
 
-def redaction_side(name: str) -> str:
-    """Side an attribute belongs to: ``prompt``, ``output``, ``context`` or ``tool_result``."""
-    if name.startswith(_TOOL_RESULT_FIELDS):
-        return "tool_result"
-    if name.startswith(_CONTEXT_FIELDS):
-        return "context"
-    return "output" if name.startswith(_OUTPUT_FIELDS) else "prompt"
+def redaction_side(name: str) -> str | None:
+    """Side an attribute belongs to: ``prompt``, ``output``, ``context``, ``tool_result``, or none."""
+    for side, beginnings in _FIELDS_OF_SIDES.items():
+        if name.startswith(beginnings):
+            return side
+    return None
 
 
 def sum_redactions(redactions: Sequence[FieldRedaction]) -> tuple[Redaction, ...]:
-    """Counts by side and type.
+    """Counts by side and type; what was removed outside of the content belongs to no side.
 
     Some dialects send every text twice, as messages and as a whole payload (``input.value``): the payload
     counts only where no message did.
@@ -210,7 +211,7 @@ def sum_redactions(redactions: Sequence[FieldRedaction]) -> tuple[Redaction, ...
     counts: dict[tuple[str, str], int] = {}
     for r in redactions:
         side = redaction_side(r.field)
-        if side in detailed and r.field.startswith(_WHOLE_PAYLOADS):
+        if side is None or (side in detailed and r.field.startswith(_WHOLE_PAYLOADS)):
             continue
         counts[side, r.type] = counts.get((side, r.type), 0) + r.n
     return tuple(Redaction(side, type_, n) for (side, type_), n in sorted(counts.items()))

@@ -20,8 +20,7 @@ CONVERSATION_KEYS = (
     "ai.telemetry.metadata.session_id", "ai.telemetry.metadata.conversationId",
     "ai.telemetry.metadata.conversation_id", "ai.telemetry.metadata.chatId",
     "ai.settings.context.sessionId", "ai.settings.context.session_id", "ai.settings.context.conversationId",
-    "ai.settings.context.conversation_id", "ai.settings.context.chatId", "thread.id",
-    "langsmith.trace.session_id",
+    "ai.settings.context.conversation_id", "ai.settings.context.chatId",
 )  # fmt: skip
 USER_KEYS = (
     "user.id", "enduser.id", "langfuse.user.id", "langfuse.trace.user_id", "gen_ai.request.user",
