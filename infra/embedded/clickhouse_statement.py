@@ -1,0 +1,192 @@
+"""What a statement is, and whether the embedded engine may be given it.
+
+Refused are: more than one statement (the engine would run them all; ClickHouse's HTTP interface does not),
+``SET``, ``USE``, transactions and temporary tables (there are no sessions), engines and table functions that
+reach outside (a rejected ``CREATE TABLE … ENGINE = Kafka`` leaves a definition behind that keeps the whole
+data directory from being opened again), reading or writing files, and stopping the engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.embedded.clickhouse_catalogue import (
+    DATABASE_ENGINES,
+    DICTIONARY_SOURCES,
+    OUTSIDE_FUNCTIONS,
+    TABLE_ENGINES,
+)
+from infra.embedded.clickhouse_lexer import Token, tokens, unquoted
+
+_READS = ("CHECK", "DESC", "DESCRIBE", "EXISTS", "EXPLAIN", "FROM", "SELECT", "SHOW", "WITH")
+_SESSION = ("BEGIN", "COMMIT", "ROLLBACK", "SET", "USE")
+_STOPS = ("KILL", "SHUTDOWN", "SUSPEND")
+
+MAX_HEAD_BYTES = 1 << 20
+"""Longest statement (without rows); ClickHouse's own ``max_query_size`` is a quarter of it."""
+
+NOT_SUPPORTED = (344, "SUPPORT_IS_DISABLED")
+SYNTAX_ERROR = (62, "SYNTAX_ERROR")
+
+
+class Refused(Exception):
+    """A statement that is not given to the engine, with ClickHouse's error code and its name."""
+
+    def __init__(self, code: tuple[int, str], message: str) -> None:
+        super().__init__(f"Code: {code[0]}. DB::Exception: {message} ({code[1]})")
+        self.code = code[0]
+
+
+class Kind(enum.Enum):
+    """What a statement does."""
+
+    READ = "read"
+    WRITE = "write"
+    INSERT = "insert"
+    """An INSERT whose rows follow in a format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement as the engine wants it.
+
+    ``text`` is without the FORMAT clause and the rows for an INSERT, whose rows begin at ``data_at`` of the
+    source; ``format`` is that of the rows, or the one a READ asks for (None: the request's default).
+    """
+
+    kind: Kind
+    text: bytes
+    format: str | None
+    data_at: int = -1
+
+
+def classify(source: bytes) -> Statement:
+    """Tell what the statement at the beginning of ``source`` is.
+
+    Raises
+    ------
+    Refused
+        If the engine must not be given it.
+    """
+    seen: list[Token] = []
+    insert = False
+    for token in tokens(source[:MAX_HEAD_BYTES]):
+        if not seen:
+            insert = token.is_word("INSERT")
+        elif seen[-1].kind == "symbol" and seen[-1].text == ";" and seen[-1].depth == 0:
+            raise Refused(SYNTAX_ERROR, "Multi-statements are not allowed: send one statement a request")
+        if insert and seen and token.depth == 0 and _ends_head(token, seen):
+            if token.is_word("VALUES"):
+                _check(seen)
+                return Statement(Kind.WRITE, source, None)
+            _check(seen)
+            head = source[: seen[-1].start].rstrip()
+            return Statement(Kind.INSERT, head, token.text, _data_start(source, token.end))
+        seen.append(token)
+    if not seen:
+        raise Refused(SYNTAX_ERROR, "Empty query")
+    if len(source) > MAX_HEAD_BYTES:
+        raise Refused(SYNTAX_ERROR, f"Max query size exceeded: a statement may have {MAX_HEAD_BYTES} bytes")
+    _check(seen)
+    opening = next((t for t in seen if t.text != "("), seen[0])
+    kind = Kind.READ if opening.is_word(*_READS) else Kind.WRITE
+    return Statement(kind, source, _output_format(seen))
+
+
+def _ends_head(token: Token, seen: Sequence[Token]) -> bool:
+    """Whether an INSERT's rows come after this token (a SELECT in it makes it a plain statement)."""
+    if token.is_word("VALUES"):
+        after = seen[-1].is_word("FORMAT")
+        return after or not any(t.depth == 0 and t.is_word("SELECT", "WITH") for t in seen)
+    if token.kind != "word" or not seen[-1].is_word("FORMAT"):
+        return False
+    return not any(t.depth == 0 and t.is_word("SELECT", "WITH") for t in seen)
+
+
+def _data_start(source: bytes, at: int) -> int:
+    """Where the rows begin: after the first newline if only spaces come before it, else after the spaces.
+
+    That is ClickHouse's rule (``ParserInsertQuery``).
+    """
+    end = at
+    while end < len(source) and source[end : end + 1] in (b" ", b"\t", b"\r", b"\f", b"\v"):
+        end += 1
+    if source[end : end + 1] == b";":
+        end += 1
+    return end + 1 if source[end : end + 1] == b"\n" else end
+
+
+def _output_format(seen: Sequence[Token]) -> str | None:
+    """Name after the last FORMAT that ends the statement (or is followed by SETTINGS)."""
+    for at in range(len(seen) - 2, 0, -1):
+        if seen[at].depth == 0 and seen[at].is_word("FORMAT") and seen[at + 1].kind == "word":
+            after = seen[at + 2] if at + 2 < len(seen) else None
+            if after is None or after.text == ";" or after.is_word("SETTINGS"):
+                return seen[at + 1].text
+    return None
+
+
+def _check(seen: Sequence[Token]) -> None:
+    first = seen[0]
+    if first.is_word(*_SESSION):
+        raise Refused(
+            NOT_SUPPORTED,
+            f"{first.text.upper()} has no effect here, there are no sessions: "
+            "give settings and the database with each request",
+        )
+    second = seen[1] if len(seen) > 1 else first
+    if first.is_word("SYSTEM") and second.is_word(*_STOPS):
+        raise Refused(NOT_SUPPORTED, f"SYSTEM {second.text.upper()} is left to whoever started this server")
+    if first.is_word("ATTACH", "CREATE", "REPLACE"):
+        _check_definition(seen)
+    for at, token in enumerate(seen[:-1]):
+        after = seen[at + 1]
+        if after.text == "(" and token.kind in ("word", "name"):
+            _check_function(unquoted(token))
+        elif (token.is_word("INTO") and after.is_word("OUTFILE")) or (
+            token.is_word("FROM") and after.is_word("INFILE")
+        ):
+            raise Refused(NOT_SUPPORTED, f"{token.text} {after.text}: the server's files are out of reach")
+
+
+def _check_function(name: str) -> None:
+    if name.lower() in OUTSIDE_FUNCTIONS:
+        raise Refused(NOT_SUPPORTED, f"{name}() reaches outside the embedded store")
+
+
+def _check_definition(seen: Sequence[Token]) -> None:
+    """Refuse temporary tables and engines or dictionary sources that are not known to be safe."""
+    if any(t.is_word("TEMPORARY", "TEMP") for t in seen[1:4]):
+        raise Refused(NOT_SUPPORTED, "temporary tables would be gone with the request: create a plain one")
+    allowed = DATABASE_ENGINES if any(t.is_word("DATABASE") for t in seen[1:4]) else TABLE_ENGINES
+    for at, token in enumerate(seen[:-1]):
+        following = seen[at + 1]
+        if token.depth == 0 and token.is_word("AS") and following.is_word("SELECT", "WITH"):
+            return
+        if token.depth == 0 and token.is_word("ENGINE"):
+            named = seen[at + 2] if following.text == "=" and at + 2 < len(seen) else following
+            if unquoted(named) not in allowed:
+                raise Refused(
+                    NOT_SUPPORTED,
+                    f"engine {unquoted(named)} is not supported by the embedded store "
+                    f"(supported: {', '.join(sorted(allowed))})",
+                )
+        if token.is_word("SOURCE") and following.text == "(" and at + 2 < len(seen):
+            source = seen[at + 2]
+            if source.text.upper() not in DICTIONARY_SOURCES:
+                raise Refused(NOT_SUPPORTED, f"dictionary source {source.text} reaches outside the store")
+
+
+def stray_definitions(path: Path) -> Iterator[Path]:
+    """Table definitions under an engine's directory that it cannot load, and so cannot be opened with."""
+    for file in sorted(path.rglob("*.sql")):
+        with contextlib.suppress(OSError):
+            source = file.read_bytes()
+            try:
+                classify(source)
+            except Refused:
+                yield file
