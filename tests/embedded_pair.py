@@ -1,0 +1,56 @@
+"""Session fixtures: the embedded broker and store on free ports, each started when first asked for.
+
+A pytest plug-in (``pytest_plugins = ["tests.embedded_pair"]`` in ``tests/conftest.py``). Every xdist worker
+gets servers of its own. Tests share them: use topics, tables and databases of your own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.embedded.child_spec import ChildSpec
+from infra.embedded.errors import StartFailed
+from infra.embedded.pair import broker_spec, clickhouse_url, kafka_address, store_spec
+from infra.embedded.ports import spare
+from infra.embedded.supervisor import Supervisor
+
+TRIES = 3
+
+
+def start(home: Path, make: Callable[[Path, int], ChildSpec]) -> tuple[Supervisor, ChildSpec]:
+    """A running supervisor of one child on a free port; the caller stops it."""
+    for attempt in range(TRIES):
+        spec = make(home, spare())
+        running = Supervisor(home, [spec], out=None)
+        try:
+            running.start()
+        except StartFailed:  # another worker took the port in between
+            if attempt == TRIES - 1:
+                raise
+        else:
+            return running, spec
+    raise AssertionError("not reached")
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap address of the embedded broker, ``127.0.0.1:PORT``."""
+    running, spec = start(tmp_path_factory.mktemp("broker"), broker_spec)
+    try:
+        yield kafka_address(spec)
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of the embedded store, ``http://default:PASSWORD@127.0.0.1:PORT``."""
+    home = tmp_path_factory.mktemp("store")
+    running, spec = start(home, store_spec)
+    try:
+        yield clickhouse_url(home, spec)
+    finally:
+        running.stop()
