@@ -47,8 +47,8 @@ _IPV6 = Pattern(
     r"(?:[0-9A-Fa-f]{1,4}:){2,7}:?[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{1,4}){0,6}|[0-9A-Fa-f]{1,4}::[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6}"
 )
 _VERSION_BEFORE = Pattern(
-    r"(?:\b(?:v|ver|version|versions|release|build|firmware|chrome|safari|firefox|edge|opera|oid|section|chapter|clause|figure)"
-    r"[ .:/=]{0,3}|[=~^><@]=? ?)$",
+    r"(?:\b(?:v|ver|version|versions|release|build|firmware|chrome|safari|firefox|edge|opera|oid|section|chapter"
+    r"|clause|figure)[ .:/=]{0,3}|[=~^><@]=? ?)$",
     ignore_case=True,
 )
 _WINDOW = 24
@@ -87,7 +87,7 @@ def _is_address(view: View, local: str, host: str, end: int) -> bool:
     if host.rpartition(".")[2].lower() in _FILE_ENDINGS or host.startswith("-"):
         return False
     after = view.data[end : end + 1]
-    return not (after.isdigit() or after == b"_" or after == b"\x01")
+    return not (after.isdigit() or after in (b"_", b"\x01"))
 
 
 def email_type(local: str, host: str) -> str:
@@ -105,7 +105,7 @@ def _any_script_emails(view: View) -> Iterator[Hit]:
         return
     searchable = text.encode("utf-8", "replace").decode("utf-8")
     for match in _ANY_SCRIPT_EMAIL.finditer(searchable):
-        start, end = match.span()
+        end = match.end()
         local, host = match.group(1).lstrip(_LOCAL_EDGES), match.group(2)
         if (local + host).isascii() or not local:
             continue  # found above
@@ -131,10 +131,13 @@ def _is_ipv4(view: View, start: int, end: int) -> bool:
     data = view.data
     if not free_before(data, start) or not free_after(data, end):
         return False
-    if data[start - 1 : start] in (b".", b"-") or (
-        data[end : end + 1] in (b".", b"-") and data[end + 1 : end + 2].isalnum()
-    ):
+    before, after = data[start - 1 : start], data[end : end + 2]
+    if before == b"." or (after[:1] == b"." and after[1:].isalnum()):
         return False
+    if after[:1] == b"-" and after[1:].isalpha():
+        return False
+    if before == b"-" and not data[start - 2 : start - 1].isdigit():
+        return False  # a version in a file name; a range of addresses has a digit there
     octets = [int(part) for part in view.text[start:end].split(".")]
     if (
         max(octets) > 255
@@ -142,7 +145,7 @@ def _is_ipv4(view: View, start: int, end: int) -> bool:
         or any(p != "0" and p.startswith("0") for p in view.text[start:end].split("."))
     ):
         return False
-    return _VERSION_BEFORE.first(data, max(0, start - _WINDOW), start) is None
+    return not _VERSION_BEFORE.found(data[max(0, start - _WINDOW) : start])
 
 
 def _is_ipv6(view: View, start: int, end: int) -> bool:

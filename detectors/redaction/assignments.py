@@ -16,26 +16,34 @@ from detectors.redaction.matching import MASKED, Match, Pattern
 from detectors.redaction.placeholders import bits_per_character, is_stand_in
 from detectors.redaction.views import View
 
-_PASSWORD_WORD = (
-    r"pass(?:word|wd|phrase|code)|passwort|kennwort|pwd|wachtwoord|mot[ _]de[ _]passe|contrase(?:\xf1|n)a"
-    r"|clave|senha|parola|has(?:\?|l)o|l(?:o|\xf6)senord|adgangskode|salasana|(?:\?|s)ifre"
+_NAMES_FOR_WORDS = (
+    # names of passwords, none of them one
+    r"(?:[_\-]|\b|db|user|admin|root|login|my)pass|pass(?:word|wd|phrase|code)|passwort|kennwort|pwd|wachtwoord"
+    r"|mot[ _]de[ _]passe|contrase(?:\xf1|n)a|clave|senha|parola|has(?:\?|l)o|l(?:o|\xf6)senord|adgangskode"
+    r"|salasana|(?:\?|s)ifre"
 )
-_KEY_WORD = (
+_NAMES_FOR_KEYS = (
     r"secret|token|api[_\- ]?key|credentials?"
-    r"|(?:access|secret|private|encryption|signing|master|account|service|auth|license|storage|subscription|app"
-    r"|application|deploy|webhook|signature|hmac|session|cipher|aes|ssh|consumer|shared|sharedaccess|service[_\-]?account)"
-    r"[_\- ]?key"
+    r"|(?:access|secret|private|encryption|signing|master|account|service|auth|license|storage|subscription"
+    r"|app|application|deploy|webhook|signature|hmac|session|cipher|aes|ssh|consumer|shared|sharedaccess"
+    r"|service[_\-]?account)[_\- ]?key"
 )
 _SUFFIX = r"(?:[_\-]?(?:\d{1,2}|prod|production|dev|stage|staging|live|test|value|string|base64|b64))?"
 _OPERATOR = (
-    r"[\"'\]*`)]{0,3}\s{0,3}(?::\s?[A-Za-z\[\]|. ]{1,20}\s?=|=>|:=|={1,3}|:|->|>|\||\bis\b:?|\bes\b|\best\b|\bist\b)"
+    r"[\"'\]*`)]{0,3}\s{0,3}"
+    r"(?::\s?[A-Za-z\[\]|. ]{1,20}\s?=|=>|:=|={1,3}|:|->|>|\||\bis\b:?|\bes\b|\best\b|\bist\b)"
     r"[*`]{0,3}\s{0,3}"
 )
 _VALUE = (
-    r"(?:\"([^\"\r\n\x01]{4,160})\"|'([^'\r\n\x01]{4,160})'|`([^`\r\n\x01]{4,160})`|([^\s\"'`,;<>\x01]{6,}))"
+    r"(?:\"([^\"\r\n\x01]{4,160})\"|'([^'\"\r\n\x01]{4,160})'|`([^`\"\r\n\x01]{4,160})`"
+    r"|([^\s\"'`,;<>\x01]{6,}))"
 )
-_ASSIGNMENT = Pattern(rf"(?:({_PASSWORD_WORD})|({_KEY_WORD})){_SUFFIX}{_OPERATOR}{_VALUE}", ignore_case=True)
-_FLAG = Pattern(rf"--[a-z\-]{{0,24}}(?:({_PASSWORD_WORD})|({_KEY_WORD}))[ =]{_VALUE}", ignore_case=True)
+_ASSIGNMENT = Pattern(
+    rf"(?:({_NAMES_FOR_WORDS})|({_NAMES_FOR_KEYS})){_SUFFIX}{_OPERATOR}{_VALUE}", ignore_case=True
+)
+_FLAG = Pattern(
+    rf"--[a-z\-]{{0,24}}(?:({_NAMES_FOR_WORDS})|({_NAMES_FOR_KEYS}))[ =]{_VALUE}", ignore_case=True
+)
 _REST = Pattern(_OPERATOR + _VALUE, ignore_case=True)
 
 _HAS_WORD = Pattern(
@@ -86,9 +94,14 @@ _FILE_ENDINGS = (
 
 _MIN_PASSWORD = 6
 _MAX_PASSWORD = 128
+_SHORT_PASSWORD = 8
+"""Up to this length a final ``!`` counts as part of the password."""
+_FIRST_CJK = "\u2e80"
 _MIN_KEY = 16
 _MIN_KEY_BITS = 3.0
 """Random hexadecimal of 16 characters is above; repeated and counting digits are below."""
+_MIXED_KEY_BITS = 4.4
+"""Random base64 of 40 characters is above, even where it happens to hold one digit only."""
 
 
 def secret_assignments(view: View) -> Iterator[Hit]:
@@ -160,10 +173,16 @@ def _hit(view: View, type_: str, start: int, end: int) -> Hit:
 
 
 def _trimmed(text: str, start: int, end: int) -> int:
-    """End of an unquoted value without the punctuation of the sentence or code around it."""
-    while (
-        end > start and text[end - 1] in ".)]}:*|\\?!" and not (text[end - 1] in "!?*" and end - start <= 8)
+    """End of an unquoted value without what of the sentence or the code around it touches it."""
+    for index in range(start, end):
+        if text[index] >= _FIRST_CJK:  # scripts without blanks: the sentence goes on
+            end = index
+            break
+    while end > start and (
+        text[end - 1] in ".)]}:*|\\?!" or not (text[end - 1].isascii() or text[end - 1].isalnum())
     ):
+        if text[end - 1] in "!?*" and end - start <= _SHORT_PASSWORD:
+            break
         end -= 1
     return end
 
@@ -210,9 +229,11 @@ def is_key(value: str) -> bool:
         ("/", "./", "../", "~/", "pk_", "sha256", "sha512", "sha1-", "ssh-")
     ):
         return False
-    if value.lower().endswith(_FILE_ENDINGS) or not _has_random_run(value):
+    if value.lower().endswith(_FILE_ENDINGS) or not any(c.isdigit() for c in value):
         return False
-    return bits_per_character(value) >= _MIN_KEY_BITS and not is_stand_in(value)
+    bits = bits_per_character(value)
+    mixed = bits >= _MIXED_KEY_BITS and not value.islower() and not value.isupper()
+    return bits >= _MIN_KEY_BITS and (mixed or _has_random_run(value)) and not is_stand_in(value)
 
 
 def _has_random_run(value: str) -> bool:

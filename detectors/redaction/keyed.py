@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from detectors.redaction.hits import RANK_KEYED, Hit
+from detectors.redaction.json_shape import quote_depth
 from detectors.redaction.matching import MASKED, Pattern
 from detectors.redaction.placeholders import is_stand_in
 from detectors.redaction.policy import HEADER_KEYS, RedactionPolicy
@@ -16,7 +17,7 @@ _WORDS = (
     "employee", "student", "dialog", "safety_identifier", "cookie", "authorization", "api-key",
 )  # fmt: skip
 _BEFORE_WORD = r"[A-Za-z0-9_.\-]{0,60}"
-_VALUE = r"\s{0,8}:\s{0,8}(?:\"((?:[^\"\\\r\n]|\\.)*)\"|'((?:[^'\\\r\n]|\\.)*)'|(-?\d+)\b)"
+_VALUE = r"\s{0,8}:\s{0,8}(?:\"((?:[^\"\\\r\n]|\\.)*)\"|'((?:[^'\"\\\r\n])*)'|(-?\d+)\b)"
 MAX_ID = 256
 """Longer values of id keys are text; they are searched like any other."""
 
@@ -25,13 +26,25 @@ def keyed_ids(view: View, policy: RedactionPolicy) -> Iterator[Hit]:
     """Ids of users and sessions, and credentials in headers, by the names of their keys."""
     if b":" not in view.data or (b'"' not in view.data and b"'" not in view.data):
         return
-    pattern = _pattern(policy)
-    for match in pattern.all(view.data):
-        key = match.group(1).decode("latin-1")
-        start, end = next(span for span in (match.span(g) for g in (2, 3, 4)) if span[0] >= 0)
-        hit = keyed_value(key, view.text[start:end], policy, at=start)
+    for match in _pattern(policy).all(view.data):
+        group = next(g for g in (2, 3, 4) if match.start(g) >= 0)
+        start, end = match.span(group)
+        marks = [match.start(), match.end(1), *([start - 1, end] if group < 4 else [])]
+        if not _one_level(view, marks):
+            continue
+        hit = keyed_value(match.group(1).decode("latin-1"), view.text[start:end], policy, at=start)
         if hit is not None:
             yield hit
+
+
+def _one_level(view: View, marks: list[int]) -> bool:
+    """Whether the quotes at ``marks`` are quotes of the same level of JSON in the original."""
+    origin = view.origin
+    places = [view.span(mark, mark + 1)[1] - 1 for mark in marks]
+    return (
+        all(origin.text[place] in "\"'" for place in places)
+        and len({quote_depth(origin.text, place) for place in places}) == 1
+    )
 
 
 def keyed_value(key: str, value: str, policy: RedactionPolicy, *, at: int = 0) -> Hit | None:
@@ -39,7 +52,8 @@ def keyed_value(key: str, value: str, policy: RedactionPolicy, *, at: int = 0) -
     if not value or len(value) > MAX_ID or MASKED in value:
         return None
     if key.lower().rsplit(".", 1)[-1] in HEADER_KEYS:
-        if len(value) < 6 or is_stand_in(value):
+        credential = value.strip().split(" ")[-1]
+        if len(credential) < 8 or value.endswith(" ") or is_stand_in(credential):
             return None
         return Hit(at, at + len(value), "bearer_token", value, RANK_KEYED)
     rule = policy.rule(key)

@@ -20,13 +20,17 @@ _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 class Match(Protocol):
     """What RE2 returns for bytes; offsets are character offsets of the view."""
 
-    def span(self, group: int = 0) -> tuple[int, int]: ...
+    def span(self, group: int = 0) -> tuple[int, int]:
+        """Offsets of a group, -1 and -1 if it took no part."""
 
-    def start(self, group: int = 0) -> int: ...
+    def start(self, group: int = 0) -> int:
+        """Where a group begins."""
 
-    def end(self, group: int = 0) -> int: ...
+    def end(self, group: int = 0) -> int:
+        """Where a group ends."""
 
-    def group(self, group: int = 0) -> bytes: ...
+    def group(self, group: int = 0) -> bytes:
+        """The bytes of a group."""
 
 
 class Pattern:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
+import re2
 from stdnum.be import nn as be_nn
 from stdnum.bg import egn as bg_egn
 from stdnum.br import cpf as br_cpf
@@ -36,27 +37,32 @@ from stdnum.za import idnr as za_idnr
 from detectors.redaction.cards import luhn
 from detectors.redaction.hits import RANK_CHECKED, RANK_NUMBER, Hit
 from detectors.redaction.matching import Match, Pattern, free_after, free_before
-from detectors.redaction.number import Number
+from detectors.redaction.number import BEFORE, Number
+from detectors.redaction.phones import is_named
 from detectors.redaction.views import View
 
-_WORDS = (
-    "ssn", "social security", "national id", "identity", "identification", "id number", "id no", "tax id",
-    "tin", "itin", "cpf", "bsn", "burgerservice", "sofi", "pesel", "nif", "dni", "nie", "nhs", "nino",
-    "national insurance", " sin", "social insurance", "aadhaar", "aadhar", "आधार", "personnummer",
-    "fødselsnummer", "henkilötunnus", "steuer", "ausweis", "身份证", "身份證", "주민", "マイナンバー",
-    "снилс", "инн", "паспорт", "kimlik", "codice fiscale", "sécurité sociale", "insee", "curp", "rut", "egn",
-    "cnp", "oib", "teudat", "tfn", "tax file", "citizen", "passport",
-)  # fmt: skip
+_NAMED = re2.compile(
+    r"\b(?:ssn|social security|national id\w*|identity|identification|id (?:number|no|card)|tax id|itin|tin"
+    r"|cpf|bsn|burgerservice\w*|sofi\w*|pesel|nif|dni|nie|nhs|nino|national insurance|sin|social insurance"
+    r"|aadhaa?r|pan|personnummer|f\x{F8}dselsnummer|henkil\x{F6}tunnus|steuer\w*|\w*ausweis\w*|kimlik|tc no"
+    r"|codice fiscale|s\x{E9}curit\x{E9} sociale|insee|curp|rut|egn|cnp|oib|teudat|tfn|tax file|citizen\w*"
+    r"|passport)\b"
+    r"|身份证|身份證|주민|マイナンバー|個人番号|снилс|инн|паспорт|आधार|รหัสบัตร|תעודת זהות|رقم الهوية"
+)
+"""A word for national ids before a number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Digit groups of one national id: ``shapes`` with ``gaps``, its check, and whether it must be named."""
+    """Digit groups of one national id: ``shapes`` with ``gaps``, and its check.
+
+    ``named`` words must stand before it (``""``: any word for national ids), ``None``: none need to.
+    """
 
     shapes: frozenset[tuple[int, ...]]
     check: Callable[[str], bool]
     gaps: frozenset[tuple[str, ...]] = field(default_factory=frozenset)
-    named: bool = False
+    named: str | None = None
     type: str = "national_id"
 
 
@@ -118,7 +124,7 @@ def _gaps(*gaps: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
 
 _FORMS = (
     Form(_shapes((3, 2, 4)), is_us_ssn, _gaps(("-", "-")), type="us_ssn"),
-    Form(_shapes((3, 2, 4), (9,)), is_us_ssn, named=True, type="us_ssn"),
+    Form(_shapes((3, 2, 4), (9,)), is_us_ssn, named="social|ssn|itin", type="us_ssn"),
     Form(_shapes((18,)), is_chinese_id),
     Form(_shapes((6, 7)), _korean, _gaps(("-",))),
     Form(_shapes((15,), (1, 2, 2, 2, 3, 3, 2), (13, 2)), fr_nir.is_valid),
@@ -134,16 +140,16 @@ _FORMS = (
     Form(_shapes((4, 4, 4)), in_aadhaar.is_valid),
     Form(_shapes((6, 4), (8, 4)), _swedish, _gaps(("-",), ("+",))),
     Form(_shapes((6, 4), (6, 3)), cz_rc.is_valid, _gaps(("/",))),
-    Form(_shapes((6, 4)), partial(_date, year=4, month=2, day=0), _gaps(("-",)), named=True),
-    Form(_shapes((9,), (3, 3, 3), (4, 2, 3)), nl_bsn.is_valid, named=True),
-    Form(_shapes((9,), (3, 3, 3)), luhn, named=True),
-    Form(_shapes((9,), (3, 3, 3)), pt_nif.is_valid, named=True),
-    Form(_shapes((10,), (3, 3, 4)), gb_nhs.is_valid, named=True),
-    Form(_shapes((10,)), bg_egn.is_valid, named=True),
-    Form(_shapes((12,)), in_aadhaar.is_valid, named=True),
-    Form(_shapes((13,), (6, 4, 2, 1), (6, 4, 3)), za_idnr.is_valid, named=True),
-    Form(_shapes((13,)), ro_cnp.is_valid, named=True),
-    Form(_shapes((11,)), _dated_luhn, named=True),
+    Form(_shapes((6, 4)), partial(_date, year=4, month=2, day=0), _gaps(("-",)), named=""),
+    Form(_shapes((9,), (3, 3, 3), (4, 2, 3)), nl_bsn.is_valid, named=""),
+    Form(_shapes((9,), (3, 3, 3)), luhn, named=""),
+    Form(_shapes((9,), (3, 3, 3)), pt_nif.is_valid, named=""),
+    Form(_shapes((10,), (3, 3, 4)), gb_nhs.is_valid, named=""),
+    Form(_shapes((10,)), bg_egn.is_valid, named=""),
+    Form(_shapes((12,)), in_aadhaar.is_valid, named=""),
+    Form(_shapes((13,), (6, 4, 2, 1), (6, 4, 3)), za_idnr.is_valid, named=""),
+    Form(_shapes((13,)), ro_cnp.is_valid, named=""),
+    Form(_shapes((11,)), _dated_luhn, named=""),
 )
 _BY_SHAPE: dict[tuple[int, ...], list[Form]] = {}
 for _form in _FORMS:
@@ -156,9 +162,11 @@ def national_number(item: Number) -> Hit | None:
     forms = _BY_SHAPE.get(item.shape)
     if forms is None or item.plus:
         return None
-    named = any(word in item.before for word in _WORDS)
+    named = _is_named(item.before)
+    if not named and is_named(item):
+        return None  # a telephone number with the check digits of an id
     for form in forms:
-        if form.named and not named:
+        if form.named is not None and not (named and _has_one(form.named, item.before)):
             continue
         if form.gaps and item.gaps not in form.gaps:
             continue
@@ -183,6 +191,7 @@ _LETTERED: tuple[tuple[Pattern, Callable[[str], bool], bool], ...] = (
     (Pattern(r"[XYZ]-?\d{7}-?[A-Z]"), es_nie.is_valid, False),
     (Pattern(r"\d{6}[-+ABCDEFYXWVU]\d{3}[0-9A-Y]"), fi_hetu.is_valid, False),
     (Pattern(r"\d{1,2}\.\d{3}\.\d{3}-[\dkK]"), cl_rut.is_valid, False),
+    (Pattern(r"[1-4]\d{4}2[AB]\d{6}(?:\d{2})?"), fr_nir.is_valid, False),
     (Pattern(r"[A-Z]{3}[PCHFATBLJG][A-Z]\d{4}[A-Z]"), lambda _: True, True),
     (Pattern(r"[A-Z][12]\d{8}"), _taiwanese, False),
     (Pattern(r"[STFGM]\d{7}[A-Z]"), lambda _: True, True),
@@ -200,11 +209,17 @@ def lettered_ids(view: View) -> Iterator[Hit]:
             value = "".join(c for c in match.group().decode("latin-1") if c.isalnum()).upper()
             if not _alone(view, match) or not _valid(check, value):
                 continue
-            named = any(
-                word in view.text[max(0, match.start() - 48) : match.start()].lower() for word in _WORDS
-            )
+            named = _is_named(view.text[max(0, match.start() - BEFORE) : match.start()].lower())
             if named or not must_be_named:
                 yield Hit(match.start(), match.end(), "national_id", value, RANK_CHECKED, loose=not named)
+
+
+def _has_one(words: str, before: str) -> bool:
+    return any(word in before for word in words.split("|"))
+
+
+def _is_named(before: str) -> bool:
+    return _NAMED.search(before.encode("utf-8", "replace").decode("utf-8")) is not None
 
 
 def _alone(view: View, match: Match) -> bool:

@@ -32,13 +32,16 @@ def numbers(view: View) -> Iterator[Hit]:
 
 def _in_run(view: View, groups: list[tuple[int, int]]) -> Iterator[Hit]:
     first = 0
+    follows = False
     while first < len(groups):
+        hit = None
         for last in _lengths(groups, first):
-            hit = _recognised(view, groups[first : last + 1])
+            hit = _recognised(view, groups[first : last + 1], follows=follows)
             if hit is not None:
                 yield hit
                 first = last
                 break
+        follows = hit is None
         first += 1
 
 
@@ -55,8 +58,8 @@ def _lengths(groups: list[tuple[int, int]], first: int) -> list[int]:
     return ends[::-1]
 
 
-def _recognised(view: View, groups: list[tuple[int, int]]) -> Hit | None:
-    item = Number.of(view, groups)
+def _recognised(view: View, groups: list[tuple[int, int]], *, follows: bool) -> Hit | None:
+    item = Number.of(view, groups, follows=follows)
     if item is None:
         return None
     for recogniser in _RECOGNISERS:

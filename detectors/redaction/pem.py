@@ -1,5 +1,8 @@
 """Private keys in PEM armour, whole or cut off, PGP and PuTTY keys included.
 
+A key whose lines stand in quotes (a list in JSON, strings joined in code) is removed line by line, so that
+the text around keeps its form.
+
 Only with key material: an answer that explains the format with ``...`` in place of it is left alone.
 """
 
@@ -13,9 +16,10 @@ from detectors.redaction.views import View
 
 _BEGIN = Pattern(r"-----BEGIN ([A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?)-----|PuTTY-User-Key-File-\d: ?\S*")
 _END = Pattern(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_REST = Pattern(r"(?:[A-Za-z][A-Za-z\-]{2,20}: ?[^\r\n]{0,80}[\r\n]+|[A-Za-z0-9+/=]|[\s\\>|,\"'])*")
+_REST = Pattern(r"(?:[A-Za-z][A-Za-z\-]{2,20}: ?[^\r\n\"]{0,80}[\r\n]+|[A-Za-z0-9+/=]|[\s\\>|])*")
 _MATERIAL = Pattern(r"[A-Za-z0-9+/]{24}")
-_PUTTY_REST = Pattern(r"(?:[\r\n]+[^\r\n]{0,80})*")
+_PIECE = Pattern(r"[A-Za-z0-9+/=]{8,}")
+_PUTTY_REST = Pattern(r"(?:[\r\n]+[^\r\n\"]{0,80})*")
 
 
 def private_keys(view: View) -> Iterator[Hit]:
@@ -38,5 +42,11 @@ def private_keys(view: View) -> Iterator[Hit]:
             end = body if matched is None else matched.end()
             while end > body and data[end - 1 : end].isspace():
                 end -= 1
-        if _MATERIAL.first(data, body, end) is not None:
+        if _MATERIAL.first(data, body, end) is None:
+            continue
+        if b'"' not in data[start:end]:
             yield Hit(start, end, "private_key", "".join(view.text[start:end].split()), RANK_STRUCTURE)
+            continue
+        for piece in _PIECE.all(data[body:end]):  # lines of code or of a JSON list, each in quotes
+            a, b = piece.start() + body, piece.end() + body
+            yield Hit(a, b, "private_key", view.text[a:b], RANK_STRUCTURE)

@@ -6,6 +6,8 @@ languages. Lengths follow ITU-T E.164 and national numbering plans, rounded outw
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import re2
 
 from detectors.redaction.hits import RANK_NUMBER, Hit
@@ -29,14 +31,18 @@ _THREE_DIGIT_SECOND = {
 }  # fmt: skip
 
 _NAMED = re2.compile(
-    r"(?:\b(?:(?:tele|smart|i)?phones?|tel|telephone|call(?:ing)?(?: (?:me|us|him|her))?(?: (?:at|on|back))?|mobiles?|cell|cellphone"
-    r"|whatsapp|fax|text(?: me)?(?: at)?|sms|dial|hotline|(?:ring|reach|contact)(?: (?:me|us))?(?: (?:at|on))?|my number|our number"
-    r"|tel[e\x{E9}]fono|m[o\x{F3}]vil|ll[a\x{E1}]m(?:a|ar|e|ame|enos|anos)|celular|mi n[u\x{FA}]mero|meu n[u\x{FA}]mero|t[e\x{E9}]l[e\x{E9}]phone|t[e\x{E9}]l|portable"
-    r"|appele[rz](?:-moi)?|joindre|mon num[e\x{E9}]ro|handy(?:nummer)?|rufnummer|mobil(?:nummer|telefon)?|telefon(?:nummer|o|u|em|szám)?|anrufen|meine nummer"
-    r"|cellulare|chiam(?:a|ate|ami|are)|mio numero|ligue|ligar|telefone|mijn nummer|telefoon(?:nummer)?|mobiel|bel(?: me)?|kom[o\x{F3}]rk\w*|zadzwo\w*"
-    r"|m[o\x{F3}]j numer|cep(?: telefonu)?|numaram|puhelin\w*|puh|telepon|hp|simu|telefonnummer|tlf|mob)\b"
-    r"|телефон|тел\.|позвони|звоните|мой номер|моб\.|电话|電話|手机|手機|致电|致電|联系|聯絡|我的号码|携帯|連絡先|전화|연락처|휴대폰|내 번호|फोन|फ़ोन|मोबाइल|मेरा नंबर"
-    r"|هاتف|جوال|اتصل|تلفن|رقمي|טלפון|נייד|điện thoại|โทร|เบอร์|τηλ|τηλέφωνο)[^\d\n]{0,24}$"
+    r"(?:\b(?:(?:tele|smart|i)?phones?|tel|telephone|call(?:ing)?(?: (?:me|us|him|her))?(?: (?:at|on|back))?"
+    r"|mobiles?|cell|cellphone|whatsapp|fax|text (?:me|us)(?: at)?|sms|dial|hotline|desk|landline"
+    r"|(?:ring|reach|contact)(?: (?:me|us))?(?: (?:at|on))?|my number|our number"
+    r"|tel[e\x{E9}]fono|m[o\x{F3}]vil|ll[a\x{E1}]m(?:a|ar|e|ame|enos|anos)|celular|mi n[u\x{FA}]mero"
+    r"|meu n[u\x{FA}]mero|t[e\x{E9}]l[e\x{E9}]phone|t[e\x{E9}]l|portable|appele[rz](?:-moi)?|joindre"
+    r"|mon num[e\x{E9}]ro|handy(?:nummer)?|rufnummer|mobil(?:nummer|telefon)?|telefon(?:nummer|o|u|em|um)?"
+    r"|anrufen|meine nummer|cellulare|chiam(?:a|ate|ami|are)|mio numero|ligue|ligar|telefone|mijn nummer"
+    r"|telefoon(?:nummer)?|mobiel|bel(?: me)?|kom[o\x{F3}]rk\w*|zadzwo\w*|m[o\x{F3}]j numer|cep(?: telefonu)?"
+    r"|numaram|puhelin\w*|puh|telepon|hp|simu|tlf|mob)\b"
+    r"|телефон|тел\.|позвони|звоните|мой номер|моб\.|电话|電話|手机|手機|致电|致電|联系|聯絡|我的号码|携帯"
+    r"|連絡先|전화|연락처|휴대폰|내 번호|फोन|फ़ोन|मोबाइल|मेरा नंबर|هاتف|جوال|اتصل|تلفن|رقمي|טלפון|נייד"
+    r"|điện thoại|โทร|เบอร์|τηλ)[^\d\n]{0,24}$"
 )
 """A word for telephones shortly before a number, in some thirty languages."""
 
@@ -46,6 +52,10 @@ _NOT_WORDS = re2.compile(
     r"|заказ|订单|注文|주문)[^\d\n]{0,12}$|[/=#$€£¥_%~^*<]\s?$"
 )
 """A word or sign shortly before a number that says it is something else."""
+
+
+_DISTINCT_SHAPES = frozenset({(3, 3, 4), (2, 5, 4), (3, 4, 4)})
+"""Shapes in which phone numbers are taken from the middle of a row of numbers."""
 
 
 def phone(item: Number) -> Hit | None:
@@ -65,16 +75,26 @@ def phone(item: Number) -> Hit | None:
 def _canonical(item: Number) -> tuple[str | None, bool]:
     if item.plus:
         return _international(_without_trunk_zero(item)), False
+    if item.follows and item.shape not in _DISTINCT_SHAPES:
+        return None, True  # a row of numbers
     if item.digits.startswith("00") and item.digits[2:3] not in ("", "0"):
         number = _international(_without_trunk_zero(item)[2:])
         if number is not None:
             return number, item.plain
-    before = item.before.encode("utf-8", "replace").decode("utf-8")
-    if _NAMED.search(before) is not None:
+    if is_named(item):
         return (item.digits, True) if _plausible(item) else (None, True)
-    if _NOT_WORDS.search(before) is not None:
+    if _NOT_WORDS.search(_encodable(item.before)) is not None:
         return None, True
     return (item.digits, True) if _national(item) else (None, True)
+
+
+def is_named(item: Number) -> bool:
+    """Whether a word for telephones stands shortly before ``item``."""
+    return _NAMED.search(_encodable(item.before)) is not None
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _plausible(item: Number) -> bool:
@@ -89,9 +109,9 @@ def _plausible(item: Number) -> bool:
 def _without_trunk_zero(item: Number) -> str:
     """Digits without the zero of ``+44 (0)20``."""
     at = 0
-    for length, gap, following in zip(item.shape, item.gaps, item.gaps[1:], strict=False):
+    for index, (length, (gap, following)) in enumerate(zip(item.shape, pairwise(item.gaps), strict=False)):
         at += length
-        if gap.endswith("(") and following.startswith(")") and item.digits[at : at + 1] == "0":
+        if gap.endswith("(") and following.startswith(")") and _parts(item)[index + 1] == "0":
             return item.digits[:at] + item.digits[at + 1 :]
     return item.digits
 
@@ -176,7 +196,7 @@ def _is_nanp(digits: str) -> bool:
 def _trunk(item: Number, *, spaced: bool) -> bool:
     """National numbers with the trunk zero: most of Europe, Asia, Africa and Oceania."""
     shape = item.shape
-    if not 9 <= len(item.digits) <= 12 or not 2 <= shape[0] <= 5 or min(shape) < 2:
+    if not (10 if spaced else 9) <= len(item.digits) <= 12 or not 2 <= shape[0] <= 5 or min(shape) < 2:
         return False
     if item.gaps[0] == "." and len(set(item.gaps)) == 1 and len(shape) < 4:
         return False  # a decimal or a version

@@ -8,10 +8,12 @@ from collections import Counter
 import re2
 
 _STAND_IN = re2.compile(
-    r"(?i)your|example|placeholder|change[-_ ]?me|replace|insert|redact|dummy|sample|fake|mock|lorem|foobar|todo|fixme"
-    r"|x{4,}|\*{3,}|\.{3,}|-{4,}|_{4,}|^<.*>$|^\{.*\}$|^\[.*\]$|^%.*%$|^\$[a-z_{(]|\$\{|\$\(|\{\{|^%[sdv({]|^:[a-z]|process\.env|environ|getenv"
-    r"|^@|^#\{|my[-_]?(?:pass|secret|token|key|api)|(?:pass|password|secret|token|key|value)[-_ ]?here|^enter[-_ ]|_goes_"
-    r"|(?:some|any|the|a|long|strong|super|very|my|test|new|old)[-_]?(?:secret|secure|strong|long|random|password|token|key)"
+    r"(?i)your|example|placeholder|change[-_ ]?me|replace|insert|redact|dummy|sample|fake|mock|lorem|foobar"
+    r"|todo|fixme|x{4,}|\*{3,}|\.{3,}|-{4,}|_{4,}|^<.*>$|^\{.*\}$|^\[.*\]$|^%.*%$|^\$[a-z_{(]|\$\{|\$\(|\{\{"
+    r"|^%[sdv({]|^:[a-z]|process\.env|environ|getenv|^@|^#\{|my[-_]?(?:pass|secret|token|key|api)"
+    r"|(?:pass|password|secret|token|key|value)[-_ ]?here|^enter[-_ ]|_goes_"
+    r"|(?:some|any|the|a|long|strong|super|very|my|test|new|old)[-_]?"
+    r"(?:secret|secure|strong|long|random|password|token|key)"
 )
 _COMMON = frozenset({
     "pass", "passwd", "password", "pwd", "secret", "secrets", "token", "tokens", "key", "apikey", "api_key",
@@ -22,7 +24,8 @@ _COMMON = frozenset({
     "1234567890", "qwerty", "letmein",
 })  # fmt: skip
 _VENDOR_EXAMPLE = re2.compile(
-    r"(?i)example|your|placeholder|x{6,}|\*{3,}|\.{3,}|(?:0123456789|1234567890)(?:0123456789|1234567890)|replace|insert|redact|dummy"
+    r"(?i)example|your|placeholder|x{6,}|\*{3,}|\.{3,}|replace|insert|redact|dummy"
+    r"|(?:0123456789|1234567890)(?:0123456789|1234567890)"
 )
 _JWT_IO = "SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
 """Signature of the token that jwt.io and countless answers show."""

@@ -63,7 +63,11 @@ _EXEMPT_ENDINGS = (
 
 @dataclass(frozen=True, slots=True)
 class KeyRule:
-    """What a key says: ``pseudonym`` type of its value, whether it is ``exempt`` from loose searches, or names a ``secret``."""
+    """What a key says about its value.
+
+    ``pseudonym`` is the type of placeholder for all of it (with ``bare`` only where it looks like an id);
+    ``exempt`` values are ids, not searched for loose shapes; ``secret`` keys name passwords and tokens.
+    """
 
     pseudonym: str | None = None
     bare: bool = False

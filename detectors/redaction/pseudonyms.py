@@ -37,7 +37,8 @@ class Pseudonymiser:
         for candidate in (key, *previous):
             if len(candidate) < MIN_KEY_BYTES:
                 raise ValueError(
-                    f"a pseudonym key of {len(candidate)} bytes is too short, use {MIN_KEY_BYTES} or more random bytes"
+                    f"a pseudonym key of {len(candidate)} bytes is too short,"
+                    f" use {MIN_KEY_BYTES} random bytes or more"
                 )
         self._key = key
         self._keys = (key, *previous)

@@ -9,6 +9,7 @@ from detectors.redaction.addresses import emails, ip_addresses
 from detectors.redaction.assignments import secret_assignments
 from detectors.redaction.hits import Hit, without_overlap
 from detectors.redaction.iban import ibans
+from detectors.redaction.json_shape import backslashes, enclosing_strings, number_in_json
 from detectors.redaction.keyed import keyed_ids
 from detectors.redaction.matching import MASKED, one_byte_each
 from detectors.redaction.national_ids import lettered_ids
@@ -31,9 +32,6 @@ SEARCHES: tuple[Callable[[View], Iterable[Hit]], ...] = (
     secret_assignments,
 )
 
-_NEAR = 64
-"""Characters around a number in which the punctuation of JSON is looked for."""
-
 MAX_PASSES = 6
 """Passes over one text: a value may show only once its neighbour is replaced. Rarely more than two."""
 
@@ -49,8 +47,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Redactor:
-    """A policy under a key. ``keep_foreign`` leaves placeholders made under unknown keys as they are,
-    for files that were redacted elsewhere; a gateway never does that.
+    """A policy under a key.
+
+    ``keep_foreign`` leaves placeholders made under unknown keys as they are, for files that were redacted
+    elsewhere; a gateway never does that.
     """
 
     policy: RedactionPolicy
@@ -100,7 +100,7 @@ def redact_text(text: str, redactor: Redactor, *, exempt: bool = False) -> tuple
 def _pass(text: str, redactor: Redactor, *, exempt: bool) -> list[_Edit]:
     own, foreign = _placeholders(text, redactor)
     places = _hits(_masked(text, own), redactor.policy, exempt=exempt)
-    edits = [_Edit(p.start, p.end, _replacement(text, p, redactor), p.hit.type) for p in places]
+    edits = _edits(text, places, redactor) if places else []
     marks = [_Edit(start + 1, start + 1, "literal ", None) for start, _ in foreign]
     return _with_marks(edits, marks) if marks else edits
 
@@ -160,19 +160,11 @@ def _searched(view: View, policy: RedactionPolicy, *, exempt: bool) -> Iterator[
 def _place(view: View, hit: Hit) -> _Placed:
     """Original offsets of ``hit``, moved outwards so that no escape sequence of its level is cut in two."""
     start, end = hit.start, hit.end
-    if _backslashes(view.text, start) % 2:
+    if backslashes(view.text, start) % 2:
         start -= 1
-    if end - start > 1 and _backslashes(view.text, end) % 2:
+    if end - start > 1 and backslashes(view.text, end) % 2:
         end -= 1
     return _Placed(*view.span(start, end), hit)
-
-
-def _backslashes(text: str, end: int) -> int:
-    """Number of backslashes in a row directly before ``end``."""
-    start = end
-    while start > 0 and text[start - 1] == "\\":
-        start -= 1
-    return end - start
 
 
 def _preferring(first: list[_Placed], second: list[_Placed]) -> list[_Placed]:
@@ -192,30 +184,26 @@ def _preferring(first: list[_Placed], second: list[_Placed]) -> list[_Placed]:
     ]
 
 
-def _replacement(text: str, place: _Placed, redactor: Redactor) -> str:
-    """The placeholder, in quotes where it takes the place of a number in JSON."""
-    placeholder = redactor.pseudonymiser.placeholder(place.hit.type, place.hit.value)
-    quote = _quote_for_number(text, place.start, place.end)
-    return f"{quote}{placeholder}{quote}"
+def _edits(text: str, places: list[_Placed], redactor: Redactor) -> list[_Edit]:
+    """Placeholders in place of the values, in quotes where they replace a number in JSON."""
+    edits = []
+    strings = (
+        enclosing_strings(text, [p.start for p in places]) if _may_be_json(text) else [(0, 0)] * len(places)
+    )
+    for place, (depth, string_start) in zip(places, strings, strict=True):
+        start, end = place.start, place.end
+        new = redactor.pseudonymiser.placeholder(place.hit.type, place.hit.value)
+        if text[start].isdigit() and number_in_json(text, start, end, string_start):
+            if text[start - 1] == "-":
+                start -= 1
+            quote = "\\" * (2**depth - 1) + '"'
+            new = f"{quote}{new}{quote}"
+        edits.append(_Edit(start, end, new, place.hit.type))
+    return edits
 
 
-def _quote_for_number(text: str, start: int, end: int) -> str:
-    """``"``, escaped as deep as its surroundings, if ``start`` to ``end`` is a whole number of a JSON text."""
-    if not text[start:end].lstrip("-").isdigit():
-        return ""
-    after = text[end : end + _NEAR].lstrip()
-    if after[:1] not in (",", "}", "]"):
-        return ""
-    before = text[max(0, start - _NEAR) : start].rstrip()
-    if before[-1:] == ":":
-        named = before[:-1].rstrip()
-        if not named.endswith('"'):
-            return ""
-        return "\\" * _backslashes(named, len(named) - 1) + '"'
-    if before[-1:] not in ("[", ",") or text.lstrip()[:1] not in ("[", "{", '"'):
-        return ""
-    at = before.rfind('"')
-    return "\\" * _backslashes(before, at) + '"' if at >= 0 else '"'
+def _may_be_json(text: str) -> bool:
+    return "{" in text or "[" in text
 
 
 def _applied(text: str, edits: list[_Edit]) -> str:

@@ -33,12 +33,15 @@ _QUOTES = {
     "\u00ab": '"',
     "\u00bb": '"',
 }
+_NOT_FOLDED = (0xFF02, 0xFF07, 0xFF3C)
+"""Full-width quotes and backslash: as ASCII they would mean something in JSON."""
+_INVISIBLE_SET = frozenset(_INVISIBLE)
 _LAST_DIGIT = 0x1FBF9
 """The last code point that is a decimal digit (Unicode 16)."""
 
 
 def _folding() -> dict[int, str]:
-    table = {c: chr(c - 0xFEE0) for c in range(0xFF01, 0xFF5F)}
+    table = {c: chr(c - 0xFEE0) for c in range(0xFF01, 0xFF5F) if c not in _NOT_FOLDED}
     table |= {ord(c): "-" for c in _DASHES} | {ord(c): " " for c in _BLANKS}
     table |= {ord(quote): plain for quote, plain in _QUOTES.items()}
     for code in range(0x80, _LAST_DIGIT + 1):
@@ -69,12 +72,13 @@ class View:
         parent: View | None = None,
         at: list[int] | None = None,
         source: list[int] | None = None,
+        level: int | None = None,
     ) -> None:
         self.text = text
         self.data = one_byte_each(text)
         self.lower = self.data.lower()
         self.parent = parent
-        self.level: int = 0 if parent is None else parent.level + 1
+        self.level: int = level if level is not None else 0 if parent is None else parent.level + 1
         self._at = at
         self._from = source
 
@@ -83,6 +87,11 @@ class View:
         if self._at is not None:
             start, end = self._source(start), self._source_end(end)
         return (start, end) if self.parent is None else self.parent.span(start, end)
+
+    @property
+    def origin(self) -> View:
+        """The view of the whole chain that no other view precedes."""
+        return self if self.parent is None else self.parent.origin
 
     def _source(self, index: int) -> int:
         at, source = self._at or [0], self._from or [0]
@@ -100,24 +109,27 @@ class View:
 
 def folded(text: str) -> View:
     """The first view of ``text``."""
+    return _folded(text, None, None, None)
+
+
+def _folded(text: str, parent: View | None, at: list[int] | None, source: list[int] | None) -> View:
+    """A view of ``text`` with letters and digits folded; invisible characters cost a view of their own."""
     if text.isascii():
-        return View(text)
+        return View(text, parent, at, source)
     encoded = text.encode("utf-8", "surrogatepass")
     if _TO_FOLD.search(encoded) is None:
-        return View(text)
-    text = text.translate(_FOLDING)
-    if _TO_DROP.search(encoded) is None:
-        return View(text)
-    return _without_invisible(text)
+        return View(text, parent, at, source)
+    view = View(text.translate(_FOLDING), parent, at, source)
+    return view if _TO_DROP.search(encoded) is None else _without_invisible(view)
 
 
-def _without_invisible(text: str) -> View:
+def _without_invisible(view: View) -> View:
+    text = view.text
     pieces: list[str] = []
     at, source = [], []
     size = start = 0
-    invisible = frozenset(_INVISIBLE)
     for index, character in enumerate(text):
-        if character in invisible:
+        if character in _INVISIBLE_SET:
             if index > start:
                 pieces.append(text[start:index])
                 at.append(size)
@@ -127,7 +139,7 @@ def _without_invisible(text: str) -> View:
     pieces.append(text[start:])
     at.append(size)
     source.append(start)
-    return View("".join(pieces), None, at, source)
+    return View("".join(pieces), view, at, source, view.level)
 
 
 def unescaped(view: View) -> View | None:
@@ -141,7 +153,7 @@ def unescaped(view: View) -> View | None:
     reader.read()
     if not reader.undone:
         return None
-    return View("".join(reader.pieces), view, reader.at, reader.source)
+    return _folded("".join(reader.pieces), view, reader.at, reader.source)
 
 
 class _Unescaper:

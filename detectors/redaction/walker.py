@@ -55,8 +55,8 @@ class Walker:
     def _whole(self, key: str, text: str) -> tuple[str, str] | None:
         """Type and placeholder for all of ``text`` if ``key`` asks for that."""
         redactor = self.redactor
-        if redactor.pseudonymiser.is_own(text):
-            return None
+        if redactor.pseudonymiser.is_own(text.removesuffix(" bytes").rstrip("0123456789").rstrip()):
+            return None  # redacted already
         hit = keyed_value(key, text, redactor.policy)
         type_, value = (None, "") if hit is None else (hit.type, hit.value)
         if type_ is None and redactor.policy.rule(key).secret:
@@ -76,7 +76,7 @@ class Walker:
         return redacted
 
     def redact_number(self, field: str, number: float, key: str | None = None) -> int | float | str:
-        """``number``, or a placeholder if its digits are a card number or the like, or its key asks for one."""
+        """``number``, or a placeholder if its digits are a card number or its key asks for one."""
         if isinstance(number, bool) or not abs(number) < _LARGE_NUMBER or number != int(number):
             return number  # not-a-number fails the comparison too
         digits = str(int(number))
