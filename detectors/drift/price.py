@@ -118,11 +118,23 @@ def _measured(b: Baseline) -> list[_Known]:
 
 def _assumed(b: Baseline) -> list[_Known]:
     """Declared dispersion: counts a little clustered, and a level that wanders by a declared amount."""
-    out = []
+    declared = [RARE_KAPPA + b.info * ticks * _wander(b) ** 2 for ticks in _horizons(b)]
+    df = np.full(len(b), ASSUMED_DF)
+    return [_Known(np.maximum(k, seen), df) for k, seen in zip(declared, _extended(b), strict=True)]
+
+
+def _extended(b: Baseline) -> list[Floats]:
+    """Measured dispersion that never falls with the horizon, and goes on growing where blocks end."""
+    out: list[Floats] = []
+    known, slope = np.ones(len(b)), np.zeros(len(b))
+    last = 1
     for measured, ticks in zip(_measured(b), _horizons(b), strict=True):
-        declared = RARE_KAPPA + b.info * ticks * _wander(b) ** 2
-        seen = np.where(measured.df > 0, measured.kappa, 0.0)
-        out.append(_Known(np.maximum(declared, seen), np.full(len(b), ASSUMED_DF)))
+        seen = measured.df > 0
+        further = np.minimum(known + slope * (ticks - last), known * ticks / last)
+        kappa = np.where(seen, np.maximum(measured.kappa, known), further)
+        slope = np.where(seen & (ticks > last), (kappa - known) / max(ticks - last, 1), slope)
+        known, last = kappa, ticks
+        out.append(kappa)
     return out
 
 

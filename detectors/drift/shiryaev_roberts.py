@@ -92,13 +92,20 @@ class Bank:
         return np.log(1 / self.w)
 
     def append(
-        self, baseline: Baseline, w: Floats | float, *, ticket: Floats | float = 1.0, tick: int | None = None
+        self,
+        baseline: Baseline,
+        w: Floats | float,
+        *,
+        ticket: Floats | float = 1.0,
+        tick: int | None = None,
+        short: bool = False,
     ) -> Ints:
         """Add rows and return their numbers.
 
         ``w`` is each row's share of the budget in expected false pages per tick; ``ticket`` the part of the
         page threshold (0..1] at which a crossing is reported already. Accrual starts after ``tick`` (default:
-        the end of each row's learning period).
+        the end of each row's learning period). ``short`` admits rows that learned for less than a day: their
+        daily cycle, if they have one, was never seen and will page.
 
         Raises
         ------
@@ -110,10 +117,9 @@ class Bank:
             raise ValueError(
                 f"baseline is {baseline.form} at {baseline.tick_s} s, bank is {self.form} at {self.tick_s} s"
             )
-        if not baseline.fit.all():
-            raise ValueError(
-                f"rows {np.flatnonzero(~baseline.fit).tolist()} cover less than a day or hold no events"
-            )
+        fit = baseline.total_n > 0 if short else baseline.fit
+        if not fit.all():
+            raise ValueError(f"rows {np.flatnonzero(~fit).tolist()} cover less than a day or hold no events")
         count = len(baseline)
         w = np.broadcast_to(np.asarray(w, dtype=float), (count,)).copy()
         ticket = np.broadcast_to(np.asarray(ticket, dtype=float), (count,)).copy()
