@@ -7,6 +7,7 @@ digits, dates and capitalised words, so that only an edit of the instructions ch
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 import re2
 
@@ -23,6 +24,7 @@ _RUNS = re2.compile(r"(?:[#@](?:[ \t]*[#@])*)")
 _SPACE = re2.compile(r"\s+")
 
 
+@lru_cache(maxsize=256)  # an application has few, and sends one with every call
 def system_prompt_hash(prompt: str | None) -> str | None:
     """16 hex digits of SHA-256 over the masked prompt; ``None`` without a prompt."""
     if not prompt:

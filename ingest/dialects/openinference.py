@@ -12,7 +12,7 @@ from typing import Any
 
 import re2
 
-from ingest.dialects.indexed import items, nest
+from ingest.dialects.indexed import Indexed, items
 from ingest.dialects.messages import Message, read_message, structure_or_text
 from ingest.dialects.partial import AGENT, CHAIN, EMBEDDING, INFERENCE, OTHER, RETRIEVER, TOOL, Partial
 from ingest.dialects.payload import Request, Response, parameters, read_request, read_response
@@ -51,29 +51,30 @@ def read_span(span: SpanView) -> Partial | None:
         return None
     if kind is None and ("llm.model_name" in a or any(k.startswith("llm.output_messages.") for k in a)):
         p.implied_kind = INFERENCE
-    _read_common(p, a)
+    numbered = Indexed(a)
+    _read_common(p, a, numbered)
     if kind in (INFERENCE, EMBEDDING) or p.implied_kind:
-        _read_call(p, a, span)
+        _read_call(p, a, numbered, span)
     elif kind == TOOL:
         p.tool_name = text(first(a, "tool.name", "tool_call.function.name")) or span.name
         p.tool_call_id = text(first(a, "tool_call.id", "tool.id"))
         p.tool_arguments = structure_or_text(first(a, "tool_call.function.arguments", "input.value"))
     elif kind == RETRIEVER:
-        p.documents = _documents(a)
+        p.documents = _documents(numbered)
     return p
 
 
-def _read_common(p: Partial, a: Mapping[str, Any]) -> None:
+def _read_common(p: Partial, a: Mapping[str, Any], numbered: Indexed) -> None:
     meta = mapping(a.get("metadata"))
     p.conversation_id = text(first(meta, "session_id", "conversation_id", "thread_id"))
     p.user = text(first(meta, "user_id"))
     p.agent_name = text(a.get("agent.name")) or (text(a.get("graph.node.id")) if p.kind == AGENT else None)
     p.prompt_name = text(first(a, "prompt.id", "prompt.name"))
     p.prompt_version = text(first(a, "llm.prompt_template.version", "prompt.version"))
-    p.evaluations = _evaluations(a)
+    p.evaluations = _evaluations(numbered)
 
 
-def _read_call(p: Partial, a: Mapping[str, Any], span: SpanView) -> None:
+def _read_call(p: Partial, a: Mapping[str, Any], numbered: Indexed, span: SpanView) -> None:
     invoked = first(a, "llm.invocation_parameters", "embedding.invocation_parameters")
     named = first(a, "llm.model_name", "embedding.model_name")
     answered = "output.value" in a or any(k.startswith("llm.output_messages.") for k in a)
@@ -93,7 +94,7 @@ def _read_call(p: Partial, a: Mapping[str, Any], span: SpanView) -> None:
     p.output_tokens = whole(a.get("llm.token_count.completion"))
     p.cached_tokens = whole(a.get("llm.token_count.prompt_details.cache_read"))
     p.reasoning_tokens = whole(a.get("llm.token_count.completion_details.reasoning"))
-    p.tool_definitions = _tools(a)
+    p.tool_definitions = _tools(numbered)
     for event in span.events:
         if event.name == FIRST_TOKEN and event.time_ns >= span.start_ns:
             p.time_to_first_chunk_s = (event.time_ns - span.start_ns) / _NS
@@ -102,7 +103,7 @@ def _read_call(p: Partial, a: Mapping[str, Any], span: SpanView) -> None:
     if isinstance(output, str):
         head = _ID_HEAD.search(output[:256])
         p.response_id = head.group(1) if head else None
-    _read_texts(p, a)
+    _read_texts(p, a, numbered)
     if p.has_content():
         p.content_from = "embedding.embeddings.N" if p.kind == EMBEDDING else "llm.*_messages.N"
     _fall_back(p, a)
@@ -114,29 +115,24 @@ def _read_call(p: Partial, a: Mapping[str, Any], span: SpanView) -> None:
         p.choices = max(p.choices or 0, len(p.messages_out))
 
 
-def _read_texts(p: Partial, a: Mapping[str, Any]) -> None:
-    hidden = [k for k, v in a.items() if v == HIDDEN]
-    if hidden:
+def _read_texts(p: Partial, a: Mapping[str, Any], numbered: Indexed) -> None:
+    if HIDDEN in a.values():
         p.hidden = True
-        a = {k: v for k, v in a.items() if v != HIDDEN}
+        numbered = Indexed({k: v for k, v in a.items() if v != HIDDEN})
     if p.kind == EMBEDDING:
-        found = [mapping(e.get("embedding")).get("text") for e in _items(a, "embedding.embeddings.")]
+        found = [mapping(e.get("embedding")).get("text") for e in numbered.items("embedding.embeddings")]
         p.input_texts = tuple(t for t in found if isinstance(t, str) and t) or None
         return
-    p.messages_in = [_message(m, "user") for m in _items(a, "llm.input_messages.")] or None
-    p.messages_out = [_message(m, "assistant") for m in _items(a, "llm.output_messages.")] or None
+    p.messages_in = [_message(m, "user") for m in numbered.items("llm.input_messages")] or None
+    p.messages_out = [_message(m, "assistant") for m in numbered.items("llm.output_messages")] or None
     if p.messages_in is None:
-        prompts = [mapping(m.get("prompt")).get("text") for m in _items(a, "llm.prompts.")]
+        prompts = [mapping(m.get("prompt")).get("text") for m in numbered.items("llm.prompts")]
         p.messages_in = [read_message({"content": t}, "user") for t in prompts if t] or None
     if p.messages_out is None:
-        found = [mapping(m.get("completion")).get("text") for m in _items(a, "llm.choices.")]
+        found = [mapping(m.get("completion")).get("text") for m in numbered.items("llm.choices")]
         p.messages_out = [read_message({"content": t}, "assistant") for t in found if t] or None
-    images = [mapping(i.get("image")).get("url") for i in _items(a, "output.images.")]
+    images = [mapping(i.get("image")).get("url") for i in numbered.items("output.images")]
     p.images_out = tuple(u for u in images if isinstance(u, str) and u[:5] != "data:") or None
-
-
-def _items(a: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
-    return [i for i in items(nest(a, prefix)) if isinstance(i, dict)]
 
 
 def _message(raw: Mapping[str, Any], role: str) -> Message:
@@ -195,24 +191,24 @@ def _is_hidden(a: Mapping[str, Any], *prefixes: str) -> bool:
     return any(v == HIDDEN and k.startswith(prefixes) for k, v in a.items())
 
 
-def _tools(a: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    schemas = [mapping(t.get("tool")).get("json_schema") for t in _items(a, "llm.tools.")]
+def _tools(numbered: Indexed) -> tuple[Any, ...] | None:
+    schemas = [mapping(t.get("tool")).get("json_schema") for t in numbered.items("llm.tools")]
     return definitions([s for s in schemas if s])
 
 
-def _documents(a: Mapping[str, Any]) -> tuple[str, ...] | None:
+def _documents(numbered: Indexed) -> tuple[str, ...] | None:
     found = [
         mapping(d.get("document")).get("content")
-        for prefix in ("retrieval.documents.", "reranker.output_documents.")
-        for d in _items(a, prefix)
+        for prefix in ("retrieval.documents", "reranker.output_documents")
+        for d in numbered.items(prefix)
     ]
     return tuple(t for t in found if isinstance(t, str) and t) or None
 
 
-def _evaluations(a: Mapping[str, Any]) -> tuple[Evaluation, ...] | None:
+def _evaluations(numbered: Indexed) -> tuple[Evaluation, ...] | None:
     out = []
-    for prefix, inner in (("annotations.", "annotation"), ("evaluations.", "evaluation")):
-        for item in _items(a, prefix):
+    for prefix, inner in (("annotations", "annotation"), ("evaluations", "evaluation")):
+        for item in numbered.items(prefix):
             body = mapping(item.get(inner)) or item
             out.append(
                 Evaluation(

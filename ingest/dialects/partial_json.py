@@ -11,7 +11,9 @@ import json
 from typing import Any
 
 import orjson
+import re2
 
+_HALF_A_PAIR = re2.compile(r"^\\u[dD][89abAB][0-9a-fA-F]{2}$")
 _SCALAR_ENDS = " \t\r\n,]}"
 
 
@@ -39,7 +41,7 @@ def load(text: str) -> tuple[Any, bool]:
 def _clean(value: Any) -> Any:
     """``value`` with lone surrogates replaced, so that it can be encoded."""
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
         return [_clean(v) for v in value]
     if isinstance(value, dict):
@@ -114,6 +116,8 @@ def _close_string(piece: str) -> str:
     start = piece.rfind("\\u", max(len(piece) - 5, 0))
     if start > 0 and (start - len(piece[:start].rstrip("\\"))) % 2 == 0:
         piece = piece[:start]
+    elif _HALF_A_PAIR.search(piece[-6:]) and (len(piece[:-6]) - len(piece[:-6].rstrip("\\"))) % 2 == 0:
+        piece = piece[:-6]
     return piece + '"'
 
 

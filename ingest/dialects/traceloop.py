@@ -7,13 +7,12 @@ tells that this is a call. The newer form is plain GenAI with names of ``tracelo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from ingest.dialects.indexed import items, nest
+from ingest.dialects.indexed import Indexed, items
 from ingest.dialects.messages import Message, read_message, structure_or_text
 from ingest.dialects.partial import AGENT, CHAIN, EMBEDDING, INFERENCE, RETRIEVER, TOOL, Partial
-from ingest.dialects.values import first, mapping, structure, text
+from ingest.dialects.values import first, structure, text
 from ingest.otlp import SpanView
 
 NAME = "traceloop"
@@ -23,6 +22,7 @@ _REQUEST_TYPES = {
     "chat": INFERENCE, "completion": INFERENCE, "embedding": EMBEDDING, "rerank": RETRIEVER,
 }  # fmt: skip
 _SPAN_KINDS = {"workflow": CHAIN, "task": CHAIN, "agent": AGENT, "tool": TOOL}
+_KEYS = ("gen_ai.prompt.", "gen_ai.completion.", "llm.request.", "traceloop.")
 _NS = 1e9
 _CHUNKS = ("llm.content.completion.chunk", "gen_ai.content.completion.chunk")
 
@@ -30,10 +30,13 @@ _CHUNKS = ("llm.content.completion.chunk", "gen_ai.content.completion.chunk")
 def read_span(span: SpanView) -> Partial | None:
     """What the indexed and ``traceloop.*`` attributes of a span say."""
     a = span.attributes
+    if not any(key.startswith(_KEYS) for key in a) and not span.events:
+        return None
     request_type = text(a.get("llm.request.type"))
     entity = text(a.get("traceloop.span.kind"))
-    prompts = _messages(a, "gen_ai.prompt.", "user")
-    completions = _messages(a, "gen_ai.completion.", "assistant")
+    numbered = Indexed(a)
+    prompts = _messages(numbered, "gen_ai.prompt", "user")
+    completions = _messages(numbered, "gen_ai.completion", "assistant")
     known = _REQUEST_TYPES.get(request_type.lower(), INFERENCE) if request_type else None
     if known is None and entity:
         known = _SPAN_KINDS.get(entity.lower())
@@ -44,7 +47,7 @@ def read_span(span: SpanView) -> Partial | None:
         operation_raw=request_type or entity,
         messages_in=prompts,
         messages_out=completions,
-        tool_definitions=_functions(a),
+        tool_definitions=_functions(numbered),
         prompt_name=text(a.get("traceloop.prompt.key")),
         prompt_version=text(a.get("traceloop.prompt.version")),
         time_to_first_chunk_s=_first_chunk_s(span),
@@ -66,19 +69,17 @@ def read_span(span: SpanView) -> Partial | None:
     return p if told or p.has_content() or p.time_to_first_chunk_s is not None else None
 
 
-def _messages(a: Mapping[str, Any], prefix: str, role: str) -> list[Message] | None:
+def _messages(numbered: Indexed, prefix: str, role: str) -> list[Message] | None:
     out = []
-    for raw in items(nest(a, prefix)):
-        if isinstance(raw, dict):
-            calls = [c for c in items(raw.get("tool_calls")) if isinstance(c, dict)]
-            out.append(read_message({**raw, "tool_calls": calls}, role))
+    for raw in numbered.items(prefix):
+        calls = [c for c in items(raw.get("tool_calls")) if isinstance(c, dict)]
+        out.append(read_message({**raw, "tool_calls": calls}, role))
     return out or None
 
 
-def _functions(a: Mapping[str, Any]) -> tuple[Any, ...] | None:
+def _functions(numbered: Indexed) -> tuple[Any, ...] | None:
     out = []
-    for raw in items(nest(a, "llm.request.functions.")):
-        body = mapping(raw)
+    for body in numbered.items("llm.request.functions"):
         if body.get("name"):
             schema = structure(first(body, "parameters", "input_schema"))
             out.append({"type": "function", "name": body["name"], "description": body.get("description"),
