@@ -1,0 +1,31 @@
+"""The account of one message: what it declared, what was in it, and what became of each record."""
+
+from __future__ import annotations
+
+from ingest.score_batch import Work
+from ingest.tables import Row
+
+
+def stored_count(work: Work) -> int:
+    """Rows whose source position is this message."""
+    return work.interactions + len(work.contexts) + len(work.records)
+
+
+def dead_count(work: Work) -> int:
+    """Records that its dead letters stand for."""
+    return sum(letter.records for letter in work.decoded.dead)
+
+
+def ledger_row(work: Work, now_ns: int) -> Row:
+    """Row of ``ledger``; ``now_ns`` stands in where the message does not say when it was received."""
+    d = work.decoded
+    reasons = dict(d.rejected)
+    for letter in d.dead:
+        reason = f"dead_letter:{letter.kind}"
+        reasons[reason] = reasons.get(reason, 0) + letter.records
+    return (
+        work.position.topic, work.position.partition, work.position.offset,
+        d.envelope.tenant, d.envelope.lineage, d.envelope.declared, d.received,
+        stored_count(work), work.duplicate, sum(d.rejected.values()), dead_count(work), reasons,
+        d.envelope.received_ns or now_ns,
+    )  # fmt: skip

@@ -1,0 +1,107 @@
+"""What could not be processed, kept with its reason: one JSON message on ``dead_letters`` per record.
+
+A dead letter holds the redacted bytes as they came (zstd, base64), where they stood and why they failed.
+Bytes that no redactor has seen are never kept: their length and hash stand for them.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+
+import orjson
+import zstandard
+
+from detectors.observation import SourcePosition
+from infra.kafka import DEAD_LETTERS
+from ingest.envelope import Envelope
+from ingest.errors import BadRecord
+from ingest.messages import Output
+
+VERSION = 1
+MAX_REASON = 300
+MAX_BYTES = 32 << 20
+"""Bytes (compressed) a dead letter may hold; the topic takes messages of 64 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One record (``ordinal`` counts them within their message) or a whole message (``ordinal`` is ``None``).
+
+    ``records`` is how many spans or log records it stands for in the account, ``kind`` a short name of the
+    reason for that account, ``value`` an OTLP request holding exactly them.
+    """
+
+    source: SourcePosition
+    envelope: Envelope
+    kind: str
+    reason: str
+    records: int
+    value: bytes
+    ordinal: int | None = None
+
+    def key(self) -> str:
+        """``topic/partition/offset`` with ``/ordinal`` for one record of a message: the same on a re-run."""
+        s = self.source
+        place = f"{s.topic}/{s.partition}/{s.offset}"
+        return place if self.ordinal is None else f"{place}/{self.ordinal}"
+
+
+def to_output(letter: DeadLetter) -> Output:
+    """The message to send; equal letters give equal bytes."""
+    packed = zstandard.ZstdCompressor(level=3).compress(letter.value)
+    kept = letter.envelope.redacted and len(packed) <= MAX_BYTES
+    body = {
+        "v": VERSION,
+        "topic": letter.source.topic,
+        "partition": letter.source.partition,
+        "offset": letter.source.offset,
+        "ordinal": letter.ordinal,
+        "tenant": letter.envelope.tenant,
+        "lineage": letter.envelope.lineage,
+        "received_ns": letter.envelope.received_ns,
+        "kind": letter.kind,
+        "reason": letter.reason[:MAX_REASON],
+        "records": letter.records,
+        "bytes": len(letter.value),
+        "sha256": hashlib.sha256(letter.value).hexdigest(),
+        "value_zstd": base64.b64encode(packed).decode() if kept else None,
+    }
+    return Output(DEAD_LETTERS.name, letter.key().encode(), orjson.dumps(body), 0)
+
+
+def read(value: bytes) -> DeadLetter:
+    """Inverse of `to_output`; ``value`` of the result is empty where the bytes were not kept.
+
+    Raises
+    ------
+    BadRecord
+        If the bytes are not a dead letter of a readable version.
+    """
+    try:
+        body = orjson.loads(value)
+        if body["v"] != VERSION:
+            raise BadRecord(f"dead letter version {body['v']!r} is not readable, expected {VERSION}")
+        packed = body["value_zstd"]
+        return DeadLetter(
+            source=SourcePosition(body["topic"], body["partition"], body["offset"]),
+            envelope=Envelope(
+                body["tenant"],
+                body["lineage"],
+                body["records"],
+                body["received_ns"],
+                redacted=packed is not None,
+            ),
+            kind=body["kind"],
+            reason=body["reason"],
+            records=body["records"],
+            value=b"" if packed is None else _unpack(packed, body["bytes"]),
+            ordinal=body["ordinal"],
+        )
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, zstandard.ZstdError) as error:
+        raise BadRecord(f"not a dead letter: {error}") from error
+
+
+def _unpack(packed: str, size: int) -> bytes:
+    return zstandard.ZstdDecompressor().decompress(base64.b64decode(packed), max_output_size=max(size, 1))

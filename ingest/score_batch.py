@@ -1,0 +1,262 @@
+"""A batch of raw messages, worked through as if its messages came one by one.
+
+Everything is asked of the store at once, decided in order, scored at once and stored at once; the result is
+that of single steps, so it does not depend on how messages were cut into batches. What is stored already is
+obeyed: an interaction stored from the same position is observed as its row says, one stored from another
+position is a duplicate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from detectors.observation import SourcePosition
+from ingest.assemble import Assembled
+from ingest.content_record import ContentRecord, content_record
+from ingest.content_record import from_row as content_from_row
+from ingest.decoding import Decoded, assemble_message
+from ingest.envelope import position_of
+from ingest.interaction import ContextSpan, Interaction
+from ingest.late_content import add_late, contents_of, lacks_content, redactions_of, with_content
+from ingest.store import NEAR_NS, Ask, Lineage, SpanPlace, StageStore, asks_for
+from ingest.stored_interaction import InteractionKey, StoredInteraction
+from ingest.stored_interaction import from_row as interaction_from_row
+from ingest.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS
+
+TraceKey = tuple[str, str, str]
+Recall = Callable[..., SourcePosition | None]
+"""Where a recently acknowledged id was stored from."""
+
+
+@dataclass(slots=True)
+class Work:
+    """What one message comes to.
+
+    ``touched`` are the interactions its position may observe, ``contexts`` and ``records`` what is stored
+    from it, ``duplicate`` how many of its records are stored from elsewhere.
+    """
+
+    decoded: Decoded
+    position: SourcePosition
+    assembled: Assembled | None = None
+    touched: list[StoredInteraction] = field(default_factory=list)
+    contexts: list[ContextSpan] = field(default_factory=list)
+    records: list[ContentRecord] = field(default_factory=list)
+    interactions: int = 0
+    duplicate: int = 0
+
+
+@dataclass(slots=True)
+class ToScore:
+    """An interaction to score: new (no ``base``), or ``base`` with content that came late."""
+
+    work: Work
+    stored: StoredInteraction
+    base: StoredInteraction | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """The decisions on a batch: what to score, what to insert, and what each message observes.
+
+    ``buried`` are interactions that could not be scored or stored after all.
+    """
+
+    works: list[Work]
+    to_score: list[ToScore] = field(default_factory=list)
+    new_contexts: list[tuple[Work, ContextSpan]] = field(default_factory=list)
+    new_records: list[tuple[Work, ContentRecord]] = field(default_factory=list)
+    buried: set[InteractionKey] = field(default_factory=set)
+
+
+class Planner:
+    """Decides on a batch.
+
+    Parameters
+    ----------
+    store
+        Answers what is stored.
+    recall
+        Position of a recently acknowledged id, given its parts; may know nothing.
+    has_content
+        Whether a lineage has content in log records at all.
+    """
+
+    def __init__(self, store: StageStore, recall: Recall, has_content: Callable[[str, str], bool]) -> None:
+        self._store = store
+        self._recall = recall
+        self._has_content = has_content
+        self._known: dict[InteractionKey, StoredInteraction] = {}
+        self._contexts: dict[InteractionKey, SourcePosition] = {}
+        self._records: dict[TraceKey, list[ContentRecord]] = {}
+        self._record_places: dict[tuple[str, ...], SourcePosition] = {}
+
+    def plan(self, messages: Sequence[Decoded]) -> Batch:
+        """Decide on every message, in order.
+
+        Raises
+        ------
+        Unavailable
+            If the store does not answer.
+        """
+        batch = Batch([Work(d, position_of(d.raw)) for d in messages])
+        for work in batch.works:
+            d = work.decoded
+            if d.spans:
+                work.assembled = assemble_message(d)
+            work.records = [content_record(v, work.position, n, d.envelope) for n, v in d.logs]
+        self._look_up(batch.works)
+        for work in batch.works:
+            if work.assembled is not None:
+                self._spans(batch, work, work.assembled)
+            if work.records:
+                self._logs(batch, work)
+        return batch
+
+    def _look_up(self, works: Sequence[Work]) -> None:
+        calls: list[SpanPlace] = []
+        contexts: list[SpanPlace] = []
+        traces: dict[Lineage, set[str]] = {}
+        logged: list[SpanPlace] = []
+        for work in works:
+            for i in work.assembled.interactions if work.assembled else ():
+                if self._recalled(work.position, i) is None:
+                    calls.append(_place(i))
+                if lacks_content(i) and self._has_content(i.tenant, i.lineage):
+                    traces.setdefault((i.tenant, i.lineage), set()).add(i.trace_id)
+            steps = work.assembled.context_spans if work.assembled else ()
+            contexts.extend(_place(c) for c in steps if self._recalled(work.position, c) is None)
+            for r in work.records:
+                tenant, lineage, trace_id, span_id = r.span_key
+                if trace_id and self._has_content(tenant, lineage):
+                    traces.setdefault((tenant, lineage), set()).add(trace_id)
+                if r.joins:
+                    at_ns = r.view.time_ns or r.received_ns
+                    logged.append(SpanPlace(tenant, lineage, r.service, trace_id, span_id, at_ns))
+        self._find_interactions([*asks_for(calls), *map(_wider, asks_for(logged))] if calls or logged else [])
+        if contexts:
+            self._find_contexts(asks_for(contexts))
+        self._find_records(traces)
+
+    def _recalled(self, position: SourcePosition, span: Interaction | ContextSpan) -> SourcePosition | None:
+        """Where a span is known to be stored from, if that is not ``position``."""
+        at = self._recall(*_key(span))
+        return None if at == position else at
+
+    def _find_interactions(self, asks: Iterable[Ask]) -> None:
+        for ask in asks:
+            for row in self._store.find(INTERACTIONS, ask):
+                found = interaction_from_row(row)
+                have = self._known.get(found.key)
+                if have is None or found.revision > have.revision:
+                    self._known[found.key] = found
+
+    def _find_contexts(self, asks: Iterable[Ask]) -> None:
+        names = ("trace_id", "span_id", "source_topic", "source_partition", "source_offset")
+        for ask in asks:
+            for trace_id, span_id, *source in self._store.find(CONTEXT_SPANS, ask, names):
+                self._contexts[ask.tenant, ask.lineage, trace_id, span_id] = SourcePosition(*source)
+
+    def _find_records(self, traces: Mapping[Lineage, set[str]]) -> None:
+        for (tenant, lineage), ids in sorted(traces.items()):
+            ask = Ask(tenant, lineage, frozenset(), frozenset(ids))
+            for row in self._store.find(CONTENT_RECORDS, ask):
+                self._keep(content_from_row(row))
+
+    def _keep(self, record: ContentRecord) -> None:
+        tenant, lineage, trace_id, _ = record.span_key
+        self._record_places.setdefault(record.key, record.source)
+        if record.joins:
+            self._records.setdefault((tenant, lineage, trace_id), []).append(record)
+
+    def _spans(self, batch: Batch, work: Work, assembled: Assembled) -> None:
+        """Interactions and context of one message."""
+        work.duplicate += len(work.decoded.spans) - len(assembled.interactions) - len(assembled.context_spans)
+        for interaction in assembled.interactions:
+            key = _key(interaction)
+            have = self._known.get(key)
+            at = have.source if have else self._recalled(work.position, interaction)
+            if at is not None and at != work.position:
+                work.duplicate += 1
+                continue
+            work.interactions += 1
+            if have is None:
+                have = self._fresh(work, interaction)
+                self._known[key] = have
+                batch.to_score.append(ToScore(work, have))
+            work.touched.append(have)
+        for context in assembled.context_spans:
+            key = _key(context)
+            at = self._contexts.get(key) or self._recalled(work.position, context)
+            if at is not None and at != work.position:
+                work.duplicate += 1
+                continue
+            work.contexts.append(context)
+            if at is None:
+                self._contexts[key] = work.position
+                batch.new_contexts.append((work, context))
+
+    def _fresh(self, work: Work, interaction: Interaction) -> StoredInteraction:
+        """A new interaction with the content known by now."""
+        e = work.decoded.envelope
+        redactions = redactions_of((), [interaction])
+        if lacks_content(interaction):
+            records = self._records.get((e.tenant, e.lineage, interaction.trace_id), ())
+            spans = {interaction.span_id, *interaction.duplicate_spans}
+            contents = list(contents_of(r for r in records if r.view.span_id in spans).values())
+            redactions = redactions_of(redactions, contents)
+            interaction = with_content(interaction, contents)
+        return StoredInteraction(
+            interaction,
+            work.position,
+            e.received_ns,
+            observed=not (interaction.synthetic or e.backfill),
+            redactions=redactions,
+        )
+
+    def _logs(self, batch: Batch, work: Work) -> None:
+        """Content records of one message: kept, and joined to interactions that are there already."""
+        kept: list[ContentRecord] = []
+        again = {r.key for r in work.records if self._record_places.get(r.key) == work.position}
+        for record in work.records:
+            at = self._record_places.get(record.key) or self._recall(*record.key)
+            if at is not None and at != work.position:
+                work.duplicate += 1
+                continue
+            kept.append(record)
+            if record.key not in again:
+                batch.new_records.append((work, record))
+                self._keep(record)
+        work.records = kept
+        for key in sorted({r.span_key for r in kept if r.joins}):
+            base = self._known.get(key)
+            if base is None:
+                continue
+            records = self._records.get(key[:3], ())
+            content = contents_of(r for r in records if _is_before(r, work.position)).get(key[3])
+            if content is None:
+                continue
+            late = add_late(base, content)
+            self._known[key] = late
+            work.touched.append(late)
+            batch.to_score.append(ToScore(work, late, base))
+
+
+def _is_before(record: ContentRecord, position: SourcePosition) -> bool:
+    """Whether a record had come when ``position`` was read; the log of one partition tells."""
+    s = record.source
+    return (s.topic, s.partition) == (position.topic, position.partition) and s.offset <= position.offset
+
+
+def _key(span: Interaction | ContextSpan) -> InteractionKey:
+    return span.tenant, span.lineage, span.trace_id, span.span_id
+
+
+def _place(span: Interaction | ContextSpan) -> SpanPlace:
+    return SpanPlace(span.tenant, span.lineage, span.service, span.trace_id, span.span_id, span.start_ns)
+
+
+def _wider(ask: Ask) -> Ask:
+    """For spans of which only the time of a log record is known."""
+    return replace(ask, from_ns=max(ask.from_ns - NEAR_NS, 0), to_ns=ask.to_ns + NEAR_NS)

@@ -1,0 +1,363 @@
+"""Stage 1: raw messages to stored rows and observations, each record accounted for.
+
+A caller takes a batch from Kafka, calls `ScoreStage.process` in a thread, sends the outputs in order,
+commits, and calls `ScoreStage.acknowledged`. Any of it may be repeated after a failure: rows are replaced by
+equal ones, observations carry the same source position, and the account is the same.
+
+Order of the inserts: interactions first (they hold every decision), then context, content, runs, findings,
+and the account last.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from detectors.finding import Finding
+from detectors.observation import Mark, Observation, ServiceKey, SourcePosition, encode
+from infra.clock import NS_PER_S, Clock, SystemClock
+from infra.kafka import FINDINGS as FINDINGS_TOPIC
+from infra.kafka import OBSERVATIONS
+from infra.settings import RedactionSettings, Settings
+from ingest import content_record, stored_context
+from ingest.account import dead_count, ledger_row, stored_count
+from ingest.clock_marks import Advance, ClockMarks, Lineage, Partition
+from ingest.dead_letters import to_output
+from ingest.decoding import bury_log, bury_span, decode_message
+from ingest.envelope import position_of
+from ingest.errors import BadRecord, Defect, Unavailable
+from ingest.event_time import event_time
+from ingest.late_content import settle_late
+from ingest.messages import Output, RawMessage
+from ingest.observing import (
+    INTERACTION,
+    TRACE,
+    Observed,
+    by_service,
+    keyed_hash,
+    observe,
+    observed_interaction,
+)
+from ingest.policy_hits import finding_row, policy_findings, service_of
+from ingest.recent_ids import RecentIds
+from ingest.runs import store_runs
+from ingest.score_batch import Batch, Planner, ToScore, Work
+from ingest.scoring import Scoring, score_each
+from ingest.store import StageStore
+from ingest.stored_interaction import (
+    InteractionKey,
+    StoredInteraction,
+    canonical_scores,
+    to_record_of,
+    to_row,
+)
+from ingest.tables import CONTENT_RECORDS, CONTEXT_SPANS, FINDINGS, INTERACTIONS, LEDGER
+from ingest.text_keeping import why_absent
+from ingest.trace_unit import TraceUnit, observed_trace
+
+logger = logging.getLogger(__name__)
+
+KNOWN_SINCE_NS = 24 * 3600 * NS_PER_S
+"""Lineages that had data within this time are known again after a restart."""
+
+_KEEP_ALL = RedactionSettings()
+
+Runs = Mapping[SourcePosition, Sequence[TraceUnit]]
+Findings = Mapping[SourcePosition, Sequence[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What is remembered of a message until it is acknowledged."""
+
+    advance: Advance
+    ids: tuple[tuple[str, ...], ...]
+
+
+class ScoreStage:
+    """Scores and stores batches of raw messages.
+
+    Parameters
+    ----------
+    store
+        Where rows go and what is stored.
+    scoring
+        The scorers.
+    settings
+        ``kafka.partitions`` (marks go to every partition of ``observations``), ``detection.idle_s`` and what
+        each tenant keeps of texts are read.
+    hash_key
+        For users and conversations, at least 16 random bytes, the same in every worker.
+    """
+
+    def __init__(
+        self,
+        store: StageStore,
+        scoring: Scoring,
+        settings: Settings,
+        hash_key: bytes,
+        clock: Clock | None = None,
+    ) -> None:
+        self._store = store
+        self._scoring = scoring
+        self._version_hash = scoring.version_hash()
+        self._partitions = settings.kafka.partitions
+        self._keeping: Mapping[str, RedactionSettings] = settings.redaction
+        self._hash = keyed_hash(hash_key)
+        self._clock: Clock = clock or SystemClock()
+        self._recent = RecentIds()
+        self._marks = ClockMarks(round(settings.detection.idle_s * NS_PER_S))
+        self._done: dict[SourcePosition, _Done] = {}
+        self._content: dict[Lineage, bool] = {}
+        self._content_is_stale = False
+        self._seen: set[Partition] = set()
+        self._counts: Counter[str] = Counter()
+        self._state = threading.Lock()
+        self._one_batch = threading.Lock()
+
+    def process(self, messages: Sequence[RawMessage]) -> list[Output]:
+        """Score and store a batch; what must be sent, in this order, before it is acknowledged.
+
+        Blocks; of several threads one works at a time. Messages of one source partition must come in order
+        of offset.
+
+        Raises
+        ------
+        Unavailable
+            If the store does not answer: call again with the same batch.
+        Defect
+            If not single records fail but all of a batch.
+        """
+        with self._one_batch:
+            return self._process(messages)
+
+    def _process(self, messages: Sequence[RawMessage]) -> list[Output]:
+        now_ns = self._clock.now_ns()
+        with self._state:
+            self._marks.begin(map(position_of, messages), now_ns)
+        self._restore({(m.topic, m.partition) for m in messages}, now_ns)
+        if self._content_is_stale:
+            self._content_is_stale = False
+            self._content = {k: found for k, found in self._content.items() if found}
+        planner = Planner(self._store, self._recall, self._has_content)
+        batch = planner.plan([decode_message(m) for m in messages])
+        changed = self._score(batch)
+        self._insert(batch, changed)
+        runs = store_runs(self._store, self._scoring, batch.works)
+        findings = {w.position: policy_findings(w.touched, w.position) for w in batch.works}
+        rows = [finding_row(f, at) for at, found in findings.items() for f in found]
+        account = [ledger_row(w, now_ns) for w in batch.works]
+        if refused := [*self._store.insert(FINDINGS, rows), *self._store.insert(LEDGER, account)]:
+            raise Defect(f"a row of our own was refused: {refused[0].reason}")
+        advances = [_advance(w) for w in batch.works]
+        with self._state:
+            marks = self._marks.marks_after(advances)
+            for work, advance in zip(batch.works, advances, strict=True):
+                self._done[work.position] = _Done(advance, tuple(_ids(work)))
+        self._count(batch, findings)
+        outputs = [o for w in batch.works for o in self._outputs(w, runs, findings)]
+        return [*outputs, *self._to_every_partition(marks)]
+
+    def _recall(self, *parts: str) -> SourcePosition | None:
+        with self._state:
+            return self._recent.position(*parts)
+
+    def _has_content(self, tenant: str, lineage: str) -> bool:
+        """Whether a lineage has content in log records; what this process stores it knows."""
+        key = (tenant, lineage)
+        if key not in self._content:
+            self._content[key] = self._store.has_content(tenant, lineage)
+        return self._content[key]
+
+    def _restore(self, partitions: set[Partition], now_ns: int) -> None:
+        """Learn how far others came with partitions that are new here."""
+        with self._state:
+            new = partitions - self._seen
+        if not new:
+            return
+        progress = self._store.progress(now_ns - KNOWN_SINCE_NS)
+        ends = {p: n for p, n in progress.next_offsets.items() if p in new}
+        with self._state:
+            self._marks.learn(progress.lineages, ends, now_ns)
+            self._seen |= new
+            self._content_is_stale = True  # another worker may have stored content of these partitions
+
+    def _score(self, batch: Batch) -> dict[InteractionKey, StoredInteraction]:
+        """Score what is new; the interactions whose rows change, in their last state."""
+        todo = batch.to_score
+        results = score_each(self._scoring.records, [to_record_of(t.stored) for t in todo])
+        changed: dict[InteractionKey, StoredInteraction] = {}
+        for item, result in zip(todo, results, strict=True):
+            stored, base = item.stored, item.base
+            scores = {} if isinstance(result, Exception) else canonical_scores(result)
+            if base is None:
+                if isinstance(result, Exception):
+                    self._bury(batch, item, "scorer_failed", result)
+                    continue
+                stored.scores = scores
+            elif not settle_late(base, stored, scores, item.work.position) or isinstance(result, Exception):
+                continue
+            i = stored.interaction
+            stored.scorer_versions = self._version_hash
+            keep = self._keeping.get(i.tenant, _KEEP_ALL)
+            stored.text_absent = why_absent(i, stored.scores, keep, self._scoring.specs)
+            changed[stored.key] = stored
+        return {key: s for key, s in changed.items() if key not in batch.buried}
+
+    @staticmethod
+    def _bury(batch: Batch, fresh: ToScore, kind: str, error: Exception) -> None:
+        """An interaction cannot be scored or stored: its span is a dead letter, and nothing observes it."""
+        key = fresh.stored.key
+        batch.buried.add(key)
+        bury_span(fresh.work.decoded, key[2], key[3], kind, error)
+        fresh.work.interactions -= 1
+        for work in batch.works:
+            work.touched = [t for t in work.touched if t.key != key]
+
+    def _insert(self, batch: Batch, changed: Mapping[InteractionKey, StoredInteraction]) -> None:
+        """Store the rows; what is refused becomes a dead letter."""
+        rows = list(changed.values())
+        for refused in self._store.insert(INTERACTIONS, [to_row(s) for s in rows]):
+            key = rows[refused.index].key
+            fresh = next((t for t in batch.to_score if t.base is None and t.stored.key == key), None)
+            if fresh is not None:
+                self._bury(batch, fresh, "not_storable", BadRecord(refused.reason))
+                continue
+            logger.warning("content that came late was not added to %s: %s", key[2:], refused.reason)
+            for work in batch.works:
+                work.touched = [t for t in work.touched if t.key != key or t.source == work.position]
+        contexts = [
+            stored_context.to_row(c, w.position, w.decoded.envelope.received_ns)
+            for w, c in batch.new_contexts
+        ]
+        for refused in self._store.insert(CONTEXT_SPANS, contexts):
+            work, context = batch.new_contexts[refused.index]
+            error = BadRecord(refused.reason)
+            bury_span(work.decoded, context.trace_id, context.span_id, "not_storable", error)
+            work.contexts.remove(context)
+        for _, record in batch.new_records:
+            self._content[record.tenant, record.lineage] = True
+        records = [content_record.to_row(r) for _, r in batch.new_records]
+        for refused in self._store.insert(CONTENT_RECORDS, records):
+            work, record = batch.new_records[refused.index]
+            bury_log(work.decoded, record.ordinal, "not_storable", BadRecord(refused.reason))
+            work.records.remove(record)
+
+    def _outputs(self, work: Work, runs: Runs, findings: Findings) -> list[Output]:
+        """Messages that one raw message asks for: observations, policy hits, dead letters."""
+        at = work.position
+        rows = [(service_of(t), observed_interaction(t, at)) for t in work.touched if t.observed]
+        ended = [(_service_of_run(u), observed_trace(u)) for u in runs.get(at, ()) if u.observed]
+        observations = [
+            *(self._observation(k, at, INTERACTION, r) for k, r in by_service(rows).items()),
+            *(self._observation(k, at, TRACE, r) for k, r in by_service(ended).items()),
+        ]
+        return [
+            *(Output(OBSERVATIONS.name, o.key.text().encode(), encode(o)) for o in observations),
+            *(Output(FINDINGS_TOPIC.name, f.service.encode(), f.to_json().encode(), 0) for f in findings[at]),
+            *map(to_output, work.decoded.dead),
+        ]
+
+    def _observation(
+        self, key: ServiceKey, at: SourcePosition, unit: str, rows: Sequence[Observed]
+    ) -> Observation:
+        return observe(key, at, unit, rows, self._scoring.specs, self._hash)
+
+    def _to_every_partition(self, marks: Sequence[Mark]) -> list[Output]:
+        return [
+            Output(OBSERVATIONS.name, f"{m.tenant}/{m.lineage}".encode(), encode(m), partition)
+            for m in marks
+            for partition in range(self._partitions)
+        ]
+
+    def acknowledged(self, messages: Sequence[RawMessage]) -> None:
+        """Everything the batch asked for is in Kafka and the batch is acknowledged. Does not block."""
+        now_ns = self._clock.now_ns()
+        with self._state:
+            done = [d for m in messages if (d := self._done.pop(position_of(m), None)) is not None]
+            self._marks.acknowledge([d.advance for d in done], now_ns)
+            self._recent.learn((parts, d.advance.source) for d in done for parts in d.ids)
+
+    def idle_marks(
+        self,
+        partitions: Iterable[Partition],
+        now_ns: int,
+        behind: Container[Partition] = (),
+    ) -> list[Output]:
+        """Marks of owned source partitions without data, to be sent every few seconds.
+
+        ``behind`` are partitions known to have unread messages (high water above the position): they are
+        never idle. Asks the store when it sees a partition for the first time; if that does not answer there
+        are no marks yet.
+        """
+        owned = set(partitions)
+        try:
+            self._restore(owned, now_ns)
+        except Unavailable as error:
+            logger.warning("no idle marks: %s", error)
+            return []
+        with self._state:
+            marks = self._marks.idle_marks(owned, now_ns, behind)
+        return self._to_every_partition(marks)
+
+    def revoke(self, partitions: Iterable[Partition]) -> None:
+        """Forget partitions that went to another worker."""
+        gone = set(partitions)
+        with self._state:
+            self._marks.forget(gone)
+            self._recent.forget(gone)
+            self._seen -= gone
+            for at in [at for at in self._done if (at.topic, at.partition) in gone]:
+                del self._done[at]
+
+    def counters(self) -> dict[str, float]:
+        """What was counted since the start, by metric name."""
+        with self._state:
+            return {f"lightship_score_{name}_total": float(n) for name, n in sorted(self._counts.items())}
+
+    def _count(self, batch: Batch, findings: Findings) -> None:
+        counts: Counter[str] = Counter()
+        for work in batch.works:
+            counts["messages"] += 1
+            counts["records"] += work.decoded.received
+            counts["stored"] += stored_count(work)
+            counts["interactions"] += work.interactions
+            counts["duplicate"] += work.duplicate
+            counts["rejected"] += sum(work.decoded.rejected.values())
+            counts["dead_lettered"] += dead_count(work)
+            counts["policy_hits"] += len(findings[work.position])
+        counts["late_content"] += sum(1 for t in batch.to_score if t.base is not None)
+        with self._state:
+            self._counts += counts
+
+
+def _service_of_run(unit: TraceUnit) -> ServiceKey:
+    r = unit.root
+    return ServiceKey(r.tenant, r.lineage, r.environment or "", r.service)
+
+
+def _advance(work: Work) -> Advance:
+    """What a message does to its lineage's clock: nothing, if it is a backfill or says no time."""
+    d = work.decoded
+    e = d.envelope
+    times = [v.end_ns for _, v in d.spans] + [v.time_ns for _, v in d.logs]
+    if e.event_ns is not None:
+        times.append(e.event_ns)
+    event_ns = max((event_time(t, e.received_ns, e.lineage)[0] for t in times), default=0)
+    if e.backfill or not (event_ns or e.ended):
+        return Advance(work.position, None)
+    return Advance(work.position, (e.tenant, e.lineage), event_ns, e.ended)
+
+
+def _ids(work: Work) -> Iterable[tuple[str, ...]]:
+    """Ids of what is stored from a message."""
+    for touched in work.touched:
+        if touched.source == work.position:
+            yield touched.key
+    for c in work.contexts:
+        yield c.tenant, c.lineage, c.trace_id, c.span_id
+    for record in work.records:
+        yield record.key

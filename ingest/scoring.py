@@ -1,0 +1,66 @@
+"""Calling scorers on a batch so that one record they fail on costs that record alone."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TypeVar
+
+from detectors.record import Record, Trace
+from detectors.scorers.protocol import Scores, ScoreSpec
+from ingest.errors import Defect
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+FAILURES = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError)
+"""What a scorer may raise on a record it was not written for."""
+
+_SUSPICIOUS = 16
+"""If a batch of this many fails as a whole, the scorer is broken and not the records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """The scorers as functions, what their scores mean, and their versions by name."""
+
+    records: Callable[[Sequence[Record]], list[Scores]]
+    traces: Callable[[Sequence[Trace]], list[Scores]]
+    specs: Mapping[str, ScoreSpec]
+    versions: Mapping[str, str]
+
+    def version_hash(self) -> str:
+        """16 hex digits over the versions, stored with every row."""
+        text = json.dumps(sorted(self.versions.items()))
+        return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def score_each(score: Callable[[Sequence[T]], list[Scores]], items: Sequence[T]) -> list[Scores | Exception]:
+    """Scores of every item, or why it has none.
+
+    Raises
+    ------
+    Defect
+        If every one of many items fails.
+    """
+    out = _halve(score, items)
+    failed = [r for r in out if isinstance(r, Exception)]
+    if len(failed) == len(items) >= _SUSPICIOUS:
+        raise Defect(f"scoring failed on all {len(items)} records of a batch: {failed[0]!r}") from failed[0]
+    return out
+
+
+def _halve(score: Callable[[Sequence[T]], list[Scores]], items: Sequence[T]) -> list[Scores | Exception]:
+    if not items:
+        return []
+    try:
+        return list(score(items))
+    except FAILURES as error:
+        if len(items) == 1:
+            logger.exception("a scorer failed on one record")
+            return [error]
+    half = len(items) // 2
+    return [*_halve(score, items[:half]), *_halve(score, items[half:])]
