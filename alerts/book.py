@@ -7,7 +7,7 @@ cannot be stored is dropped and nothing has happened.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
 
 from alerts import group, lead
@@ -32,11 +32,18 @@ class Change:
     rows: tuple[Transition, ...]
 
 
+Route = Callable[[Incident], tuple[str, ...]]
+"""Names of the receivers that should hear of an incident as it stands."""
+
+
 class Book:
     """Incidents by id, with the ways to find them."""
 
-    def __init__(self, timing: Timing, incidents: Iterable[Incident] = ()) -> None:
+    def __init__(
+        self, timing: Timing, incidents: Iterable[Incident] = (), route: Route = lambda _: ()
+    ) -> None:
         self.timing = timing
+        self._route = route
         self._incidents: MutableMapping[str, Incident] = {}
         self._places: MutableMapping[Place, tuple[str, ...]] = {}
         self._owners: MutableMapping[str, str] = {}
@@ -45,7 +52,7 @@ class Book:
 
     def draft(self) -> Book:
         """A book that starts as this one and is changed alone."""
-        out = Book(self.timing)
+        out = Book(self.timing, route=self._route)
         out._incidents = ChainMap({}, self._incidents)
         out._places = ChainMap({}, self._places)
         out._owners = ChainMap({}, self._owners)
@@ -61,9 +68,12 @@ class Book:
         """An incident by id."""
         return self._incidents.get(incident_id_)
 
+    def __iter__(self) -> Iterator[Incident]:
+        return iter(list(self._incidents.values()))
+
     def all(self) -> list[Incident]:
         """Every incident, newest first."""
-        return sorted(self._incidents.values(), key=lambda i: (-i.opened_ns, i.incident_id))
+        return sorted(self, key=lambda i: (-i.opened_ns, i.incident_id))
 
     def at(self, place: Place) -> list[Incident]:
         """Incidents of one place, oldest first."""
@@ -131,7 +141,7 @@ class Book:
         incident = self._incidents.get(incident_id_)
         return None if incident is None else self._step(incident, [event], now_ns)
 
-    def quiet(self, incident: Incident, interactions: int) -> Change | None:
+    def quiet(self, incident: Incident, interactions: int) -> Change:
         """Policy hits have stopped: there was none for the quiet time among so many interactions."""
         hits = incident.hits
         at_ns = hits.last_ns + self.timing.quiet_ns
@@ -203,7 +213,7 @@ class Book:
                 incident, row = record(incident, what, _words(finding), finding)
                 rows.append(row)
             if finding.alert_kind == POLICY and not lead.supports(finding):
-                hits = replace(incident.hits, count=max(0, incident.hits.count - 1))
+                hits = replace(incident.hits, count=max(0, incident.hits.count - max(1, old.n or 1)))
                 incident = self._changed(incident, hits=hits)
         if over and finding.ended_at is not None:
             hits = replace(incident.hits, quiet_ns=max(to_ns(finding.ended_at), incident.hits.quiet_ns or 0))
@@ -236,8 +246,20 @@ class Book:
         return self._done(current, tuple(rows))
 
     def _done(self, incident: Incident, rows: tuple[Transition, ...]) -> Change:
+        """Address the rows that tell people, and keep the incident."""
+        told = incident.told
+        addressed = []
+        for row in rows:
+            receivers = row.receivers
+            if row.notify and not receivers:
+                routed = self._route(row.incident)
+                # whoever was told of it hears how it goes on
+                receivers = tuple(dict.fromkeys(routed if row.notify == "opened" else (*told, *routed)))
+                told = tuple(dict.fromkeys((*told, *receivers)))
+            addressed.append(replace(row, receivers=receivers, incident=replace(row.incident, told=told)))
+        incident = replace(incident, told=told)
         self._put(incident)
-        return Change(incident, rows)
+        return Change(incident, tuple(addressed))
 
     def _changed(self, incident: Incident, **changes: object) -> Incident:
         apply: Callable[..., Incident] = replace
@@ -249,11 +271,12 @@ def _graver(one: str, other: str) -> bool:
 
 
 def _hit(incident: Incident, finding: Finding) -> Hits:
-    """Hits with one more."""
+    """Hits with those of one more finding."""
     at, hits = to_ns(finding.made_at), incident.hits
+    n = max(1, finding.n or 1)
     first = min(hits.first_ns, at) if hits.count else at
     quiet = hits.quiet_ns if finding.ended_at is None else to_ns(finding.ended_at)
-    return Hits(hits.count + 1, first, max(hits.last_ns, at), quiet)
+    return Hits(hits.count + n, first, max(hits.last_ns, at), quiet)
 
 
 def _words(finding: Finding) -> str:

@@ -42,7 +42,8 @@ _APART = (POLICY, PIPELINE)
 def place_finding(finding: Finding, incidents: Iterable[Incident], timing: Timing) -> Incident | None:
     """The incident a new finding joins; ``None`` when it starts one of its own.
 
-    Of several that fit, an equal fingerprint wins, then an equal score, then the nearest onset.
+    Of several that fit, one that began at the same time wins (b), then one with its fingerprint (a), then one
+    with its score (c); among equals the nearest onset: time says more about a common cause than names do.
     """
     here = [i for i in incidents if i.place == place_of(finding)]
     found = [(fit, i) for i in here if (fit := _fit(finding, i, timing)) is not None]
@@ -56,19 +57,16 @@ def _fit(finding: Finding, incident: Incident, timing: Timing) -> int | None:
     """How well a finding fits, 0 best; ``None``: not at all."""
     if not _takes(finding, incident, timing):
         return None
-    began = onset_ns(finding)
     end = incident.end_ns
-    before_end = end is None or began <= end + timing.slack_ns
-    mark = fingerprint(finding)
+    before_end = end is None or onset_ns(finding) <= end + timing.slack_ns
     kept = [f for f in incident.findings if lead.supports(f)] or incident.findings
     comes_back = incident.is_open or incident.ending in REOPENABLE
-    if (comes_back or before_end) and any(fingerprint(f) == mark for f in kept):
-        return 0
-    if before_end and any((f.unit, f.score) == (finding.unit, finding.score) for f in kept):
-        return 1
-    if finding.alert_kind not in _APART and _meets(finding, incident, timing):
-        return 2
-    return None
+    mark = fingerprint(finding)
+    same_mark = (comes_back or before_end) and any(fingerprint(f) == mark for f in kept)
+    same_score = before_end and any((f.unit, f.score) == (finding.unit, finding.score) for f in kept)
+    same_time = finding.alert_kind not in _APART and _meets(finding, incident, timing)
+    ways = (same_time and same_mark, same_time, same_mark, same_score)
+    return ways.index(True) if any(ways) else None
 
 
 def _takes(finding: Finding, incident: Incident, timing: Timing) -> bool:

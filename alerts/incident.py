@@ -57,7 +57,7 @@ class Incident:
 
     ``findings`` are the newest versions of the statements about it, in order of arrival, bounded; ``seen``
     the ids of recent ones that were only counted (``uncounted`` findings beyond the bound, ``hits`` of
-    policies). ``seq`` numbers transitions, ``revision`` every change.
+    policies). ``seq`` numbers transitions, ``revision`` every change. ``told`` are the receivers that know.
     """
 
     incident_id: str
@@ -82,6 +82,7 @@ class Incident:
     beyond: int = 0
     hits: Hits = Hits()
     notes: tuple[Note, ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -166,3 +167,4 @@ class Transition:
     reason: str
     finding_id: str | None
     incident: Incident
+    receivers: tuple[str, ...] = ()

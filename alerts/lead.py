@@ -39,8 +39,9 @@ def is_harm(finding: Finding) -> bool:
 def lead_of(findings: Sequence[Finding]) -> Finding:
     """The finding the headline is about.
 
-    Highest severity first; then rates of harm before moved distributions; then the strongest evidence, then
-    the largest effect. Withdrawn findings lead only when nothing else is left.
+    Highest severity first; then rates of harm before moved distributions, and waiting times, which follow
+    from what is produced, last; then the strongest evidence, then the largest effect. Withdrawn findings
+    lead only when nothing else is left.
 
     Raises
     ------
@@ -53,11 +54,12 @@ def lead_of(findings: Sequence[Finding]) -> Finding:
     return min(standing, key=_rank)
 
 
-def _rank(finding: Finding) -> tuple[int, bool, float, float, str]:
+def _rank(finding: Finding) -> tuple[int, bool, bool, float, float, str]:
     evidence = finding.evidence or 0.0
     return (
         SEVERITIES.index(finding.severity),
         not is_harm(finding),
+        finding.score.endswith("_s"),  # measured in seconds
         -evidence,
         -abs(finding.effect or 0.0),
         finding.finding_id,

@@ -108,6 +108,19 @@ def test_the_same_score_joins_while_the_incident_is_open() -> None:
     assert Desk().take(refusals(), other).words == ["opened"]
 
 
+def test_of_two_open_incidents_the_one_that_began_at_the_same_time_takes_it() -> None:
+    loop = refusals("l", score="tool_loop", made_at=at("14:20"), onset=at("14:05"))
+    loop = replace(loop, onset_low=at("14:00"), onset_high=at("14:10"), slice="all")
+    shorter = lengths("s1")
+    longer = lengths(
+        "s2", made_at=at("14:30"), onset=at("14:04"), onset_low=at("13:55"), onset_high=at("14:15")
+    )
+    desk = Desk().take(refusals(), shorter, loop, longer)
+    second, first = desk.incidents
+    assert [f.finding_id for f in second.findings] == ["l", "s2"]
+    assert [f.finding_id for f in first.findings] == ["f1", "s1"]
+
+
 def test_the_same_score_after_the_end_is_another_cause() -> None:
     other = refusals(
         "f9",
@@ -219,10 +232,10 @@ def test_but_something_graver_pages_anew() -> None:
 
 
 def test_policy_hits_are_counted_not_paged_one_by_one() -> None:
-    hits = [secret(f"h{k}", made_at=at("04:07") + timedelta(seconds=k)) for k in range(30)]
+    hits = [secret(f"h{k}", n=5 if k == 3 else 1, made_at=at("04:07:00")) for k in range(30)]
     desk = Desk().take(*hits, *hits)
     assert desk.words == ["opened"]
-    assert desk.only.hits.count == 30
+    assert desk.only.hits.count == 30 + 4
     assert len(desk.only.findings) == 1
 
 
@@ -239,7 +252,7 @@ def test_a_rise_of_the_leaked_score_joins_the_leak() -> None:
 def test_a_leak_recovers_only_when_there_was_traffic_without_it() -> None:
     desk = Desk().take(secret())
     assert desk.book.draft().elapse(lambda _: to_ns(at("23:00"))) == []
-    desk.book.merge([c] if (c := desk.book.draft().quiet(desk.only, 1_234)) else [])
+    desk.book.merge([desk.book.draft().quiet(desk.only, 1_234)])
     assert desk.only.state == RECOVERING
     desk.take(secret("h2", made_at=at("05:10")))
     assert (desk.only.state, desk.only.hits.count) == (FIRING, 2)

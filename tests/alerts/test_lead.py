@@ -22,6 +22,7 @@ from tests.alerts.invented import at, lengths, overall, refusals, secret
         ([refusals("gone", status="withdrawn")], "gone"),
         ([refusals("drift"), secret("hit")], "drift"),  # both harm: evidence decides
         ([lengths("d"), secret("hit", severity="ticket")], "hit"),
+        ([lengths("cause"), lengths("wait", score="latency_s", evidence=90.0)], "cause"),
     ],
 )
 def test_the_lead_is_the_gravest(findings: list[Finding], leader: str) -> None:

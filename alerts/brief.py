@@ -1,0 +1,331 @@
+"""The message about an incident: nine parts, each able to stand alone. Pure.
+
+What happened in one line; what was measured; when; where; what else changed then; examples; how to compute it
+again; what to do; how far to trust it. Every text is one line of visible characters and bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from alerts import figures, lead, runbook, words
+from alerts.identity import POLICY
+from alerts.incident import RESOLVED, Incident
+from detectors.finding import ALL, Finding, SliceEffect, Suspect
+from infra.clock import NS_PER_S, to_datetime
+
+HEADLINE_LIMIT = 120
+"""A headline is shorter than this, in characters."""
+MAX_SLICES = 8
+MAX_CLEARED = 12
+MAX_OTHERS = 6
+MAX_EXAMPLE = 280
+"""Characters of a prompt or output in an example."""
+
+
+@dataclass(frozen=True, slots=True)
+class What:
+    """The measurement. ``values`` is baseline, current value and interval in words."""
+
+    title: str
+    unit: str
+    score: str
+    alert_kind: str
+    values: str
+    effect: float | None
+    effect_low: float | None
+    effect_high: float | None
+    effect_unit: str | None
+    baseline_value: float | None
+    current_value: float | None
+    direction: str | None
+    n: int | None
+    n_baseline: int | None
+    n_users: int | None
+    n_conversations: int | None
+    largest_share: float | None
+    inputs_changed: bool | None
+    evidence: float | None
+    threshold: float | None
+    detector: str | None
+    hits: int
+    others: tuple[str, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Aware UTC times on the clock of the lineage. ``delay_s`` is from the onset to the firing."""
+
+    onset: datetime
+    onset_low: datetime
+    onset_high: datetime
+    first_finding: datetime
+    fired: datetime | None
+    resolved: datetime | None
+    delay_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Whose traffic. ``slices`` are ranked, ``cleared`` were checked and are unaffected."""
+
+    tenant: str
+    lineage: str
+    environment: str | None
+    service: str
+    slice: str
+    slices: tuple[SliceEffect, ...]
+    cleared: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One redacted interaction, cut. ``when`` is ``current`` or ``baseline``."""
+
+    when: str
+    interaction_id: str
+    prompt: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduce:
+    """What it takes to compute the finding again; offsets are of the observation log."""
+
+    finding_ids: tuple[str, ...]
+    series: str | None
+    config_hash: str | None
+    baseline_version: str | None
+    log_from: int | None
+    log_to: int | None
+    version: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """What to do: a runbook, its first checks, and where to look and act."""
+
+    runbook: str
+    checks: tuple[str, ...]
+    dashboard: str
+    api: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How far to believe it: endings of this detector's incidents in the last ``days``, and the pipeline."""
+
+    false_alarms: int = 0
+    incidents: int = 0
+    days: int = 90
+    lag_s: float | None = None
+    late_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """All of it. ``kind`` says why it is sent: opened, raised, reopened or resolved."""
+
+    kind: str
+    incident_id: str
+    state: str
+    severity: str
+    ending: str | None
+    acknowledged_by: str | None
+    at: datetime
+    headline: str
+    what: What
+    when: When
+    where: Where
+    suspects: tuple[Suspect, ...]
+    examples: tuple[Example, ...]
+    reproduce: Reproduce
+    do: Do
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where people look and act: addresses without a final slash. ``version`` is the code's."""
+
+    dashboard: str = ""
+    api: str = ""
+    version: str = ""
+
+
+def brief_of(
+    incident: Incident,
+    *,
+    kind: str = "opened",
+    links: Links = Links(),
+    trust: Trust = Trust(),
+    examples: Sequence[Example] = (),
+) -> Brief:
+    """The message about an incident as it stands."""
+    finding = incident.spokesman
+    book = runbook.load(runbook.name_of(finding))
+    where = incident.slice
+    page = f"{links.dashboard}/incident?id={incident.incident_id}" if links.dashboard else ""
+    return Brief(
+        kind=kind,
+        incident_id=incident.incident_id,
+        state=incident.state,
+        severity=incident.severity,
+        ending=incident.ending,
+        acknowledged_by=incident.acknowledged_by and words.plain(incident.acknowledged_by),
+        at=to_datetime(incident.clock_ns),
+        headline=headline(incident),
+        what=_what(incident, finding),
+        when=_when(incident),
+        where=Where(
+            tenant=words.plain(finding.tenant),
+            lineage=words.plain(finding.lineage),
+            environment=words.plain(finding.environment) if finding.environment else None,
+            service=words.plain(finding.service),
+            slice=words.plain(where, 80),
+            slices=_ranked(incident),
+            cleared=tuple(words.plain(s, 80) for s in incident.lead.cleared[:MAX_CLEARED]),
+        ),
+        suspects=tuple(
+            Suspect(words.plain(s.kind), words.plain(s.value), s.since) for s in incident.suspects
+        ),
+        examples=tuple(_cut(e) for e in examples),
+        reproduce=Reproduce(
+            finding_ids=tuple(f.finding_id for f in incident.findings),
+            series=finding.series,
+            config_hash=finding.config_hash,
+            baseline_version=finding.baseline_version,
+            log_from=finding.log_from,
+            log_to=finding.log_to,
+            version=links.version,
+            command=f"lightship verify {incident.incident_id}",
+        ),
+        do=Do(
+            runbook=book.name,
+            checks=book.checks,
+            dashboard=page,
+            api=f"{links.api}/incidents/{incident.incident_id}" if links.api else "",
+        ),
+        trust=trust,
+    )
+
+
+def headline(incident: Incident) -> str:
+    """One line, shorter than `HEADLINE_LIMIT`.
+
+    ``support-assistant: refusals 1.0 % → 58 % (+41 to +66 pp) in language=es since 04:05 UTC``
+    """
+    finding = incident.spokesman
+    now = to_datetime(incident.fired_ns or incident.opened_ns)
+    since = figures.clock(to_datetime(incident.onset_ns), now)
+    tail = _past(incident, since) if incident.state == RESOLVED else f"since {since}"
+    subject = words.subject(finding, incident.hits.count)
+    where = _place(incident, finding)
+    for name, slice_ in ((40, 40), (30, 24), (20, 16)):
+        text = f"{words.plain(finding.service, name)}: {subject}{where(slice_)} {tail}"
+        if len(text) < HEADLINE_LIMIT:
+            return text
+    room = HEADLINE_LIMIT - 4 - len(words.plain(finding.service, 20)) - len(where(16)) - len(tail)
+    return f"{words.plain(finding.service, 20)}: {words.plain(subject, max(room, 10))}{where(16)} {tail}"
+
+
+def _past(incident: Incident, since: str) -> str:
+    """How it ended."""
+    words_of = {
+        "recovered": "recovered",
+        "withdrawn": "taken back",
+        "accepted": "accepted",
+        "superseded": "superseded",
+        "false_alarm": "false alarm",
+    }
+    return f"from {since}, {words_of.get(incident.ending or '', 'over')}"
+
+
+class _Placed:
+    """Words for the explaining slice, cut to a number of characters when called."""
+
+    def __init__(self, slice_: str, preposition: str) -> None:
+        self._slice, self._preposition = slice_, preposition
+
+    def __call__(self, limit: int) -> str:
+        if self._slice == ALL:
+            return ""
+        return f" {self._preposition} {words.plain(self._slice, limit)}"
+
+
+def _place(incident: Incident, finding: Finding) -> _Placed:
+    """``in`` the slice whose numbers are shown, ``mostly in`` one that explains numbers over all traffic."""
+    return _Placed(incident.slice, "in" if finding.slice == incident.slice else "mostly in")
+
+
+def _what(incident: Incident, finding: Finding) -> What:
+    others = [f for f in incident.findings if f is not finding and lead.supports(f)]
+    same = (finding.unit, finding.score)
+    said = [
+        words.plain(f"{words.subject(f, 1)} in {words.slice_words(f.slice)}", 120)
+        for f in others
+        if f.alert_kind != POLICY or (f.unit, f.score) != same
+    ]
+    return What(
+        title=words.title(finding.score),
+        unit=finding.unit,
+        score=finding.score,
+        alert_kind=finding.alert_kind,
+        values=words.values(finding).text,
+        effect=finding.effect,
+        effect_low=finding.effect_low,
+        effect_high=finding.effect_high,
+        effect_unit=finding.effect_unit,
+        baseline_value=finding.baseline_value,
+        current_value=finding.current_value,
+        direction=finding.direction,
+        n=finding.n,
+        n_baseline=finding.n_baseline,
+        n_users=finding.n_users,
+        n_conversations=finding.n_conversations,
+        largest_share=finding.largest_share,
+        inputs_changed=finding.inputs_changed,
+        evidence=finding.evidence,
+        threshold=finding.threshold,
+        detector=finding.detector,
+        hits=incident.hits.count,
+        others=tuple(said[:MAX_OTHERS]),
+        more=max(0, len(said) - MAX_OTHERS) + incident.beyond,
+    )
+
+
+def _when(incident: Incident) -> When:
+    onset, fired = incident.onset, incident.fired_ns
+    return When(
+        onset=to_datetime(incident.onset_ns),
+        onset_low=to_datetime(onset.low_ns),
+        onset_high=to_datetime(onset.high_ns),
+        first_finding=to_datetime(incident.opened_ns),
+        fired=to_datetime(fired) if fired is not None else None,
+        resolved=to_datetime(incident.resolved_ns) if incident.resolved_ns is not None else None,
+        delay_s=(fired - incident.onset_ns) / NS_PER_S if fired is not None else None,
+    )
+
+
+def _ranked(incident: Incident) -> tuple[SliceEffect, ...]:
+    """Slices by what they explain: the ranking over all traffic, else the slices' own findings."""
+    family = lead.relatives(incident.findings, incident.lead)
+    ranking = next((f.slices for f in family if f.slice == ALL and f.slices), incident.lead.slices)
+    if not ranking:
+        own = [f for f in family if f.slice != ALL]
+        own.sort(key=lambda f: (-abs(f.effect or 0.0), f.slice))
+        ranking = tuple(SliceEffect(f.slice, None, f.effect) for f in own)
+    return tuple(SliceEffect(words.plain(s.slice, 80), s.share, s.effect) for s in ranking[:MAX_SLICES])
+
+
+def _cut(example: Example) -> Example:
+    return Example(
+        example.when,
+        words.plain(example.interaction_id, 80),
+        words.plain(example.prompt, MAX_EXAMPLE),
+        words.plain(example.output, MAX_EXAMPLE),
+    )

@@ -1,0 +1,288 @@
+"""Where findings, people and time meet the incidents: compute, store, merge, tell. The single writer.
+
+Order of every change: it is computed on a draft, its history and state are stored, the draft is merged, it
+goes to the topics, and its messages become due. A failure to store drops the draft: the caller tries the
+same again and gets the same. A process killed anywhere in between finds, when it starts, every message that
+is due in the stored history.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alerts.book import Book, Change, Route
+from alerts.brief import Brief, Links, Trust, brief_of
+from alerts.errors import BadRecord, NotPossible, Unavailable
+from alerts.identity import POLICY, Place, place_of
+from alerts.incident import PENDING, RECOVERING, Incident
+from alerts.life import Acknowledge, End, Event, Write
+from alerts.log import dedup_key
+from alerts.metrics import Metrics
+from alerts.notify.protocol import Delivery
+from alerts.ports import Message, Post, Store, Undelivered
+from alerts.timing import Timing
+from alerts.wire import incident_to_json, read_finding
+from detectors.finding import Finding, rfc3339
+from infra.clock import NS_PER_S, Clock, to_datetime, to_ns
+
+logger = logging.getLogger(__name__)
+
+LIVE = "live"
+TRUST_DAYS = 90
+ACTIONS = ("acknowledge", "false-alarm", "accept", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a desk is told once. ``lateness_s`` is how long data of a lineage may be late."""
+
+    timing: Timing
+    route: Route
+    links: Links
+    lateness_s: float = 120.0
+
+
+class Desk:
+    """The incidents of this process. Every public method may be called from any thread."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        store: Store,
+        post: Post,
+        due: Callable[[Delivery, int, bool], None],
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._setup = setup
+        self._store = store
+        self._post = post
+        self._due = due
+        self._clock = clock
+        self._metrics = metrics
+        self._lock = threading.RLock()
+        self._book = Book(setup.timing, route=setup.route)
+        self._owner = False
+
+    def suspend(self) -> None:
+        """Another process may be the writer now: nothing is changed until the next `load`."""
+        with self._lock:
+            self._owner = False
+
+    def load(self) -> None:
+        """Start from what is stored: incidents, and the messages that are still due.
+
+        Raises
+        ------
+        Unavailable
+            If the store does not answer.
+        """
+        with self._lock:
+            incidents = self._store.load()
+            undelivered = self._store.outbox()
+            self._book = Book(self._setup.timing, reversed(incidents), self._setup.route)
+            for incident in incidents:
+                if incident.is_open:
+                    self._post.incident(incident.incident_id, incident_to_json(incident))
+            for message in undelivered:
+                self._enqueue(message.incident, message.seq, message.kind, message.receiver, message)
+            self._count_open()
+            self._owner = True
+        logger.info("%d incidents loaded, %d messages in the outbox", len(incidents), len(undelivered))
+
+    def take(self, messages: Sequence[Message]) -> None:
+        """Take messages of the log of findings, in order; what is no finding becomes a dead letter.
+
+        Raises
+        ------
+        Unavailable
+            If it cannot be stored; nothing has changed and the same messages may be given again.
+        """
+        with self._lock:
+            draft = self._book.draft()
+            changes: list[Change] = []
+            letters: list[tuple[Message, str]] = []
+            for message in messages:
+                try:
+                    finding = read_finding(message.value)
+                except BadRecord as error:
+                    letters.append((message, str(error)))
+                    continue
+                changes += self._quieten_before(draft, finding)
+                changes += draft.apply(finding)
+            self._commit(changes)
+            for message, reason in letters:
+                logger.warning("offset %d is no finding: %s", message.source.offset, reason)
+                self._post.dead_letter(message.source, message.value, reason)
+            self._metrics.add("findings", len(messages) - len(letters))
+            self._metrics.add("dead_letters", len(letters))
+            if messages:
+                self._metrics.set("offset", messages[-1].source.offset)
+
+    def elapse(self) -> None:
+        """Let time pass: deadlines, and policy hits that stopped. Time is what stored traffic shows.
+
+        A lineage without new data has no new time: missing data never resolves anything.
+
+        Raises
+        ------
+        Unavailable
+            If the store does not answer; nothing has changed.
+        """
+        with self._lock:
+            waiting = [i for i in self._book if i.state in (PENDING, RECOVERING) or i.hits.active]
+            now_of: dict[Place, int] = {}
+            draft = self._book.draft()
+            changes: list[Change] = []
+            for incident in (i for i in waiting if i.is_open):
+                after_ns = incident.hits.last_ns if incident.hits.active else incident.since_ns
+                n, latest_ns = self._store.traffic(incident.place, after_ns)
+                watermark_ns = latest_ns - int(self._setup.lateness_s * NS_PER_S)
+                now_of[incident.place] = max(now_of.get(incident.place, 0), watermark_ns)
+                changes += self._quieten(draft, incident, n, watermark_ns)
+            changes += draft.elapse(lambda place: now_of.get(place, 0))
+            self._commit(changes)
+
+    def act(self, incident_id: str, action: str, actor: str, reason: str) -> Incident | None:
+        """Do what a person asks; ``None`` if there is no such incident.
+
+        Raises
+        ------
+        NotPossible
+            If the incident's state does not allow it.
+        Unavailable
+            If it cannot be stored; nothing has changed.
+        """
+        with self._lock:
+            if not self._owner:
+                raise Unavailable("this process is not (or not yet) the one that writes incidents")
+            known = self._book.get(incident_id)
+            if known is None:
+                return None
+            now_ns = self._clock.now_ns() if known.place.lineage == LIVE else known.clock_ns
+            change = self._book.draft().act(incident_id, _event(action, actor, reason), now_ns)
+            if change is None:
+                return None
+            self._commit([change])
+            self._post.action(incident_id, self._audit(change.incident, action, actor, reason))
+            self._metrics.add("actions", 1)
+            logger.info("%s of incident %s", action, incident_id)
+            return change.incident
+
+    def find(self, incident_id: str) -> Incident | None:
+        """An incident by id."""
+        with self._lock:
+            return self._book.get(incident_id)
+
+    def all(self) -> list[Incident]:
+        """Every incident in memory, newest first."""
+        with self._lock:
+            return self._book.all()
+
+    def brief(self, incident: Incident, kind: str = "opened") -> Brief:
+        """The message about an incident as it stands."""
+        return brief_of(incident, kind=kind, links=self._setup.links, trust=self._trust(incident))
+
+    def _quieten_before(self, draft: Book, finding: Finding) -> list[Change]:
+        """End policy hits that had stopped before this finding, so that it is not taken for more of them."""
+        if finding.alert_kind != POLICY:
+            return []
+        changes: list[Change] = []
+        now_ns = to_ns(finding.made_at)
+        for incident in draft.at(place_of(finding)):
+            last_ns = incident.hits.last_ns
+            if incident.is_open and incident.hits.active and now_ns - last_ns > self._setup.timing.quiet_ns:
+                n, _ = self._store.traffic(incident.place, last_ns, now_ns)
+                changes += self._quieten(draft, incident, n, now_ns)
+        return changes
+
+    def _quieten(self, draft: Book, incident: Incident, n: int, now_ns: int) -> list[Change]:
+        timing = self._setup.timing
+        silent_ns = now_ns - incident.hits.last_ns if incident.hits.active else 0
+        if silent_ns < timing.quiet_ns or n < timing.quiet_interactions:
+            return []
+        return [draft.quiet(incident, n)]
+
+    def _commit(self, changes: list[Change]) -> None:
+        """Store, merge, post, tell."""
+        if not changes:
+            return
+        self._store.store(changes, self.brief)
+        self._book.merge(changes)
+        newest = {c.incident.incident_id: c.incident for c in changes}
+        for incident in newest.values():
+            self._post.incident(incident.incident_id, incident_to_json(incident))
+        for change in changes:
+            for row in change.rows:
+                self._metrics.add("transitions", 1)
+                for receiver in row.receivers if row.notify else ():
+                    self._enqueue(row.incident, row.seq, row.notify, receiver)
+        self._count_open()
+
+    def _enqueue(
+        self, incident: Incident, seq: int, kind: str, receiver: str, stored: Undelivered | None = None
+    ) -> None:
+        delivery = Delivery(
+            dedup_key=dedup_key(incident.incident_id, seq),
+            tenant=incident.place.tenant,
+            incident_id=incident.incident_id,
+            seq=seq,
+            receiver=receiver,
+            kind=kind,
+            brief=self.brief(incident, kind),
+        )
+        self._due(delivery, stored.attempts if stored else 0, stored.done if stored else False)
+
+    def _trust(self, incident: Incident) -> Trust:
+        """How incidents of the lead's detector ended in the last days, this one left out."""
+        detector, since_ns = incident.lead.detector, incident.opened_ns - TRUST_DAYS * 86_400 * NS_PER_S
+        past = [
+            i
+            for i in self._book
+            if i.incident_id != incident.incident_id
+            and i.place.lineage == incident.place.lineage
+            and i.opened_ns >= since_ns
+            and i.fired_ns is not None
+            and i.lead.detector == detector
+        ]
+        lag_s = None
+        if incident.place.lineage == LIVE and incident.is_open:
+            lag_s = max(0.0, (self._clock.now_ns() - incident.clock_ns) / NS_PER_S)
+        false = sum(i.ending in ("false_alarm", "withdrawn") for i in past)
+        return Trust(false, len(past), TRUST_DAYS, lag_s)
+
+    def _audit(self, incident: Incident, action: str, actor: str, reason: str) -> dict[str, Any]:
+        place = incident.place
+        return {
+            "v": 1,
+            "at": rfc3339(to_datetime(self._clock.now_ns())),
+            "action": action,
+            "incident_id": incident.incident_id,
+            "tenant": place.tenant,
+            "lineage": place.lineage,
+            "environment": place.environment,
+            "service": place.service,
+            "actor": actor,
+            "reason": reason,
+            "state": incident.state,
+            "ending": incident.ending,
+            "seq": incident.seq,
+        }
+
+    def _count_open(self) -> None:
+        self._metrics.set("open", sum(i.is_open for i in self._book))
+
+
+def _event(action: str, actor: str, reason: str) -> Event:
+    if action == "acknowledge":
+        return Acknowledge(actor, reason)
+    if action == "note":
+        return Write(actor, reason)
+    endings = {"false-alarm": "false_alarm", "accept": "accepted"}
+    if action not in endings:
+        raise NotPossible(f"{action!r} is none of {', '.join(ACTIONS)}")
+    return End(endings[action], actor, reason)

@@ -1,0 +1,188 @@
+"""Kafka at the edge of the room: reading the log of findings, writing incidents, actions and dead letters.
+
+Offsets are committed by hand, after what the messages led to is stored. On the embedded broker the end of a
+log is misreported, so lag is read from the high-water mark of the last fetch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+
+from alerts.errors import Unavailable
+from alerts.ports import Message, Source
+from infra.kafka import ACTIONS, CLIENT, DEAD_LETTERS, FINDINGS, INCIDENTS
+from infra.settings import KafkaSettings
+
+logger = logging.getLogger(__name__)
+
+GROUP = "lightship-alerts"
+MAX_BATCH = 200
+FLUSH_S = 10.0
+MAX_REASON = 300
+
+
+class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python ships no types
+    """Remembers that partitions were given to us anew."""
+
+    def __init__(self) -> None:
+        self.fresh = False
+
+    def on_partitions_revoked(self, revoked: object) -> None:
+        """Nothing is held per partition."""
+
+    def on_partitions_assigned(self, assigned: object) -> None:
+        """Another process may have written while we were not the owner."""
+        self.fresh = bool(assigned)
+
+
+class Findings:
+    """The log of findings, read by one member of the group at a time. Used by one thread."""
+
+    def __init__(self, settings: KafkaSettings, topic: str = FINDINGS.name, group: str = GROUP) -> None:
+        self._assignment = _Assignment()
+        try:
+            self._consumer = KafkaConsumer(
+                bootstrap_servers=settings.bootstrap,
+                client_id="lightship-alerts",
+                group_id=group,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                session_timeout_ms=int(settings.session_timeout_s * 1000),
+                heartbeat_interval_ms=1000,
+                max_poll_records=MAX_BATCH,
+                **CLIENT,
+            )
+            self._consumer.subscribe([topic], listener=self._assignment)
+        except KafkaError as error:
+            raise Unavailable(f"no Kafka broker at {settings.bootstrap}: {error}") from error
+
+    def poll(self, wait_s: float) -> list[Message]:
+        """The next messages in order, or none after ``wait_s``."""
+        try:
+            got = self._consumer.poll(timeout_ms=int(wait_s * 1000))
+        except KafkaError as error:
+            raise Unavailable(f"Kafka: {error}") from error
+        return [
+            Message(Source(r.topic, r.partition, r.offset), r.value or b"")
+            for partition in sorted(got)
+            for r in got[partition]
+        ]
+
+    def newly_assigned(self) -> bool:
+        """Whether partitions were given to us since the last call."""
+        fresh, self._assignment.fresh = self._assignment.fresh, False
+        return fresh
+
+    @property
+    def assigned(self) -> bool:
+        """Whether we are the reader."""
+        return bool(self._consumer.assignment())
+
+    def commit(self, messages: Sequence[Message]) -> None:
+        """Remember that these are done. A failure is harmless: they come again and change nothing."""
+        ends: dict[TopicPartition, OffsetAndMetadata] = {}
+        for m in messages:
+            partition = TopicPartition(m.source.topic, m.source.partition)
+            ends[partition] = OffsetAndMetadata(m.source.offset + 1, "", -1)
+        try:
+            self._consumer.commit(ends)
+        except KafkaError as error:
+            logger.warning("offsets were not committed, the messages will come again: %s", error)
+
+    def lag(self) -> int:
+        """Messages of the log that were not read yet, as far as the last fetch knows."""
+        behind = 0
+        for partition in self._consumer.assignment():
+            high = self._consumer.highwater(partition)
+            if high is not None:
+                behind += max(0, high - self._consumer.position(partition))
+        return behind
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close(autocommit=False)
+
+
+class Producer:
+    """Writes incidents, actions and dead letters. Connects on first use. Safe for several threads."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._producer: KafkaProducer | None = None
+
+    def _open(self) -> KafkaProducer:
+        with self._lock:
+            if self._producer is None:
+                try:
+                    self._producer = KafkaProducer(
+                        bootstrap_servers=self._settings.bootstrap,
+                        client_id="lightship-alerts",
+                        acks="all",
+                        linger_ms=5,
+                        max_request_size=8 << 20,
+                        **CLIENT,
+                    )
+                except KafkaError as error:
+                    raise Unavailable(f"no Kafka broker at {self._settings.bootstrap}: {error}") from error
+            return self._producer
+
+    def incident(self, incident_id: str, value: str) -> None:
+        """The newest state, under the incident's id."""
+        self._send(INCIDENTS.name, incident_id, value.encode())
+
+    def action(self, incident_id: str, value: dict[str, Any]) -> None:
+        """What a person did, for audit."""
+        self._send(ACTIONS.name, incident_id, json.dumps(value, ensure_ascii=False).encode())
+
+    def dead_letter(self, source: Source, value: bytes, reason: str) -> None:
+        """Where it stood, why, and its hash; the bytes are not kept, no redactor has seen them."""
+        body = {
+            "v": 1,
+            "topic": source.topic,
+            "partition": source.partition,
+            "offset": source.offset,
+            "ordinal": None,
+            "tenant": "",
+            "lineage": "",
+            "received_ns": 0,
+            "kind": "not_a_finding",
+            "reason": reason[:MAX_REASON],
+            "records": 0,
+            "bytes": len(value),
+            "sha256": hashlib.sha256(value).hexdigest(),
+            "value_zstd": None,
+        }
+        key = f"{source.topic}/{source.partition}/{source.offset}"
+        self._send(DEAD_LETTERS.name, key, json.dumps(body).encode())
+
+    def _send(self, topic: str, key: str, value: bytes) -> None:
+        try:
+            future = self._open().send(topic, key=key.encode(), value=value)
+        except KafkaError as error:
+            raise Unavailable(f"Kafka does not take {topic}: {error}") from error
+        future.add_errback(lambda error: logger.warning("%s was not taken: %s", topic, error))
+
+    def flush(self) -> None:
+        """Wait until everything is acknowledged."""
+        try:
+            self._open().flush(timeout=FLUSH_S)
+        except KafkaError as error:
+            raise Unavailable(f"Kafka does not acknowledge: {error}") from error
+
+    def close(self) -> None:
+        """Send what is left, for a few seconds at most."""
+        with self._lock:
+            if self._producer is not None:
+                self._producer.close(timeout=FLUSH_S)
+                self._producer = None

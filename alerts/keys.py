@@ -1,0 +1,46 @@
+"""The token of the alerts API: a file that only its owner can read, compared in constant time."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from infra.errors import Misconfigured
+
+FILE = Path("keys") / "alerts.token"
+MIN_CHARACTERS = 16
+
+
+def read_token(home: Path) -> str:
+    """The token under the data directory, made on first use.
+
+    Raises
+    ------
+    Misconfigured
+        If it cannot be read or written, or is too short to protect anything.
+    """
+    path = home / FILE
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            token = path.read_text(encoding="ascii").strip()
+        else:
+            token = secrets.token_urlsafe(32)
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(f"{token}\n")
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"the token file {FILE} under LIGHTSHIP_HOME cannot be used: {error}") from error
+    if len(token) < MIN_CHARACTERS:
+        raise Misconfigured(f"the token file {FILE} holds fewer than {MIN_CHARACTERS} characters: delete it")
+    return token
+
+
+def is_allowed(header: str, token: str) -> bool:
+    """Whether an ``Authorization`` header carries the token (``Bearer ...``)."""
+    scheme, _, given = header.partition(" ")
+    same = hmac.compare_digest(given.strip().encode(), token.encode())
+    return scheme.lower() == "bearer" and same

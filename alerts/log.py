@@ -1,0 +1,290 @@
+"""Incidents in ClickHouse: their history (which is the outbox too), their newest state, and deliveries.
+
+Rows are the same however often they are written, so every write may be repeated. Times are ns since 1970
+UTC here and stored to the microsecond.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from alerts import runbook
+from alerts.book import Change
+from alerts.brief import Brief, headline
+from alerts.errors import Unavailable
+from alerts.identity import Place
+from alerts.incident import Incident, Transition
+from alerts.notify.pipeline import Attempt
+from alerts.notify.protocol import GAVE_UP, SENT
+from alerts.ports import Undelivered
+from alerts.render import render_json, to_bytes
+from alerts.wire import incident_from_json, incident_to_json
+from infra.errors import Unavailable as InfraUnavailable
+
+KEEP_DAYS = 35
+"""Days of incidents that a restart loads: longer than the log of findings is kept."""
+
+OUTBOX_HOURS = 24
+"""Age up to which an undelivered message is still sent after a restart."""
+
+MAX_LOADED = 20_000
+
+_LOAD = """
+SELECT incident_id, argMax(body, revision) AS newest, max(recorded_at) AS recorded
+FROM
+(
+    SELECT incident_id, body, revision, recorded_at FROM incident_transitions
+    WHERE recorded_at >= now64(6) - toIntervalDay({days:UInt32})
+    UNION ALL
+    SELECT incident_id, body, revision, recorded_at FROM incidents
+    WHERE recorded_at >= now64(6) - toIntervalDay({days:UInt32})
+)
+GROUP BY incident_id
+ORDER BY recorded DESC
+LIMIT {limit:UInt32}
+"""
+
+_OUTBOX = """
+SELECT incident_id, seq, notify, receivers, body
+FROM incident_transitions FINAL
+WHERE notify != '' AND notEmpty(receivers) AND recorded_at >= now64(6) - toIntervalHour({hours:UInt32})
+ORDER BY recorded_at, incident_id, seq
+"""
+
+_DELIVERED = """
+SELECT dedup_key, receiver, max(attempt), countIf(outcome IN ({sent:String}, {gave_up:String})) > 0
+FROM notifications FINAL
+WHERE at >= now64(6) - toIntervalHour({hours:UInt32})
+GROUP BY dedup_key, receiver
+"""
+
+_HISTORY = """
+SELECT seq, toUnixTimestamp64Micro(at), what, state, evidence, ending, severity, actor, reason, finding_id
+FROM incident_transitions FINAL
+WHERE tenant = {tenant:String} AND incident_id = {id:String}
+ORDER BY seq
+LIMIT 500
+"""
+
+_TRAFFIC = """
+SELECT count(), toUnixTimestamp64Nano(max(start))
+FROM interactions
+WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND service = {service:String}
+    AND environment = {environment:String}
+    AND start > fromUnixTimestamp64Nano({after:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64})
+"""
+
+FAR_FUTURE_NS = 9_000_000_000_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of an incident's history, as stored; ``at_us`` is in microseconds."""
+
+    seq: int
+    at_us: int
+    what: str
+    state: str
+    evidence: str
+    ending: str | None
+    severity: str
+    actor: str
+    reason: str
+    finding_id: str | None
+
+
+def dedup_key(incident_id: str, seq: int) -> str:
+    """Key of the message about one transition."""
+    return f"{incident_id}-{seq}"
+
+
+class IncidentLog:
+    """Reader and writer. Safe for several threads; one statement at a time."""
+
+    def __init__(self, connect: Callable[[], Client]) -> None:
+        self._connect = connect
+        self._client: Client | None = None
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def _open(self) -> Iterator[Client]:
+        """The connection; a failure of the server closes it and becomes `Unavailable`."""
+        with self._lock:
+            try:
+                if self._client is None:
+                    self._client = self._connect()
+                yield self._client
+            except (ClickHouseError, InfraUnavailable, OSError) as error:
+                client, self._client = self._client, None
+                if client is not None:
+                    client.close()
+                raise Unavailable(f"ClickHouse: {str(error)[:300]}") from error
+
+    def ping(self) -> None:
+        """Whether the store answers.
+
+        Raises
+        ------
+        Unavailable
+            If it does not.
+        """
+        with self._open() as client:
+            client.query("SELECT 1 FROM incidents LIMIT 0")
+
+    def store(self, changes: Sequence[Change], brief: Callable[[Incident], Brief]) -> None:
+        """Append histories, then replace newest states. May be repeated.
+
+        Raises
+        ------
+        Unavailable
+            If it cannot be stored; nothing or the history alone may have been.
+        """
+        rows = [_transition(row) for change in changes for row in change.rows]
+        newest = {change.incident.incident_id: change.incident for change in changes}
+        states = [_state(incident, brief(incident)) for incident in newest.values()]
+        with self._open() as client:
+            _insert(client, "incident_transitions", rows)
+            _insert(client, "incidents", states)
+
+    def load(self) -> list[Incident]:
+        """Every incident of the last `KEEP_DAYS`, as its newest row says, newest change first."""
+        with self._open() as client:
+            result = client.query(_LOAD, {"days": KEEP_DAYS, "limit": MAX_LOADED})
+        return [incident_from_json(str(body)) for _, body, _ in result.result_rows]
+
+    def outbox(self) -> list[Undelivered]:
+        """Messages of the last `OUTBOX_HOURS` with how far each got, oldest first."""
+        with self._open() as client:
+            due = client.query(_OUTBOX, {"hours": OUTBOX_HOURS}).result_rows
+            known = {"sent": SENT, "gave_up": GAVE_UP, "hours": 2 * OUTBOX_HOURS}
+            tried = client.query(_DELIVERED, known).result_rows
+        progress = {(str(key), str(to)): (int(attempts), bool(done)) for key, to, attempts, done in tried}
+        out = []
+        for incident_id, seq, kind, receivers, body in due:
+            incident = incident_from_json(str(body))
+            for receiver in receivers:
+                attempts, done = progress.get((dedup_key(str(incident_id), int(seq)), receiver), (0, False))
+                out.append(Undelivered(incident, int(seq), str(kind), str(receiver), attempts, done))
+        return out
+
+    def record_attempt(self, attempt: Attempt) -> None:
+        """Store one row of the delivery log."""
+        d = attempt.delivery
+        row = {
+            "tenant": d.tenant,
+            "incident_id": d.incident_id,
+            "receiver": d.receiver,
+            "dedup_key": d.dedup_key,
+            "kind": d.kind,
+            "attempt": attempt.number,
+            "outcome": attempt.outcome,
+            "response_code": attempt.code,
+            "reason": attempt.reason,
+            "at": attempt.at_ns // 1000,
+        }
+        with self._open() as client:
+            _insert(client, "notifications", [row])
+
+    def history(self, tenant: str, incident_id: str) -> list[Moment]:
+        """The stored lines of one incident, oldest first, at most 500."""
+        with self._open() as client:
+            rows = client.query(_HISTORY, {"tenant": tenant, "id": incident_id}).result_rows
+        return [Moment(*row) for row in rows]
+
+    def traffic(self, place: Place, after_ns: int, until_ns: int = FAR_FUTURE_NS) -> tuple[int, int]:
+        """How many interactions of a place began after (and before) a time, and when the last one began."""
+        given = {
+            "tenant": place.tenant,
+            "lineage": place.lineage,
+            "service": place.service,
+            "environment": place.environment or "",
+            "after": after_ns,
+            "until": until_ns,
+        }
+        with self._open() as client:
+            n, latest_ns = client.query(_TRAFFIC, given).result_rows[0]
+        return int(n), int(latest_ns) if n else after_ns
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
+
+def _insert(client: Client, table: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows of equal keys as one block: all of them or none."""
+    if rows:
+        client.insert(table, [list(row.values()) for row in rows], list(rows[0]))
+
+
+def _us(at_ns: int | None) -> int | None:
+    return None if at_ns is None else at_ns // 1000
+
+
+def _common(i: Incident) -> dict[str, Any]:
+    """Columns both tables have."""
+    return {
+        "tenant": i.place.tenant,
+        "lineage": i.place.lineage,
+        "service": i.place.service,
+        "environment": i.place.environment or "",
+        "incident_id": i.incident_id,
+        "state": i.state,
+        "evidence": i.evidence,
+        "ending": i.ending,
+        "severity": i.severity,
+        "acknowledged_by": i.acknowledged_by,
+        "headline": headline(i),
+        "body": incident_to_json(i),
+        "seq": i.seq,
+        "revision": i.revision,
+    }
+
+
+def _transition(row: Transition) -> dict[str, Any]:
+    return {
+        **_common(row.incident),
+        "seq": row.seq,
+        "at": row.at_ns // 1000,
+        "fingerprint": row.incident.fingerprint,
+        "what": row.what,
+        "actor": row.actor,
+        "reason": row.reason,
+        "finding_id": row.finding_id,
+        "notify": row.notify,
+        "receivers": list(row.receivers),
+    }
+
+
+def _state(incident: Incident, brief: Brief) -> dict[str, Any]:
+    i, lead, onset = incident, incident.lead, incident.onset
+    return {
+        **_common(i),
+        "alert_kind": lead.alert_kind,
+        "unit": lead.unit,
+        "score": lead.score,
+        "slice": i.slice,
+        "onset": i.onset_ns // 1000,
+        "onset_low": onset.low_ns // 1000,
+        "onset_high": onset.high_ns // 1000,
+        "opened_at": i.opened_ns // 1000,
+        "fired_at": _us(i.fired_ns),
+        "resolved_at": _us(i.resolved_ns),
+        "acknowledged_at": _us(i.acknowledged_ns),
+        "reopened": i.reopened,
+        "hits": i.hits.count,
+        "finding_ids": [f.finding_id for f in i.findings],
+        "detectors": sorted({f.detector for f in i.findings if f.detector}),
+        "runbook": runbook.name_of(i.spokesman),
+        "brief": to_bytes({**render_json(brief), "examples": []}).decode(),
+        "updated_at": i.clock_ns // 1000,
+    }

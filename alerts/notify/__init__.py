@@ -1,0 +1,1 @@
+"""How messages reach people: one file a channel, and the pipeline that does not lose them."""

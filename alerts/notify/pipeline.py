@@ -1,0 +1,178 @@
+"""Deliveries of one receiver: in order, with retries, and with an intent stored before each attempt.
+
+For every delivery the log gets a row ``sending`` before the attempt and its outcome after it. A process
+killed between the two cannot know whether the message arrived: it is tried again under the same key. So a
+delivery is made exactly once, or, after such a kill, at most once more under the same idempotency key.
+
+Messages about one incident go out in the order in which things happened. A delivery is given up when the
+receiver refuses it for good, or after `GIVE_UP_S`.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from alerts.errors import Unavailable
+from alerts.notify.breaker import Breaker, backoff_s
+from alerts.notify.protocol import GAVE_UP, MAX_REASON, RETRY, SENDING, SENT, Delivery, Notifier, Outcome
+from infra.clock import NS_PER_S, Clock
+
+logger = logging.getLogger(__name__)
+
+GIVE_UP_S = 24 * 3600.0
+"""How long a message is tried; a page a day late helps nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One row of the delivery log."""
+
+    delivery: Delivery
+    number: int
+    outcome: str
+    code: int | None
+    reason: str
+    at_ns: int
+
+
+class DeliveryLog(Protocol):
+    """Where attempts are written down."""
+
+    def record_attempt(self, attempt: Attempt) -> None:
+        """Store one row; the same row again is the same row.
+
+        Raises
+        ------
+        Unavailable
+            If it cannot be stored now.
+        """
+
+
+@dataclass(slots=True)
+class _Due:
+    delivery: Delivery
+    since_ns: int
+    attempts: int = 0
+    not_before_ns: int = 0
+    unrecorded: Attempt | None = None
+
+
+class Pipeline:
+    """Due deliveries of one receiver. Used by one thread, except `add`, which any thread may call."""
+
+    def __init__(
+        self,
+        notifier: Notifier,
+        log: DeliveryLog,
+        clock: Clock,
+        chance: Callable[[], float] = random.random,
+        breaker: Breaker | None = None,
+    ) -> None:
+        self._notifier = notifier
+        self._log = log
+        self._clock = clock
+        self._chance = chance
+        self.breaker = breaker or Breaker()
+        self._known: set[str] = set()
+        self._due: list[_Due] = []
+
+    def add(self, delivery: Delivery, attempts: int = 0) -> None:
+        """Take a delivery that is due, ``attempts`` of which were made; one that is known is left out."""
+        if delivery.dedup_key not in self._known:
+            self._known.add(delivery.dedup_key)
+            self._due.append(_Due(delivery, self._clock.now_ns(), attempts))
+
+    def finished(self, dedup_keys: Iterable[str]) -> None:
+        """Keys that the log says are done; they are never sent again."""
+        self._known.update(dedup_keys)
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries are due."""
+        return len(self._due)
+
+    def run(self) -> float:
+        """Try what may be tried now; give the seconds until something can be tried again (at most 60)."""
+        held: set[str] = set()
+        wake_ns = self._clock.now_ns() + 60 * NS_PER_S
+        for due in sorted(self._due, key=lambda d: d.delivery.seq):
+            incident = due.delivery.incident_id
+            if incident in held:
+                continue
+            if due.unrecorded is None:
+                now = self._clock.now_ns()
+                ready = max(due.not_before_ns, self.breaker.open_until_ns)
+                if now < ready:
+                    held.add(incident)
+                    wake_ns = min(wake_ns, ready)
+                    continue
+                self._try(due)
+            done = self._settle(due)
+            if not done:
+                held.add(incident)
+                wake_ns = min(wake_ns, max(due.not_before_ns, self._clock.now_ns() + NS_PER_S // 10))
+        return max(0.0, (wake_ns - self._clock.now_ns()) / NS_PER_S)
+
+    def _try(self, due: _Due) -> None:
+        """One attempt, with its intent stored first."""
+        number = due.attempts + 1
+        delivery = due.delivery
+        intent = Attempt(delivery, number, SENDING, None, "", self._clock.now_ns())
+        try:
+            self._log.record_attempt(intent)
+        except Unavailable as error:
+            logger.warning("delivery to %s waits for its log: %s", delivery.receiver, error)
+            due.not_before_ns = self._clock.now_ns() + NS_PER_S
+            return
+        due.attempts = number
+        outcome = self._notifier.send(delivery)
+        now = self._clock.now_ns()
+        if outcome.outcome == SENT or (outcome.outcome == GAVE_UP and outcome.code is not None):
+            self.breaker.succeeded()  # it answered: the channel is there
+        else:
+            self.breaker.failed(now)
+        verdict = outcome.outcome
+        if verdict == RETRY and now - due.since_ns > GIVE_UP_S * NS_PER_S:
+            verdict = GAVE_UP
+        if verdict == RETRY:
+            wait_s = backoff_s(number, self._chance(), outcome.wait_s)
+            due.not_before_ns = now + int(wait_s * NS_PER_S)
+        due.unrecorded = Attempt(delivery, number, verdict, outcome.code, outcome.reason[:MAX_REASON], now)
+        self._tell(delivery, verdict, outcome)
+
+    def _settle(self, due: _Due) -> bool:
+        """Write down the outcome; whether the delivery is finished."""
+        attempt = due.unrecorded
+        if attempt is None:
+            return False
+        try:
+            self._log.record_attempt(attempt)
+        except Unavailable as error:
+            logger.warning("outcome of a delivery to %s waits: %s", due.delivery.receiver, error)
+            due.not_before_ns = max(due.not_before_ns, self._clock.now_ns() + NS_PER_S)
+            return False
+        due.unrecorded = None
+        if attempt.outcome == RETRY:
+            return False
+        self._due.remove(due)
+        return True
+
+    def _tell(self, delivery: Delivery, verdict: str, outcome: Outcome) -> None:
+        level = logging.INFO if verdict == SENT else logging.WARNING
+        logger.log(
+            level,
+            "%s %s of incident %s to %s%s",
+            verdict,
+            delivery.kind,
+            delivery.incident_id,
+            delivery.receiver,
+            f": {outcome.reason[:MAX_REASON]}" if outcome.reason else "",
+        )
+
+    def close(self) -> None:
+        """Let go of the channel."""
+        self._notifier.close()

@@ -1,0 +1,54 @@
+"""What a channel is: something that takes a message and says sent, retry or gave up. The pipeline decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from alerts.brief import Brief
+
+SENDING, SENT, RETRY, GAVE_UP = "sending", "sent", "retry", "gave_up"
+
+MAX_REASON = 200
+"""Characters of a reason that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message due to one receiver.
+
+    ``dedup_key`` is the same however often it is tried: a receiver that remembers keys sees a repeat for what
+    it is. ``kind`` says why people are told: opened, raised, reopened or resolved.
+    """
+
+    dedup_key: str
+    tenant: str
+    incident_id: str
+    seq: int
+    receiver: str
+    kind: str
+    brief: Brief
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one attempt. ``code`` is the receiver's answer; ``wait_s`` is how long it asked for."""
+
+    outcome: str
+    reason: str = ""
+    code: int | None = None
+    wait_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.outcome not in (SENT, RETRY, GAVE_UP):
+            raise ValueError(f"outcome {self.outcome!r} is none of {SENT}, {RETRY}, {GAVE_UP}")
+
+
+class Notifier(Protocol):
+    """A channel. `send` never raises for what the channel does; it must not wait longer than its time-out."""
+
+    def send(self, delivery: Delivery) -> Outcome:
+        """Try once."""
+
+    def close(self) -> None:
+        """Let go of connections."""

@@ -1,0 +1,58 @@
+"""A thread that sends what is due to one receiver, so that a slow one keeps nobody waiting."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from alerts.notify.pipeline import Pipeline
+from alerts.notify.protocol import Delivery
+
+logger = logging.getLogger(__name__)
+
+
+class Sender:
+    """Runs a pipeline until it is stopped. ``failed`` is called if the pipeline itself breaks: our bug."""
+
+    def __init__(self, name: str, pipeline: Pipeline, failed: Callable[[BaseException], None]) -> None:
+        self._pipeline = pipeline
+        self._failed = failed
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"sender-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def add(self, delivery: Delivery, attempts: int, done: bool) -> None:
+        """Take a delivery, or learn that it was done."""
+        if done:
+            self._pipeline.finished([delivery.dedup_key])
+            return
+        self._pipeline.add(delivery, attempts)
+        self._wake.set()
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries are due."""
+        return self._pipeline.waiting
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                wait_s = self._pipeline.run()
+                self._wake.wait(wait_s)
+                self._wake.clear()
+        except Exception as error:
+            logger.exception("sending broke")
+            self._failed(error)
+        finally:
+            self._pipeline.close()
+
+    def stop(self, wait_s: float) -> None:
+        """Finish the attempt under way, within ``wait_s``; what is due stays due in the log."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(wait_s)

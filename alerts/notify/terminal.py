@@ -1,0 +1,29 @@
+"""Prints the brief where the service runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+from alerts.notify.protocol import GAVE_UP, SENT, Delivery, Outcome
+from alerts.render import render_text
+
+
+class TerminalNotifier:
+    """A channel that writes to ``stream``, by default the standard output. A repeat is printed again."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+
+    def send(self, delivery: Delivery) -> Outcome:
+        """Print once; a stream that is closed is given up."""
+        stream = self._stream or sys.stdout
+        try:
+            stream.write(f"{render_text(delivery.brief)}\n")
+            stream.flush()
+        except (OSError, ValueError) as error:
+            return Outcome(GAVE_UP, f"cannot print: {error}")
+        return Outcome(SENT)
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,73 @@
+"""What the desk needs of the world: a store and a post. The real ones are `alerts.log` and `alerts.feed`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from alerts.book import Change
+from alerts.brief import Brief
+from alerts.identity import Place
+from alerts.incident import Incident
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a message stood in the log of findings."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One raw message of the log of findings."""
+
+    source: Source
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """A message the history says is due. ``attempts`` of it were begun; ``done``: sent or given up."""
+
+    incident: Incident
+    seq: int
+    kind: str
+    receiver: str
+    attempts: int
+    done: bool
+
+
+class Store(Protocol):
+    """Where incidents are kept. Every method raises `Unavailable` when it does not answer."""
+
+    def store(self, changes: Sequence[Change], brief: Callable[[Incident], Brief]) -> None:
+        """Append histories and replace newest states; may be repeated."""
+
+    def load(self) -> list[Incident]:
+        """Recent incidents, as their newest row says, newest change first."""
+
+    def outbox(self) -> list[Undelivered]:
+        """Recent messages with how far each got, oldest first."""
+
+    def traffic(self, place: Place, after_ns: int, until_ns: int = ...) -> tuple[int, int]:
+        """How many interactions of a place began after (and before) a time, and when the last one began."""
+
+
+class Post(Protocol):
+    """Where others hear of it. Sends are not waited for; `flush` waits."""
+
+    def incident(self, incident_id: str, value: str) -> None:
+        """The newest state of an incident."""
+
+    def action(self, incident_id: str, value: dict[str, Any]) -> None:
+        """What a person did."""
+
+    def dead_letter(self, source: Source, value: bytes, reason: str) -> None:
+        """What could not be read."""
+
+    def flush(self) -> None:
+        """Wait until everything is acknowledged; raise `Unavailable` if it is not."""

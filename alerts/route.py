@@ -1,0 +1,46 @@
+"""Who hears of an incident: the first route that matches names the receiver. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+
+from alerts.incident import Incident
+from infra.settings import ReceiverSettings, RouteSettings, Settings
+
+TERMINAL = ReceiverSettings(name="terminal", kind="terminal")
+"""The receiver there is when none is configured: the service's own output."""
+
+
+def receivers_of(settings: Settings) -> tuple[ReceiverSettings, ...]:
+    """The configured receivers, or the terminal."""
+    return settings.receiver or (TERMINAL,)
+
+
+def routes_of(settings: Settings) -> tuple[RouteSettings, ...]:
+    """The configured routes, or one that sends the ``live`` lineage to the first receiver."""
+    return settings.route or (RouteSettings(receiver=receivers_of(settings)[0].name),)
+
+
+def matches(route: RouteSettings, incident: Incident) -> bool:
+    """Whether a route takes an incident. An empty matcher takes all; names may hold ``*`` and ``?``."""
+    place = incident.place
+    return (
+        _any(route.services, place.service)
+        and _any(route.severities, incident.severity)
+        and _any(route.lineages, place.lineage)
+    )
+
+
+def _any(patterns: Sequence[str], name: str) -> bool:
+    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def router(settings: Settings) -> Callable[[Incident], tuple[str, ...]]:
+    """Names of the receivers for an incident: one, or none when no route matches."""
+    routes = routes_of(settings)
+
+    def route(incident: Incident) -> tuple[str, ...]:
+        return next(((r.receiver,) for r in routes if matches(r, incident)), ())
+
+    return route

@@ -1,0 +1,289 @@
+"""The alerts service: reads findings, keeps incidents, tells people, serves the API.
+
+One process is the writer: the member of the consumer group that holds the log of findings. ``python -m
+alerts.service`` runs it until SIGTERM. A dependency that does not answer is waited for and named in
+``/readyz``; a bug ends the process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+
+import uvicorn
+
+from alerts import api, feed
+from alerts.brief import Links
+from alerts.desk import Desk, Setup
+from alerts.errors import Unavailable
+from alerts.keys import read_token
+from alerts.log import IncidentLog
+from alerts.metrics import Metrics
+from alerts.notify.pipeline import Attempt, DeliveryLog, Pipeline
+from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery, Notifier
+from alerts.notify.sender import Sender
+from alerts.notify.terminal import TerminalNotifier
+from alerts.notify.webhook import WebhookNotifier, read_secret
+from alerts.ports import Message
+from alerts.route import receivers_of, router
+from alerts.timing import Timing
+from infra import clickhouse
+from infra.clock import NS_PER_S, Clock, SystemClock
+from infra.errors import InfraError, Misconfigured
+from infra.kafka import FINDINGS
+from infra.settings import ReceiverSettings, Settings, load
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.5
+ELAPSE_EVERY_S = 3.0
+PING_EVERY_S = 5.0
+LONGEST_PAUSE_S = 10.0
+STOP_S = 15.0
+
+OK, USAGE, UNAVAILABLE, DEFECT = 0, 2, 3, 70
+
+
+class Service:
+    """All of it in one process. ``topic`` and ``group`` are others only in tests."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        topic: str = FINDINGS.name,
+        group: str = feed.GROUP,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._topic, self._group = topic, group
+        self.metrics = Metrics()
+        self._log = IncidentLog(lambda: clickhouse.connect(settings.store))
+        self._deliveries = IncidentLog(lambda: clickhouse.connect(settings.store))
+        self._producer = feed.Producer(settings.kafka)
+        self._feed: feed.Findings | None = None
+        self._stop = threading.Event()
+        self._trouble: str | None = "starting"
+        self._broken: BaseException | None = None
+        self._pinged = (0, False)
+        self._senders = {r.name: self._sender(r) for r in receivers_of(settings)}
+        self._token = read_token(settings.home)
+        self._socket = _listen(settings.alerts.host, settings.alerts.port)
+        host, port = self._socket.getsockname()[:2]
+        self.address = f"http://{host}:{port}"
+        dashboard = f"http://{settings.dashboard.host}:{settings.dashboard.port}"
+        setup = Setup(
+            Timing.of(settings),
+            router(settings),
+            Links(dashboard, self.address, _version()),
+            settings.detection.lateness_s,
+        )
+        self.desk = Desk(setup, self._log, self._producer, self._due, self._clock, self.metrics)
+
+    def _sender(self, receiver: ReceiverSettings) -> Sender:
+        log = _Counted(self._deliveries, self.metrics)
+        pipeline = Pipeline(notifier_of(receiver, self._clock), log, self._clock)
+        return Sender(receiver.name, pipeline, self._fail)
+
+    def _fail(self, error: BaseException) -> None:
+        self._broken = error
+        self._stop.set()
+
+    def _due(self, delivery: Delivery, attempts: int, done: bool) -> None:
+        sender = self._senders.get(delivery.receiver)
+        if sender is None:
+            if not done:
+                logger.warning("receiver %s is no longer configured: nobody is told", delivery.receiver)
+            return
+        sender.add(delivery, attempts, done)
+
+    def stop(self) -> None:
+        """Ask it to end; `run` returns soon."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Work until `stop`.
+
+        Raises
+        ------
+        Exception
+            Whatever is our bug; the process must end.
+        """
+        app = api.build(
+            self.desk,
+            self._log.history,
+            self.problems,
+            self.metrics,
+            self._token,
+            [self._settings.alerts.host],
+        )
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
+        server = uvicorn.Server(config)
+        serving = threading.Thread(
+            target=server.run, kwargs={"sockets": [self._socket]}, name="api", daemon=True
+        )
+        serving.start()
+        for sender in self._senders.values():
+            sender.start()
+        logger.info("alerts API on %s", self.address)
+        try:
+            self._work()
+        finally:
+            self._stop.set()
+            server.should_exit = True
+            for sender in self._senders.values():
+                sender.stop(STOP_S)
+            if self._feed is not None:
+                self._feed.close()
+            self._producer.close()
+            serving.join(STOP_S)
+            self._log.close()
+            self._deliveries.close()
+            self._socket.close()
+        if self._broken is not None:
+            raise self._broken
+
+    def _work(self) -> None:
+        """Read, take, commit; wait where something does not answer."""
+        batch: list[Message] = []
+        load_due, pause_s, next_elapse_ns = False, 0.5, 0
+        while not self._stop.is_set():
+            try:
+                if self._feed is None:
+                    self._feed = feed.Findings(self._settings.kafka, self._topic, self._group)
+                batch = batch or self._feed.poll(POLL_S)
+                load_due |= self._feed.newly_assigned()
+                if load_due:
+                    self.desk.load()
+                    load_due = False
+                elif not self._feed.assigned:
+                    self.desk.suspend()
+                    batch = []  # it belongs to another process now
+                if batch:
+                    self.desk.take(batch)
+                    self._producer.flush()
+                    self._feed.commit(batch)
+                    batch = []
+                if self._feed.assigned and self._clock.now_ns() >= next_elapse_ns:
+                    self.desk.elapse()
+                    next_elapse_ns = self._clock.now_ns() + int(ELAPSE_EVERY_S * NS_PER_S)
+                self.metrics.set("lag", self._feed.lag())
+                self.metrics.set("waiting", sum(s.waiting for s in self._senders.values()))
+                self._trouble, pause_s = None, 0.5
+            except Unavailable as error:
+                if self._trouble != str(error):
+                    logger.warning("waiting: %s", error)
+                self._trouble = str(error)
+                self._stop.wait(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def problems(self) -> list[str]:
+        """What keeps the service from being ready."""
+        found = [self._trouble] if self._trouble else []
+        if self._feed is None or not self._feed.assigned:
+            found.append("the log of findings is not assigned to this process")
+        now_ns, (pinged_ns, well) = self._clock.now_ns(), self._pinged
+        if not well or now_ns - pinged_ns > PING_EVERY_S * NS_PER_S:
+            try:
+                self._deliveries.ping()
+                self._pinged = (now_ns, True)
+            except Unavailable as error:
+                self._pinged = (now_ns, False)
+                found.append(str(error))
+        return found
+
+
+class _Counted:
+    """A delivery log that counts outcomes."""
+
+    def __init__(self, log: DeliveryLog, metrics: Metrics) -> None:
+        self._log, self._metrics = log, metrics
+
+    def record_attempt(self, attempt: Attempt) -> None:
+        """Store one row, then count it."""
+        self._log.record_attempt(attempt)
+        key = {SENT: "sent", RETRY: "retried", GAVE_UP: "gave_up"}.get(attempt.outcome)
+        if key is not None:
+            self._metrics.add(key, 1)
+
+
+def notifier_of(receiver: ReceiverSettings, clock: Clock) -> Notifier:
+    """The channel a receiver names.
+
+    Raises
+    ------
+    Misconfigured
+        If there is no such kind, or its address or secret cannot be used.
+    """
+    kinds: dict[str, Callable[[], Notifier]] = {
+        "terminal": TerminalNotifier,
+        "webhook": lambda: WebhookNotifier(
+            receiver.url, read_secret(receiver.secret_file) if receiver.secret_file else None, clock
+        ),
+    }
+    if receiver.kind not in kinds:
+        raise Misconfigured(f"receiver {receiver.name}: kind {receiver.kind!r} is none of {', '.join(kinds)}")
+    try:
+        return kinds[receiver.kind]()
+    except Misconfigured as error:
+        raise Misconfigured(f"receiver {receiver.name}: {error}") from error
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise Misconfigured(
+            f"alerts.port = {port} on {host} cannot be used: {error.strerror}; choose another"
+        ) from error
+
+
+def _version() -> str:
+    try:
+        return metadata.version("lightship")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; gives the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m alerts.service", description=__doc__)
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="lightship.toml (default: LIGHTSHIP_CONFIG)"
+    )
+    parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    options = parser.parse_args(argv)
+    logging.basicConfig(
+        level=options.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    logging.getLogger("kafka").setLevel(logging.WARNING)
+    try:
+        service = Service(load(options.config))
+    except Misconfigured as error:
+        logger.error("%s", error)
+        return USAGE
+    except InfraError as error:
+        logger.error("%s", error)
+        return UNAVAILABLE
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: service.stop())
+    try:
+        service.run()
+    except Exception:
+        logger.exception("a defect ends the alerts service")
+        return DEFECT
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""What a finding is called and how its values are written: titles, units, and names made safe to show.
+
+The registry of scorers knows titles and kinds; a score that is not in it is shown by its name.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+
+from alerts import figures
+from alerts.identity import POLICY
+from detectors import scorers
+from detectors.finding import ALL, Finding
+from detectors.scorers.protocol import ScoreSpec
+
+MAX_NAME = 40
+"""Characters of a service, slice or value that are shown."""
+
+_RELATIVE = ("ratio", "relative")
+_SHARE = ("share", "pp", "rate")
+_PLURALS = {"interaction": "interactions", "trace": "traces", "conversation": "conversations"}
+
+
+@cache
+def _specs() -> dict[str, ScoreSpec]:
+    specs: tuple[ScoreSpec, ...] = getattr(scorers, "SPECS", ())
+    return {spec.name: spec for spec in specs}
+
+
+def spec_of(score: str) -> ScoreSpec | None:
+    """What the registry says of a score."""
+    return _specs().get(score)
+
+
+def title(score: str) -> str:
+    """``Refusals``; a name the registry does not know, in words."""
+    spec = spec_of(score)
+    return spec.title if spec else plain(score.replace("_", " ")).capitalize()
+
+
+def inline(text: str) -> str:
+    """A title inside a sentence: ``Refusals`` -> ``refusals``, but ``PII`` stays."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def plain(text: str, limit: int = MAX_NAME) -> str:
+    """A name from outside as one line of visible text, cut to ``limit`` characters.
+
+    Control, format and direction-changing characters are left out: they could rewrite a terminal.
+    """
+    shown = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
+    shown = " ".join(shown.split())
+    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+
+
+def unit_plural(unit: str) -> str:
+    """``interaction`` -> ``interactions``."""
+    return _PLURALS.get(unit, plain(unit))
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The values of a finding in words; empty where it has none."""
+
+    step: str
+    interval: str
+    effect: str
+
+    @property
+    def text(self) -> str:
+        """``1.0 % → 58 % (+41 to +66 pp)``."""
+        return f"{self.step} ({self.interval})" if self.step and self.interval else self.step or self.effect
+
+
+def _scale(finding: Finding) -> str:
+    spec, unit = spec_of(finding.score), finding.effect_unit
+    if unit in _RELATIVE or (unit is None and spec is not None and spec.kind == "positive"):
+        return "relative"
+    if unit in _SHARE or (spec is not None and spec.kind in ("flag", "category")):
+        return "share"
+    return "own"
+
+
+def values(finding: Finding) -> Values:
+    """Baseline, current value, effect and interval of a finding in words."""
+    scale = _scale(finding)
+    before, after, effect = finding.baseline_value, finding.current_value, finding.effect
+    low, high = finding.effect_low, finding.effect_high
+    spec = spec_of(finding.score)
+    own = "" if spec is None else spec.value_unit
+    factor, unit = {"share": (100.0, "pp"), "relative": (100.0, "%")}.get(scale, (1.0, own))
+    if scale == "share" and all(
+        abs(v) < figures.RARE for v in (before or 0, after or 0, low or 0, high or 0)
+    ):
+        factor, unit = 10_000.0, "per 10,000"
+    interval = "" if low is None or high is None else figures.between(low, high, factor, unit)
+    step = ""
+    if before is not None and after is not None:
+        if scale == "share":
+            half = (high - low) / 2 if low is not None and high is not None else None
+            step = f"{figures.share(before, half)} → {figures.share(after, half)}"
+        else:
+            step = f"{figures.measure(before)} → {figures.measure(after)}{figures.THIN}{own}".rstrip(
+                figures.THIN
+            )
+    said = ""
+    if effect is not None:
+        half = abs(effect) / 10 if low is None or high is None else (high - low) / 2
+        said = f"{figures.signed(factor * effect, figures.decimals(factor * half))}{figures.THIN}{unit}"
+    return Values(step, interval, said.rstrip(figures.THIN))
+
+
+def subject(finding: Finding, hits: int) -> str:
+    """What happened, without where and when: ``refusals 1.0 % → 58 % (+41 to +66 pp)``."""
+    name = inline(title(finding.score))
+    if finding.alert_kind == POLICY:
+        return f"{name}, {figures.count(hits)} {'hit' if hits == 1 else 'hits'}"
+    if finding.alert_kind == "silence":
+        return f"no {unit_plural(finding.unit)} arrive"
+    said = values(finding).text
+    return f"{name} {said}" if said else f"{name} changed"
+
+
+def slice_words(name: str, limit: int = MAX_NAME) -> str:
+    """A slice in a sentence; the empty one is all traffic."""
+    return "all traffic" if name == ALL else plain(name, limit)
