@@ -19,13 +19,14 @@ from alerts.brief import Brief, Links, Trust, brief_of
 from alerts.errors import BadRecord, NotPossible, Unavailable
 from alerts.identity import POLICY, Place, place_of
 from alerts.incident import PENDING, RECOVERING, Incident
+from alerts.intake import read_finding
 from alerts.life import Acknowledge, End, Event, Write
 from alerts.log import dedup_key
 from alerts.metrics import Metrics
 from alerts.notify.protocol import Delivery
 from alerts.ports import Message, Post, Store, Undelivered
 from alerts.timing import Timing
-from alerts.wire import incident_to_json, read_finding
+from alerts.wire import incident_to_json
 from detectors.finding import Finding, rfc3339
 from infra.clock import NS_PER_S, Clock, to_datetime, to_ns
 

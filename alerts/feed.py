@@ -58,7 +58,7 @@ class Findings:
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 session_timeout_ms=int(settings.session_timeout_s * 1000),
-                heartbeat_interval_ms=1000,
+                heartbeat_interval_ms=int(min(1.0, settings.session_timeout_s / 3) * 1000),
                 max_poll_records=MAX_BATCH,
                 **CLIENT,
             )

@@ -13,12 +13,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import (
+    ClickHouseError,
+    DataError,
+    NotSupportedError,
+    ProgrammingError,
+)
 
 from alerts import runbook
 from alerts.book import Change
 from alerts.brief import Brief, headline
-from alerts.errors import Unavailable
+from alerts.errors import Defect, Unavailable
 from alerts.identity import Place
 from alerts.incident import Incident, Transition
 from alerts.notify.pipeline import Attempt
@@ -106,7 +111,10 @@ def dedup_key(incident_id: str, seq: int) -> str:
 
 
 class IncidentLog:
-    """Reader and writer. Safe for several threads; one statement at a time."""
+    """Reader and writer. Safe for several threads; one statement at a time.
+
+    What the server does not do now is `Unavailable`; rows the client cannot encode are a `Defect`.
+    """
 
     def __init__(self, connect: Callable[[], Client]) -> None:
         self._connect = connect
@@ -121,6 +129,8 @@ class IncidentLog:
                 if self._client is None:
                     self._client = self._connect()
                 yield self._client
+            except (DataError, ProgrammingError, NotSupportedError) as error:
+                raise Defect(f"ClickHouse client: {str(error)[:300]}") from error
             except (ClickHouseError, InfraUnavailable, OSError) as error:
                 client, self._client = self._client, None
                 if client is not None:

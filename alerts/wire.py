@@ -1,30 +1,25 @@
-"""Findings and incidents as JSON: what comes from Kafka, and what goes to Kafka and the store.
+"""Incidents as JSON: what goes to Kafka and the store, and what a restart reads.
 
-The JSON of an incident names the facts of its spokesman at the top (score, slice, onset, effect ...), for
+It names the facts of its spokesman at the top (score, slice, onset, effect ...), for
 readers that show them, and holds all its findings, from which a restart builds it again.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from alerts.errors import BadRecord, Defect
+from alerts.errors import Defect
 from alerts.identity import Place
 from alerts.incident import STATES, Hits, Incident, Note
-from detectors.finding import ALERT_KINDS, SEVERITIES, STATUSES, Finding, rfc3339
+from detectors.finding import Finding, rfc3339
 from infra.clock import to_datetime
 
 VERSION = 1
 """Version of an incident's JSON; readers take this and the one before."""
 
-MAX_FINDING_BYTES = 256 * 1024
-MAX_NAME = 512
-
-_NAMES = ("finding_id", "tenant", "lineage", "service", "unit", "score", "slice")
 _FACTS = (
     "alert_kind",
     "unit",
@@ -42,7 +37,6 @@ _FACTS = (
     "n_conversations",
     "largest_share",
     "inputs_changed",
-    "evidence",
     "threshold",
     "detector",
 )
@@ -63,53 +57,6 @@ _PLAIN = (
 _NS = ("opened_ns", "since_ns", "clock_ns", "fired_ns", "resolved_ns", "acknowledged_ns")
 
 
-def read_finding(data: bytes) -> Finding:
-    """One message of the log of findings. Numbers that are not finite are absent.
-
-    Raises
-    ------
-    BadRecord
-        If it is too large, not JSON, not a finding of a readable version, or names an unknown kind, status
-        or severity.
-    """
-    if len(data) > MAX_FINDING_BYTES:
-        raise BadRecord(f"a finding of {len(data)} bytes is over the limit of {MAX_FINDING_BYTES}")
-    try:
-        body = json.loads(data, parse_constant=lambda _: None)
-        if not isinstance(body, dict):
-            raise BadRecord(f"a finding is a JSON object, not {type(body).__name__}")
-        finding = Finding.from_dict(_finite(body))
-    except BadRecord:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise BadRecord(f"not a finding: {str(error)[:200]}") from error
-    _check(finding)
-    return finding
-
-
-def _finite(value: Any) -> Any:
-    """Numbers beyond floating point (``1e999``) as null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    return [_finite(v) for v in value] if isinstance(value, list) else value
-
-
-def _check(finding: Finding) -> None:
-    for name, known in (("alert_kind", ALERT_KINDS), ("status", STATUSES), ("severity", SEVERITIES)):
-        if getattr(finding, name) not in known:
-            raise BadRecord(f"finding {name} = {getattr(finding, name)!r:.80} is none of {', '.join(known)}")
-    for name in _NAMES:
-        text = getattr(finding, name)
-        if not isinstance(text, str) or not 0 < len(text) <= MAX_NAME:
-            raise BadRecord(f"finding {name} must be 1 to {MAX_NAME} characters")
-    for name in ("effect", "effect_low", "effect_high", "baseline_value", "current_value", "evidence"):
-        number = getattr(finding, name)
-        if number is not None and (isinstance(number, bool) or not isinstance(number, (int, float))):
-            raise BadRecord(f"finding {name} must be a number")
-
-
 def incident_to_dict(incident: Incident) -> dict[str, Any]:
     """JSON-ready form of an incident."""
     speaker, onset = incident.spokesman, incident.onset
@@ -117,6 +64,7 @@ def incident_to_dict(incident: Incident) -> dict[str, Any]:
     out |= {**asdict(incident.place)}
     out |= {name: getattr(speaker, name) for name in _FACTS}
     out |= {
+        "log_evidence": speaker.evidence,
         "slice": incident.slice,
         "onset": rfc3339(to_datetime(incident.onset_ns)),
         "onset_low": rfc3339(to_datetime(onset.low_ns)),

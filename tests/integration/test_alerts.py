@@ -1,0 +1,274 @@
+"""The alerts service against the real broker and store, with a loopback webhook."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+
+from alerts.notify.webhook import SIGNATURE, verify
+from alerts.service import Service
+from detectors.finding import Finding
+from infra.clickhouse import connect, migrate
+from infra.kafka import CLIENT, INCIDENTS, TOPICS, Topic, create_topics
+from infra.settings import (
+    AlertSettings,
+    KafkaSettings,
+    ReceiverSettings,
+    RouteSettings,
+    Settings,
+    StoreSettings,
+)
+from tests.alerts.invented import at, lengths, overall, refusals, secret
+
+pytestmark = pytest.mark.integration
+
+SECRET = "invented-webhook-secret"
+WAIT_S = 60.0
+
+
+@dataclass
+class Receiver:
+    """A loopback receiver that keeps what it gets and answers as told."""
+
+    url: str
+    got: list[tuple[dict[str, str], dict[str, Any], bytes]]
+    status: int = 200
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    state = Receiver("", [])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            headers = {k.lower(): v for k, v in self.headers.items()}
+            state.got.append((headers, json.loads(body), body))
+            self.send_response(state.status)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_port}/hook/invented-path-token"
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@dataclass
+class World:
+    """A database, a topic and a group of one test, with a receiver."""
+
+    settings: Settings
+    topic: str
+    group: str
+    receiver: Receiver
+
+    def say(self, *findings: Finding | bytes) -> None:
+        producer = KafkaProducer(bootstrap_servers=self.settings.kafka.bootstrap, **CLIENT)
+        for finding in findings:
+            value = finding if isinstance(finding, bytes) else finding.to_json().encode()
+            producer.send(self.topic, key=b"support-assistant", value=value)
+        producer.flush(timeout=10)
+        producer.close()
+
+    @contextmanager
+    def service(self) -> Iterator[Service]:
+        service = Service(self.settings, topic=self.topic, group=self.group)
+        failures: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                service.run()
+            except BaseException as error:  # noqa: BLE001 - shown by the test's own thread
+                failures.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            until(lambda: service.problems() == [])
+            yield service
+        finally:
+            service.stop()
+            thread.join(30)
+        assert not thread.is_alive()
+        assert failures == []
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        client = connect(self.settings.store)
+        try:
+            return [tuple(row) for row in client.query(sql).result_rows]
+        finally:
+            client.close()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def world(broker: str, store: str, tmp_path: Path) -> Iterator[World]:
+    name = uuid.uuid4().hex[:8]
+    with receiving() as receiver:
+        secret_file = tmp_path / "hook.secret"
+        secret_file.write_text(SECRET)
+        settings = Settings(
+            home=tmp_path,
+            store=StoreSettings(url=store, database=f"alerts_{name}"),
+            kafka=KafkaSettings(bootstrap=broker, session_timeout_s=2.0),
+            alerts=AlertSettings(port=0),
+            receiver=(
+                ReceiverSettings(name="hook", url=receiver.url, secret_file=str(secret_file)),
+                ReceiverSettings(name="screen", kind="terminal"),
+            ),
+            route=(RouteSettings(receiver="hook"),),
+        )
+        topic = f"findings_{name}"
+        create_topics(settings.kafka, [*TOPICS, Topic(topic, partitions=1)])
+        migrate(settings.store)
+        yield World(settings, topic, f"alerts-{name}", receiver)
+
+
+def test_three_findings_of_one_change_are_one_incident_and_one_message(world: World) -> None:
+    with world.service() as service:
+        world.say(refusals(), overall(), lengths(), b"{not json")
+        until(lambda: service.metrics.get("dead_letters") == 1 and service.metrics.get("sent") == 1)
+        (incident,) = service.desk.all()
+    headers, body, raw = world.receiver.got[0]
+    assert len(world.receiver.got) == 1
+    assert verify(SECRET.encode(), headers[SIGNATURE], raw, int(time.time()))
+    assert headers["idempotency-key"] == body["dedup_key"]
+    assert body["brief"]["headline"].startswith("support-assistant: refusal")
+    stored = world.rows("SELECT incident_id, state, slice, score, finding_ids, headline FROM incidents FINAL")
+    assert stored == [
+        (
+            incident.incident_id,
+            "firing",
+            "language=es",
+            "refusal",
+            ["f1", "f2", "f3"],
+            body["brief"]["headline"],
+        )
+    ]
+    assert world.rows(
+        "SELECT outcome, count() FROM notifications FINAL GROUP BY outcome ORDER BY outcome"
+    ) == [
+        ("sending", 1),
+        ("sent", 1),
+    ]
+    seqs = world.rows("SELECT seq FROM incident_transitions FINAL ORDER BY seq")
+    assert [seq for (seq,) in seqs] == list(range(1, incident.seq + 1))
+
+
+def test_a_restart_and_a_second_reading_of_the_log_send_nothing_twice(world: World) -> None:
+    with world.service() as service:
+        world.say(refusals(), overall(), secret())
+        until(lambda: service.metrics.get("sent") == 2)
+        before = service.desk.all()
+    world.group = f"{world.group}-again"  # offsets are gone: the whole log comes again
+    with world.service() as service:
+        until(lambda: service.metrics.get("findings") == 3)
+        world.say(lengths(), replace(refusals(), status="withdrawn", made_at=at("04:30")))
+        until(lambda: service.metrics.get("findings") == 5)
+        after = service.desk.all()
+    assert {i.incident_id for i in after} == {i.incident_id for i in before}
+    assert len(world.receiver.got) == 2
+    keys = [headers["idempotency-key"] for headers, _, _ in world.receiver.got]
+    assert len(set(keys)) == 2
+
+
+def test_what_a_receiver_missed_reaches_it_after_a_restart(world: World) -> None:
+    world.receiver.status = 503
+    with world.service() as service:
+        world.say(refusals())
+        until(lambda: service.metrics.get("retried") >= 1)
+    tried = len(world.receiver.got)
+    world.receiver.status = 200
+    with world.service() as service:
+        until(lambda: service.metrics.get("sent") == 1)
+    assert len(world.receiver.got) == tried + 1
+    assert len({headers["idempotency-key"] for headers, _, _ in world.receiver.got}) == 1
+
+
+def test_people_act_through_the_api_and_their_actions_are_on_record(world: World) -> None:
+    with world.service() as service:
+        token = (world.settings.home / "keys" / "alerts.token").read_text().strip()
+        with httpx.Client(base_url=service.address, headers={"authorization": f"Bearer {token}"}) as client:
+            assert client.get("/readyz").status_code == 200
+            world.say(refusals())
+            until(lambda: client.get("/incidents", params={"state": "open"}).json()["total"] == 1)
+            incident_id = client.get("/incidents").json()["incidents"][0]["incident_id"]
+            for action, reason in (("acknowledge", ""), ("accept", "prompt 18 is meant so")):
+                answer = client.post(
+                    f"/incidents/{incident_id}/{action}", json={"actor": "ana", "reason": reason}
+                )
+                assert answer.status_code == 200, answer.text
+            again = client.post(f"/incidents/{incident_id}/accept", json={"actor": "bo", "reason": "x"})
+            assert again.status_code == 409
+            whole = client.get(f"/incidents/{incident_id}").json()
+            assert "lightship_alerts_actions_total 2" in client.get("/metrics").text
+        until(lambda: service.metrics.get("sent") == 2)
+    assert (whole["state"], whole["ending"]) == ("resolved", "accepted")
+    assert [m["what"] for m in whole["history"]] == ["opened", "fired", "acknowledged", "resolved"]
+    assert [body["kind"] for _, body, _ in world.receiver.got] == ["opened", "resolved"]
+    said = [m for m in everything(world, "actions") if m["incident_id"] == incident_id]
+    assert [(m["action"], m["actor"]) for m in said] == [("acknowledge", "ana"), ("accept", "ana")]
+    newest = [m for m in everything(world, INCIDENTS.name) if m["incident_id"] == incident_id][-1]
+    assert newest["state"] == "resolved"
+
+
+def test_policy_hits_end_when_traffic_goes_on_without_them(world: World) -> None:
+    with world.service() as service:
+        world.say(secret())
+        until(lambda: service.metrics.get("sent") == 1)
+        time.sleep(4)  # it looks every three seconds
+        assert service.desk.all()[0].state == "firing"
+        client = connect(world.settings.store)
+        client.command(
+            "INSERT INTO interactions "
+            "(tenant, lineage, service, environment, start, trace_id, span_id, received_at) "
+            "SELECT 'default', 'live', 'support-assistant', 'production', "
+            "toDateTime64('2026-03-17 04:08:00', 9, 'UTC') + toIntervalMinute(number), toString(number), 's', now64(9) "
+            "FROM numbers(120)"
+        )
+        client.close()
+        until(lambda: service.desk.all()[0].state == "resolved")
+        (incident,) = service.desk.all()
+    assert incident.ending == "recovered"
+
+
+def everything(world: World, topic: str) -> list[dict[str, Any]]:
+    consumer = KafkaConsumer(
+        topic,
+        bootstrap_servers=world.settings.kafka.bootstrap,
+        auto_offset_reset="earliest",
+        consumer_timeout_ms=2000,
+        **CLIENT,
+    )
+    try:
+        return [json.loads(record.value) for record in consumer]
+    finally:
+        consumer.close()
