@@ -167,8 +167,9 @@ def from_row(row: Row) -> StoredInteraction:
     scores |= {n: c[n] for n in CATEGORY_COLUMNS if c[n] is not None}
     scores |= {**c["other_scores"], **c["other_categories"]}
     error = None
-    if scores.get("error") or c["error_type"] is not None or c["http_status"] is not None:
-        error = CallError(c["error_type"], c["error_message"], c["http_status"])
+    told = (c["error_type"], c["error_message"], c["http_status"])
+    if scores.get("error") or any(v is not None for v in told):
+        error = CallError(*told)
     same = (
         "trace_id", "span_id", "kind", "parent_span_id", "operation", "modality", "time_to_first_chunk_s",
         "tenant", "lineage", "service", "service_version", "release", "trace_name", "agent_name",

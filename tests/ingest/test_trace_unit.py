@@ -1,0 +1,92 @@
+"""Which spans make a run, and what it says of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.observation import SourcePosition
+from ingest.interaction import ContextSpan, Interaction
+from ingest.stored_context import TraceStep, step_of_context, step_of_interaction
+from ingest.stored_interaction import StoredInteraction
+from ingest.trace_unit import TraceUnit, trace_unit
+
+S = 1_000_000_000
+
+
+def at(offset: int, partition: int = 0) -> SourcePosition:
+    return SourcePosition("otlp_spans", partition, offset)
+
+
+def context(number: int, kind: str, start_s: int = 0, parent: int | None = None, **more: Any) -> ContextSpan:
+    above = None if parent is None else f"{parent:016x}"
+    name = more.pop("name", kind)
+    return ContextSpan(
+        "ab" * 16, f"{number:016x}", start_s * S, (start_s + 1) * S, kind, name, parent_span_id=above, **more
+    )
+
+
+def call(number: int, start_s: int, source: SourcePosition, **more: Any) -> TraceStep:
+    interaction = Interaction(
+        "ab" * 16, f"{number:016x}", start_s * S, (start_s + 1) * S, parent_span_id=f"{1:016x}", **more
+    )
+    return step_of_interaction(
+        StoredInteraction(interaction, source, 0, observed=True, scores={"language": "es"})
+    )
+
+
+def unit(root: ContextSpan, source: SourcePosition, steps: list[TraceStep]) -> TraceUnit | None:
+    return trace_unit(root, source, 0, True, [step_of_context(root, source), *steps])
+
+
+ROOT = context(1, "agent", agent_name="pilot")
+TOOL = step_of_context(context(3, "tool", 2, parent=1, tool_name="search", tool_arguments="{}"), at(4))
+CALL = call(2, 1, at(5), prompt_version="v2")
+
+
+def test_steps_stand_in_order_of_start_with_what_they_are() -> None:
+    found = unit(ROOT, at(5), [TOOL, CALL])
+    assert found is not None
+    assert [(s.kind, s.name) for s in found.trace.steps] == [
+        ("agent", "pilot"),
+        ("model", None),
+        ("tool", "search"),
+    ]
+    assert found.dimensions == {
+        "agent_name": "pilot",
+        "release": None,
+        "prompt_version": "v2",
+        "language": "es",
+    }
+
+
+@given(st.permutations([TOOL, CALL, TOOL, step_of_context(context(7, "other", 9, parent=1), at(5))]))
+def test_a_run_does_not_depend_on_order_and_repeats(steps: list[TraceStep]) -> None:
+    found = unit(ROOT, at(5), list(steps))
+    assert found is not None
+    assert len(found.trace.steps) == 4
+
+
+def test_what_was_stored_after_the_root_or_elsewhere_is_not_part_of_it() -> None:
+    later = step_of_context(context(8, "tool", 3, parent=1), at(6))
+    elsewhere = step_of_context(context(9, "tool", 3, parent=1), at(1, partition=2))
+    found = unit(ROOT, at(5), [CALL, later, elsewhere])
+    assert found is not None
+    assert len(found.trace.steps) == 2
+
+
+def test_an_agent_alone_is_a_run_and_another_span_alone_is_none() -> None:
+    assert unit(ROOT, at(0), []) is not None
+    assert unit(context(1, "other"), at(0), []) is None
+    assert unit(context(1, "other"), at(9), [CALL]) is not None
+
+
+def test_of_two_roots_the_first_stored_counts() -> None:
+    second = context(2, "agent", 5)
+    first = step_of_context(ROOT, at(3))
+    assert unit(second, at(4), [first]) is None
+    assert unit(ROOT, at(3), [step_of_context(second, at(4))]) is not None
+    same_message = [step_of_context(ROOT, at(4))]
+    assert unit(second, at(4), same_message) is None

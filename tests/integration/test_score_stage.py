@@ -1,0 +1,197 @@
+"""Stage 1, its account and its questions on the real store engine."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from google.protobuf.message import Message
+
+from infra import clickhouse
+from infra.settings import StoreSettings
+from ingest.errors import Unavailable
+from ingest.ledger import next_offsets, read_accounts, report
+from ingest.messages import RawMessage
+from ingest.score_stage import ScoreStage
+from ingest.store import Ask, MemoryStore, StageStore
+from ingest.tables import (
+    CONTENT_RECORDS,
+    CONTEXT_SPANS,
+    FINDINGS,
+    INTERACTIONS,
+    LEDGER,
+    TRACES,
+    Row,
+    Table,
+)
+from ingest.writer import ClickHouseStore
+from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, raw
+from tests.ingest.telemetry import chat, log, logs, span, traces
+
+pytestmark = pytest.mark.integration
+
+TABLES = (INTERACTIONS, CONTEXT_SPANS, CONTENT_RECORDS, TRACES, LEDGER, FINDINGS)
+
+
+@pytest.fixture(scope="module")
+def database(store: str) -> Iterator[Client]:
+    settings = StoreSettings(url=store, database="score_stage")
+    clickhouse.migrate(settings)
+    opened = clickhouse.connect(settings)
+    yield opened
+    opened.command(f"DROP DATABASE {settings.database}")
+    opened.close()
+
+
+@pytest.fixture
+def client(database: Client) -> Client:
+    for table in TABLES:
+        database.command(f"TRUNCATE TABLE {table.name}")
+    return database
+
+
+def stage(store: StageStore) -> ScoreStage:
+    return ScoreStage(store, SCORING, SETTINGS, HASH_KEY)
+
+
+def stored(client: Client, table: Table) -> list[Row]:
+    names = ", ".join(f"`{n}`" for n in table.names)
+    order = ", ".join(table.key)
+    sql = f"SELECT {names} FROM {table.name} FINAL ORDER BY {order}"  # noqa: S608
+    return list(client.query(sql, query_formats={"DateTime64": "int"}).result_rows)
+
+
+def plain(rows: list[Row]) -> list[list[object]]:
+    """Rows with sequences as lists, whichever store they come from."""
+    return [[list(v) if isinstance(v, tuple) else v for v in row] for row in rows]
+
+
+def stream(seed: int, n: int) -> list[RawMessage]:
+    """Traces of agents over both partitions, half of them with content in log records, some sent twice."""
+    rng = random.Random(seed)
+    out: list[RawMessage] = []
+    offsets: dict[tuple[str, int], int] = {}
+    bare = {k: v for k, v in chat().items() if not k.endswith("messages")}
+
+    def put(topic: str, partition: int, request: Message) -> None:
+        offset = offsets.get((topic, partition), 0)
+        offsets[topic, partition] = offset + 1
+        out.append(raw(topic, partition, offset, request))
+
+    for t in range(n):
+        name, p = f"{t + 1:032x}", t % PARTITIONS
+        late = rng.random() < 0.5
+        call = (
+            bare
+            if late
+            else chat(f"¿{t}?", "hunter2" if rng.random() < 0.2 else "Sí, señor: \u2713 \\ '\t\n")
+        )
+        tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"}
+        children = traces(
+            span(call, span_id=1, parent=9, trace=name, start_s=t * 0.01),
+            span(tool, span_id=2, parent=9, trace=name, start_s=t * 0.01, error="no" if t % 7 == 0 else None),
+        )
+        agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "pilot"}
+        root = traces(span(agent, span_id=9, trace=name, start_s=t * 0.01, duration_s=2))
+        said = logs(
+            log("gen_ai.user.message", body={"content": f"Question {t}"}, trace=name),
+            log("gen_ai.choice", body={"message": {"content": f"Answer {t}"}}, trace=name, at_s=0.9),
+            log("app.event", body="nothing of ours", trace=name),
+        )
+        pieces: list[tuple[str, Message]] = [("otlp_spans", children), ("otlp_spans", root)]
+        if late:
+            pieces.insert(rng.randrange(3), ("otlp_logs", said))
+        if rng.random() < 0.3:
+            pieces.append(pieces[0])
+        for topic, request in pieces:
+            put(topic, p, request)
+    return out
+
+
+def test_rows_outputs_and_account_are_those_of_the_store_in_memory(client: Client) -> None:
+    messages = stream(seed=5, n=40)
+    memory, real = MemoryStore(), ClickHouseStore(client)
+    on_memory, on_real = stage(memory), stage(real)
+    for at in range(0, len(messages), 9):
+        batch = messages[at : at + 9]
+        outputs = on_memory.process(batch)
+        assert on_real.process(batch) == outputs
+        assert stage(real).process(batch) == outputs  # from a process that knows nothing but the store
+        on_memory.acknowledged(batch)
+        on_real.acknowledged(batch)
+    for table in TABLES:
+        assert plain(stored(client, table)) == plain(memory.rows(table)), table.name
+        assert memory.rows(table), table.name
+
+
+def test_the_ledger_balances_and_finds_what_is_missing(client: Client) -> None:
+    messages = stream(seed=6, n=20)
+    on = stage(ClickHouseStore(client))
+    on.process(messages)
+    accounts, tenants = read_accounts(client, 0)
+    told = report(accounts, tenants, {k: n + 2 for k, n in next_offsets(accounts).items()})
+    assert told["balanced"] is True
+    assert {p["pending"] for p in told["partitions"]} == {2}
+    assert {(p["topic"], p["partition"]) for p in told["partitions"]} == {
+        (m.topic, m.partition) for m in messages
+    }
+    (tenant,) = told["tenants"]
+    records = sum(int(m.headers["lightship-records"]) for m in messages)
+    assert tenant["received"] == records == sum(p["received"] for p in told["partitions"])
+    assert tenant["rejected"] == tenant["reasons"]["not_genai"] > 0
+    assert tenant["duplicate"] > 0
+
+    client.command("DELETE FROM interactions WHERE source_partition = 0 AND source_offset = 0")
+    broken = report(*read_accounts(client, 0))
+    assert broken["balanced"] is False
+    assert [p["problems"] for p in broken["partitions"] if p["problems"]] == [
+        ["1 messages have another number of rows stored than the account says"]
+    ]
+    client.command("DELETE FROM ledger WHERE topic = 'otlp_spans' AND partition = 0 AND offset = 1")
+    gap = [p for p in report(*read_accounts(client, 0))["partitions"] if p["problems"]]
+    assert any("have no account" in words for words in gap[0]["problems"])
+
+
+def test_a_row_that_cannot_be_stored_costs_itself_alone(client: Client) -> None:
+    store = ClickHouseStore(client)
+    on = stage(MemoryStore())
+    on.process([raw("otlp_spans", 0, 0, traces(*(span(chat(), span_id=i) for i in range(1, 8))))])
+    rows = [list(r) for r in on._store.rows(INTERACTIONS)]  # type: ignore[attr-defined]
+    rows[2][INTERACTIONS.index["input_tokens"]] = 1 << 40
+    rows[5][INTERACTIONS.index["input_text"]] = "\ud800"
+    assert [r.index for r in store.insert(INTERACTIONS, rows)] == [2, 5]
+    assert len(stored(client, INTERACTIONS)) == 5
+
+
+def test_names_that_look_like_sql_are_only_names(client: Client) -> None:
+    store = ClickHouseStore(client)
+    evil = "x' OR 1=1 --\\"
+    resource = {"service.name": evil}
+    stage(store).process([raw("otlp_spans", 0, 0, traces(span(chat()), resource=resource), tenant=evil)])
+    (row,) = stored(client, INTERACTIONS)
+    ask = Ask(evil, "live", frozenset({evil}), frozenset({row[INTERACTIONS.index["trace_id"]]}))
+    assert len(store.find(INTERACTIONS, ask)) == 1
+    assert store.find(INTERACTIONS, replace(ask, tenant="x")) == []
+    assert store.has_content(evil, "live") is False
+
+
+def test_a_table_that_is_missing_is_waited_for(client: Client) -> None:
+    client.command("RENAME TABLE ledger TO ledger_away")
+    try:
+        with pytest.raises(Unavailable, match="ledger"):
+            stage(ClickHouseStore(client)).process([raw("otlp_spans", 0, 0, traces(span(chat())))])
+        with pytest.raises(Unavailable):
+            read_accounts(client, 0)
+    finally:
+        client.command("RENAME TABLE ledger_away TO ledger")
+
+
+def test_the_columns_of_the_code_are_those_of_the_migrations(client: Client) -> None:
+    for table in (INTERACTIONS, CONTEXT_SPANS, CONTENT_RECORDS, TRACES, LEDGER):
+        have = {str(r[0]): str(r[1]) for r in client.query(f"DESCRIBE TABLE {table.name}").result_rows}
+        assert {n: t.replace(", ", ",") for n, t in table.columns} == {
+            n: t.replace(", ", ",") for n, t in have.items()
+        }
