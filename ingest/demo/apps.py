@@ -13,7 +13,9 @@ from typing import Any
 import anthropic
 import openai
 from openai.types.chat import (
+    ChatCompletion,
     ChatCompletionFunctionToolParam,
+    ChatCompletionMessage,
     ChatCompletionMessageFunctionToolCall,
     ChatCompletionMessageFunctionToolCallParam,
     ChatCompletionMessageParam,
@@ -26,8 +28,8 @@ from ingest.demo.chance import Chance
 from ingest.demo.phrases import table
 from ingest.demo.support_tools import TOOLS, parameters, run_tool
 
-SUPPORT_MODEL = "gpt-4.1-mini"
-COPILOT_MODEL = "claude-sonnet-4-5"
+SUPPORT_MODEL = "gpt-5.4-mini"
+COPILOT_MODEL = "claude-sonnet-5-5"
 MAX_STEPS = 10
 """Model calls after which the support assistant gives up."""
 
@@ -49,8 +51,8 @@ class SupportAssistant:
         self._tracer = tracer
         self._chance = chance
 
-    def answer(self, message: str, *, conversation: str, user: str, prompt_version: str) -> str:
-        """The assistant's last word to the customer."""
+    def answer(self, message: str, *, conversation: str, user: str, prompt_version: str, stream: bool) -> str:
+        """The assistant's last word to the customer; ``stream`` reads the model's answers from streams."""
         run = {
             "gen_ai.agent.name": self.name,
             "gen_ai.conversation.id": conversation,
@@ -66,32 +68,24 @@ class SupportAssistant:
                 f"invoke_agent {self.name}", kind=SpanKind.INTERNAL, attributes=attributes
             ) as span,
         ):
-            return self._run(span, message, conversation, prompt_version)
+            return self._run(span, message, conversation, prompt_version, stream=stream)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _run(self, span: Span, message: str, conversation: str, prompt_version: str) -> str:
+    def _run(self, span: Span, message: str, conversation: str, prompt_version: str, *, stream: bool) -> str:
         messages: list[ChatCompletionMessageParam] = [
             {"role": "system", "content": table("prompts")["support"][prompt_version].strip()},
             {"role": "user", "content": message},
         ]
         for _ in range(MAX_STEPS):
             try:
-                completion = self._client.chat.completions.create(
-                    model=SUPPORT_MODEL,
-                    messages=messages,
-                    tools=_DEFINITIONS,
-                    temperature=0.3,
-                    max_tokens=600,
-                    prompt_cache_key=conversation,
-                )
+                reply = self._ask(messages, conversation, stream=stream)
             except openai.APIError as error:
                 span.set_status(StatusCode.ERROR, type(error).__name__)
                 span.set_attribute("error.type", type(error).__name__)
                 return _APOLOGY
-            reply = completion.choices[0].message
             if not reply.tool_calls:
                 return reply.content or ""
             calls = [call for call in reply.tool_calls if call.type == "function"]
@@ -100,6 +94,26 @@ class SupportAssistant:
                 result = self._tool(call.id, call.function.name, call.function.arguments)
                 messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
         return _APOLOGY
+
+    def _ask(
+        self, messages: list[ChatCompletionMessageParam], conversation: str, *, stream: bool
+    ) -> ChatCompletionMessage:
+        request: dict[str, Any] = {
+            "model": SUPPORT_MODEL,
+            "messages": messages,
+            "tools": _DEFINITIONS,
+            "max_completion_tokens": 600,
+            "prompt_cache_key": conversation,
+        }
+        if stream:
+            request["stream_options"] = {"include_usage": True}
+            with self._client.chat.completions.stream(**request) as events:
+                try:
+                    return events.get_final_completion().choices[0].message
+                except openai.LengthFinishReasonError as cut:
+                    return cut.completion.choices[0].message
+        completion: ChatCompletion = self._client.chat.completions.create(**request)
+        return completion.choices[0].message
 
     def _tool(self, call_id: str, name: str, arguments: str) -> str:
         attributes = {

@@ -9,7 +9,7 @@ import orjson
 
 from ingest.demo.model import Reply
 
-_DATED = "2025-04-14"  # the API answers with a dated name of the model asked for
+_DATED = "2026-03-17"  # the API answers with a dated name of the model asked for
 _FINISH = {"stop": "stop", "length": "length", "tool": "tool_calls"}
 _PIECES = 4
 

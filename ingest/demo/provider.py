@@ -65,7 +65,10 @@ class Provider:
         if endpoint is None or method != "POST":
             return 404, _error("not_found_error", f"there is no {method} {path}")
         try:
-            return endpoint(orjson.loads(body))
+            request = orjson.loads(body)
+            if not isinstance(request, dict):
+                raise TypeError("the body is not an object")
+            return endpoint(request)
         except (KeyError, TypeError, ValueError) as error:
             return 400, _error("invalid_request_error", f"not a request this provider understands: {error!r}")
 

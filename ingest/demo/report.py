@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from rich.table import Table
@@ -34,19 +33,27 @@ class FoundIncident:
     found_ns: int | None
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> FoundIncident:
-        """Read keys ``incident, service, score, slice, onset, onset_low, onset_high, found_at``.
+    def from_json(cls, incident: Mapping[str, Any]) -> FoundIncident:
+        """Read an incident's JSON as the alerts room writes it.
 
-        Times are RFC 3339 text, aware datetimes or ``None``.
+        It was found when it was opened or when its earliest finding was made, whichever came first.
 
         Raises
         ------
         KeyError
-            If ``incident``, ``service`` or ``score`` is missing.
+            If ``incident_id``, ``service`` or ``score`` is missing.
         """
-        times = [_time_ns(row.get(key)) for key in ("onset", "onset_low", "onset_high", "found_at")]
+        onset_ns, low_ns, high_ns = (_time_ns(incident.get(k)) for k in ("onset", "onset_low", "onset_high"))
+        said = [incident.get("opened_at"), *(f.get("made_at") for f in incident.get("findings") or ())]
         return cls(
-            str(row["incident"]), str(row["service"]), str(row["score"]), row.get("slice") or "all", *times
+            incident=incident["incident_id"],
+            service=incident["service"],
+            score=incident["score"],
+            slice=incident.get("slice") or "all",
+            onset_ns=onset_ns,
+            low_ns=low_ns,
+            high_ns=high_ns,
+            found_ns=min((ns for ns in map(_time_ns, said) if ns is not None), default=None),
         )
 
 
@@ -190,10 +197,8 @@ def _balanced(ledger: Mapping[str, int]) -> bool:
     return ledger["received"] == sum(ledger[part] for part in parts)
 
 
-def _time_ns(value: datetime | str | None) -> int | None:
-    if value is None:
-        return None
-    return to_ns(parse_rfc3339(value) if isinstance(value, str) else value)
+def _time_ns(value: str | None) -> int | None:
+    return None if value is None else to_ns(parse_rfc3339(value))
 
 
 def _text(at_ns: int | None) -> str | None:

@@ -21,12 +21,12 @@ from ingest.demo.delivery import Delivered, EventTimeExporter, EventTimes, happe
 from ingest.demo.instrument import instrumented
 from ingest.demo.loopback import Loopback
 from ingest.demo.provider import Provider
-from ingest.demo.schedule import SUPPORT, Arrival, Schedule
+from ingest.demo.schedule import COPILOT, SUPPORT, Arrival, Planted, Schedule
 from ingest.demo.support_texts import customer_message
 from ingest.errors import Unavailable
 
-STREAM_SHARE = 0.4
-"""Share of the copilot's answers that are streamed."""
+STREAM_SHARES = {SUPPORT: 0.25, COPILOT: 0.4}
+"""Share of the requests whose answers are streamed."""
 END_MARK_NS = 180 * NS_PER_S
 """How far past the end the final clock mark lies: more than the lateness, so that every tick closes."""
 _MARK_TRIES, _MARK_PAUSE_S = 120, 1.0
@@ -58,12 +58,13 @@ class Traffic:
         """Number of model calls."""
         return sum(map(len, self.ends_ns.values()))
 
-    def between(self, service: str, language: str | None, low_ns: int, high_ns: int) -> int:
-        """Model calls of a service (and language) with ``low_ns <= end < high_ns``."""
+    def touched(self, planted: Planted, low_ns: int, high_ns: int) -> int:
+        """Model calls that a planted incident could touch with ``low_ns <= end < high_ns``."""
+        dimension, _, value = planted.slice.partition("=")
         return sum(
             low_ns <= end_ns < high_ns
-            for (name, spoken), ends_ns in self.ends_ns.items()
-            if name == service and language in (None, spoken)
+            for (service, language), ends_ns in self.ends_ns.items()
+            if service == planted.service and (dimension != "language" or language == value)
             for end_ns in ends_ns
         )
 
@@ -123,6 +124,7 @@ def run(
 def _serve(arrival: Arrival, assistant: SupportAssistant, copilot: CodeCopilot, chance: Chance) -> None:
     """One request of a person, at its time."""
     rng = chance.stream("message", arrival.label)
+    stream = chance.happens(STREAM_SHARES[arrival.service], "stream", arrival.label)
     with happening(arrival.at_ns, arrival.label):
         if arrival.service == SUPPORT:
             message = customer_message(arrival.language, rng)
@@ -131,6 +133,7 @@ def _serve(arrival: Arrival, assistant: SupportAssistant, copilot: CodeCopilot, 
                 conversation=arrival.conversation,
                 user=arrival.user,
                 prompt_version=arrival.prompt_version,
+                stream=stream,
             )
         else:
             copilot.answer(
@@ -138,7 +141,7 @@ def _serve(arrival: Arrival, assistant: SupportAssistant, copilot: CodeCopilot, 
                 session=arrival.conversation,
                 user=arrival.user,
                 prompt_version=arrival.prompt_version,
-                stream=chance.happens(STREAM_SHARE, "stream", arrival.label),
+                stream=stream,
             )
 
 

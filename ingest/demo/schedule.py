@@ -86,7 +86,7 @@ class Schedule:
         return Conditions(
             refusal_share=MappingProxyType({"es": 0.60} if "refusals-es" in on else {}),
             loop_share=0.35 if "tool-loop" in on else 0.0,
-            secret_share=0.06 if "secret-leak" in on else 0.0,
+            secret_share=0.08 if "secret-leak" in on else 0.0,
             wordiness=2.2 if "model-swap" in on else 1.0,
         )
 
@@ -161,7 +161,7 @@ def _planted(event_day_ns: int, arrivals: Sequence[Arrival]) -> tuple[Planted, .
         ),
         Planted(
             "secret-leak",
-            "credentials in 6 % of the copilot's answers",
+            "credentials in 8 % of the copilot's answers",
             COPILOT,
             "all",
             leak_ns,
