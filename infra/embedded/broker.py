@@ -17,6 +17,7 @@ from asyncio.subprocess import Process
 from collections.abc import Sequence
 
 from infra.embedded import tansu
+from infra.embedded.batch_merging import remove_contained
 from infra.embedded.errors import PortBusy
 from infra.embedded.exclusive import DirectoryLock
 from infra.embedded.object_http import ObjectHttp
@@ -57,12 +58,13 @@ async def _run(options: argparse.Namespace, executable: str, stop: asyncio.Event
     access_key = secrets.token_hex(16)
     files = open_files(options)
     forget_producers(files)
+    remove_contained(files)
     app = ObjectHttp(
         files, bucket=tansu.BUCKET, access_key=access_key, max_object_bytes=options.max_object_mib << 20
     )
     sock = listen(0, "the object store")
     store_port = sock.getsockname()[1]
-    async with running(app, sock, dict(options.retain), store_stop) as serving:
+    async with running(app, sock, options, store_stop) as serving:
         process = await asyncio.create_subprocess_exec(
             *tethered(tansu.command(executable, options.port)),
             env=tansu.environment(store_port, access_key),

@@ -115,6 +115,7 @@ class ObjectFiles:
         self._incoming = str(root / "incoming")
         self._now_ns = now_ns
         self._index: dict[str, Stored] = {}
+        self._retired: dict[str, tuple[Stored, int]] = {}
         self._last_ns = 0
         self._stamp_lock = threading.Lock()
         try:
@@ -127,7 +128,7 @@ class ObjectFiles:
 
     def get(self, key: str) -> Stored | None:
         """What is stored under ``key``, if anything."""
-        return self._index.get(key)
+        return self._index.get(key) or self._retired.get(key, (None,))[0]
 
     def open(self, key: str) -> int:
         """File descriptor for reading; the content stays the same however the object changes after."""
@@ -137,14 +138,19 @@ class ObjectFiles:
         """Whole content of a stored object."""
         fd = self.open(key)
         try:
-            return os.pread(fd, self._index[key].size, 0)
+            return b"".join(iter(lambda: os.read(fd, 1 << 20), b""))
         finally:
             os.close(fd)
 
-    def stage(self, body: bytes) -> Staged:
-        """Write content to a file of no key yet; safe to call from any thread."""
-        stamp = self._stamp()
-        path = f"{self._incoming}/{stamp:x}"
+    def stage(self, body: bytes, *, modified_ns: int | None = None) -> Staged:
+        """Write content to a file of no key yet; safe to call from any thread.
+
+        ``modified_ns`` gives it a time of its own instead of now; the caller sees to it that no other version
+        of the key has that time.
+        """
+        serial = self._stamp()
+        stamp = serial if modified_ns is None else modified_ns
+        path = f"{self._incoming}/{serial:x}"
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             view = memoryview(body)
@@ -195,6 +201,7 @@ class ObjectFiles:
         except BaseException:
             self.discard(staged)
             raise
+        self._retired.pop(key, None)
         if key not in self._index:
             bisect.insort(self.names, key)
         self._index[key] = staged.stored
@@ -231,10 +238,29 @@ class ObjectFiles:
 
     def delete(self, key: str) -> bool:
         """Remove an object; whether there was one."""
+        if not self._unlist(key):
+            return False
+        os.unlink(f"{self._root}/{relative_path(key)}")
+        return True
+
+    def retire(self, key: str) -> None:
+        """Take an object out of listings, but let it be read until `reap`, by who listed it before."""
+        stored = self._index[key]
+        self._unlist(key)
+        self._retired[key] = (stored, self._now_ns())
+
+    def reap(self, before_ns: int) -> int:
+        """Remove what was retired before that time; how many."""
+        keys = [key for key, (_, at_ns) in self._retired.items() if at_ns < before_ns]
+        for key in keys:
+            del self._retired[key]
+            os.unlink(f"{self._root}/{relative_path(key)}")
+        return len(keys)
+
+    def _unlist(self, key: str) -> bool:
         if self._index.pop(key, None) is None:
             return False
         del self.names[bisect.bisect_left(self.names, key)]
-        os.unlink(f"{self._root}/{relative_path(key)}")
         return True
 
     def _stamp(self) -> int:

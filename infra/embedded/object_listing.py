@@ -20,6 +20,8 @@ from infra.embedded.object_files import Stored
 MAX_PAGE = 10_000
 """Most keys in one page. S3 stops at 1,000; clients follow ``IsTruncated`` and do not mind."""
 
+NS = 1_000_000_000
+
 _ESCAPES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;"}
 _ESCAPES |= {c: f"&#x{c:x};" for c in (*range(0x20), 0x7F)}
 
@@ -126,7 +128,12 @@ def escape(text: str) -> str:
 
 
 def page_xml(bucket: str, ask: Listing, page: Page, stored: Callable[[str], Stored | None]) -> bytes:
-    """The answer's body."""
+    """The answer's body.
+
+    The broker takes the youngest batch for the last and the oldest for the first (ListOffsets), so times have
+    all nine digits, and never go back from one key to the next, though two batches may have been written in
+    the other order.
+    """
     shown = functools.partial(quote, safe="/") if ask.url_encoded else escape
     head = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -142,12 +149,15 @@ def page_xml(bucket: str, ask: Listing, page: Page, stored: Callable[[str], Stor
         parts.append("<EncodingType>url</EncodingType>")
     if page.next_token:
         parts.append(f"<NextContinuationToken>{page.next_token}</NextContinuationToken>")
+    shown_ns = 0
     for key in page.keys:
         have = stored(key)
         if have is not None:
+            shown_ns = max(shown_ns + 1, have.modified_ns)
             parts.append(
-                f"<Contents><Key>{shown(key)}</Key><LastModified>{_when(have.modified_ns // 1_000_000_000)}"
-                f"</LastModified><ETag>&quot;{have.modified_ns:x}&quot;</ETag><Size>{have.size}</Size></Contents>"
+                f"<Contents><Key>{shown(key)}</Key><LastModified>{_when(shown_ns // NS)}"
+                f".{shown_ns % NS:09}Z</LastModified><ETag>&quot;{have.modified_ns:x}&quot;</ETag>"
+                f"<Size>{have.size}</Size></Contents>"
             )
     parts += [f"<CommonPrefixes><Prefix>{shown(p)}</Prefix></CommonPrefixes>" for p in page.prefixes]
     parts.append("</ListBucketResult>")
@@ -156,4 +166,4 @@ def page_xml(bucket: str, ask: Listing, page: Page, stored: Callable[[str], Stor
 
 @functools.lru_cache(maxsize=8192)
 def _when(second: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(second))
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))

@@ -10,20 +10,19 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from infra.embedded.exclusive import DirectoryLock
+from infra.embedded.log_sweep import LogSweep
 from infra.embedded.object_files import ObjectFiles
 from infra.embedded.object_http import ObjectHttp
 from infra.embedded.ports import LOOPBACK, listen
-from infra.embedded.record_retention import expired
 from infra.embedded.serve import LoopbackServer, run_process, stop_on_signals
 
 logger = logging.getLogger(__name__)
 
 ACCESS_KEY_VARIABLE = "LIGHTSHIP_OBJECT_STORE_KEY"
-SWEEP_S = 60.0
 MAX_CONNECTIONS = 1024
 
 
@@ -44,6 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="TOPIC=HOURS",
         help="drop record batches of a topic after so many hours; topics not named are kept for good",
+    )
+    parser.add_argument(
+        "--merge-after-s",
+        type=float,
+        default=120.0,
+        metavar="S",
+        help="age from which small record batches are merged (default: 120)",
+    )
+    parser.add_argument(
+        "--sweep-every-s",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="pause between looks for expired and small record batches (default: 30)",
     )
     parser.add_argument(
         "--max-object-mib", type=int, default=128, metavar="N", help="largest object (default: 128)"
@@ -72,30 +85,17 @@ def open_files(options: argparse.Namespace) -> ObjectFiles:
     return ObjectFiles(options.root, fsync=options.fsync == "data")
 
 
-async def sweep(files: ObjectFiles, keep_hours: Mapping[str, float], every_s: float = SWEEP_S) -> None:
-    """Drop expired record batches now and then, for ever."""
-    while True:
-        keys = expired(files.names, files.get, keep_hours, time.time_ns())
-        try:
-            for key in keys:
-                files.delete(key)
-        except OSError:
-            logger.exception("could not drop an expired record batch")
-        if keys:
-            logger.info("dropped %d expired record batches", len(keys))
-        await asyncio.sleep(every_s)
-
-
 @contextlib.asynccontextmanager
 async def running(
-    app: ObjectHttp, sock: socket.socket, keep_hours: Mapping[str, float], stop: asyncio.Event
+    app: ObjectHttp, sock: socket.socket, options: argparse.Namespace, stop: asyncio.Event
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Serve until ``stop`` is set or the block ends; yields the serving task once requests are answered."""
     logger.info("object store at %s:%d with %d objects", *sock.getsockname()[:2], len(app.files))
     server = LoopbackServer(app, grace_s=2, max_connections=MAX_CONNECTIONS)
     serving = asyncio.create_task(server.run_until(stop, sock))
     ready = asyncio.create_task(server.ready.wait())
-    sweeping = asyncio.create_task(sweep(app.files, keep_hours))
+    sweep = LogSweep(app.files, dict(options.retain), merge_after_s=options.merge_after_s)
+    sweeping = asyncio.create_task(sweep.run(options.sweep_every_s))
     try:
         await asyncio.wait((serving, ready), return_when=asyncio.FIRST_COMPLETED)
         yield serving
@@ -104,6 +104,7 @@ async def running(
         sweeping.cancel()
         stop.set()
         await serving
+        app.files.reap(time.time_ns())
 
 
 async def _main(options: argparse.Namespace) -> int:
@@ -116,7 +117,7 @@ async def _main(options: argparse.Namespace) -> int:
             access_key=os.environ.get(ACCESS_KEY_VARIABLE, ""),
             max_object_bytes=options.max_object_mib << 20,
         )
-        async with running(app, sock, dict(options.retain), stop) as serving:
+        async with running(app, sock, options, stop) as serving:
             await serving
     return 0
 

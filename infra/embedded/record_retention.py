@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from infra.embedded.batch_merging import batch_keys, folders
 from infra.embedded.object_files import Stored
-from infra.embedded.object_listing import MAX_PAGE, Listing, list_page
 
 NS_PER_HOUR = 3_600_000_000_000
 
@@ -23,28 +23,21 @@ def expired(
 ) -> list[str]:
     """Keys of batches older than their topic is kept; a topic that is not named is kept for good."""
     out = []
-    for cluster in _folders(names, "clusters/"):
+    for cluster in folders(names, "clusters/"):
         for topic, hours in keep_hours.items():
             oldest_ns = now_ns - int(hours * NS_PER_HOUR)
-            for partition in _folders(names, f"{cluster}topics/{topic}/partitions/"):
+            for partition in folders(names, f"{cluster}topics/{topic}/partitions/"):
                 out += _older(names, stored, f"{partition}records/", oldest_ns)
     return out
-
-
-def _folders(names: Sequence[str], prefix: str) -> Sequence[str]:
-    return list_page(names, Listing(prefix=prefix, delimiter="/", max_keys=MAX_PAGE)).prefixes
 
 
 def _older(
     names: Sequence[str], stored: Callable[[str], Stored | None], prefix: str, oldest_ns: int
 ) -> list[str]:
-    page = list_page(names, Listing(prefix=prefix, max_keys=MAX_PAGE))
-    batches = [key for key in page.keys if key.endswith(".batch")]
-    newest = None if page.next_token else batches[-1:]
     out = []
-    for key in batches:
+    for key in batch_keys(names, prefix)[:-1]:
         have = stored(key)
-        if have is None or have.modified_ns >= oldest_ns or [key] == newest:
+        if have is None or have.modified_ns >= oldest_ns:
             break
         out.append(key)
     return out
