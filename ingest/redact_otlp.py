@@ -8,7 +8,7 @@ span or log record gets ``lightship.redactions``, the JSON of what was removed f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -60,6 +60,14 @@ class RequestRedactor:
 
     def request(self, request: Request) -> None:
         """Redact a request in place."""
+        for _ in self.steps(request):
+            pass
+
+    def steps(self, request: Request) -> Iterator[None]:
+        """Redact a request in place, pausing after each span or log record, for callers that share a thread.
+
+        Nothing of the request may be used before the iterator is exhausted.
+        """
         request.DiscardUnknownFields()
         if isinstance(request, ExportTraceServiceRequest):
             for resource_spans in request.resource_spans:
@@ -70,6 +78,7 @@ class RequestRedactor:
                     scope_spans.schema_url = self._outer_text("schema_url", scope_spans.schema_url)
                     for span in scope_spans.spans:
                         self._span(span)
+                        yield
             return
         for resource_logs in request.resource_logs:
             self._resource(resource_logs.resource)
@@ -79,6 +88,7 @@ class RequestRedactor:
                 scope_logs.schema_url = self._outer_text("schema_url", scope_logs.schema_url)
                 for record in scope_logs.log_records:
                     self._log(record)
+                    yield
 
     def _outer_text(self, field: str, value: str) -> str:
         """A text outside of any span or record; what is found there is counted, but reported nowhere."""

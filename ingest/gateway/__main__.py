@@ -1,0 +1,8 @@
+"""Runs the gateway."""
+
+import sys
+
+from ingest.gateway.serve import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Reading a request body within limits: bytes, time, and memory shared by all requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from ingest.compression import decompress
+from ingest.errors import IngestError, TooLarge, Unavailable
+from ingest.gateway import metrics
+from ingest.gateway.metrics import Metrics
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+
+BODY_TIMEOUT_S = 30.0
+_IN_THREAD_BYTES = 1 << 20
+"""Compressed bodies above this are decompressed in a thread (zlib and zstd release the lock)."""
+
+
+class ClientGone(IngestError):
+    """The client went away before it had sent everything."""
+
+
+class TooSlow(IngestError):
+    """The body did not arrive in time (408)."""
+
+
+class Memory:
+    """Bytes held for requests that are not answered yet, over all of them."""
+
+    def __init__(self, limit: int, counters: Metrics) -> None:
+        self._limit = limit
+        self._held = 0
+        self._metrics = counters
+
+    def take(self, n: int) -> None:
+        """Hold ``n`` more bytes.
+
+        Raises
+        ------
+        Unavailable
+            If that would be more than the limit.
+        """
+        if self._held + n > self._limit:
+            raise Unavailable("too many requests are waiting for Kafka")
+        self._held += n
+        self._metrics.set(metrics.IN_FLIGHT_BYTES, self._held)
+
+    def give_back(self, n: int) -> None:
+        """Let ``n`` bytes go."""
+        self._held -= n
+        self._metrics.set(metrics.IN_FLIGHT_BYTES, self._held)
+
+
+class Body:
+    """One request's body; use as a context manager, which gives its memory back at the end."""
+
+    def __init__(self, memory: Memory, limit: int, timeout_s: float = BODY_TIMEOUT_S) -> None:
+        self._memory = memory
+        self._limit = limit
+        self._timeout_s = timeout_s
+        self._held = 0
+
+    def __enter__(self) -> Body:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._memory.give_back(self._held)
+
+    def _hold(self, n: int) -> None:
+        self._memory.take(n)
+        self._held += n
+
+    async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        """The plain body.
+
+        Raises
+        ------
+        TooLarge
+            If it is over the limit, before or after decompression.
+        BadRecord
+            If it does not decompress.
+        TooSlow
+            If it takes longer than the time-out.
+        ClientGone
+            If the client disconnects.
+        Unavailable
+            If there is no memory for it now.
+        """
+        declared = headers.get(b"content-length", b"")
+        if declared.isdigit() and int(declared[:19]) > self._limit:
+            raise TooLarge(f"a body of {int(declared[:19])} bytes is over the limit of {self._limit}")
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                packed = await self._receive_all(receive)
+        except TimeoutError as error:
+            raise TooSlow(f"the body did not arrive within {self._timeout_s:g} s") from error
+        encoding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
+        if encoding in ("", "identity", "none"):
+            return packed
+        if len(packed) > _IN_THREAD_BYTES:
+            plain = await asyncio.to_thread(decompress, packed, encoding, self._limit)
+        else:
+            plain = decompress(packed, encoding, self._limit)
+        self._hold(len(plain))
+        return plain
+
+    async def _receive_all(self, receive: Receive) -> bytes:
+        parts: list[bytes] = []
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone("the client went away")
+            part: bytes = message.get("body", b"")
+            if part:
+                if self._held + len(part) > self._limit:
+                    raise TooLarge(f"the body is over the limit of {self._limit} bytes: send smaller batches")
+                self._hold(len(part))
+                parts.append(part)
+            if not message.get("more_body", False):
+                return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,0 +1,174 @@
+"""From a parsed request to acknowledged messages: redact, split, group. HTTP, gRPC and imports share it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import re2
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
+from infra import kafka
+from infra.settings import RedactionSettings
+from ingest.errors import BadRecord
+from ingest.gateway import metrics
+from ingest.gateway.grouping import Group, Grouper, all_of, message_headers
+from ingest.gateway.metrics import Metrics
+from ingest.gateway.producer import Producer
+from ingest.gateway.splitting import drop_invalid, split
+from ingest.gateway.tenant_keys import load_key
+from ingest.redact_otlp import Request, RequestRedactor
+
+LIVE = "live"
+_LINEAGE = re2.compile(r"^(?:demo|import|evaluation)-[a-z0-9-]{1,40}$")
+_SLICE_S = 0.005
+"""How long redaction may hold the event loop before others get a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose a request is. ``backfill`` records are stored and feed no detector."""
+
+    tenant: str
+    lineage: str = LIVE
+    backfill: bool = False
+
+
+def check_lineage(name: str) -> str:
+    """A lineage a client may name: ``demo-…``, ``import-…`` or ``evaluation-…``, or ``live``.
+
+    Raises
+    ------
+    BadRecord
+        For any other name.
+    """
+    if name == LIVE or _LINEAGE.search(name):
+        return name
+    raise BadRecord(
+        f"lineage {name[:60]!r} is not live, demo-*, import-* or evaluation-* "
+        "of lower-case letters, digits and -"
+    )
+
+
+class Redactors:
+    """One redactor a tenant, under the tenant's own key."""
+
+    def __init__(self, home: Path, settings: Mapping[str, RedactionSettings] | None = None) -> None:
+        self._home = home
+        self._settings = settings or {}
+        self._made: dict[str, RequestRedactor] = {}
+
+    def of(self, tenant: str) -> RequestRedactor:
+        """The tenant's redactor; its key is made when first asked for."""
+        made = self._made.get(tenant)
+        if made is None:
+            chosen = self._settings.get(tenant)
+            policy = (
+                RedactionPolicy(frozenset(chosen.types)) if chosen and chosen.types else RedactionPolicy()
+            )
+            made = RequestRedactor(Redactor(policy, Pseudonymiser(load_key(self._home, tenant))))
+            self._made[tenant] = made
+        return made
+
+
+class Intake:
+    """Takes requests. ``now_ns`` is injected for tests."""
+
+    def __init__(
+        self,
+        producer: Producer,
+        grouper: Grouper,
+        redactors: Redactors,
+        counters: Metrics,
+        *,
+        partitions: int,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._producer = producer
+        self._grouper = grouper
+        self._redactors = redactors
+        self._metrics = counters
+        self._partitions = partitions
+        self._now_ns = now_ns
+
+    async def take(self, request: Request, origin: Origin) -> int:
+        """Redact the request (in place), send it on and wait for Kafka; returns how many spans were refused.
+
+        Raises
+        ------
+        Unavailable
+            If not all of it is acknowledged.
+        """
+        received_ns = self._now_ns()
+        is_traces = isinstance(request, ExportTraceServiceRequest)
+        refused = drop_invalid(request) if isinstance(request, ExportTraceServiceRequest) else 0
+        if refused:
+            self._metrics.add(metrics.REJECTED, "invalid_id", n=refused)
+        redactor = self._redactors.of(origin.tenant)
+        await self._redact(redactor, request)
+        topic = kafka.SPANS.name if is_traces else kafka.LOGS.name
+        waiting = [
+            self._grouper.add(
+                Group(origin.tenant, origin.lineage, topic, p.partition, redactor.version, origin.backfill),
+                p,
+                received_ns,
+            )
+            for p in split(request, self._partitions)
+        ]
+        await all_of(waiting)
+        return refused
+
+    async def _redact(self, redactor: RequestRedactor, request: Request) -> None:
+        """In this thread, letting others run between spans: the place to hand it to other processes."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _SLICE_S
+        for _ in redactor.steps(request):
+            if loop.time() > until:
+                await asyncio.sleep(0)
+                until = loop.time() + _SLICE_S
+        for type_, n in redactor.take_counts().items():
+            self._metrics.add(metrics.REDACTIONS, type_, n=n)
+
+    async def mark(self, origin: Origin, event_ns: int | None, *, ends: bool) -> None:
+        """Tell every partition of spans how far a lineage's clock has come, and whether it ends there.
+
+        Whatever the lineage sent before is acknowledged first.
+
+        Raises
+        ------
+        BadRecord
+            For the live lineage, whose clock is the world's.
+        Unavailable
+            If not all partitions acknowledge.
+        """
+        if origin.lineage == LIVE:
+            raise BadRecord("the live lineage takes no clock marks: its clock is its own spans")
+        await self._grouper.flush(origin.tenant, origin.lineage)
+        version = self._redactors.of(origin.tenant).version
+        received_ns = self._now_ns()
+
+        async def send(partition: int) -> None:
+            group = Group(
+                origin.tenant, origin.lineage, kafka.SPANS.name, partition, version, origin.backfill
+            )
+            headers = message_headers(group, 0, received_ns)
+            if event_ns is not None:
+                headers.append((kafka.HEADER_EVENT_TIME, str(event_ns).encode()))
+            if ends:
+                headers.append((kafka.HEADER_LINEAGE_END, b"1"))
+            await self._producer.send(kafka.SPANS.name, partition, b"", headers)
+
+        outcomes = await asyncio.gather(*map(send, range(self._partitions)), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        self._metrics.add(metrics.MARKS)
+
+    async def close(self) -> None:
+        """Send what is open, then stop the producer."""
+        await self._grouper.close()
+        await self._producer.stop()

@@ -1,0 +1,89 @@
+"""What the gateway counts, as one typed list, and its text on ``/metrics``.
+
+Format: Prometheus text exposition 0.0.4. Values are of this process since its start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric: ``kind`` is ``counter`` or ``gauge``, ``labels`` the names each value carries."""
+
+    name: str
+    kind: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+REQUESTS = Metric(
+    "lightship_gateway_requests_total", "counter", "Answered requests by signal and HTTP status.",
+    ("signal", "status"),
+)  # fmt: skip
+SPANS = Metric("lightship_gateway_spans_total", "counter", "Spans acknowledged by Kafka.", ("tenant",))
+LOG_RECORDS = Metric(
+    "lightship_gateway_log_records_total", "counter", "Log records acknowledged by Kafka.", ("tenant",)
+)
+REJECTED = Metric(
+    "lightship_gateway_rejected_total",
+    "counter",
+    "Requests refused, and spans without valid ids.",
+    ("reason",),
+)
+IGNORED = Metric("lightship_gateway_ignored_total", "counter", "Requests accepted and not used.", ("signal",))
+REDACTIONS = Metric("lightship_gateway_redactions_total", "counter", "Values removed, by type.", ("type",))
+BODY_BYTES = Metric("lightship_gateway_body_bytes_total", "counter", "Bytes of bodies, decompressed.")
+MESSAGES = Metric(
+    "lightship_gateway_messages_total", "counter", "Messages acknowledged by Kafka.", ("topic",)
+)
+FAILED_MESSAGES = Metric(
+    "lightship_gateway_failed_messages_total", "counter", "Messages Kafka did not acknowledge.", ("topic",)
+)
+ACK_SECONDS = Metric("lightship_gateway_ack_seconds_total", "counter", "Time spent waiting for Kafka.")
+MARKS = Metric("lightship_gateway_clock_marks_total", "counter", "Clock marks sent on.")
+IN_FLIGHT_BYTES = Metric("lightship_gateway_in_flight_bytes", "gauge", "Bytes held of unanswered requests.")
+KAFKA_UP = Metric("lightship_gateway_kafka_up", "gauge", "1 if the last message was acknowledged.")
+
+ALL = (
+    REQUESTS, SPANS, LOG_RECORDS, REJECTED, IGNORED, REDACTIONS, BODY_BYTES, MESSAGES, FAILED_MESSAGES,
+    ACK_SECONDS, MARKS, IN_FLIGHT_BYTES, KAFKA_UP,
+)  # fmt: skip
+"""Every metric of the gateway, in the order of their text."""
+
+
+class Metrics:
+    """The values."""
+
+    def __init__(self) -> None:
+        self._values: dict[Metric, dict[tuple[str, ...], float]] = {
+            m: {} if m.labels else {(): 0.0} for m in ALL
+        }
+
+    def add(self, metric: Metric, *labels: str, n: float = 1) -> None:
+        """Count ``n`` more."""
+        values = self._values[metric]
+        values[labels] = values.get(labels, 0.0) + n
+
+    def set(self, metric: Metric, value: float) -> None:
+        """Set a gauge without labels."""
+        self._values[metric][()] = value
+
+    def value(self, metric: Metric, *labels: str) -> float:
+        """Present value; 0 for labels never seen."""
+        return self._values[metric].get(labels, 0.0)
+
+    def render(self) -> str:
+        """The text of ``/metrics``."""
+        lines: list[str] = []
+        for metric, values in self._values.items():
+            lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}"]
+            for labels, value in sorted(values.items()):
+                pairs = ",".join(f'{k}="{_escaped(v)}"' for k, v in zip(metric.labels, labels, strict=True))
+                lines.append(f"{metric.name}{{{pairs}}} {value:g}" if pairs else f"{metric.name} {value:g}")
+        return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

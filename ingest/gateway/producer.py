@@ -1,0 +1,226 @@
+"""Sending to Kafka: one call returns when a message is durable, or raises `Unavailable`.
+
+`MemoryProducer` keeps messages instead: for tests, and for commands that want to see what would be sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
+
+from ingest.errors import Defect, TooLarge, Unavailable
+
+logger = logging.getLogger(__name__)
+
+Header = tuple[str, bytes]
+
+ACK_TIMEOUT_S = 6.0
+"""How long an acknowledgement is waited for: well inside an OTLP exporter's 10 s."""
+RETRY_S = 1.0
+"""How long a broker that failed is left alone."""
+MAX_MESSAGE_BYTES = 72 << 20
+
+
+class Producer(Protocol):
+    """Where messages go."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the last thing heard of Kafka was good."""
+
+    async def start(self) -> None:
+        """Begin; returns at once even if Kafka does not answer yet."""
+
+    async def stop(self) -> None:
+        """Send what is under way, then end."""
+
+    async def send(self, topic: str, partition: int, value: bytes, headers: Sequence[Header]) -> None:
+        """Return when the message is durable.
+
+        Raises
+        ------
+        Unavailable
+            If it is not known to be: it may be sent again.
+        TooLarge
+            If it never can be.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message as it was sent."""
+
+    topic: str
+    partition: int
+    value: bytes
+    headers: tuple[Header, ...]
+
+    def header(self, name: str) -> str | None:
+        """Value of a header as text."""
+        return next((v.decode() for k, v in self.headers if k == name), None)
+
+
+class MemoryProducer:
+    """Keeps messages. ``down`` makes sends fail, ``failing`` those to some partitions."""
+
+    def __init__(self) -> None:
+        self.sent: list[Sent] = []
+        self.down = False
+        self.failing: set[int] = set()
+        self.hold: asyncio.Event | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether sends work."""
+        return not self.down
+
+    async def start(self) -> None:
+        """Nothing to do."""
+
+    async def stop(self) -> None:
+        """Nothing to do."""
+
+    async def send(self, topic: str, partition: int, value: bytes, headers: Sequence[Header]) -> None:
+        """Keep the message, after ``hold`` is set if there is one."""
+        if self.hold is not None:
+            await self.hold.wait()
+        if self.down or partition in self.failing:
+            raise Unavailable("the memory producer was told to fail")
+        self.sent.append(Sent(topic, partition, value, tuple(headers)))
+
+
+class KafkaProducer:
+    """aiokafka with ``acks=all``, made again in the background when it fails; meanwhile sends fail at once.
+
+    ``idempotent`` lets the broker drop what a retry stores twice; not on the embedded broker, which can then
+    acknowledge what it lost. Without it nothing is lost or reordered either (aiokafka has one batch of a
+    partition under way), and a repeated span is counted as the duplicate it is.
+    """
+
+    def __init__(
+        self, bootstrap: str, partitions: int, topics: Sequence[str], *, idempotent: bool = False
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._partitions = partitions
+        self._topics = tuple(topics)
+        self._idempotent = idempotent
+        self._producer: AIOKafkaProducer | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self.fatal: str | None = None
+        """Why no retry can help (a topic with another number of partitions)."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether a producer is connected."""
+        return self._producer is not None and self.fatal is None
+
+    async def start(self) -> None:
+        """Connect in the background, for as long as it takes."""
+        self._reconnect()
+
+    def _reconnect(self) -> None:
+        if not self._closed and (self._connecting is None or self._connecting.done()):
+            self._connecting = asyncio.create_task(self._connect(), name="kafka-connect")
+
+    async def _connect(self) -> None:
+        old, self._producer = self._producer, None
+        if old is not None:  # what it still sends arrives a second time; nobody waits for that
+            task = asyncio.create_task(_close(old), name="kafka-close")
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+        while not self._closed:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._bootstrap,
+                client_id="lightship-gateway",
+                acks="all",
+                enable_idempotence=self._idempotent,
+                linger_ms=0,
+                max_request_size=MAX_MESSAGE_BYTES,
+                request_timeout_ms=int(ACK_TIMEOUT_S * 1000),
+                retry_backoff_ms=100,
+            )
+            try:
+                async with asyncio.timeout(ACK_TIMEOUT_S * 2):
+                    await producer.start()
+                    await self._check(producer)
+            except (KafkaError, OSError, TimeoutError) as error:
+                await _close(producer)
+                logger.warning(
+                    "Kafka at %s does not answer: %s", self._bootstrap, error or type(error).__name__
+                )
+                await asyncio.sleep(RETRY_S)
+                continue
+            except Defect as error:
+                await _close(producer)
+                self.fatal = str(error)
+                logger.error("%s", error)
+                return
+            self._producer = producer
+            logger.info("connected to Kafka at %s", self._bootstrap)
+            return
+
+    async def _check(self, producer: AIOKafkaProducer) -> None:
+        """The topics must have as many partitions as we split for."""
+        for topic in self._topics:
+            have = len(await producer.partitions_for(topic))
+            if have != self._partitions:
+                raise Defect(
+                    f"topic {topic} has {have} partitions and the gateway was told {self._partitions}: "
+                    "set kafka.partitions to what the topics were created with"
+                )
+
+    async def stop(self) -> None:
+        """Send what is under way, then close."""
+        self._closed = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._connecting
+        if self._producer is not None:
+            await _close(self._producer)
+            self._producer = None
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    async def send(self, topic: str, partition: int, value: bytes, headers: Sequence[Header]) -> None:
+        """Return when all in-sync replicas have the message."""
+        producer = self._producer
+        if producer is None:
+            raise Unavailable(self.fatal or f"Kafka at {self._bootstrap} is not connected")
+        try:
+            async with asyncio.timeout(ACK_TIMEOUT_S):
+                acknowledged = await producer.send(topic, value, partition=partition, headers=list(headers))
+                acknowledged.add_done_callback(_look_at)
+                await asyncio.shield(acknowledged)
+        except (MessageSizeTooLargeError, RecordTooLargeError) as error:
+            raise TooLarge(
+                f"a span of {len(value)} bytes is larger than Kafka takes: limit what is captured"
+            ) from error
+        except (KafkaError, TimeoutError) as error:
+            if self._producer is producer:
+                self._reconnect()
+            raise Unavailable(f"Kafka did not acknowledge: {error or type(error).__name__}") from error
+
+
+def _look_at(acknowledged: asyncio.Future[Any]) -> None:
+    """Take note of an outcome nobody waits for any more."""
+    if not acknowledged.cancelled():
+        acknowledged.exception()
+
+
+async def _close(producer: Any) -> None:
+    """Close a producer that may be broken, without waiting for what it cannot send."""
+    try:
+        async with asyncio.timeout(ACK_TIMEOUT_S):
+            await producer.stop()
+    except (KafkaError, OSError, TimeoutError, AssertionError) as error:
+        logger.info("a producer was closed with messages under way: %s", type(error).__name__)
