@@ -33,7 +33,7 @@ _PROVIDER = {spelling: name for name, spellings in _PROVIDERS.items() for spelli
 _OPERATIONS = {
     "chat": ("chat", "generate_content", "llm", "generation", "message", "messages", "chat_completion",
              "chat.completions", "invoke_model", "converse", "generatetext", "streamtext", "generateobject",
-             "streamobject", "chat_model", "messages.create"),
+             "streamobject", "chat_model", "messages.create", "message_create", "chat_completions"),
     "completion": ("completion", "text_completion", "text.completions", "completions", "text_completions"),
     "responses": ("responses", "response"),
     "embedding": ("embedding", "embeddings", "embed", "embedmany", "embed_content"),

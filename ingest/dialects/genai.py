@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ingest.dialects import canonical
 from ingest.dialects.messages import Message, read_messages, read_parts, structure_or_text
 from ingest.dialects.partial import AGENT, CHAIN, EMBEDDING, INFERENCE, OTHER, RETRIEVER, TOOL, Partial
 from ingest.dialects.values import definitions, first, real, text, texts, whole
@@ -31,6 +32,8 @@ _KINDS = {
     "chain": CHAIN, "retrieval": RETRIEVER, "retrieve": RETRIEVER, "rerank": RETRIEVER, "vectordb": RETRIEVER,
     "fetch_response": OTHER,
 }  # fmt: skip
+
+_CALLS = frozenset(("chat", "completion", "responses", "transcription", "speech", "image"))
 
 _PARAMETERS = {
     "gen_ai.request.temperature": "temperature", "gen_ai.request.top_p": "top_p",
@@ -108,8 +111,9 @@ def read_attributes(a: Mapping[str, Any], dialect: str) -> Partial:
         tool_name=text(a.get("gen_ai.tool.name")),
         tool_call_id=text(a.get("gen_ai.tool.call.id")),
     )
-    if "gen_ai.tool.call.arguments" in a:
-        p.tool_arguments = structure_or_text(a["gen_ai.tool.call.arguments"])
+    arguments = first(a, "gen_ai.tool.call.arguments", "tool_arguments")  # the latter: PydanticAI
+    if arguments is not None:
+        p.tool_arguments = structure_or_text(arguments)
     _read_content(p, a)
     p.request_parameters = {
         name: a[key] for key, name in _PARAMETERS.items() if a.get(key) not in (None, "")
@@ -177,7 +181,11 @@ def _kind(operation: str | None) -> str | None:
     lowered = operation.lower()
     if lowered.endswith(("_memory", "_memory_store")):
         return OTHER
-    return _KINDS.get(lowered, OTHER)
+    known = _KINDS.get(lowered)
+    if known is None:  # chat.completions, message_create and the like
+        known = EMBEDDING if canonical.operation(lowered) == "embedding" else None
+        known = known or (INFERENCE if canonical.operation(lowered) in _CALLS else OTHER)
+    return known
 
 
 def _implied_kind(p: Partial) -> str | None:

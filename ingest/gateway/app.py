@@ -134,9 +134,10 @@ class Gateway:
         if path == "/healthz":
             return plain(200, "ok\n")
         if path == "/metrics":
-            self._metrics.set(metrics.KAFKA_UP, float(self._producer.ready))
+            self._metrics.set(metrics.KAFKA_UP, float(self._producer.problem is None))
             return plain(200, self._metrics.render(), b"text/plain; version=0.0.4; charset=utf-8")
-        return plain(200, "ready\n") if self._producer.ready else plain(503, "Kafka does not answer\n")
+        problem = self._producer.problem
+        return plain(200, "ready\n") if problem is None else plain(503, f"{problem}\n")
 
     async def _telemetry(self, scope: Mapping[str, Any], receive: Receive, signal: str) -> Answer:
         """One export request, whatever becomes of it."""

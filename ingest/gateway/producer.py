@@ -32,8 +32,8 @@ class Producer(Protocol):
     """Where messages go."""
 
     @property
-    def ready(self) -> bool:
-        """Whether the last thing heard of Kafka was good."""
+    def problem(self) -> str | None:
+        """Why nothing can be sent now; ``None`` if as far as known it can."""
 
     async def start(self) -> None:
         """Begin; returns at once even if Kafka does not answer yet."""
@@ -77,9 +77,9 @@ class MemoryProducer:
         self.hold: asyncio.Event | None = None
 
     @property
-    def ready(self) -> bool:
-        """Whether sends work."""
-        return not self.down
+    def problem(self) -> str | None:
+        """Whether it was told to fail."""
+        return "the memory producer was told to fail" if self.down else None
 
     async def start(self) -> None:
         """Nothing to do."""
@@ -115,13 +115,14 @@ class KafkaProducer:
         self._connecting: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
-        self.fatal: str | None = None
-        """Why no retry can help (a topic with another number of partitions)."""
+        self._fatal: str | None = None  # why no retry can help: a topic with other partitions
 
     @property
-    def ready(self) -> bool:
-        """Whether a producer is connected."""
-        return self._producer is not None and self.fatal is None
+    def problem(self) -> str | None:
+        """Why there is no connection."""
+        if self._producer is not None:
+            return None
+        return self._fatal or f"Kafka at {self._bootstrap} is not connected"
 
     async def start(self) -> None:
         """Connect in the background, for as long as it takes."""
@@ -161,7 +162,7 @@ class KafkaProducer:
                 continue
             except Defect as error:
                 await _close(producer)
-                self.fatal = str(error)
+                self._fatal = str(error)
                 logger.error("%s", error)
                 return
             self._producer = producer
@@ -189,13 +190,13 @@ class KafkaProducer:
             await _close(self._producer)
             self._producer = None
         if self._closing:
-            await asyncio.wait(self._closing)
+            await asyncio.wait(self._closing, timeout=RETRY_S)
 
     async def send(self, topic: str, partition: int, value: bytes, headers: Sequence[Header]) -> None:
         """Return when all in-sync replicas have the message."""
         producer = self._producer
         if producer is None:
-            raise Unavailable(self.fatal or f"Kafka at {self._bootstrap} is not connected")
+            raise Unavailable(self.problem or "Kafka is not connected")
         try:
             async with asyncio.timeout(ACK_TIMEOUT_S):
                 acknowledged = await producer.send(topic, value, partition=partition, headers=list(headers))

@@ -126,6 +126,38 @@ def test_content_in_span_events_old_and_older() -> None:
         assert (i.input_text, i.output_text, i.content_from) == ("Ahoy?", "Ahoy!", "span events")
 
 
+@pytest.mark.parametrize(
+    ("operation", "interactions"),
+    [("chat.completions", 1), ("message_create", 1), ("embed", 1), ("generate_content", 1),
+     ("invoke_agent", 0), ("create_memory", 0), ("agent_step", 0), ("fetch_response", 0),
+     ("something new", 0)],
+)  # fmt: skip
+def test_the_operation_decides_what_is_a_call(operation: str, interactions: int) -> None:
+    out = assemble_batch(views(span({**chat(), "gen_ai.operation.name": operation})))
+    assert len(out.interactions) == interactions
+
+
+def test_agent_and_tool_spans_without_an_operation_are_no_calls() -> None:
+    agent = span({"agent_name": "pilot", "model_name": "m", "gen_ai.usage.input_tokens": 9}, name="agent run")
+    tool = span({"gen_ai.tool.name": "tide", "tool_arguments": '{"port":"Brest"}'}, span_id=2, parent=1)
+    out = assemble_batch(views(agent, tool))
+    assert out.interactions == []
+    assert [(c.kind, c.agent_name) for c in out.context_spans] == [("agent", "pilot"), ("tool", "pilot")]
+    assert out.context_spans[1].tool_arguments == '{"port":"Brest"}'
+
+
+def test_openinference_transcription_has_its_text_only_in_the_payload() -> None:
+    i = only(
+        {
+            "openinference.span.kind": "LLM",
+            "llm.invocation_parameters": '{"model": "whisper-1"}',
+            "output.value": '{"text": "Ahoy."}',
+        },
+        name="Transcription",
+    )
+    assert (i.operation, i.modality, i.input_text, i.output_text) == ("transcription", "audio", None, "Ahoy.")
+
+
 def test_openinference_chain_with_messages_is_no_call() -> None:
     attributes = {
         "openinference.span.kind": "CHAIN",

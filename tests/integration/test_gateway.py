@@ -70,18 +70,18 @@ def consume(
 
 
 @contextlib.contextmanager
-def gateway(bootstrap: str, home: Path) -> Iterator[str]:
-    """A gateway process; yields its root address when it is ready."""
+def gateway(bootstrap: str, home: Path, partitions: int = PARTITIONS, ready: int = 200) -> Iterator[str]:
+    """A gateway process; yields its root address when it is as ready as it should be."""
     port = spare()
     command = [sys.executable, "-m", "ingest.gateway", "--port", str(port), "--kafka", bootstrap,
-               "--partitions", str(PARTITIONS)]  # fmt: skip
+               "--partitions", str(partitions)]  # fmt: skip
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")}
     with subprocess.Popen(
         command, cwd=ROOT, env={**environment, "LIGHTSHIP_HOME": str(home)}, stderr=subprocess.PIPE
     ) as process:
         url = f"http://127.0.0.1:{port}"
         try:
-            wait_for(url, 200)
+            wait_for(url, ready)
             yield url
         finally:
             process.terminate()
@@ -144,6 +144,19 @@ def test_everything_acknowledged_is_in_the_partition_of_its_trace(broker: str, t
     )
     marks = [m for m in everything if "lightship-lineage-end" in m.headers]
     assert sorted(m.partition for m in marks) == list(range(PARTITIONS))
+
+
+def test_topics_with_another_number_of_partitions_are_told_not_written_to(
+    broker: str, tmp_path: Path
+) -> None:
+    create_topics(KafkaSettings(bootstrap=broker, partitions=PARTITIONS), (SPANS, LOGS))
+    with gateway(broker, tmp_path, partitions=3, ready=503) as url:
+        deadline = time.monotonic() + PATIENCE_S
+        while "has 4 partitions" not in (said := httpx.get(f"{url}/readyz").text):
+            assert time.monotonic() < deadline, said
+            time.sleep(0.1)
+        body = traces(span(chat())).SerializeToString()
+        assert httpx.post(f"{url}/v1/traces", content=body, headers=PROTOBUF).status_code == 503
 
 
 @pytest.mark.timeout(180)
