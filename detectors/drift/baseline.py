@@ -15,8 +15,8 @@ FLAG = "flag"
 VALUE = "value"
 HORIZONS_S = (900, 3_600, 7_200, 14_400, 28_800, 43_200, 86_400)
 """Block lengths whose dispersion is measured, in seconds: a quarter of an hour to a day."""
-LONG_HORIZONS_S = (172_800, 345_600, 604_800)
-"""Longer blocks, priced from the day's dispersion."""
+LONG_HORIZONS_S = tuple(days * 86_400 for days in (2, 4, 7, 14, 28, 56, 112, 224))
+"""Longer blocks, priced from the day's dispersion: small shifts of quiet series take months."""
 SCHEMA = 1
 MIN_RATE = 1e-7
 
@@ -68,6 +68,13 @@ class Baseline:
             digest.update(f"/{name}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
+
+    @property
+    def long_run(self) -> Floats:
+        """Largest measured dispersion, at least 1: so many events say as much as one independent event."""
+        known: Floats = np.where(self.block_df > 0, self.block_kappa, 1.0)
+        out: Floats = np.maximum(1.0, known.max(axis=1))
+        return out
 
     def take(self, rows: Ints | Sequence[int]) -> Baseline:
         """The named rows, in that order."""

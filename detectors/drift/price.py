@@ -124,16 +124,20 @@ def _assumed(b: Baseline) -> list[_Known]:
 
 
 def _extended(b: Baseline) -> list[Floats]:
-    """Measured dispersion that never falls with the horizon, and goes on growing where blocks end."""
+    """Measured dispersion that never falls with the horizon, and grows on to a day where blocks end."""
     out: list[Floats] = []
     known, slope = np.ones(len(b)), np.zeros(len(b))
-    last = 1
+    last, day = 1, _horizons(b)[len(HORIZONS_S) - 1]
     for measured, ticks in zip(_measured(b), _horizons(b), strict=True):
         seen = measured.df > 0
-        further = np.minimum(known + slope * (ticks - last), known * ticks / last)
-        kappa = np.where(seen, np.maximum(measured.kappa, known), further)
-        slope = np.where(seen & (ticks > last), (kappa - known) / max(ticks - last, 1), slope)
-        known, last = kappa, ticks
+        if ticks <= day:
+            further = np.minimum(known + slope * (ticks - last), known * ticks / last)
+            kappa = np.where(seen, np.maximum(measured.kappa, known), further)
+            slope = np.where(seen & (ticks > last), (kappa - known) / max(ticks - last, 1), slope)
+            known, last = kappa, ticks
+        else:
+            further = known + slope * day / 2 * (1 - day / ticks)
+            kappa = np.where(seen, np.maximum(measured.kappa, known), further)
         out.append(kappa)
     return out
 

@@ -325,7 +325,8 @@ class FlagBank(Bank):
     alternatives = ODDS
 
     def _start(self, baseline: Baseline, kappa: Floats) -> tuple[Floats, Floats]:
-        start = baseline.total_s / kappa[:, :, 0].max(0)
+        del kappa
+        start = baseline.total_s / baseline.long_run
         return start, start.copy()
 
     def _learn(self, tick: int, index: Ints, n: Floats, s: Floats, f: Floats) -> _Learned:
@@ -341,8 +342,8 @@ class FlagBank(Bank):
         gain = x * (np.log(m) - np.log(q)) + (n - x) * (np.log1p(-m) - np.log1p(-q))
         kappa = self._kappa_at(index, f)
         log_l = x * np.log(ODDS)[:, None] - n * np.log1p((ODDS[:, None] - 1) * m) + gain
-        largest = np.maximum(kappa.max(0), 1.0)
-        return log_l / kappa, (seen + x / largest, expected + mean / largest)
+        weight = 1 / (b.long_run[index] * f)
+        return log_l / kappa, (seen + x * weight, expected + mean * weight)
 
     def _direction(self, rows: Ints, alternative: Floats) -> Ints:
         assert self.baseline is not None  # noqa: S101
@@ -353,14 +354,17 @@ class FlagBank(Bank):
 class ValueBank(Bank):
     """Means of values, alternatives are shifts in standard deviations of one event (`SHIFTS`).
 
-    Learned state is M and I, the level seen (in those units) and the information behind it.
+    Learned state is M and N, the level seen (in those units) and the events behind it. The likelihood ratio
+    of a tick is that of an independent sample, price included, and only then raised to the power 1 / kappa:
+    deflating variances one by one instead lets the terms of the price drift apart.
     """
 
     form = VALUE
     alternatives = SHIFTS
 
     def _start(self, baseline: Baseline, kappa: Floats) -> tuple[Floats, Floats]:
-        return np.zeros(len(baseline)), baseline.total_n / kappa[:, :, 0].max(0)
+        del kappa
+        return np.zeros(len(baseline)), baseline.total_n / baseline.long_run
 
     def _learn(self, tick: int, index: Ints, n: Floats, s: Floats, f: Floats) -> _Learned:
         assert self.baseline is not None  # noqa: S101
@@ -369,19 +373,17 @@ class ValueBank(Bank):
         limit = WINSOR_SD * np.sqrt(b.k0[index] / count)
         v = (s / count - self._expected(tick, index)) / np.sqrt(b.event_var[index])
         v = np.minimum(np.maximum(v, -limit), limit)
-        seen, info = self.learned[0][index], self.learned[1][index]
-        kappa = self._kappa_at(index, f)
-        variance = kappa / count
-        null = variance + 1 / info
-        shift = SHIFTS[:, None]
-        log_l = (
-            0.5 * np.log(null / variance) - 0.5 * (v - shift) ** 2 / variance + 0.5 * (v - seen) ** 2 / null
-        )
-        weight = n / np.maximum(kappa.max(0), 1.0)
+        seen, events = self.learned[0][index], self.learned[1][index]
+        spread = 1 + count / events  # of v around what has been seen, in units of 1 / n
+        price = 0.5 * np.log(spread) + 0.5 * count * (v - seen) ** 2 / spread
+        log_l = price - 0.5 * count * (v - SHIFTS[:, None]) ** 2
+        weight = n / (b.long_run[index] * f)
         room = WINSOR_SD / np.sqrt(np.maximum(weight, 1e-12))
         step = np.minimum(np.maximum(v - seen, -room), room)
-        new_info = info + weight
-        return log_l, (seen + weight * step / new_info, new_info)
+        return log_l / self._kappa_at(index, f), (
+            seen + weight * step / (events + weight),
+            events + weight,
+        )
 
     def _direction(self, rows: Ints, alternative: Floats) -> Ints:  # noqa: ARG002 - no row is mirrored
         return np.where(alternative > 0, 1, -1).astype(np.int64)

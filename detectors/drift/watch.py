@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.drift.budget import Budget
+from detectors.drift.budget import MAX_SERVICES, Budget, service_budget
 from detectors.drift.regime import DETECTOR, Frame, Regime
 from detectors.drift.rows import LearnPeriod, Rows
 from detectors.drift.ticks import Floats
@@ -29,6 +29,7 @@ def watch(
     tick_s: int = 300,
     learn: str | int = "14d",
     budget: str = "1/month",
+    services: int = MAX_SERVICES,
     n: Sequence[float] | Floats | None = None,
     score: str = "value",
     service: str = "file",
@@ -49,7 +50,9 @@ def watch(
         Learning period: a span (``14d``, ``36h``) or a number of values. At least a day is advised: with
         less, a daily cycle that was never seen will be found as a change.
     budget
-        Expected false findings, ``NUMBER/PERIOD``, for this series.
+        Expected false findings, ``NUMBER/PERIOD``, over a whole fleet, as in the stream.
+    services
+        Services the budget is for; this series may spend what one of them may.
     n
         Events behind each value, for ``flag`` values that are shares.
 
@@ -59,9 +62,9 @@ def watch(
         If an argument is out of range, or a time or value is not a number; the message names the row.
     """
     data = Rows.of(times_s, values, n, kind, tick_s)
-    share = Budget.parse(budget).per_tick(tick_s)
+    share = service_budget(Budget.parse(budget), services).per_tick(tick_s)
     period = LearnPeriod.parse(learn)
-    config = json.dumps([kind, tick_s, learn, budget, DETECTOR])
+    config = json.dumps([kind, tick_s, learn, budget, services, DETECTOR])
     frame = Frame(score, service, kind, tick_s, hashlib.sha256(config.encode()).hexdigest()[:16])
     start = 0
     while start < data.rows:
