@@ -119,3 +119,32 @@ def test_all_captures_at_once_are_the_sum_of_the_groups(
     ids = {i["span_id"] for c in captures for i in c["expect"]["interactions"]}
     assert {line["span_id"] for line in together.lines} == ids
     assert together.summary.undecodable == []
+
+
+def test_by_default_addresses_accounts_and_ids_are_redacted_and_all_else_is_the_same(
+    captures_dir: Path, captures: list[dict[str, Any]]
+) -> None:
+    values = (
+        "jane.doe@example.com",
+        "sam@example.net",
+        "lettings@example.org",
+        "DE89 3704 0044 0532 0130 00",
+    )
+    texts = ("sess-lc-1", "sess-tl-8", "sess-lf-5", "web-sess-9", "u-100")
+    same = (
+        "interaction_id",
+        "operation",
+        "request_model",
+        "response_model",
+        "input_tokens",
+        "finish_reasons",
+    )
+    for capture in captures:
+        files = [captures_dir / f["file"] for f in capture["files"]]
+        raw, redacted = decode_files(files, raw=True), decode_files(files)
+        printed = json.dumps(redacted.lines, ensure_ascii=False)
+        left = [v for v in (*values, *texts) if v in printed]
+        assert left == [], capture["group"]
+        for a, b in zip(raw.lines, redacted.lines, strict=True):
+            assert {k: a[k] for k in same} == {k: b[k] for k in same}, capture["group"]
+            assert b["redactions"] is not None
