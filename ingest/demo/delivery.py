@@ -7,6 +7,7 @@ the other's clock.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -56,6 +57,7 @@ class EventTimeExporter(SpanExporter):
         self._traces: dict[int, list[ReadableSpan]] = defaultdict(list)
         self._sender = ThreadPoolExecutor(1, thread_name_prefix="delivery")
         self._sending: Future[None] | None = None
+        self._stopped = threading.Event()
 
     def begin(self, span: Span) -> None:
         """Note when the trace of a root span happens; a trace begun outside of `happening` keeps its time."""
@@ -104,9 +106,10 @@ class EventTimeExporter(SpanExporter):
             self._sending = None
 
     def shutdown(self) -> None:
-        """Deliver nothing more."""
-        self._sender.shutdown()
+        """Deliver nothing more; a batch that is not taken yet is given up."""
+        self._stopped.set()
         self._inner.shutdown()
+        self._sender.shutdown(cancel_futures=True)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Nothing to do: whole slices are delivered, never single spans."""
@@ -116,6 +119,8 @@ class EventTimeExporter(SpanExporter):
         deadline_ns = self._clock.now_ns() + round(GIVE_UP_S * NS_PER_S)
         for first in range(0, len(spans), BATCH_SPANS):
             while self._inner.export(spans[first : first + BATCH_SPANS]) is not SpanExportResult.SUCCESS:
+                if self._stopped.is_set():
+                    raise Unavailable("the run was stopped before the gateway took its last spans")
                 if self._clock.now_ns() > deadline_ns:
                     raise Unavailable(
                         f"the gateway took no spans for {GIVE_UP_S:.0f} s: `lightship doctor` says why"

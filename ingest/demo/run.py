@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import httpx
@@ -98,25 +100,23 @@ def run(
     provider = Provider(schedule.seed)
     traffic = Traffic(lineage)
     started_s, requests = time.monotonic(), 0
-    with (
-        Loopback(provider) as loopback,
-        instrumented([EventTimes(exporter), SimpleSpanProcessor(exporter)]) as telemetry,
-    ):
-        assistant = SupportAssistant(loopback.url, telemetry[SUPPORT].get_tracer("support-assistant"), chance)
-        copilot = CodeCopilot(loopback.url)
+    with contextlib.ExitStack() as stack:
+        stack.callback(exporter.shutdown)
+        loopback = stack.enter_context(Loopback(provider))
+        processors = [EventTimes(exporter), SimpleSpanProcessor(exporter)]
+        telemetry = stack.enter_context(instrumented(processors))
+        tracer = telemetry[SUPPORT].get_tracer(SUPPORT)
+        assistant = stack.enter_context(closing(SupportAssistant(loopback.url, tracer, chance)))
+        copilot = stack.enter_context(closing(CodeCopilot(loopback.url)))
         for low_ns, high_ns, arrivals in schedule.slices(quiet_slice_s):
             provider.conditions = schedule.conditions_at(low_ns)
             for arrival in arrivals:
                 _serve(arrival, assistant, copilot, chance)
             _count(traffic, exporter.deliver(), arrivals)
             requests += len(arrivals)
-            progress(
-                _progress(requests, len(schedule.arrivals), traffic, high_ns, time.monotonic() - started_s)
-            )
+            elapsed_s = time.monotonic() - started_s
+            progress(_progress(requests, len(schedule.arrivals), traffic, high_ns, elapsed_s))
         exporter.wait()
-        assistant.close()
-        copilot.close()
-    exporter.shutdown()
     _end(gateway_url, sent, schedule.end_ns + END_MARK_NS)
     return traffic
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -128,3 +130,31 @@ def test_nothing_kept_sends_nothing(gateway: Gateway, bench: Bench) -> None:
     assert bench.exporter.deliver() == []
     bench.exporter.wait()
     assert gateway.batches == []
+
+
+def test_a_stopped_run_gives_up_at_once() -> None:
+    """Leaving must not wait for a gateway that takes nothing."""
+
+    class Full(Gateway):
+        def __init__(self) -> None:
+            super().__init__(refusals=10**9)
+            self.asked = threading.Event()
+
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            self.asked.set()
+            return super().export(spans)
+
+    class Frozen(Watch):
+        def sleep(self, seconds: float) -> None:
+            time.sleep(min(seconds, 0.001))  # time stands still: the run would wait for ever
+
+    gateway = Full()
+    exporter = EventTimeExporter(gateway, lambda _span, _label: None, Frozen())
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    provider.get_tracer("a").start_span("call").end()
+    exporter.deliver()
+    assert gateway.asked.wait(10)
+    exporter.shutdown()
+    with pytest.raises(Unavailable, match="stopped"):
+        exporter.wait()
