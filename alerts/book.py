@@ -46,7 +46,7 @@ class Book:
         self._route = route
         self._incidents: MutableMapping[str, Incident] = {}
         self._places: MutableMapping[Place, tuple[str, ...]] = {}
-        self._owners: MutableMapping[str, str] = {}
+        self._owners: MutableMapping[tuple[Place, str], str] = {}
         for incident in incidents:
             self._put(incident)
 
@@ -85,9 +85,9 @@ class Book:
             self._places[incident.place] = (*self._places.get(incident.place, ()), key)
         self._incidents[key] = incident
         for finding in incident.findings:
-            self._owners.setdefault(finding.finding_id, key)
+            self._owners.setdefault((incident.place, finding.finding_id), key)
         for finding_id in incident.seen:
-            self._owners.setdefault(finding_id, key)
+            self._owners.setdefault((incident.place, finding_id), key)
 
     def _forget(self) -> None:
         excess = len(self._incidents) - MAX_INCIDENTS
@@ -99,20 +99,21 @@ class Book:
             left = tuple(k for k in self._places[incident.place] if k != incident.incident_id)
             self._places[incident.place] = left
         gone = {i.incident_id for i in closed}
-        for finding_id in [f for f, owner in self._owners.items() if owner in gone]:
-            del self._owners[finding_id]
+        for key in [k for k, owner in self._owners.items() if owner in gone]:
+            del self._owners[key]
 
     def apply(self, finding: Finding) -> list[Change]:
         """Take one message from the log of findings; a repeated or outdated one changes nothing."""
         now_ns = to_ns(finding.made_at)
-        owner = self._incidents.get(self._owners.get(finding.finding_id, ""))
-        changes = self._elapse(self.at(place_of(finding)), lambda _: now_ns)
+        place = place_of(finding)
+        changes = self._elapse(self.at(place), lambda _: now_ns)
+        owner = self._incidents.get(self._owners.get((place, finding.finding_id), ""))
         if owner is not None:
-            change = self._update(self._incidents[owner.incident_id], finding, now_ns)
+            change = self._update(owner, finding, now_ns)
         elif not lead.supports(finding):
             change = None  # taken back before anyone was told
         else:
-            target = group.place_finding(finding, self.at(place_of(finding)), self.timing)
+            target = group.place_finding(finding, self.at(place), self.timing)
             if target is not None:
                 change = self._join(target, finding, now_ns)
             else:

@@ -248,30 +248,30 @@ def _past(incident: Incident, since: str) -> str:
 class _Placed:
     """Words for the explaining slice, cut to a number of characters when called."""
 
-    def __init__(self, slice_: str, preposition: str) -> None:
-        self._slice, self._preposition = slice_, preposition
+    def __init__(self, preposition: str, slice_: str) -> None:
+        self._preposition, self._slice = preposition, slice_
 
     def __call__(self, limit: int) -> str:
-        if self._slice == ALL:
-            return ""
-        return f" {self._preposition} {words.plain(self._slice, limit)}"
+        return f" {self._preposition} {words.plain(self._slice, limit)}" if self._slice else ""
 
 
 def _place(incident: Incident, finding: Finding) -> _Placed:
     """``in`` the slice whose numbers are shown, ``mostly in`` one that explains numbers over all traffic."""
-    return _Placed(incident.slice, "in" if finding.slice == incident.slice else "mostly in")
+    if incident.slice == ALL:
+        return _Placed("seen in", "" if finding.slice == ALL else finding.slice)
+    return _Placed("in" if finding.slice == incident.slice else "mostly in", incident.slice)
 
 
 def _what(incident: Incident, finding: Finding) -> What:
     others = [f for f in incident.findings if f is not finding and lead.supports(f)]
     same = (finding.unit, finding.score)
     said = [
-        words.plain(f"{words.subject(f, 1)} in {words.slice_words(f.slice)}", 120)
+        words.plain(f"{words.subject(f, 1)} {words.slice_words(f.slice)}", 120)
         for f in others
         if f.alert_kind != POLICY or (f.unit, f.score) != same
     ]
     return What(
-        title=words.title(finding.score),
+        title=words.measured(finding),
         unit=finding.unit,
         score=finding.score,
         alert_kind=finding.alert_kind,

@@ -75,21 +75,35 @@ def relatives(findings: Sequence[Finding], lead: Finding) -> list[Finding]:
 def explaining_slice(findings: Sequence[Finding]) -> str:
     """The slice that explains the incident, or ``all``.
 
-    It is the first of the ranking that came with the finding over all traffic (else with the lead). A
-    slice's own finding takes its place when its effect is `MUCH_LARGER` than that finding's, unless the
-    ranked slice has at least as large an effect.
+    It is the first of the ranking that came with the finding over all traffic (else with the lead). Where
+    that is all traffic, a slice's own finding takes its place if its effect is `MUCH_LARGER`, interval
+    included.
     """
     lead = lead_of(findings)
     family = relatives(findings, lead)
-    parent = next((f for f in family if f.slice == ALL), lead)
-    chosen, effect = (
-        (parent.slices[0].slice, parent.slices[0].effect) if parent.slices else (parent.slice, None)
-    )
-    rival = max(family, key=lambda f: (abs(f.effect or 0.0), f.finding_id))
-    if rival.slice in (ALL, chosen) or abs(rival.effect or 0.0) < MUCH_LARGER * abs(parent.effect or 0.0):
+    parent = min((f for f in family if f.slice == ALL), key=_rank, default=lead)
+    chosen = parent.slices[0].slice if parent.slices else parent.slice
+    if chosen != ALL and (parent.slices or parent.slice != lead.slice):
         return chosen
-    ranked = chosen != ALL and (effect is None or abs(effect) >= abs(rival.effect or 0.0))
-    return chosen if ranked and parent.slices else rival.slice
+    rivals = [f for f in family if f.slice != ALL and _dwarfs(f, parent)]
+    return min(rivals, key=lambda f: (-abs(f.effect or 0.0), f.finding_id)).slice if rivals else chosen
+
+
+def _dwarfs(part: Finding, whole: Finding) -> bool:
+    """Whether a slice's effect is much larger than that over all traffic."""
+    if part.effect_unit != whole.effect_unit or part.effect is None or whole.effect is None:
+        return False
+    near = _bounds(part)[0]
+    return abs(part.effect) >= MUCH_LARGER * abs(whole.effect) and near >= _bounds(whole)[1]
+
+
+def _bounds(finding: Finding) -> tuple[float, float]:
+    """Least and greatest size the effect may have; its estimate where there is no interval."""
+    ends = [e for e in (finding.effect_low, finding.effect_high) if e is not None]
+    if len(ends) < 2:
+        return abs(finding.effect or 0.0), abs(finding.effect or 0.0)
+    least = 0.0 if ends[0] * ends[1] <= 0 else min(map(abs, ends))
+    return least, max(map(abs, ends))
 
 
 def spokesman(findings: Sequence[Finding]) -> Finding:
@@ -97,7 +111,7 @@ def spokesman(findings: Sequence[Finding]) -> Finding:
     lead = lead_of(findings)
     where = explaining_slice(findings)
     about = [f for f in relatives(findings, lead) if f.slice == where]
-    return min(about, key=_rank) if about else lead
+    return min(about, key=_rank, default=lead)
 
 
 def merged_suspects(findings: Sequence[Finding]) -> tuple[Suspect, ...]:

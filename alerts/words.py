@@ -20,6 +20,8 @@ MAX_NAME = 40
 
 _RELATIVE = ("ratio", "relative")
 _SHARE = ("share", "pp", "rate")
+_NAMELESS = ("median", "mean", "value")
+"""Effect units that only say which value it is, of a score without a unit."""
 _PLURALS = {"interaction": "interactions", "trace": "traces", "conversation": "conversations"}
 
 
@@ -42,7 +44,7 @@ def title(score: str) -> str:
 
 def inline(text: str) -> str:
     """A title inside a sentence: ``Refusals`` -> ``refusals``, but ``PII`` stays."""
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def plain(text: str, limit: int = MAX_NAME) -> str:
@@ -76,9 +78,9 @@ class Values:
 
 def _scale(finding: Finding) -> str:
     spec, unit = spec_of(finding.score), finding.effect_unit
-    if unit in _RELATIVE or (unit is None and spec is not None and spec.kind == "positive"):
+    if unit in _RELATIVE:
         return "relative"
-    if unit in _SHARE or (spec is not None and spec.kind in ("flag", "category")):
+    if unit in _SHARE or (unit is None and spec is not None and spec.kind in ("flag", "category")):
         return "share"
     return "own"
 
@@ -88,28 +90,44 @@ def values(finding: Finding) -> Values:
     scale = _scale(finding)
     before, after, effect = finding.baseline_value, finding.current_value, finding.effect
     low, high = finding.effect_low, finding.effect_high
-    spec = spec_of(finding.score)
-    own = "" if spec is None else spec.value_unit
-    factor, unit = {"share": (100.0, "pp"), "relative": (100.0, "%")}.get(scale, (1.0, own))
-    if scale == "share" and all(
+    own = "" if finding.effect_unit in _NAMELESS else plain(finding.effect_unit or "")
+    rare = scale == "share" and all(
         abs(v) < figures.RARE for v in (before or 0, after or 0, low or 0, high or 0)
-    ):
+    )
+    factor, unit = {"share": (100.0, "pp"), "relative": (100.0, "%")}.get(scale, (1.0, own))
+    if rare:
         factor, unit = 10_000.0, "per 10,000"
-    interval = "" if low is None or high is None else figures.between(low, high, factor, unit)
+    half = None if low is None or high is None else (high - low) / 2
     step = ""
     if before is not None and after is not None:
-        if scale == "share":
-            half = (high - low) / 2 if low is not None and high is not None else None
+        if rare:
+            step = f"{figures.number(factor * before, 1)} → {figures.number(factor * after, 1)} {unit}"
+        elif scale == "share":
             step = f"{figures.share(before, half)} → {figures.share(after, half)}"
         else:
-            step = f"{figures.measure(before)} → {figures.measure(after)}{figures.THIN}{own}".rstrip(
-                figures.THIN
-            )
+            shown = "" if scale == "relative" else own
+            step = _with_unit(f"{figures.measure(before)} → {figures.measure(after)}", shown)
+    interval = ""
+    if low is not None and high is not None:
+        interval = figures.between(low, high, factor, "" if step and scale == "own" else unit)
     said = ""
     if effect is not None:
-        half = abs(effect) / 10 if low is None or high is None else (high - low) / 2
-        said = f"{figures.signed(factor * effect, figures.decimals(factor * half))}{figures.THIN}{unit}"
-    return Values(step, interval, said.rstrip(figures.THIN))
+        places = figures.decimals(factor * (abs(effect) / 10 if half is None else half))
+        said = _with_unit(figures.signed(factor * effect, places), unit)
+    return Values(step, interval, said)
+
+
+def _with_unit(text: str, unit: str) -> str:
+    return f"{text}{figures.THIN}{unit}" if unit else text
+
+
+def measured(finding: Finding) -> str:
+    """Title of the score, with what was measured where that is the share of its values in some range."""
+    spec = spec_of(finding.score)
+    said = next((n for n in finding.notes if n.startswith("share of ")), "")
+    if not said or finding.effect_unit not in _SHARE or (spec is not None and spec.kind == "flag"):
+        return title(finding.score)
+    return f"{title(finding.score)}, {plain(said)}"
 
 
 def subject(finding: Finding, hits: int) -> str:
@@ -120,9 +138,10 @@ def subject(finding: Finding, hits: int) -> str:
     if finding.alert_kind == "silence":
         return f"no {unit_plural(finding.unit)} arrive"
     said = values(finding).text
-    return f"{name} {said}" if said else f"{name} changed"
+    what = inline(measured(finding))
+    return f"{what}{':' if what != name else ''} {said}" if said else f"{name} changed"
 
 
 def slice_words(name: str, limit: int = MAX_NAME) -> str:
-    """A slice in a sentence; the empty one is all traffic."""
-    return "all traffic" if name == ALL else plain(name, limit)
+    """Where, in a sentence: ``in language=es``, ``over all traffic``."""
+    return "over all traffic" if name == ALL else f"in {plain(name, limit)}"

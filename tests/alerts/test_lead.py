@@ -39,10 +39,14 @@ def test_the_lead_is_the_gravest(findings: list[Finding], leader: str) -> None:
         ([overall(slices=()), refusals()], "language=es"),  # five times the whole's effect
         ([overall(slices=()), refusals(effect=0.13, evidence=50.0)], "all"),  # about the whole's effect
         ([overall(slices=(SliceEffect("release=9", 0.9, 0.6),)), refusals()], "release=9"),
-        ([overall(slices=(SliceEffect("release=9", 0.5, 0.2),)), refusals()], "language=es"),
         ([overall(slices=(SliceEffect("release=9", 0.9, None),)), refusals()], "release=9"),
+        ([overall(slices=(SliceEffect("all", 1.0, 0.11),)), refusals()], "language=es"),
+        ([overall(slices=(SliceEffect("all", 1.0, 0.11),))], "all"),
+        ([overall(slices=()), refusals(effect_low=0.1, effect_high=0.9)], "all"),  # too uncertain
+        ([overall(slices=()), refusals(effect=80.0, effect_unit="characters")], "all"),  # not comparable
+        ([refusals(slices=(SliceEffect("all", 1.0, 0.5),))], "all"),
         ([overall(slices=()), refusals(status="withdrawn")], "all"),
-        ([overall(slices=()), lengths(slice="language=es", effect=-0.9)], "all"),  # another score
+        ([overall(slices=()), lengths(slice="language=es", effect=-900.0)], "all"),  # another score
     ],
 )
 def test_the_slice_that_explains(findings: list[Finding], where: str) -> None:

@@ -1,0 +1,152 @@
+"""A store, a post and a channel in memory; a process that uses them can be killed at any step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from alerts.book import Change
+from alerts.brief import Brief
+from alerts.errors import Unavailable
+from alerts.identity import Place
+from alerts.incident import Incident, Transition
+from alerts.log import dedup_key
+from alerts.notify.pipeline import Attempt
+from alerts.notify.protocol import GAVE_UP, SENT, Delivery, Outcome
+from alerts.ports import Source, Undelivered
+from alerts.wire import incident_from_json, incident_to_json
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@dataclass
+class Steps:
+    """Counts the places where a process can be killed, and kills it at one of them."""
+
+    kill_at: int | None = None
+    n: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def __call__(self, name: str) -> None:
+        self.n += 1
+        self.names.append(name)
+        if self.n == self.kill_at:
+            raise Killed(name)
+
+
+@dataclass
+class MemoryStore:
+    """What survives a kill: rows, written once per key however often they are written."""
+
+    steps: Steps = field(default_factory=Steps)
+    transitions: dict[tuple[str, int], tuple[Transition, str]] = field(default_factory=dict)
+    states: dict[str, tuple[int, str]] = field(default_factory=dict)
+    attempts: dict[tuple[str, str, int, str], Attempt] = field(default_factory=dict)
+    hours_of_traffic: float = 0.0
+    interactions: int = 0
+    rewritten: list[tuple[str, int]] = field(default_factory=list)
+    answers: bool = True
+
+    def store(self, changes: Sequence[Change], brief: Callable[[Incident], Brief]) -> None:
+        self.steps("before history")
+        if not self.answers:
+            raise Unavailable("no store")
+        for change in changes:
+            for row in change.rows:
+                key, body = (row.incident.incident_id, row.seq), incident_to_json(row.incident)
+                if key in self.transitions and self.transitions[key][1] != body:
+                    self.rewritten.append(key)
+                self.transitions[key] = (row, body)
+        self.steps("between history and state")
+        for change in changes:
+            brief(change.incident)
+            text = incident_to_json(change.incident)
+            self.states[change.incident.incident_id] = (change.incident.revision, text)
+        self.steps("after state")
+
+    def load(self) -> list[Incident]:
+        newest = dict(self.states)
+        for row, body in self.transitions.values():
+            i = row.incident
+            newest[i.incident_id] = max(newest.get(i.incident_id, (0, "")), (i.revision, body))
+        return [incident_from_json(body) for _, body in newest.values()]
+
+    def outbox(self) -> list[Undelivered]:
+        out = []
+        for (incident_id, seq), (row, body) in sorted(self.transitions.items()):
+            for receiver in row.receivers if row.notify else ():
+                key = dedup_key(incident_id, seq)
+                mine = [a for (k, to, _, _), a in self.attempts.items() if (k, to) == (key, receiver)]
+                done = any(a.outcome in (SENT, GAVE_UP) for a in mine)
+                n = max((a.number for a in mine), default=0)
+                out.append(Undelivered(incident_from_json(body), seq, row.notify, receiver, n, done))
+        return out
+
+    def traffic(self, place: Place, after_ns: int, until_ns: int = 2**63) -> tuple[int, int]:
+        assert place.service
+        return self.interactions, min(after_ns + int(self.hours_of_traffic * 3600e9), until_ns)
+
+    def record_attempt(self, attempt: Attempt) -> None:
+        d = attempt.delivery
+        self.steps(f"before {attempt.outcome}")
+        self.attempts[d.dedup_key, d.receiver, attempt.number, attempt.outcome] = attempt
+        self.steps(f"after {attempt.outcome}")
+
+
+@dataclass
+class MemoryPost:
+    """What was posted."""
+
+    steps: Steps = field(default_factory=Steps)
+    incidents: list[tuple[str, str]] = field(default_factory=list)
+    actions: list[dict[str, Any]] = field(default_factory=list)
+    letters: list[tuple[Source, str]] = field(default_factory=list)
+
+    def incident(self, incident_id: str, value: str) -> None:
+        self.steps("before post")
+        self.incidents.append((incident_id, value))
+
+    def action(self, incident_id: str, value: dict[str, Any]) -> None:
+        assert value["incident_id"] == incident_id
+        self.actions.append(value)
+
+    def dead_letter(self, source: Source, value: bytes, reason: str) -> None:
+        self.letters.append((source, f"{reason} ({len(value)} bytes)"))
+
+    def flush(self) -> None:
+        self.steps("before flush")
+
+
+@dataclass
+class Channel:
+    """A receiver: what it got, and what it answers."""
+
+    steps: Steps = field(default_factory=Steps)
+    got: list[Delivery] = field(default_factory=list)
+    answers: list[Outcome] = field(default_factory=list)
+
+    def send(self, delivery: Delivery) -> Outcome:
+        self.steps("before send")
+        outcome = self.answers.pop(0) if self.answers else Outcome(SENT, code=200)
+        self.got.append(delivery)
+        self.steps("after send")
+        return outcome
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+@dataclass
+class HandClock:
+    """A clock that a test moves."""
+
+    ns: int = 1_773_720_000_000_000_000
+
+    def now_ns(self) -> int:
+        return self.ns
+
+    def sleep(self, seconds: float) -> None:
+        self.ns += int(seconds * 1e9)

@@ -1,0 +1,234 @@
+"""The API: who may, what is asked for, and what is refused with which words."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from alerts import api
+from alerts.brief import Links
+from alerts.desk import Desk, Setup
+from alerts.errors import Unavailable
+from alerts.incident import Incident
+from alerts.keys import FILE, is_allowed, read_token
+from alerts.log import Moment
+from alerts.metrics import METRICS, Metrics
+from alerts.ports import Message, Source
+from detectors.finding import Finding
+from infra.errors import Misconfigured
+from tests.alerts.invented import TIMING, lengths, refusals
+from tests.alerts.memory import HandClock, MemoryPost, MemoryStore
+
+TOKEN = "invented-token-of-thirty-characters"
+FINDINGS: tuple[Finding, ...] = (
+    refusals(),
+    lengths(service="billing-bot"),
+    lengths(lineage="demo-1", tenant="b"),
+)
+
+
+class Bench:
+    """The application over a desk in memory."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.metrics = Metrics()
+        self.problems: list[str] = []
+        setup = Setup(TIMING, lambda _: ("hook",), Links())
+        self.desk = Desk(setup, self.store, MemoryPost(), lambda *_: None, HandClock(), self.metrics)
+        self.desk.load()
+        self.desk.take(
+            [Message(Source("findings", 0, k), f.to_json().encode()) for k, f in enumerate(FINDINGS)]
+        )
+        app = api.build(self.desk, self.history, lambda: self.problems, self.metrics, TOKEN)
+        self.client = TestClient(
+            app, base_url="http://127.0.0.1:4320", headers={"authorization": f"Bearer {TOKEN}"}
+        )
+
+    def history(self, tenant: str, incident_id: str) -> list[Moment]:
+        if not self.store.answers:
+            raise Unavailable("no store")
+        rows = [r for (i, _), (r, _) in sorted(self.store.transitions.items()) if i == incident_id]
+        assert all(r.incident.place.tenant == tenant for r in rows)
+        return [
+            Moment(
+                r.seq,
+                r.at_ns // 1000,
+                r.what,
+                r.incident.state,
+                "breach",
+                None,
+                "page",
+                r.actor,
+                r.reason,
+                None,
+            )
+            for r in rows
+        ]
+
+    def incident(self) -> Incident:
+        return next(i for i in self.desk.all() if i.score == "refusal")
+
+    def post(self, action: str, body: Any, incident_id: str | None = None) -> Any:
+        return self.client.post(
+            f"/incidents/{incident_id or self.incident().incident_id}/{action}", json=body
+        )
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    with bench.client:
+        yield bench
+
+
+@pytest.mark.parametrize(
+    ("query", "n"),
+    [
+        ({}, 3),
+        ({"tenant": "b"}, 1),
+        ({"lineage": "live"}, 2),
+        ({"service": "billing-bot"}, 1),
+        ({"state": "open"}, 3),
+        ({"state": "resolved"}, 0),
+        ({"lineage": "live", "state": "firing", "environment": "production"}, 2),
+        ({"environment": "staging"}, 0),
+    ],
+)
+def test_filters(bench: Bench, query: dict[str, str], n: int) -> None:
+    answer = bench.client.get("/incidents", params=query).json()
+    assert (answer["total"], len(answer["incidents"])) == (n, n)
+
+
+def test_a_listed_incident_says_what_happened_without_its_insides(bench: Bench) -> None:
+    rows = bench.client.get("/incidents", params={"limit": 1}).json()
+    assert (rows["total"], len(rows["incidents"])) == (3, 1)
+    row = bench.client.get("/incidents", params={"service": "support-assistant", "lineage": "live"}).json()
+    (one,) = row["incidents"]
+    assert one["headline"].startswith("support-assistant: ")
+    assert one["slice"] == "language=es"
+    assert "exact" not in one
+
+
+@pytest.mark.parametrize("query", [{"state": "sad"}, {"limit": "0"}, {"limit": "x"}, {"colour": "red"}])
+def test_a_filter_that_cannot_be_is_named(bench: Bench, query: dict[str, str]) -> None:
+    answer = bench.client.get("/incidents", params=query)
+    assert answer.status_code == 400
+    assert "error" in answer.json()
+
+
+def test_one_incident_has_brief_and_history(bench: Bench) -> None:
+    incident_id = bench.incident().incident_id
+    whole = bench.client.get(f"/incidents/{incident_id}").json()
+    assert whole["brief"]["incident_id"] == incident_id
+    assert [m["what"] for m in whole["history"]] == ["opened", "fired"]
+    bench.store.answers = False
+    assert bench.client.get(f"/incidents/{incident_id}").json()["history"] is None
+    assert bench.client.get("/incidents/ffffffffffffffff").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "ending"),
+    [
+        ("acknowledge", "firing", None),
+        ("false-alarm", "resolved", "false_alarm"),
+        ("accept", "resolved", "accepted"),
+    ],
+)
+def test_actions(bench: Bench, action: str, state: str, ending: str | None) -> None:
+    answer = bench.post(action, {"actor": "ana", "reason": "because"})
+    assert answer.status_code == 200
+    assert (answer.json()["state"], answer.json()["ending"]) == (state, ending)
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "status"),
+    [
+        ("accept", {"actor": "ana"}, 422),
+        ("note", {"actor": "ana", "reason": "  "}, 422),
+        ("acknowledge", {"actor": "  "}, 422),
+        ("acknowledge", {"actor": "detector"}, 422),
+        ("acknowledge", {"actor": "a" * 101}, 422),
+        ("acknowledge", {"actor": 7}, 422),
+        ("acknowledge", {"actor": "ana", "reason": "r" * 1001}, 422),
+        ("acknowledge", {"actor": "ana", "reason": ["x"]}, 422),
+        ("acknowledge", {"actor": "ana", "severity": "page"}, 422),
+        ("acknowledge", ["ana"], 422),
+        ("acknowledge", {"actor": "ana", "reason": "r" * 20_000}, 413),
+        ("silence", {"actor": "ana"}, 404),
+    ],
+)
+def test_what_is_refused_changes_nothing(bench: Bench, action: str, body: Any, status: int) -> None:
+    before = bench.desk.all()
+    assert bench.post(action, body).status_code == status
+    assert bench.desk.all() == before
+
+
+def test_a_body_that_is_not_json(bench: Bench) -> None:
+    url = f"/incidents/{bench.incident().incident_id}/acknowledge"
+    assert bench.client.post(url, content=b"{").status_code == 400
+    assert bench.client.post(url, content=b"[" * 9000).status_code == 400
+
+
+def test_an_action_on_what_is_over_is_a_conflict_and_on_nothing_not_found(bench: Bench) -> None:
+    said = {"actor": "ana", "reason": "because"}
+    bench.post("accept", said)
+    assert bench.post("accept", said).status_code == 409
+    assert bench.post("note", said).status_code == 200
+    assert bench.post("note", said, "ffffffffffffffff").status_code == 404
+
+
+def test_without_the_store_nothing_is_changed_and_503(bench: Bench) -> None:
+    bench.store.answers = False
+    answer = bench.post("acknowledge", {"actor": "ana"})
+    assert answer.status_code == 503
+    assert bench.incident().acknowledged_by is None
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", f"Bearer {TOKEN}x", f"Basic {TOKEN}", TOKEN, "Bearer ü"]
+)
+def test_without_the_token_nothing_is_told(bench: Bench, header: str | None) -> None:
+    headers = {b"authorization": (header or "").encode()}
+    for url in ("/incidents", f"/incidents/{bench.incident().incident_id}"):
+        assert bench.client.get(url, headers=headers).status_code == 401
+    url = f"/incidents/{bench.incident().incident_id}/acknowledge"
+    assert bench.client.post(url, json={"actor": "ana"}, headers=headers).status_code == 401
+
+
+def test_a_foreign_host_is_refused(bench: Bench) -> None:
+    assert bench.client.get("/incidents", headers={"host": "rebound.example"}).status_code == 400
+
+
+def test_health_needs_no_token_and_says_what_is_missing(bench: Bench) -> None:
+    bare = {"authorization": ""}
+    assert bench.client.get("/healthz", headers=bare).status_code == 200
+    assert bench.client.get("/readyz", headers=bare).status_code == 200
+    bench.problems = ["no ClickHouse"]
+    answer = bench.client.get("/readyz", headers=bare)
+    assert (answer.status_code, answer.json()["problems"]) == (503, ["no ClickHouse"])
+    text = bench.client.get("/metrics", headers=bare).text
+    assert "lightship_alerts_findings_total 3\n" in text
+    assert "lightship_alerts_incidents_open 3\n" in text
+    assert text.count("# TYPE") == len(METRICS)
+
+
+def test_the_token_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    token = read_token(tmp_path)
+    assert len(token) >= 32
+    assert read_token(tmp_path) == token
+    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
+    assert is_allowed(f"Bearer {token}", token)
+    assert not is_allowed(f"Bearer {token[:-1]}", token)
+
+
+def test_a_token_that_protects_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / FILE).parent.mkdir()
+    (tmp_path / FILE).write_text("short")
+    with pytest.raises(Misconfigured, match="delete it"):
+        read_token(tmp_path)

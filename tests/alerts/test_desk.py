@@ -1,0 +1,237 @@
+"""The single writer: what is stored, told and posted, and what a kill at any step leaves behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from alerts.brief import Links
+from alerts.desk import Desk, Setup
+from alerts.errors import NotPossible, Unavailable
+from alerts.incident import FIRING, RECOVERING, RESOLVED, Incident
+from alerts.metrics import Metrics
+from alerts.notify.pipeline import Pipeline
+from alerts.notify.protocol import Delivery
+from alerts.ports import Message, Source
+from detectors.finding import Finding
+from tests.alerts.invented import TIMING, at, lengths, refusals, secret
+from tests.alerts.memory import Channel, HandClock, Killed, MemoryPost, MemoryStore, Steps
+
+
+class World:
+    """What outlives a process: the log of findings, its committed offset, the store and the receiver."""
+
+    def __init__(self, *findings: Finding | bytes, batch: int = 2) -> None:
+        self.log = [f if isinstance(f, bytes) else f.to_json().encode() for f in findings]
+        self.committed = 0
+        self.batch = batch
+        self.steps = Steps()
+        self.store = MemoryStore(self.steps)
+        self.post = MemoryPost(self.steps)
+        self.channel = Channel(self.steps)
+        self.clock = HandClock()
+
+    def process(self, route: Callable[[Incident], tuple[str, ...]] = lambda _: ("hook",)) -> Process:
+        return Process(self, route)
+
+    def run(self) -> Process:
+        """A process that reads the whole log; killed ones are started again."""
+        while True:
+            process = self.process()
+            try:
+                process.read()
+            except Killed:
+                continue
+            return process
+
+
+class Process:
+    """One life of the service, without threads."""
+
+    def __init__(self, world: World, route: Callable[[Incident], tuple[str, ...]]) -> None:
+        self.world = world
+        self.pipeline = Pipeline(world.channel, world.store, world.clock, lambda: 0.5)
+        setup = Setup(TIMING, route, Links("http://dashboard", "http://api", "0"))
+        self.desk = Desk(setup, world.store, world.post, self.due, world.clock, Metrics())
+
+    def due(self, delivery: Delivery, attempts: int, done: bool) -> None:
+        if done:
+            self.pipeline.finished([delivery.dedup_key])
+        else:
+            self.pipeline.add(delivery, attempts)
+
+    def read(self) -> None:
+        world = self.world
+        self.desk.load()
+        self.send()
+        while world.committed < len(world.log):
+            end = min(world.committed + world.batch, len(world.log))
+            places = range(world.committed, end)
+            self.desk.take([Message(Source("findings", 0, k), world.log[k]) for k in places])
+            world.post.flush()
+            self.send()
+            world.steps("before commit")
+            world.committed = end
+        self.send()
+
+    def send(self) -> None:
+        for _ in range(3):
+            self.world.clock.sleep(self.pipeline.run() if self.pipeline.waiting else 0)
+
+
+def ended(finding: Finding, clock: str) -> Finding:
+    return replace(finding, status="confirmed", ended_at=at(clock), made_at=at(clock))
+
+
+LOG: tuple[Finding, ...] = (
+    lengths(),
+    refusals(),
+    secret(),
+    refusals(status="confirmed", made_at=at("04:25")),
+    secret("h2", made_at=at("04:09")),
+    ended(refusals(), "05:30"),
+    ended(lengths(), "05:31"),
+    lengths("z", made_at=at("09:20"), onset=at("09:05"), onset_low=at("09:00"), onset_high=at("09:10")),
+)
+
+
+def undisturbed() -> World:
+    world = World(*LOG)
+    world.run()
+    return world
+
+
+def test_one_life_tells_each_thing_once() -> None:
+    world = undisturbed()
+    assert Counter(d.kind for d in world.channel.got) == {"opened": 3, "raised": 1, "resolved": 1}
+    assert len({d.dedup_key for d in world.channel.got}) == 5
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_kill_at_any_step_changes_nothing_that_people_see(batch: int) -> None:
+    """Everything is told; a message is repeated only if the kill fell between its intent and its outcome,
+    then once and under its own key; and the stored history is the undisturbed one, written once."""
+    plain = undisturbed()
+    counted = World(*LOG, batch=batch)
+    counted.run()
+    for kill_at in range(1, counted.steps.n + 1):
+        world = World(*LOG, batch=batch)
+        world.steps.kill_at = kill_at
+        world.run()
+        name = counted.steps.names[kill_at - 1]
+        sent = Counter(d.dedup_key for d in world.channel.got)
+        assert set(sent) == {d.dedup_key for d in plain.channel.got}, name
+        extra = sum(sent.values()) - len(sent)
+        assert extra <= (1 if name in ("after send", "before sent") else 0), name
+        assert not world.store.rewritten, name
+        history = {k: body for k, (_, body) in world.store.transitions.items()}
+        assert history == {k: body for k, (_, body) in plain.store.transitions.items()}, name
+
+
+def test_what_is_no_finding_becomes_a_dead_letter_and_holds_nothing_up() -> None:
+    world = World(b"{", refusals(), b"[]")
+    process = world.run()
+    assert [source.offset for source, _ in world.post.letters] == [0, 2]
+    assert len(process.desk.all()) == 1
+
+
+def test_what_cannot_be_stored_has_not_happened() -> None:
+    world = World(refusals())
+    process = world.process()
+    process.desk.load()
+    message = Message(Source("findings", 0, 0), world.log[0])
+    world.store.answers = False
+    with pytest.raises(Unavailable):
+        process.desk.take([message])
+    assert process.desk.all() == []
+    assert process.pipeline.waiting == 0
+    world.store.answers = True
+    process.desk.take([message])
+    assert process.pipeline.waiting == 1
+
+
+def test_nobody_acts_through_a_process_that_is_not_the_writer() -> None:
+    world = World(refusals())
+    process = world.run()
+    (incident,) = process.desk.all()
+    process.desk.suspend()
+    with pytest.raises(Unavailable):
+        process.desk.act(incident.incident_id, "acknowledge", "ana", "")
+
+
+def test_actions_are_stored_told_and_on_record() -> None:
+    world = World(refusals())
+    process = world.run()
+    (incident,) = process.desk.all()
+    assert process.desk.act("ffffffffffffffff", "acknowledge", "ana", "") is None
+    for action, reason in (("acknowledge", ""), ("note", "looks like v18"), ("false-alarm", "load test")):
+        assert process.desk.act(incident.incident_id, action, "ana", reason) is not None
+    with pytest.raises(NotPossible):
+        process.desk.act(incident.incident_id, "accept", "ana", "no")
+    process.send()
+    assert [a["action"] for a in world.post.actions] == ["acknowledge", "note", "false-alarm"]
+    assert {a["actor"] for a in world.post.actions} == {"ana"}
+    assert [d.kind for d in world.channel.got] == ["opened", "resolved"]
+    after = world.process()
+    after.desk.load()
+    (restored,) = after.desk.all()
+    assert (restored.ending, restored.acknowledged_by) == ("false_alarm", "ana")
+    assert [n.text for n in restored.notes] == ["looks like v18"]
+
+
+def test_false_alarms_count_in_the_trust_of_later_briefs() -> None:
+    world = World(refusals())
+    process = world.run()
+    (incident,) = process.desk.all()
+    process.desk.act(incident.incident_id, "false-alarm", "ana", "load test")
+    world.log.append(
+        refusals("z", made_at=at("09:20"), onset=at("09:05"), onset_low=at("09:00"), onset_high=at("09:10"))
+        .to_json()
+        .encode()
+    )
+    process.read()
+    trust = world.channel.got[-1].brief.trust
+    assert (trust.false_alarms, trust.incidents) == (1, 1)
+
+
+def test_time_is_what_stored_traffic_shows() -> None:
+    world = World(refusals(), ended(refusals(), "05:30"))
+    process = world.run()
+    process.desk.elapse()
+    assert process.desk.all()[0].state == RECOVERING  # no data, no time
+    world.store.hours_of_traffic = 0.15
+    process.desk.elapse()
+    assert process.desk.all()[0].state == RECOVERING  # nine minutes, seven of them certain
+    world.store.hours_of_traffic = 0.25
+    process.desk.elapse()
+    assert process.desk.all()[0].state == RESOLVED
+
+
+@pytest.mark.parametrize(
+    ("hours", "interactions", "state"), [(2, 10, FIRING), (0.9, 500, FIRING), (2, 500, RESOLVED)]
+)
+def test_policy_hits_stop_when_enough_traffic_went_by(hours: float, interactions: int, state: str) -> None:
+    world = World(secret())
+    process = world.run()
+    world.store.hours_of_traffic, world.store.interactions = hours, interactions
+    process.desk.elapse()
+    assert process.desk.all()[0].state == state
+
+
+def test_a_hit_long_after_the_last_is_another_leak_if_there_was_traffic() -> None:
+    late = secret("h2", made_at=at("09:00"), onset=at("09:00"))
+    assert len(World(secret(), late).run().desk.all()) == 1
+    world = World(secret(), late)
+    world.store.interactions, world.store.hours_of_traffic = 500, 5
+    assert len(world.run().desk.all()) == 2
+
+
+def test_a_lineage_without_a_route_is_kept_and_not_told() -> None:
+    world = World(refusals(lineage="import-9"))
+    process = world.process(lambda i: ("hook",) if i.place.lineage == "live" else ())
+    process.read()
+    assert len(process.desk.all()) == 1
+    assert world.channel.got == []

@@ -1,0 +1,55 @@
+"""Every alert has a runbook with first checks."""
+
+from __future__ import annotations
+
+import pytest
+
+from alerts import runbook
+from alerts.errors import Defect
+from detectors import scorers
+from detectors.finding import ALERT_KINDS
+from tests.alerts.invented import refusals
+
+SCORES = (
+    *("refusal", "secrets", "pii", "error", "truncated", "tool_loop", "output_length", "prompt_length"),
+    *("latency_s", "time_to_first_chunk_s", "input_tokens", "output_tokens", "steps", "tool_calls"),
+    *("tool_repeats", "trace_duration_s", "repetition", "language", "output_language", "finish_reason"),
+)
+
+
+@pytest.mark.parametrize("score", [*SCORES, *(s.name for s in getattr(scorers, "SPECS", ())), "a_plug_in"])
+@pytest.mark.parametrize("kind", ALERT_KINDS)
+def test_every_alert_has_one_with_three_checks_or_fewer(score: str, kind: str) -> None:
+    book = runbook.load(runbook.name_of(refusals(score=score, alert_kind=kind)))
+    assert 1 <= len(book.checks) <= runbook.MAX_CHECKS
+    assert all(20 < len(check) < 160 for check in book.checks)
+
+
+@pytest.mark.parametrize("path", sorted(runbook.FOLDER.glob("*.md")), ids=lambda p: p.stem)
+def test_every_file_is_a_runbook_and_is_used(path: object) -> None:
+    name = getattr(path, "stem", "")
+    assert runbook.load(name).title
+    used = {
+        runbook.name_of(refusals(score=s, alert_kind=k))
+        for s in [*SCORES, "degenerate", "x"]
+        for k in ALERT_KINDS
+    }
+    assert name in used
+
+
+def test_the_side_of_a_score_does_not_change_its_runbook() -> None:
+    assert runbook.name_of(refusals(score="secrets_prompt")) == "secrets"
+    assert runbook.name_of(refusals(score="prompt_length")) == "length"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# Title\n", "no title\n## First checks\n1. look\n", "# T\n## First checks\n"]
+)
+def test_a_file_without_title_or_checks_is_a_defect(text: str) -> None:
+    with pytest.raises(Defect):
+        runbook.parse("x", text)
+
+
+def test_a_missing_file_is_a_defect() -> None:
+    with pytest.raises(Defect, match=r"nothing\.md"):
+        runbook.load("nothing")
