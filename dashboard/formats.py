@@ -26,7 +26,7 @@ def places(half_width: float) -> int:
     """Decimals that leave one or two significant digits of ``half_width`` (already in the written unit)."""
     if not math.isfinite(half_width) or half_width <= 0:
         return 1
-    return 0 if half_width >= 10 else min(6, max(1, math.ceil(-math.log10(half_width))))
+    return 0 if half_width >= 2 else min(6, max(1, math.ceil(-math.log10(half_width))))
 
 
 def number(value: float, decimals: int = 0) -> str:
@@ -52,9 +52,9 @@ def percent(share: float, decimals: int = 1) -> str:
     return f"{number(100 * share, decimals)}{THIN}%"
 
 
-def share(value: float, decimals: int = 1) -> str:
-    """A share in its readable unit: ``6.4 %`` or ``5.3 per 10,000``."""
-    return f"{number(_PER * value, 1)} per 10,000" if is_rare(value) else percent(value, decimals)
+def share(value: float) -> str:
+    """A share in its readable unit: ``6.4 %``, ``58 %`` or ``5.3 per 10,000``."""
+    return f"{number(_PER * value, 1)} per 10,000" if is_rare(value) else percent(value, _fine(value))
 
 
 def share_interval(low: float, high: float) -> str:
@@ -67,8 +67,12 @@ def share_step(before: float, after: float) -> str:
     """``2.1 → 6.4 %``, or ``2.0 → 90.0 per 10,000``; time order, one unit for both."""
     if is_rare(before, after):
         return f"{number(_PER * before, 1)} → {number(_PER * after, 1)} per 10,000"
-    decimals = 1 if max(before, after) < 0.995 or min(before, after) > 0.005 else 0
-    return f"{number(100 * before, decimals)} → {percent(after, decimals)}"
+    return f"{number(100 * before, _fine(before))} → {percent(after, _fine(after))}"
+
+
+def _fine(value: float) -> int:
+    """Decimals of a share in percent: none from 10 % on, but 99.2 % is not 99 %."""
+    return 0 if 0.1 <= value <= 0.9 or value == 1 else 1
 
 
 def points(effect: float, low: float | None, high: float | None) -> str:

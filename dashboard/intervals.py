@@ -30,7 +30,8 @@ def together(n_intervals: int, confidence: float = CONFIDENCE) -> float:
     return float(confidence ** (1 / max(1, n_intervals)))
 
 
-def _z(confidence: float) -> float:
+def normal_quantile(confidence: float) -> float:
+    """How many standard deviations a two-sided interval of this confidence reaches."""
     return float(stats.norm.isf((1 - confidence) / 2))
 
 
@@ -38,7 +39,7 @@ def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> Interval:
     """Interval of the share ``hits / n``; everything (0 to 1) when ``n`` is 0."""
     if n <= 0:
         return Interval(0.0, 1.0)
-    z2 = _z(confidence) ** 2
+    z2 = normal_quantile(confidence) ** 2
     p = min(1.0, max(0.0, hits / n))
     middle = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)

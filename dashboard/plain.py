@@ -40,13 +40,22 @@ def _visible(character: str) -> str:
     return character
 
 
-def escape(text: str, limit: int = LIMIT) -> str:
-    r"""``text`` for a markdown label: shows exactly what `clean` gives.
+_JOINER = "\u2060"
+"""Drawn as nothing. Streamlit looks for addresses and emoji names in finished text, where no escape helps."""
 
-    >>> escape("**bold** :red[x]")
-    '\\*\\*bold\\*\\* \\:red\\[x\\]'
+
+def escape(text: str, limit: int = LIMIT) -> str:
+    r"""``text`` for a markdown label: looks exactly as `clean` gives it.
+
+    >>> escape("**bold** [x]")
+    '\\*\\*bold\\*\\* \\[x\\]'
     """
     # every ASCII punctuation mark may be escaped in CommonMark; Streamlit's directives and $…$ obey it too
-    return "".join(
-        f"\\{c}" if c.isascii() and not c.isalnum() and c != " " else c for c in clean(text, limit)
+    out = [f"\\{c}" if c.isascii() and not c.isalnum() and c != " " else c for c in clean(text, limit)]
+    return (
+        "".join(out)
+        .replace("\\:", f"\\:{_JOINER}")
+        .replace("\\@", f"{_JOINER}\\@")
+        .replace("w\\.", f"w{_JOINER}\\.")
+        .replace("W\\.", f"W{_JOINER}\\.")
     )

@@ -10,9 +10,12 @@ from typing import NamedTuple
 import altair as alt
 
 from dashboard import formats
-from dashboard.charts.frame import Drawing, chart, finish, milliseconds, time_axis
+from dashboard.charts.frame import Drawing, chart, finish, instant, time_axis
 from dashboard.intervals import Interval
 from dashboard.palette import Palette
+
+NARROW = 480
+"""Plot width in pixels below which only one release keeps its name."""
 
 
 class Tick(NamedTuple):
@@ -92,7 +95,7 @@ def change_over_time(
     y = alt.Y("value:Q", scale=y_scale, axis=scale.axis(top))
     rows = [
         {
-            "time": milliseconds(t.time),
+            "time": instant(t.time),
             "value": t.value,
             "low": t.low,
             "high": t.high,
@@ -103,7 +106,7 @@ def change_over_time(
     ]
     after = [row for row in rows if row["period"] == "after"]
     edges = [
-        {"time": milliseconds(at), "value": reference.value, "low": band.low, "high": band.high}
+        {"time": instant(at), "value": reference.value, "low": band.low, "high": band.high}
         for at in (first, ends)
     ]
     shade = (
@@ -113,12 +116,12 @@ def change_over_time(
     )
     middle = chart(edges).mark_line(color=palette.baseline, strokeWidth=1.5).encode(x=x, y=y)
     doubt = (
-        chart([{"from": milliseconds(max(first, change.low)), "to": milliseconds(min(ends, change.high))}])
+        chart([{"from": instant(max(first, change.low)), "to": instant(min(ends, change.high))}])
         .mark_rect(color=palette.changed, opacity=0.14)
         .encode(x="from:T", x2="to:T")
     )
     onset = (
-        chart([{"time": milliseconds(change.onset)}])
+        chart([{"time": instant(change.onset)}])
         .mark_rule(color=palette.changed, strokeWidth=1.5)
         .encode(x="time:T")
     )
@@ -147,7 +150,12 @@ def change_over_time(
             ],
         )
     )
-    layers = shade + middle + doubt + _markers(marks, palette, first, ends) + onset + guide + whisker + dots
+    shown = [m for m in marks if first <= m.time <= ends]
+    layers = shade + middle + doubt + onset + guide + dots
+    if shown:
+        layers += _markers(shown, palette)
+    if after:
+        layers += whisker
     layers += _onset_note(change, palette, first, ends) + _band_note(edges[:1], palette, y_scale)
     return Drawing(
         finish(layers, palette, 288), _change_alt(ticks, change, reference, marks, title=title, scale=scale)
@@ -172,12 +180,22 @@ def _change_alt(
     )
 
 
-def _markers(marks: Sequence[Mark], palette: Palette, first: datetime, ends: datetime) -> alt.LayerChart:
-    rows = [{"time": milliseconds(m.time), "name": m.name} for m in marks if first <= m.time <= ends]
+def _markers(marks: Sequence[Mark], palette: Palette) -> alt.LayerChart:
+    """Named rules; where there is no room only the first, the likeliest, keeps its name."""
+    rows = [{"time": instant(m.time), "name": m.name, "first": place == 0} for place, m in enumerate(marks)]
+    wide_only = alt.ExprRef(f"width < {NARROW} && !datum.first ? 0 : 1")
     rules = chart(rows).mark_rule(color=palette.release, strokeDash=[3, 3]).encode(x="time:T")
     names = (
         chart(rows)
-        .mark_text(align="right", baseline="top", dx=-6, color=palette.release, fontWeight=500, limit=140)
+        .mark_text(
+            align="right",
+            baseline="top",
+            dx=-6,
+            color=palette.release,
+            fontWeight=500,
+            limit=140,
+            opacity=wide_only,
+        )
         .encode(x="time:T", y=alt.value(2), text="name:N")
     )
     both: alt.LayerChart = rules + names
@@ -187,7 +205,7 @@ def _markers(marks: Sequence[Mark], palette: Palette, first: datetime, ends: dat
 def _onset_note(change: Change, palette: Palette, first: datetime, ends: datetime) -> alt.Chart:
     late = (change.onset - first) > 0.8 * (ends - first)
     note: alt.Chart = (
-        chart([{"time": milliseconds(change.low if late else min(ends, change.high))}])
+        chart([{"time": instant(change.low if late else min(ends, change.high))}])
         .mark_text(
             align="right" if late else "left",
             baseline="top",
@@ -201,7 +219,7 @@ def _onset_note(change: Change, palette: Palette, first: datetime, ends: datetim
     return note
 
 
-def _band_note(edge: Sequence[dict[str, float]], palette: Palette, y_scale: alt.Scale) -> alt.Chart:
+def _band_note(edge: Sequence[dict[str, object]], palette: Palette, y_scale: alt.Scale) -> alt.Chart:
     note: alt.Chart = (
         chart(edge)
         .mark_text(align="left", baseline="bottom", dx=2, dy=-4, color=palette.muted)
@@ -234,20 +252,20 @@ def glance(
         maxExtent=34,
     )
     y = alt.Y("value:Q", scale=y_scale, axis=axis)
-    rows = [{"time": milliseconds(t.time), "value": t.value} for t in ticks]
+    rows = [{"time": instant(t.time), "value": t.value} for t in ticks]
     outside = [
-        {"time": milliseconds(t.time), "value": t.value}
+        {"time": instant(t.time), "value": t.value}
         for t in ticks
         if t.time >= since and band.excludes(t.value)
     ]
-    edges = [{"time": milliseconds(at), "low": band.low, "high": band.high} for at in (first, ends)]
+    edges = [{"time": instant(at), "low": band.low, "high": band.high} for at in (first, ends)]
     shade = (
         chart(edges)
         .mark_area(color=palette.baseline, opacity=0.18)
         .encode(x=x, y=alt.Y("low:Q", scale=y_scale, axis=axis), y2="high:Q")
     )
     line = chart(rows).mark_line(color=palette.baseline, strokeWidth=1.5).encode(x=x, y=y)
-    start = chart([{"time": milliseconds(since)}])
+    start = chart([{"time": instant(since)}])
     if silent:
         late = (since - first) > 0.6 * (ends - first)
         rule = start.mark_rule(color=palette.text, strokeDash=[3, 3]).encode(x="time:T")
@@ -259,8 +277,9 @@ def glance(
         ).encode(x="time:T", text=alt.value(f"no data since {since:%H:%M}"))
         layers = shade + line + rule + words
     else:
-        dots = chart(outside).mark_circle(color=palette.changed, size=30, opacity=1).encode(x=x, y=y)
-        layers = shade + line + dots + start.mark_rule(color=palette.changed).encode(x="time:T")
+        layers = shade + line + start.mark_rule(color=palette.changed).encode(x="time:T")
+        if outside:
+            layers += chart(outside).mark_circle(color=palette.changed, size=30, opacity=1).encode(x=x, y=y)
     return Drawing(
         finish(layers, palette, 110),
         f"{'No data' if silent else 'Change'} since {formats.clock(since)}; baseline "

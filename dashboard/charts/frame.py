@@ -3,13 +3,13 @@
 The registered theme carries everything that does not depend on the mode (sizes, fonts, grid). Colours are
 passed to each builder, because the theme registry belongs to the process while light or dark belongs to a
 viewer. Stacked charts share a time axis by sharing `AXIS_WIDTH`, not by ``vconcat``, which does not stretch
-to its container. Times enter as milliseconds since 1970, so no browser zone can move them.
+to its container. Times enter with their zone written, so no browser's zone can move them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import altair as alt
@@ -63,9 +63,9 @@ def lightship_theme() -> alt.theme.ThemeConfig:
     )
 
 
-def milliseconds(at: datetime) -> int:
-    """A time as Vega reads it."""
-    return round(at.timestamp() * 1000)
+def instant(at: datetime) -> str:
+    """A time as Vega reads it; in a scale's domain a number would be taken for something else."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def chart(rows: Sequence[Row]) -> alt.Chart:
@@ -102,6 +102,6 @@ def time_axis(labels: int, first: datetime, last: datetime) -> alt.X:
     return alt.X(
         "time:T",
         title=None,
-        scale=alt.Scale(type="utc", nice=False, domain=[milliseconds(first), milliseconds(last)]),
+        scale=alt.Scale(type="utc", nice=False, domain=[instant(first), instant(last)]),
         axis=alt.Axis(format="%H:%M" if hours <= 36 else "%d %b", tickCount=labels),
     )

@@ -109,7 +109,8 @@ def heat_map(cells: Sequence[Cell], palette: Palette) -> Drawing:
             domain=[-1, 0, 1], range=[palette.better, palette.neutral, palette.worse], interpolate="rgb"
         ),
     )
-    known = chart([row for row in rows if not row["few"]])
+    kept, hidden = ([row for row in rows if row["few"] is few] for few in (False, True))
+    known = chart(kept)
     wide_only = alt.ExprRef(f"width < {NARROW} ? 0 : 1")
     frame = (
         chart(rows)
@@ -123,26 +124,32 @@ def heat_map(cells: Sequence[Cell], palette: Palette) -> Drawing:
     half = known.mark_text(color=palette.text, fontSize=11, dy=9, opacity=wide_only).encode(
         x=x, y=y, text="half:N"
     )
-    few = (
-        chart([row for row in rows if row["few"]])
-        .mark_text(color=palette.muted, opacity=wide_only)
-        .encode(x=x, y=y, text=alt.value("few"))
-    )
-    dot = (
-        chart([row for row in rows if row["clear"]])
-        .mark_point(
-            shape="circle",
-            filled=True,
-            size=26,
-            color=palette.text,
-            opacity=1,
-            xOffset=alt.ExprRef(f"max(0, width / {2 * len(weeks)} - 11)"),
-            yOffset=-10,
+    layers = alt.LayerChart(layer=[frame])
+    if kept:
+        layers += tile + number + half
+    if hidden:
+        layers += (
+            chart(hidden)
+            .mark_text(color=palette.muted, opacity=wide_only)
+            .encode(x=x, y=y, text=alt.value("few"))
         )
-        .encode(x=x, y=y)
-    )
+    clear = [row for row in rows if row["clear"]]
+    if clear:
+        layers += (
+            chart(clear)
+            .mark_point(
+                shape="circle",
+                filled=True,
+                size=26,
+                color=palette.text,
+                opacity=1,
+                xOffset=alt.ExprRef(f"max(0, width / {2 * len(weeks)} - 11)"),
+                yOffset=-10,
+            )
+            .encode(x=x, y=y)
+        )
     return Drawing(
-        finish(frame + tile + number + half + few + dot, palette, 44 * len(categories) + 28),
+        finish(layers, palette, 44 * len(categories) + 28),
         f"Hits per 10,000 outputs for {len(categories)} risk categories over {len(weeks)} weeks. "
         f"Latest week: {_latest(cells, weeks[-1])}.",
     )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import altair as alt
 
 from dashboard import formats
-from dashboard.charts.frame import Drawing, chart, finish, milliseconds
+from dashboard.charts.frame import Drawing, chart, finish, instant
 from dashboard.intervals import Interval
 from dashboard.palette import Palette
 
@@ -32,7 +32,7 @@ class Week(NamedTuple):
 def _rows(weeks: Sequence[Week]) -> list[dict[str, object]]:
     return [
         {
-            "time": milliseconds(w.week),
+            "time": instant(w.week),
             "rate": w.rate,
             "low": w.interval.low,
             "high": w.interval.high,
@@ -42,14 +42,13 @@ def _rows(weeks: Sequence[Week]) -> list[dict[str, object]]:
     ]
 
 
-def _baseline(weeks: Sequence[Week], palette: Palette, y: alt.Y) -> alt.Chart:
+def _baseline(weeks: Sequence[Week], palette: Palette, y: alt.Y) -> list[alt.Chart]:
+    """The dashed rule, where there is a baseline."""
     known = [w.baseline for w in weeks if w.baseline is not None]
-    rule: alt.Chart = (
-        chart([{"rate": known[-1]}] if known else [])
-        .mark_rule(color=palette.baseline, strokeDash=[4, 3])
-        .encode(y=y)
-    )
-    return rule
+    if not known:
+        return []
+    row = chart([{"rate": known[-1]}])
+    return [row.mark_rule(color=palette.baseline, strokeDash=[4, 3]).encode(y=y)]
 
 
 def _said(weeks: Sequence[Week]) -> str:
@@ -92,7 +91,7 @@ def panel(weeks: Sequence[Week], name: str, top: float, palette: Palette) -> Dra
     ]
     line = chart(rows).mark_line(color=color).encode(x=x, y=y, tooltip=tooltip)
     end = chart(rows[-1:]).mark_circle(color=color, size=40, opacity=1).encode(x=x, y=y)
-    layers = _baseline(weeks, palette, y) + band + line + end
+    layers = alt.LayerChart(layer=[*_baseline(weeks, palette, y), band, line, end])
     return Drawing(finish(layers, palette, 130), f"{name}: {_said(weeks)}.")
 
 
@@ -109,5 +108,5 @@ def sparkline(weeks: Sequence[Week], name: str, palette: Palette) -> Drawing:
     )
     line = chart(rows).mark_line(color=palette.current).encode(x=x, y=y)
     end = chart(rows[-1:]).mark_circle(color=palette.current, size=40, opacity=1).encode(x=x, y=y)
-    layers = band + _baseline(weeks, palette, y) + line + end
+    layers = alt.LayerChart(layer=[band, *_baseline(weeks, palette, y), line, end])
     return Drawing(finish(layers, palette, 72), f"{name} over {len(weeks)} weeks: {_said(weeks)}.")

@@ -11,8 +11,8 @@ from dashboard import formats
 from dashboard.charts.frame import Drawing, chart, finish
 from dashboard.palette import Palette
 
-LABELS = 150
-"""Pixels kept for the names of slices."""
+LABELS = (72, 176)
+"""Least and most pixels kept for the names of slices."""
 
 
 class Bar(NamedTuple):
@@ -52,11 +52,12 @@ def ranking(bars: Sequence[Bar], palette: Palette, unit: str) -> Drawing:
     left = min(0.0, *(bar.low for bar in ranked))
     right = max(0.0, *(bar.high for bar in ranked))
     room = 0.2 * (right - left or 1.0)
+    labels = max(LABELS[0], min(LABELS[1], 7 * max(len(bar.name) for bar in ranked)))
     y = alt.Y(
         "slice:N",
         sort=[bar.name for bar in ranked],
         title=None,
-        axis=alt.Axis(minExtent=LABELS, maxExtent=LABELS, labelLimit=LABELS - 2, labelColor=palette.text),
+        axis=alt.Axis(minExtent=labels, maxExtent=labels, labelLimit=labels - 2, labelColor=palette.text),
     )
     x = alt.X(
         "effect:Q",
@@ -124,7 +125,7 @@ def distribution_shift(bins: Sequence[Bin], palette: Palette, unit: str, *, log:
     peak = max(bins, key=lambda b: b.baseline)
     gain = max(bins, key=lambda b: b.current - b.baseline)
     gain_text = f"current: more near {formats.measure(gain.middle)}"
-    middle = bins[len(bins) // 2].middle
+    right = gain.middle >= peak.middle  # each label on the outer side of its shape
     filled = (
         chart(rows)
         .mark_area(color=palette.baseline, opacity=0.25, interpolate="step")
@@ -134,9 +135,8 @@ def distribution_shift(bins: Sequence[Bin], palette: Palette, unit: str, *, log:
     base_note = (
         chart([peak._asdict()])
         .mark_text(
-            align="left" if peak.middle < middle else "right",
-            dx=24 if peak.middle < middle else -24,
-            dy=-2,
+            align="right" if right else "left",
+            dx=-18 if right else 18,
             color=palette.muted,
             fontWeight=500,
         )
@@ -145,8 +145,9 @@ def distribution_shift(bins: Sequence[Bin], palette: Palette, unit: str, *, log:
     gain_note = (
         chart([gain._asdict()])
         .mark_text(
-            align="left" if gain.middle < middle else "right",
-            dy=-14,
+            align="left" if right else "right",
+            dx=14 if right else -14,
+            dy=-8,
             color=palette.changed,
             fontWeight=500,
         )

@@ -1,0 +1,148 @@
+"""Pieces every view is built from: header, state badge, facts, drawings, text cards.
+
+Text of people or models enters labels through `plain.escape` and cards as data; nothing else may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import streamlit as st
+
+from dashboard import data, formats, palette, strings
+from dashboard.cards import Card
+from dashboard.charts.frame import Drawing
+from dashboard.data import Reading
+from dashboard.palette import DARK, LIGHT, Palette, State
+from dashboard.plain import escape
+from dashboard.queries import scope as scopes
+from dashboard.queries.scope import Pulse
+from dashboard.session import Session
+from infra.errors import Unavailable
+
+OLD = timedelta(minutes=5)
+"""Age from which a page offers newer numbers; a changed incident is offered at once."""
+
+_CARDS = Path(__file__).parent / "text_cards"
+_text_cards = st.components.v2.component(
+    "lightship_text_cards",
+    html='<ul class="cards"></ul>',
+    css=(_CARDS / "cards.css").read_text(encoding="utf-8"),
+    js=(_CARDS / "cards.js").read_text(encoding="utf-8"),
+)
+
+
+def colors() -> Palette:
+    """The palette of the mode this viewer is in."""
+    return DARK if st.context.theme.type == "dark" else LIGHT
+
+
+def style() -> None:
+    """The only CSS: Streamlit writes white on primary buttons, unreadable on our dark primary."""
+    rule = f"[data-testid='stBaseButton-primary'] {{ color: {colors().background}; }}"
+    st.html(f"<style>{rule}</style>")
+
+
+def badge(state: State, note: str = "") -> None:
+    """A state, always as icon, word and colour together."""
+    label = f"{state.word} · {escape(note)}" if note else state.word
+    st.badge(label, icon=state.icon, color=state.color)
+
+
+def quiet(text: str, *, width: Literal["stretch", "content"] = "stretch") -> None:
+    """Secondary text: our own small grey, whose contrast we set."""
+    st.markdown(f":gray[:small[{escape(text, 400)}]]", width=width)
+
+
+def header(title: str, question: str, seen: Session, readings: Sequence[Reading[object]], base: str) -> None:
+    """Title, the question the view answers, how fresh its numbers are and what they rest on."""
+    with st.container(gap=None):
+        st.title(title, anchor=False)
+        with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+            st.markdown(f":gray[{escape(question)}]", width="content")
+            freshness(seen, readings, base)
+    stale(readings)
+
+
+def stale(readings: Sequence[Reading[object]]) -> None:
+    """Says that numbers are old, and from when; nothing while they are fresh."""
+    old = [reading for reading in readings if reading.fault]
+    if old:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            badge(palette.FAILED)
+            st.markdown(
+                escape(strings.STALE.format(at=formats.stamp(min(r.at for r in old))), 200), width="content"
+            )
+
+
+def freshness(seen: Session, readings: Sequence[Reading[object]], base: str) -> None:
+    """When the numbers were read; looks every 30 s, alone, whether there are newer ones."""
+    at = min((reading.at for reading in readings), default=seen.now)
+    _freshness(seen, at, base, pulse(seen))
+
+
+def pulse(seen: Session) -> Pulse | None:
+    """The store's sign of life, ``None`` while it does not answer."""
+    try:
+        reading = data.read(seen.viewer, scopes.pulse, seen.scope)
+    except Unavailable:
+        return None
+    return None if reading.fault else reading.value
+
+
+@st.fragment(run_every="30s")
+def _freshness(seen: Session, at: datetime, base: str, then: Pulse | None) -> None:
+    """Reruns alone, so the page keeps its focus and scroll; new numbers come when a person asks."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", width="content"):
+        said = strings.UPDATED.format(at=formats.stamp(at))
+        news = _news(then, pulse(seen.renewed()), data.wall() - at)
+        quiet(" · ".join(filter(None, (said, base, news))), width="content")
+        if news and st.button(strings.REFRESH, type="tertiary", key="refresh"):
+            st.rerun()
+
+
+def _news(then: Pulse | None, now: Pulse | None, age: timedelta) -> str:
+    """What a reload would show that the page does not; numbers alone only once they are old."""
+    if then is None or now is None:
+        return ""
+    if now.revisions != then.revisions:
+        return strings.NEWER_INCIDENT
+    return strings.NEWER if now.newest != then.newest and age > OLD else ""
+
+
+def section(title: str, note: str = "") -> None:
+    """A panel title with one quiet line under it."""
+    with st.container(gap=None):
+        st.header(escape(title), anchor=False)
+        if note:
+            quiet(note)
+
+
+def fact(label: str, value: str, note: str, drawing: Drawing | None = None) -> None:
+    """A number, what qualifies it, and optionally its history."""
+    with st.container(border=True, height="stretch", gap="xxsmall"):
+        st.metric(escape(label), escape(value))
+        quiet(note)
+        if drawing:
+            show(drawing, key=f"fact-{label}")
+
+
+def show(drawing: Drawing, key: str) -> None:
+    """Draw a chart with its alt text; our theme, not Streamlit's."""
+    st.altair_chart(drawing.chart, theme=None, alt=drawing.alt, key=key)
+
+
+def text_cards(title: str, examples: Sequence[Card], key: str) -> None:
+    """Redacted interactions as inert text; redaction marks become chips."""
+    _text_cards(data={"title": title, "examples": list(examples)}, key=key)
+
+
+def empty(state: State, sentence: str, action: str) -> None:
+    """Nothing to draw: say which nothing it is, since when, and what to do next."""
+    with st.container(border=True, horizontal_alignment="center", gap="small"):
+        badge(state)
+        st.markdown(escape(sentence, 300), width="content")
+        quiet(action, width="content")

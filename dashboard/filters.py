@@ -1,0 +1,114 @@
+"""Choices that stand in the address: a link to a page is a link to what it shows.
+
+Values that are not among the options (an old link, a guess) are dropped by the widget; where that matters
+the page says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard import strings
+from dashboard.plain import clean
+from dashboard.queries.store import LIVE
+
+WEEKS = (4, 8, 12, 26)
+
+
+def lineage(names: Sequence[str]) -> str:
+    """The lineage to look at; ``live`` unless asked."""
+    asked = st.query_params.get("lineage")
+    if asked is not None and asked not in names:
+        st.caption(strings.LINEAGE_UNKNOWN)
+    chosen = st.selectbox(
+        strings.LINEAGE,
+        names,
+        key="lineage",
+        bind="query-params",
+        help=strings.LINEAGE_HELP,
+        format_func=clean,
+    )
+    return chosen or LIVE
+
+
+def fleet_show() -> str:
+    """Which services the table lists."""
+    return _segments(strings.SHOW, (strings.SHOW_ALL, strings.SHOW_CHANGED, strings.SHOW_OK), key="show")
+
+
+def proof_show() -> str:
+    """Which series the table of sensitivities lists."""
+    return _segments(strings.SHOW, (strings.PROOF_SHOW_ALL, strings.PROOF_SHOW_LEARNING), key="proof")
+
+
+def _segments(label: str, options: tuple[str, ...], key: str) -> str:
+    chosen = st.segmented_control(
+        label,
+        options,
+        default=options[0],
+        required=True,
+        key=key,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return chosen or options[0]
+
+
+def service(names: Sequence[str]) -> str:
+    """One service, or empty for all of them."""
+    options = ["", *names]
+    chosen = st.selectbox(
+        strings.SERVICE,
+        options,
+        key="service",
+        bind="query-params",
+        format_func=lambda name: clean(name) if name else strings.ALL_OF_THEM,
+        width=240,
+    )
+    return chosen or ""
+
+
+def weeks() -> int:
+    """How many weeks back."""
+    chosen = st.segmented_control(
+        strings.WEEKS, WEEKS, default=12, required=True, key="weeks", bind="query-params"
+    )
+    return chosen or 12
+
+
+def language(names: Sequence[str]) -> str:
+    """One language, or empty for all."""
+    chosen = st.pills(
+        strings.LANGUAGE,
+        [strings.ALL_LANGUAGES, *names],
+        default=strings.ALL_LANGUAGES,
+        required=True,
+        key="language",
+        bind="query-params",
+        format_func=clean,
+    )
+    return "" if chosen in (None, strings.ALL_LANGUAGES) else str(chosen)
+
+
+def category(ids: Sequence[str], titles: dict[str, str]) -> str:
+    """The category whose languages are compared."""
+    chosen = st.selectbox(
+        strings.PANELS_CHOICE,
+        ids,
+        index=ids.index("refusal") if "refusal" in ids else 0,
+        key="category",
+        bind="query-params",
+        format_func=lambda name: titles[name],
+        width=240,
+    )
+    return chosen or ids[0]
+
+
+def forget(*keys: str) -> None:
+    """Undo choices, in the page and in the address."""
+    for key in keys:
+        st.session_state.pop(key, None)
+        if key in st.query_params:
+            del st.query_params[key]

@@ -1,0 +1,71 @@
+"""The dashboard's entry: ``python -m dashboard``, or ``streamlit run dashboard/main.py``."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import components, data, filters, palette, pipeline, session, strings
+from dashboard.plain import clean
+from dashboard.queries import pipeline as pipelines
+from dashboard.queries.store import LIVE
+from infra.errors import InfraError, Unavailable
+
+logger = logging.getLogger(__name__)
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def main() -> None:
+    """One run of one page."""
+    st.set_page_config(
+        page_title=strings.TITLE,
+        page_icon=str(_STATIC / "mark.svg"),
+        layout="wide",
+        initial_sidebar_state=208,
+    )
+    st.logo(
+        str(_STATIC / f"lightship-{st.context.theme.type or 'light'}.svg"),
+        icon_image=str(_STATIC / "mark.svg"),
+    )
+    page = st.navigation(
+        [
+            st.Page("views/fleet.py", title=strings.FLEET, icon=":material/grid_view:", default=True),
+            st.Page("views/incident.py", title=strings.INCIDENT, icon=":material/e911_emergency:"),
+            st.Page("views/trends.py", title=strings.TRENDS, icon=":material/monitoring:"),
+        ]
+    )
+    components.style()
+    try:
+        _sidebar()
+        page.run()
+    except Unavailable as error:
+        components.empty(
+            palette.FAILED, strings.NO_STORE, strings.NO_STORE_NEXT.format(reason=clean(str(error), 160))
+        )
+    except InfraError:
+        logger.exception("a page failed")
+        components.empty(palette.FAILED, strings.DEFECT, "")
+
+
+def _sidebar() -> None:
+    """The lineage, and whether the monitor itself is alive: on every view, silence is not health."""
+    who = data.viewer()
+    known = data.lineages(who)
+    names = list(dict.fromkeys([LIVE, *(item.name for item in known.value)]))
+    with st.sidebar:
+        chosen = filters.lineage(names)
+        seen = session.start(who, chosen)
+        session.enter(seen)
+        with st.container(gap="xxsmall"):
+            reading = data.read(who, pipelines.health, seen.scope)
+            found = pipeline.condition(reading.value, data.wall(), live=chosen == LIVE)
+            components.badge(palette.FAILED if reading.fault else found.state, strings.PIPELINE)
+            for line in found.lines:
+                components.quiet(line)
+            components.quiet(strings.ALL_UTC.format(lineage=clean(chosen, 24)))
+
+
+main()

@@ -1,0 +1,105 @@
+"""The one door to ClickHouse: bounded, read-only statements with bound parameters."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from infra.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_S = 5
+"""Seconds the store may work on one statement."""
+MAX_ROWS = 5_000
+"""Rows any statement may return; each has a smaller limit of its own."""
+
+LIVE = "live"
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose rows, from which lineage, and what time it is there (seconds since 1970)."""
+
+    tenant: str
+    lineage: str = LIVE
+    now_s: int = 0
+
+    @property
+    def at(self) -> datetime:
+        """The clock as a time."""
+        return datetime.fromtimestamp(self.now_s, UTC)
+
+    def bind(self, **values: object) -> dict[str, object]:
+        """Parameters of a statement: the scope's own and the given ones."""
+        return {"tenant": self.tenant, "lineage": self.lineage, **values}
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesKey:
+    """A series within a scope. ``environment`` is empty where none was given."""
+
+    service: str
+    environment: str
+    unit: str
+    score: str
+    slice: str = "all"
+
+    def bind(self) -> dict[str, object]:
+        """Parameters that name the series; its slice is bound where a statement needs it."""
+        return {
+            "service": self.service,
+            "environment": self.environment,
+            "unit": self.unit,
+            "score": self.score,
+        }
+
+
+class Store(Protocol):
+    """Answers statements."""
+
+    def rows(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        """Rows of a ``SELECT`` with ``{name:Type}`` parameters.
+
+        Raises
+        ------
+        Unavailable
+            If the store does not answer, or refuses the statement.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ClickHouse:
+    """A store behind a clickhouse-connect client; may be shared between threads."""
+
+    client: Client
+
+    def rows(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        """See `Store.rows`."""
+        try:
+            result = self.client.query(
+                sql,
+                parameters=dict(parameters),
+                settings={
+                    "max_execution_time": TIMEOUT_S,
+                    "max_result_rows": MAX_ROWS,
+                    "result_overflow_mode": "break",
+                },
+            )
+        except ClickHouseError as error:
+            if "UNKNOWN_TABLE" in str(error) or "UNKNOWN_DATABASE" in str(error):
+                raise Unavailable(
+                    "the store has no tables yet: start Lightship, or run its migrations"
+                ) from error
+            said = str(error).splitlines()[0][:200]
+            logger.warning("the store refused or failed a statement: %s", said)
+            raise Unavailable(f"the store did not answer: {said}") from error
+        return [tuple(row) for row in result.result_rows[:MAX_ROWS]]

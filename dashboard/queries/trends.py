@@ -1,0 +1,159 @@
+"""Hits per week, for each risk score and for each value of a dimension.
+
+``expected`` is what the frozen baselines of the services would have given with this week's mix of outputs:
+a service that grows does not look like a risk that rises. Weeks begin on Monday, UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import unquote
+
+from dashboard.formats import utc
+from dashboard.queries.store import Scope, Store
+
+_BY_SCORE = """
+SELECT c.unit, c.score, c.week, sum(c.n), sum(c.hits), sumIf(c.n * s.level, s.known), sumIf(c.n, s.known)
+FROM
+(
+    SELECT
+        service, environment, unit, score, generation, week, sum(n) AS n, sum(hit) AS hits
+    FROM
+    (
+        SELECT
+            service, environment, unit, score, generation, toMonday(tick) AS week, n,
+            transform(score, {scores:Array(String)}, {at_least:Array(Int32)}, -1) AS at_least,
+            if(at_least < 0, total,
+                toFloat64(arraySum(arrayMap((k, c) -> if(k >= at_least, c, 0), cell, count)))) AS hit
+        FROM cells FINAL
+        WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+            AND ({service:String} = '' OR service = {service:String})
+            AND score IN {scores:Array(String)} AND slice = {slice:String}
+            AND tick >= toDateTime({from:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
+    )
+    GROUP BY service, environment, unit, score, generation, week
+) AS c
+LEFT JOIN
+(
+    SELECT
+        service, environment, unit, score, generation, ifNull(baseline_value, 0) AS level,
+        isNotNull(baseline_value) AND kind = 'flag' AS known
+    FROM series FINAL
+    WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+        AND score IN {scores:Array(String)} AND slice = {slice:String}
+) AS s USING (service, environment, unit, score, generation)
+GROUP BY c.unit, c.score, c.week
+ORDER BY c.unit, c.score, c.week
+LIMIT 2000
+"""
+
+_BY_VALUE = """
+SELECT c.slice, c.week, sum(c.n) AS n, sum(c.hits), sumIf(c.n * s.level, s.known), sumIf(c.n, s.known)
+FROM
+(
+    SELECT service, environment, unit, score, generation, slice, toMonday(tick) AS week,
+        sum(n) AS n, sum(total) AS hits
+    FROM cells FINAL
+    WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+        AND ({service:String} = '' OR service = {service:String})
+        AND unit = {unit:String} AND score = {score:String}
+        AND startsWith(slice, concat({dimension:String}, '=')) AND position(slice, ',') = 0
+        AND tick >= toDateTime({from:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
+    GROUP BY service, environment, unit, score, generation, slice, week
+) AS c
+LEFT JOIN
+(
+    SELECT
+        service, environment, unit, score, generation, slice, ifNull(baseline_value, 0) AS level,
+        isNotNull(baseline_value) AND kind = 'flag' AS known
+    FROM series FINAL
+    WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+        AND unit = {unit:String} AND score = {score:String}
+) AS s USING (service, environment, unit, score, generation, slice)
+GROUP BY c.slice, c.week
+ORDER BY c.slice, c.week
+LIMIT 3000
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WeekCount:
+    """Hits among ``n`` outputs. ``expected`` is the baseline's share (0..1), ``None`` without one."""
+
+    week: datetime
+    n: int
+    hits: float
+    expected: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreWeek:
+    """One score in one week."""
+
+    unit: str
+    score: str
+    count: WeekCount
+
+
+@dataclass(frozen=True, slots=True)
+class ValueWeek:
+    """One value of a dimension in one week."""
+
+    value: str
+    count: WeekCount
+
+
+@dataclass(frozen=True, slots=True)
+class Weeks:
+    """From the Monday ``from_s`` to ``to_s``, seconds since 1970; ``service`` empty means all of them."""
+
+    from_s: int
+    to_s: int
+    service: str = ""
+
+
+def _week(week: datetime, n: int, hits: float, level: float, n_known: int) -> WeekCount:
+    # a baseline that covers less than half of the outputs says little about the rest
+    expected = float(level) / n_known if n_known and n_known >= n / 2 else None
+    return WeekCount(week, int(n), float(hits), expected)
+
+
+def by_score(
+    store: Store, scope: Scope, weeks: Weeks, at_least: tuple[tuple[str, int], ...], slice_: str = "all"
+) -> tuple[ScoreWeek, ...]:
+    """Weekly hits of the named scores; beside each the grid cell from which a value counts, -1 for flags."""
+    rows = store.rows(
+        _BY_SCORE,
+        scope.bind(
+            service=weeks.service,
+            slice=slice_,
+            scores=[score for score, _ in at_least],
+            at_least=[cell for _, cell in at_least],
+            **{"from": weeks.from_s, "to": weeks.to_s},
+        ),
+    )
+    return tuple(ScoreWeek(unit, score, _week(_monday(week), *rest)) for unit, score, week, *rest in rows)
+
+
+def by_value(
+    store: Store, scope: Scope, weeks: Weeks, *, unit: str, score: str, dimension: str
+) -> tuple[ValueWeek, ...]:
+    """Weekly hits of one flag score for every value of ``dimension``."""
+    rows = store.rows(
+        _BY_VALUE,
+        scope.bind(
+            service=weeks.service,
+            unit=unit,
+            score=score,
+            dimension=dimension,
+            **{"from": weeks.from_s, "to": weeks.to_s},
+        ),
+    )
+    return tuple(
+        ValueWeek(unquote(name.partition("=")[2]), _week(_monday(week), *rest)) for name, week, *rest in rows
+    )
+
+
+def _monday(day: object) -> datetime:
+    return utc(datetime.fromisoformat(str(day)))
