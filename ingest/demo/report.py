@@ -138,8 +138,8 @@ def report(
 def render(result: Mapping[str, Any]) -> Table:
     """The closing table: planted -> found, delay, slice, and false alarms."""
     table = Table(title="Planted and found", title_justify="left")
-    for name, justify in (("planted", "left"), ("service", "left"), ("slice", "left"), ("found", "left")):
-        table.add_column(name, justify="left" if justify == "left" else "right")
+    for name in ("planted", "service", "slice", "found"):
+        table.add_column(name)
     for name in ("onset", "delay", "interactions"):
         table.add_column(name, justify="right")
     found: dict[str | None, list[Mapping[str, Any]]] = {}
