@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from alerts.notify.webhook import SIGNATURE, verify
 from alerts.service import Service
 from detectors.finding import Finding
 from infra.clickhouse import connect, migrate
-from infra.kafka import CLIENT, INCIDENTS, TOPICS, Topic, create_topics
+from infra.kafka import CLIENT, FINDINGS, INCIDENTS, TOPICS, Topic, create_topics
 from infra.settings import (
     AlertSettings,
     KafkaSettings,
@@ -40,22 +43,25 @@ WAIT_S = 60.0
 
 @dataclass
 class Receiver:
-    """A loopback receiver that keeps what it gets and answers as told."""
+    """A loopback receiver that keeps what it gets and answers as told, once ``hold`` is set."""
 
     url: str
     got: list[tuple[dict[str, str], dict[str, Any], bytes]]
     status: int = 200
+    hold: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
     state = Receiver("", [])
+    state.hold.set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             headers = {k.lower(): v for k, v in self.headers.items()}
             state.got.append((headers, json.loads(body), body))
+            state.hold.wait(30)
             self.send_response(state.status)
             self.send_header("content-length", "0")
             self.end_headers()
@@ -273,3 +279,82 @@ def everything(world: World, topic: str) -> list[dict[str, Any]]:
         return [json.loads(record.value) for record in consumer]
     finally:
         consumer.close()
+
+
+@contextmanager
+def child(world: World, service: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The service as its own process, for one invented service on the real topic."""
+    s = world.settings
+    config = s.home / "lightship.toml"
+    config.write_text(
+        f"""
+[store]
+database = "{s.store.database}"
+[kafka]
+session_timeout_s = 2.0
+[alerts]
+port = 0
+[[receiver]]
+name = "hook"
+url = "{world.receiver.url}"
+secret_file = "{s.receiver[0].secret_file}"
+[[route]]
+receiver = "hook"
+services = ["{service}"]
+"""
+    )
+    environ = {
+        **os.environ,
+        "LIGHTSHIP_KAFKA": s.kafka.bootstrap,
+        "LIGHTSHIP_CLICKHOUSE": s.store.url,
+        "LIGHTSHIP_HOME": str(s.home),
+        "LIGHTSHIP_CONFIG": str(config),
+    }
+    process = subprocess.Popen([sys.executable, "-m", "alerts.service"], env=environ, stderr=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_killed_while_sending_it_repeats_the_message_once_under_its_key(world: World) -> None:
+    name = f"support-{uuid.uuid4().hex[:8]}"
+    world.topic = FINDINGS.name
+    world.receiver.hold.clear()
+    with child(world, name) as first:
+        world.say(refusals(service=name), overall(service=name))
+        until(lambda: len(world.receiver.got) == 1)
+        first.kill()
+        first.wait(10)
+    world.receiver.hold.set()
+    with child(world, name) as second:
+        until(lambda: len(world.receiver.got) == 2)
+        until(lambda: ("sent",) in world.rows("SELECT outcome FROM notifications FINAL"))
+        second.terminate()
+        _, log = second.communicate(timeout=30)
+    assert second.returncode == 0, log.decode()
+    assert SECRET not in log.decode()
+    assert "invented-path-token" not in log.decode()
+    assert len({headers["idempotency-key"] for headers, _, _ in world.receiver.got}) == 1
+    assert world.rows("SELECT attempt, outcome FROM notifications FINAL ORDER BY attempt, outcome") == [
+        (1, "sending"),
+        (2, "sending"),
+        (2, "sent"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--help"], 0, "usage"),
+        (["--volume", "11"], 2, "usage"),
+        (["--config", "nowhere.toml"], 2, "nowhere.toml"),
+    ],
+)
+def test_the_command_line_says_how_it_is_used(arguments: list[str], code: int, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "alerts.service", *arguments], capture_output=True, check=False
+    )
+    assert done.returncode == code
+    assert said in (done.stdout + done.stderr).decode()
