@@ -11,7 +11,6 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-
 import orjson
 
 from detectors.observation import SourcePosition
@@ -91,7 +90,7 @@ def read_position(text: str) -> SourcePosition:
 
 
 def canonical_scores(scores: Mapping[str, float | str]) -> Scores:
-    """Numbers as a 32-bit column holds them; what no such column can hold (not a number, too large) is left out."""
+    """Numbers as a 32-bit column holds them; not-a-number and what is too large are left out."""
     out: Scores = {}
     for name, value in scores.items():
         if isinstance(value, str):
@@ -175,7 +174,8 @@ def from_row(row: Row) -> StoredInteraction:
         "tenant", "lineage", "service", "service_version", "release", "trace_name", "agent_name",
         "synthetic", "sampling_probability", "provider", "request_model", "response_model", "response_id",
         "system_prompt", "system_prompt_hash", "input_text", "output_text", "input_tokens", "output_tokens",
-        "cached_tokens", "reasoning_tokens", "conversation_id", "prompt_name", "prompt_version", "content_from",
+        "cached_tokens", "reasoning_tokens", "conversation_id", "prompt_name", "prompt_version",
+        "content_from",
     )  # fmt: skip
     interaction = Interaction(
         start_ns=start_ns,
