@@ -53,7 +53,7 @@ def connect(settings: StoreSettings, *, database: str | None = None) -> Client:
             port=parts.port or (8443 if parts.scheme == "https" else 8123),
             interface=parts.scheme,
             username=unquote(parts.username or "default"),
-            password=unquote(parts.password or ""),
+            password=_password(settings, unquote(parts.password or "")),
             database=settings.database if database is None else database,
             autogenerate_session_id=False,
             connect_timeout=5,
@@ -61,6 +61,15 @@ def connect(settings: StoreSettings, *, database: str | None = None) -> Client:
         )
     except OperationalError as error:
         raise Unavailable(f"no ClickHouse at {hide_password(settings.url)}: {error}") from error
+
+
+def _password(settings: StoreSettings, in_url: str) -> str:
+    if not settings.password_file:
+        return in_url
+    try:
+        return Path(settings.password_file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Misconfigured(f"cannot read store.password_file {settings.password_file}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

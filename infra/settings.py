@@ -1,7 +1,7 @@
 """One typed definition of every setting, read from ``lightship.toml`` and the environment.
 
 Addresses and places come from the environment (``LIGHTSHIP_KAFKA``, ``LIGHTSHIP_CLICKHOUSE``,
-``LIGHTSHIP_HOME``, ``LIGHTSHIP_CONFIG``), behaviour from the file. An unknown key is an error that names
+``LIGHTSHIP_CLICKHOUSE_PASSWORD_FILE``, ``LIGHTSHIP_HOME``, ``LIGHTSHIP_CONFIG``), behaviour from the file. An unknown key is an error that names
 the nearest known one. Secrets never stand in the file: keys ending in ``_file`` name a file to read.
 """
 
@@ -24,9 +24,13 @@ from infra.errors import Misconfigured
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """ClickHouse. ``url`` empty means the embedded engine; retention is counted from arrival."""
+    """ClickHouse. ``url`` empty means the embedded engine; retention is counted from arrival.
+
+    ``password_file`` names a file with the password, for when the URL should not hold it.
+    """
 
     url: str = ""
+    password_file: str = ""
     database: str = "lightship"
     text_days: int = 30
     score_months: int = 13
@@ -183,6 +187,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     for section, key, variable in (
         ("kafka", "bootstrap", "LIGHTSHIP_KAFKA"),
         ("store", "url", "LIGHTSHIP_CLICKHOUSE"),
+        ("store", "password_file", "LIGHTSHIP_CLICKHOUSE_PASSWORD_FILE"),
     ):
         if environ.get(variable):
             data.setdefault(section, {})[key] = environ[variable]

@@ -4,8 +4,9 @@ A channel turns the cells of a score into a rate or a mean, so that per tick onl
 
 - flag: the rate of hits.
 - positive, bounded: *location*, the mean normal score of the baseline's quantile group (35 groups, robust to
-  any tail). Where one cell holds much of the baseline (exact zeros, small whole numbers) normal scores are
-  mostly ties, so the rates *above* and *below* that cell are watched instead.
+  any tail), and *tail*, the rate of values beyond the upper 5 %. Where one cell holds much of the baseline
+  (exact zeros, small whole numbers) normal scores are mostly ties, so the rates *above* and *below* that cell
+  are watched instead of location.
 - category: the rate of each of the commonest levels, and of everything else (also levels never seen).
 
 Tables are frozen with the baseline they were made from.
@@ -26,6 +27,7 @@ from detectors.scorers.protocol import ScoreSpec
 QUANTILE_GROUPS = 35
 MODE_SHARE = 0.25
 """Share of one cell from which on a distribution is treated as discrete."""
+TAIL = 0.05
 TOP_LEVELS = 7
 
 
@@ -58,13 +60,17 @@ def plan(spec: ScoreSpec, histogram: Ints, levels: int = 0) -> tuple[Channel, ..
     total = int(full.sum())
     if total == 0:
         return ()
-    mode = int(full.argmax())
-    if full[mode] >= MODE_SHARE * total:
-        cell = np.arange(len(full))
-        above = Channel("above", FLAG, (cell > mode).astype(float))
-        below = Channel("below", FLAG, (cell < mode).astype(float))
-        return (above, below) if mode > 0 else (above,)
-    return (Channel("location", VALUE, _normal_scores(full)),)
+    cell, mode = np.arange(len(full)), int(full.argmax())
+    edge = int(np.searchsorted(np.cumsum(full), (1 - TAIL) * total))
+    tail = Channel("tail", FLAG, (cell > edge).astype(float))
+    if full[mode] < MODE_SHARE * total:
+        return Channel("location", VALUE, _normal_scores(full)), tail
+    channels = [Channel("above", FLAG, (cell > mode).astype(float))]
+    if mode > 0:
+        channels.append(Channel("below", FLAG, (cell < mode).astype(float)))
+    if edge > mode:
+        channels.append(tail)
+    return tuple(channels)
 
 
 def _normal_scores(histogram: Ints) -> Floats:

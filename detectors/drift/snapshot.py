@@ -29,7 +29,7 @@ def pack(facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> by
     """Bytes of a state. ``facts`` holds plain values (no floats that need more than 64 bits)."""
     listed = []
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+        array = arrays[name]
         listed.append([name, array.dtype.str, list(array.shape), array.tobytes()])
     body = bytes(msgpack.packb([_ordered(facts), listed]))
     return bytes((VERSION,)) + zstandard.ZstdCompressor(level=3, write_content_size=True).compress(body)

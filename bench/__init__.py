@@ -1,0 +1,1 @@
+"""Every number we quote is printed by a module here."""

@@ -1,0 +1,443 @@
+"""The series of one service that are watched: their channels, banks and open findings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from detectors.drift.baseline import FLAG, VALUE, Baseline
+from detectors.drift.budget import CLASS_SHARES
+from detectors.drift.detectable import smallest_changes
+from detectors.drift.dispersion import fit_flags, fit_values
+from detectors.drift.fold import Fold, SeriesKey
+from detectors.drift.plan import Channel, plan
+from detectors.drift.recovery import Recovery
+from detectors.drift.shiryaev_roberts import FlagBank, ValueBank
+from detectors.drift.snapshot import Arrays
+from detectors.drift.ticks import Ints
+from detectors.drift.trail import Rows, Trail
+from detectors.finding import ALL, Finding
+from detectors.scorers.protocol import ScoreSpec
+
+if TYPE_CHECKING:
+    from detectors.drift.watcher import WatchConfig
+
+MIN_ROWS = 100
+"""Rows a baseline needs; a series with fewer lives in its roll-up."""
+DOMINANT = 0.98
+"""A slice with more of the traffic than this only repeats the whole."""
+LATE_SERIES = 200
+"""How many series that begin after the first fit a service's reserve is split over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A channel that reached its threshold. ``evidence`` and ``threshold`` are logarithms."""
+
+    channel: int
+    evidence: float
+    threshold: float
+    direction: int
+
+
+@dataclass(slots=True)
+class OpenFinding:
+    """A finding that has not ended: what was said (``None``: a roll-up said it), and what would end it."""
+
+    finding: Finding | None
+    channel: int
+    recovery: Recovery
+
+
+@dataclass(slots=True)
+class Watched:
+    """One watched series.
+
+    ``rows`` are its channels' rows in the bank of each channel's form. ``start`` and ``since`` bound its
+    learning window, in ticks. While a finding is open the banks rest.
+    """
+
+    number: int
+    key: SeriesKey
+    channels: tuple[Channel, ...]
+    rows: tuple[int, ...]
+    start: int
+    since: int
+    version: str
+    cells: Ints
+    counts: Ints
+    open: OpenFinding | None = None
+
+    def histogram(self) -> tuple[Ints, Ints]:
+        """Cells and counts of the baseline."""
+        return self.cells, self.counts
+
+
+@dataclass(slots=True)
+class _Fit:
+    """Dense counts of one channel over the learning window."""
+
+    series: int
+    channel: Channel
+    n: Any
+    s: Any
+
+
+@dataclass(slots=True)
+class WatchList:
+    """Watched series of one service and the banks that hold their statistics."""
+
+    tick_s: int
+    series: dict[int, Watched] = field(default_factory=dict)
+    flags: FlagBank = field(init=False)
+    values: ValueBank = field(init=False)
+    _flat: _Flat | None = None
+
+    def __post_init__(self) -> None:
+        self.flags, self.values = FlagBank(self.tick_s), ValueBank(self.tick_s)
+
+    def fit(
+        self,
+        series: Mapping[int, SeriesKey],
+        trail: Trail,
+        start: int,
+        end: int,
+        config: WatchConfig,
+        fold: Fold,
+    ) -> tuple[list[int], list[int]]:
+        """Learn baselines from ticks ``start`` to ``end`` (not included) and begin to watch.
+
+        Returns the numbers of series that are done with learning (watched, or never worth watching) and of
+        those whose data were too poor.
+        """
+        rows = trail.by_series(start, end - 1)
+        whole = {
+            (k.unit, k.score): int(rows[n][:, 3].sum())
+            for n, k in series.items()
+            if k.slice == ALL and n in rows
+        }
+        done: list[int] = []
+        poor: list[int] = []
+        fits: list[_Fit] = []
+        for number, key in sorted(series.items()):
+            mine = rows.get(number)
+            spec = config.specs[key.score]
+            if key.slice != ALL and not _worth_slicing(spec, key):
+                done.append(number)
+            elif mine is None or mine[:, 3].sum() < MIN_ROWS:
+                poor.append(number)
+            elif key.slice != ALL and mine[:, 3].sum() > DOMINANT * whole.get((key.unit, key.score), 0):
+                done.append(number)
+            else:
+                done.append(number)
+                fits.extend(_dense(number, c, mine, start, end) for c in _plan(spec, mine, fold))
+        fitted = self._watch(fits, series, rows, start, end, config)
+        unfit = {f.series for f in fits} - fitted
+        self._flat = None
+        return [n for n in done if n not in unfit], poor + sorted(unfit)
+
+    def _watch(
+        self,
+        fits: Sequence[_Fit],
+        series: Mapping[int, SeriesKey],
+        rows: Mapping[int, Rows],
+        start: int,
+        end: int,
+        config: WatchConfig,
+    ) -> set[int]:
+        """Fit channels, append those that can be watched to the banks, and list their series."""
+        late = bool(self.series)
+        kept: dict[int, list[tuple[Channel, str, Baseline]]] = {}
+        for form, fit in ((FLAG, fit_flags), (VALUE, fit_values)):
+            chosen = [f for f in fits if f.channel.form == form]
+            if not chosen:
+                continue
+            baseline = fit(
+                np.stack([f.n for f in chosen], axis=1),
+                np.stack([f.s for f in chosen], axis=1),
+                start,
+                self.tick_s,
+            )
+            for i, f in enumerate(chosen):
+                if baseline.fit[i]:
+                    kept.setdefault(f.series, []).append((f.channel, form, baseline.take([i])))
+        numbers = sorted(kept)
+        for number in numbers:
+            key, mine = series[number], rows[number]
+            group = [n for n in numbers if (series[n].slice == ALL) == (key.slice == ALL)]
+            w = _share(config, key, len(group), late=late) / len(kept[number])
+            channels, places = [], []
+            for channel, form, baseline in kept[number]:
+                bank = self.flags if form == FLAG else self.values
+                places.append(int(bank.append(baseline, w, tick=end - 1)[0]))
+                channels.append(channel)
+            cells, at = np.unique(mine[:, 2], return_inverse=True)
+            counts = np.bincount(at, weights=mine[:, 3]).astype(np.int64)
+            version = kept[number][0][2].version
+            self.series[number] = Watched(
+                number,
+                key,
+                tuple(channels),
+                tuple(places),
+                start,
+                end,
+                version,
+                cells.astype(np.int64),
+                counts,
+            )
+        return set(numbers)
+
+    def update(
+        self, tick: int, series: Ints, cells: Ints, counts: Ints
+    ) -> tuple[list[tuple[Watched, Crossing]], list[Watched]]:
+        """Close one tick for the watched series among ``series``.
+
+        Returns the ones that crossed, in order, and the ones whose open change ended (still open: the caller
+        closes them).
+        """
+        if not self.series:
+            return [], []
+        if self._flat is None:
+            self._flat = _Flat.of(self.series)
+        flat = self._flat
+        n, s = flat.sums(series, cells, counts)
+        crossed: dict[int, Crossing] = {}
+        for form, bank in ((FLAG, self.flags), (VALUE, self.values)):
+            mine = np.flatnonzero((flat.forms == form) & (n > 0) & ~self._closed_channels(flat))
+            if not len(mine):
+                continue
+            order = mine[np.argsort(flat.rows[mine], kind="stable")]
+            crossings = bank.update(tick, n[order], s[order], flat.rows[order])
+            by_row = {int(r): int(c) for r, c in zip(flat.rows[order], order, strict=True)}
+            for i, row in enumerate(crossings.rows):
+                channel = by_row[int(row)]
+                number = int(flat.series[channel])
+                c = Crossing(
+                    int(flat.places[channel]),
+                    float(crossings.log_evidence[i]),
+                    float(crossings.threshold[i]),
+                    int(crossings.direction[i]),
+                )
+                have = crossed.get(number)
+                if have is None or c.evidence - c.threshold > have.evidence - have.threshold:
+                    crossed[number] = c
+        return [(self.series[n], crossed[n]) for n in sorted(crossed)], self._ended(flat, n, s)
+
+    def _closed_channels(self, flat: _Flat) -> Any:
+        still_open = [n for n, w in self.series.items() if w.open is not None]
+        return np.isin(flat.series, np.array(still_open, dtype=np.int64))
+
+    def open(self, watched: Watched, opened: OpenFinding) -> None:
+        """A finding was made: forget the evidence, and stay quiet until it ends."""
+        watched.open = opened
+        for channel, row in zip(watched.channels, watched.rows, strict=True):
+            (self.flags if channel.form == FLAG else self.values).reset([row])
+
+    def _ended(self, flat: _Flat, n: Any, s: Any) -> list[Watched]:
+        """Series whose open change ended with this tick."""
+        ended = []
+        for number, watched in sorted(self.series.items()):
+            if watched.open is not None:
+                at = int(flat.starts[flat.index[number]]) + watched.open.channel
+                if watched.open.recovery.update(float(n[at]), float(s[at])):
+                    ended.append(watched)
+        return ended
+
+    def baseline(self, watched: Watched, channel: int) -> Baseline:
+        """Baseline row of one channel."""
+        bank = self.flags if watched.channels[channel].form == FLAG else self.values
+        assert bank.baseline is not None  # noqa: S101 - it holds this row
+        return bank.baseline.take([watched.rows[channel]])
+
+    def kappa(self, watched: Watched, channel: int) -> float:
+        """Largest divisor of a channel's evidence at usual traffic."""
+        bank = self.flags if watched.channels[channel].form == FLAG else self.values
+        return float(bank.kappa[:, watched.rows[channel], 0].max())
+
+    def find(self, key: SeriesKey) -> Watched | None:
+        """The watched series with this key."""
+        return next((w for w in self.series.values() if w.key == key), None)
+
+    def evidence(self, watched: Watched, tick: int) -> tuple[float, float]:
+        """Evidence and threshold of the channel that is nearest to its threshold."""
+        pairs = []
+        for channel, row in zip(watched.channels, watched.rows, strict=True):
+            bank = self.flags if channel.form == FLAG else self.values
+            gap = bank.w[row] * max(tick - int(bank.last_tick[row]), 0)
+            evidence = float(np.log(max(bank.s[:, row].sum() + gap, 1e-300)) + bank.threshold[row])
+            pairs.append((evidence, float(bank.threshold[row])))
+        return max(pairs, key=lambda p: p[0] - p[1])
+
+    def outlook(self, watched: Watched | None, tick: int) -> dict[str, float | None]:
+        """Evidence, threshold, and the smallest change noticed within an hour, a day and a week."""
+        names = ("detectable_1h", "detectable_1d", "detectable_7d")
+        if watched is None:
+            return dict.fromkeys(("evidence", "threshold", *names))
+        evidence, threshold = self.evidence(watched, tick)
+        bank = self.flags if watched.channels[0].form == FLAG else self.values
+        row = watched.rows[0]
+        changes = smallest_changes(self.baseline(watched, 0), bank.kappa[:, [row]], bank.threshold[[row]])
+        base = self.baseline(watched, 0)
+        level = 1 - base.level[0] if base.mirrored[0] else base.level[0]
+        out: dict[str, float | None] = {"evidence": round(evidence, 9), "threshold": threshold}
+        for name, change in zip(names, changes, strict=True):
+            steps = [abs(v - level) for v in (change.rise[0], change.fall[0]) if np.isfinite(v)]
+            out[name] = float(min(steps)) if steps else None
+        return out
+
+    def state(self) -> tuple[dict[str, Any], Arrays]:
+        """Facts and arrays for a snapshot."""
+        facts = [
+            [
+                w.number,
+                [[c.name, c.form] for c in w.channels],
+                list(w.rows),
+                w.start,
+                w.since,
+                w.version,
+                _packed(w.open),
+            ]
+            for _, w in sorted(self.series.items())
+        ]
+        arrays: Arrays = {f"flags.{k}": v for k, v in self.flags.snapshot().items()}
+        arrays |= {f"values.{k}": v for k, v in self.values.snapshot().items()}
+        for number, w in self.series.items():
+            arrays[f"series.{number}.cells"], arrays[f"series.{number}.counts"] = w.cells, w.counts
+            for i, c in enumerate(w.channels):
+                arrays[f"series.{number}.table.{i}"] = c.table
+        return {"series": facts}, arrays
+
+    @classmethod
+    def restore(
+        cls, tick_s: int, facts: Mapping[str, Any], arrays: Arrays, names: Mapping[int, SeriesKey]
+    ) -> WatchList:
+        """Inverse of `state`."""
+        watch = cls(tick_s)
+        watch.flags = FlagBank.restore(_part(arrays, "flags."))
+        watch.values = ValueBank.restore(_part(arrays, "values."))
+        for number, channels, rows, start, since, version, opened in facts["series"]:
+            watch.series[number] = Watched(
+                number,
+                names[number],
+                tuple(
+                    Channel(name, form, arrays[f"series.{number}.table.{i}"])
+                    for i, (name, form) in enumerate(channels)
+                ),
+                tuple(rows),
+                start,
+                since,
+                version,
+                arrays[f"series.{number}.cells"],
+                arrays[f"series.{number}.counts"],
+                _unpacked(opened),
+            )
+        return watch
+
+
+@dataclass(frozen=True, slots=True)
+class _Flat:
+    """Channels of all watched series side by side, so that one tick is a few vector operations."""
+
+    index: Ints  # series number -> place in `starts`, -1 where not watched
+    starts: Ints
+    sizes: Ints
+    tables: Any
+    offsets: Ints
+    lengths: Ints
+    forms: Any
+    rows: Ints
+    series: Ints
+    places: Ints
+
+    @classmethod
+    def of(cls, watched: Mapping[int, Watched]) -> _Flat:
+        order = sorted(watched)
+        index = np.full(max(order) + 1, -1, dtype=np.int64)
+        index[order] = np.arange(len(order))
+        sizes = np.array([len(watched[n].channels) for n in order], dtype=np.int64)
+        channels = [(n, i, c) for n in order for i, c in enumerate(watched[n].channels)]
+        lengths = np.array([len(c.table) for _, _, c in channels], dtype=np.int64)
+        return cls(
+            index,
+            np.cumsum(sizes) - sizes,
+            sizes,
+            np.concatenate([c.table for _, _, c in channels]),
+            np.cumsum(lengths) - lengths,
+            lengths,
+            np.array([c.form for _, _, c in channels]),
+            np.array([watched[n].rows[i] for n, i, _ in channels], dtype=np.int64),
+            np.array([n for n, _, _ in channels], dtype=np.int64),
+            np.array([i for _, i, _ in channels], dtype=np.int64),
+        )
+
+    def sums(self, series: Ints, cells: Ints, counts: Ints) -> tuple[Any, Any]:
+        """(n, s) of every channel from the cells counted in one tick."""
+        size = len(self.rows)
+        known = series < len(self.index)
+        place = np.where(known, self.index[np.minimum(series, len(self.index) - 1)], -1)
+        keep = place >= 0
+        place, cells, counts = place[keep], cells[keep], counts[keep]
+        sizes = self.sizes[place]
+        entry = np.repeat(np.arange(len(place)), sizes)
+        step = np.arange(len(entry)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        channel = self.starts[place][entry] + step
+        cell = np.minimum(cells[entry], self.lengths[channel] - 1)
+        value = self.tables[self.offsets[channel] + cell]
+        weight = counts[entry].astype(float)
+        n = np.bincount(channel, weights=weight, minlength=size)
+        return n, np.bincount(channel, weights=weight * value, minlength=size)
+
+
+def _packed(opened: OpenFinding | None) -> list[Any] | None:
+    if opened is None:
+        return None
+    said = None if opened.finding is None else opened.finding.to_json()
+    return [said, opened.channel, list(astuple(opened.recovery))]
+
+
+def _unpacked(state: list[Any] | None) -> OpenFinding | None:
+    if state is None:
+        return None
+    said, channel, recovery = state
+    finding = None if said is None else Finding.from_dict(json.loads(said))
+    return OpenFinding(finding, channel, Recovery(*recovery))
+
+
+def _part(arrays: Arrays, prefix: str) -> Arrays:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+
+def _worth_slicing(spec: ScoreSpec, key: SeriesKey) -> bool:
+    """Categories have many channels: they are watched over the whole and by release only."""
+    return spec.kind != "category" or key.slice.startswith("release=")
+
+
+def _plan(spec: ScoreSpec, rows: Rows, fold: Fold) -> tuple[Channel, ...]:
+    histogram = np.bincount(rows[:, 2], weights=rows[:, 3]).astype(np.int64)
+    return plan(spec, histogram, len(fold.levels(spec.name)))
+
+
+def _dense(number: int, channel: Channel, rows: Rows, start: int, end: int) -> _Fit:
+    at = rows[:, 0] - start
+    weight = rows[:, 3].astype(float)
+    value = channel.table[np.minimum(rows[:, 2], len(channel.table) - 1)]
+    size = end - start
+    return _Fit(
+        number,
+        channel,
+        np.bincount(at, weights=weight, minlength=size),
+        np.bincount(at, weights=weight * value, minlength=size),
+    )
+
+
+def _share(config: WatchConfig, key: SeriesKey, group: int, *, late: bool) -> float:
+    """Expected false alarms per tick that one series may spend, of its severity's budget."""
+    severity = config.specs[key.score].severity
+    service = (config.pages if severity == "page" else config.tickets).per_tick(config.tick_s)
+    if late:
+        return service * CLASS_SHARES["reserve"] / LATE_SERIES
+    return service * CLASS_SHARES["rollup" if key.slice == ALL else "slice"] / group

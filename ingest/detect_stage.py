@@ -1,0 +1,288 @@
+"""Stage 2: the observation log of a shard, applied in order to the watchers of its services.
+
+A shard is one partition of ``observations``. Everything it does follows from the log alone, so reading it
+again from a snapshot gives the same cells, findings and ids. Repeated observations (stage 1 ran again) are
+recognised by their source position; marks say which positions can no longer come.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from detectors.drift import snapshot as codec
+from detectors.drift.watcher import CellRow, ServiceWatcher, WatchConfig
+from detectors.finding import Finding
+from detectors.observation import (
+    Control,
+    Mark,
+    Observation,
+    ServiceKey,
+    WrongFormat,
+    decode,
+)
+from infra.kafka import DEAD_LETTERS, FINDINGS, SPANS
+from ingest.detect_writer import DetectStore, LogRow, Snapshot
+from ingest.errors import Defect
+from ingest.messages import Output, RawMessage
+from ingest.watermark import END_NS, LineageClock
+
+logger = logging.getLogger(__name__)
+
+LineageKey = tuple[str, str]
+
+
+class Shard:
+    """State of one partition of the observation log.
+
+    Parameters
+    ----------
+    config
+        What watchers need; the same for all.
+    partitions
+        Source partitions whose marks make the watermark.
+    lateness_ns
+        How long after the latest event time a tick stays open.
+    """
+
+    def __init__(self, config: WatchConfig, partitions: int, lateness_ns: int) -> None:
+        self._config = config
+        self._partitions = partitions
+        self._lateness_ns = lateness_ns
+        self.next_offset: int | None = None
+        self.event_ns = 0
+        self.watchers: dict[ServiceKey, ServiceWatcher] = {}
+        self._clocks: dict[LineageKey, LineageClock] = {}
+        self._applied: dict[tuple[str, str, int], set[tuple[int, str, str]]] = {}
+        self.repeated = 0
+        self.cells: list[tuple[ServiceKey, CellRow, int]] = []
+        self.findings: list[tuple[Finding, int]] = []
+
+    def apply(self, offset: int, message: Observation | Mark | Control) -> None:
+        """Apply one message; cells and findings collect in `cells` and `findings`.
+
+        Raises
+        ------
+        Defect
+            If ``offset`` leaves a gap behind the last one.
+        """
+        if self.next_offset is not None and offset > self.next_offset:
+            raise Defect(
+                f"observation log jumps from {self.next_offset} to {offset}: messages are missing; "
+                "compare the topic's retention with the last snapshot"
+            )
+        self.next_offset = offset + 1
+        if isinstance(message, Observation):
+            self._observe(offset, message)
+        elif isinstance(message, Mark):
+            self._mark(offset, message)
+        else:
+            self._watcher(message.key).control(message)
+
+    def _observe(self, offset: int, o: Observation) -> None:
+        clock = self._clock((o.key.tenant, o.key.lineage))
+        place = (o.source.offset, o.key.text(), o.unit)
+        applied = self._applied.setdefault((o.key.tenant, o.key.lineage, o.source.partition), set())
+        if o.source.offset < clock.below(o.source.partition) or place in applied:
+            self.repeated += 1
+            return
+        applied.add(place)
+        for row in self._watcher(o.key).observe(o, offset):
+            self.cells.append((o.key, row, offset))
+
+    def _mark(self, offset: int, mark: Mark) -> None:
+        if mark.topic != SPANS.name:
+            return
+        lineage = (mark.tenant, mark.lineage)
+        clock = self._clock(lineage)
+        before = clock.watermark_ns()
+        clock.update(mark)
+        applied = self._applied.get((*lineage, mark.partition))
+        if applied:
+            applied.difference_update([p for p in applied if p[0] < mark.next_offset])
+        now = clock.watermark_ns()
+        self.event_ns = max(self.event_ns, mark.event_ns)
+        if now == before:
+            return
+        for key, watcher in self.watchers.items():
+            if (key.tenant, key.lineage) == lineage:
+                self._advance(key, watcher, now, offset)
+
+    def _advance(self, key: ServiceKey, watcher: ServiceWatcher, watermark_ns: int, offset: int) -> None:
+        until = None if watermark_ns >= END_NS else self._config.tick_of(watermark_ns)
+        closed = watcher.advance(until, offset)
+        self.cells.extend((key, row, offset) for row in closed.cells)
+        self.findings.extend((finding, offset) for finding in closed.findings)
+
+    def _clock(self, lineage: LineageKey) -> LineageClock:
+        if lineage not in self._clocks:
+            self._clocks[lineage] = LineageClock(lineage[1], self._partitions, self._lateness_ns)
+        return self._clocks[lineage]
+
+    def _watcher(self, key: ServiceKey) -> ServiceWatcher:
+        if key not in self.watchers:
+            watermark_ns = self._clock((key.tenant, key.lineage)).watermark_ns()
+            first = 0 if watermark_ns >= END_NS else self._config.tick_of(watermark_ns)
+            self.watchers[key] = ServiceWatcher(key, self._config, first)
+        return self.watchers[key]
+
+    def pack(self) -> bytes:
+        """The whole state as bytes."""
+        facts: dict[str, Any] = {
+            "next_offset": self.next_offset,
+            "event_ns": self.event_ns,
+            "repeated": self.repeated,
+            "config": self._config.config_hash,
+            "clocks": [[*k, c.state()] for k, c in sorted(self._clocks.items())],
+            "applied": [[*k, sorted(v)] for k, v in sorted(self._applied.items())],
+            "watchers": {},
+        }
+        arrays: codec.Arrays = {}
+        for i, (key, watcher) in enumerate(sorted(self.watchers.items())):
+            state, mine = watcher.state()
+            facts["watchers"][key.text()] = [i, state]
+            arrays |= {f"{i}.{name}": array for name, array in mine.items()}
+        return codec.pack(facts, arrays)
+
+    @classmethod
+    def unpack(cls, data: bytes, config: WatchConfig, partitions: int, lateness_ns: int) -> Shard:
+        """Inverse of `pack`.
+
+        Raises
+        ------
+        detectors.drift.snapshot.WrongSnapshot
+            If the bytes are not readable.
+        """
+        facts, arrays = codec.unpack(data)
+        shard = cls(config, partitions, lateness_ns)
+        shard.next_offset, shard.event_ns = facts["next_offset"], facts["event_ns"]
+        shard.repeated = facts["repeated"]
+        for tenant, lineage, state in facts["clocks"]:
+            shard._clock((tenant, lineage)).restore(state)
+        shard._applied = {
+            (tenant, lineage, partition): {tuple(p) for p in places}
+            for tenant, lineage, partition, places in facts["applied"]
+        }
+        for text, (i, state) in facts["watchers"].items():
+            key = ServiceKey.parse(text)
+            mine = {name.removeprefix(f"{i}."): a for name, a in arrays.items() if name.startswith(f"{i}.")}
+            shard.watchers[key] = ServiceWatcher.restore(key, config, state, mine)
+        return shard
+
+
+class DetectStage:
+    """Batches of the observation log to stored cells and findings.
+
+    ``process`` may be called again with the same batch after `Unavailable`: what was applied is skipped and
+    what was not yet stored is stored.
+    """
+
+    def __init__(self, store: DetectStore, config: WatchConfig, partitions: int, lateness_ns: int) -> None:
+        self._store = store
+        self._config = config
+        self._make: Callable[[bytes], Shard] = lambda data: Shard.unpack(
+            data, config, partitions, lateness_ns
+        )
+        self._empty: Callable[[], Shard] = lambda: Shard(config, partitions, lateness_ns)
+        self._shards: dict[int, Shard] = {}
+        self._epochs: dict[int, int] = {}
+        self._log: list[LogRow] = []
+        self._dead: list[Output] = []
+
+    def process(self, messages: Sequence[RawMessage]) -> list[Output]:
+        """Apply a batch, store what came of it, and return the findings to send.
+
+        Raises
+        ------
+        Unavailable
+            If ClickHouse did not take something; call again.
+        Defect
+            If the log has a gap.
+        """
+        for message in messages:
+            shard = self._shard(message.partition)
+            if shard.next_offset is not None and message.offset < shard.next_offset:
+                continue
+            self._apply(shard, message)
+        self._store.write_log(self._log)
+        cells = [c for s in self._shards.values() for c in s.cells]
+        self._store.write_cells(cells)
+        findings = [f for s in self._shards.values() for f in s.findings]
+        self._store.write_findings(findings)
+        if findings:
+            self._write_series(self._shards)
+        outputs = self._dead + [
+            Output(FINDINGS.name, f.service.encode(), f.to_json().encode(), 0) for f, _ in findings
+        ]
+        self._log, self._dead = [], []
+        for shard in self._shards.values():
+            shard.cells, shard.findings = [], []
+        return outputs
+
+    def _apply(self, shard: Shard, raw: RawMessage) -> None:
+        try:
+            message = decode(raw.value)
+        except WrongFormat as error:
+            logger.warning("observation %d/%d is not readable: %s", raw.partition, raw.offset, error)
+            self._dead.append(
+                Output(DEAD_LETTERS.name, f"{raw.topic}/{raw.partition}/{raw.offset}".encode(), raw.value, 0)
+            )
+            shard.next_offset = raw.offset + 1
+            return
+        shard.apply(raw.offset, message)
+        if isinstance(message, Mark):
+            key, kind, at_ns = ServiceKey(message.tenant, message.lineage, "", ""), "mark", message.event_ns
+        elif isinstance(message, Observation):
+            key, kind = message.key, "observation"
+            at_ns = max(message.minutes, default=0) * 60_000_000_000
+        else:
+            key, kind, at_ns = message.key, "control", 0
+        self._log.append(LogRow(raw.partition, raw.offset, key, kind, at_ns, raw.value))
+
+    def _shard(self, partition: int) -> Shard:
+        if partition not in self._shards:
+            found = self._store.latest_snapshot(partition)
+            self._shards[partition] = self._make(found.blob) if found else self._empty()
+            self._epochs[partition] = found.epoch + 1 if found else 1
+        return self._shards[partition]
+
+    def snapshot(self, partitions: Iterable[int] | None = None) -> dict[int, int]:
+        """Write snapshots (of all shards by default); per partition the offset they reach.
+
+        Raises
+        ------
+        Unavailable
+            If ClickHouse did not take one.
+        """
+        chosen = {
+            p: s
+            for p, s in self._shards.items()
+            if s.next_offset is not None and (partitions is None or p in set(partitions))
+        }
+        self._write_series(chosen)
+        upto = {}
+        for partition, shard in chosen.items():
+            next_offset = shard.next_offset or 0
+            self._store.write_snapshot(
+                Snapshot(partition, self._epochs[partition], next_offset, shard.pack())
+            )
+            self._store.write_progress(partition, next_offset, shard.event_ns)
+            upto[partition] = next_offset
+        return upto
+
+    def _write_series(self, shards: Mapping[int, Shard]) -> None:
+        self._store.write_series(
+            [
+                (key, state, shard.next_offset or 0)
+                for shard in shards.values()
+                for key, watcher in shard.watchers.items()
+                for state in watcher.series_states()
+            ]
+        )
+
+    def revoke(self, partitions: Iterable[int]) -> None:
+        """Forget shards that went to another worker."""
+        for partition in partitions:
+            self._shards.pop(partition, None)
+            self._epochs.pop(partition, None)

@@ -1,0 +1,184 @@
+"""What stage 2 writes to and reads from ClickHouse: log, cells, series, findings and snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from detectors.drift.watcher import CellRow, SeriesState
+
+from detectors.finding import Finding
+from detectors.observation import ServiceKey
+from infra.clock import to_datetime
+from ingest.errors import Unavailable
+
+ROOM = "detect"
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One message of the observation log, kept so that a finding can be recomputed."""
+
+    partition: int
+    offset: int
+    key: ServiceKey
+    kind: str
+    at_ns: int
+    blob: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """State of one shard just before ``next_offset``."""
+
+    shard: int
+    epoch: int
+    next_offset: int
+    blob: bytes
+
+
+class DetectStore(Protocol):
+    """Where stage 2 keeps things; every write may be repeated without harm."""
+
+    def write_log(self, rows: Sequence[LogRow]) -> None:
+        """Keep log messages."""
+
+    def write_cells(self, rows: Sequence[tuple[ServiceKey, CellRow, int]]) -> None:
+        """Keep cells; the number is the log offset they rest on."""
+
+    def write_findings(self, rows: Sequence[tuple[Finding, int]]) -> None:
+        """Keep findings with the log position of the statement."""
+
+    def write_series(self, rows: Sequence[tuple[ServiceKey, SeriesState, int]]) -> None:
+        """Keep the state of series."""
+
+    def write_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot."""
+
+    def write_progress(self, partition: int, next_offset: int, event_ns: int) -> None:
+        """Say how far a shard has come."""
+
+    def latest_snapshot(self, shard: int) -> Snapshot | None:
+        """The one with the largest next offset, never the newest by clock."""
+
+
+class ClickHouseDetectStore:
+    """`DetectStore` over a ClickHouse client."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def write_log(self, rows: Sequence[LogRow]) -> None:
+        """Keep log messages."""
+        self._insert(
+            "observations",
+            ("partition", "offset", "tenant", "lineage", "environment", "service", "kind", "at", "blob"),
+            ((r.partition, r.offset, *_key(r.key), r.kind, to_datetime(r.at_ns), r.blob) for r in rows),
+        )
+
+    def write_cells(self, rows: Sequence[tuple[ServiceKey, CellRow, int]]) -> None:
+        """Keep cells."""
+        names = ("unit", "score", "generation", "slice", "tick", "part", "n", "total", "cell", "count")
+        self._insert(
+            "cells",
+            ("tenant", "lineage", "environment", "service", *names, "category", "applied_offset"),
+            (
+                (
+                    *_key(key),
+                    c.series.unit,
+                    c.series.score,
+                    c.generation,
+                    c.series.slice,
+                    datetime.fromtimestamp(c.start_s, UTC),
+                    c.part,
+                    c.n,
+                    c.total,
+                    c.cells,
+                    c.counts,
+                    c.categories,
+                    offset,
+                )
+                for key, c, offset in rows
+            ),
+        )
+
+    def write_findings(self, rows: Sequence[tuple[Finding, int]]) -> None:
+        """Keep findings."""
+        names = ("unit", "score", "slice", "severity", "made_at", "onset", "onset_low", "onset_high")
+        values = ("effect", "effect_low", "effect_high", "evidence")
+        head = ("tenant", "lineage", "service", "environment", "finding_id", "alert_kind", "status")
+        self._insert(
+            "findings",
+            (*head, *names, *values, "body", "version"),
+            (
+                (
+                    f.tenant,
+                    f.lineage,
+                    f.service,
+                    f.environment or "",
+                    f.finding_id,
+                    f.alert_kind,
+                    f.status,
+                    *(getattr(f, n) for n in (*names, *values)),
+                    f.to_json(),
+                    version,
+                )
+                for f, version in rows
+            ),
+        )
+
+    def write_series(self, rows: Sequence[tuple[ServiceKey, SeriesState, int]]) -> None:
+        """Keep the state of series."""
+        names = tuple(SeriesState.COLUMNS)
+        self._insert(
+            "series",
+            ("tenant", "lineage", "environment", "service", *names, "applied_offset"),
+            ((*_key(key), *state.row(), offset) for key, state, offset in rows),
+        )
+
+    def write_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot."""
+        s = snapshot
+        self._insert(
+            "snapshots",
+            ("room", "shard", "epoch", "next_offset", "blob"),
+            [(ROOM, s.shard, s.epoch, s.next_offset, s.blob)],
+        )
+
+    def write_progress(self, partition: int, next_offset: int, event_ns: int) -> None:
+        """Say how far a shard has come."""
+        self._insert(
+            "progress",
+            ("room", "topic", "partition", "next_offset", "event_time"),
+            [(ROOM, "observations", partition, next_offset, to_datetime(event_ns))],
+        )
+
+    def latest_snapshot(self, shard: int) -> Snapshot | None:
+        """The one with the largest next offset."""
+        try:
+            rows = self._client.query(
+                "SELECT epoch, next_offset, blob FROM snapshots WHERE room = {room:String} AND "
+                "shard = {shard:UInt16} ORDER BY next_offset DESC, epoch DESC LIMIT 1",
+                parameters={"room": ROOM, "shard": shard},
+                column_formats={"blob": "bytes"},
+            ).result_rows
+        except ClickHouseError as error:
+            raise Unavailable(f"ClickHouse did not answer for a snapshot: {error}") from error
+        return Snapshot(shard, int(rows[0][0]), int(rows[0][1]), bytes(rows[0][2])) if rows else None
+
+    def _insert(self, table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        data = list(rows)
+        if not data:
+            return
+        try:
+            self._client.insert(table, data, names)
+        except ClickHouseError as error:
+            raise Unavailable(f"ClickHouse did not take {len(data)} rows of {table}: {error}") from error
+
+
+def _key(key: ServiceKey) -> tuple[str, str, str, str]:
+    return key.tenant, key.lineage, key.environment, key.service

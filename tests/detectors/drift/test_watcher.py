@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from detectors.drift.snapshot import pack, unpack
+from detectors.drift.watcher import ServiceWatcher
+from tests.detectors.drift.traffic import DAY, KEY, SPECS, START, Row, World, config, observation, watch
+
+CHANGE = START + 14 * DAY + 240
+AT = datetime.fromtimestamp(CHANGE * 60, UTC)
+Change = Callable[[Row, np.random.Generator], Row]
+
+
+def since(change: Change) -> Change:
+    return lambda row, draw: change(row, draw) if row.minute >= CHANGE else row
+
+
+@since
+def refusals_in_spanish(row: Row, draw: np.random.Generator) -> Row:
+    rate = 0.6 if row.dimensions["language"] == "es" else 0.01
+    scores = {**row.scores, "refusal": float(draw.random() < rate)}
+    return replace(row, dimensions={**row.dimensions, "prompt_version": "8"}, scores=scores)
+
+
+@since
+def leak(row: Row, draw: np.random.Generator) -> Row:
+    return replace(row, scores={**row.scores, "secrets": float(draw.random() < 0.05)})
+
+
+@since
+def longer(row: Row, draw: np.random.Generator) -> Row:
+    return replace(row, scores={**row.scores, "output_length": float(row.scores["output_length"]) * 1.9})
+
+
+@since
+def loops(row: Row, draw: np.random.Generator) -> Row:
+    return replace(
+        row, scores={**row.scores, "steps": float(row.scores["steps"]) + 5 * (draw.random() < 0.35)}
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_unchanged_traffic_raises_nothing(seed: int) -> None:
+    _, findings = watch(World(seed=seed, per_day=400, days=28))
+    assert findings == []
+
+
+@pytest.mark.parametrize(
+    ("change", "score", "slice_", "severity", "direction"),
+    [
+        (refusals_in_spanish, "refusal", "language=es", "page", "rise"),
+        (leak, "secrets", "all", "page", "rise"),
+        (longer, "output_length", "all", "ticket", "rise"),
+        (loops, "steps", "all", "ticket", "rise"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_real_change_is_found_where_and_when_it_began(
+    change: Change, score: str, slice_: str, severity: str, direction: str, seed: int
+) -> None:
+    _, findings = watch(World(seed=seed, per_day=500, change=change))
+    assert {f.score for f in findings} == {score}
+    for f in findings:
+        assert f.slices[0].slice == slice_
+        assert (f.severity, f.direction) == (severity, direction)
+        assert f.onset_low is not None
+        assert f.onset_high is not None
+        assert f.onset_low <= AT <= f.onset_high
+        assert f.effect_low is not None
+        assert f.effect_high is not None
+        assert f.effect_low > 0
+        assert f.made_at > AT
+
+
+def test_a_release_at_the_onset_is_a_suspect() -> None:
+    _, findings = watch(World(seed=1, per_day=500, change=refusals_in_spanish))
+    assert ("prompt_version", "8") in {(s.kind, s.value) for s in findings[0].suspects}
+    assert set(findings[-1].cleared) >= {"language=en", "language=de"}
+
+
+def test_the_interval_holds_the_true_effect_nearly_always() -> None:
+    held = 0
+    for seed in range(8):
+        _, findings = watch(World(seed=seed, per_day=600, change=leak))
+        assert findings[0].effect_unit == "rate"
+        held += (findings[0].effect_low or 0) <= 0.05 <= (findings[0].effect_high or 0)
+    assert held >= 6  # 95 % is promised: fewer than 6 of 8 would be one chance in 170
+
+
+def test_an_open_change_is_said_once_and_its_end_is_said() -> None:
+    @since
+    def for_six_hours(row: Row, draw: np.random.Generator) -> Row:
+        hit = row.minute < CHANGE + 360 and draw.random() < 0.3
+        return replace(row, scores={**row.scores, "secrets": float(hit)})
+
+    _, findings = watch(World(seed=3, per_day=1500, days=17, change=for_six_hours))
+    whole = [f for f in findings if f.slice == "all"]
+    assert [f.ended_at is None for f in whole] == [True, False]
+    assert whole[0].finding_id == whole[1].finding_id
+    assert whole[1].ended_at is not None
+    assert whole[1].ended_at > datetime.fromtimestamp((CHANGE + 360) * 60, UTC)
+
+
+def test_replay_from_a_snapshot_at_any_cut_gives_the_same_bits() -> None:
+    world = World(seed=1, per_day=300, change=refusals_in_spanish)
+    rows = list(world.rows())
+    batches = [rows[i : i + 16] for i in range(0, len(rows), 16)]
+    draw = np.random.default_rng(5)
+
+    def run(cuts: set[int]) -> tuple[bytes, list[str]]:
+        watcher = ServiceWatcher(KEY, config(), START // 5)
+        said: list[str] = []
+        for offset, batch in enumerate(batches):
+            if offset in cuts:
+                facts, arrays = unpack(pack(*watcher.state()))
+                watcher = ServiceWatcher.restore(KEY, config(), facts, arrays)
+            watcher.observe(observation(batch, offset), offset)
+            closed = watcher.advance((batch[-1].minute - 2) // 5, offset)
+            said += [f.to_json() for f in closed.findings]
+            said += [repr(c) for c in closed.cells]
+        return pack(*watcher.state()), said
+
+    whole = run(set())
+    cuts = {int(c) for c in draw.integers(0, len(batches), 12)}
+    learned = next(i for i, b in enumerate(batches) if b[-1].minute >= START + 14 * DAY)
+    assert run(cuts | {learned, learned + 1}) == whole
+
+
+def test_cells_add_up_to_what_was_observed_late_rows_included() -> None:
+    watcher = ServiceWatcher(KEY, config(), START // 5)
+    rows = list(World(seed=2, per_day=200, days=2).rows())
+    cells = []
+    for offset in range(0, len(rows), 10):
+        batch = rows[offset : offset + 10]
+        late = [replace(r, minute=START) for r in batch[:1]] if offset % 50 == 0 else batch[:1]
+        cells += watcher.observe(observation(late + batch[1:], offset), offset)
+        cells += watcher.advance((batch[-1].minute - 2) // 5, offset).cells
+    cells += watcher.advance(None, len(rows)).cells
+    whole = [c for c in cells if c.series.slice == "all" and c.series.score == "refusal"]
+    assert sum(c.n for c in whole) == len(rows)
+    assert len({(c.start_s, c.part) for c in whole}) == len(whole)
+    assert any(c.part for c in whole)
+    by_language = [c for c in cells if c.series.slice.startswith("language=") and c.series.score == "refusal"]
+    assert sum(c.n for c in by_language) == len(rows)
+
+
+def test_learning_series_say_until_when() -> None:
+    watcher, _ = watch(World(seed=2, per_day=200, days=3))
+    states = watcher.series_states()
+    assert {s.state for s in states} == {"learning"}
+    assert {s.score for s in states} == set(SPECS)
+    ready = {s.ready_at for s in states if s.slice == "all"}
+    assert len(ready) == 1
+    at = ready.pop()
+    assert at is not None
+    assert abs(at.timestamp() - (START + 14 * DAY) * 60) < 7200
