@@ -106,7 +106,7 @@ def merge_run(files: ObjectFiles, keys: Sequence[str], versions: Sequence[Stored
         batch = _read(files, key)
         if batch is not None and stretch and batch.last_offset <= stretch[-1].last_offset:
             continue
-        if batch is None or (stretch and not _fits(stretch[-1], batch)):
+        if batch is None or (stretch and batch.offset <= stretch[-1].last_offset):
             if at - first >= MIN_RUN:
                 return _merged(keys[first:at], versions[first:at], stretch)
             stretch, first = [], at + (batch is None)
@@ -123,10 +123,6 @@ def _read(files: ObjectFiles, key: str) -> Batch | None:
     except (Unmergeable, OSError) as error:
         logger.debug("%s stays as it is: %s", key, error)
         return None
-
-
-def _fits(before: Batch, batch: Batch) -> bool:
-    return batch.offset > before.last_offset and batch.compression == before.compression
 
 
 def _merged(keys: Sequence[str], versions: Sequence[Stored], batches: Sequence[Batch]) -> Merged | None:

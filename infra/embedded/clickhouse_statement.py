@@ -80,7 +80,7 @@ def classify(source: bytes) -> Statement:
         elif seen[-1].kind == "symbol" and seen[-1].text == ";" and seen[-1].depth == 0:
             raise Refused(SYNTAX_ERROR, "Multi-statements are not allowed: send one statement a request")
         if insert and seen and token.depth == 0 and _ends_head(token, seen):
-            if token.is_word("VALUES"):
+            if token.is_word("VALUES") and not seen[-1].is_word("FORMAT"):
                 _check(seen)
                 return Statement(Kind.WRITE, source, None)
             _check(seen)

@@ -195,9 +195,11 @@ class ObjectFiles:
         try:
             self.check(key, if_match=if_match, if_absent=if_absent)
             path = f"{self._root}/{relative_path(key)}"
-            if path.count("/") > self._root.count("/") + 2:
+            try:
+                os.replace(staged.path, path)
+            except FileNotFoundError:
                 os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            os.replace(staged.path, path)
+                os.replace(staged.path, path)
         except BaseException:
             self.discard(staged)
             raise
@@ -213,11 +215,7 @@ class ObjectFiles:
             return
         folder = os.path.dirname(f"{self._root}/{relative_path(key)}")
         while True:
-            fd = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
+            _fsync_directory(folder)
             if not folder.endswith("+"):
                 return
             folder = os.path.dirname(folder)
@@ -272,8 +270,11 @@ class ObjectFiles:
     def _open(self) -> None:
         shutil.rmtree(self._incoming, ignore_errors=True)
         os.makedirs(self._incoming, mode=0o700)
-        for shard in range(256):
-            os.makedirs(f"{self._root}/{shard:02x}", mode=0o700, exist_ok=True)
+        os.makedirs(self._root, mode=0o700, exist_ok=True)
+        if self.fsync:  # later a new directory would have to be made durable with the object
+            for shard in range(256):
+                os.makedirs(f"{self._root}/{shard:02x}", mode=0o700, exist_ok=True)
+            _fsync_directory(self._root)
         self._probe()
         for key, stored in self._scan():
             self._index[key] = stored
@@ -289,7 +290,8 @@ class ObjectFiles:
             raise Misconfigured(f"the file system of {self._root} rounds file times: use another directory")
 
     def _scan(self) -> Iterator[tuple[str, Stored]]:
-        todo: list[tuple[str, list[str]]] = [(f"{self._root}/{s:02x}", []) for s in range(256)]
+        with os.scandir(self._root) as shards:
+            todo: list[tuple[str, list[str]]] = [(s.path, []) for s in shards if s.is_dir()]
         while todo:
             folder, names = todo.pop()
             with os.scandir(folder) as entries:
@@ -303,3 +305,11 @@ class ObjectFiles:
                         continue
                     status = entry.stat(follow_symlinks=False)
                     yield key, Stored(status.st_size, status.st_mtime_ns)
+
+
+def _fsync_directory(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

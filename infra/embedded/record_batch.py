@@ -77,25 +77,29 @@ def parse(offset: int, data: bytes) -> Batch:
 
 
 def merge(batches: Sequence[Batch]) -> bytes:
-    """One batch of all records of ``batches``, which are in offset order and compressed alike.
+    """One batch of all records of ``batches``, which are in offset order.
+
+    It is compressed like the first of them that is: consumers of the topic can read that. (Producers leave
+    batches plain that compression would not make smaller.)
 
     Raises
     ------
     Unmergeable
-        If they overlap, differ in compression, or a record cannot be read.
+        If they overlap, or a record cannot be read.
     """
     first = batches[0]
     out = bytearray()
     expected = first.offset
     for batch in batches:
-        if batch.offset < expected or batch.compression != first.compression:
-            raise Unmergeable("batches overlap or are compressed differently")
+        if batch.offset < expected:
+            raise Unmergeable("batches overlap")
         expected = batch.last_offset + 1
         _rebase(batch, out, batch.offset - first.offset, batch.base_ms - first.base_ms)
-    body = _compressed(first.compression, bytes(out))
+    compression = next((b.compression for b in batches if b.compression), NONE)
+    body = _compressed(compression, bytes(out))
     rest = struct.pack(
         ">hiqqqhii",
-        first.compression,
+        compression,
         batches[-1].last_offset - first.offset,
         first.base_ms,
         max(b.max_ms for b in batches),
