@@ -1,0 +1,38 @@
+"""Scorers: cheap, pure measures of interactions and agent runs, and scoring with all of them.
+
+``score_records`` and ``score_traces`` score what is redacted already; ``score_batch`` and ``score_lines``
+take records of files and redact them first. ``SPECS`` names every score of both units,
+``SCORER_VERSIONS`` the version of every scorer. To add one, write its file and put it in
+`detectors.scorers.registry.SCORERS`; the conformance suite then runs on it.
+"""
+
+from detectors.scorers.lines import score_batch, score_lines
+from detectors.scorers.protocol import Scorer, Scores, ScoreSpec
+from detectors.scorers.registry import (
+    SCORER_VERSIONS,
+    SCORERS,
+    SPECS,
+    TRACE_SCORERS,
+    Tally,
+    score_each,
+    score_records,
+    score_traces,
+)
+
+__all__ = [
+    "SCORERS",
+    "SCORER_VERSIONS",
+    "SPECS",
+    "TRACE_SCORERS",
+    "Failure",
+    "ScoreSpec",
+    "Scored",
+    "Scorer",
+    "Scores",
+    "Tally",
+    "score_batch",
+    "score_each",
+    "score_lines",
+    "score_records",
+    "score_traces",
+]

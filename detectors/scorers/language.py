@@ -1,0 +1,74 @@
+"""Language of the prompt and of the output, by CLD2 (pycld2).
+
+ISO 639-1 codes where there are any, else CLD2's; ``und`` for texts of fewer than 20 letters, for code, and
+where CLD2 is unsure. Fenced code is not read.
+"""
+
+from __future__ import annotations
+
+import pycld2
+
+from detectors.record import Record
+from detectors.scorers.each import EachRecord
+from detectors.scorers.protocol import Scores, ScoreSpec
+from detectors.scorers.text_parts import letters, scored
+
+UNDETERMINED = "und"
+MIN_LETTERS = 20
+
+_CODES = {"zh-Hant": "zh", "iw": "he", "jw": "jv", "no": "nb", "un": UNDETERMINED, "tlh": UNDETERMINED}
+_FENCE = "```"
+
+
+def language(text: str) -> str:
+    """Code of the language most of ``text`` is in."""
+    prose = _without_code(text)
+    if letters(prose) < MIN_LETTERS:
+        return UNDETERMINED
+    code = _detected(prose)
+    return _CODES.get(code, code)
+
+
+def _without_code(text: str) -> str:
+    if _FENCE not in text:
+        return text
+    prose = "\n".join(text.split(_FENCE)[::2])
+    return prose if letters(prose) >= MIN_LETTERS else text
+
+
+def _detected(text: str) -> str:
+    found = _cld2(text)
+    if found is None:  # control characters and the like
+        found = _cld2("".join(c if c.isprintable() else " " for c in text))
+    return UNDETERMINED if found is None else found
+
+
+def _cld2(text: str) -> str | None:
+    try:
+        reliable, _, details = pycld2.detect(_utf8(text), isPlainText=True, bestEffort=True)
+    except pycld2.error:
+        return None
+    return str(details[0][1]) if reliable else UNDETERMINED
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def _score(record: Record) -> Scores:
+    scores: Scores = {}
+    for name, text in (("language", scored(record.prompt)), ("output_language", scored(record.output))):
+        if text:
+            scores[name] = language(text)
+    return scores
+
+
+LANGUAGE = EachRecord(
+    name="language",
+    version="1",
+    specs=(
+        ScoreSpec("language", "Prompt language", "category", None),
+        ScoreSpec("output_language", "Output language", "category", None),
+    ),
+    score_one=_score,
+)

@@ -1,0 +1,115 @@
+"""The scorers of a run, and scoring with all of them so that one that fails costs its own scores only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol, TypeVar
+
+from detectors.record import Record, Trace
+from detectors.scorers.language import LANGUAGE
+from detectors.scorers.latency import LATENCY
+from detectors.scorers.length import LENGTH
+from detectors.scorers.outcome import OUTCOME
+from detectors.scorers.protocol import Scorer, Scores, ScoreSpec
+from detectors.scorers.redaction_flags import REDACTION_FLAGS
+from detectors.scorers.refusal import REFUSAL
+from detectors.scorers.repetition import REPETITION
+from detectors.scorers.tokens import TOKENS
+from detectors.scorers.trace_scores import TRACE_SCORES, EachTrace
+
+SCORERS: tuple[Scorer, ...] = (
+    REDACTION_FLAGS,
+    REFUSAL,
+    LANGUAGE,
+    REPETITION,
+    LENGTH,
+    LATENCY,
+    TOKENS,
+    OUTCOME,
+)
+TRACE_SCORERS: tuple[EachTrace, ...] = (TRACE_SCORES,)
+
+SPECS: Mapping[str, ScoreSpec] = MappingProxyType(
+    {spec.name: spec for scorer in SCORERS for spec in scorer.specs}
+    | {spec.name: spec for scorer in TRACE_SCORERS for spec in scorer.specs}
+)
+"""Every built-in score by its name, of interactions and of traces."""
+
+SCORER_VERSIONS: Mapping[str, str] = MappingProxyType(
+    {scorer.name: scorer.version for scorer in SCORERS}
+    | {scorer.name: scorer.version for scorer in TRACE_SCORERS}
+)
+
+T_contra = TypeVar("T_contra", contravariant=True)
+U = TypeVar("U")
+
+
+class _Scores(Protocol[T_contra]):
+    """What scorers of records and of traces have in common."""
+
+    @property
+    def name(self) -> str:
+        """Name of the scorer."""
+
+    def score(self, items: Sequence[T_contra], /) -> list[Scores]:
+        """Values of each item."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened over a run: items scored, scores lost by (scorer, exception), nanoseconds by scorer."""
+
+    items: int = 0
+    failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    cost_ns: Counter[str] = field(default_factory=Counter)
+
+
+def score_each(
+    items: Sequence[U],
+    scorers: Sequence[_Scores[U]],
+    tally: Tally | None = None,
+    clock_ns: Callable[[], int] = lambda: 0,
+) -> list[Scores]:
+    """Values of every item, in order, from all ``scorers``.
+
+    A scorer that raises is tried again item by item, so that one item costs that item's scores of that
+    scorer; what is lost is counted in ``tally``, with what each scorer took by ``clock_ns``. Nothing is
+    raised.
+    """
+    tally = Tally() if tally is None else tally
+    tally.items += len(items)
+    merged: list[Scores] = [{} for _ in items]
+    for scorer in scorers:
+        started = clock_ns()
+        try:
+            batch = scorer.score(items)
+        except Exception:  # noqa: BLE001  scorers may be plug-ins; their bugs are counted, not spread
+            batch = []
+        if len(batch) != len(items):
+            batch = [_score_one(item, scorer, tally) for item in items]
+        tally.cost_ns[scorer.name] += clock_ns() - started
+        for values, new in zip(merged, batch, strict=True):
+            values.update(new)
+    return merged
+
+
+def _score_one(item: U, scorer: _Scores[U], tally: Tally) -> Scores:
+    try:
+        (values,) = scorer.score([item])
+    except Exception as error:  # noqa: BLE001  see score_each
+        tally.failures[scorer.name, type(error).__name__] += 1
+        return {}
+    return values
+
+
+def score_records(records: Sequence[Record]) -> list[Scores]:
+    """Scores of redacted records by all built-in scorers."""
+    return score_each(records, SCORERS)
+
+
+def score_traces(traces: Sequence[Trace]) -> list[Scores]:
+    """Scores of whole traces by all built-in trace scorers."""
+    return score_each(traces, TRACE_SCORERS)
