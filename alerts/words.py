@@ -27,8 +27,7 @@ _PLURALS = {"interaction": "interactions", "trace": "traces", "conversation": "c
 
 @cache
 def _specs() -> dict[str, ScoreSpec]:
-    specs: tuple[ScoreSpec, ...] = getattr(scorers, "SPECS", ())
-    return {spec.name: spec for spec in specs}
+    return dict(scorers.SPECS)
 
 
 def spec_of(score: str) -> ScoreSpec | None:

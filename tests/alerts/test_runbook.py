@@ -17,7 +17,7 @@ SCORES = (
 )
 
 
-@pytest.mark.parametrize("score", [*SCORES, *(s.name for s in getattr(scorers, "SPECS", ())), "a_plug_in"])
+@pytest.mark.parametrize("score", [*SCORES, *scorers.SPECS, "a_plug_in"])
 @pytest.mark.parametrize("kind", ALERT_KINDS)
 def test_every_alert_has_one_with_three_checks_or_fewer(score: str, kind: str) -> None:
     book = runbook.load(runbook.name_of(refusals(score=score, alert_kind=kind)))
