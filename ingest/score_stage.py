@@ -16,35 +16,23 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from detectors.finding import Finding
-from detectors.observation import Mark, Observation, ServiceKey, SourcePosition, encode
+from detectors.observation import SourcePosition
 from infra.clock import NS_PER_S, Clock, SystemClock
-from infra.kafka import FINDINGS as FINDINGS_TOPIC
-from infra.kafka import OBSERVATIONS
 from infra.settings import RedactionSettings, Settings
 from ingest import content_record, stored_context
 from ingest.account import dead_count, ledger_row, stored_count
 from ingest.clock_marks import Advance, ClockMarks, Lineage, Partition
-from ingest.dead_letters import to_output
 from ingest.decoding import bury_log, bury_span, decode_message
 from ingest.envelope import position_of
 from ingest.errors import BadRecord, Defect, Unavailable
-from ingest.event_time import event_time
 from ingest.late_content import settle_late
 from ingest.messages import Output, RawMessage
-from ingest.observing import (
-    INTERACTION,
-    TRACE,
-    Observed,
-    by_service,
-    keyed_hash,
-    observe,
-    observed_interaction,
-)
-from ingest.policy_hits import finding_row, policy_findings, service_of
+from ingest.observing import keyed_hash
+from ingest.policy_hits import finding_row, policy_findings
 from ingest.recent_ids import RecentIds
 from ingest.runs import store_runs
-from ingest.score_batch import Batch, Planner, ToScore, Work
+from ingest.score_batch import Batch, Planner, ToScore
+from ingest.score_outputs import Findings, Outputs, advance_of, ids_of
 from ingest.scoring import Scoring, score_each
 from ingest.store import StageStore
 from ingest.stored_interaction import (
@@ -56,7 +44,6 @@ from ingest.stored_interaction import (
 )
 from ingest.tables import CONTENT_RECORDS, CONTEXT_SPANS, FINDINGS, INTERACTIONS, LEDGER
 from ingest.text_keeping import why_absent
-from ingest.trace_unit import TraceUnit, observed_trace
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +51,6 @@ KNOWN_SINCE_NS = 24 * 3600 * NS_PER_S
 """Lineages that had data within this time are known again after a restart."""
 
 _KEEP_ALL = RedactionSettings()
-
-Runs = Mapping[SourcePosition, Sequence[TraceUnit]]
-Findings = Mapping[SourcePosition, Sequence[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +88,8 @@ class ScoreStage:
         self._store = store
         self._scoring = scoring
         self._version_hash = scoring.version_hash()
-        self._partitions = settings.kafka.partitions
         self._keeping: Mapping[str, RedactionSettings] = settings.redaction
-        self._hash = keyed_hash(hash_key)
+        self._outputs = Outputs(scoring.specs, keyed_hash(hash_key), settings.kafka.partitions)
         self._clock: Clock = clock or SystemClock()
         self._recent = RecentIds()
         self._marks = ClockMarks(round(settings.detection.idle_s * NS_PER_S))
@@ -152,14 +135,14 @@ class ScoreStage:
         account = [ledger_row(w, now_ns) for w in batch.works]
         if refused := [*self._store.insert(FINDINGS, rows), *self._store.insert(LEDGER, account)]:
             raise Defect(f"a row of our own was refused: {refused[0].reason}")
-        advances = [_advance(w) for w in batch.works]
+        advances = [advance_of(w) for w in batch.works]
         with self._state:
             marks = self._marks.marks_after(advances)
             for work, advance in zip(batch.works, advances, strict=True):
-                self._done[work.position] = _Done(advance, tuple(_ids(work)))
+                self._done[work.position] = _Done(advance, tuple(ids_of(work)))
         self._count(batch, findings)
-        outputs = [o for w in batch.works for o in self._outputs(w, runs, findings)]
-        return [*outputs, *self._to_every_partition(marks)]
+        outputs = [o for w in batch.works for o in self._outputs.of_message(w, runs, findings)]
+        return [*outputs, *self._outputs.of_marks(marks)]
 
     def _recall(self, *parts: str) -> SourcePosition | None:
         with self._state:
@@ -246,33 +229,6 @@ class ScoreStage:
             bury_log(work.decoded, record.ordinal, "not_storable", BadRecord(refused.reason))
             work.records.remove(record)
 
-    def _outputs(self, work: Work, runs: Runs, findings: Findings) -> list[Output]:
-        """Messages that one raw message asks for: observations, policy hits, dead letters."""
-        at = work.position
-        rows = [(service_of(t), observed_interaction(t, at)) for t in work.touched if t.observed]
-        ended = [(_service_of_run(u), observed_trace(u)) for u in runs.get(at, ()) if u.observed]
-        observations = [
-            *(self._observation(k, at, INTERACTION, r) for k, r in by_service(rows).items()),
-            *(self._observation(k, at, TRACE, r) for k, r in by_service(ended).items()),
-        ]
-        return [
-            *(Output(OBSERVATIONS.name, o.key.text().encode(), encode(o)) for o in observations),
-            *(Output(FINDINGS_TOPIC.name, f.service.encode(), f.to_json().encode(), 0) for f in findings[at]),
-            *map(to_output, work.decoded.dead),
-        ]
-
-    def _observation(
-        self, key: ServiceKey, at: SourcePosition, unit: str, rows: Sequence[Observed]
-    ) -> Observation:
-        return observe(key, at, unit, rows, self._scoring.specs, self._hash)
-
-    def _to_every_partition(self, marks: Sequence[Mark]) -> list[Output]:
-        return [
-            Output(OBSERVATIONS.name, f"{m.tenant}/{m.lineage}".encode(), encode(m), partition)
-            for m in marks
-            for partition in range(self._partitions)
-        ]
-
     def acknowledged(self, messages: Sequence[RawMessage]) -> None:
         """Everything the batch asked for is in Kafka and the batch is acknowledged. Does not block."""
         now_ns = self._clock.now_ns()
@@ -301,7 +257,7 @@ class ScoreStage:
             return []
         with self._state:
             marks = self._marks.idle_marks(owned, now_ns, behind)
-        return self._to_every_partition(marks)
+        return self._outputs.of_marks(marks)
 
     def revoke(self, partitions: Iterable[Partition]) -> None:
         """Forget partitions that went to another worker."""
@@ -316,7 +272,8 @@ class ScoreStage:
     def counters(self) -> dict[str, float]:
         """What was counted since the start, by metric name."""
         with self._state:
-            return {f"lightship_score_{name}_total": float(n) for name, n in sorted(self._counts.items())}
+            out = {f"lightship_score_{name}_total": float(n) for name, n in sorted(self._counts.items())}
+        return {**out, **self._scoring.counters()}
 
     def _count(self, batch: Batch, findings: Findings) -> None:
         counts: Counter[str] = Counter()
@@ -332,32 +289,3 @@ class ScoreStage:
         counts["late_content"] += sum(1 for t in batch.to_score if t.base is not None)
         with self._state:
             self._counts += counts
-
-
-def _service_of_run(unit: TraceUnit) -> ServiceKey:
-    r = unit.root
-    return ServiceKey(r.tenant, r.lineage, r.environment or "", r.service)
-
-
-def _advance(work: Work) -> Advance:
-    """What a message does to its lineage's clock: nothing, if it is a backfill or says no time."""
-    d = work.decoded
-    e = d.envelope
-    times = [v.end_ns for _, v in d.spans] + [v.time_ns for _, v in d.logs]
-    if e.event_ns is not None:
-        times.append(e.event_ns)
-    event_ns = max((event_time(t, e.received_ns, e.lineage)[0] for t in times), default=0)
-    if e.backfill or not (event_ns or e.ended):
-        return Advance(work.position, None)
-    return Advance(work.position, (e.tenant, e.lineage), event_ns, e.ended)
-
-
-def _ids(work: Work) -> Iterable[tuple[str, ...]]:
-    """Ids of what is stored from a message."""
-    for touched in work.touched:
-        if touched.source == work.position:
-            yield touched.key
-    for c in work.contexts:
-        yield c.tenant, c.lineage, c.trace_id, c.span_id
-    for record in work.records:
-        yield record.key

@@ -25,12 +25,16 @@ _SUSPICIOUS = 16
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """The scorers as functions, what their scores mean, and their versions by name."""
+    """The scorers as functions, what their scores mean, and their versions by name.
+
+    ``counters`` tells what the scorers count of themselves, by metric name.
+    """
 
     records: Callable[[Sequence[Record]], list[Scores]]
     traces: Callable[[Sequence[Trace]], list[Scores]]
     specs: Mapping[str, ScoreSpec]
     versions: Mapping[str, str]
+    counters: Callable[[], Mapping[str, float]] = dict
 
     def version_hash(self) -> str:
         """16 hex digits over the versions, stored with every row."""

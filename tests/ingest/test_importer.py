@@ -110,7 +110,7 @@ def test_ids_do_not_depend_on_content() -> None:
 
 
 def test_times_of_a_field_order_the_records_and_those_without_are_rejected() -> None:
-    records = [
+    records: list[dict[str, Any]] = [
         {"prompt": "late", "at": {"t": "2026-01-02T00:00:00Z"}},
         {"prompt": "early", "at": {"t": "2026-01-01T00:00:00+01:00"}},
         {"prompt": "never"},
