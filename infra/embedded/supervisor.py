@@ -194,9 +194,9 @@ class Supervisor:
             await asyncio.gather(stopping, readying, *tasks.values(), return_exceptions=True)
 
     def _on_all_ready(self) -> None:
-        self._started.set()
         if self._on_ready is not None:
             self._on_ready()
+        self._started.set()
 
     async def _keep(self, child: Child) -> None:
         """Run a child once those it comes after are ready."""

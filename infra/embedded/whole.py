@@ -1,0 +1,125 @@
+"""The whole of Lightship as children: the embedded pair where no address is set, then the rooms."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.embedded.child_spec import ChildSpec
+from infra.embedded.pair import broker_spec, clickhouse_url, kafka_address, store_spec
+from infra.embedded.ports import LOOPBACK, claim
+from infra.settings import Settings, hide_password
+
+WORKER_PORT = 4319
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Children to run, and where things are once they do (no secrets)."""
+
+    specs: tuple[ChildSpec, ...]
+    addresses: Mapping[str, str]
+    environment: Mapping[str, str]
+
+
+def whole(settings: Settings, ports: Mapping[str, int] | None = None, *, dashboard: bool = True) -> Whole:
+    """Specs of everything.
+
+    Parameters
+    ----------
+    ports
+        Ports asked for, by ``kafka clickhouse gateway worker alerts dashboard``; others are the usual ones or
+        the next free ones.
+    dashboard
+        Whether to serve the dashboard.
+
+    Raises
+    ------
+    PortBusy
+        If a port that was asked for is taken.
+    """
+    asked = dict(ports or {})
+    home = settings.home
+    home.mkdir(parents=True, exist_ok=True)
+    servers: list[ChildSpec] = []
+    kafka, clickhouse = settings.kafka.bootstrap, settings.store.url
+    taken: set[int] = set()
+    if not kafka:
+        broker = broker_spec(home, asked.get("kafka"))
+        servers.append(broker)
+        kafka = kafka_address(broker)
+        taken |= set(broker.ports.values())
+    if not clickhouse:
+        store = store_spec(home, asked.get("clickhouse"), taken=frozenset(taken))
+        servers.append(store)
+        clickhouse = clickhouse_url(home, store)
+        taken |= set(store.ports.values())
+    usual = {
+        "gateway": settings.gateway.port,
+        "worker": WORKER_PORT,
+        "alerts": settings.alerts.port,
+        "dashboard": settings.dashboard.port,
+    }
+    chosen: dict[str, int] = {}
+    for name, preferred in usual.items():
+        chosen[name] = claim(f"the {name}", preferred, asked.get(name), taken)
+        taken.add(chosen[name])
+    environment = {
+        "LIGHTSHIP_HOME": str(home.absolute()),
+        "LIGHTSHIP_KAFKA": kafka,
+        "LIGHTSHIP_CLICKHOUSE": clickhouse,
+        "LIGHTSHIP_GATEWAY_PORT": str(chosen["gateway"]),
+        "LIGHTSHIP_ALERTS_PORT": str(chosen["alerts"]),
+        "LIGHTSHIP_DASHBOARD_PORT": str(chosen["dashboard"]),
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    rooms = _rooms([s.name for s in servers], chosen, environment, dashboard=dashboard)
+    addresses = {
+        "gateway": f"http://{LOOPBACK}:{chosen['gateway']}",
+        "worker": f"http://{LOOPBACK}:{chosen['worker']}",
+        "alerts": f"http://{LOOPBACK}:{chosen['alerts']}",
+        "kafka": kafka,
+        "clickhouse": hide_password(clickhouse),
+    }
+    if dashboard:
+        addresses["dashboard"] = f"http://{LOOPBACK}:{chosen['dashboard']}"
+    return Whole((*servers, *rooms), addresses, environment)
+
+
+def _rooms(
+    servers: list[str], ports: Mapping[str, int], environment: Mapping[str, str], *, dashboard: bool
+) -> list[ChildSpec]:
+    root = Path(__file__).resolve().parents[2]
+
+    def room(name: str, module: str, *arguments: str, health: str = "/readyz") -> ChildSpec:
+        return ChildSpec(
+            name=name,
+            argv=[sys.executable, "-m", module, *arguments],
+            ready=f"http://{LOOPBACK}:{ports[name]}{health}",
+            env=environment,
+            after=["setup"],
+            ports={name: ports[name]},
+            grace_s=20.0,
+            cwd=root,
+        )
+
+    setup = ChildSpec(
+        name="setup",
+        argv=[sys.executable, "-m", "infra.setup"],
+        env=environment,
+        after=servers,
+        once=True,
+        cwd=root,
+    )
+    rooms = [
+        setup,
+        room("gateway", "ingest.gateway"),
+        room("worker", "ingest.worker", "--port", str(ports["worker"])),
+        room("alerts", "alerts.service"),
+    ]
+    if dashboard:
+        rooms.append(room("dashboard", "dashboard", health="/_stcore/health"))
+    return rooms
