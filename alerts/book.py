@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
 
 from alerts import group, lead
-from alerts.identity import POLICY, Place, incident_id, place_of
+from alerts.identity import POLICY, Place, incident_id, place_of, said_ns
 from alerts.incident import RECOVERING, RESOLVED, Hits, Incident, Transition
 from alerts.life import Elapsed, End, Event, Evidence, Raise, fresh, record, step
 from alerts.timing import Timing
@@ -104,7 +104,7 @@ class Book:
 
     def apply(self, finding: Finding) -> list[Change]:
         """Take one message from the log of findings; a repeated or outdated one changes nothing."""
-        now_ns = to_ns(finding.made_at)
+        now_ns = said_ns(finding)
         place = place_of(finding)
         changes = self._elapse(self.at(place), lambda _: now_ns)
         owner = self._incidents.get(self._owners.get((place, finding.finding_id), ""))

@@ -193,7 +193,7 @@ def brief_of(
         suspects=tuple(
             Suspect(words.plain(s.kind), words.plain(s.value), s.since) for s in incident.suspects
         ),
-        examples=tuple(_cut(e) for e in examples),
+        examples=cut(examples),
         reproduce=Reproduce(
             finding_ids=tuple(f.finding_id for f in incident.findings),
             series=finding.series,
@@ -322,10 +322,14 @@ def _ranked(incident: Incident) -> tuple[SliceEffect, ...]:
     return tuple(SliceEffect(words.plain(s.slice, 80), s.share, s.effect) for s in ranking[:MAX_SLICES])
 
 
-def _cut(example: Example) -> Example:
-    return Example(
-        example.when,
-        words.plain(example.interaction_id, 80),
-        words.plain(example.prompt, MAX_EXAMPLE),
-        words.plain(example.output, MAX_EXAMPLE),
+def cut(examples: Sequence[Example]) -> tuple[Example, ...]:
+    """Examples as lines of visible text, at most `MAX_EXAMPLE` characters a side."""
+    return tuple(
+        Example(
+            e.when,
+            words.plain(e.interaction_id, 80),
+            words.plain(e.prompt, MAX_EXAMPLE),
+            words.plain(e.output, MAX_EXAMPLE),
+        )
+        for e in examples
     )

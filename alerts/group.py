@@ -24,6 +24,7 @@ from alerts.identity import (
     onset_interval,
     onset_ns,
     place_of,
+    said_ns,
 )
 from alerts.incident import REOPENABLE, RESOLVED, Incident
 from alerts.timing import Timing
@@ -118,7 +119,7 @@ def _progress(finding: Finding) -> tuple[int, int]:
     stage = {"provisional": 0, "confirmed": 1, "withdrawn": 3}[finding.status]
     if stage == 1 and finding.ended_at is not None:
         stage = 2
-    return stage, to_ns(finding.made_at)
+    return stage, said_ns(finding)
 
 
 def keep(findings: tuple[Finding, ...], new: Finding) -> tuple[tuple[Finding, ...], Finding | None]:

@@ -66,6 +66,11 @@ def _hash(value: dict[str, str | int | None]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
+def said_ns(finding: Finding) -> int:
+    """Time of a statement on the clock of its lineage; that of an end may keep the time it was first made."""
+    return to_ns(max(finding.made_at, finding.ended_at or finding.made_at))
+
+
 def onset_ns(finding: Finding) -> int:
     """Best estimate of when the cause began; a finding without one (a policy hit) began when it was made."""
     return to_ns(finding.onset or finding.made_at)

@@ -6,14 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from alerts.identity import POLICY
 from detectors.finding import ALL, SEVERITIES, Finding, Suspect
+from detectors.scorers import SPECS
 
 MUCH_LARGER = 2.0
 """A slice explains a change when its own effect is this many times the effect over all traffic."""
 
 MAX_SUSPECTS = 10
-
-_HARM = frozenset({"error", "pii", "refusal", "secrets", "tool_loop", "truncated", "degenerate"})
-"""Scores that are rates of harm to users, beside every policy."""
 
 
 def supports(finding: Finding) -> bool:
@@ -33,7 +31,9 @@ def is_active(finding: Finding) -> bool:
 
 def is_harm(finding: Finding) -> bool:
     """Whether users are hurt at a rate, rather than a distribution having moved."""
-    return finding.alert_kind in (POLICY, "silence", "slo") or finding.score in _HARM
+    spec = SPECS.get(finding.score)
+    rate = spec is not None and spec.kind == "flag" and spec.harmful != 0
+    return rate or finding.alert_kind in (POLICY, "silence", "slo")
 
 
 def lead_of(findings: Sequence[Finding]) -> Finding:

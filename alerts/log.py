@@ -22,8 +22,9 @@ from clickhouse_connect.driver.exceptions import (
 
 from alerts import runbook
 from alerts.book import Change
-from alerts.brief import Brief, headline
+from alerts.brief import Brief, Example, headline
 from alerts.errors import Defect, Unavailable
+from alerts.examples import examples_of
 from alerts.identity import Place
 from alerts.incident import Incident, Transition
 from alerts.notify.pipeline import Attempt
@@ -221,6 +222,16 @@ class IncidentLog:
         with self._open() as client:
             n, latest_ns = client.query(_TRAFFIC, given).result_rows[0]
         return int(n), int(latest_ns) if n else after_ns
+
+    def examples(self, incident: Incident) -> tuple[Example, ...]:
+        """Redacted interactions from both sides of the onset."""
+
+        def query(statement: str, given: dict[str, Any]) -> Sequence[Sequence[Any]]:
+            with self._open() as client:
+                rows: Sequence[Sequence[Any]] = client.query(statement, given).result_rows
+            return rows
+
+        return examples_of(incident, query)
 
     def close(self) -> None:
         """Let go of the connection."""

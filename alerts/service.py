@@ -14,13 +14,14 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
 import uvicorn
 
 from alerts import api, feed
-from alerts.brief import Links
+from alerts.brief import Example, Links, cut
 from alerts.desk import Desk, Setup
 from alerts.errors import Unavailable
 from alerts.keys import read_token
@@ -75,6 +76,7 @@ class Service:
         self._broken: BaseException | None = None
         self._pinged = (0, False)
         self._senders = {r.name: self._sender(r) for r in receivers_of(settings)}
+        self._shown = {r.name for r in receivers_of(settings) if r.examples}
         self._token = read_token(settings.home)
         self._socket = _listen(settings.alerts.host, settings.alerts.port)
         host, port = self._socket.getsockname()[:2]
@@ -103,7 +105,18 @@ class Service:
             if not done:
                 logger.warning("receiver %s is no longer configured: nobody is told", delivery.receiver)
             return
+        if delivery.receiver in self._shown and not done:
+            delivery = replace(delivery, brief=replace(delivery.brief, examples=self._examples(delivery)))
         sender.add(delivery, attempts, done)
+
+    def _examples(self, delivery: Delivery) -> tuple[Example, ...]:
+        """Examples for a message; a message does not wait for them."""
+        incident = self.desk.find(delivery.incident_id)
+        try:
+            return () if incident is None else cut(self._deliveries.examples(incident))
+        except Unavailable as error:
+            logger.warning("a message goes without examples: %s", error)
+            return ()
 
     def stop(self) -> None:
         """Ask it to end; `run` returns soon."""

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
 
 from alerts import figures
 from alerts.identity import POLICY
-from detectors import scorers
 from detectors.finding import ALL, Finding
-from detectors.scorers.protocol import ScoreSpec
+from detectors.scorers import SPECS, ScoreSpec
 
 MAX_NAME = 40
 """Characters of a service, slice or value that are shown."""
@@ -25,14 +23,9 @@ _NAMELESS = ("median", "mean", "value")
 _PLURALS = {"interaction": "interactions", "trace": "traces", "conversation": "conversations"}
 
 
-@cache
-def _specs() -> dict[str, ScoreSpec]:
-    return dict(scorers.SPECS)
-
-
 def spec_of(score: str) -> ScoreSpec | None:
-    """What the registry says of a score."""
-    return _specs().get(score)
+    """What the registry says of a score; ``None`` for one it does not know."""
+    return SPECS.get(score)
 
 
 def title(score: str) -> str:

@@ -186,6 +186,11 @@ def test_it_recovers_when_all_its_changes_have_ended_and_not_before() -> None:
     assert desk.only.resolved_ns == to_ns(at("06:10"))
 
 
+def test_the_end_is_when_it_ended_though_the_statement_keeps_its_first_time() -> None:
+    desk = Desk().take(refusals(), replace(refusals(), status="confirmed", ended_at=at("05:30")))
+    assert (desk.only.state, desk.only.since_ns) == (RECOVERING, to_ns(at("05:30")))
+
+
 def test_a_later_message_shows_that_the_wait_is_over() -> None:
     later = lengths(
         "f8", made_at=at("09:30"), onset=at("09:05"), onset_low=at("09:00"), onset_high=at("09:10")

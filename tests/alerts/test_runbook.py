@@ -6,8 +6,8 @@ import pytest
 
 from alerts import runbook
 from alerts.errors import Defect
-from detectors import scorers
 from detectors.finding import ALERT_KINDS
+from detectors.scorers import SPECS
 from tests.alerts.invented import refusals
 
 SCORES = (
@@ -17,7 +17,7 @@ SCORES = (
 )
 
 
-@pytest.mark.parametrize("score", [*SCORES, *scorers.SPECS, "a_plug_in"])
+@pytest.mark.parametrize("score", sorted({*SCORES, *SPECS, "a_plug_in"}))
 @pytest.mark.parametrize("kind", ALERT_KINDS)
 def test_every_alert_has_one_with_three_checks_or_fewer(score: str, kind: str) -> None:
     book = runbook.load(runbook.name_of(refusals(score=score, alert_kind=kind)))

@@ -167,7 +167,7 @@ def test_three_findings_of_one_change_are_one_incident_and_one_message(world: Wo
     assert len(world.receiver.got) == 1
     assert verify(SECRET.encode(), headers[SIGNATURE], raw, int(time.time()))
     assert headers["idempotency-key"] == body["dedup_key"]
-    assert body["brief"]["headline"].startswith("support-assistant: refusal")
+    assert body["brief"]["headline"].startswith("support-assistant: refusals 1.0")
     stored = world.rows("SELECT incident_id, state, slice, score, finding_ids, headline FROM incidents FINAL")
     assert stored == [
         (
@@ -279,6 +279,32 @@ def everything(world: World, topic: str) -> list[dict[str, Any]]:
         return [json.loads(record.value) for record in consumer]
     finally:
         consumer.close()
+
+
+def test_a_receiver_that_asks_gets_redacted_examples_from_both_sides_of_the_onset(world: World) -> None:
+    asks = replace(world.settings.receiver[0], examples=True)
+    world.settings = replace(world.settings, receiver=(asks, *world.settings.receiver[1:]))
+    client = connect(world.settings.store)
+    client.command(
+        "INSERT INTO interactions (tenant, lineage, service, environment, start, trace_id, span_id, "
+        "language, input_text, output_text, score_refusal, received_at) "
+        "SELECT 'default', 'live', 'support-assistant', 'production', "
+        "toDateTime64('2026-03-17 03:00:00', 9, 'UTC') + toIntervalMinute(10 * number), "
+        "toString(number), 's', if(number % 2, 'es', 'fr'), 'question', "
+        "if(number < 7, 'answer', 'refusal'), number >= 7, now64(9) "
+        "FROM numbers(9)"
+    )
+    client.close()
+    with world.service() as service:
+        world.say(refusals())
+        until(lambda: service.metrics.get("sent") == 1)
+    examples = world.receiver.got[0][1]["brief"]["examples"]
+    assert [(e["when"], e["interaction_id"], e["output"]) for e in examples] == [
+        ("current", "7:s", "refusal"),
+        ("baseline", "5:s", "answer"),
+        ("baseline", "3:s", "answer"),
+        ("baseline", "1:s", "answer"),
+    ]
 
 
 @contextmanager
