@@ -36,7 +36,8 @@ _KEPT_TEXT = (
 def lacks_content(interaction: Interaction) -> bool:
     """Whether log records could add the prompt or the output."""
     i = interaction
-    return (i.input_text is None and not i.input_texts) or (i.output_text is None and not i.tool_calls)
+    no_input = i.input_text is None and not i.input_texts
+    return no_input or (i.kind != "embedding" and i.output_text is None and not i.tool_calls)
 
 
 def contents_of(records: Iterable[ContentRecord]) -> dict[str, Interaction]:

@@ -17,7 +17,7 @@ from ingest.content_record import ContentRecord, content_record
 from ingest.content_record import from_row as content_from_row
 from ingest.decoding import Decoded, assemble_message
 from ingest.envelope import position_of
-from ingest.interaction import ContextSpan, Interaction
+from ingest.interaction import UNKNOWN_SERVICE, ContextSpan, Interaction
 from ingest.late_content import add_late, contents_of, lacks_content, redactions_of, with_content
 from ingest.store import NEAR_NS, Ask, Lineage, SpanPlace, StageStore, asks_for
 from ingest.stored_interaction import InteractionKey, StoredInteraction
@@ -258,5 +258,6 @@ def _place(span: Interaction | ContextSpan) -> SpanPlace:
 
 
 def _wider(ask: Ask) -> Ask:
-    """For spans of which only the time of a log record is known."""
-    return replace(ask, from_ns=max(ask.from_ns - NEAR_NS, 0), to_ns=ask.to_ns + NEAR_NS)
+    """For spans of which only a log record is known: its time, and its service if it names one."""
+    services = frozenset() if UNKNOWN_SERVICE in ask.services else ask.services
+    return replace(ask, services=services, from_ns=max(ask.from_ns - NEAR_NS, 0), to_ns=ask.to_ns + NEAR_NS)

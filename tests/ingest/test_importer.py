@@ -23,6 +23,7 @@ from ingest.assemble import assemble_batch
 from ingest.errors import BadRecord, Unavailable
 from ingest.gateway.producer import MemoryProducer, Sent
 from ingest.import_files import read_rows
+from ingest.import_options import read_plan, read_span
 from ingest.import_records import ImportPlan, ImportRow, place, portions, read_time, span_ids
 from ingest.importer import ImportJob, ImportReport, build_intake, run_import
 from ingest.messages import RawMessage
@@ -254,6 +255,32 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, name: str) -> None:
 def test_options_that_cannot_work_are_refused(given_: dict[str, Any], words: str) -> None:
     with pytest.raises(BadRecord, match=words):
         ImportPlan("shop", **given_)
+
+
+def test_options_in_words() -> None:
+    plan = read_plan(
+        "shop", "prod", "labels.model", None, "2026-11-01T00:00:00Z", "14d", 7, 100, "even",
+        ["labels.who=user", "labels.m=gen_ai.prompt.name"], ["labels.dataset=a=b"],
+    )  # fmt: skip
+    assert (plan.start_ns, plan.span_ns) == (1793491200 * 10**9, 14 * DAY)
+    assert plan.fields == {"user": "labels.who", "gen_ai.prompt.name": "labels.m"}
+    assert plan.where == (("labels.dataset", "a=b"),)
+    assert [read_span(t) // 10**9 for t in ("90s", "30m", "1.5h", "2w")] == [90, 1800, 5400, 1209600]
+
+
+@pytest.mark.parametrize("text", ["", "14", "d", "14y", "-1d", "0s", "1e999d", "nand"])
+def test_spans_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(BadRecord, match="--span"):
+        read_span(text)
+
+
+def test_pairs_and_times_that_are_none_are_refused() -> None:
+    with pytest.raises(BadRecord, match="--map"):
+        read_plan("shop", time_from="t", maps=["promptfield"])
+    with pytest.raises(BadRecord, match="--where"):
+        read_plan("shop", time_from="t", where=["=x"])
+    with pytest.raises(BadRecord, match="--start"):
+        read_plan("shop", start="yesterday", span="1d")
 
 
 def test_an_import_is_redacted_stored_observed_and_its_lineage_ends(tmp_path: Path) -> None:

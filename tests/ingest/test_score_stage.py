@@ -182,6 +182,15 @@ def test_content_that_came_after_its_span_is_observed_once_at_its_own_position()
     assert rows(store, INTERACTIONS) == [row]
 
 
+def test_late_content_that_names_no_service_still_finds_its_span() -> None:
+    store = MemoryStore()
+    bare = {k: v for k, v in chat().items() if not k.endswith("messages")}
+    run(store, raw("otlp_spans", 0, 0, traces(span(bare))))
+    content = logs(log("gen_ai.user.message", body={"content": "Hello?"}), resource={})
+    (o,) = observations(run(store, raw("otlp_logs", 0, 0, content)))
+    assert o.key.service == "harbour-chat"
+
+
 def test_a_content_record_sent_again_is_a_duplicate() -> None:
     store = MemoryStore()
     content = logs(log("gen_ai.user.message", body={"content": "Hello?"}))

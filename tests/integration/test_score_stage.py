@@ -5,15 +5,21 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
 from google.protobuf.message import Message
+from kafka import KafkaProducer
 
 from infra import clickhouse
-from infra.settings import StoreSettings
+from infra.embedded.pair import broker_spec, kafka_address
+from infra.kafka import LOGS, SPANS, create_topics
+from infra.settings import KafkaSettings, StoreSettings
 from ingest.errors import Unavailable
+from ingest.import_findings import findings_of, would_have_paged
 from ingest.ledger import next_offsets, read_accounts, report
+from ingest.log_ends import log_ends
 from ingest.messages import RawMessage
 from ingest.score_stage import ScoreStage
 from ingest.store import Ask, MemoryStore, StageStore
@@ -28,6 +34,7 @@ from ingest.tables import (
     Table,
 )
 from ingest.writer import ClickHouseStore
+from tests.embedded_pair import start
 from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, raw
 from tests.ingest.telemetry import chat, log, logs, span, traces
 
@@ -195,3 +202,36 @@ def test_the_columns_of_the_code_are_those_of_the_migrations(client: Client) -> 
         assert {n: t.replace(", ", ",") for n, t in table.columns} == {
             n: t.replace(", ", ",") for n, t in have.items()
         }
+
+
+def test_policy_findings_are_those_an_import_would_have_paged_about(client: Client) -> None:
+    message = raw("otlp_spans", 0, 0, traces(span(chat("q", "hunter2"))), lineage="import-1")
+    stage(ClickHouseStore(client)).process([message])
+    found = findings_of(client, "default", "import-1")
+    assert [(f["score"], f["severity"], f["status"]) for f in would_have_paged(found)] == [
+        ("secrets", "page", "confirmed")
+    ]
+    assert findings_of(client, "default", "live") == []
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[str]:
+    """A broker of one's own: the raw topics have fixed names."""
+    running, spec = start(tmp_path, broker_spec)
+    try:
+        yield kafka_address(spec)
+    finally:
+        running.stop()
+
+
+def test_the_ends_of_the_raw_topics_are_those_of_the_log(own_broker: str) -> None:
+    settings = KafkaSettings(bootstrap=own_broker, partitions=PARTITIONS)
+    create_topics(settings, (SPANS, LOGS))
+    producer = KafkaProducer(bootstrap_servers=own_broker, linger_ms=50, enable_idempotence=False)
+    for n in range(7):  # one batch of several: the embedded broker tells its start as the end
+        producer.send(SPANS.name, value=b"x%d" % n, partition=1)
+    producer.flush()
+    producer.close()
+    ends = log_ends(settings, {(SPANS.name, 1): 3})
+    assert ends[SPANS.name, 1] == 7
+    assert {k: n for k, n in ends.items() if n} == {(SPANS.name, 1): 7}
