@@ -158,6 +158,7 @@ class MemoryStore:
             and row[at["trace_id"]] in ask.trace_ids
             and (ask.span_ids is None or row[at["span_id"]] in ask.span_ids)
             and ("start" not in at or ask.from_ns <= row[at["start"]] <= ask.to_ns)
+            and ("start" not in at or not ask.services or row[at["service"]] in ask.services)
         ]
 
     def insert(self, table: Table, rows: Sequence[Row]) -> list[Refused]:
