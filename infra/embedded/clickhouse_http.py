@@ -92,7 +92,7 @@ class ClickHouseHttp:
     user, password
         The one account.
     threads, read_threads
-        Statements that run at once, and how many of them may be reads: a dashboard cannot keep writers out.
+        Statements that run at once, and how many of them may be SELECTs: a dashboard cannot keep writers out.
     max_body_bytes
         Largest request body, compressed and not.
     wait_s
@@ -199,7 +199,7 @@ class ClickHouseHttp:
     @contextlib.asynccontextmanager
     async def _turn(self, job: Job, receive: Receive) -> AsyncIterator[None]:
         """Wait for a free thread, and stop a READ whose client goes away."""
-        gates = [self._reads, self._all] if job.statement.kind is Kind.READ else [self._all]
+        gates = [self._reads, self._all] if job.statement.heavy else [self._all]
         async with contextlib.AsyncExitStack() as held:
             try:
                 async with asyncio.timeout(self._wait_s):

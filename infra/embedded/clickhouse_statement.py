@@ -23,6 +23,7 @@ from infra.embedded.clickhouse_catalogue import (
 from infra.embedded.clickhouse_lexer import Token, tokens, unquoted
 
 _READS = ("CHECK", "DESC", "DESCRIBE", "EXISTS", "EXPLAIN", "FROM", "SELECT", "SHOW", "WITH")
+_LOOKS = ("DESC", "DESCRIBE", "EXISTS", "SHOW")
 _SESSION = ("BEGIN", "COMMIT", "ROLLBACK", "SET", "USE")
 _STOPS = ("KILL", "SHUTDOWN", "SUSPEND")
 
@@ -62,6 +63,8 @@ class Statement:
     text: bytes
     format: str | None
     data_at: int = -1
+    heavy: bool = False
+    """Whether it is a READ that may take long; a look at the schema is not."""
 
 
 def classify(source: bytes) -> Statement:
@@ -94,7 +97,8 @@ def classify(source: bytes) -> Statement:
     _check(seen)
     opening = next((t for t in seen if t.text != "("), seen[0])
     kind = Kind.READ if opening.is_word(*_READS) else Kind.WRITE
-    return Statement(kind, source, _output_format(seen))
+    heavy = kind is Kind.READ and not opening.is_word(*_LOOKS)
+    return Statement(kind, source, _output_format(seen), heavy=heavy)
 
 
 def _ends_head(token: Token, seen: Sequence[Token]) -> bool:
