@@ -52,6 +52,11 @@ def badge(state: State, note: str = "") -> None:
     st.badge(label, icon=state.icon, color=state.color)
 
 
+def life(state: str, ending: str | None) -> str:
+    """How far an incident has come, in one word or two."""
+    return strings.ENDING_WORDS.get(ending, "ended") if ending else state
+
+
 def quiet(text: str, *, width: Literal["stretch", "content"] = "stretch") -> None:
     """Secondary text: our own small grey, whose contrast we set."""
     st.markdown(f":gray[:small[{escape(text, 400)}]]", width=width)
@@ -106,8 +111,10 @@ def _freshness(seen: Session, at: datetime, base: str, then: Pulse | None) -> No
 
 def _news(then: Pulse | None, now: Pulse | None, age: timedelta) -> str:
     """What a reload would show that the page does not; numbers alone only once they are old."""
-    if then is None or now is None:
+    if now is None:
         return ""
+    if then is None:
+        return strings.NEWER_STORE
     if now.revisions != then.revisions:
         return strings.NEWER_INCIDENT
     return strings.NEWER if now.newest != then.newest and age > OLD else ""

@@ -19,7 +19,7 @@ import streamlit as st
 from dashboard import viewer as viewers
 from dashboard.queries import scope as scopes
 from dashboard.queries.scope import Lineage
-from dashboard.queries.store import LIVE, ClickHouse, Scope, Store
+from dashboard.queries.store import LIVE, TIMEOUT_S, ClickHouse, Scope, Store
 from dashboard.viewer import Viewer
 from infra import clickhouse
 from infra.clock import SystemClock, to_datetime
@@ -76,7 +76,8 @@ def settings() -> Settings:
 @st.cache_resource(show_spinner=False)
 def _store(url: str, database: str) -> Store:
     """One client for all viewers; a failed connection is not kept, so the next run tries again."""
-    return ClickHouse(clickhouse.connect(replace(settings().store, url=url, database=database)))
+    where = replace(settings().store, url=url, database=database)
+    return ClickHouse(clickhouse.connect(where, answer_within_s=TIMEOUT_S + 2))
 
 
 @st.cache_resource(show_spinner=False)

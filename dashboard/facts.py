@@ -23,7 +23,9 @@ class Fact(NamedTuple):
 
 
 def facts(incident: Incident, trust: Trust, now: datetime) -> list[Fact]:
-    """Effect, onset, size, certainty, suspect."""
+    """Effect, onset, size, certainty, suspect; of a silence only what can be said of one."""
+    if incident.is_silent:
+        return [_effect(incident), _onset(incident, now), _sure(incident, trust)]
     return [
         _effect(incident),
         _onset(incident, now),
@@ -57,8 +59,11 @@ def _onset(incident: Incident, now: datetime) -> Fact:
     fired = ""
     if incident.stored.fired is not None:
         fired = strings.FACT_FIRED.format(at=formats.moment(incident.stored.fired, now))
+    label = strings.FACT_SILENT_SINCE if incident.is_silent else strings.FACT_ONSET
     note = strings.FACT_ONSET_NOTE.format(low=low, high=high, fired=fired)
-    return Fact(strings.FACT_ONSET, f"{formats.moment(incident.onset, now)} UTC", note)
+    if incident.is_silent:
+        note = strings.FACT_ONSET_EXACT.format(fired=fired)
+    return Fact(label, f"{formats.moment(incident.onset, now)} UTC", note)
 
 
 def _size(incident: Incident) -> Fact:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dashboard import formats, palette, strings
@@ -146,6 +146,11 @@ def _usual(hourly: Mapping[datetime, int], now: datetime) -> float | None:
     """Outputs of this hour of the day, yesterday; ``None`` where nothing is known of it."""
     hour = now.replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
     return float(hourly[hour]) if hourly.get(hour) else None
+
+
+def not_known(rows: Sequence[FleetRow]) -> list[FleetRow]:
+    """The rows of an old answer: what was fine then is not known to be fine now."""
+    return [replace(row, state=palette.FAILED) if row.state is palette.OK else row for row in rows]
 
 
 def change_words(row: FleetRow) -> str:

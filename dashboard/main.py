@@ -11,7 +11,7 @@ from dashboard import components, data, filters, palette, pipeline, session, str
 from dashboard.plain import clean
 from dashboard.queries import pipeline as pipelines
 from dashboard.queries.store import LIVE
-from infra.errors import InfraError, Unavailable
+from infra.errors import InfraError, Misconfigured, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,9 @@ def main() -> None:
     page = st.navigation(
         [
             st.Page("views/fleet.py", title=strings.FLEET, icon=":material/grid_view:", default=True),
-            st.Page("views/incident.py", title=strings.INCIDENT, icon=":material/e911_emergency:"),
+            st.Page("views/incidents.py", title=strings.INCIDENTS, icon=":material/e911_emergency:"),
             st.Page("views/trends.py", title=strings.TRENDS, icon=":material/monitoring:"),
+            st.Page("views/incident.py", title=strings.INCIDENT, visibility="hidden"),
         ]
     )
     components.style()
@@ -45,6 +46,8 @@ def main() -> None:
         components.empty(
             palette.FAILED, strings.NO_STORE, strings.NO_STORE_NEXT.format(reason=clean(str(error), 160))
         )
+    except Misconfigured as error:
+        components.empty(palette.FAILED, strings.MISCONFIGURED, clean(str(error), 300))
     except InfraError:
         logger.exception("a page failed")
         components.empty(palette.FAILED, strings.DEFECT, "")
@@ -61,7 +64,8 @@ def _sidebar() -> None:
         session.enter(seen)
         with st.container(gap="xxsmall"):
             reading = data.read(who, pipelines.health, seen.scope)
-            found = pipeline.condition(reading.value, data.wall(), live=chosen == LIVE)
+            newest = next((item.newest for item in known.value if item.name == LIVE), None)
+            found = pipeline.condition(reading.value, data.wall(), live=chosen == LIVE, newest=newest)
             components.badge(palette.FAILED if reading.fault else found.state, strings.PIPELINE)
             for line in found.lines:
                 components.quiet(line)

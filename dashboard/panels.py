@@ -34,7 +34,7 @@ def change(incident: Incident, seen: Session) -> None:
         buckets = data.read(
             seen.viewer, series.volume, seen.scope, incident.key, window, COUNTING_SCORES
         ).value
-        ticks = picture.volumes(picture.complete(buckets, window, seen.now), window.bucket_s)
+        ticks = picture.volumes(picture.complete(buckets, window, incident, seen.now), window.bucket_s)
         reference = picture.volume_reference(ticks, incident.onset)
         scale, title = Scale(share=False, unit="outputs"), strings.CHANGE_VOLUME_TITLE.format(step=step)
         components.section(title, strings.CHANGE_VOLUME_NOTE)
@@ -65,6 +65,7 @@ def change(incident: Incident, seen: Session) -> None:
         title=title,
         scale=scale,
         ends=picture.at(window.to_s),
+        silent=incident.is_silent and incident.is_open,
     )
     components.show(drawing, key="change")
 

@@ -99,9 +99,10 @@ def reference(measure: Measure, ticks: Sequence[Tick], onset: datetime, baseline
     )
 
 
-def complete(buckets: Sequence[Bucket], window: Window, now: datetime) -> list[Bucket]:
-    """Buckets that are over; a running one would look like a fall."""
-    return [b for b in buckets if b.at + timedelta(seconds=window.bucket_s) <= now]
+def complete(buckets: Sequence[Bucket], window: Window, incident: Incident, now: datetime) -> list[Bucket]:
+    """Buckets that are over; a running one, or the one in which silence began, would look like a fall."""
+    last = min(now, incident.onset) if incident.is_silent and incident.is_open else now
+    return [b for b in buckets if b.at + timedelta(seconds=window.bucket_s) <= last]
 
 
 def volumes(buckets: Sequence[Bucket], width_s: int) -> list[Tick]:

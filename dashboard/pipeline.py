@@ -22,10 +22,10 @@ class Condition:
     lines: tuple[str, ...]
 
 
-def condition(health: Health, now: datetime, *, live: bool) -> Condition:
+def condition(health: Health, now: datetime, *, live: bool, newest: datetime | None) -> Condition:
     """Judged by the machine's clock: a room that stopped must not hide behind a slow lineage.
 
-    The age of the newest record is told of ``live`` traffic only, whose clock is the machine's.
+    The age of the ``newest`` record is told of ``live`` traffic only, whose clock is the machine's.
     """
     if not health.rooms:
         return Condition(palette.NO_DATA, (strings.PIPELINE_QUIET,))
@@ -36,12 +36,9 @@ def condition(health: Health, now: datetime, *, live: bool) -> Condition:
         state = palette.FAILED
         age = formats.span(now - slowest.written_at)
         lines.append(strings.PIPELINE_STALLED.format(room=clean(slowest.name, 24), age=age))
-    newest = max(room.event_time for room in health.rooms)
     account = health.account
     lost = account.lost if account else 0
-    said = strings.PIPELINE_LAG if live else strings.PIPELINE_REPORTED
-    age = formats.span(now - (newest if live else slowest.written_at))
-    lines.append(said.format(age=age, lost=formats.count(lost)))
+    lines.append(_lag(now, slowest.written_at, newest, live=live).format(lost=formats.count(lost)))
     if account:
         received = formats.count(account.received)
         lines.append(
@@ -50,3 +47,12 @@ def condition(health: Health, now: datetime, *, live: bool) -> Condition:
         if account.dead_lettered:
             lines.append(strings.PIPELINE_DEAD.format(n=formats.count(account.dead_lettered)))
     return Condition(palette.FAILED if lost else state, tuple(lines))
+
+
+def _lag(now: datetime, written_at: datetime, newest: datetime | None, *, live: bool) -> str:
+    """The line about age, with the place for what was lost."""
+    if not live:
+        return strings.PIPELINE_REPORTED.replace("{age}", formats.span(now - written_at))
+    if newest is None:
+        return strings.PIPELINE_NO_RECORD
+    return strings.PIPELINE_LAG.replace("{age}", formats.span(now - newest))

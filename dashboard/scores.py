@@ -7,11 +7,10 @@ shown by its name with the kind its series was stored with.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 from dashboard.plain import clean
 from detectors.grid import Grid
-from detectors.scorers.protocol import ScoreSpec
+from detectors.scorers import SPECS
 
 VOLUME = "volume"
 
@@ -34,16 +33,9 @@ class Score:
     counts: str = "interaction"
 
 
-@cache
-def _registry() -> dict[str, ScoreSpec]:
-    import detectors.scorers
-
-    return {spec.name: spec for spec in getattr(detectors.scorers, "SPECS", ())}
-
-
 def known(name: str, kind: str = "flag") -> Score:
     """The score of this name; ``kind`` is used where the registry does not have it."""
-    spec = _registry().get(name)
+    spec = SPECS.get(name)
     if spec is None:
         title = clean(name.replace("_", " ").capitalize() or "Score")
         return Score(name, title, kind, None, "", 0, pages=False)

@@ -36,6 +36,8 @@ def lines(incident: Incident, moments: Sequence[Moment], now: datetime) -> list[
     if incident.onset_known:
         low, high = (formats.moment(at, now) for at in (incident.onset_low, incident.onset_high))
         note = strings.TIMELINE_ONSET_NOTE.format(low=low, high=high)
+        if incident.is_silent:
+            note = strings.TIMELINE_ONSET_EXACT
         out.append(Line(incident.onset, strings.TIMELINE_ONSET, note))
     out += [_line(moment) for moment in moments]
     out.sort(key=lambda line: line.at)

@@ -31,8 +31,10 @@ ORDER BY number
 """
 
 
-def connect(settings: StoreSettings, *, database: str | None = None) -> Client:
+def connect(settings: StoreSettings, *, database: str | None = None, answer_within_s: int = 120) -> Client:
     """Open a client; one per thread of work, it holds a pool of HTTP connections.
+
+    A server that accepts a statement and says nothing for ``answer_within_s`` seconds counts as gone.
 
     Raises
     ------
@@ -57,7 +59,7 @@ def connect(settings: StoreSettings, *, database: str | None = None) -> Client:
             database=settings.database if database is None else database,
             autogenerate_session_id=False,
             connect_timeout=5,
-            send_receive_timeout=120,
+            send_receive_timeout=answer_within_s,
         )
     except OperationalError as error:
         raise Unavailable(f"no ClickHouse at {hide_password(settings.url)}: {error}") from error

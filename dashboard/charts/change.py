@@ -82,11 +82,13 @@ def change_over_time(
     title: str,
     scale: Scale,
     ends: datetime,
+    silent: bool = False,
 ) -> Drawing:
     """Band = what the baseline predicts for one bucket; grey before, strong after; the onset and its doubt.
 
     ``ends`` is the right edge: where nothing was received the line stops, nothing is drawn as zero.
-    Releases are named on the left of their rule, the onset on the right, so the likeliest pair stays apart.
+    ``silent`` marks the onset as the last thing that came. Releases are named on the left
+    of their rule, the onset on the right, so the likeliest pair stays apart.
     """
     first, band = ticks[0].time, reference.band
     top = max([t.high for t in ticks] + [band.high]) * 1.18
@@ -120,9 +122,10 @@ def change_over_time(
         .mark_rect(color=palette.changed, opacity=0.14)
         .encode(x="from:T", x2="to:T")
     )
+    strong = palette.text if silent else palette.changed
     onset = (
         chart([{"time": instant(change.onset)}])
-        .mark_rule(color=palette.changed, strokeWidth=1.5)
+        .mark_rule(color=strong, strokeWidth=1.5, strokeDash=[3, 3] if silent else [1, 0])
         .encode(x="time:T")
     )
     guide = chart(rows).mark_line(color=palette.baseline, strokeWidth=1, opacity=0.7).encode(x=x, y=y)
@@ -156,7 +159,8 @@ def change_over_time(
         layers += _markers(shown, palette)
     if after:
         layers += whisker
-    layers += _onset_note(change, palette, first, ends) + _band_note(edges[:1], palette, y_scale)
+    words = f"no data since {change.onset:%H:%M}" if silent else f"onset {change.onset:%H:%M}"
+    layers += _onset_note(change, words, strong, first, ends) + _band_note(edges[:1], palette, y_scale)
     return Drawing(
         finish(layers, palette, 288), _change_alt(ticks, change, reference, marks, title=title, scale=scale)
     )
@@ -202,7 +206,7 @@ def _markers(marks: Sequence[Mark], palette: Palette) -> alt.LayerChart:
     return both
 
 
-def _onset_note(change: Change, palette: Palette, first: datetime, ends: datetime) -> alt.Chart:
+def _onset_note(change: Change, words: str, color: str, first: datetime, ends: datetime) -> alt.Chart:
     late = (change.onset - first) > 0.8 * (ends - first)
     note: alt.Chart = (
         chart([{"time": instant(change.low if late else min(ends, change.high))}])
@@ -212,9 +216,9 @@ def _onset_note(change: Change, palette: Palette, first: datetime, ends: datetim
             dx=-6 if late else 6,
             dy=16 if late else 0,
             fontWeight=600,
-            color=palette.changed,
+            color=color,
         )
-        .encode(x="time:T", y=alt.value(2), text=alt.value(f"onset {change.onset:%H:%M}"))
+        .encode(x="time:T", y=alt.value(2), text=alt.value(words))
     )
     return note
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from infra.errors import Unavailable
 
@@ -94,12 +94,21 @@ class ClickHouse:
                     "result_overflow_mode": "break",
                 },
             )
+        except OperationalError as error:
+            logger.warning("the store does not answer: %s", _first_line(error))
+            raise Unavailable("no connection to the store") from error
         except ClickHouseError as error:
-            if "UNKNOWN_TABLE" in str(error) or "UNKNOWN_DATABASE" in str(error):
+            said = _first_line(error)
+            if "UNKNOWN_TABLE" in said or "UNKNOWN_DATABASE" in said:
                 raise Unavailable(
-                    "the store has no tables yet: start Lightship, or run its migrations"
+                    "the store has no tables yet: start Lightship once, it makes them"
                 ) from error
-            said = str(error).splitlines()[0][:200]
-            logger.warning("the store refused or failed a statement: %s", said)
-            raise Unavailable(f"the store did not answer: {said}") from error
+            if "TIMEOUT_EXCEEDED" in said:
+                raise Unavailable(f"the store did not answer within {TIMEOUT_S} s") from error
+            logger.warning("the store refused a statement: %s", said)
+            raise Unavailable("the store refused a statement; its words are in the log") from error
         return [tuple(row) for row in result.result_rows[:MAX_ROWS]]
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")[:300]

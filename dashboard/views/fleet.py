@@ -150,7 +150,7 @@ def _glance(row: FleetRow, incident: incidents.Incident, seen: Session) -> None:
         buckets = data.read(
             seen.viewer, series.volume, seen.scope, incident.key, window, COUNTING_SCORES
         ).value
-        ticks = picture.volumes(picture.complete(buckets, window, seen.now), window.bucket_s)
+        ticks = picture.volumes(picture.complete(buckets, window, incident, seen.now), window.bucket_s)
         scale, baseline = Scale(share=False, unit="outputs"), None
         reference = picture.volume_reference(ticks, incident.onset)
     else:
@@ -213,15 +213,15 @@ def _table(rows: Sequence[FleetRow], now: datetime) -> None:
             strings.COLUMN_STATE: st.column_config.MultiselectColumn(
                 options=list(badge_colors), color=list(badge_colors.values()), width=104
             ),
-            strings.COLUMN_SERVICE: st.column_config.TextColumn(width=164),
+            strings.COLUMN_SERVICE: st.column_config.TextColumn(width=162),
             strings.COLUMN_HOURS: st.column_config.LineChartColumn(
-                width=60, y_min=0, color=components.colors().current, help=strings.COLUMN_HOURS_HELP
+                width=56, y_min=0, color=components.colors().current, help=strings.COLUMN_HOURS_HELP
             ),
             strings.COLUMN_OUTPUTS: st.column_config.NumberColumn(format="localized", width=66),
             strings.COLUMN_CHANGE: st.column_config.TextColumn(width=152),
             strings.COLUMN_EFFECT: st.column_config.TextColumn(width=146),
             strings.COLUMN_SINCE: st.column_config.TextColumn(width=104),
-            strings.COLUMN_SLICE: st.column_config.TextColumn(width=196),
+            strings.COLUMN_SLICE: st.column_config.TextColumn(width=204),
             strings.COLUMN_NEWEST: st.column_config.TextColumn(
                 width=60, alignment="right", help=strings.COLUMN_NEWEST_HELP
             ),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import actions, components, data, facts, formats, palette, panels, runbooks, session, strings
+from dashboard import actions, components, data, facts, formats, panels, runbooks, session, strings
 from dashboard import incident as incidents
 from dashboard.data import Reading
 from dashboard.incident import Incident
@@ -15,16 +15,13 @@ from dashboard.queries import incidents as stored
 from dashboard.queries.store import LIVE
 from dashboard.session import Session
 
-MAX_LISTED = 50
-
 
 def render() -> None:
-    """One incident, or the list of them."""
+    """One incident; without an id in the address, the list of them."""
     seen = session.current()
     asked = st.query_params.get("id", "")
     if not asked:
-        _list(seen)
-        return
+        st.switch_page("views/incidents.py")
     row = data.read(seen.viewer, stored.one, seen.scope, asked)
     if row.value is None:
         _unknown(asked, seen)
@@ -64,14 +61,11 @@ def _head(incident: Incident, seen: Session, readings: Sequence[Reading[object]]
     if incident.baseline_version:
         base = strings.BASELINE_VERSION.format(version=clean(incident.baseline_version, 24))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        components.badge(incident.state, _life(incident))
+        components.badge(incident.state, components.life(incident.stored.state, incident.stored.ending))
         if incident.stored.acknowledged_by:
+            st.badge(strings.ACKNOWLEDGED, icon=":material/person_check:", color="blue")
             name = clean(incident.stored.acknowledged_by, 40)
-            st.badge(
-                escape(strings.ACKNOWLEDGED.format(name=name)),
-                icon=":material/person_check:",
-                color="blue",
-            )
+            components.quiet(strings.ACKNOWLEDGED_BY.format(name=name), width="content")
         components.quiet(_place(incident, seen), width="content")
         components.freshness(seen, readings, base)
     components.stale(readings)
@@ -79,12 +73,6 @@ def _head(incident: Incident, seen: Session, readings: Sequence[Reading[object]]
         st.title(escape(incident.stored.headline, 200), anchor=False)
         st.markdown(f":gray[{escape(strings.INCIDENT_QUESTION)}]")
     _actions(incident, seen)
-
-
-def _life(incident: Incident) -> str:
-    if incident.stored.ending:
-        return strings.ENDING_WORDS.get(incident.stored.ending, clean(incident.stored.ending))
-    return incident.stored.state
 
 
 def _place(incident: Incident, seen: Session) -> str:
@@ -158,7 +146,8 @@ def _checks(incident: Incident) -> None:
     if shown is None:
         components.quiet(strings.CHECKS_NONE)
         return
-    st.markdown("\n".join(f"{n}. {escape(check, 300)}" for n, check in enumerate(shown.checks, 1)))
+    # our own markdown, from the repository
+    st.markdown("\n".join(f"{n}. {check}" for n, check in enumerate(shown.checks, 1)))
 
 
 def _unknown(asked: str, seen: Session) -> None:
@@ -174,36 +163,6 @@ def _unknown(asked: str, seen: Session) -> None:
             query_params={"id": asked} | ({} if other == LIVE else {"lineage": other}),
         )
     st.page_link("views/fleet.py", label=strings.TO_FLEET, icon=":material/arrow_back:")
-
-
-def _list(seen: Session) -> None:
-    rows = data.read(seen.viewer, stored.current, seen.scope)
-    components.header(strings.INCIDENTS, strings.INCIDENT_QUESTION, seen, [rows], strings.FLEET_BASELINE)
-    found = [incidents.read(row) for row in rows.value]
-    opened = [i for i in found if i.is_open]
-    ended = [i for i in found if not i.is_open]
-    opened.sort(key=lambda i: (palette.STATES.index(i.state), -i.onset.timestamp()))
-    components.section(strings.INCIDENTS_OPEN, strings.INCIDENTS_OPEN_NOTE if opened else "")
-    if not opened:
-        components.empty(palette.OK, strings.INCIDENTS_NONE, "" if ended else strings.INCIDENTS_NONE_NEXT)
-    _links(opened, seen)
-    if ended:
-        components.section(strings.INCIDENTS_ENDED)
-        _links(ended, seen)
-
-
-def _links(found: Sequence[Incident], seen: Session) -> None:
-    for incident in found[:MAX_LISTED]:
-        with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
-            components.badge(incident.state, _life(incident))
-            st.page_link(
-                "views/incident.py",
-                label=escape(incident.stored.headline, 160),
-                query_params={"id": incident.id}
-                | ({} if seen.scope.lineage == LIVE else {"lineage": seen.scope.lineage}),
-                width="stretch",
-            )
-            components.quiet(formats.since(incident.onset, seen.now), width="content")
 
 
 render()

@@ -13,6 +13,7 @@ import streamlit as st
 from dashboard import components, data, filters, formats, palette, session, strings, taxonomy, trend_rows
 from dashboard.charts import risk, small
 from dashboard.charts.risk import PER
+from dashboard.data import Reading
 from dashboard.plain import clean, escape
 from dashboard.queries import fleet as fleets
 from dashboard.queries import trends
@@ -30,28 +31,24 @@ def render() -> None:
     """The page."""
     seen = session.current()
     services = data.read(seen.viewer, fleets.services, seen.scope)
-    names = sorted({item.service for item in services.value})
-    asked = st.session_state.get("weeks") or 12
-    weeks = trend_rows.span(seen.scope.at, int(asked), str(st.session_state.get("service") or ""))
-    panel_rows = _by_language(seen, weeks)
-    languages = trend_rows.languages(panel_rows)
-    chosen = str(st.session_state.get("language") or strings.ALL_LANGUAGES)
-    slice_ = "all" if chosen not in languages else f"{DIMENSION}={trend_rows.encoded(chosen)}"
+    top = st.container()  # the header tells how fresh the numbers below are, which are read after it
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        service = filters.service(sorted({item.service for item in services.value}))
+        n_weeks = filters.weeks()
+        weeks = trend_rows.span(seen.scope.at, n_weeks, service)
+        panel_rows = _by_language(seen, weeks)
+        language = filters.language(trend_rows.languages(panel_rows.value))
     counts = data.read(
         seen.viewer,
         trends.by_score,
         seen.scope,
         weeks,
         tuple(pair for category in taxonomy.categories() for pair in category.counted()),
-        slice_,
+        f"{DIMENSION}={trend_rows.encoded(language)}" if language else "all",
     )
-    components.header(
-        strings.TRENDS, strings.TRENDS_QUESTION, seen, [services, counts], strings.TRENDS_BASELINE
-    )
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        service = filters.service(names)
-        n_weeks = filters.weeks()
-        language = filters.language(languages)
+    with top:
+        readings = [services, panel_rows, counts]
+        components.header(strings.TRENDS, strings.TRENDS_QUESTION, seen, readings, strings.TRENDS_BASELINE)
     rows = trend_rows.table(taxonomy.categories(), counts.value)
     if not rows:
         _nothing(service, language, n_weeks)
@@ -63,7 +60,7 @@ def render() -> None:
         components.section(strings.HEAT, strings.HEAT_NOTE.format(few=formats.count(trend_rows.FEW)))
         cells = [cell for row in rows for cell in row.cells]
         components.show(risk.heat_map(cells, components.colors()), key="taxonomy")
-    _panels(panel_rows, rows)
+    _panels(panel_rows.value, rows)
     _table(rows, n_weeks, service)
 
 
@@ -74,17 +71,17 @@ def _category() -> Category:
     return next((c for c in flags if c.id == asked), flags[0])
 
 
-def _by_language(seen: Session, weeks: Weeks) -> tuple[ValueWeek, ...]:
+def _by_language(seen: Session, weeks: Weeks) -> Reading[tuple[ValueWeek, ...]]:
     category = _category()
     return data.read(
         seen.viewer,
         trends.by_value,
         seen.scope,
         weeks,
-        unit="trace" if category.unit == "trace" else "interaction",
+        unit=category.unit,
         score=category.scores[0],
         dimension=DIMENSION,
-    ).value
+    )
 
 
 def _nothing(service: str, language: str, n_weeks: int) -> None:

@@ -14,15 +14,12 @@ from typing import Any
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
-from detectors.grid import LogGrid, LogitGrid
+from detectors.scorers import SPECS
 from tests.dashboard import world_incidents, world_texts
 
 NOW = datetime(2026, 3, 17, 3, 12, 40, tzinfo=UTC)
 """The moment the pictures are taken at, unless a test asks for another."""
 TENANT = "default"
-LENGTHS = LogGrid(low=1.0, high=100_000.0)
-SECONDS = LogGrid(low=0.001, high=3_600.0)
-SHARES = LogitGrid()
 LANGUAGES = {"en": 0.46, "de": 0.30, "fr": 0.11, "es": 0.07, "pt": 0.04, "ja": 0.02}
 MODELS = {"aurora-2": 0.6, "aurora-1": 0.4}
 RATES = {
@@ -32,6 +29,7 @@ RATES = {
     "pii": 0.0014,
     "truncated": 0.011,
     "tool_loop": 0.004,
+    "degenerate": 0.012,
 }
 
 
@@ -189,25 +187,32 @@ def _rate(made: Made, score: str, slice_: str, rate: float, ago: timedelta) -> f
     return rate
 
 
+def cell_of(score: str, value: float) -> int:
+    """Cell of a value on the grid of its score."""
+    grid = SPECS[score].grid
+    assert grid is not None
+    return grid.cell(value)
+
+
 def _numbers(
     cells: Cells, made: Made, at: datetime, n: int, ago: timedelta, rng: np.random.Generator
 ) -> None:
     """Lengths, latency and repetition; a sample stands for all outputs of a tick."""
     slow = made.service == "claims-triage" and ago <= timedelta(hours=2.6)
-    numbers = [("output_length", "all", LENGTHS, 780.0, 0.6), ("prompt_length", "all", LENGTHS, 240.0, 0.8)]
+    numbers = [("output_length", "all", 780.0, 0.6), ("prompt_length", "all", 240.0, 0.8)]
     latencies = {"all": 2.65, **dict.fromkeys(MODELS, 2.1), "aurora-2": 2.98} if slow else {"all": 2.1}
     if made.service == "claims-triage":
         latencies = {**dict.fromkeys(MODELS, 2.1), **latencies}
     for name, middle in latencies.items():
         slice_ = name if name == "all" else f"response_model={name}"
-        numbers.append(("latency_s", slice_, SECONDS, middle, 0.45))
-    for score, slice_, grid, middle, spread in numbers:
+        numbers.append(("latency_s", slice_, middle, 0.45))
+    for score, slice_, middle, spread in numbers:
         drawn = rng.lognormal(np.log(middle), spread, min(n, 120))
-        found, counts = np.unique([grid.cell(float(v)) for v in drawn], return_counts=True)
+        found, counts = np.unique([cell_of(score, float(v)) for v in drawn], return_counts=True)
         pair = ([int(c) for c in found], [int(c) for c in counts])
         cells.add(made, score, slice_, at, len(drawn), float(drawn.sum()), cells=pair)
     loops = int(rng.binomial(n, 0.012))
-    low, high = SHARES.cell(0.04), SHARES.cell(0.9)
+    low, high = cell_of("repetition", 0.04), cell_of("repetition", 0.9)
     pair = ([low, high], [n - loops, loops]) if loops else ([low], [n])
     cells.add(made, "repetition", "all", at, n, 0.04 * (n - loops) + 0.9 * loops, cells=pair)
 
