@@ -18,9 +18,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from alerts.brief import headline
 from alerts.desk import ACTIONS, Desk
 from alerts.errors import NotPossible, Unavailable
+from alerts.headline import headline
 from alerts.incident import DETECTOR, OPEN, STATES, Incident
 from alerts.keys import is_allowed
 from alerts.log import Moment

@@ -86,8 +86,10 @@ class Book:
         self._incidents[key] = incident
         for finding in incident.findings:
             self._owners.setdefault((incident.place, finding.finding_id), key)
-        for finding_id in incident.seen:
-            self._owners.setdefault((incident.place, finding_id), key)
+        for finding_id in reversed(incident.seen):  # new ones are at the end
+            if (incident.place, finding_id) in self._owners:
+                break
+            self._owners[incident.place, finding_id] = key
 
     def _forget(self) -> None:
         excess = len(self._incidents) - MAX_INCIDENTS

@@ -129,6 +129,8 @@ class Producer:
                         bootstrap_servers=self._settings.bootstrap,
                         client_id="lightship-alerts",
                         acks="all",
+                        enable_idempotence=self._settings.idempotent,
+                        max_in_flight_requests_per_connection=1,  # a retry never overtakes
                         linger_ms=5,
                         max_request_size=8 << 20,
                         **CLIENT,

@@ -24,19 +24,28 @@ def read_token(home: Path) -> str:
     path = home / FILE
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            token = path.read_text(encoding="ascii").strip()
-        else:
-            token = secrets.token_urlsafe(32)
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(f"{token}\n")
+        if not path.exists():
+            _make(path)
+        token = path.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
         raise Misconfigured(f"the token file {FILE} under LIGHTSHIP_HOME cannot be used: {error}") from error
     if len(token) < MIN_CHARACTERS:
         raise Misconfigured(f"the token file {FILE} holds fewer than {MIN_CHARACTERS} characters: delete it")
     return token
+
+
+def _make(path: Path) -> None:
+    """Write a new token whole, unless another process was first: no one ever reads half of one."""
+    own = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(f"{secrets.token_urlsafe(32)}\n")
+    try:
+        os.link(own, path)
+    except FileExistsError:
+        pass
+    finally:
+        own.unlink()
 
 
 def is_allowed(header: str, token: str) -> bool:

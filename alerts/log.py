@@ -20,18 +20,17 @@ from clickhouse_connect.driver.exceptions import (
     ProgrammingError,
 )
 
-from alerts import runbook
 from alerts.book import Change
-from alerts.brief import Brief, Example, headline
+from alerts.brief import Brief, Example
 from alerts.errors import Defect, Unavailable
 from alerts.examples import examples_of
 from alerts.identity import Place
-from alerts.incident import Incident, Transition
+from alerts.incident import Incident
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT
 from alerts.ports import Undelivered
-from alerts.render import render_json, to_bytes
-from alerts.wire import incident_from_json, incident_to_json
+from alerts.rows import attempt_row, state_row, transition_row
+from alerts.wire import incident_from_json
 from infra.errors import Unavailable as InfraUnavailable
 
 KEEP_DAYS = 35
@@ -157,9 +156,9 @@ class IncidentLog:
         Unavailable
             If it cannot be stored; nothing or the history alone may have been.
         """
-        rows = [_transition(row) for change in changes for row in change.rows]
+        rows = [transition_row(row) for change in changes for row in change.rows]
         newest = {change.incident.incident_id: change.incident for change in changes}
-        states = [_state(incident, brief(incident)) for incident in newest.values()]
+        states = [state_row(incident, brief(incident)) for incident in newest.values()]
         with self._open() as client:
             _insert(client, "incident_transitions", rows)
             _insert(client, "incidents", states)
@@ -187,21 +186,8 @@ class IncidentLog:
 
     def record_attempt(self, attempt: Attempt) -> None:
         """Store one row of the delivery log."""
-        d = attempt.delivery
-        row = {
-            "tenant": d.tenant,
-            "incident_id": d.incident_id,
-            "receiver": d.receiver,
-            "dedup_key": d.dedup_key,
-            "kind": d.kind,
-            "attempt": attempt.number,
-            "outcome": attempt.outcome,
-            "response_code": attempt.code,
-            "reason": attempt.reason,
-            "at": attempt.at_ns // 1000,
-        }
         with self._open() as client:
-            _insert(client, "notifications", [row])
+            _insert(client, "notifications", [attempt_row(attempt)])
 
     def history(self, tenant: str, incident_id: str) -> list[Moment]:
         """The stored lines of one incident, oldest first, at most 500."""
@@ -245,67 +231,3 @@ def _insert(client: Client, table: str, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows of equal keys as one block: all of them or none."""
     if rows:
         client.insert(table, [list(row.values()) for row in rows], list(rows[0]))
-
-
-def _us(at_ns: int | None) -> int | None:
-    return None if at_ns is None else at_ns // 1000
-
-
-def _common(i: Incident) -> dict[str, Any]:
-    """Columns both tables have."""
-    return {
-        "tenant": i.place.tenant,
-        "lineage": i.place.lineage,
-        "service": i.place.service,
-        "environment": i.place.environment or "",
-        "incident_id": i.incident_id,
-        "state": i.state,
-        "evidence": i.evidence,
-        "ending": i.ending,
-        "severity": i.severity,
-        "acknowledged_by": i.acknowledged_by,
-        "headline": headline(i),
-        "body": incident_to_json(i),
-        "seq": i.seq,
-        "revision": i.revision,
-    }
-
-
-def _transition(row: Transition) -> dict[str, Any]:
-    return {
-        **_common(row.incident),
-        "seq": row.seq,
-        "at": row.at_ns // 1000,
-        "fingerprint": row.incident.fingerprint,
-        "what": row.what,
-        "actor": row.actor,
-        "reason": row.reason,
-        "finding_id": row.finding_id,
-        "notify": row.notify,
-        "receivers": list(row.receivers),
-    }
-
-
-def _state(incident: Incident, brief: Brief) -> dict[str, Any]:
-    i, lead, onset = incident, incident.lead, incident.onset
-    return {
-        **_common(i),
-        "alert_kind": lead.alert_kind,
-        "unit": lead.unit,
-        "score": lead.score,
-        "slice": i.slice,
-        "onset": i.onset_ns // 1000,
-        "onset_low": onset.low_ns // 1000,
-        "onset_high": onset.high_ns // 1000,
-        "opened_at": i.opened_ns // 1000,
-        "fired_at": _us(i.fired_ns),
-        "resolved_at": _us(i.resolved_ns),
-        "acknowledged_at": _us(i.acknowledged_ns),
-        "reopened": i.reopened,
-        "hits": i.hits.count,
-        "finding_ids": [f.finding_id for f in i.findings],
-        "detectors": sorted({f.detector for f in i.findings if f.detector}),
-        "runbook": runbook.name_of(i.spokesman),
-        "brief": to_bytes({**render_json(brief), "examples": []}).decode(),
-        "updated_at": i.clock_ns // 1000,
-    }

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -27,11 +27,10 @@ from alerts.errors import Unavailable
 from alerts.keys import read_token
 from alerts.log import IncidentLog
 from alerts.metrics import Metrics
+from alerts.notify.channels import notifier_of
 from alerts.notify.pipeline import Attempt, DeliveryLog, Pipeline
-from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery, Notifier
+from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery
 from alerts.notify.sender import Sender
-from alerts.notify.terminal import TerminalNotifier
-from alerts.notify.webhook import WebhookNotifier, read_secret
 from alerts.ports import Message
 from alerts.route import receivers_of, router
 from alerts.timing import Timing
@@ -226,28 +225,6 @@ class _Counted:
         key = {SENT: "sent", RETRY: "retried", GAVE_UP: "gave_up"}.get(attempt.outcome)
         if key is not None:
             self._metrics.add(key, 1)
-
-
-def notifier_of(receiver: ReceiverSettings, clock: Clock) -> Notifier:
-    """The channel a receiver names.
-
-    Raises
-    ------
-    Misconfigured
-        If there is no such kind, or its address or secret cannot be used.
-    """
-    kinds: dict[str, Callable[[], Notifier]] = {
-        "terminal": TerminalNotifier,
-        "webhook": lambda: WebhookNotifier(
-            receiver.url, read_secret(receiver.secret_file) if receiver.secret_file else None, clock
-        ),
-    }
-    if receiver.kind not in kinds:
-        raise Misconfigured(f"receiver {receiver.name}: kind {receiver.kind!r} is none of {', '.join(kinds)}")
-    try:
-        return kinds[receiver.kind]()
-    except Misconfigured as error:
-        raise Misconfigured(f"receiver {receiver.name}: {error}") from error
 
 
 def _listen(host: str, port: int) -> socket.socket:

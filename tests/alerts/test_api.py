@@ -221,6 +221,7 @@ def test_health_needs_no_token_and_says_what_is_missing(bench: Bench) -> None:
 def test_the_token_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
     token = read_token(tmp_path)
     assert len(token) >= 32
+    assert [p.name for p in (tmp_path / FILE).parent.iterdir()] == [FILE.name]
     assert read_token(tmp_path) == token
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
     assert is_allowed(f"Bearer {token}", token)

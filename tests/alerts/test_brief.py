@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.book import Book
-from alerts.brief import HEADLINE_LIMIT, Example, Links, Trust, brief_of, headline
+from alerts.brief import Example, Links, Trust, brief_of
+from alerts.headline import HEADLINE_LIMIT, headline
 from alerts.incident import Incident
 from alerts.life import End
 from alerts.render import MAX_TEXT, render_json, render_text, to_bytes

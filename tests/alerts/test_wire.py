@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from alerts.life import Acknowledge, End, Write
 from alerts.wire import incident_from_json, incident_to_dict, incident_to_json
 from infra.clock import to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 
 def lived() -> Incident:
@@ -56,6 +59,12 @@ def test_the_json_names_the_facts_of_the_finding_that_speaks() -> None:
     assert data["suspects"] == [{"kind": "prompt_version", "value": "v18", "since": "2026-03-17T04:03:00Z"}]
     assert data["slices"][0]["slice"] == "language=es"
     assert json.loads(incident_to_json(lived())) == json.loads(json.dumps(data))
+
+
+def test_incidents_written_by_the_first_release_are_read() -> None:
+    """The golden file is never written again: a new version gets a file of its own."""
+    golden = (FIXTURES / "incident.v1.json").read_text(encoding="utf-8")
+    assert incident_from_json(golden) == lived()
 
 
 def test_a_foreign_version_is_a_defect() -> None:
