@@ -11,10 +11,12 @@ import pycld2
 from detectors.record import Record
 from detectors.scorers.each import EachRecord
 from detectors.scorers.protocol import Scores, ScoreSpec
-from detectors.scorers.text_parts import letters, scored
+from detectors.scorers.text_parts import has_letters, scored
 
 UNDETERMINED = "und"
 MIN_LETTERS = 20
+CLEAR_PERCENT = 40
+"""Share of the text, by CLD2's own count, from which its guess stands although it calls itself unsure."""
 
 _CODES = {"zh-Hant": "zh", "iw": "he", "jw": "jv", "no": "nb", "un": UNDETERMINED, "tlh": UNDETERMINED}
 _FENCE = "```"
@@ -23,7 +25,7 @@ _FENCE = "```"
 def language(text: str) -> str:
     """Code of the language most of ``text`` is in."""
     prose = _without_code(text)
-    if letters(prose) < MIN_LETTERS:
+    if not has_letters(prose, MIN_LETTERS):
         return UNDETERMINED
     code = _detected(prose)
     return _CODES.get(code, code)
@@ -33,7 +35,7 @@ def _without_code(text: str) -> str:
     if _FENCE not in text:
         return text
     prose = "\n".join(text.split(_FENCE)[::2])
-    return prose if letters(prose) >= MIN_LETTERS else text
+    return prose if has_letters(prose, MIN_LETTERS) else text
 
 
 def _detected(text: str) -> str:
@@ -48,7 +50,8 @@ def _cld2(text: str) -> str | None:
         reliable, _, details = pycld2.detect(_utf8(text), isPlainText=True, bestEffort=True)
     except pycld2.error:
         return None
-    return str(details[0][1]) if reliable else UNDETERMINED
+    _, code, percent, _ = details[0]
+    return str(code) if reliable or percent >= CLEAR_PERCENT else UNDETERMINED
 
 
 def _utf8(text: str) -> bytes:

@@ -19,6 +19,19 @@ def scored(text: str | None) -> str | None:
     return for_scorers(text)
 
 
-def letters(text: str) -> int:
-    """Letters in ``text``; a Chinese, Japanese or Korean character counts three, as it tells as much."""
-    return sum(3 if c >= "\u2e80" else 1 for c in text if c.isalpha())
+def has_letters(text: str, n: int) -> bool:
+    """Whether ``text`` has ``n`` letters or more.
+
+    A Chinese, Japanese or Korean character counts three, as it tells as much; marks of scripts that write
+    vowels with them count one.
+    """
+    for character in text:
+        if character.isalpha() or character > _LAST_SPACING_LATIN:
+            n -= 3 if character >= _FIRST_CJK else 0 if character.isspace() else 1
+            if n <= 0:
+                return True
+    return n <= 0
+
+
+_LAST_SPACING_LATIN = "\u02ff"
+_FIRST_CJK = "\u2e80"

@@ -1,0 +1,170 @@
+"""What every scorer keeps to, whatever it measures; a new one is tested by being in the registry."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from detectors.record import Record, Redaction, Step, ToolCall, Trace
+from detectors.scorers import SCORER_VERSIONS, SCORERS, SPECS, TRACE_SCORERS
+from detectors.scorers.protocol import KINDS, Scorer, Scores, ScoreSpec
+from detectors.scorers.trace_scores import EachTrace
+
+ODD_TEXTS = (
+    None,
+    "",
+    " ",
+    "\n\t\r",
+    "\x00\x01\x02\x1b[31m",
+    "\ud800\udfff lone surrogates \udc00",
+    "\ufeff\u200b\u202e\u2066",
+    "e\u0301" * 400,
+    "👩‍👩‍👧‍👦" * 50,
+    "ﷺ" * 500,
+    "a" * 50_000,
+    "word " * 10_000,
+    "\\" * 5_000,
+    '{"a": ' * 2_000,
+    "```" * 1_000,
+    "我不能提供" * 300,
+    "[email] [email:0123456789abcdef] [literal email:0123456789abcdef]",
+    "Je ne peux pas vous aider.",
+    "\u0600\u0660\u06f0 ١٢٣ ۴۵۶",
+    "\U000e0041\U000e0042",
+)
+ODD_RECORDS = (
+    Record(),
+    *(Record(prompt=text, output=text, redactions=()) for text in ODD_TEXTS),
+    Record(duration_s=math.nan, time_to_first_chunk_s=math.inf, input_tokens=-1, output_tokens=0),
+    Record(duration_s=-1.0, time_to_first_chunk_s=0.0, input_tokens=10**30, output_tokens=10**30),
+    Record(error=True, finish_reason="length"),
+    Record(error=False, finish_reason="x" * 10_000),
+    Record(redactions=(Redaction("output", "email", 3), Redaction("nowhere", "no_such_type", 1))),
+    Record(tool_calls=(ToolCall(None), ToolCall("f", {"a": [1, None]})), redactions=()),
+    Record(kind="embedding", modality="audio", context=("x",) * 100, tool_results=("",)),
+)
+_STEP = Step("tool", "search", '{"q":1}', 0, 10, error=False)
+ODD_TRACES = (
+    Trace((), 0, 0, {}),
+    Trace((_STEP,) * 5, 10, 5, {}),
+    Trace([replace(_STEP, arguments=None, name=None, error=True)] * 1_000, 0, 10**18, {"a": None}),
+    Trace((Step("model", None, None, 0, 5, error=True), _STEP), 0, 2**63, {}),
+    Trace(
+        (Step("agent", "x", None, 0, 0, error=False), Step("other", "", "", -5, -9, error=False)), -9, 0, {}
+    ),
+)
+ALL: list[Scorer | EachTrace] = [*SCORERS, *TRACE_SCORERS]
+
+
+def items_of(scorer: Scorer | EachTrace) -> Sequence[Record] | Sequence[Trace]:
+    return ODD_TRACES if isinstance(scorer, EachTrace) else ODD_RECORDS
+
+
+def scores_of(scorer: Scorer | EachTrace, items: Sequence[object]) -> list[Scores]:
+    return scorer.score(items)  # type: ignore[arg-type]
+
+
+def specs_by_name(scorer: Scorer | EachTrace) -> dict[str, ScoreSpec]:
+    return {spec.name: spec for spec in scorer.specs}
+
+
+@pytest.fixture(params=ALL, ids=[scorer.name for scorer in ALL])
+def scorer(request: pytest.FixtureRequest) -> Scorer | EachTrace:
+    found: Scorer | EachTrace = request.param
+    return found
+
+
+def test_one_mapping_per_item_with_declared_names_and_countable_values(scorer: Scorer | EachTrace) -> None:
+    items = items_of(scorer)
+    specs = specs_by_name(scorer)
+    results = scores_of(scorer, items)
+    assert len(results) == len(items)
+    for scores in results:
+        assert set(scores) <= set(specs)
+        for name, value in scores.items():
+            spec = specs[name]
+            if spec.grid is None:
+                assert isinstance(value, str)
+                assert 0 < len(value) <= 64
+                continue
+            assert isinstance(value, float)
+            assert math.isfinite(value)
+            cell = spec.grid.cell(value)
+            assert 0 <= cell < spec.grid.cells
+            assert spec.kind != "flag" or value in (0.0, 1.0)
+            assert spec.kind != "bounded" or 0 <= value <= 1
+
+
+def test_no_items_no_scores(scorer: Scorer | EachTrace) -> None:
+    assert scores_of(scorer, []) == []
+
+
+def test_same_answer_twice_one_by_one_and_in_any_order(scorer: Scorer | EachTrace) -> None:
+    items = list(items_of(scorer))
+    results = scores_of(scorer, items)
+    assert scores_of(scorer, items) == results
+    assert [scores_of(scorer, [item])[0] for item in items] == results
+    order = list(range(len(items)))
+    random.Random(7).shuffle(order)
+    assert scores_of(scorer, [items[i] for i in order]) == [results[i] for i in order]
+
+
+def test_items_are_left_as_they_were(scorer: Scorer | EachTrace) -> None:
+    items = items_of(scorer)
+    before = repr(items)
+    scores_of(scorer, items)
+    assert repr(items) == before
+
+
+@pytest.mark.parametrize(
+    "unit", ["I can't help. ", "word ", "a", "我", "пароль ", '"', "no no ", "\\u0041", "```", "\ud800"]
+)
+def test_time_is_linear_in_the_text(scorer: Scorer | EachTrace, unit: str) -> None:
+    if isinstance(scorer, EachTrace):
+        return
+
+    def cost(size: int) -> float:
+        text = unit * (size // len(unit))
+        record = Record(prompt=text, output=text, redactions=())
+        best = math.inf
+        for _ in range(3):
+            started = time.process_time()
+            scorer.score([record] * 4)
+            best = min(best, time.process_time() - started)
+        return max(best, 2e-3)
+
+    assert cost(160_000) / cost(20_000) < 28  # linear is at most 8, quadratic 64
+
+
+def test_trace_scorers_are_linear_in_steps() -> None:
+    def cost(n: int) -> float:
+        trace = Trace([replace(_STEP, arguments=str(i)) for i in range(n)], 0, 1, {})
+        best = math.inf
+        for _ in range(3):
+            started = time.process_time()
+            for scorer in TRACE_SCORERS:
+                scorer.score([trace])
+            best = min(best, time.process_time() - started)
+        return max(best, 2e-3)
+
+    assert cost(40_000) / cost(5_000) < 28
+
+
+def test_declarations_are_complete_and_unique() -> None:
+    assert len({scorer.name for scorer in ALL}) == len(ALL)
+    assert len(SPECS) == sum(len(scorer.specs) for scorer in ALL)
+    assert set(SCORER_VERSIONS) == {scorer.name for scorer in ALL}
+    for scorer in ALL:
+        assert scorer.version
+        for spec in scorer.specs:
+            assert SPECS[spec.name] is spec
+            assert spec.kind in KINDS
+            assert spec.title
+            assert spec.unit == ("trace" if isinstance(scorer, EachTrace) else "interaction")
+            assert spec.harmful == 0 or spec.kind != "category"
+            assert spec.severity == "ticket" or spec.harmful == 1  # nobody is woken by a neutral change
