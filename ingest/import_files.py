@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from ingest.errors import BadRecord
-from ingest.import_records import ImportRow, matches
+from ingest.import_plan import ImportRow, matches
 
 MAX_LINE_BYTES = 16 << 20
 MAX_ROWS = 2_000_000

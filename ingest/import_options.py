@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 from infra.clock import NS_PER_S
 from ingest.errors import BadRecord
-from ingest.import_records import MAX_NS, POISSON, ImportPlan, read_time
+from ingest.import_plan import MAX_NS, POISSON, ImportPlan, read_time
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 

@@ -25,7 +25,8 @@ from ingest.gateway.intake import LIVE, Intake, Origin, Redactors, check_lineage
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import KafkaProducer, Producer
 from ingest.import_files import read_rows
-from ingest.import_records import ImportPlan, ImportRow, Placed, place, portions
+from ingest.import_plan import ImportPlan, ImportRow, Placed, place
+from ingest.import_records import portions
 
 VERSION = 1
 READY_S = 20.0

@@ -24,7 +24,8 @@ from ingest.errors import BadRecord, Unavailable
 from ingest.gateway.producer import MemoryProducer, Sent
 from ingest.import_files import read_rows
 from ingest.import_options import read_plan, read_span
-from ingest.import_records import ImportPlan, ImportRow, place, portions, read_time, span_ids
+from ingest.import_plan import ImportPlan, ImportRow, place, read_time
+from ingest.import_records import portions, span_ids
 from ingest.importer import ImportJob, ImportReport, build_intake, run_import
 from ingest.messages import RawMessage
 from ingest.otlp import span_views
