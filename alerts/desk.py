@@ -1,7 +1,7 @@
 """Where findings, people and time meet the incidents: compute, store, merge, tell. The single writer.
 
-Order of every change: it is computed on a draft, its history and state are stored, the draft is merged, it
-goes to the topics, and its messages become due. A failure to store drops the draft: the caller tries the
+Order of every change: it is computed on a draft, its history and state are stored, the draft is merged, its
+messages become due, and it goes to the topics. A failure to store drops the draft: the caller tries the
 same again and gets the same. A process killed anywhere in between finds, when it starts, every message that
 is due in the stored history.
 """
@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from alerts.book import Book, Change, Route
@@ -68,6 +70,7 @@ class Desk:
         self._lock = threading.RLock()
         self._book = Book(setup.timing, route=setup.route)
         self._owner = False
+        self._unposted: deque[Callable[[], None]] = deque()
 
     def suspend(self) -> None:
         """Another process may be the writer now: nothing is changed until the next `load`."""
@@ -88,7 +91,7 @@ class Desk:
             self._book = Book(self._setup.timing, reversed(incidents), self._setup.route)
             for incident in incidents:
                 if incident.is_open:
-                    self._post.incident(incident.incident_id, incident_to_json(incident))
+                    self._post_later(incident)
             for message in undelivered:
                 self._enqueue(message.incident, message.seq, message.kind, message.receiver, message)
             self._count_open()
@@ -101,7 +104,8 @@ class Desk:
         Raises
         ------
         Unavailable
-            If it cannot be stored; nothing has changed and the same messages may be given again.
+            If it cannot be stored (nothing has changed) or posted (it is done but for that); the same
+            messages may be given again.
         """
         with self._lock:
             draft = self._book.draft()
@@ -118,7 +122,9 @@ class Desk:
             self._commit(changes)
             for message, reason in letters:
                 logger.warning("offset %d is no finding: %s", message.source.offset, reason)
-                self._post.dead_letter(message.source, message.value, reason)
+                letter = partial(self._post.dead_letter, message.source, message.value, reason)
+                self._unposted.append(letter)
+            self._post_all()
             self._metrics.add("findings", len(messages) - len(letters))
             self._metrics.add("dead_letters", len(letters))
             if messages:
@@ -147,6 +153,7 @@ class Desk:
                 changes += self._quieten(draft, incident, n, watermark_ns)
             changes += draft.elapse(lambda place: now_of.get(place, 0))
             self._commit(changes)
+            self._post_all()
 
     def act(self, incident_id: str, action: str, actor: str, reason: str) -> Incident | None:
         """Do what a person asks; ``None`` if there is no such incident.
@@ -169,9 +176,14 @@ class Desk:
             if change is None:
                 return None
             self._commit([change])
-            self._post.action(incident_id, self._audit(change.incident, action, actor, reason))
+            audit = self._audit(change.incident, action, actor, reason)
+            self._unposted.append(partial(self._post.action, incident_id, audit))
             self._metrics.add("actions", 1)
             logger.info("%s of incident %s", action, incident_id)
+            try:
+                self._post_all()
+            except Unavailable as error:
+                logger.warning("an action is stored and will be posted later: %s", error)
             return change.incident
 
     def find(self, incident_id: str) -> Incident | None:
@@ -209,20 +221,29 @@ class Desk:
         return [draft.quiet(incident, n)]
 
     def _commit(self, changes: list[Change]) -> None:
-        """Store, merge, post, tell."""
+        """Store, merge, tell; what is to be posted waits for `_post_all`."""
         if not changes:
             return
         self._store.store(changes, self.brief)
         self._book.merge(changes)
         newest = {c.incident.incident_id: c.incident for c in changes}
         for incident in newest.values():
-            self._post.incident(incident.incident_id, incident_to_json(incident))
+            self._post_later(incident)
         for change in changes:
             for row in change.rows:
                 self._metrics.add("transitions", 1)
                 for receiver in row.receivers if row.notify else ():
                     self._enqueue(row.incident, row.seq, row.notify, receiver)
         self._count_open()
+
+    def _post_later(self, incident: Incident) -> None:
+        self._unposted.append(partial(self._post.incident, incident.incident_id, incident_to_json(incident)))
+
+    def _post_all(self) -> None:
+        """Post what waits, in order; what cannot be posted goes on waiting."""
+        while self._unposted:
+            self._unposted[0]()
+            self._unposted.popleft()
 
     def _enqueue(
         self, incident: Incident, seq: int, kind: str, receiver: str, stored: Undelivered | None = None
@@ -245,7 +266,7 @@ class Desk:
             i
             for i in self._book
             if i.incident_id != incident.incident_id
-            and i.place.lineage == incident.place.lineage
+            and (i.place.tenant, i.place.lineage) == (incident.place.tenant, incident.place.lineage)
             and i.opened_ns >= since_ns
             and i.fired_ns is not None
             and i.lead.detector == detector

@@ -132,6 +132,7 @@ class Producer:
                         enable_idempotence=self._settings.idempotent,
                         max_in_flight_requests_per_connection=1,  # a retry never overtakes
                         linger_ms=5,
+                        max_block_ms=5_000,
                         max_request_size=8 << 20,
                         **CLIENT,
                     )

@@ -33,8 +33,8 @@ from alerts.rows import attempt_row, state_row, transition_row
 from alerts.wire import incident_from_json
 from infra.errors import Unavailable as InfraUnavailable
 
-KEEP_DAYS = 35
-"""Days of incidents that a restart loads: longer than the log of findings is kept."""
+KEEP_DAYS = 95
+"""Days of incidents that a restart loads: more than the log of findings keeps, and than trust looks back."""
 
 OUTBOX_HOURS = 24
 """Age up to which an undelivered message is still sent after a restart."""

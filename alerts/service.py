@@ -177,8 +177,10 @@ class Service:
                     self.desk.load()
                     load_due = False
                 elif not self._feed.assigned:
-                    self.desk.suspend()
                     batch = []  # it belongs to another process now
+                    self.desk.suspend()
+                    for sender in self._senders.values():
+                        sender.forget()
                 if batch:
                     self.desk.take(batch)
                     self._producer.flush()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -52,7 +53,7 @@ class DeliveryLog(Protocol):
         """
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Due:
     delivery: Delivery
     since_ns: int
@@ -62,7 +63,7 @@ class _Due:
 
 
 class Pipeline:
-    """Due deliveries of one receiver. Used by one thread, except `add`, which any thread may call."""
+    """Due deliveries of one receiver. One thread runs it; `add`, `finished` and `forget` are for any."""
 
     def __init__(
         self,
@@ -77,18 +78,26 @@ class Pipeline:
         self._clock = clock
         self._chance = chance
         self.breaker = breaker or Breaker()
+        self._lock = threading.Lock()
         self._known: set[str] = set()
         self._due: list[_Due] = []
 
     def add(self, delivery: Delivery, attempts: int = 0) -> None:
         """Take a delivery that is due, ``attempts`` of which were made; one that is known is left out."""
-        if delivery.dedup_key not in self._known:
-            self._known.add(delivery.dedup_key)
-            self._due.append(_Due(delivery, self._clock.now_ns(), attempts))
+        with self._lock:
+            if delivery.dedup_key not in self._known:
+                self._known.add(delivery.dedup_key)
+                self._due.append(_Due(delivery, self._clock.now_ns(), attempts))
 
     def finished(self, dedup_keys: Iterable[str]) -> None:
         """Keys that the log says are done; they are never sent again."""
-        self._known.update(dedup_keys)
+        with self._lock:
+            self._known.update(dedup_keys)
+
+    def forget(self) -> None:
+        """Let another process do the rest; an attempt under way is finished."""
+        with self._lock:
+            self._due, self._known = [], set()
 
     @property
     def waiting(self) -> int:
@@ -101,7 +110,7 @@ class Pipeline:
         wake_ns = self._clock.now_ns() + 60 * NS_PER_S
         for due in sorted(self._due, key=lambda d: d.delivery.seq):
             incident = due.delivery.incident_id
-            if incident in held:
+            if incident in held or due not in self._due:
                 continue
             if due.unrecorded is None:
                 now = self._clock.now_ns()
@@ -158,7 +167,8 @@ class Pipeline:
         due.unrecorded = None
         if attempt.outcome == RETRY:
             return False
-        self._due.remove(due)
+        with self._lock:
+            self._due = [d for d in self._due if d is not due]
         return True
 
     def _tell(self, delivery: Delivery, verdict: str, outcome: Outcome) -> None:

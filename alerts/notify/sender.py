@@ -34,6 +34,10 @@ class Sender:
         self._pipeline.add(delivery, attempts)
         self._wake.set()
 
+    def forget(self) -> None:
+        """Another process sends now; what is due comes back with the next load, if it comes back to us."""
+        self._pipeline.forget()
+
     @property
     def waiting(self) -> int:
         """How many deliveries are due."""

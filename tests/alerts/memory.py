@@ -104,9 +104,12 @@ class MemoryPost:
     incidents: list[tuple[str, str]] = field(default_factory=list)
     actions: list[dict[str, Any]] = field(default_factory=list)
     letters: list[tuple[Source, str]] = field(default_factory=list)
+    answers: bool = True
 
     def incident(self, incident_id: str, value: str) -> None:
         self.steps("before post")
+        if not self.answers:
+            raise Unavailable("no broker")
         self.incidents.append((incident_id, value))
 
     def action(self, incident_id: str, value: dict[str, Any]) -> None:

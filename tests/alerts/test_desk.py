@@ -153,6 +153,32 @@ def test_what_cannot_be_stored_has_not_happened() -> None:
     assert process.pipeline.waiting == 1
 
 
+def test_what_cannot_be_posted_is_told_all_the_same_and_posted_later() -> None:
+    world = World(refusals())
+    process = world.process()
+    process.desk.load()
+    world.post.answers = False
+    message = Message(Source("findings", 0, 0), world.log[0])
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            process.desk.take([message])
+    process.send()
+    assert [d.kind for d in world.channel.got] == ["opened"]
+    (incident,) = process.desk.all()
+    assert process.desk.act(incident.incident_id, "acknowledge", "ana", "") is not None
+    assert world.post.actions == []
+    world.post.answers = True
+    process.desk.take([message])
+    assert [key for key, _ in world.post.incidents] == [incident.incident_id] * 2
+    assert [a["actor"] for a in world.post.actions] == ["ana"]
+
+
+def test_two_tenants_do_not_see_each_other_in_trust() -> None:
+    world = World(refusals(), refusals("f2", tenant="another", made_at=at("05:00")))
+    world.run()
+    assert [d.brief.trust.incidents for d in world.channel.got] == [0, 0]
+
+
 def test_nobody_acts_through_a_process_that_is_not_the_writer() -> None:
     world = World(refusals())
     process = world.run()

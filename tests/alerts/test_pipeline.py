@@ -143,6 +143,18 @@ def test_an_outcome_that_could_not_be_stored_is_stored_later_and_not_sent_again(
     assert len(bench.channel.got) == 1
 
 
+def test_what_is_forgotten_is_left_to_another_process_until_it_comes_back() -> None:
+    bench = Bench(DOWN)
+    bench.pipeline.add(delivery())
+    bench.pipeline.run()
+    bench.pipeline.forget()
+    bench.run_for(60)
+    assert len(bench.channel.got) == 1
+    bench.pipeline.add(delivery(), attempts=1)
+    bench.run_for(60)
+    assert bench.log.outcomes[-2:] == [(2, SENDING), (2, SENT)]
+
+
 def test_a_delivery_from_the_log_goes_on_counting_its_attempts() -> None:
     bench = Bench()
     bench.pipeline.add(delivery(), attempts=4)
