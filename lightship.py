@@ -23,6 +23,208 @@ config = typer.Typer(help="The settings file.", no_args_is_help=True)
 app.add_typer(config, name="config")
 
 ConfigPath = Annotated[Path | None, typer.Option("--config", help="Settings file instead of lightship.toml.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Files, compressed or not.")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535)]
+
+
+def _warn(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@app.command()
+def up(
+    config: ConfigPath = None,
+    gateway_port: Port = None,
+    alerts_port: Port = None,
+    dashboard_port: Port = None,
+    kafka_port: Port = None,
+    clickhouse_port: Port = None,
+    dashboard: Annotated[bool, typer.Option(help="Serve the dashboard.")] = True,
+) -> None:
+    """Start everything and stay until Ctrl-C. Servers whose addresses are not set are embedded ones."""
+    from infra.embedded.first_screen import first_screen
+    from infra.embedded.supervisor import Supervisor
+    from infra.embedded.whole import whole
+    from infra.settings import load
+
+    asked = {
+        "gateway": gateway_port,
+        "alerts": alerts_port,
+        "dashboard": dashboard_port,
+        "kafka": kafka_port,
+        "clickhouse": clickhouse_port,
+    }
+    ports = {name: port for name, port in asked.items() if port is not None}
+    everything = whole(load(config), ports, dashboard=dashboard, config=config)
+    Supervisor(
+        everything.settings.home,
+        everything.specs,
+        addresses=everything.addresses,
+        on_ready=lambda: _warn(first_screen(everything.addresses, everything.settings.home)),
+    ).run()
+
+
+@app.command()
+def setup(config: ConfigPath = None) -> None:
+    """Make topics and tables on the configured servers; doing it again changes nothing."""
+    from infra.settings import load
+    from infra.setup import setup as make
+
+    make(load(config), print)
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Stop when the result is printed.")] = False,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Two instrumented applications, 14 quiet days, one with planted incidents: what is found, and when."""
+    from infra.clock import SystemClock
+    from infra.settings import load
+    from ingest.demo.command import SETTINGS, demonstrate, started
+    from ingest.demo.screen import DemoScreen
+
+    path = config or SETTINGS
+    screen = DemoScreen(stay=not once and sys.stdout.isatty())
+    with started(load(path), config=path, dashboard=not once) as running:
+        screen.ready(running.ready_s, running.whole.addresses)
+        result = demonstrate(running, SystemClock(), screen.progress, screen.say)
+        print(json.dumps(result, indent=2)) if as_json else screen.table(result)
+        screen.wait()
+    sys.exit(OK if result["ok"] else FAILED)
+
+
+@app.command()
+def env(config: ConfigPath = None) -> None:
+    """Print the standard variables an application needs: eval "$(lightship env)"."""
+    from infra.application_env import application_env, as_shell, missing_instrumentation
+    from infra.settings import load
+
+    print(as_shell(application_env(load(config))))
+    for line in missing_instrumentation():
+        _warn(f"# {line}")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(context: typer.Context, config: ConfigPath = None) -> None:
+    """Run a command with the standard variables set: lightship run -- python app.py."""
+    import os
+
+    from infra.application_env import application_env
+    from infra.errors import Misconfigured
+    from infra.settings import load
+
+    if not context.args:
+        raise Misconfigured("name a command after --, for example: lightship run -- python app.py")
+    try:
+        os.execvpe(context.args[0], context.args, {**os.environ, **application_env(load(config))})
+    except OSError as error:
+        raise Misconfigured(f"cannot run {context.args[0]!r}: {error.strerror}") from error
+
+
+@app.command()
+def decode(
+    files: Files,
+    raw: Annotated[bool, typer.Option("--raw", help="Leave text unredacted.")] = False,
+) -> None:
+    """Recorded OTLP request bodies to interactions, one JSON line each; what was in them on stderr."""
+    from ingest.decode_lines import decode_files
+
+    decoded = decode_files(files, raw=raw)
+    for line in decoded.lines:
+        print(json.dumps(line, ensure_ascii=False))
+    _warn(decoded.summary.text())
+    sys.exit(FAILED if decoded.summary.undecodable else OK)
+
+
+@app.command()
+def score(
+    files: Files,
+    timing: Annotated[bool, typer.Option("--timing", help="Say the time of each scorer.")] = False,
+) -> None:
+    """Redact and score records (lines of decode, or prompt and output); one JSON line each."""
+    from ingest.score_files import score_files
+
+    for line in score_files(files, timing=timing, say=_warn):
+        print(json.dumps(line, ensure_ascii=False))
+
+
+@app.command()
+def detect(
+    files: Files,
+    kind: Annotated[str, typer.Option(help="flag, bounded, positive, real, category or volume.")],
+    time: Annotated[str, typer.Option(help="Column with the time.")] = "time",
+    value: Annotated[str, typer.Option(help="Column with the value.")] = "value",
+    n: Annotated[str | None, typer.Option(help="Column with the number of events behind a value.")] = None,
+    tick: Annotated[str, typer.Option(help="Length of a tick: 5m, 1h.")] = "5m",
+    learn: Annotated[str, typer.Option(help="Learning period: 14d, or a number of rows.")] = "14d",
+    budget: Annotated[str, typer.Option(help="False findings allowed: 1/month.")] = "1/month",
+    plot: Annotated[Path | None, typer.Option(help="Draw values and findings into this HTML file.")] = None,
+) -> None:
+    """Watch a series of a file as the stream would; one finding a line."""
+    from ingest.detect_files import detect_files
+
+    columns = {"time": time, "value": value, "n": n}
+    for finding in detect_files(files, columns, kind=kind, tick=tick, learn=learn, budget=budget, plot=plot):
+        print(finding.to_json())
+
+
+@app.command(name="import")
+def import_(
+    files: Files,
+    service: Annotated[str, typer.Option(help="Service the records belong to.")],
+    environment: Annotated[str | None, typer.Option(help="Deployment environment.")] = None,
+    model_from: Annotated[str | None, typer.Option(help="Field with the model, a.b for nested.")] = None,
+    time: Annotated[str | None, typer.Option(help="Field with the time of a record.")] = None,
+    start: Annotated[str | None, typer.Option(help="Time of the first record, RFC 3339.")] = None,
+    span: Annotated[str | None, typer.Option(help="Period to spread records over: 14d.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of draws.")] = 0,
+    draw: Annotated[int | None, typer.Option(help="Records to draw with replacement.")] = None,
+    map_: Annotated[list[str] | None, typer.Option("--map", help="FIELD=KEY, several times.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="Keep records with FIELD=VALUE.")] = None,
+    spread: Annotated[str, typer.Option(help="even or poisson.")] = "even",
+    lineage: Annotated[str | None, typer.Option(help="Lineage; import-... by default.")] = None,
+    more: Annotated[bool, typer.Option(help="More will follow: keep the lineage open.")] = False,
+    restart: Annotated[bool, typer.Option(help="Start over instead of going on.")] = False,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Records of files (JSON Lines, CSV, Parquet; gz, zstd) through the gateway's own code path."""
+    from ingest.import_command import import_command, show
+
+    report = import_command(
+        files,
+        {
+            "service": service,
+            "environment": environment,
+            "model_from": model_from,
+            "time": time,
+            "start": start,
+            "span": span,
+            "seed": seed,
+            "draw": draw,
+            "map": map_ or [],
+            "where": where or [],
+            "spread": spread,
+        },
+        lineage=lineage,
+        more=more,
+        restart=restart,
+        config=config,
+    )
+    print(json.dumps(report, indent=2) if as_json else show(report))
+
+
+@app.command()
+def ledger(as_json: AsJson = False, config: ConfigPath = None) -> None:
+    """Prove that every record is accounted for; exit 1 when the sums do not balance."""
+    from ingest.ledger_command import balance, show
+
+    report = balance(config)
+    print(json.dumps(report, indent=2) if as_json else show(report))
+    sys.exit(OK if report["balanced"] else FAILED)
 
 
 @config.command("check")
@@ -45,18 +247,21 @@ def config_show(config: ConfigPath = None) -> None:
 def main(argv: list[str] | None = None) -> Any:
     """Run a command and turn what goes wrong below into a message and an exit code."""
     from infra.errors import Defect, Misconfigured, Unavailable
+    from ingest import errors as ingest
 
     try:
         app(args=argv, standalone_mode=True)
-    except Misconfigured as error:
-        print(f"lightship: {error}", file=sys.stderr)
+    except (Misconfigured, ingest.BadRecord) as error:
+        _warn(f"lightship: {error}")
         sys.exit(USAGE)
-    except Unavailable as error:
-        print(f"lightship: {error}", file=sys.stderr)
+    except (Unavailable, ingest.Unavailable) as error:
+        _warn(f"lightship: {error}")
         sys.exit(UNAVAILABLE)
-    except Defect as error:
-        print(f"lightship: a defect of ours, please report it: {error}", file=sys.stderr)
+    except (Defect, ingest.Defect) as error:
+        _warn(f"lightship: a defect of ours, please report it: {error}")
         sys.exit(DEFECT)
+    except BrokenPipeError:
+        sys.exit(OK)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """One typed definition of every setting, read from ``lightship.toml`` and the environment.
 
 Addresses and places come from the environment (``LIGHTSHIP_KAFKA``, ``LIGHTSHIP_CLICKHOUSE``,
-``LIGHTSHIP_CLICKHOUSE_PASSWORD_FILE``, ``LIGHTSHIP_HOME``, ``LIGHTSHIP_CONFIG``), behaviour from the file. An unknown key is an error that names
+``LIGHTSHIP_CLICKHOUSE_PASSWORD_FILE``, ``LIGHTSHIP_HOME``, ``LIGHTSHIP_CONFIG``), behaviour from the
+file, and ``LIGHTSHIP_<SECTION>_<KEY>`` overrides one key. An unknown key is an error that names
 the nearest known one. Secrets never stand in the file: keys ending in ``_file`` name a file to read.
 """
 
@@ -38,12 +39,16 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """Kafka. ``bootstrap`` empty means the embedded broker; ``partitions`` is chosen once."""
+    """Kafka. ``bootstrap`` empty means the embedded broker; ``partitions`` is chosen once.
+
+    ``idempotent`` producers suit Apache Kafka; the embedded broker does not know them.
+    """
 
     bootstrap: str = ""
     partitions: int = 4
     session_timeout_s: float = 6.0
     retention_hours: int = 72
+    idempotent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +196,28 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     ):
         if environ.get(variable):
             data.setdefault(section, {})[key] = environ[variable]
+    _override(data, environ)
     home = Path(environ.get("LIGHTSHIP_HOME") or ".lightship").expanduser()
     settings: Settings = _build(Settings, {**data, "home": str(home)}, "")
     _check(settings)
     return settings
+
+
+def _override(data: dict[str, Any], environ: Mapping[str, str]) -> None:
+    """Take ``LIGHTSHIP_<SECTION>_<KEY>`` (``LIGHTSHIP_GATEWAY_PORT=4319``) for plain values."""
+    for section, hint in typing.get_type_hints(Settings).items():
+        if not is_dataclass(hint):
+            continue
+        for key, kind in typing.get_type_hints(hint).items():
+            name = f"LIGHTSHIP_{section}_{key}".upper()
+            text = environ.get(name)
+            if text is None or kind not in (int, float, str, bool):
+                continue
+            try:
+                value = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+            except (ValueError, KeyError):
+                raise Misconfigured(f"{name} = {text!r} must be {kind.__name__}") from None
+            data.setdefault(section, {})[key] = value
 
 
 def _check(settings: Settings) -> None:

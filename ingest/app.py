@@ -13,7 +13,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeVar
 import faust
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from faust.types import TP
 
 from infra import kafka
 from infra.settings import KafkaSettings
@@ -30,8 +31,8 @@ from ingest.messages import Output, RawMessage
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-BATCH = 64
-WITHIN_S = 0.1
+BATCH = 256
+WITHIN_S = 0.2
 MARK_EVERY_S = 5.0
 SNAPSHOT_EVERY_S = 60.0
 SNAPSHOT_EVERY_MESSAGES = 20_000
@@ -48,8 +49,13 @@ class Score(Protocol):
     def acknowledged(self, messages: Sequence[RawMessage]) -> None:
         """The batch is stored, sent and acknowledged."""
 
-    def idle_marks(self, partitions: Iterable[tuple[str, int]], now_ns: int) -> Sequence[Output]:
-        """Marks of owned source partitions that have nothing to read."""
+    def idle_marks(
+        self,
+        partitions: Iterable[tuple[str, int]],
+        now_ns: int,
+        behind: Container[tuple[str, int]] = (),
+    ) -> Sequence[Output]:
+        """Marks of owned source partitions that have nothing to read; those ``behind`` have."""
 
     def revoke(self, partitions: Iterable[tuple[str, int]]) -> None:
         """Forget what was known of partitions that went to another worker."""
@@ -84,14 +90,18 @@ class Health:
 
 
 class Sender:
-    """Sends outputs with one idempotent producer and waits for every acknowledgement."""
+    """Sends outputs with one producer and waits for every acknowledgement."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, *, idempotent: bool = False) -> None:
         self._bootstrap = bootstrap
+        self._idempotent = idempotent
         self._producer: AIOKafkaProducer | None = None
 
     async def send(self, outputs: Sequence[Output]) -> None:
-        """Send all, in order per partition; return when all are acknowledged.
+        """Send all; return when all are acknowledged.
+
+        What names its partition (marks) is sent when the rest is acknowledged: a mark says that what it
+        speaks of stands in the log before it.
 
         Raises
         ------
@@ -105,18 +115,19 @@ class Sender:
                 producer = AIOKafkaProducer(
                     bootstrap_servers=self._bootstrap,
                     acks="all",
-                    enable_idempotence=True,
+                    enable_idempotence=self._idempotent,
                     linger_ms=2,
                     max_request_size=64 << 20,
-                    compression_type="lz4",
                 )
                 await producer.start()
                 self._producer = producer
-            sent = [
-                await self._producer.send(o.topic, value=o.value, key=o.key, partition=o.partition)
-                for o in outputs
-            ]
-            await asyncio.gather(*sent)
+            free, placed = ([o for o in outputs if (o.partition is None) == at] for at in (True, False))
+            for group in (free, placed):
+                sent = [
+                    await self._producer.send(o.topic, value=o.value, key=o.key, partition=o.partition)
+                    for o in group
+                ]
+                await asyncio.gather(*sent)
         except KafkaError as error:
             await self.close()
             raise Unavailable(f"Kafka did not acknowledge {len(outputs)} messages: {error!r}") from error
@@ -231,7 +242,7 @@ def _score_agent(app: faust.App, wiring: Wiring) -> None:
 
 def _detect_agent(app: faust.App, wiring: Wiring) -> None:
     async def detect(stream: Any) -> None:
-        async for events in stream.noack_take(BATCH * 8, within=WITHIN_S):
+        async for events in stream.noack_take(BATCH * 4, within=WITHIN_S):
             with _Guard("detect"):
                 messages = [_raw(e) for e in events]
                 wiring.health.pending += len(events)
@@ -275,6 +286,22 @@ async def _snapshot(wiring: Wiring) -> None:
             await stream.ack(event)
 
 
+def _behind(app: faust.App, partitions: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Partitions whose end is not known, or lies behind what is committed: they are not idle.
+
+    The high water comes with fetched records and is right on every broker; asking for end offsets is not.
+    """
+    behind = set()
+    consumer: Any = app.consumer
+    for topic, partition in partitions:
+        place = TP(topic, partition)
+        end = consumer.highwater(place)
+        done = consumer._committed_offset.get(place) or 0  # noqa: SLF001 - there is no public reading of it
+        if end is None or end > done:
+            behind.add((topic, partition))
+    return behind
+
+
 def _timers(app: faust.App, wiring: Wiring) -> None:
     def owned(topics: Sequence[kafka.Topic]) -> list[tuple[str, int]]:
         names = {t.name for t in topics}
@@ -284,7 +311,7 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
     async def idle_marks() -> None:
         with _Guard("idle marks"):
             partitions = owned((kafka.SPANS, kafka.LOGS))
-            outputs = wiring.score.idle_marks(partitions, wiring.now_ns())
+            outputs = wiring.score.idle_marks(partitions, wiring.now_ns(), _behind(app, partitions))
             await wiring.until_available("idle marks", lambda: wiring.sender.send(outputs))
 
     @app.timer(interval=SNAPSHOT_EVERY_S, name="snapshots")  # type: ignore[untyped-decorator]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from detectors.drift import snapshot as codec
@@ -22,15 +23,37 @@ from detectors.observation import (
     WrongFormat,
     decode,
 )
+from infra.clock import NS_PER_S
 from infra.kafka import DEAD_LETTERS, FINDINGS, SPANS
 from ingest.detect_writer import DetectStore, LogRow, Snapshot
 from ingest.errors import Defect
 from ingest.messages import Output, RawMessage
-from ingest.watermark import END_NS, LineageClock
+from ingest.watermark import LineageClock
 
 logger = logging.getLogger(__name__)
 
 LineageKey = tuple[str, str]
+
+
+_Source = tuple[str, str, str, int]
+"""Tenant, lineage, topic and partition."""
+
+
+@dataclass(slots=True)
+class _Applied:
+    """Which observations of a source partition have been applied.
+
+    Every one below ``below`` has (a mark said so), and those in ``above``: (offset, key, unit).
+    """
+
+    below: int = 0
+    above: set[tuple[int, str, str]] = field(default_factory=set)
+
+    def mark(self, next_offset: int) -> None:
+        """Everything below ``next_offset`` stands in the log before this."""
+        if next_offset > self.below:
+            self.below = next_offset
+            self.above = {p for p in self.above if p[0] >= next_offset}
 
 
 class Shard:
@@ -54,7 +77,7 @@ class Shard:
         self.event_ns = 0
         self.watchers: dict[ServiceKey, ServiceWatcher] = {}
         self._clocks: dict[LineageKey, LineageClock] = {}
-        self._applied: dict[tuple[str, str, int], set[tuple[int, str, str]]] = {}
+        self._sources: dict[_Source, _Applied] = {}
         self.repeated = 0
         self.cells: list[tuple[ServiceKey, CellRow, int]] = []
         self.findings: list[tuple[Finding, int]] = []
@@ -81,26 +104,25 @@ class Shard:
             self._watcher(message.key).control(message)
 
     def _observe(self, offset: int, o: Observation) -> None:
-        clock = self._clock((o.key.tenant, o.key.lineage))
+        source = (o.key.tenant, o.key.lineage, o.source.topic, o.source.partition)
+        applied = self._sources.setdefault(source, _Applied())
         place = (o.source.offset, o.key.text(), o.unit)
-        applied = self._applied.setdefault((o.key.tenant, o.key.lineage, o.source.partition), set())
-        if o.source.offset < clock.below(o.source.partition) or place in applied:
+        if o.source.offset < applied.below or place in applied.above:
             self.repeated += 1
             return
-        applied.add(place)
+        applied.above.add(place)
         for row in self._watcher(o.key).observe(o, offset):
             self.cells.append((o.key, row, offset))
 
     def _mark(self, offset: int, mark: Mark) -> None:
+        lineage = (mark.tenant, mark.lineage)
+        applied = self._sources.setdefault((*lineage, mark.topic, mark.partition), _Applied())
+        applied.mark(mark.next_offset)
         if mark.topic != SPANS.name:
             return
-        lineage = (mark.tenant, mark.lineage)
         clock = self._clock(lineage)
         before = clock.watermark_ns()
         clock.update(mark)
-        applied = self._applied.get((*lineage, mark.partition))
-        if applied:
-            applied.difference_update([p for p in applied if p[0] < mark.next_offset])
         now = clock.watermark_ns()
         self.event_ns = max(self.event_ns, mark.event_ns)
         if now == before:
@@ -110,21 +132,20 @@ class Shard:
                 self._advance(key, watcher, now, offset)
 
     def _advance(self, key: ServiceKey, watcher: ServiceWatcher, watermark_ns: int, offset: int) -> None:
-        until = None if watermark_ns >= END_NS else self._config.tick_of(watermark_ns)
-        closed = watcher.advance(until, offset)
+        closed = watcher.advance(self._config.tick_of(watermark_ns), offset)
         self.cells.extend((key, row, offset) for row in closed.cells)
         self.findings.extend((finding, offset) for finding in closed.findings)
 
     def _clock(self, lineage: LineageKey) -> LineageClock:
         if lineage not in self._clocks:
-            self._clocks[lineage] = LineageClock(lineage[1], self._partitions, self._lateness_ns)
+            tick_ns = self._config.tick_s * NS_PER_S
+            self._clocks[lineage] = LineageClock(lineage[1], self._partitions, self._lateness_ns, tick_ns)
         return self._clocks[lineage]
 
     def _watcher(self, key: ServiceKey) -> ServiceWatcher:
         if key not in self.watchers:
             watermark_ns = self._clock((key.tenant, key.lineage)).watermark_ns()
-            first = 0 if watermark_ns >= END_NS else self._config.tick_of(watermark_ns)
-            self.watchers[key] = ServiceWatcher(key, self._config, first)
+            self.watchers[key] = ServiceWatcher(key, self._config, self._config.tick_of(watermark_ns))
         return self.watchers[key]
 
     def pack(self) -> bytes:
@@ -135,7 +156,7 @@ class Shard:
             "repeated": self.repeated,
             "config": self._config.config_hash,
             "clocks": [[*k, c.state()] for k, c in sorted(self._clocks.items())],
-            "applied": [[*k, sorted(v)] for k, v in sorted(self._applied.items())],
+            "sources": [[*k, a.below, sorted(a.above)] for k, a in sorted(self._sources.items())],
             "watchers": {},
         }
         arrays: codec.Arrays = {}
@@ -160,9 +181,9 @@ class Shard:
         shard.repeated = facts["repeated"]
         for tenant, lineage, state in facts["clocks"]:
             shard._clock((tenant, lineage)).restore(state)
-        shard._applied = {
-            (tenant, lineage, partition): {tuple(p) for p in places}
-            for tenant, lineage, partition, places in facts["applied"]
+        shard._sources = {
+            (tenant, lineage, topic, partition): _Applied(below, {tuple(p) for p in above})
+            for tenant, lineage, topic, partition, below, above in facts["sources"]
         }
         for text, (i, state) in facts["watchers"].items():
             key = ServiceKey.parse(text)

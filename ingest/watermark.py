@@ -15,9 +15,6 @@ from detectors.observation import Mark
 LIVE = "live"
 """The lineage whose clock is the wall's: its idle partitions go on marking the time."""
 
-END_NS = 1 << 62
-"""Watermark of a lineage that gets no more data."""
-
 
 @dataclass(slots=True)
 class _Partition:
@@ -31,13 +28,16 @@ class LineageClock:
     """Watermark of one lineage of one tenant over ``partitions`` source partitions.
 
     A partition that has never marked this lineage holds the clock: its data may be as old as any. Live
-    partitions mark every few seconds; others are released by the mark that ends their lineage.
+    partitions mark every few seconds; others are released by the mark that ends their lineage. A lineage that
+    has ended is complete up to ``tick_ns`` after its latest event, so its last tick closes; data that come
+    after all, a second import say, go on from there.
     """
 
-    def __init__(self, lineage: str, partitions: int, lateness_ns: int) -> None:
+    def __init__(self, lineage: str, partitions: int, lateness_ns: int, tick_ns: int) -> None:
         self._live = lineage == LIVE
         self._partitions = partitions
         self._lateness_ns = lateness_ns
+        self._tick_ns = tick_ns
         self._marks: dict[int, _Partition] = {}
         self._watermark_ns = 0
 
@@ -53,23 +53,18 @@ class LineageClock:
             have.event_ns = max(have.event_ns, mark.event_ns)
 
     def watermark_ns(self) -> int:
-        """Event time before which all is in; `END_NS` when the lineage has ended; never goes back."""
+        """Event time before which all is in; never goes back."""
         if len(self._marks) < self._partitions:
             return self._watermark_ns
         running = [m.event_ns for m in self._marks.values() if not m.ended and (self._live or not m.idle)]
         if running:
             now = min(running) - self._lateness_ns
         elif all(m.ended for m in self._marks.values()):
-            now = END_NS
+            now = max(m.event_ns for m in self._marks.values()) + self._tick_ns
         else:
             now = self._watermark_ns
         self._watermark_ns = max(self._watermark_ns, now)
         return self._watermark_ns
-
-    def below(self, partition: int) -> int:
-        """Raw offset below which every observation of a source partition stands in the log already."""
-        mark = self._marks.get(partition)
-        return mark.next_offset if mark else 0
 
     def state(self) -> dict[str, Any]:
         """Plain form for a snapshot."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infra.embedded.child_spec import ChildSpec
@@ -17,14 +17,20 @@ WORKER_PORT = 4319
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """Children to run, and where things are once they do (no secrets)."""
+    """Children to run, where things are once they do (no secrets), and the settings they run with."""
 
     specs: tuple[ChildSpec, ...]
     addresses: Mapping[str, str]
-    environment: Mapping[str, str]
+    settings: Settings
 
 
-def whole(settings: Settings, ports: Mapping[str, int] | None = None, *, dashboard: bool = True) -> Whole:
+def whole(
+    settings: Settings,
+    ports: Mapping[str, int] | None = None,
+    *,
+    dashboard: bool = True,
+    config: Path | None = None,
+) -> Whole:
     """Specs of everything.
 
     Parameters
@@ -34,6 +40,8 @@ def whole(settings: Settings, ports: Mapping[str, int] | None = None, *, dashboa
         the next free ones.
     dashboard
         Whether to serve the dashboard.
+    config
+        Settings file that the children read (default: as this process finds it).
 
     Raises
     ------
@@ -76,6 +84,8 @@ def whole(settings: Settings, ports: Mapping[str, int] | None = None, *, dashboa
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
     }
+    if config is not None:
+        environment["LIGHTSHIP_CONFIG"] = str(config.absolute())
     rooms = _rooms([s.name for s in servers], chosen, environment, dashboard=dashboard)
     addresses = {
         "gateway": f"http://{LOOPBACK}:{chosen['gateway']}",
@@ -86,7 +96,12 @@ def whole(settings: Settings, ports: Mapping[str, int] | None = None, *, dashboa
     }
     if dashboard:
         addresses["dashboard"] = f"http://{LOOPBACK}:{chosen['dashboard']}"
-    return Whole((*servers, *rooms), addresses, environment)
+    effective = replace(
+        settings,
+        kafka=replace(settings.kafka, bootstrap=kafka),
+        store=replace(settings.store, url=clickhouse),
+    )
+    return Whole((*servers, *rooms), addresses, effective)
 
 
 def _rooms(

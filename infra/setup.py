@@ -1,0 +1,47 @@
+"""``python -m infra.setup``: make topics and tables on the configured servers; safe to repeat."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+
+from infra import clickhouse, kafka
+from infra.errors import Misconfigured, Unavailable
+from infra.settings import Settings, load
+
+
+def setup(settings: Settings, say: Callable[[str], None]) -> None:
+    """Create missing topics and apply missing migrations.
+
+    Raises
+    ------
+    Misconfigured
+        If an address is missing or a topic exists with another number of partitions.
+    Unavailable
+        If a server does not answer.
+    """
+    if not settings.kafka.bootstrap or not settings.store.url:
+        raise Misconfigured("set LIGHTSHIP_KAFKA and LIGHTSHIP_CLICKHOUSE, or run `lightship up`")
+    kafka.create_topics(settings.kafka)
+    say(f"topics are there ({settings.kafka.partitions} partitions)")
+    for line in clickhouse.migrate(settings.store) or ["the schema is up to date"]:
+        say(line)
+
+
+def main() -> int:
+    """Exit 0 when all is there, 2 for settings that cannot work, 3 if a server does not answer."""
+    logging.basicConfig(level=logging.WARNING)
+    try:
+        setup(load(), lambda line: print(line, flush=True))  # noqa: T201 - what a person reads
+    except Misconfigured as error:
+        sys.stderr.write(f"setup: {error}\n")
+        return 2
+    except Unavailable as error:
+        sys.stderr.write(f"setup: {error}\n")
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

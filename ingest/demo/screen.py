@@ -1,0 +1,61 @@
+"""What the demonstration shows at a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+
+from infra.clock import to_datetime
+from ingest.demo.report import render
+from ingest.demo.run import Progress
+
+EVERY_S = 2.0
+
+
+@dataclass(slots=True)
+class DemoScreen:
+    """Progress on stderr, the table on stdout; ``stay`` keeps everything up until Ctrl-C."""
+
+    stay: bool
+    _said: float = field(default=0.0)
+
+    def say(self, line: str) -> None:
+        """One line."""
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+    def ready(self, ready_s: float, addresses: Mapping[str, str]) -> None:
+        """Everything runs."""
+        self.say(f"ready in {ready_s:.1f} s; gateway {addresses['gateway']}")
+        if "dashboard" in addresses:
+            self.say(f"dashboard {addresses['dashboard']}")
+
+    def progress(self, at: Progress) -> None:
+        """How far the schedule is, every few seconds."""
+        now = time.monotonic()
+        if now - self._said < EVERY_S and at.requests < at.requests_total:
+            return
+        self._said = now
+        left = "" if at.eta_s is None else f", {at.eta_s:.0f} s left"
+        event = to_datetime(at.event_ns).strftime("%a %d %b %H:%M UTC")
+        share = at.requests / max(at.requests_total, 1)
+        self.say(f"  {share:4.0%}  event time {event}  {at.interactions:,} interactions{left}")
+
+    def table(self, result: Mapping[str, Any]) -> None:
+        """Planted against found."""
+        Console().print(render(result))
+
+    def wait(self) -> None:
+        """Stay until Ctrl-C, if asked to."""
+        if self.stay:
+            self.say("everything goes on running: look at the dashboard, stop with Ctrl-C")
+            try:
+                while True:
+                    time.sleep(3600)
+            except KeyboardInterrupt:
+                self.say("stopping")

@@ -1,0 +1,110 @@
+"""The stream worker: ``python -m ingest.worker`` scores and detects on its share of the partitions.
+
+Start as many as there are partitions at most; Kafka divides the work. What it waits for stands under
+``/readyz`` on ``--port``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import faust
+from aiohttp import web
+
+from detectors.drift.budget import Budget, service_budget
+from detectors.drift.watcher import WatchConfig
+from detectors.scorers import SPECS
+from infra import clickhouse, errors
+from infra.clock import NS_PER_S, SystemClock
+from infra.settings import Settings, load
+from ingest.app import EXIT_DEFECT, EXIT_UNAVAILABLE, Health, Sender, Wiring, build
+from ingest.detect_stage import DetectStage
+from ingest.detect_writer import ClickHouseDetectStore
+from ingest.probe import probe
+from ingest.score_setup import score_stage
+from ingest.score_stage import ScoreStage
+
+logger = logging.getLogger(__name__)
+
+USAGE = 2
+DAY_S = 86_400
+
+
+def watch_config(settings: Settings) -> WatchConfig:
+    """What detection needs of the settings."""
+    d, b = settings.detection, settings.budget
+    return WatchConfig(
+        specs=SPECS,
+        tick_s=d.tick_s,
+        learn=round(d.learn_days * DAY_S / d.tick_s),
+        max_values=d.max_values,
+        pages=service_budget(Budget(b.pages_per_month, 30 * DAY_S), b.max_services),
+        tickets=service_budget(Budget(b.tickets_per_week, 7 * DAY_S), b.max_services),
+        config_hash=settings.config_hash(),
+    )
+
+
+def detect_stage(settings: Settings) -> DetectStage:
+    """Stage 2 over the configured store."""
+    store = ClickHouseDetectStore(clickhouse.connect(settings.store))
+    lateness_ns = round(settings.detection.lateness_s * NS_PER_S)
+    return DetectStage(store, watch_config(settings), settings.kafka.partitions, lateness_ns)
+
+
+def _serve_probe(app: faust.App, wiring: Wiring, score: ScoreStage, host: str, port: int) -> None:
+    """Open the probe with the stream's loop."""
+
+    async def open_probe() -> None:
+        def counters() -> Mapping[str, float]:
+            return {**score.counters(), "lightship_worker_pending_messages": float(wiring.health.pending)}
+
+        runner = web.AppRunner(probe(wiring.health, counters), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, host, port).start()
+        await asyncio.Event().wait()
+
+    app.task(open_probe)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until told to stop; exit 2 for settings that cannot work, 3 if a server does not answer."""
+    parser = argparse.ArgumentParser(prog="python -m ingest.worker", description=__doc__)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings file instead of lightship.toml")
+    parser.add_argument("--host", default="127.0.0.1", help="address of the probe")
+    parser.add_argument("--port", type=int, default=4319, help="port of /healthz, /readyz and /metrics")
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        settings = load(options.config)
+        if not settings.kafka.bootstrap:
+            raise errors.Misconfigured("no Kafka address: set LIGHTSHIP_KAFKA, or run `lightship up`")
+        score, detect = score_stage(settings), detect_stage(settings)
+    except errors.Misconfigured as error:
+        sys.stderr.write(f"worker: {error}\n")
+        return USAGE
+    except errors.Unavailable as error:
+        sys.stderr.write(f"worker: {error}\n")
+        return EXIT_UNAVAILABLE
+    health = Health()
+    sender = Sender(settings.kafka.bootstrap, idempotent=settings.kafka.idempotent)
+    wiring = Wiring(score, detect, sender, health, SystemClock().now_ns)
+    app = build(settings.kafka, wiring)
+    _serve_probe(app, wiring, score, options.host, options.port)
+    worker = faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True)
+    try:
+        worker.execute_from_commandline()  # ends by raising
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else EXIT_DEFECT
+
+
+if __name__ == "__main__":
+    code = main()
+    logging.shutdown()
+    os._exit(code)  # the library's threads must not keep a stopped worker alive
