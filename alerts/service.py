@@ -79,7 +79,7 @@ class Service:
         self._token = read_token(settings.home)
         self._socket = _listen(settings.alerts.host, settings.alerts.port)
         host, port = self._socket.getsockname()[:2]
-        self.address = f"http://{host}:{port}"
+        self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         dashboard = f"http://{settings.dashboard.host}:{settings.dashboard.port}"
         setup = Setup(
             Timing.of(settings),
@@ -135,7 +135,7 @@ class Service:
             self.problems,
             self.metrics,
             self._token,
-            [self._settings.alerts.host],
+            _hosts(self._settings.alerts.host),
         )
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
         server = uvicorn.Server(config)
@@ -238,6 +238,11 @@ def _listen(host: str, port: int) -> socket.socket:
         raise Misconfigured(
             f"alerts.port = {port} on {host} cannot be used: {error.strerror}; choose another"
         ) from error
+
+
+def _hosts(host: str) -> list[str]:
+    """Names requests may come under. Bound to every interface, the service has names it cannot know."""
+    return ["*"] if host in ("0.0.0.0", "::") else [host]  # noqa: S104 - compared, not bound
 
 
 def _version() -> str:

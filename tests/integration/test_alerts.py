@@ -20,6 +20,7 @@ import httpx
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
+from alerts.errors import Unavailable
 from alerts.notify.webhook import SIGNATURE, verify
 from alerts.service import Service
 from detectors.finding import Finding
@@ -99,7 +100,7 @@ class World:
         producer.close()
 
     @contextmanager
-    def service(self) -> Iterator[Service]:
+    def service(self, ready: bool = True) -> Iterator[Service]:
         service = Service(self.settings, topic=self.topic, group=self.group)
         failures: list[BaseException] = []
 
@@ -112,7 +113,8 @@ class World:
         thread = threading.Thread(target=work)
         thread.start()
         try:
-            until(lambda: service.problems() == [])
+            if ready:
+                until(lambda: service.problems() == [])
             yield service
         finally:
             service.stop()
@@ -217,6 +219,25 @@ def test_what_a_receiver_missed_reaches_it_after_a_restart(world: World) -> None
         until(lambda: service.metrics.get("sent") == 1)
     assert len(world.receiver.got) == tried + 1
     assert len({headers["idempotency-key"] for headers, _, _ in world.receiver.got}) == 1
+
+
+def test_a_second_process_waits_and_takes_over_without_telling_anything_twice(world: World) -> None:
+    with world.service() as first:
+        world.say(refusals())
+        until(lambda: first.metrics.get("sent") == 1)
+        (incident,) = first.desk.all()
+        with world.service(ready=False) as second:
+            until(lambda: sum(s.problems() == [] for s in (first, second)) == 1)
+            time.sleep(3)  # it has joined the group by now, and the one partition has one reader
+            idle = next(s for s in (first, second) if s.problems())
+            with pytest.raises(Unavailable):
+                idle.desk.act(incident.incident_id, "acknowledge", "ana", "")
+            first.stop()
+            until(lambda: second.problems() == [])
+            world.say(overall(), lengths(), secret())
+            until(lambda: second.metrics.get("sent") == 1)
+            assert {i.incident_id for i in second.desk.all()} > {incident.incident_id}
+    assert [body["kind"] for _, body, _ in world.receiver.got] == ["opened", "opened"]
 
 
 def test_people_act_through_the_api_and_their_actions_are_on_record(world: World) -> None:
