@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 GROUP = "lightship-alerts"
 MAX_BATCH = 200
 FLUSH_S = 10.0
+CLOSE_S = 3.0
 MAX_REASON = 300
 
 
@@ -187,5 +188,5 @@ class Producer:
         """Send what is left, for a few seconds at most."""
         with self._lock:
             if self._producer is not None:
-                self._producer.close(timeout=FLUSH_S)
+                self._producer.close(timeout=CLOSE_S)
                 self._producer = None

@@ -46,7 +46,8 @@ POLL_S = 0.5
 ELAPSE_EVERY_S = 3.0
 PING_EVERY_S = 5.0
 LONGEST_PAUSE_S = 10.0
-STOP_S = 15.0
+STOP_S = 10.0
+"""How long attempts under way may take to end; one that is cut off is repeated under its key."""
 
 OK, USAGE, UNAVAILABLE, DEFECT = 0, 2, 3, 70
 
@@ -151,12 +152,13 @@ class Service:
         finally:
             self._stop.set()
             server.should_exit = True
-            for sender in self._senders.values():
-                sender.stop(STOP_S)
+            for wait_s in (0.0, STOP_S / max(1, len(self._senders))):  # ask all, then wait for each
+                for sender in self._senders.values():
+                    sender.stop(wait_s)
             if self._feed is not None:
                 self._feed.close()
             self._producer.close()
-            serving.join(STOP_S)
+            serving.join(2)
             self._log.close()
             self._deliveries.close()
             self._socket.close()
