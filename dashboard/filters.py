@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import strings
-from dashboard.plain import clean
 from dashboard.queries.store import LIVE
 
 WEEKS = (4, 8, 12, 26)
@@ -28,7 +27,6 @@ def lineage(names: Sequence[str]) -> str:
         key="lineage",
         bind="query-params",
         help=strings.LINEAGE_HELP,
-        format_func=clean,
     )
     return chosen or LIVE
 
@@ -58,16 +56,10 @@ def _segments(label: str, options: tuple[str, ...], key: str) -> str:
 
 def service(names: Sequence[str]) -> str:
     """One service, or empty for all of them."""
-    options = ["", *names]
     chosen = st.selectbox(
-        strings.SERVICE,
-        options,
-        key="service",
-        bind="query-params",
-        format_func=lambda name: clean(name) if name else strings.ALL_OF_THEM,
-        width=240,
+        strings.SERVICE, [strings.ALL_OF_THEM, *names], key="service", bind="query-params", width=240
     )
-    return chosen or ""
+    return "" if chosen in {None, strings.ALL_OF_THEM} else str(chosen)
 
 
 def weeks() -> int:
@@ -87,23 +79,25 @@ def language(names: Sequence[str]) -> str:
         required=True,
         key="language",
         bind="query-params",
-        format_func=clean,
     )
-    return "" if chosen in (None, strings.ALL_LANGUAGES) else str(chosen)
+    return "" if chosen in {None, strings.ALL_LANGUAGES} else str(chosen)
 
 
-def category(ids: Sequence[str], titles: dict[str, str]) -> str:
-    """The category whose languages are compared."""
-    chosen = st.selectbox(
+def category(titles: Sequence[str], usual: str) -> None:
+    """Offer the categories whose languages can be compared; `asked_category` tells which was chosen."""
+    st.selectbox(
         strings.PANELS_CHOICE,
-        ids,
-        index=ids.index("refusal") if "refusal" in ids else 0,
+        titles,
+        index=titles.index(usual) if usual in titles else 0,
         key="category",
         bind="query-params",
-        format_func=lambda name: titles[name],
         width=240,
     )
-    return chosen or ids[0]
+
+
+def asked_category() -> str:
+    """Title of the category that was chosen, known before its widget is drawn; empty if none was."""
+    return str(st.session_state.get("category") or st.query_params.get("category") or "")
 
 
 def forget(*keys: str) -> None:

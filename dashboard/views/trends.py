@@ -25,6 +25,7 @@ from dashboard.trend_rows import CategoryWeeks
 CARDS = 4
 PANEL_COLUMNS = 3
 DIMENSION = "language"
+USUAL = "refusal"
 
 
 def render() -> None:
@@ -66,9 +67,9 @@ def render() -> None:
 
 def _category() -> Category:
     """The category whose languages are compared; refusals unless asked."""
-    flags = [c for c in taxonomy.categories() if c.at_least is None]
-    asked = st.session_state.get("category") or st.query_params.get("category") or "refusal"
-    return next((c for c in flags if c.id == asked), flags[0])
+    flags = {c.title: c for c in taxonomy.categories() if c.at_least is None}
+    usual = next(c for c in flags.values() if c.id == USUAL)
+    return flags.get(filters.asked_category(), usual)
 
 
 def _by_language(seen: Session, weeks: Weeks) -> Reading[tuple[ValueWeek, ...]]:
@@ -133,12 +134,12 @@ def _cards(rows: Sequence[CategoryWeeks]) -> None:
 def _panels(values: Sequence[ValueWeek], rows: Sequence[CategoryWeeks]) -> None:
     """One category by language, on one scale."""
     chosen = _category()
-    offered = [row.category for row in rows if row.category.at_least is None]
+    offered = [row.category.title for row in rows if row.category.at_least is None]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         with st.container(width="content"):
             components.section(strings.PANELS.format(category=chosen.title), strings.PANELS_NOTE)
         if offered:
-            filters.category([c.id for c in offered], {c.id: c.title for c in offered})
+            filters.category(offered, next(c.title for c in taxonomy.categories() if c.id == USUAL))
     found = trend_rows.panels(values)
     if not found:
         components.empty(
