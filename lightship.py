@@ -119,7 +119,9 @@ def run(context: typer.Context, config: ConfigPath = None) -> None:
     if not context.args:
         raise Misconfigured("name a command after --, for example: lightship run -- python app.py")
     try:
-        os.execvpe(context.args[0], context.args, {**os.environ, **application_env(load(config))})
+        os.execvpe(  # noqa: S606 - the person's own command
+            context.args[0], context.args, {**os.environ, **application_env(load(config))}
+        )
     except OSError as error:
         raise Misconfigured(f"cannot run {context.args[0]!r}: {error.strerror}") from error
 
@@ -161,7 +163,7 @@ def detect(
     tick: Annotated[str, typer.Option(help="Length of a tick: 5m, 1h.")] = "5m",
     learn: Annotated[str, typer.Option(help="Learning period: 14d, or a number of rows.")] = "14d",
     budget: Annotated[str, typer.Option(help="False findings allowed: 1/month.")] = "1/month",
-    plot: Annotated[Path | None, typer.Option(help="Draw values and findings into this HTML file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw values and onsets into this SVG file.")] = None,
 ) -> None:
     """Watch a series of a file as the stream would; one finding a line."""
     from ingest.detect_files import detect_files
@@ -184,7 +186,7 @@ def import_(
     draw: Annotated[int | None, typer.Option(help="Records to draw with replacement.")] = None,
     map_: Annotated[list[str] | None, typer.Option("--map", help="FIELD=KEY, several times.")] = None,
     where: Annotated[list[str] | None, typer.Option(help="Keep records with FIELD=VALUE.")] = None,
-    spread: Annotated[str, typer.Option(help="even or poisson.")] = "even",
+    spacing: Annotated[str, typer.Option(help="even or poisson.")] = "poisson",
     lineage: Annotated[str | None, typer.Option(help="Lineage; import-... by default.")] = None,
     more: Annotated[bool, typer.Option(help="More will follow: keep the lineage open.")] = False,
     restart: Annotated[bool, typer.Option(help="Start over instead of going on.")] = False,
@@ -200,19 +202,20 @@ def import_(
             "service": service,
             "environment": environment,
             "model_from": model_from,
-            "time": time,
+            "time_from": time,
             "start": start,
             "span": span,
             "seed": seed,
             "draw": draw,
-            "map": map_ or [],
+            "spacing": spacing,
+            "maps": map_ or [],
             "where": where or [],
-            "spread": spread,
         },
         lineage=lineage,
         more=more,
         restart=restart,
         config=config,
+        say=_warn,
     )
     print(json.dumps(report, indent=2) if as_json else show(report))
 

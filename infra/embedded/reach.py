@@ -1,0 +1,51 @@
+"""Addresses for commands: from the settings, else from the instance that runs on the data directory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from infra.embedded.pair import with_password
+from infra.embedded.run_file import read_run
+from infra.errors import Misconfigured
+from infra.settings import Settings
+
+
+def reach(settings: Settings) -> Settings:
+    """Settings with every address known.
+
+    Raises
+    ------
+    Misconfigured
+        If an address is not set and nothing runs on the data directory.
+    """
+    if settings.kafka.bootstrap and settings.store.url:
+        return settings
+    addresses = _running(settings)
+    kafka, store = settings.kafka, settings.store
+    if not kafka.bootstrap:
+        kafka = replace(kafka, bootstrap=addresses["kafka"])
+    if not store.url:
+        shown = str(addresses["clickhouse"]).replace(":***@", "@")
+        store = replace(store, url=with_password(settings.home, shown))
+    return replace(settings, kafka=kafka, store=store)
+
+
+def gateway_address(settings: Settings) -> str:
+    """Where applications send to: the running instance's gateway, else the configured one."""
+    run = read_run(settings.home)
+    if run is not None and "gateway" in run.get("addresses", {}):
+        return str(run["addresses"]["gateway"])
+    return f"http://{settings.gateway.host}:{settings.gateway.port}"
+
+
+def _running(settings: Settings) -> dict[str, Any]:
+    run = read_run(settings.home)
+    addresses = run.get("addresses") if run is not None else None
+    if not isinstance(addresses, dict) or not urlsplit(str(addresses.get("clickhouse"))).hostname:
+        raise Misconfigured(
+            f"nothing runs on {settings.home}: start `lightship up`, or set LIGHTSHIP_KAFKA and "
+            "LIGHTSHIP_CLICKHOUSE"
+        )
+    return addresses
