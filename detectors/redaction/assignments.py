@@ -28,18 +28,22 @@ _NAMES_FOR_KEYS = (
     r"|app|application|deploy|webhook|signature|hmac|session|cipher|aes|ssh|consumer|shared|sharedaccess"
     r"|service[_\-]?account)[_\- ]?key"
 )
-_SUFFIX = r"(?:[_\-]?(?:\d{1,2}|prod|production|dev|stage|staging|live|test|value|string|base64|b64))?"
+_SUFFIX = r"(?:[_\-]?(?:\d{1,2}|prod|production|dev|stage|staging|live|test|value|string|base64|b64|base))?"
 _OPERATOR = (
     r"[\"'\]*`)]{0,3}\s{0,3}"
     r"(?::\s?[A-Za-z\[\]|. ]{1,20}\s?=|=>|:=|={1,3}|:|->|>|\||\bis\b:?|\bes\b|\best\b|\bist\b)"
     r"[*`]{0,3}\s{0,3}"
 )
+_OWNER = r"(?: (?:for|to|of|on) [A-Za-z0-9_@.\-]{1,40}(?: [A-Za-z0-9_@.\-]{1,40}){0,2})?"
 _VALUE = (
     r"(?:\"([^\"\r\n\x01]{4,160})\"|'([^'\"\r\n\x01]{4,160})'|`([^`\"\r\n\x01]{4,160})`"
     r"|([^\s\"'`,;<>\x01]{6,}))"
 )
 _ASSIGNMENT = Pattern(
     rf"(?:({_NAMES_FOR_WORDS})|({_NAMES_FOR_KEYS})){_SUFFIX}{_OPERATOR}{_VALUE}", ignore_case=True
+)
+_SPOKEN = Pattern(
+    rf"\b(?:{_NAMES_FOR_WORDS})(?:{_OWNER} is|)\s{{1,2}}([^\s\"'`,;<>\x01]{{6,}})", ignore_case=True
 )
 _FLAG = Pattern(
     rf"--[a-z\-]{{0,24}}(?:({_NAMES_FOR_WORDS})|({_NAMES_FOR_KEYS}))[ =]{_VALUE}", ignore_case=True
@@ -94,8 +98,7 @@ _FILE_ENDINGS = (
 
 _MIN_PASSWORD = 6
 _MAX_PASSWORD = 128
-_SHORT_PASSWORD = 8
-"""Up to this length a final ``!`` counts as part of the password."""
+_SPOKEN_KINDS = 3
 _FIRST_CJK = "\u2e80"
 _MIN_KEY = 16
 _MIN_KEY_BITS = 3.0
@@ -110,6 +113,8 @@ def secret_assignments(view: View) -> Iterator[Hit]:
     if _HAS_WORD.found(lower):
         for match in _ASSIGNMENT.all(data):
             yield from _judged(view, match, is_password_word=match.span(1) != (-1, -1))
+        for match in _SPOKEN.all(data):
+            yield from _spoken(view, match)
         if b"--" in data:
             for match in _FLAG.all(data):
                 yield from _judged(view, match, is_password_word=match.span(1) != (-1, -1))
@@ -133,6 +138,22 @@ def _judged(view: View, match: Match, *, is_password_word: bool, first_group: in
         type_ = secret_type(view.text[start:end], is_password_word=is_password_word, quoted=quoted)
         if type_ is not None:
             yield _hit(view, type_, start, end)
+
+
+def _spoken(view: View, match: Match) -> Iterator[Hit]:
+    """``with password hunter2aB``: without an operator only values that can hardly be a word."""
+    start, end = match.span(1)
+    end = _trimmed(view.text, start, end)
+    value = view.text[start:end]
+    if any(map(str.isdigit, value)) and _kinds(value) >= _SPOKEN_KINDS and is_password(value, quoted=False):
+        yield _hit(view, "password", start, end)
+
+
+def _kinds(value: str) -> int:
+    """How many of small letters, capitals, digits and signs ``value`` has."""
+    return sum(
+        any(map(kind, value)) for kind in (str.islower, str.isupper, str.isdigit, _STRONG_SIGNS.__contains__)
+    )
 
 
 def _other_scripts(view: View) -> Iterator[Hit]:
@@ -179,10 +200,8 @@ def _trimmed(text: str, start: int, end: int) -> int:
             end = index
             break
     while end > start and (
-        text[end - 1] in ".)]}:*|\\?!" or not (text[end - 1].isascii() or text[end - 1].isalnum())
+        text[end - 1] in ".)]}:*|\\?" or not (text[end - 1].isascii() or text[end - 1].isalnum())
     ):
-        if text[end - 1] in "!?*" and end - start <= _SHORT_PASSWORD:
-            break
         end -= 1
     return end
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from detectors.redaction.hits import RANK_CHECKED, Hit
 from detectors.redaction.number import Number
 
-_SHAPES = frozenset(
+CARD_SHAPES = frozenset(
     {
         (4, 4, 4, 4),
         (4, 6, 5),
@@ -77,7 +77,7 @@ def card(item: Number) -> Hit | None:
     if not 12 <= len(digits) <= 19 or item.plus or digits[0] == "0":
         return None
     if not item.plain and (
-        item.shape not in _SHAPES or len(set(item.gaps)) > 1 or item.gaps[0] not in (" ", "-", ".")
+        item.shape not in CARD_SHAPES or len(set(item.gaps)) > 1 or item.gaps[0] not in (" ", "-", ".")
     ):
         return None
     if len(set(digits)) < 2 or not issuer_length(digits) or not luhn(digits):

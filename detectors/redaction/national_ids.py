@@ -122,6 +122,9 @@ def _gaps(*gaps: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
     return frozenset(gaps)
 
 
+MIN_DIFFERENT_DIGITS = 4
+"""Numbers of fewer different digits are binary or filler unless a word says otherwise."""
+
 _FORMS = (
     Form(_shapes((3, 2, 4)), is_us_ssn, _gaps(("-", "-")), type="us_ssn"),
     Form(_shapes((3, 2, 4), (9,)), is_us_ssn, named="social|ssn|itin", type="us_ssn"),
@@ -155,6 +158,8 @@ _BY_SHAPE: dict[tuple[int, ...], list[Form]] = {}
 for _form in _FORMS:
     for _shape in _form.shapes:
         _BY_SHAPE.setdefault(_shape, []).append(_form)
+NATIONAL_SHAPES = frozenset(_BY_SHAPE)
+"""Lengths of the digit groups of every form."""
 
 
 def national_number(item: Number) -> Hit | None:
@@ -165,6 +170,8 @@ def national_number(item: Number) -> Hit | None:
     named = _is_named(item.before)
     if not named and is_named(item):
         return None  # a telephone number with the check digits of an id
+    if not named and len(set(item.digits)) < MIN_DIFFERENT_DIGITS:
+        return None
     for form in forms:
         if form.named is not None and not (named and _has_one(form.named, item.before)):
             continue
@@ -198,9 +205,17 @@ _LETTERED: tuple[tuple[Pattern, Callable[[str], bool], bool], ...] = (
 )
 
 
+_ANY_LETTERED = Pattern(
+    r"\d{6}|[A-Za-z]{4}\d{2}|\d{2} \d{2} \d{2}|\d\.\d{3}\.\d{3}-|[A-Za-z]{2} ?\d{2} ?\d{2}"
+)
+"""What every form with letters contains, looked for first."""
+
+
 def lettered_ids(view: View) -> Iterator[Hit]:
     """National ids with letters in them."""
     data = view.data
+    if not _ANY_LETTERED.found(data):
+        return
     for match in _CHINESE_X.all(data):
         if _alone(view, match) and is_chinese_id(match.group().decode()):
             yield Hit(match.start(), match.end(), "national_id", match.group().decode().upper(), RANK_CHECKED)

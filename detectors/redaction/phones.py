@@ -39,7 +39,7 @@ _NAMED = re2.compile(
     r"|mon num[e\x{E9}]ro|handy(?:nummer)?|rufnummer|mobil(?:nummer|telefon)?|telefon(?:nummer|o|u|em|um)?"
     r"|anrufen|meine nummer|cellulare|chiam(?:a|ate|ami|are)|mio numero|ligue|ligar|telefone|mijn nummer"
     r"|telefoon(?:nummer)?|mobiel|bel(?: me)?|kom[o\x{F3}]rk\w*|zadzwo\w*|m[o\x{F3}]j numer|cep(?: telefonu)?"
-    r"|numaram|puhelin\w*|puh|telepon|hp|simu|tlf|mob)\b"
+    r"|numaram|puhelin\w*|puh|telepon|hp|ph|simu|tlf|mob)\b"
     r"|телефон|тел\.|позвони|звоните|мой номер|моб\.|电话|電話|手机|手機|致电|致電|联系|聯絡|我的号码|携帯"
     r"|連絡先|전화|연락처|휴대폰|내 번호|फोन|फ़ोन|मोबाइल|मेरा नंबर|هاتف|جوال|اتصل|تلفن|رقمي|טלפון|נייד"
     r"|điện thoại|โทร|เบอร์|τηλ)[^\d\n]{0,24}$"
@@ -54,7 +54,7 @@ _NOT_WORDS = re2.compile(
 """A word or sign shortly before a number that says it is something else."""
 
 
-_DISTINCT_SHAPES = frozenset({(3, 3, 4), (2, 5, 4), (3, 4, 4)})
+DISTINCT_SHAPES = frozenset({(3, 3, 4), (2, 5, 4), (3, 4, 4)})
 """Shapes in which phone numbers are taken from the middle of a row of numbers."""
 
 
@@ -69,13 +69,25 @@ def phone(item: Number) -> Hit | None:
     canonical, loose = _canonical(item)
     if canonical is None:
         return None
-    return Hit(item.start, item.extension_end, "phone", canonical, RANK_NUMBER, loose=loose)
+    type_ = "service_phone" if _is_toll_free(item) else "phone"
+    return Hit(item.start, item.extension_end, type_, canonical, RANK_NUMBER, loose=loose)
+
+
+def _is_toll_free(item: Number) -> bool:
+    """Whether ``item`` is a number that callers need not pay for: an office's, nobody's own."""
+    if item.digits.startswith(("0800", "00800", "800")) and not item.plain:
+        return True
+    national = item.digits[-10:]
+    american = item.shape[-3:] == (3, 3, 4) or (
+        item.plus and item.digits[0] == "1" and len(item.digits) == 11
+    )
+    return american and national[:3] in ("800", "888", "877", "866", "855", "844", "833")
 
 
 def _canonical(item: Number) -> tuple[str | None, bool]:
     if item.plus:
         return _international(_without_trunk_zero(item)), False
-    if item.follows and item.shape not in _DISTINCT_SHAPES:
+    if item.follows and item.shape not in DISTINCT_SHAPES:
         return None, True  # a row of numbers
     if item.digits.startswith("00") and item.digits[2:3] not in ("", "0"):
         number = _international(_without_trunk_zero(item)[2:])

@@ -96,7 +96,7 @@ VENDORS: tuple[Vendor, ...] = (
     Vendor("database_token", ("pcsk_",), r"pcsk_[A-Za-z0-9_]{40,}"),
     Vendor("vault_token", ("hvs.", "hvb.", "hvr."), r"hv[sbr]\.[A-Za-z0-9_\-]{24,}"),
     Vendor("vault_token", ("dp.pt.", "dp.st.", "dp.ct."), r"dp\.[a-z]{2}\.[A-Za-z0-9.]{40,}"),
-    Vendor("vault_token", ("AGE-SECRET-KEY-1",), r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
+    Vendor("vault_token", ("AGE-SECRET-KEY-1",), r"AGE-SECRET-KEY-1[0-9A-Z]{56,60}"),
     Vendor("vault_token", ("ops_eyJ",), r"ops_eyJ[A-Za-z0-9+/=_\-]{100,}"),
     Vendor("observability_token", ("glsa_",), r"glsa_[A-Za-z0-9]{32}_[0-9a-f]{8}"),
     Vendor("observability_token", ("glc_eyJ",), r"glc_eyJ[A-Za-z0-9+/=]{32,}"),
@@ -133,6 +133,7 @@ def _quoted(literal: str) -> str:
 
 _ANY_LITERAL = Pattern("|".join(map(_quoted, _LITERALS)))
 _TELEGRAM = Pattern(r"\d{8,10}:AA[A-Za-z0-9_\-]{33}")
+_DISCORD = Pattern(r"[MNO][A-Za-z0-9_\-]{23,27}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27,40}")
 _AZURE_CLIENT_SECRET = Pattern(r"[A-Za-z0-9_\-.~]{3}\dQ~[A-Za-z0-9_\-.~]{31,34}")
 _AWS_SECRET = Pattern(r"[A-Za-z0-9+/]{40}")
 _AWS_SECRET_WITHIN = 200
@@ -145,7 +146,7 @@ _URL_PASSWORD = Pattern(
 
 
 def vendor_tokens(view: View) -> Iterator[Hit]:
-    """Tokens of `VENDORS`, Telegram bot tokens, Azure client secrets and secret keys beside AWS key ids."""
+    """Tokens of `VENDORS`, of Telegram and Discord bots, Azure client secrets, secrets beside AWS key ids."""
     data = view.data
     if not _LONG_WORD.found(data):
         return
@@ -154,6 +155,9 @@ def vendor_tokens(view: View) -> Iterator[Hit]:
         for match in _TELEGRAM.all(data):
             if free_before(data, match.start()):
                 yield _token(view, "telegram_token", *match.span())
+    for match in _DISCORD.all(data) if b"." in data else ():
+        if _token_begins(data, match.start()) and _is_token("discord_token", data, *match.span()):
+            yield _token(view, "discord_token", *match.span())
     if b"Q~" in data:
         for match in _AZURE_CLIENT_SECRET.all(data):
             if _token_begins(data, match.start()) and not is_stand_in(match.group().decode("latin-1")):

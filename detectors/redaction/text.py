@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+import orjson
+
 from detectors.redaction.addresses import emails, ip_addresses
 from detectors.redaction.assignments import secret_assignments
 from detectors.redaction.hits import Hit, without_overlap
@@ -99,7 +101,7 @@ def redact_text(text: str, redactor: Redactor, *, exempt: bool = False) -> tuple
 
 def _pass(text: str, redactor: Redactor, *, exempt: bool) -> list[_Edit]:
     own, foreign = _placeholders(text, redactor)
-    places = _hits(_masked(text, own), redactor.policy, exempt=exempt)
+    places = _hits(_masked(text, own), redactor.policy, exempt=exempt, is_json=_is_json(text))
     edits = _edits(text, places, redactor) if places else []
     marks = [_Edit(start + 1, start + 1, "literal ", None) for start, _ in foreign]
     return _with_marks(edits, marks) if marks else edits
@@ -137,21 +139,33 @@ def _masked(text: str, spans: list[tuple[int, int]]) -> str:
     return "".join([*pieces, text[done:]]) if spans else text
 
 
-def _hits(text: str, policy: RedactionPolicy, *, exempt: bool) -> list[_Placed]:
+def _is_json(text: str) -> bool:
+    """Whether ``text`` is JSON with escapes: then it says nothing that it does not say unescaped."""
+    if "\\" not in text or text[:1] not in ("{", "[", '"'):
+        return False
+    try:
+        orjson.loads(text)
+    except ValueError:  # lone surrogates too
+        return False
+    return True
+
+
+def _hits(text: str, policy: RedactionPolicy, *, exempt: bool, is_json: bool) -> list[_Placed]:
     """Hits by original offset; where levels of escapes disagree, the more deeply unescaped one is right."""
     view: View | None = folded(text)
     placed: list[_Placed] = []
     while view is not None:
-        hits = without_overlap(_searched(view, policy, exempt=exempt))
+        only_keys = is_json and view.level == 0
+        hits = without_overlap(_searched(view, policy, exempt=exempt, only_keys=only_keys))
         if hits:
             placed = _preferring([_place(view, hit) for hit in hits], placed)
         view = unescaped(view)
     return placed
 
 
-def _searched(view: View, policy: RedactionPolicy, *, exempt: bool) -> Iterator[Hit]:
+def _searched(view: View, policy: RedactionPolicy, *, exempt: bool, only_keys: bool) -> Iterator[Hit]:
     yield from keyed_ids(view, policy)
-    for search in SEARCHES:
+    for search in () if only_keys else SEARCHES:
         for hit in search(view):
             if hit.type in policy.types and not (exempt and hit.loose):
                 yield hit

@@ -54,6 +54,9 @@ _SHAPES: dict[str, tuple[str, str, int]] = {
     "aws_secret": ("aws_secret_access_key = {}", BASE64, 40),
     "bearer": ("Authorization: Bearer {}", ALNUM, 40),
     "spoken_password": ("the password is {}!", ALNUM, 9),
+    "spoken_owner": ("the password for the admin user is {}.", ALNUM, 10),
+    "spoken_plain": ("machine api.example.com login bob password {}", ALNUM, 10),
+    "discord": ("MTE5NjU0NzI0NTk3NTQyOTEyMA.GxYzAb.{}", BASE64_URL, 38),
     "flag": ("--db-password {}", ALNUM, 12),
     "other_script": ("пароль: {}", ALNUM, 10),
 }
@@ -132,6 +135,7 @@ _LOOKALIKES: dict[str, tuple[str, ...]] = {
     ),
     "prose": (
         "The secret: practise. The key is patience, the password policy is at least 12 characters.",
+        "Enter the password ABC-2024 style; passwords Level3 and above; forgot password Step1.",
         "Token: a unit of text. API key: see section 4. Password: required, 8 to 64 characters.",
     ),
     "logprobs": (
@@ -207,6 +211,9 @@ PERSONAL = (
     ("ip_address", "2001:db8:85a3::8a2e:370:7334"),
     ("ip_address", "6e40:4041:c617:e898:c11:40d2:c669:2eb4"),
     ("private_ip", "192.168.17.23"),
+    ("service_phone", "1-800-555-0199"),
+    ("service_phone", "+1 888 555 0199"),
+    ("service_phone", "0800 123 4567"),
     ("template_email", "user@example.com"),
     ("template_phone", "123-456-7890"),
 )  # fmt: skip
@@ -233,5 +240,5 @@ NOT_PERSONAL = (
     "doi:10.1000/182", "12:34:56:78:9a:bc", "1 2 3 4 5 6 7 8 9 10 11 12", "000-00-0000",
     "10.5281/zenodo.1234567", "666-12-3456", "#12345678", "chrome/120.0.0.0", "1e10", "2147483647",
     "4294967296", "0x1234567890", "255.255.255.0", "user@localhost", "2024-W05-3", "10:00-12:30",
-    "1-2-3-4-5-6-7-8-9", "1990/91",
+    "1-2-3-4-5-6-7-8-9", "1990/91", "01101000011", "99999999999",
 )  # fmt: skip
