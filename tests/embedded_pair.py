@@ -6,6 +6,7 @@ gets servers of its own. Tests share them: use topics, tables and databases of y
 
 from __future__ import annotations
 
+import gc
 import importlib
 import warnings
 from collections.abc import Callable, Iterator
@@ -41,6 +42,21 @@ def start(home: Path, make: Callable[[Path, int], ChildSpec]) -> tuple[Superviso
         else:
             return running, spec
     raise AssertionError("not reached")
+
+
+@pytest.fixture
+def refused_connections(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """For tests in which a broker goes away: kafka-python leaks the sockets of connections that were refused.
+
+    They are collected here, quietly, rather than in whatever test comes next, as its error. Captured log
+    records refer to them.
+    """
+    yield
+    for phase in ("setup", "call"):
+        caplog.get_records(phase).clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
