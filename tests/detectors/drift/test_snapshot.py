@@ -24,7 +24,7 @@ ARRAYS = st.one_of(
 
 
 @given(st.dictionaries(st.text(), PLAIN, max_size=4), st.dictionaries(st.text(), ARRAYS, max_size=4))
-def test_state_survives_to_the_bit(facts: dict[str, object], arrays: dict[str, np.ndarray]) -> None:  # type: ignore[type-arg]
+def test_state_survives_to_the_bit(facts: dict[str, object], arrays: dict[str, np.ndarray]) -> None:
     data = pack(facts, arrays)
     got_facts, got_arrays = unpack(data)
     assert got_facts == facts
