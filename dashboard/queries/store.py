@@ -20,6 +20,11 @@ TIMEOUT_S = 5
 MAX_ROWS = 5_000
 """Rows any statement may return; each has a smaller limit of its own."""
 
+NOT_THERE = (60, 81)
+"""ClickHouse's codes for an unknown table and an unknown database."""
+TOO_SLOW = 159
+"""Its code for a statement that ran out of time."""
+
 LIVE = "live"
 
 Row = tuple[Any, ...]
@@ -99,11 +104,11 @@ class ClickHouse:
             raise Unavailable("no connection to the store") from error
         except ClickHouseError as error:
             said = _first_line(error)
-            if "UNKNOWN_TABLE" in said or "UNKNOWN_DATABASE" in said:
+            if any(f"code: {code}," in said for code in NOT_THERE):
                 raise Unavailable(
                     "the store has no tables yet: start Lightship once, it makes them"
                 ) from error
-            if "TIMEOUT_EXCEEDED" in said:
+            if f"code: {TOO_SLOW}," in said:
                 raise Unavailable(f"the store did not answer within {TIMEOUT_S} s") from error
             logger.warning("the store refused a statement: %s", said)
             raise Unavailable("the store refused a statement; its words are in the log") from error

@@ -1,0 +1,122 @@
+"""The dashboard, and the alerts API it acts through, as processes and threads of a test."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import uvicorn
+
+from alerts import api
+from alerts.brief import Links
+from alerts.desk import Desk, Setup
+from alerts.keys import read_token
+from alerts.log import IncidentLog
+from alerts.metrics import Metrics
+from alerts.timing import Timing
+from infra.clickhouse import connect, migrate
+from infra.clock import SystemClock
+from infra.settings import StoreSettings
+from tests.alerts.memory import MemoryPost
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def fresh_database(url: str, name: str) -> StoreSettings:
+    """A database of one's own with the schema in it and no rows."""
+    settings = StoreSettings(url=url, database=name)
+    root = connect(settings, database="default")
+    root.command(f"DROP DATABASE IF EXISTS {name}")
+    root.close()
+    migrate(settings)
+    return settings
+
+
+def environment(
+    store: StoreSettings, home: Path, *, port: int = 8501, alerts_port: int = 4320
+) -> dict[str, str]:
+    """What the dashboard's process is told."""
+    config = home / "lightship.toml"
+    config.write_text(
+        f'[store]\ndatabase = "{store.database}"\n[dashboard]\nport = {port}\n'
+        f"[alerts]\nport = {alerts_port}\n",
+        encoding="utf-8",
+    )
+    return {
+        "LIGHTSHIP_CONFIG": str(config),
+        "LIGHTSHIP_CLICKHOUSE": store.url,
+        "LIGHTSHIP_HOME": str(home),
+    }
+
+
+@contextmanager
+def dashboard(environ: Mapping[str, str], port: int) -> Iterator[str]:
+    """The dashboard as it is launched, from a directory that is not its own; yields its address."""
+    base = f"http://127.0.0.1:{port}"
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "dashboard"],
+        cwd=environ["LIGHTSHIP_HOME"],
+        env={**inherited, "PYTHONPATH": str(ROOT), **environ},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_until_up(base, server)
+        yield base
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _wait_until_up(base: str, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        if server.poll() is not None:
+            raise RuntimeError(f"the dashboard ended with {server.returncode}")
+        try:
+            httpx.get(f"{base}/_stcore/health", timeout=1).raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(base)
+
+
+@contextmanager
+def alerts_api(store: StoreSettings, home: Path, port: int) -> Iterator[Desk]:
+    """The alerts service's API over the real store; only its topics are in memory."""
+    log = IncidentLog(lambda: connect(store))
+    setup = Setup(Timing(), lambda _: (), Links())
+    desk = Desk(setup, log, MemoryPost(), lambda *_: None, SystemClock(), Metrics())
+    desk.load()
+    app = api.build(desk, log.history, list, Metrics(), read_token(home))
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="off", ws="none")
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        for _ in range(300):
+            if server.started:
+                break
+            time.sleep(0.05)
+        yield desk
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        log.close()
