@@ -34,7 +34,7 @@ T = TypeVar("T")
 BATCH = 256
 WITHIN_S = 0.2
 MARK_EVERY_S = 5.0
-SNAPSHOT_EVERY_S = 60.0
+SNAPSHOT_EVERY_S = 30.0
 SNAPSHOT_EVERY_MESSAGES = 20_000
 WATCHDOG_S = 120.0
 EXIT_UNAVAILABLE, EXIT_DEFECT = 3, 70
@@ -69,6 +69,9 @@ class Detect(Protocol):
 
     def snapshot(self, partitions: Iterable[int] | None = None) -> dict[int, int]:
         """Write snapshots; per partition the offset up to which messages may be acknowledged."""
+
+    def heartbeat(self, partitions: Iterable[int]) -> None:
+        """Say how far owned partitions are, also when nothing came: silence is never health."""
 
     def revoke(self, partitions: Iterable[int]) -> None:
         """Forget the state of partitions that went to another worker."""
@@ -319,6 +322,12 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
         with _Guard("snapshots"):
             if wiring.since_snapshot:
                 await _snapshot(wiring)
+            else:
+                shards = [partition for _, partition in owned((kafka.OBSERVATIONS,))]
+                async with wiring.detect_lock:
+                    await wiring.until_available(
+                        "heartbeat", lambda: wiring.in_thread(wiring.detect.heartbeat, shards)
+                    )
 
     @app.timer(interval=5.0, name="watchdog")  # type: ignore[untyped-decorator]
     async def watchdog() -> None:

@@ -292,6 +292,18 @@ class DetectStage:
             upto[partition] = next_offset
         return upto
 
+    def heartbeat(self, partitions: Iterable[int]) -> None:
+        """Say how far shards are although nothing came.
+
+        Raises
+        ------
+        Unavailable
+            If ClickHouse does not answer.
+        """
+        for partition in partitions:
+            shard = self._shard(partition)
+            self._store.write_progress(partition, shard.next_offset or 0, shard.event_ns)
+
     def _write_series(self, shards: Mapping[int, Shard]) -> None:
         self._store.write_series(
             [
