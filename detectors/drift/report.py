@@ -18,6 +18,7 @@ from detectors.drift.effect import Explanation, explain, quantile_effect
 from detectors.drift.fold import Fold, SeriesKey
 from detectors.drift.plan import Channel
 from detectors.drift.recovery import Recovery
+from detectors.drift.second_opinion import second_opinion
 from detectors.drift.ticks import Floats
 from detectors.drift.trail import Rows, Trail
 from detectors.drift.watching import Crossing, Watched, WatchList
@@ -74,6 +75,7 @@ def finding(
     )
     effect = _effect(spec, channel, mine, told)
     where = _where(watched, crossing.channel, told, tick, history)
+    opinion = second_opinion(baseline, watched.start, n, s, told.onset_low)
     rises = told.direction > 0 if channel.name != "below" else told.direction < 0
     at = _clock(config.tick_s)
     own_id = series_id(service, watched.key.unit, spec.name, spec.generation, watched.key.slice)
@@ -121,7 +123,7 @@ def finding(
         config_hash=config.config_hash,
         baseline_version=watched.version,
         log_to=log_offset,
-        notes=_notes(spec, channel, history.fold),
+        notes=(*_notes(spec, channel, history.fold), opinion.note),
     )
     return stated, recovery
 
