@@ -63,9 +63,13 @@ def batch_keys(names: Sequence[str], records: str) -> list[str]:
 
 
 def runs(keys: Sequence[str], stored: Callable[[str], Stored | None], cold_ns: int) -> list[list[str]]:
-    """Neighbours worth merging: old enough, many enough, small together; never the newest batch."""
-    out: list[list[str]] = []
-    run: list[str] = []
+    """Neighbours worth merging: old enough, many enough, small together; never the newest batch.
+
+    A batch larger than all that follow it in its run is left out, or the same bytes would be written again
+    at every sweep: so each is rewritten as often as the size doubles.
+    """
+    out: list[list[tuple[str, int]]] = []
+    run: list[tuple[str, int]] = []
     size = 0
     for key in keys[: min(len(keys) - 1, LOOK)]:
         have = stored(key)
@@ -74,10 +78,19 @@ def runs(keys: Sequence[str], stored: Callable[[str], Stored | None], cold_ns: i
         if size + have.size > MAX_BYTES or len(run) == MAX_RUN:
             out.append(run)
             run, size = [], 0
-        run.append(key)
+        run.append((key, have.size))
         size += have.size
     out.append(run)
-    return [r for r in out if len(r) >= MIN_RUN]
+    return [keys for r in out if len(keys := _without_large_head(r)) >= MIN_RUN]
+
+
+def _without_large_head(run: Sequence[tuple[str, int]]) -> list[str]:
+    rest = sum(size for _, size in run)
+    for at, (_, size) in enumerate(run):
+        rest -= size
+        if size <= rest:
+            return [key for key, _ in run[at:]]
+    return []
 
 
 def offset_of(key: str) -> int:

@@ -36,7 +36,7 @@ class LogSweep:
         files: ObjectFiles,
         keep_hours: Mapping[str, float],
         *,
-        merge_after_s: float = 120.0,
+        merge_after_s: float = 60.0,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._files = files

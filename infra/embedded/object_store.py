@@ -47,9 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--merge-after-s",
         type=float,
-        default=120.0,
+        default=60.0,
         metavar="S",
-        help="age from which small record batches are merged (default: 120)",
+        help="age from which small record batches are merged (default: 60)",
     )
     parser.add_argument(
         "--sweep-every-s",

@@ -193,6 +193,27 @@ def test_only_topics_with_a_limit_expire_and_each_keeps_its_newest_batch(tmp_pat
     assert "clusters/c/topics/t/partitions/0000000000/watermark.json" in files.names
 
 
+def test_bytes_are_written_again_only_as_often_as_the_size_doubles(tmp_path: Path) -> None:
+    clock = Clock()
+    files = ObjectFiles(tmp_path, now_ns=clock)
+    sweep = LogSweep(files, {}, merge_after_s=0, now_ns=clock)
+    written = 0
+    count = 0
+    for _ in range(64):
+        fill(files, clock, [1] * 8, start=count)
+        count += 8
+        before = {k: files.get(k) for k in files.names}
+        asyncio.run(sweep.once())
+        written += sum(
+            stored.size
+            for k in files.names
+            if (stored := files.get(k)) is not None and before.get(k) != stored
+        )
+    total = sum(stored.size for k in files.names if (stored := files.get(k)) is not None)
+    assert written < 8 * total  # 64 rounds: log2 is 6, rewriting all of it each time would be 32
+    assert len(files) < 30
+
+
 def test_a_run_has_a_bounded_size(tmp_path: Path) -> None:
     clock = Clock()
     files = ObjectFiles(tmp_path, now_ns=clock)
