@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from detectors.drift import snapshot as codec
-from detectors.drift.watcher import CellRow, ServiceWatcher, WatchConfig
+from detectors.drift.series_rows import CellRow
+from detectors.drift.watch_config import WatchConfig
+from detectors.drift.watcher import ServiceWatcher
 from detectors.finding import Finding
 from detectors.observation import (
     Control,

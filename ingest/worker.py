@@ -18,7 +18,7 @@ import faust
 from aiohttp import web
 
 from detectors.drift.budget import Budget, service_budget
-from detectors.drift.watcher import WatchConfig
+from detectors.drift.watch_config import WatchConfig
 from detectors.scorers import SPECS
 from infra import clickhouse, errors
 from infra.clock import NS_PER_S, SystemClock

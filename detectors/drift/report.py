@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,13 +20,12 @@ from detectors.drift.recovery import Recovery
 from detectors.drift.second_opinion import second_opinion
 from detectors.drift.ticks import Floats
 from detectors.drift.trail import Rows, Trail
-from detectors.drift.watching import Crossing, Watched, WatchList
+from detectors.drift.watch_config import WatchConfig
+from detectors.drift.watched import Crossing, Watched
+from detectors.drift.watching import WatchList
 from detectors.finding import ALL, Finding, SliceEffect, Suspect, finding_id
 from detectors.observation import ServiceKey, series_id
 from detectors.scorers.protocol import ScoreSpec
-
-if TYPE_CHECKING:
-    from detectors.drift.watcher import WatchConfig
 
 DETECTOR = "shiryaev_roberts.2"
 LEAST_LIFT = 0.25

@@ -7,103 +7,28 @@ here reads a clock.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from detectors.drift import report
-from detectors.drift.budget import Budget
 from detectors.drift.fold import Fold, SeriesKey, TickCounts
 from detectors.drift.learning import Learner
 from detectors.drift.level import NO_LEVEL, level
 from detectors.drift.recovery import Recovery
+from detectors.drift.series_rows import CellRow, SeriesState
 from detectors.drift.snapshot import Arrays
 from detectors.drift.trail import Rows, Trail
-from detectors.drift.watching import Crossing, OpenFinding, Watched, WatchList
+from detectors.drift.watch_config import WatchConfig
+from detectors.drift.watched import Crossing, OpenFinding, Watched
+from detectors.drift.watching import WatchList
 from detectors.finding import ALL, Finding
 from detectors.observation import Control, Observation, ServiceKey, series_id
-from detectors.scorers.protocol import ScoreSpec
 
-NS_PER_S = 1_000_000_000
 HISTORY_S = 30 * 86_400
 """How far back an onset is looked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class WatchConfig:
-    """What every watcher needs. Lengths in ticks unless the name has a unit.
-
-    ``pages`` and ``tickets`` are what one service may raise for nothing.
-    """
-
-    specs: Mapping[str, ScoreSpec]
-    tick_s: int
-    learn: int
-    max_values: int
-    pages: Budget
-    tickets: Budget
-    config_hash: str
-
-    def tick_of(self, at_ns: int) -> int:
-        """Tick an event time falls in."""
-        return at_ns // (self.tick_s * NS_PER_S)
-
-
-@dataclass(frozen=True, slots=True)
-class CellRow:
-    """Counts of one series in one tick. ``part`` is 0, or the log offset of late rows to be added."""
-
-    series: SeriesKey
-    generation: int
-    start_s: int
-    part: int
-    n: int
-    total: float
-    cells: list[int]
-    counts: list[int]
-    categories: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesState:
-    """What is known of one series now; `COLUMNS` are the names of the table's columns."""
-
-    unit: str
-    score: str
-    generation: int
-    slice: str
-    series_id: str
-    kind: str
-    state: str
-    first_seen: datetime
-    last_seen: datetime
-    watching_since: datetime | None
-    ready_at: datetime | None
-    baseline_version: str | None
-    baseline_value: float | None
-    baseline_low: float | None
-    baseline_high: float | None
-    current_value: float | None
-    current_low: float | None
-    current_high: float | None
-    n_baseline: int
-    n_current: int
-    evidence: float | None
-    threshold: float | None
-    detectable_1h: float | None
-    detectable_1d: float | None
-    detectable_7d: float | None
-
-    COLUMNS: ClassVar[tuple[str, ...]] = ()
-
-    def row(self) -> tuple[Any, ...]:
-        """Values in the order of `COLUMNS`."""
-        return tuple(getattr(self, name) for name in self.COLUMNS)
-
-
-SeriesState.COLUMNS = tuple(f.name for f in fields(SeriesState))
 
 
 @dataclass(slots=True)

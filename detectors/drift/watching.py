@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -15,16 +14,15 @@ from detectors.drift.detectable import smallest_changes
 from detectors.drift.dispersion import fit_flags, fit_values
 from detectors.drift.fold import Fold, SeriesKey
 from detectors.drift.plan import Channel, plan
-from detectors.drift.recovery import Recovery
 from detectors.drift.shiryaev_roberts import FlagBank, ValueBank
+from detectors.drift.side_by_side import SideBySide
 from detectors.drift.snapshot import Arrays
 from detectors.drift.ticks import Ints
 from detectors.drift.trail import Rows, Trail
-from detectors.finding import ALL, Finding
+from detectors.drift.watch_config import WatchConfig
+from detectors.drift.watched import Crossing, OpenFinding, Watched, packed, unpacked
+from detectors.finding import ALL
 from detectors.scorers.protocol import ScoreSpec
-
-if TYPE_CHECKING:
-    from detectors.drift.watcher import WatchConfig
 
 MIN_ROWS = 100
 """Rows a baseline needs; a series with fewer lives in its roll-up."""
@@ -32,49 +30,6 @@ DOMINANT = 0.98
 """A slice with more of the traffic than this only repeats the whole."""
 LATE_SERIES = 200
 """How many series that begin after the first fit a service's reserve is split over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """A channel that reached its threshold. ``evidence`` and ``threshold`` are logarithms."""
-
-    channel: int
-    evidence: float
-    threshold: float
-    direction: int
-
-
-@dataclass(slots=True)
-class OpenFinding:
-    """A finding that has not ended: what was said (``None``: a roll-up said it), and what would end it."""
-
-    finding: Finding | None
-    channel: int
-    recovery: Recovery
-
-
-@dataclass(slots=True)
-class Watched:
-    """One watched series.
-
-    ``rows`` are its channels' rows in the bank of each channel's form. ``start`` and ``since`` bound its
-    learning window, in ticks. While a finding is open the banks rest.
-    """
-
-    number: int
-    key: SeriesKey
-    channels: tuple[Channel, ...]
-    rows: tuple[int, ...]
-    start: int
-    since: int
-    version: str
-    cells: Ints
-    counts: Ints
-    open: OpenFinding | None = None
-
-    def histogram(self) -> tuple[Ints, Ints]:
-        """Cells and counts of the baseline."""
-        return self.cells, self.counts
 
 
 @dataclass(slots=True)
@@ -95,7 +50,7 @@ class WatchList:
     series: dict[int, Watched] = field(default_factory=dict)
     flags: FlagBank = field(init=False)
     values: ValueBank = field(init=False)
-    _flat: _Flat | None = None
+    _flat: SideBySide | None = None
 
     def __post_init__(self) -> None:
         self.flags, self.values = FlagBank(self.tick_s), ValueBank(self.tick_s)
@@ -202,7 +157,7 @@ class WatchList:
         if not self.series:
             return [], []
         if self._flat is None:
-            self._flat = _Flat.of(self.series)
+            self._flat = SideBySide.of(self.series)
         flat = self._flat
         n, s = flat.sums(series, cells, counts)
         crossed: dict[int, Crossing] = {}
@@ -227,7 +182,7 @@ class WatchList:
                     crossed[number] = c
         return [(self.series[n], crossed[n]) for n in sorted(crossed)], self._ended(flat, n, s)
 
-    def _closed_channels(self, flat: _Flat) -> Any:
+    def _closed_channels(self, flat: SideBySide) -> Any:
         still_open = [n for n, w in self.series.items() if w.open is not None]
         return np.isin(flat.series, np.array(still_open, dtype=np.int64))
 
@@ -237,7 +192,7 @@ class WatchList:
         for channel, row in zip(watched.channels, watched.rows, strict=True):
             (self.flags if channel.form == FLAG else self.values).reset([row])
 
-    def _ended(self, flat: _Flat, n: Any, s: Any) -> list[Watched]:
+    def _ended(self, flat: SideBySide, n: Any, s: Any) -> list[Watched]:
         """Series whose open change ended with this tick."""
         ended = []
         for number, watched in sorted(self.series.items()):
@@ -299,7 +254,7 @@ class WatchList:
                 w.start,
                 w.since,
                 w.version,
-                _packed(w.open),
+                packed(w.open),
             ]
             for _, w in sorted(self.series.items())
         ]
@@ -333,78 +288,9 @@ class WatchList:
                 version,
                 arrays[f"series.{number}.cells"],
                 arrays[f"series.{number}.counts"],
-                _unpacked(opened),
+                unpacked(opened),
             )
         return watch
-
-
-@dataclass(frozen=True, slots=True)
-class _Flat:
-    """Channels of all watched series side by side, so that one tick is a few vector operations."""
-
-    index: Ints  # series number -> place in `starts`, -1 where not watched
-    starts: Ints
-    sizes: Ints
-    tables: Any
-    offsets: Ints
-    lengths: Ints
-    forms: Any
-    rows: Ints
-    series: Ints
-    places: Ints
-
-    @classmethod
-    def of(cls, watched: Mapping[int, Watched]) -> _Flat:
-        order = sorted(watched)
-        index = np.full(max(order) + 1, -1, dtype=np.int64)
-        index[order] = np.arange(len(order))
-        sizes = np.array([len(watched[n].channels) for n in order], dtype=np.int64)
-        channels = [(n, i, c) for n in order for i, c in enumerate(watched[n].channels)]
-        lengths = np.array([len(c.table) for _, _, c in channels], dtype=np.int64)
-        return cls(
-            index,
-            np.cumsum(sizes) - sizes,
-            sizes,
-            np.concatenate([c.table for _, _, c in channels]),
-            np.cumsum(lengths) - lengths,
-            lengths,
-            np.array([c.form for _, _, c in channels]),
-            np.array([watched[n].rows[i] for n, i, _ in channels], dtype=np.int64),
-            np.array([n for n, _, _ in channels], dtype=np.int64),
-            np.array([i for _, i, _ in channels], dtype=np.int64),
-        )
-
-    def sums(self, series: Ints, cells: Ints, counts: Ints) -> tuple[Any, Any]:
-        """(n, s) of every channel from the cells counted in one tick."""
-        size = len(self.rows)
-        known = series < len(self.index)
-        place = np.where(known, self.index[np.minimum(series, len(self.index) - 1)], -1)
-        keep = place >= 0
-        place, cells, counts = place[keep], cells[keep], counts[keep]
-        sizes = self.sizes[place]
-        entry = np.repeat(np.arange(len(place)), sizes)
-        step = np.arange(len(entry)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        channel = self.starts[place][entry] + step
-        cell = np.minimum(cells[entry], self.lengths[channel] - 1)
-        value = self.tables[self.offsets[channel] + cell]
-        weight = counts[entry].astype(float)
-        n = np.bincount(channel, weights=weight, minlength=size)
-        return n, np.bincount(channel, weights=weight * value, minlength=size)
-
-
-def _packed(opened: OpenFinding | None) -> list[Any] | None:
-    if opened is None:
-        return None
-    said = None if opened.finding is None else opened.finding.to_json()
-    return [said, opened.channel, list(astuple(opened.recovery))]
-
-
-def _unpacked(state: list[Any] | None) -> OpenFinding | None:
-    if state is None:
-        return None
-    said, channel, recovery = state
-    finding = None if said is None else Finding.from_dict(json.loads(said))
-    return OpenFinding(finding, channel, Recovery(*recovery))
 
 
 def _part(arrays: Arrays, prefix: str) -> Arrays:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from detectors.drift.watcher import CellRow, SeriesState
+from detectors.drift.series_rows import CellRow, SeriesState
 from detectors.finding import Finding
 from detectors.observation import Mark, Observation, ServiceKey, SourcePosition, encode
 from infra.kafka import DEAD_LETTERS, FINDINGS

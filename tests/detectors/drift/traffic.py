@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from detectors.drift.budget import Budget, service_budget
-from detectors.drift.watcher import ServiceWatcher, WatchConfig
+from detectors.drift.watch_config import WatchConfig
+from detectors.drift.watcher import ServiceWatcher
 from detectors.finding import Finding
 from detectors.grid import FlagGrid, LogGrid
 from detectors.observation import ABSENT, Column, Observation, ServiceKey, SourcePosition, column_of
