@@ -164,7 +164,9 @@ def _hits(text: str, policy: RedactionPolicy, *, exempt: bool, is_json: bool) ->
 
 
 def _searched(view: View, policy: RedactionPolicy, *, exempt: bool, only_keys: bool) -> Iterator[Hit]:
-    yield from keyed_ids(view, policy)
+    for hit in keyed_ids(view, policy):
+        if hit.type in policy.types:
+            yield hit
     for search in () if only_keys else SEARCHES:
         for hit in search(view):
             if hit.type in policy.types and not (exempt and hit.loose):
