@@ -8,142 +8,62 @@ the nearest known one. Secrets never stand in the file: keys ending in ``_file``
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
+import re
 import tomllib
-import types
-import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from infra.errors import Misconfigured
+from infra.sections import (
+    AlertSettings,
+    BudgetSettings,
+    DashboardSettings,
+    DetectionSettings,
+    GatewaySettings,
+    KafkaSettings,
+    ReceiverSettings,
+    RedactionSettings,
+    RouteSettings,
+    ScorerSettings,
+    StoreSettings,
+)
+from infra.typed_table import build, overrides, unknown
 
+__all__ = [
+    "AlertSettings",
+    "BudgetSettings",
+    "DashboardSettings",
+    "DetectionSettings",
+    "GatewaySettings",
+    "KafkaSettings",
+    "ReceiverSettings",
+    "RedactionSettings",
+    "RouteSettings",
+    "ScorerSettings",
+    "Settings",
+    "StoreSettings",
+    "hide_password",
+    "load",
+    "of_tables",
+    "show",
+]
 
-@dataclass(frozen=True, slots=True)
-class StoreSettings:
-    """ClickHouse. ``url`` empty means the embedded engine; retention is counted from arrival.
+ALIASES = (
+    ("LIGHTSHIP_KAFKA", "kafka", "bootstrap"),
+    ("LIGHTSHIP_CLICKHOUSE", "store", "url"),
+    ("LIGHTSHIP_CLICKHOUSE_PASSWORD_FILE", "store", "password_file"),
+)
+"""Variables with a name of their own, and the setting each is."""
 
-    ``password_file`` names a file with the password, for when the URL should not hold it.
-    """
-
-    url: str = ""
-    password_file: str = ""
-    database: str = "lightship"
-    text_days: int = 30
-    score_months: int = 13
-
-
-@dataclass(frozen=True, slots=True)
-class KafkaSettings:
-    """Kafka. ``bootstrap`` empty means the embedded broker; ``partitions`` is chosen once.
-
-    ``idempotent`` producers suit Apache Kafka; the embedded broker does not know them.
-    """
-
-    bootstrap: str = ""
-    partitions: int = 4
-    session_timeout_s: float = 6.0
-    retention_hours: int = 72
-    idempotent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class GatewaySettings:
-    """The OTLP receiver. Sizes are after decompression."""
-
-    host: str = "127.0.0.1"
-    port: int = 4318
-    max_body_mib: int = 64
-    linger_ms: float = 5.0
-    max_in_flight_mib: int = 256
-
-
-@dataclass(frozen=True, slots=True)
-class RedactionSettings:
-    """What is removed before anything is stored, per tenant."""
-
-    types: tuple[str, ...] = ()
-    keep_text: str = "all"
-    keep_percent: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class ScorerSettings:
-    """Which scorers run; empty means all."""
-
-    off: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DetectionSettings:
-    """The engine. A change here changes ``config_hash`` and so the identity of new findings' evidence."""
-
-    tick_s: int = 300
-    lateness_s: float = 120.0
-    idle_s: float = 30.0
-    learn_days: float = 14.0
-    dimensions: tuple[str, ...] = (
-        "language",
-        "request_model",
-        "response_model",
-        "release",
-        "prompt_version",
-        "system_prompt",
-        "operation",
-    )
-    max_values: int = 20
-    admit_after: int = 50
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetSettings:
-    """How often the fleet may page or ticket for nothing."""
-
-    pages_per_month: float = 1.0
-    tickets_per_week: float = 2.0
-    max_services: int = 50
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiverSettings:
-    """Where alerts go. ``kind`` is ``terminal`` or ``webhook``."""
-
-    name: str
-    kind: str = "webhook"
-    url: str = ""
-    secret_file: str = ""
-    examples: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RouteSettings:
-    """Which alerts go to which receiver; empty matchers match all, the first match wins."""
-
-    receiver: str
-    services: tuple[str, ...] = ()
-    severities: tuple[str, ...] = ()
-    lineages: tuple[str, ...] = ("live",)
-
-
-@dataclass(frozen=True, slots=True)
-class AlertSettings:
-    """The alerts service."""
-
-    host: str = "127.0.0.1"
-    port: int = 4320
-    reopen_minutes: int = 60
-
-
-@dataclass(frozen=True, slots=True)
-class DashboardSettings:
-    """The dashboard."""
-
-    host: str = "127.0.0.1"
-    port: int = 8501
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_AFTER_NAME = re.compile(r"[:/?#]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +71,17 @@ class Settings:
     """All of it. ``home`` is the data directory."""
 
     home: Path = Path(".lightship")
-    store: StoreSettings = StoreSettings()
-    kafka: KafkaSettings = KafkaSettings()
-    gateway: GatewaySettings = GatewaySettings()
+    store: StoreSettings = field(default_factory=StoreSettings)
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
     redaction: Mapping[str, RedactionSettings] = field(default_factory=dict)
-    scorers: ScorerSettings = ScorerSettings()
-    detection: DetectionSettings = DetectionSettings()
-    budget: BudgetSettings = BudgetSettings()
-    alerts: AlertSettings = AlertSettings()
+    scorers: ScorerSettings = field(default_factory=ScorerSettings)
+    detection: DetectionSettings = field(default_factory=DetectionSettings)
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     receiver: tuple[ReceiverSettings, ...] = ()
     route: tuple[RouteSettings, ...] = ()
-    dashboard: DashboardSettings = DashboardSettings()
+    dashboard: DashboardSettings = field(default_factory=DashboardSettings)
 
     def config_hash(self) -> str:
         """16 hex digits over what decides findings: the detection section and the budget."""
@@ -175,128 +95,94 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     Raises
     ------
     Misconfigured
-        If the file cannot be read or parsed, a key is unknown, or a value is of the wrong type.
+        If the file cannot be read or parsed, a key is unknown, or a value cannot be used.
     """
-    named = path or (Path(environ["LIGHTSHIP_CONFIG"]) if environ.get("LIGHTSHIP_CONFIG") else None)
-    source = named or Path("lightship.toml")
-    data: dict[str, Any] = {}
-    if named is not None or source.is_file():
-        try:
-            data = tomllib.loads(source.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise Misconfigured(f"cannot read {source}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise Misconfigured(f"{source} is not valid TOML: {error}") from error
+    return of_tables(_read(path, environ), environ)
+
+
+def of_tables(data: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """Settings of the tables of a file, which the environment overrides; for `load`.
+
+    Raises
+    ------
+    Misconfigured
+        If a name is unknown or a value cannot be used.
+    """
     if "home" in data:
         raise Misconfigured("home is not a key of the file: set LIGHTSHIP_HOME")
-    for section, key, variable in (
-        ("kafka", "bootstrap", "LIGHTSHIP_KAFKA"),
-        ("store", "url", "LIGHTSHIP_CLICKHOUSE"),
-        ("store", "password_file", "LIGHTSHIP_CLICKHOUSE_PASSWORD_FILE"),
-    ):
-        if environ.get(variable):
-            data.setdefault(section, {})[key] = environ[variable]
-    _override(data, environ)
-    home = Path(environ.get("LIGHTSHIP_HOME") or ".lightship").expanduser()
-    settings: Settings = _build(Settings, {**data, "home": str(home)}, "")
+    given = [(section, key, environ[name]) for name, section, key in ALIASES if environ.get(name)]
+    for section, key, value in [*given, *overrides(Settings, environ)]:
+        table = data.get(section, {})
+        if isinstance(table, dict):  # else the file is wrong and said to be so below
+            data = {**data, section: {**table, key: value}}
+    try:
+        home = Path(environ.get("LIGHTSHIP_HOME") or ".lightship").expanduser()
+    except RuntimeError as error:
+        raise Misconfigured(f"LIGHTSHIP_HOME = {environ['LIGHTSHIP_HOME']!r}: {error}") from error
+    settings: Settings = build(Settings, {**data, "home": str(home)}, "")
     _check(settings)
     return settings
 
 
-def _override(data: dict[str, Any], environ: Mapping[str, str]) -> None:
-    """Take ``LIGHTSHIP_<SECTION>_<KEY>`` (``LIGHTSHIP_GATEWAY_PORT=4319``) for plain values."""
-    for section, hint in typing.get_type_hints(Settings).items():
-        if not is_dataclass(hint):
-            continue
-        for key, kind in typing.get_type_hints(hint).items():
-            name = f"LIGHTSHIP_{section}_{key}".upper()
-            text = environ.get(name)
-            if text is None or kind not in (int, float, str, bool):
-                continue
-            try:
-                value = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
-            except (ValueError, KeyError):
-                raise Misconfigured(f"{name} = {text!r} must be {kind.__name__}") from None
-            data.setdefault(section, {})[key] = value
+def _read(path: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Tables of the settings file; none if there is no file and none was named."""
+    named = path or (Path(environ["LIGHTSHIP_CONFIG"]) if environ.get("LIGHTSHIP_CONFIG") else None)
+    source = named or Path("lightship.toml")
+    if named is None and not source.is_file():
+        return {}
+    try:
+        return tomllib.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Misconfigured(f"cannot read {source}: {error.strerror}") from error
+    except ValueError as error:  # not TOML, not UTF-8, or no name a file can have
+        raise Misconfigured(f"{source} is not valid TOML: {error}") from error
 
 
 def _check(settings: Settings) -> None:
-    """Values whose type is right but that cannot work."""
-    d, b = settings.detection, settings.budget
-    for name, value, low, high in (
-        ("detection.tick_s", d.tick_s, 60, 3600),
-        ("detection.learn_days", d.learn_days, 1, 90),
-        ("detection.lateness_s", d.lateness_s, 0, 86_400),
-        ("detection.max_values", d.max_values, 1, 200),
-        ("budget.pages_per_month", b.pages_per_month, 1e-6, 1000),
-        ("budget.tickets_per_week", b.tickets_per_week, 1e-6, 10_000),
-        ("budget.max_services", b.max_services, 1, 10_000),
-        ("kafka.partitions", settings.kafka.partitions, 1, 256),
-        ("gateway.max_body_mib", settings.gateway.max_body_mib, 1, 1024),
-    ):
-        if not low <= value <= high:
-            raise Misconfigured(f"{name} = {value} is out of range: it may be {low} to {high}")
-    if 3600 % d.tick_s:
-        raise Misconfigured(f"detection.tick_s = {d.tick_s} must divide an hour (60, 300, 600, 900 ...)")
+    """Values that are fine each and cannot work together, and names that must exist."""
+    tick_s, gateway = settings.detection.tick_s, settings.gateway
+    if 3600 % tick_s:
+        raise Misconfigured(f"detection.tick_s = {tick_s} must divide an hour (60, 300, 600, 900 ...)")
+    if not _NAME.fullmatch(settings.store.database):
+        raise Misconfigured(
+            f"store.database = {settings.store.database!r} is not a name: use letters, digits and _"
+        )
+    if gateway.max_in_flight_mib < gateway.max_body_mib:
+        raise Misconfigured(
+            f"gateway.max_in_flight_mib = {gateway.max_in_flight_mib} is less than one request may have: "
+            f"gateway.max_body_mib = {gateway.max_body_mib}"
+        )
     names = [r.name for r in settings.receiver]
+    for i, receiver in enumerate(settings.receiver):
+        _check_receiver(receiver, f"receiver[{i}]", names)
     for route in settings.route:
         if route.receiver not in names:
-            raise Misconfigured(_unknown("receiver", route.receiver, names))
+            raise unknown("receiver", route.receiver, names)
 
 
-def _unknown(what: str, given: str, known: typing.Iterable[str]) -> str:
-    """Message for a name that does not exist, with the nearest one."""
-    names = sorted(known)
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.0)
-    hint = f", did you mean {near[0]!r}?" if near else ""
-    return f"unknown {what} {given!r}{hint} (known: {', '.join(names) or 'none'})"
+def _check_receiver(receiver: ReceiverSettings, where: str, names: list[str]) -> None:
+    if not receiver.name or names.count(receiver.name) > 1:
+        raise Misconfigured(f"{where}.name = {receiver.name!r} must be there and differ from the others'")
+    if receiver.kind == "webhook" and not _is_web(receiver.url):
+        raise Misconfigured(
+            f"{where}.url of {receiver.name!r} must be http://host/path or https://host/path"
+            + ("" if receiver.url else ": it is missing")
+        )
 
 
-def _build(cls: Any, data: Any, where: str) -> Any:
-    """Build one dataclass from a table, checking names and types on the way."""
-    if not isinstance(data, dict):
-        raise Misconfigured(f"{where} must be a table, got {data!r}")
-    hints = typing.get_type_hints(cls)
-    known = {f.name: f for f in fields(cls)}
-    for key in data:
-        if key not in known:
-            raise Misconfigured(_unknown(f"key in [{where}]:" if where else "section", key, known))
-    values = {}
-    for name, f in known.items():
-        at = f"{where}.{name}" if where else name
-        if name in data:
-            values[name] = _value(hints[name], data[name], at)
-        elif f.default is MISSING and f.default_factory is MISSING:
-            raise Misconfigured(f"{at} is missing")
-    return cls(**values)
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    """One value converted to its declared type."""
-    origin = typing.get_origin(hint)
-    if is_dataclass(hint):
-        return _build(hint, value, where)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise Misconfigured(f"{where} must be a list, got {value!r}")
-        inner = typing.get_args(hint)[0]
-        return tuple(_value(inner, v, f"{where}[{i}]") for i, v in enumerate(value))
-    if origin in (Mapping, typing.get_origin(Mapping[str, int])):
-        inner = typing.get_args(hint)[1]
-        if not isinstance(value, dict):
-            raise Misconfigured(f"{where} must be a table, got {value!r}")
-        return types.MappingProxyType({k: _value(inner, v, f"{where}.{k}") for k, v in value.items()})
-    if hint is Path:
-        return Path(value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not hint:
-        raise Misconfigured(f"{where} must be {hint.__name__}, got {value!r}")
-    return value
+def _is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not match
+        return False
 
 
 def show(settings: Settings) -> dict[str, Any]:
-    """JSON-ready form of the effective settings; credentials inside addresses are hidden."""
+    """JSON-ready form of the effective settings; credentials inside addresses are hidden.
+
+    Of a receiver's address only the host is shown: the paths of webhooks often are secrets.
+    """
     out: dict[str, Any] = {}
     for f in fields(settings):
         value = getattr(settings, f.name)
@@ -308,14 +194,28 @@ def show(settings: Settings) -> dict[str, Any]:
             out[f.name] = str(value) if isinstance(value, Path) else asdict(value)
     out["store"]["url"] = hide_password(out["store"]["url"])
     for receiver in out["receiver"]:
-        receiver["url"] = hide_password(receiver["url"])
+        receiver["url"] = _host_alone(receiver["url"])
     return out
 
 
-def hide_password(url: str) -> str:
-    """``url`` with a password before ``@`` replaced by ``***``."""
+def _host_alone(url: str) -> str:
     scheme, mark, rest = url.partition("://")
-    user, at, host = rest.rpartition("@")
-    if not (mark and at and ":" in user):
-        return url
-    return f"{scheme}://{user.split(':', 1)[0]}:***@{host}"
+    host, slash, _ = rest.rpartition("@")[2].partition("/")
+    return f"{scheme}{mark}{host.partition('?')[0]}{slash}{'***' if slash else ''}"
+
+
+def hide_password(url: str) -> str:
+    """``url`` with a password before ``@`` replaced by ``***``, and without what follows ``?``.
+
+    Where it is not clear what is password and what is query, neither is shown.
+    """
+    scheme, mark, rest = url.partition("://")
+    if not _SCHEME.fullmatch(scheme):
+        scheme, mark, rest = "", "", url
+    head, at, tail = rest.rpartition("@")
+    name, *hidden = _AFTER_NAME.split(head, maxsplit=1)
+    user = f"{name}:***" if hidden else name
+    if any(c in head for c in "/?#"):
+        return f"{scheme}{mark}{user}@***"
+    tail, question, _ = tail.partition("?")
+    return f"{scheme}{mark}{user}{at}{tail}{question and '?***'}"

@@ -1,0 +1,175 @@
+"""Every setting: its name, default, meaning and limits. `infra.settings` reads and checks them.
+
+The page docs/settings.md is made from what stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+TCP = (0, 65_535)
+
+
+def about(
+    says: str, *, within: tuple[float, float] | None = None, one_of: tuple[str, ...] = ()
+) -> Mapping[str, Any]:
+    """Metadata of a field: what it means, and the values it may have."""
+    return {"says": says, "within": within, "one_of": one_of}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """ClickHouse. Retention is counted from arrival and applied by `lightship setup`."""
+
+    url: str = field(default="", metadata=about("`http[s]://user@host:8123`; empty: the embedded engine"))
+    password_file: str = field(default="", metadata=about("file with the password, so that no URL holds it"))
+    database: str = field(default="lightship", metadata=about("database of all tables"))
+    text_days: int = field(
+        default=30, metadata=about("days the redacted text of interactions is kept", within=(1, 3650))
+    )
+    score_months: int = field(
+        default=13,
+        metadata=about("months scores, findings, incidents and the ledger are kept", within=(1, 120)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """Kafka, or what speaks its protocol."""
+
+    bootstrap: str = field(default="", metadata=about("`host:port,...`; empty: the embedded broker"))
+    partitions: int = field(
+        default=4,
+        metadata=about("partitions of the raw topics and of observations, chosen once", within=(1, 256)),
+    )
+    session_timeout_s: float = field(
+        default=6.0, metadata=about("seconds until a silent worker's share goes to others", within=(1, 300))
+    )
+    retention_hours: int = field(
+        default=72, metadata=about("hours the raw topics (redacted telemetry) are kept", within=(1, 8760))
+    )
+    idempotent: bool = field(
+        default=False,
+        metadata=about("idempotent producers: yes on Apache Kafka; the embedded broker does not know them"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """The OTLP receiver. Beyond loopback it asks for ingest keys (`--key-file`)."""
+
+    host: str = field(default="127.0.0.1", metadata=about("address to listen on"))
+    port: int = field(default=4318, metadata=about("port of OTLP/HTTP", within=TCP))
+    max_body_mib: int = field(
+        default=64, metadata=about("largest request after decompression, MiB", within=(1, 1024))
+    )
+    linger_ms: float = field(
+        default=5.0, metadata=about("milliseconds spans are collected into one message", within=(0, 1000))
+    )
+    max_in_flight_mib: int = field(
+        default=256,
+        metadata=about("MiB of requests taken and not yet answered; beyond, 503", within=(1, 65_536)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RedactionSettings:
+    """What is removed before anything is stored, and whose text is kept, per tenant."""
+
+    types: tuple[str, ...] = field(default=(), metadata=about("types to remove; empty: all"))
+    keep_text: str = field(
+        default="all",
+        metadata=about("whose redacted text is stored; scores always are", one_of=("all", "flagged", "none")),
+    )
+    keep_percent: float = field(
+        default=1.0, metadata=about("with `flagged`: percent of the others kept as well", within=(0, 100))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerSettings:
+    """The built-in scorers."""
+
+    off: tuple[str, ...] = field(default=(), metadata=about("names of scorers that do not run"))
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionSettings:
+    """The engine. A change here changes `config_hash` and so the evidence of new findings."""
+
+    tick_s: int = field(
+        default=300, metadata=about("seconds of a tick; must divide an hour", within=(60, 3600))
+    )
+    lateness_s: float = field(
+        default=120.0, metadata=about("seconds a tick waits for late records", within=(0, 86_400))
+    )
+    idle_s: float = field(
+        default=30.0,
+        metadata=about("seconds without data until a partition no longer holds time up", within=(1, 3600)),
+    )
+    learn_days: float = field(
+        default=14.0, metadata=about("days a series learns before it is watched", within=(1, 90))
+    )
+    max_values: int = field(
+        default=20, metadata=about("values of a dimension that get series of their own", within=(1, 200))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """How often the whole fleet may raise something for nothing."""
+
+    pages_per_month: float = field(default=1.0, metadata=about("false pages in 30 days", within=(1e-6, 1000)))
+    tickets_per_week: float = field(
+        default=2.0, metadata=about("false tickets in 7 days", within=(1e-6, 10_000))
+    )
+    max_services: int = field(
+        default=50, metadata=about("services the budget is divided among", within=(1, 10_000))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverSettings:
+    """Where alerts go. Without any, they are printed by the alerts service."""
+
+    name: str = field(metadata=about("name that routes refer to"))
+    kind: str = field(default="webhook", metadata=about("the channel", one_of=("terminal", "webhook")))
+    url: str = field(default="", metadata=about("address a webhook posts to"))
+    secret_file: str = field(default="", metadata=about("file with the secret that signs a webhook's bodies"))
+    examples: bool = field(default=False, metadata=about("whether messages hold redacted examples"))
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSettings:
+    """Which alerts go to which receiver. The first match wins; an empty list matches all."""
+
+    receiver: str = field(metadata=about("name of a receiver"))
+    services: tuple[str, ...] = field(default=(), metadata=about("services; `*` and `?` allowed"))
+    severities: tuple[str, ...] = field(
+        default=(), metadata=about("severities", one_of=("page", "ticket", "info"))
+    )
+    lineages: tuple[str, ...] = field(default=("live",), metadata=about("lineages; `*` and `?` allowed"))
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """The alerts service and where others find it."""
+
+    host: str = field(default="127.0.0.1", metadata=about("address of its API"))
+    port: int = field(default=4320, metadata=about("port of its API", within=TCP))
+    reopen_minutes: int = field(
+        default=60,
+        metadata=about(
+            "minutes after its end in which the same change reopens an incident", within=(0, 10_080)
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardSettings:
+    """The dashboard, and where links in messages point."""
+
+    host: str = field(default="127.0.0.1", metadata=about("address to listen on"))
+    port: int = field(default=8501, metadata=about("port", within=TCP))
