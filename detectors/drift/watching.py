@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,46 +106,38 @@ class WatchList:
         config: WatchConfig,
     ) -> set[int]:
         """Fit channels, append those that can be watched to the banks, and list their series."""
-        late = bool(self.series)
-        kept: dict[int, list[tuple[Channel, str, Baseline]]] = {}
+        fitted: list[tuple[str, list[_Fit], Baseline]] = []
         for form, fit in ((FLAG, fit_flags), (VALUE, fit_values)):
             chosen = [f for f in fits if f.channel.form == form]
-            if not chosen:
-                continue
-            baseline = fit(
-                np.stack([f.n for f in chosen], axis=1),
-                np.stack([f.s for f in chosen], axis=1),
-                start,
-                self.tick_s,
-            )
-            for i, f in enumerate(chosen):
-                if baseline.fit[i]:
-                    kept.setdefault(f.series, []).append((f.channel, form, baseline.take([i])))
-        numbers = sorted(kept)
-        for number in numbers:
-            key, mine = series[number], rows[number]
-            group = [n for n in numbers if (series[n].slice == ALL) == (key.slice == ALL)]
-            w = _share(config, key, len(group), late=late) / len(kept[number])
-            channels, places = [], []
-            for channel, form, baseline in kept[number]:
+            if chosen:
+                n, s = (np.stack(side, axis=1) for side in ([f.n for f in chosen], [f.s for f in chosen]))
+                baseline = fit(n, s, start, self.tick_s)
+                good = np.flatnonzero(baseline.fit)
+                fitted.append((form, [chosen[i] for i in good], baseline.take(good)))
+        kept = Counter(f.series for _, channels, _ in fitted for f in channels)
+        w = _shares({n: series[n] for n in kept}, kept, config, late=bool(self.series))
+        placed: dict[int, list[tuple[Channel, int, str]]] = {}
+        for form, channels, baseline in fitted:
+            if channels:
                 bank = self.flags if form == FLAG else self.values
-                places.append(int(bank.append(baseline, w, tick=end - 1)[0]))
-                channels.append(channel)
-            cells, at = np.unique(mine[:, 2], return_inverse=True)
-            counts = np.bincount(at, weights=mine[:, 3]).astype(np.int64)
-            version = kept[number][0][2].version
+                places = bank.append(baseline, np.array([w[f.series] for f in channels]), tick=end - 1)
+                for i, (f, place) in enumerate(zip(channels, places, strict=True)):
+                    version = baseline.take([i]).version
+                    placed.setdefault(f.series, []).append((f.channel, int(place), version))
+        for number in sorted(placed):
+            cells, at = np.unique(rows[number][:, 2], return_inverse=True)
             self.series[number] = Watched(
                 number,
-                key,
-                tuple(channels),
-                tuple(places),
+                series[number],
+                tuple(channel for channel, _, _ in placed[number]),
+                tuple(place for _, place, _ in placed[number]),
                 start,
                 end,
-                version,
+                placed[number][0][2],
                 cells.astype(np.int64),
-                counts,
+                np.bincount(at, weights=rows[number][:, 3]).astype(np.int64),
             )
-        return set(numbers)
+        return set(placed)
 
     def update(
         self, tick: int, series: Ints, cells: Ints, counts: Ints
@@ -320,10 +313,22 @@ def _dense(number: int, channel: Channel, rows: Rows, start: int, end: int) -> _
     )
 
 
-def _share(config: WatchConfig, key: SeriesKey, group: int, *, late: bool) -> float:
-    """Expected false alarms per tick that one series may spend, of its severity's budget."""
-    severity = config.specs[key.score].severity
-    service = (config.pages if severity == "page" else config.tickets).per_tick(config.tick_s)
-    if late:
-        return service * CLASS_SHARES["reserve"] / LATE_SERIES
-    return service * CLASS_SHARES["rollup" if key.slice == ALL else "slice"] / group
+def _shares(
+    series: Mapping[int, SeriesKey], channels: Mapping[int, int], config: WatchConfig, *, late: bool
+) -> dict[int, float]:
+    """Expected false alarms per tick that each channel of a series may spend, of its severity's budget.
+
+    Series over the whole of the traffic divide one part of the budget, slices another; what begins later
+    draws from the reserve.
+    """
+    classes = {
+        n: ("rollup" if key.slice == ALL else "slice", config.specs[key.score].severity)
+        for n, key in series.items()
+    }
+    sizes = Counter(classes.values())
+    out = {}
+    for number, (kind, severity) in classes.items():
+        service = (config.pages if severity == "page" else config.tickets).per_tick(config.tick_s)
+        share = CLASS_SHARES["reserve"] / LATE_SERIES if late else CLASS_SHARES[kind] / sizes[kind, severity]
+        out[number] = service * share / channels[number]
+    return out
