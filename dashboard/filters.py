@@ -31,6 +31,11 @@ def lineage(names: Sequence[str]) -> str:
     return chosen or LIVE
 
 
+def choose_lineage(name: str) -> None:
+    """Go to another lineage, in the page and in the address."""
+    st.session_state["lineage"] = name
+
+
 def fleet_show() -> str:
     """Which services the table lists."""
     return _segments(strings.SHOW, (strings.SHOW_ALL, strings.SHOW_CHANGED, strings.SHOW_OK), key="show")

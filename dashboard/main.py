@@ -9,8 +9,9 @@ import streamlit as st
 
 from dashboard import components, data, filters, palette, pipeline, session, strings
 from dashboard.plain import clean
+from dashboard.queries import incidents
 from dashboard.queries import pipeline as pipelines
-from dashboard.queries.store import LIVE
+from dashboard.queries.store import LIVE, Scope
 from infra.errors import InfraError, Misconfigured, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ def main() -> None:
     )
     components.style()
     try:
+        if page.title == strings.INCIDENT:
+            _find_lineage()
         _sidebar()
         page.run()
     except Unavailable as error:
@@ -51,6 +54,17 @@ def main() -> None:
     except InfraError:
         logger.exception("a page failed")
         components.empty(palette.FAILED, strings.DEFECT, "")
+
+
+def _find_lineage() -> None:
+    """Alerts link to an incident by its id alone: look in the lineage it belongs to."""
+    asked = st.query_params.get("id")
+    if asked is None or "lineage" in st.query_params or "lineage" in st.session_state:
+        return
+    who = data.viewer()
+    found = data.read(who, incidents.elsewhere, Scope(who.tenant), asked).value
+    if found is not None:
+        filters.choose_lineage(found)
 
 
 def _sidebar() -> None:

@@ -50,12 +50,21 @@ def escape(text: str, limit: int = LIMIT) -> str:
     >>> escape("**bold** [x]")
     '\\*\\*bold\\*\\* \\[x\\]'
     """
-    # every ASCII punctuation mark may be escaped in CommonMark; Streamlit's directives and $…$ obey it too
-    out = [f"\\{c}" if c.isascii() and not c.isalnum() and c != " " else c for c in clean(text, limit)]
-    return (
-        "".join(out)
-        .replace("\\:", f"\\:{_JOINER}")
-        .replace("\\@", f"{_JOINER}\\@")
-        .replace("w\\.", f"w{_JOINER}\\.")
-        .replace("W\\.", f"W{_JOINER}\\.")
-    )
+    shown = clean(text, limit)
+    out = []
+    for place, c in enumerate(shown):
+        if c == "@" or (c == "." and shown[place - 1 : place] in {"w", "W"}):
+            out.append(_JOINER)
+        # every ASCII mark may be escaped in CommonMark; Streamlit's directives and $…$ obey it too
+        out.append(f"\\{c}" if c.isascii() and not c.isalnum() and c != " " else c)
+        if c == ":" and _names_something(shown, place):
+            out.append(_JOINER)
+    return "".join(out)
+
+
+def _names_something(text: str, colon: int) -> bool:
+    """Whether an address (``://``) or an emoji's name (``:name:``) begins at this colon."""
+    end = colon + 1
+    while end < len(text) and (text[end].isalnum() or text[end] in "_+-/"):
+        end += 1
+    return text.startswith("//", colon + 1) or (end > colon + 1 and text[end : end + 1] == ":")

@@ -33,7 +33,6 @@ from dashboard.queries import fleet as fleets
 from dashboard.queries import incidents as stored
 from dashboard.queries import series
 from dashboard.queries.fleet import COUNTING_SCORES, Watched
-from dashboard.queries.store import LIVE
 from dashboard.session import Session
 
 CARDS = 3
@@ -52,6 +51,8 @@ def render() -> None:
     rows = fleet_rows.rows(
         services.value, watched.value, [incidents.read(item) for item in current.value], seen.now
     )
+    if any(reading.fault for reading in readings):
+        rows = fleet_rows.not_known(rows)
     components.header(strings.FLEET, strings.FLEET_QUESTION, seen, readings, base=strings.FLEET_BASELINE)
     if not rows:
         _nothing(seen)
@@ -72,11 +73,11 @@ def _nothing(seen: Session) -> None:
     others = [item for item in seen.lineages.value if item.name != seen.scope.lineage and item.services]
     with st.container(horizontal=True, gap="small", horizontal_alignment="center"):
         for item in others[:5]:
-            st.page_link(
-                "views/fleet.py",
-                label=escape(strings.OTHER_LINEAGE.format(lineage=item.name)),
+            st.button(
+                escape(strings.OTHER_LINEAGE.format(lineage=item.name)),
                 icon=":material/arrow_forward:",
-                query_params={} if item.name == LIVE else {"lineage": item.name},
+                on_click=filters.choose_lineage,
+                args=(item.name,),
             )
 
 
@@ -134,8 +135,7 @@ def _card(row: FleetRow, seen: Session) -> None:
                 label=escape(incident.id[:8]),
                 icon=":material/arrow_forward:",
                 icon_position="right",
-                help=None,
-                query_params=_link(incident.id, seen),
+                query_params={"id": incident.id},
             )
         with st.container(gap=None):
             st.subheader(escape(row.name), anchor=False)
@@ -174,12 +174,6 @@ def _glance(row: FleetRow, incident: incidents.Incident, seen: Session) -> None:
         scale=scale,
     )
     components.show(drawing, key=f"glance-{row.service}-{row.environment}")
-
-
-def _link(incident_id: str, seen: Session) -> dict[str, str]:
-    """Where an incident is found again: its id, and its lineage unless that is the usual one."""
-    lineage = seen.scope.lineage
-    return {"id": incident_id} | ({} if lineage == LIVE else {"lineage": lineage})
 
 
 def _table(rows: Sequence[FleetRow], now: datetime) -> None:
@@ -239,7 +233,7 @@ def _table(rows: Sequence[FleetRow], now: datetime) -> None:
 
 def _open(row: FleetRow) -> None:
     if row.incident is not None:
-        st.switch_page("views/incident.py", query_params=_link(row.incident.id, session.current()))
+        st.switch_page("views/incident.py", query_params={"id": row.incident.id})
     components.quiet(strings.NO_INCIDENT)
 
 

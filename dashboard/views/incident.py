@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import actions, components, data, facts, formats, panels, runbooks, session, strings
+from dashboard import actions, components, data, facts, filters, formats, panels, runbooks, session, strings
 from dashboard import incident as incidents
 from dashboard.data import Reading
 from dashboard.incident import Incident
 from dashboard.plain import clean, escape
 from dashboard.queries import incidents as stored
-from dashboard.queries.store import LIVE
 from dashboard.session import Session
 
 
@@ -156,11 +155,11 @@ def _unknown(asked: str, seen: Session) -> None:
     st.text(strings.UNKNOWN_INCIDENT_TEXT.format(id=clean(asked, 40), lineage=clean(seen.scope.lineage, 40)))
     other = data.read(seen.viewer, stored.elsewhere, seen.scope, asked).value
     if other is not None and other != seen.scope.lineage:
-        st.page_link(
-            "views/incident.py",
-            label=escape(strings.UNKNOWN_ELSEWHERE.format(lineage=other)),
+        st.button(
+            escape(strings.UNKNOWN_ELSEWHERE.format(lineage=other)),
             icon=":material/arrow_forward:",
-            query_params={"id": asked} | ({} if other == LIVE else {"lineage": other}),
+            on_click=filters.choose_lineage,
+            args=(other,),
         )
     st.page_link("views/fleet.py", label=strings.TO_FLEET, icon=":material/arrow_back:")
 

@@ -11,7 +11,6 @@ from dashboard import incident as incidents
 from dashboard.incident import Incident
 from dashboard.plain import escape
 from dashboard.queries import incidents as stored
-from dashboard.queries.store import LIVE
 from dashboard.session import Session
 
 MAX_LISTED = 50
@@ -42,8 +41,7 @@ def _links(found: Sequence[Incident], seen: Session) -> None:
             st.page_link(
                 "views/incident.py",
                 label=escape(incident.stored.headline, 160),
-                query_params={"id": incident.id}
-                | ({} if seen.scope.lineage == LIVE else {"lineage": seen.scope.lineage}),
+                query_params={"id": incident.id},
                 width="stretch",
             )
             components.quiet(formats.since(incident.onset, seen.now), width="content")

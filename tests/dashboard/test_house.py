@@ -1,0 +1,107 @@
+"""Rules of this room that hold over its files."""
+
+from __future__ import annotations
+
+import ast
+import pkgutil
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import dashboard
+from dashboard import queries
+
+ROOM = Path(dashboard.__file__).parent
+FILES = sorted(ROOM.rglob("*.py"))
+OUTSIDE = [path for path in FILES if path.parent.name != "queries"]
+WITHOUT_TENANT = {"_PROGRESS"}  # rooms report for all tenants together
+
+
+def statements() -> list[tuple[str, str]]:
+    found = []
+    for module in pkgutil.iter_modules(queries.__path__):
+        names = vars(import_module(f"dashboard.queries.{module.name}"))
+        found += [(f"{module.name}.{n}", v) for n, v in names.items() if isinstance(v, str) and "FROM " in v]
+    return found
+
+
+@pytest.mark.parametrize(("name", "sql"), [s for s in statements() if s[0].split(".")[1].startswith("_")])
+def test_every_statement_names_its_tenant_caps_its_rows_and_reads_final_rows(name: str, sql: str) -> None:
+    if name.split(".")[1] in WITHOUT_TENANT:
+        return
+    assert "{tenant:String}" in sql
+    tables = sql.count("\nFROM ") + sql.count(" FROM ")
+    assert tables
+    # newest event times need no deduplication; everything that counts does
+    for table in ("cells", "incidents", "incident_transitions", "notifications", "traces", "ledger"):
+        assert f"FROM {table}\n" not in sql
+    single_row = sql.lstrip().startswith("SELECT countIf") or "AS revisions" in sql or "declared" in sql
+    assert "LIMIT" in sql or single_row
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda p: p.name)
+def test_sql_stands_in_queries_alone(path: Path) -> None:
+    texts = [
+        node.value
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert not [t for t in texts if "SELECT " in t or "INSERT INTO" in t]
+
+
+PURE = [
+    path
+    for path in FILES
+    if path.parent.name in {"charts", "queries"}
+    or (
+        path.parent == ROOM
+        and path.name
+        in {
+            "cards.py",
+            "facts.py",
+            "fleet_rows.py",
+            "formats.py",
+            "incident.py",
+            "intervals.py",
+            "levels.py",
+            "measures.py",
+            "palette.py",
+            "picture.py",
+            "pipeline.py",
+            "plain.py",
+            "proofs.py",
+            "scores.py",
+            "taxonomy.py",
+            "timeline.py",
+            "trend_rows.py",
+        }
+    )
+]
+
+
+@pytest.mark.parametrize("path", PURE, ids=lambda p: p.name)
+def test_what_is_pure_does_not_draw(path: Path) -> None:
+    assert "import streamlit" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+def test_text_never_takes_a_door_that_reads_html(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert "unsafe_allow_html" not in source
+    assert "st.write(" not in source
+    # the one rule of style is our own text
+    assert source.count("st.html(") == (1 if path.name == "components.py" else 0)
+
+
+def test_the_browsers_side_writes_text_only() -> None:
+    script = (ROOM / "text_cards" / "cards.js").read_text(encoding="utf-8")
+    for door in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        'setAttribute("on',
+    ):
+        assert door not in script

@@ -1,0 +1,232 @@
+"""Every page over the real store: full, empty, hostile, with each role, and when the store goes away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import dashboard
+from dashboard import data
+from infra.clickhouse import connect
+from infra.settings import StoreSettings
+from tests.dashboard import world, world_hostile
+from tests.dashboard.serving import environment, fresh_database
+
+pytestmark = pytest.mark.integration
+
+MAIN = Path(dashboard.__file__).parent / "main.py"
+FLEET, INCIDENTS, INCIDENT, TRENDS = (f"views/{n}.py" for n in ("fleet", "incidents", "incident", "trends"))
+PAGES = (FLEET, INCIDENTS, TRENDS)
+
+
+class Filled:
+    """The database and the ids of its incidents."""
+
+    def __init__(self, settings: StoreSettings) -> None:
+        self.settings = settings
+        client = connect(settings)
+        self.ids = world.fill(client, lineage="demo-1")
+        self.hostile = world_hostile.fill(client, world.NOW, lineage="hostile-1")
+        world.fill(client, lineage="demo-1", tenant="other")
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def filled(store: str) -> Filled:
+    return Filled(fresh_database(store, "lightship_dashboard_pages"))
+
+
+@pytest.fixture
+def app(filled: Filled, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AppTest]:
+    yield from _app(filled.settings, monkeypatch, tmp_path)
+
+
+def _app(settings: StoreSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AppTest]:
+    for name, value in environment(settings, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    yield AppTest.from_file(str(MAIN), default_timeout=60)
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def shown(app: AppTest) -> str:
+    """Everything a person reads on the page, outside of grids and cards."""
+    parts = [*app.title, *app.header, *app.subheader, *app.markdown, *app.text, *app.code]
+    texts = [str(p.value) for p in parts] + [f"{m.label} {m.value}" for m in app.metric]
+    return re.sub(r"\\|\u2060", "", " ".join(texts))
+
+
+def opened(app: AppTest, page: str, **query: str) -> AppTest:
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    if page != FLEET:
+        app.switch_page(page)
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.run()
+    assert not app.exception
+    return app
+
+
+def test_the_fleet_tells_every_service_and_what_watching_proves(app: AppTest) -> None:
+    opened(app, FLEET, lineage="demo-1")
+    metrics = {m.label: m.value for m in app.metric}
+    assert [metrics[w] for w in ("Page", "Ticket", "No data", "Learning", "OK")] == ["1"] * 5
+    assert metrics["False pages, 30 d"] == "1 of 3"
+    table, proof = (d.value for d in app.dataframe)
+    assert list(table["Service"]) == [
+        "support-bot",
+        "claims-triage",
+        "invoice-reader",
+        "newsletter-writer · staging",
+        "code-helper",
+    ]
+    assert table["Worst change"][0] == "refusal 2.1 → 6.4\u202f%"
+    assert table["Effect (95 % interval)"][0] == "+4.3\u202fpp (+3.1 to +5.5)"
+    assert table["Slice · share"][0] == "language=de · 71\u202f%"
+    assert table["Newest"][2] == "85\u202fmin"
+    assert proof["State"][0] == ["○ Learning"]
+    assert "Updated" in shown(app)
+    assert "No outputs since 01:47 UTC; usually 410 an hour" in shown(app)
+
+
+def test_an_incident_answers_what_when_where_how_sure_and_what_next(app: AppTest, filled: Filled) -> None:
+    opened(app, INCIDENT, lineage="demo-1", id=filled.ids["refusal"])
+    page = shown(app)
+    for part in (
+        "support-bot: refusals 2.1",
+        "Effect +4.3\u202fpp",
+        "Onset 02:05 UTC",
+        "02:01 to 02:09 · fired 02:17",
+        "Outputs since 2,214",
+        "How sure 8.0",
+        "Suspect v18",
+        "First checks",
+        "Where it changed",
+        "on-call primary was told",
+        f"lightship verify {filled.ids['refusal']}",
+        "baseline v12",
+    ):
+        assert part in page
+    assert app.button[0].label == "Acknowledge"
+    assert not app.button[0].disabled
+
+
+def test_a_number_shows_its_shape_and_a_silence_shows_none(app: AppTest, filled: Filled) -> None:
+    opened(app, INCIDENT, lineage="demo-1", id=filled.ids["latency"])
+    assert "Latency: before and since" in shown(app)
+    assert "median 2.0" in shown(app)
+    opened(app, INCIDENT, lineage="demo-1", id=filled.ids["silence"])
+    assert "Silent since 01:47 UTC" in shown(app)
+    assert "Where it changed" not in shown(app)
+
+
+def test_trends_say_the_week_in_words_and_in_a_table(app: AppTest) -> None:
+    opened(app, TRENDS, lineage="demo-1")
+    assert "Week of 16 March, so far" in shown(app)
+    assert "Output cut off rose" in shown(app)
+    (table,) = (d.value for d in app.dataframe)
+    assert list(table["Risk category"])[:2] == ["Secret in output", "Personal data in output"]
+    assert all(re.fullmatch(r"[\d,.]+–[\d,.]+", text) for text in table["Interval"])
+    assert table["Against baseline"][list(table["Risk category"]).index("Output cut off")] == "▲ above"
+
+
+def test_choices_stand_in_the_address(app: AppTest) -> None:
+    opened(app, TRENDS, lineage="demo-1", weeks="4", service="support-bot", language="de")
+    assert app.selectbox(key="service").value == "support-bot"
+    assert app.selectbox(key="lineage").value == "demo-1"
+    table = app.dataframe[0].value
+    assert "4 weeks" in table.columns
+    assert table["Latest"][list(table["Risk category"]).index("Refusal")] != "few"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_lineage_without_data_offers_nothing_false(app: AppTest, page: str) -> None:
+    opened(app, page)
+    assert app.selectbox(key="lineage").value == "live"
+    text = shown(app)
+    assert any(w in text for w in ("Nothing has arrived", "No incident is open", "Nothing was counted"))
+    assert "✓" not in text
+
+
+def test_a_link_to_a_lineage_that_does_not_exist_says_so(app: AppTest) -> None:
+    opened(app, FLEET, lineage="<b>nope</b>")
+    assert app.selectbox(key="lineage").value == "live"
+    assert any("does not exist" in c.value for c in app.caption)
+
+
+def test_an_unknown_id_is_told_in_plain_text(app: AppTest) -> None:
+    opened(app, INCIDENT, lineage="demo-1", id="[x](javascript:alert(1))")
+    assert app.text[0].value == "There is no incident [x](javascript:alert(1)) in lineage demo-1."
+
+
+def test_an_id_of_another_lineage_is_offered_there(app: AppTest, filled: Filled) -> None:
+    opened(app, INCIDENT, id=filled.ids["refusal"])
+    assert "Unknown incident" in shown(app)
+    (way,) = app.button
+    assert way.label.replace("\\", "") == "It is in lineage demo-1"
+    way.click().run()
+    assert "Onset 02:05 UTC" in shown(app)
+
+
+@pytest.mark.parametrize("page", [FLEET, INCIDENTS, TRENDS, INCIDENT])
+def test_hostile_names_and_texts_are_text(app: AppTest, filled: Filled, page: str) -> None:
+    opened(app, page, lineage="hostile-1", id=filled.hostile)
+    ours = re.compile(r":(gray|small|material)|\*\*|^\d+\. |^- ", re.MULTILINE)
+    for element in (*app.markdown, *app.title, *app.header, *app.subheader):
+        label = re.sub(r"\\.", "", ours.sub("", str(element.value)))
+        for sign in ("<", "](", "![", "$", ":red", "javascript:", "://"):
+            assert sign not in label, element.value
+
+
+def test_a_viewer_sees_numbers_but_no_text_and_cannot_act(
+    app: AppTest, filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIGHTSHIP_ROLE", "viewer")
+    opened(app, INCIDENT, lineage="demo-1", id=filled.ids["refusal"])
+    assert "Texts are shown to analysts and responders" in shown(app)
+    assert "Bestellung" not in repr(app)
+    assert app.button[0].disabled
+    assert "Your role (viewer) may look" in shown(app)
+
+
+def test_another_tenant_sees_its_own_only(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHTSHIP_TENANT", "third")
+    opened(app, FLEET, lineage="demo-1")
+    assert "Nothing has arrived in lineage live" in shown(app)
+
+
+@pytest.mark.parametrize("page", [FLEET, INCIDENTS, TRENDS])
+def test_an_empty_database_is_not_an_error_and_not_ok(
+    store: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str
+) -> None:
+    empty = fresh_database(store, "lightship_dashboard_empty_pages")
+    for app in _app(empty, monkeypatch, tmp_path):
+        opened(app, page)
+        assert "no room has reported yet" in shown(app)
+        assert not app.dataframe
+
+
+def test_numbers_stay_with_their_time_when_the_store_goes_away(
+    app: AppTest, filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(app, FLEET, lineage="demo-1")
+    before = app.dataframe[0].value
+    monkeypatch.setenv("LIGHTSHIP_CLICKHOUSE", "http://default:x@127.0.0.1:9")
+    st.cache_data.clear()
+    data.settings.clear()
+    app.run()
+    assert not app.exception
+    assert "The store does not answer; numbers are from" in shown(app)
+    after = app.dataframe[0].value
+    assert list(after["Outputs"]) == list(before["Outputs"])
+    assert "✗ Error" in [row[0] for row in after["State"]]  # what was fine is not known to be
+    assert "✓ OK" not in [row[0] for row in after["State"]]
