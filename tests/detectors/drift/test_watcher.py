@@ -63,7 +63,7 @@ def test_unchanged_traffic_raises_nothing(seed: int) -> None:
 def test_a_real_change_is_found_where_and_when_it_began(
     change: Change, score: str, slice_: str, severity: str, direction: str, seed: int
 ) -> None:
-    _, findings = watch(World(seed=seed, per_day=350, change=change))
+    _, findings = watch(World(seed=seed, per_day=500, change=change))
     assert {f.score for f in findings} == {score}
     for f in findings:
         assert f.slices[0].slice == slice_
