@@ -13,16 +13,20 @@ from detectors.drift.ticks import Bools, Floats, Ints, day_number, hour_of_day, 
 
 FLAG = "flag"
 VALUE = "value"
-HORIZONS_S = (900, 3_600, 7_200, 14_400, 28_800, 43_200, 86_400)
-"""Block lengths whose dispersion is measured, in seconds: a quarter of an hour to a day."""
-LONG_HORIZONS_S = tuple(days * 86_400 for days in (2, 4, 7, 14, 28, 56, 112, 224))
-"""Longer blocks, priced from the day's dispersion: small shifts of quiet series take months."""
+HORIZONS_S = (
+    *(900, 3_600, 7_200, 14_400, 28_800, 43_200, 86_400),
+    *(days * 86_400 for days in (2, 4, 7, 14, 28, 56, 112, 224)),
+)
+"""Block lengths whose dispersion is priced, in seconds: a quarter of an hour to months, which small shifts of
+quiet series take."""
+DAY_INDEX = 6
+"""Place of the day among them."""
 SCHEMA = 1
 MIN_RATE = 1e-7
 
 
 def block_ticks(tick_s: int) -> tuple[int, ...]:
-    """Block lengths in ticks, one per entry of `HORIZONS_S` (at least one tick)."""
+    """Lengths of blocks in ticks, one per entry of `HORIZONS_S` (at least one tick)."""
     return tuple(max(1, round(s / tick_s)) for s in HORIZONS_S)
 
 
@@ -43,8 +47,8 @@ class Baseline:
     week: Floats  # (C, 7) additive effect, Monday first
     k0: Floats  # (C,) dispersion of single ticks, >= 1, for winsorising
     event_var: Floats  # (C,) variance of one event (1 for flags)
-    block_kappa: Floats  # (C, 7) dispersion of block sums per horizon
-    block_df: Floats  # (C, 7) how many blocks that rests on; 0 = unknown
+    block_kappa: Floats  # (C, 15) dispersion of block sums per horizon
+    block_df: Floats  # (C, 15) how many blocks that rests on; 0 = too few to say
     info: Floats  # (C,) mean information per tick
     usual_n: Floats  # (C,) highest usual hourly mean of n per tick
     burst_n: Floats  # (C,) highest usual n of a single tick

@@ -3,11 +3,11 @@
 Quantile groups come from the learning window, so a channel does not depend on the scale or tail of a score:
 
 - flag: the rate of hits.
-- bounded, positive, real: *location* (mean normal score of the quantile group), *spread* (mean of its
-  square), *tail* (rate above the 95th percentile), and the rates of exact *zero* and *one* where they are
-  common; those values are then left out of the other three.
+- bounded, positive, real: *location* (mean normal score of the quantile group), *spread* (that of
+  its distance from the middle), *tail* (rate above the 95th percentile), and the rates of exact *zero* and
+  *one* where they are common; those values are then left out of the other three.
 - category: the rate of each of the seven commonest levels, of the *other* levels seen, and of *new* ones.
-- volume: the logarithm of one more than the count of a tick.
+- volume: the count of a tick (see `volume`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from detectors.drift.baseline import FLAG, VALUE
 from detectors.drift.ticks import Floats, Ints
@@ -31,6 +31,8 @@ TAIL = 0.95
 COMMON = 0.01
 """Share of exact zeros or ones from which on they are watched by themselves."""
 TOP_LEVELS = 7
+LEAST_DISTANCE = 1 / 64
+"""Closer to the middle than this share of all values is as close as can be."""
 
 Names = NDArray[np.str_]
 
@@ -79,7 +81,7 @@ def learn_channels(kind: str, values: Floats | Names) -> tuple[ValueChannel, ...
     if kind == "flag":
         return (ValueChannel("rate", FLAG, nothing, nothing),)
     if kind == "volume":
-        return (ValueChannel("volume", VALUE, nothing, nothing),)
+        return (ValueChannel("volume", FLAG, nothing, nothing),)
     if kind == "category":
         return _levels([str(v) for v in values])
     numbers = np.asarray(values, dtype=float)
@@ -108,9 +110,16 @@ def _groups(values: Floats, left_out: Sequence[float]) -> tuple[ValueChannel, ..
         edges, (scores, tail) = _without(edges, (scores, tail), at)
     return (
         ValueChannel("location", VALUE, edges, scores),
-        ValueChannel("spread", VALUE, edges, scores**2),
+        ValueChannel("spread", VALUE, edges, _distance(scores)),
         ValueChannel("tail", FLAG, edges, tail),
     )
+
+
+def _distance(scores: Floats) -> Floats:
+    """Normal score of the distance from the middle; its square is too skewed for a few events a tick."""
+    shares = 2 * ndtr(np.abs(scores)) - 1
+    out: Floats = ndtri(np.clip(shares, LEAST_DISTANCE, 1 - 1e-6))
+    return out
 
 
 def _without(edges: Floats, tables: tuple[Floats, Floats], at: float) -> tuple[Floats, tuple[Floats, Floats]]:

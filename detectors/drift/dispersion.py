@@ -1,4 +1,4 @@
-"""Fit of a baseline: season, winsorised ticks, and dispersion of block sums at seven horizons.
+"""Fit of a baseline: season, winsorised ticks, and dispersion of block sums at many horizons.
 
 Residuals are cross-fitted (a day is predicted from other days), because in-sample residuals are too small.
 A block of L ticks has the sum of its residuals; kappa_L is the ratio of its variance to that of independent
@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import chdtri
 
-from detectors.drift.baseline import FLAG, VALUE, Baseline, block_ticks, bounded_rate
+from detectors.drift.baseline import DAY_INDEX, FLAG, VALUE, Baseline, block_ticks, bounded_rate
 from detectors.drift.season import HourCells, HourGrid, Profile, fit_profile
 from detectors.drift.ticks import Bools, Floats, whole_days
 
@@ -23,6 +24,10 @@ a half, because a tick then weighs no more than the clusters that `price` allows
 RARE_EVENTS = 100
 MEDIAN_OF_CHI2 = 0.4549
 """Median of a chi-square variable with one degree of freedom."""
+LEAST_BLOCKS, LEAST_LONG_BLOCKS = 3, 10
+"""So many blocks of up to a day, and of longer ones, are needed to say anything about their dispersion."""
+RIM = 0.9
+"""A value channel most of whose ticks hold one and the same value still has the spread of the others."""
 
 
 def fit_flags(n: Floats, s: Floats, first_tick: int, tick_s: int) -> Baseline:
@@ -101,7 +106,7 @@ def _fit(form: str, n: Floats, s: Floats, *, first_tick: int, tick_s: int, mirro
         event_var = np.ones(rows)
         var = n * m * (1 - m)
     else:
-        event_var = np.maximum(_robust_variance(e**2 / np.maximum(n, 1), n), _floor_variance(s, n))
+        event_var = _event_variance(e, n, s)
         var = n * event_var[:, None]
         e = _clip(e, 5 * np.sqrt(var))
     k0 = np.maximum(1.0, _robust_variance(e**2 / np.maximum(var, 1e-9), n))
@@ -153,15 +158,23 @@ def _limit(form: str, k0: Floats, var: Floats) -> Floats:
     return np.maximum(limit, FREE_EVENTS) if form == FLAG else limit
 
 
-def _robust_variance(ratio: Floats, n: Floats) -> Floats:
-    """Variance from the median of squared residuals, over ticks with events; 0 without any."""
+def _robust_variance(ratio: Floats, n: Floats, share: float = 0.5) -> Floats:
+    """Variance from a quantile of squared residuals, over ticks with events; 0 without any."""
     ordered = np.sort(np.where(n > 0, ratio, np.inf), axis=1)
-    count = (n > 0).sum(1)
-    low, high = np.maximum(count - 1, 0) // 2, count // 2
+    place = share * np.maximum((n > 0).sum(1) - 1, 0)
+    low = np.floor(place).astype(np.int64)
     rows = np.arange(len(ratio))
-    middle = (ordered[rows, low] + ordered[rows, np.minimum(high, ratio.shape[1] - 1)]) / 2
-    out: Floats = np.where(count > 0, middle, 0.0) / MEDIAN_OF_CHI2
+    below, above = ordered[rows, low], ordered[rows, np.ceil(place).astype(np.int64)]
+    middle = np.where(np.isfinite(below), below + (place - low) * (above - below), 0.0)
+    out: Floats = middle / chdtri(1, 1 - share)
     return out
+
+
+def _event_variance(e: Floats, n: Floats, s: Floats) -> Floats:
+    """Variance of one event of a value channel: the larger of two quantiles, as one value may be the rule."""
+    ratio = e**2 / np.maximum(n, 1)
+    spread = np.maximum(_robust_variance(ratio, n), _robust_variance(ratio, n, RIM))
+    return np.maximum(spread, _floor_variance(s, n))
 
 
 def _floor_variance(s: Floats, n: Floats) -> Floats:
@@ -176,10 +189,7 @@ def _winsorised(form: str, n: Floats, s: Floats, period: _Period) -> tuple[Float
     for _ in range(4):
         m = bounded_rate(period.at(profile), profile.level[:, None], form)
         e = s - n * m
-        if form == FLAG:
-            var = n * m * (1 - m)
-        else:
-            var = n * np.maximum(_robust_variance(e**2 / np.maximum(n, 1), n), _floor_variance(s, n))[:, None]
+        var = n * m * (1 - m) if form == FLAG else n * _event_variance(e, n, s)[:, None]
         k0 = np.maximum(1.0, _robust_variance(e**2 / np.maximum(var, 1e-9), n))
         clipped = n * m + _clip(e, _limit(form, k0, var))
         profile = fit_profile(period.cells(n, clipped))
@@ -206,13 +216,13 @@ def _cross_fitted(form: str, n: Floats, s: Floats, whole: Profile, period: _Peri
 
 
 def _blocks(e: Floats, var: Floats, week_df: Floats, tick_s: int) -> tuple[Floats, Floats]:
-    """Dispersion per horizon and the number of independent blocks it rests on (0: fewer than three)."""
+    """Dispersion per horizon and the number of independent blocks it rests on (0: too few)."""
     kappas, dfs = [], []
     rows, length = e.shape
     lengths = block_ticks(tick_s)
     for index, size in enumerate(lengths):
         count = length // size
-        if count < 3:
+        if count < (LEAST_BLOCKS if index <= DAY_INDEX else LEAST_LONG_BLOCKS):
             kappas.append(np.ones(rows))
             dfs.append(np.zeros(rows))
             continue
@@ -223,7 +233,7 @@ def _blocks(e: Floats, var: Floats, week_df: Floats, tick_s: int) -> tuple[Float
         r = (z[:, 1:] * z[:, :-1]).sum(1) / np.maximum((z**2).sum(1), 1e-12)
         r = np.minimum(np.maximum(r, 0.0), 0.95)
         df = (count - 1) * (1 - r * r) / (1 + r * r)
-        spent = week_df * (index == len(lengths) - 1)
+        spent = week_df * (index == DAY_INDEX)
         kappas.append(kappa * (count - 1) / np.maximum(count - 1 - spent, 1))
         dfs.append(np.maximum(df - spent, 1.0))
     return np.stack(kappas, axis=1), np.stack(dfs, axis=1)

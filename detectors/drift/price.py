@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import lambertw
 
-from detectors.drift.baseline import FLAG, HORIZONS_S, LONG_HORIZONS_S, Baseline
+from detectors.drift.baseline import DAY_INDEX, FLAG, Baseline, block_ticks
 from detectors.drift.ticks import Floats
 
 ODDS: Floats = np.array([1 / 8, 1 / 4, 1 / 2, 2 / 3, 4 / 5, 5 / 4, 3 / 2, 2, 3, 5, 10, 30, 100])
@@ -38,6 +38,8 @@ WEEK_S = 604_800
 YOUNG_S = 14 * 86_400
 """Below this age the day's dispersion rests on too few days: the declared one may stand in for it."""
 RARE_KAPPA = 1.5
+CONTRADICTED = 1.25
+"""A measured dispersion so many times the declared one shows that the declaration does not hold here."""
 ASSUMED_DF = 1e6
 FLAG_WANDER = 0.3
 """Declared standard deviation of slow wander and of an unseen weekend, in log odds (flags)."""
@@ -81,7 +83,7 @@ def _price(b: Baseline, h: Floats, f: float) -> Floats:
 
 
 def _horizons(b: Baseline) -> list[int]:
-    return [max(1, round(s / b.tick_s)) for s in HORIZONS_S + LONG_HORIZONS_S]
+    return list(block_ticks(b.tick_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,40 +107,61 @@ class _Known:
 
 
 def _measured(b: Baseline) -> list[_Known]:
-    """From the blocks of the learning period; beyond a day kappa(L) = kappa_inf - C / L."""
-    kappa, df = list(b.block_kappa.T), list(b.block_df.T)
-    grows = np.clip(kappa[-1] - kappa[-2], 0, kappa[-1]) * (df[-1] > 0)
-    day = HORIZONS_S[-1]
-    for horizon_s in LONG_HORIZONS_S:
-        kappa.append(b.block_kappa[:, -1] + grows * (1 - day / horizon_s))
-        df.append(b.block_df[:, -1])
+    """From the blocks of the learning period; beyond the longest of them kappa(L) = kappa_inf - C / L.
+
+    Longer blocks than a day only ever raise kappa, and never lend their few df to it.
+    """
+    ticks = _horizons(b)
+    out = [_Known(b.block_kappa[:, i], b.block_df[:, i]) for i in range(DAY_INDEX + 1)]
+    df = b.block_df[:, DAY_INDEX]
+    half, whole = np.full(len(b), ticks[DAY_INDEX - 1]), np.full(len(b), ticks[DAY_INDEX])
+    before, last = b.block_kappa[:, DAY_INDEX - 1], b.block_kappa[:, DAY_INDEX]
+    for i in range(DAY_INDEX + 1, len(ticks)):
+        slope = np.clip(last - before, 0, last) / np.maximum(1 / half - 1 / whole, 1e-12)
+        slope = np.where((df > 0) & (half < whole), slope, 0.0)
+        further = last + slope * (1 / whole - 1 / ticks[i])
+        seen = b.block_df[:, i] > 0
+        kappa = np.where(seen, np.maximum(b.block_kappa[:, i], further), further)
+        out.append(_Known(kappa, df))
+        before, half = np.where(seen, last, before), np.where(seen, whole, half)
+        last, whole = np.where(seen, kappa, last), np.where(seen, ticks[i], whole)
     unseen = np.where(b.ticks * b.tick_s < WEEK_S, b.info * _wander(b) ** 2, 0.0)
-    return [_Known(k + unseen * t, d) for k, d, t in zip(kappa, df, _horizons(b), strict=True)]
+    return [_Known(k.kappa + unseen * t, k.df) for k, t in zip(out, ticks, strict=True)]
 
 
 def _assumed(b: Baseline) -> list[_Known]:
-    """Declared dispersion: counts a little clustered, and a level that wanders by a declared amount."""
-    declared = [RARE_KAPPA + b.info * ticks * _wander(b) ** 2 for ticks in _horizons(b)]
-    df = np.full(len(b), ASSUMED_DF)
-    return [_Known(np.maximum(k, seen), df) for k, seen in zip(declared, _extended(b), strict=True)]
+    """Declared dispersion: counts a little clustered, and a level that wanders by a declared amount.
+
+    Where what was measured contradicts it, that is taken instead, as well as it is known.
+    """
+    out = []
+    for seen, ticks in zip(_extended(b), _horizons(b), strict=True):
+        declared = RARE_KAPPA + b.info * ticks * _wander(b) ** 2
+        clusters = np.maximum(b.total_s / np.maximum(seen.kappa, 1.0), 1.0)
+        df = np.where(b.rare, np.minimum(seen.df, clusters), seen.df)
+        contradicted = seen.kappa > CONTRADICTED * declared
+        out.append(_Known(np.maximum(declared, seen.kappa), np.where(contradicted, df, ASSUMED_DF)))
+    return out
 
 
-def _extended(b: Baseline) -> list[Floats]:
+def _extended(b: Baseline) -> list[_Known]:
     """Measured dispersion that never falls with the horizon, and grows on to a day where blocks end."""
-    out: list[Floats] = []
-    known, slope = np.ones(len(b)), np.zeros(len(b))
-    last, day = 1, _horizons(b)[len(HORIZONS_S) - 1]
-    for measured, ticks in zip(_measured(b), _horizons(b), strict=True):
+    out: list[_Known] = []
+    known, slope, df = np.ones(len(b)), np.zeros(len(b)), np.ones(len(b))
+    ticks = _horizons(b)
+    last, day = 1, ticks[DAY_INDEX]
+    for measured, size in zip(_measured(b), ticks, strict=True):
         seen = measured.df > 0
-        if ticks <= day:
-            further = np.minimum(known + slope * (ticks - last), known * ticks / last)
+        df = np.where(seen, measured.df, df)
+        if size <= day:
+            further = np.minimum(known + slope * (size - last), known * size / last)
             kappa = np.where(seen, np.maximum(measured.kappa, known), further)
-            slope = np.where(seen & (ticks > last), (kappa - known) / max(ticks - last, 1), slope)
-            known, last = kappa, ticks
+            slope = np.where(seen & (size > last), (kappa - known) / max(size - last, 1), slope)
+            known, last = kappa, size
         else:
-            further = known + slope * day / 2 * (1 - day / ticks)
+            further = known + slope * day / 2 * (1 - day / size)
             kappa = np.where(seen, np.maximum(measured.kappa, known), further)
-        out.append(kappa)
+        out.append(_Known(kappa, df))
     return out
 
 

@@ -16,6 +16,7 @@ from detectors.drift.relevel import relevel
 from detectors.drift.rows import LearnPeriod, Rows
 from detectors.drift.shiryaev_roberts import Bank, FlagBank, ValueBank
 from detectors.drift.ticks import Floats
+from detectors.drift.volume import fold_volume, possible_events
 from detectors.finding import ALL, Finding, finding_id
 
 DETECTOR = "shiryaev-roberts/1"
@@ -65,8 +66,12 @@ class Regime:
         self.first_tick = self.since = int(data.ticks[self.start])
         self.channels = learn_channels(data.kind, data.values[self.start : self.end])  # type: ignore[arg-type]
         rows = slice(self.start, data.rows)
-        self.counts = [data.fold(c, self.first_tick, rows) for c in self.channels]
         learned = int(data.ticks[self.end - 1]) - self.first_tick + 1
+        if data.kind == "volume":
+            volume = data.volume(self.first_tick, rows)
+            self.counts = [fold_volume(volume, possible_events(volume[:learned]))]
+        else:
+            self.counts = [data.fold(c, self.first_tick, rows) for c in self.channels]
         self.banks = {FLAG: FlagBank(data.tick_s), VALUE: ValueBank(data.tick_s)}
         self.places = []
         usable = []
@@ -84,30 +89,38 @@ class Regime:
 
     def findings(self) -> Iterator[Finding]:
         """Watch from the end of learning on; stops when the next reference can be learned."""
-        data = self.data
-        row = self.end
         changed_at: int | None = None  # first row of the new regime, after a crossing
-        settle_until: int | None = None
-        crossed_tick = 0
-        while row < data.rows:
-            tick = int(data.ticks[row])
-            after = int(np.searchsorted(data.ticks, tick, side="right"))
-            if after >= data.rows:
-                return  # the last tick is still open
-            if changed_at is not None and self.period.over(data, changed_at, after):
+        settle_until, crossed_tick = -1, -1
+        for tick, after in self._closing():
+            if changed_at is not None and self.period.over(self.data, changed_at, after):
                 self.next_row = changed_at
                 return
-            if settle_until is not None:
-                if tick >= settle_until and after - changed_at >= SETTLE_EVENTS:  # type: ignore[operator]
+            if changed_at is not None and settle_until >= 0:
+                if tick >= settle_until and after - changed_at >= SETTLE_EVENTS:
                     self._settle(crossed_tick + 1, tick)
-                    settle_until = None
-            else:
-                leader = self._close(tick)
-                if leader is not None:
-                    told = self._explain(leader, tick)
-                    yield self._finding(leader, told, tick, after)
-                    crossed_tick, changed_at = tick, after
-                    settle_until = tick + max(SETTLE_TICKS, tick - told.onset + 1)
+                    settle_until = -1
+                continue
+            leader = self._close(tick)
+            if leader is not None:
+                shown, told = self._explain(leader, tick)
+                yield self._finding(leader, shown, told, tick, after)
+                crossed_tick, changed_at = tick, after
+                settle_until = tick + max(SETTLE_TICKS, tick - told.onset + 1)
+
+    def _closing(self) -> Iterator[tuple[int, int]]:
+        """Ticks to close, each with the first row after it, which is what closes it.
+
+        The last tick stays open. Only traffic itself is watched through ticks without rows.
+        """
+        ticks = self.data.ticks
+        if self.data.kind == "volume":
+            for tick in range(int(ticks[self.end - 1]) + 1, int(ticks[-1])):
+                yield tick, int(np.searchsorted(ticks, tick, side="right"))
+            return
+        row = self.end
+        while ticks[row] < ticks[-1]:
+            after = int(np.searchsorted(ticks, ticks[row], side="right"))
+            yield int(ticks[row]), after
             row = after
 
     def _close(self, tick: int) -> int | None:
@@ -139,7 +152,16 @@ class Regime:
         part = slice(since - self.first_tick, until - self.first_tick + 1)
         return n[part], s[part]
 
-    def _explain(self, channel: int, tick: int) -> Explanation:
+    def _explain(self, leader: int, tick: int) -> tuple[int, Explanation]:
+        """The channel a finding is told by: where the location moved too, it says more than the tail."""
+        if self.channels[leader].name in ("spread", "tail"):
+            location = [c.name for c in self.channels].index("location")
+            told = self._explain_channel(location, tick)
+            if told.effect_low > 0 or told.effect_high < 0:
+                return location, told
+        return leader, self._explain_channel(leader, tick)
+
+    def _explain_channel(self, channel: int, tick: int) -> Explanation:
         n, s = self._history(channel, self.since, tick)
         return explain(self._baseline(channel), self.since, n, s)
 
@@ -155,11 +177,11 @@ class Regime:
             bank.replace(rows, relevel(bank.baseline, first, n, s), tick=last)
         self.since = first
 
-    def _finding(self, channel: int, told: Explanation, tick: int, seen: int) -> Finding:
-        frame, name = self.frame, self.channels[channel].name
-        form, place = self.places[channel]
+    def _finding(self, leader: int, shown: int, told: Explanation, tick: int, seen: int) -> Finding:
+        frame, name = self.frame, self.channels[leader].name
+        form, place = self.places[leader]
         bank = self.banks[form]
-        effect = _Effect.of(self, channel, told, tick)
+        effect = _Effect.of(self, shown, told, tick)
         return Finding(
             finding_id=finding_id(frame.config_hash, name, told.onset, tick),
             alert_kind="volume" if frame.kind == "volume" else "drift",
@@ -190,7 +212,7 @@ class Regime:
             threshold=round(float(bank.threshold[place]), 9),
             detector=DETECTOR,
             config_hash=frame.config_hash,
-            baseline_version=self._baseline(channel).version,
+            baseline_version=self._baseline(leader).version,
             notes=(f"channel {name}",),
         )
 
@@ -210,7 +232,7 @@ class _Effect:
     def of(cls, regime: Regime, channel: int, told: Explanation, tick: int) -> _Effect:
         name, form = regime.channels[channel].name, regime.channels[channel].form
         if name == "volume":
-            return cls._volume(told)
+            return cls._volume(told, float(regime.counts[channel][0][0]))
         if name in ("location", "spread", "tail"):
             return cls._quantile(regime, told, tick, 0.5 if name == "location" else 0.95)
         unit = "rate" if form == FLAG else "mean"
@@ -219,18 +241,16 @@ class _Effect:
         )
 
     @classmethod
-    def _volume(cls, told: Explanation) -> _Effect:
-        """Counts per tick, from means of their logarithm."""
-        before, after, low, high = (
-            float(np.expm1(x))
-            for x in (
-                told.baseline_value,
-                told.current_value,
-                told.baseline_value + told.effect_low,
-                told.baseline_value + told.effect_high,
-            )
+    def _volume(cls, told: Explanation, possible: float) -> _Effect:
+        """Counts per tick."""
+        return cls(
+            told.effect * possible,
+            told.effect_low * possible,
+            told.effect_high * possible,
+            told.baseline_value * possible,
+            told.current_value * possible,
+            "per tick",
         )
-        return cls(after - before, low - before, high - before, before, after, "per tick")
 
     @classmethod
     def _quantile(cls, regime: Regime, told: Explanation, tick: int, q: float) -> _Effect:

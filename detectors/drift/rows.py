@@ -15,6 +15,15 @@ MAX_TICKS = 20_000_000
 _SPANS_S = {"s": 1, "m": 60, "h": 3_600, "d": DAY_S, "w": 7 * DAY_S}
 
 
+def parse_span_s(text: str) -> float | None:
+    """Seconds of ``90s``, ``5m``, ``36h``, ``14d``, ``2w``; None for anything else or not above zero."""
+    try:
+        span = float(text[:-1]) * _SPANS_S.get(text[-1:], 0)
+    except ValueError:
+        return None
+    return span if 0 < span < float("inf") else None
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Values in order of time: ``weights`` events behind each, and the tick each falls in."""
@@ -64,13 +73,17 @@ class Rows:
         """How many there are."""
         return len(self.ticks)
 
+    def volume(self, first: int, rows: slice) -> Floats:
+        """Sum of the values per tick, zeros where nothing came, from ``first`` to the end of ``rows``."""
+        at = self.ticks[rows] - first
+        size = int(at[-1]) + 1 if len(at) else 0
+        total = np.bincount(at, weights=np.asarray(self.values[rows], dtype=float), minlength=size)
+        return np.asarray(total, dtype=float)
+
     def fold(self, channel: ValueChannel, first: int, rows: slice) -> tuple[Floats, Floats]:
         """(n, s) per tick from tick ``first`` to the last of ``rows``."""
         at = self.ticks[rows] - first
         size = int(at[-1]) + 1 if len(at) else 0
-        if self.kind == "volume":
-            counts = np.bincount(at, weights=np.asarray(self.values[rows], dtype=float), minlength=size)
-            return np.ones(size), np.log1p(counts)
         x = channel.of(self.values[rows])  # type: ignore[arg-type]
         weight = np.where(np.isnan(x), 0.0, self.weights[rows])
         x = np.where(np.isnan(x), 0.0, x)
@@ -106,15 +119,9 @@ class LearnPeriod:
     def parse(cls, learn: str | int) -> LearnPeriod:
         """Read ``14d``, ``36h``, ``90m``, or a number of values; anything else raises ``ValueError``."""
         if isinstance(learn, str) and not learn.isdigit():
-            unit = _SPANS_S.get(learn[-1:])
-            try:
-                span = float(learn[:-1]) * (unit or 0)
-            except ValueError:
-                span = 0
-            if span <= 0:
-                raise ValueError(
-                    f"learn {learn!r}: expected a number of values or a span such as 14d, 36h, 90m"
-                )
+            span = parse_span_s(learn)
+            if span is None:
+                raise ValueError(f"learn {learn!r}: expected a number of values or a span such as 14d, 36h")
             return cls(span, None)
         count = int(learn)
         if count < 2:
