@@ -14,6 +14,7 @@ from detectors.drift.dispersion import fit_flags, fit_values
 from detectors.drift.effect import Explanation, explain, quantile_effect
 from detectors.drift.relevel import relevel
 from detectors.drift.rows import LearnPeriod, Rows
+from detectors.drift.second_opinion import SecondOpinion, second_opinion
 from detectors.drift.shiryaev_roberts import Bank, FlagBank, ValueBank
 from detectors.drift.ticks import Floats
 from detectors.drift.volume import fold_volume, possible_events
@@ -165,6 +166,10 @@ class Regime:
         n, s = self._history(channel, self.since, tick)
         return explain(self._baseline(channel), self.since, n, s)
 
+    def _second_opinion(self, channel: int, told: Explanation, tick: int) -> SecondOpinion:
+        n, s = self._history(channel, self.since, tick)
+        return second_opinion(self._baseline(channel), self.since, n, s, told.onset_low)
+
     def _settle(self, first: int, last: int) -> None:
         """Go on at the level of the ticks since the crossing."""
         for form, bank in self.banks.items():
@@ -213,7 +218,7 @@ class Regime:
             detector=DETECTOR,
             config_hash=frame.config_hash,
             baseline_version=self._baseline(leader).version,
-            notes=(f"channel {name}",),
+            notes=(f"channel {name}", self._second_opinion(shown, told, tick).note),
         )
 
 
