@@ -16,6 +16,10 @@ FROM
     FROM series FINAL
     WHERE tenant = {tenant:String}
     UNION ALL
+    SELECT lineage, service, environment, toDateTime64(updated_at, 6, 'UTC') AS newest
+    FROM incidents FINAL
+    WHERE tenant = {tenant:String}
+    UNION ALL
     SELECT lineage, service, environment, toDateTime64(max(start), 6, 'UTC') AS newest
     FROM interactions
     WHERE tenant = {tenant:String} AND start >= toDateTime({recent:UInt32}, 'UTC')

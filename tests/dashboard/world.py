@@ -1,7 +1,7 @@
 """An invented fleet, written into the real tables: five services, three incidents, twelve weeks.
 
 Every name, text and number is made up here; the generator is seeded, so pictures can be compared. Cells are
-daily for the oldest weeks, hourly for the last nine days and five-minute for the last two, as sums are exact
+daily for the oldest weeks, hourly for the last nine days and five-minute for the last, as sums are exact
 at any width.
 """
 
@@ -126,7 +126,7 @@ def _ticks(made: Made, now: datetime) -> list[tuple[datetime, float]]:
     out: list[tuple[datetime, float]] = []
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     start, end = now - made.began, now - made.stopped
-    fine, hourly = midnight - timedelta(days=2), midnight - timedelta(days=9)
+    fine, hourly = midnight - timedelta(days=1), midnight - timedelta(days=9)
     at = (midnight - timedelta(weeks=12)).replace(hour=0)
     while at < end:
         hours = 24.0 if at < hourly else 1.0 if at < fine else 1 / 12
@@ -154,10 +154,7 @@ def _cells(cells: Cells, made: Made, now: datetime, rng: np.random.Generator) ->
             late = ago <= timedelta(minutes=69)
             slices |= {"prompt_version=v18": 0.62} if late else {"prompt_version=v17": 1.0}
         for score, rate in RATES.items():
-            few = score not in {"refusal", "error"}
-            for name, share in slices.items():
-                if few and name != "all":
-                    continue
+            for name, share in slices.items() if score == "refusal" else [("all", 1.0)]:
                 size = n if name == "all" else round(n * share)
                 total = float(rng.binomial(size, _rate(made, score, name, rate, ago)))
                 cells.add(made, score, name, at, size, total)

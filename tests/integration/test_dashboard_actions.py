@@ -1,0 +1,150 @@
+"""What people do on the incident page reaches the alerts service and comes back through the store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import dashboard
+from dashboard import actions
+from dashboard.actions import AlertsApi
+from dashboard.queries import incidents
+from dashboard.queries.store import ClickHouse, Scope
+from infra.clickhouse import connect
+from infra.settings import StoreSettings
+from tests.dashboard import world, world_incidents
+from tests.dashboard.serving import alerts_api, environment, free_port, fresh_database
+
+pytestmark = pytest.mark.integration
+
+MAIN = Path(dashboard.__file__).parent / "main.py"
+SCOPE = Scope("default", "demo-1", int(world.NOW.timestamp()))
+
+
+@dataclass
+class Service:
+    """The alerts service, its store, and the incidents it holds."""
+
+    settings: StoreSettings
+    home: Path
+    port: int
+    ids: dict[str, str]
+
+    def stored(self, name: str) -> incidents.StoredIncident:
+        client = connect(self.settings)
+        found = incidents.one(ClickHouse(client), SCOPE, self.ids[name])
+        client.close()
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def service(store: str, tmp_path: Path) -> Iterator[Service]:
+    settings = fresh_database(store, "lightship_dashboard_actions")
+    client = connect(settings)
+    ids = world_incidents.fill(client, world.NOW, "default", "demo-1")
+    client.close()
+    port = free_port()
+    with alerts_api(settings, tmp_path, port):
+        yield Service(settings, tmp_path, port, ids)
+
+
+@pytest.fixture
+def api(service: Service) -> AlertsApi:
+    token = (service.home / "keys" / "alerts.token").read_text().strip()
+    return AlertsApi(f"http://127.0.0.1:{service.port}", token)
+
+
+def test_an_acknowledgement_is_stored_with_the_persons_name(service: Service, api: AlertsApi) -> None:
+    answer = api.act(service.ids["refusal"], actions.ACKNOWLEDGE, "Ada", "")
+    assert answer.done
+    assert service.stored("refusal").acknowledged_by == "Ada"
+
+
+@pytest.mark.parametrize("action", [actions.FALSE_ALARM, actions.ACCEPT])
+def test_an_ending_needs_a_reason_and_then_ends(service: Service, api: AlertsApi, action: str) -> None:
+    refused = api.act(service.ids["latency"], action, "Ada", "")
+    assert (refused.done, "needs a reason" in refused.reason) == (False, True)
+    assert api.act(service.ids["latency"], action, "Ada", "a load test").done
+    assert service.stored("latency").state == "resolved"
+    again = api.act(service.ids["latency"], action, "Ada", "again")
+    assert not again.done
+    assert again.reason
+
+
+def test_names_and_reasons_beyond_the_limits_are_cut_not_lost(service: Service, api: AlertsApi) -> None:
+    assert api.act(service.ids["refusal"], actions.NOTE, "A" * 1_000, "n" * 9_000).done
+
+
+@pytest.mark.parametrize("incident_id", ["nope", "../../healthz", "a/b?c=d#e", "\u202e"])
+def test_an_id_from_the_address_bar_stays_one_part_of_the_path(api: AlertsApi, incident_id: str) -> None:
+    answer = api.act(incident_id, actions.ACKNOWLEDGE, "Ada", "")
+    assert not answer.done
+    assert answer.reason
+
+
+def test_a_wrong_token_is_an_answer_in_words(service: Service) -> None:
+    wrong = AlertsApi(f"http://127.0.0.1:{service.port}", "wrong-token-of-some-length")
+    answer = wrong.act(service.ids["refusal"], actions.ACKNOWLEDGE, "Ada", "")
+    assert (answer.done, "token" in answer.reason) == (False, True)
+    assert service.stored("refusal").acknowledged_by is None
+
+
+def test_a_service_that_is_gone_is_an_answer_in_words() -> None:
+    answer = AlertsApi(f"http://127.0.0.1:{free_port()}", "x" * 20).act("a", actions.NOTE, "Ada", "b")
+    assert answer == actions.Answer(False, "the alerts service does not answer (ConnectError)")
+
+
+@pytest.fixture
+def page(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    for name, value in environment(service.settings, service.home, alerts_port=service.port).items():
+        monkeypatch.setenv(name, value)
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    app.query_params["lineage"] = "demo-1"
+    app.run()
+    app.switch_page("views/incident.py")
+    app.query_params["lineage"] = "demo-1"
+    app.query_params["id"] = service.ids["refusal"]
+    yield app.run()
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def shown(app: AppTest) -> str:
+    texts = [str(e.value) for e in (*app.markdown, *app.text, *app.title)]
+    return re.sub(r"\\|\u2060", "", " ".join(texts))
+
+
+def test_one_press_acknowledges_and_the_page_shows_who_has_it(page: AppTest, service: Service) -> None:
+    page.button[0].click().run()
+    assert not page.exception
+    assert "Recorded: you have it." in shown(page)
+    assert "acknowledged" in shown(page)
+    assert page.button[0].disabled
+    assert service.stored("refusal").acknowledged_by
+
+
+def test_ending_without_a_reason_is_refused_before_anyone_is_asked(page: AppTest, service: Service) -> None:
+    end = next(b for b in page.button if b.label == "End this incident")
+    end.click().run()
+    assert "Not recorded: a reason is needed" in shown(page)
+    assert service.stored("refusal").state == "firing"
+    page.text_input[0].set_value("a load test, <b>not</b> users")
+    next(b for b in page.button if b.label == "End this incident").click().run()
+    assert "Recorded: false alarm." in shown(page)
+    assert service.stored("refusal").ending == "false_alarm"
+    assert "a load test, <b>not</b> users" in shown(page)  # in the timeline, as text
+
+
+def test_a_note_stands_in_the_timeline(page: AppTest) -> None:
+    page.text_area[0].set_value("v18 quotes the new policy line")
+    next(b for b in page.button if b.label == "Add note").click().run()
+    assert "v18 quotes the new policy line" in shown(page)
