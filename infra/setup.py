@@ -6,13 +6,13 @@ import logging
 import sys
 from collections.abc import Callable
 
-from infra import clickhouse, kafka
+from infra import clickhouse, kafka, retention
 from infra.errors import Misconfigured, Unavailable
 from infra.settings import Settings, load
 
 
 def setup(settings: Settings, say: Callable[[str], None]) -> None:
-    """Create missing topics and apply missing migrations.
+    """Create missing topics, apply missing migrations, and keep rows as long as the settings say.
 
     Raises
     ------
@@ -26,6 +26,8 @@ def setup(settings: Settings, say: Callable[[str], None]) -> None:
     kafka.create_topics(settings.kafka)
     say(f"topics are there ({settings.kafka.partitions} partitions)")
     for line in clickhouse.migrate(settings.store) or ["the schema is up to date"]:
+        say(line)
+    for line in retention.keep(settings.store):
         say(line)
 
 
