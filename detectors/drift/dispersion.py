@@ -76,7 +76,8 @@ def _checked(n: Floats, s: Floats, tick_s: int) -> tuple[Floats, Floats]:
         raise ValueError("counts and sums must be finite: drop missing values before counting")
     if np.any(n < 0) or np.any(s[n == 0] != 0):
         raise ValueError("counts must not be negative, and a tick without events has no sum")
-    return np.ascontiguousarray(n.T), np.ascontiguousarray(s.T)
+    # copied, so that strides, and with them the order of sums, do not depend on how many rows there are
+    return n.T.copy(order="C"), s.T.copy(order="C")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +162,12 @@ def _limit(form: str, k0: Floats, var: Floats) -> Floats:
 def _robust_variance(ratio: Floats, n: Floats, share: float = 0.5) -> Floats:
     """Variance from a quantile of squared residuals, over ticks with events; 0 without any."""
     ordered = np.sort(np.where(n > 0, ratio, np.inf), axis=1)
+    ordered[(n > 0).sum(1) == 0] = 0.0
     place = share * np.maximum((n > 0).sum(1) - 1, 0)
     low = np.floor(place).astype(np.int64)
     rows = np.arange(len(ratio))
     below, above = ordered[rows, low], ordered[rows, np.ceil(place).astype(np.int64)]
-    middle = np.where(np.isfinite(below), below + (place - low) * (above - below), 0.0)
-    out: Floats = middle / chdtri(1, 1 - share)
+    out: Floats = (below + (place - low) * (above - below)) / chdtri(1, 1 - share)
     return out
 
 

@@ -38,8 +38,8 @@ WEEK_S = 604_800
 YOUNG_S = 14 * 86_400
 """Below this age the day's dispersion rests on too few days: the declared one may stand in for it."""
 RARE_KAPPA = 1.5
-CONTRADICTED = 1.25
-"""A measured dispersion so many times the declared one shows that the declaration does not hold here."""
+CONTRADICTED_SD = 2.5
+"""A measured dispersion so many of its standard deviations above the declared one contradicts it."""
 ASSUMED_DF = 1e6
 FLAG_WANDER = 0.3
 """Declared standard deviation of slow wander and of an unseen weekend, in log odds (flags)."""
@@ -132,15 +132,18 @@ def _measured(b: Baseline) -> list[_Known]:
 def _assumed(b: Baseline) -> list[_Known]:
     """Declared dispersion: counts a little clustered, and a level that wanders by a declared amount.
 
-    Where what was measured contradicts it, that is taken instead, as well as it is known.
+    Where what was measured contradicts it by more than it scatters, that is taken instead, as well as it is
+    known: from no more blocks than there are clusters of events.
     """
     out = []
+    events = np.maximum(b.total_s if b.form == FLAG else b.total_n, 1.0)
     for seen, ticks in zip(_extended(b), _horizons(b), strict=True):
         declared = RARE_KAPPA + b.info * ticks * _wander(b) ** 2
-        clusters = np.maximum(b.total_s / np.maximum(seen.kappa, 1.0), 1.0)
-        df = np.where(b.rare, np.minimum(seen.df, clusters), seen.df)
-        contradicted = seen.kappa > CONTRADICTED * declared
-        out.append(_Known(np.maximum(declared, seen.kappa), np.where(contradicted, df, ASSUMED_DF)))
+        scatter = np.sqrt(2 / seen.df + 1 / events)
+        contradicted = seen.kappa > declared * (1 + CONTRADICTED_SD * scatter)
+        clusters = np.maximum(events / np.maximum(seen.kappa, 1.0), 1.0)
+        df = np.where(contradicted, np.minimum(seen.df, clusters), ASSUMED_DF)
+        out.append(_Known(np.where(contradicted, seen.kappa, declared), df))
     return out
 
 

@@ -34,7 +34,8 @@ class HourCells:
 
     def of_days(self, keep: Bools, days: int) -> HourCells:
         """Only the days where ``keep``; ``days`` is how many full days that stands for."""
-        return HourCells(self.n[:, keep], self.s[:, keep], self.weekdays[keep], days)
+        n, s = np.compress(keep, self.n, axis=1), np.compress(keep, self.s, axis=1)
+        return HourCells(n, s, self.weekdays[keep], days)
 
 
 class HourGrid:
@@ -71,7 +72,9 @@ class Profile:
 
     def at(self, hours: Ints, weekdays: Ints) -> Floats:
         """Expected value per event (rows, ticks) for ticks at these hours and weekdays."""
-        return self.level[:, None] + self.hour[:, hours] + self.week[:, weekdays]
+        # take (and compress above), not an index: the result lies in memory row by row, however many rows
+        # there are, and that fixes the order of later sums
+        return self.level[:, None] + np.take(self.hour, hours, axis=1) + np.take(self.week, weekdays, axis=1)
 
 
 def fit_profile(cells: HourCells) -> Profile:
@@ -128,9 +131,10 @@ def _contrast(n: Floats, e: Floats, group: Ints) -> tuple[Floats, Floats] | None
     k = int(group.max()) + 1
     if len(np.unique(group)) < max(k, 2) or n.shape[1] - k < 3:
         return None
-    group_n = np.stack([n[:, group == g].sum(1) for g in range(k)], axis=1)
-    x = np.stack([e[:, group == g].sum(1) for g in range(k)], axis=1) / np.maximum(group_n, 1)
+    members = [group == g for g in range(k)]
+    group_n = np.stack([np.compress(m, n, axis=1).sum(1) for m in members], axis=1)
+    x = np.stack([np.compress(m, e, axis=1).sum(1) for m in members], axis=1) / np.maximum(group_n, 1)
     x -= ((group_n * x).sum(1) / np.maximum(group_n.sum(1), TINY))[:, None]
-    rest = e - n * x[:, group]
+    rest = e - n * np.take(x, group, axis=1)
     noise = (rest**2 / np.maximum(n, 1)).sum(1) / np.maximum((n > 0).sum(1) - k, 1)
     return x, (group_n * x**2).sum(1) / (k - 1) / np.maximum(noise, TINY)
