@@ -174,12 +174,17 @@ class Fold:
                     out[(number << _SLICE_BITS) | slice_number] = SeriesKey(unit, score, text)
         return out
 
-    def redundant(self) -> frozenset[int]:
-        """Series numbers that only repeat the whole: slices of a dimension that has had one value so far."""
-        sizes: dict[tuple[str, str], list[int]] = {}
-        for (unit, dimension, _), number in self._slices.items():
-            sizes.setdefault((unit, dimension), []).append(number)
-        alone = [numbers[0] for numbers in sizes.values() if len(numbers) == 1]
+    def redundant(self, tick: int) -> frozenset[int]:
+        """Series numbers that only repeat the whole: slices of a dimension with one value up to ``tick``.
+
+        It is the rows of ticks up to this one that decide, not what has been read: the same log cut into
+        other batches, or with its marks elsewhere, gives the same.
+        """
+        alone = []
+        for (unit, dimension), values in self._seen.items():
+            had = [value for value, seen in values.items() if seen.first <= tick]
+            if len(had) == 1:
+                alone.append(self._slices[unit, dimension, had[0]])
         return frozenset((s << _SLICE_BITS) | n for s in self._scores.values() for n in alone)
 
     def levels(self, score: str) -> list[str]:

@@ -89,7 +89,7 @@ class ServiceWatcher:
         return closed
 
     def _cells(self, counts: TickCounts, part: int) -> list[CellRow]:
-        names, redundant = self._fold.names(), self._fold.redundant()
+        names, redundant = self._fold.names(), self._fold.redundant(counts.tick)
         rows: list[CellRow] = []
         begin = 0
         for end in range(1, len(counts.series) + 1):
@@ -139,7 +139,7 @@ class ServiceWatcher:
         """Give one closed tick to history and detectors; findings of what crossed."""
         tick = counts.tick
         self._last_tick = max(self._last_tick, tick)
-        redundant = self._fold.redundant()
+        redundant = self._fold.redundant(tick)
         series = np.array(counts.series, dtype=np.int64)
         keep = ~np.isin(series, np.array(sorted(redundant), dtype=np.int64))
         cells, numbers = np.array(counts.cells, dtype=np.int64)[keep], np.array(counts.counts)[keep]
@@ -196,7 +196,7 @@ class ServiceWatcher:
 
     def series_states(self) -> list[SeriesState]:
         """State of every series that is watched or learning."""
-        redundant = self._fold.redundant()
+        redundant = self._fold.redundant(self._last_tick)
         day = 86_400 // self._config.tick_s
         recent = self._trail.by_series(self._last_tick - day + 1, self._last_tick)
         none = self._trail.between(0, -1)

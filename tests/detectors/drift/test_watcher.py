@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from detectors.drift.snapshot import pack, unpack
-from detectors.drift.watcher import ServiceWatcher
+from detectors.drift.watcher import CellRow, ServiceWatcher
 from tests.detectors.drift.traffic import DAY, KEY, SPECS, START, Row, World, config, observation, watch
 
 CHANGE = START + 14 * DAY + 240
@@ -146,7 +147,34 @@ def test_cells_add_up_to_what_was_observed_late_rows_included() -> None:
     assert len({(c.start_s, c.part) for c in whole}) == len(whole)
     assert any(c.part for c in whole)
     by_language = [c for c in cells if c.series.slice.startswith("language=") and c.series.score == "refusal"]
-    assert sum(c.n for c in by_language) == len(rows)
+    began = min(c.start_s for c in by_language if not c.part)  # with the second language
+
+    def since_then(some: list[CellRow]) -> Counter[int]:
+        out: Counter[int] = Counter()
+        for cell in some:
+            if cell.start_s >= began:
+                out[cell.start_s] += cell.n
+        return out
+
+    assert since_then(by_language) == since_then(whole)
+
+
+def test_when_ticks_close_decides_nothing_about_slices() -> None:
+    rows = list(World(seed=4, per_day=100, days=2).rows())
+
+    def run(behind: int) -> list[CellRow]:
+        """Close ticks when the reader is so many rows ahead of them."""
+        watcher = ServiceWatcher(KEY, config(), START // 5)
+        cells: list[CellRow] = []
+        for offset, row in enumerate(rows):
+            watcher.observe(observation([row], offset), offset)
+            cells += watcher.advance(rows[max(offset - behind, 0)].minute // 5, offset).cells
+        return cells + watcher.advance(None, len(rows)).cells
+
+    def facts(cells: list[CellRow]) -> list[tuple[object, ...]]:
+        return sorted((c.start_s, c.series, c.n, c.total) for c in cells)
+
+    assert facts(run(0)) == facts(run(20)) == facts(run(len(rows)))
 
 
 def test_learning_series_say_until_when() -> None:
