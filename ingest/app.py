@@ -79,9 +79,14 @@ class Detect(Protocol):
 
 @dataclass(slots=True)
 class Health:
-    """What the worker waits for, and when it last moved; read by the readiness probe."""
+    """What the worker waits for, and when it last moved; read by the readiness probe.
+
+    ``applied`` is, per partition of the observation log, the offset before which everything is applied, stored
+    and sent on.
+    """
 
     waiting_for: dict[str, str] = field(default_factory=dict)
+    applied: dict[int, int] = field(default_factory=dict)
     moved_at: float = field(default_factory=time.monotonic)
     pending: int = 0
     assigned: bool = False
@@ -264,6 +269,7 @@ def _detect_agent(app: faust.App, wiring: Wiring) -> None:
                     await wiring.until_available("detect", send)
                     for event in events:
                         wiring.held.setdefault(event.message.partition, []).append((stream, event))
+                        wiring.health.applied[event.message.partition] = event.message.offset + 1
                 wiring.health.pending -= len(events)
                 wiring.since_snapshot += len(events)
                 if wiring.since_snapshot >= SNAPSHOT_EVERY_MESSAGES:
@@ -350,6 +356,7 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
             wiring.detect.revoke(shards)
             for shard in shards:
                 wiring.held.pop(shard, None)
+                wiring.health.applied.pop(shard, None)
 
     async def stopping(*_: Any, **__: Any) -> None:
         with _Guard("shutdown"):

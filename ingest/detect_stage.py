@@ -228,13 +228,13 @@ class DetectStage:
             if shard.next_offset is not None and message.offset < shard.next_offset:
                 continue
             self._apply(shard, message)
-        self._store.write_log(self._log)
         cells = [c for s in self._shards.values() for c in s.cells]
         self._store.write_cells(cells)
         findings = [f for s in self._shards.values() for f in s.findings]
         self._store.write_findings(findings)
         if findings:
             self._write_series(self._shards)
+        self._store.write_log(self._log)  # last: who finds a message there finds what came of it
         outputs = self._dead + [
             Output(FINDINGS.name, f.service.encode(), f.to_json().encode(), 0) for f, _ in findings
         ]

@@ -24,7 +24,7 @@ def probe(health: Health, counters: Callable[[], Mapping[str, float]]) -> web.Ap
         )
 
     async def metrics(_: web.Request) -> web.Response:
-        lines = [f"{name} {value:g}" for name, value in sorted(counters().items())]
+        lines = [f"{name} {value:.15g}" for name, value in sorted(counters().items())]
         return web.Response(text="\n".join([*lines, ""]), content_type="text/plain")
 
     app = web.Application()

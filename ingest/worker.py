@@ -62,7 +62,16 @@ def _serve_probe(app: faust.App, wiring: Wiring, score: ScoreStage, host: str, p
 
     async def open_probe() -> None:
         def counters() -> Mapping[str, float]:
-            return {**score.counters(), "lightship_worker_pending_messages": float(wiring.health.pending)}
+            health = wiring.health
+            applied = {
+                f'lightship_worker_applied_offset{{partition="{p}"}}': float(n)
+                for p, n in health.applied.items()
+            }
+            return {
+                **score.counters(),
+                **applied,
+                "lightship_worker_pending_messages": float(health.pending),
+            }
 
         runner = web.AppRunner(probe(wiring.health, counters), access_log=None)
         await runner.setup()
