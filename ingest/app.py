@@ -81,8 +81,8 @@ class Detect(Protocol):
 class Health:
     """What the worker waits for, and when it last moved; read by the readiness probe.
 
-    ``applied`` is, per partition of the observation log, the offset before which everything is applied, stored
-    and sent on.
+    ``applied`` is, per partition of the observation log, the offset before which everything is applied,
+    stored and sent on.
     """
 
     waiting_for: dict[str, str] = field(default_factory=dict)
