@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from infra.errors import Misconfigured, Unavailable
-from infra.settings import KafkaSettings
+from infra.settings import BROKERS, KafkaSettings
 
 logger = logging.getLogger(__name__)
+
+MS_PER_HOUR = 3_600_000
+MAX_MESSAGE_BYTES = 64 << 20
+REPLICAS_AS_BROKER = -1
+"""Replication factor: what the broker is configured with (``default.replication.factor``)."""
 
 HEADER_TENANT = "lightship-tenant"
 HEADER_LINEAGE = "lightship-lineage"
@@ -28,12 +33,28 @@ HEADER_BACKFILL = "lightship-backfill"
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic. ``partitions`` 0 means the configured number."""
+    """One topic. ``partitions`` and ``retention_hours`` 0 mean the configured number, -1 hours for good."""
 
     name: str
     partitions: int = 0
     compacted: bool = False
     retention_hours: int = 0
+
+    def kept_hours(self, settings: KafkaSettings) -> int | None:
+        """How long messages are kept; ``None`` for good (compacted topics keep the newest of each key)."""
+        hours = self.retention_hours or settings.retention_hours
+        return None if self.compacted or hours < 0 else hours
+
+    def config(self, settings: KafkaSettings) -> dict[str, str]:
+        """Its settings on the broker."""
+        config = {
+            "cleanup.policy": "compact" if self.compacted else "delete",
+            "max.message.bytes": str(MAX_MESSAGE_BYTES),
+        }
+        if not self.compacted:
+            hours = self.kept_hours(settings)
+            config["retention.ms"] = "-1" if hours is None else str(hours * MS_PER_HOUR)
+        return config
 
 
 SPANS = Topic("otlp_spans")
@@ -48,51 +69,90 @@ DEAD_LETTERS = Topic("dead_letters", partitions=1, retention_hours=28 * 24)
 
 TOPICS = (SPANS, LOGS, OBSERVATIONS, TICKS, SETTINGS, FINDINGS, INCIDENTS, ACTIONS, DEAD_LETTERS)
 
+BOOTSTRAP_TIMEOUT_MS = 10_000
+
 CLIENT: dict[str, Any] = {"request_timeout_ms": 10_000}
 """What every kafka-python client of ours is given."""
 
 
+def retained_hours(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> dict[str, float]:
+    """Hours each topic's messages are kept, without those kept for good; for the embedded broker."""
+    kept = {topic.name: topic.kept_hours(settings) for topic in topics}
+    return {name: float(hours) for name, hours in kept.items() if hours is not None}
+
+
 def create_topics(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> None:
     """Create what is missing; an existing topic with another partition count is an error.
+
+    Existing topics are given the retention of the settings.
 
     Raises
     ------
     Unavailable
         If no broker answers.
     Misconfigured
-        If a topic exists with another number of partitions (it can't be changed afterwards).
+        If the address is none, or a topic exists with another number of partitions (it can't be changed
+        afterwards).
     """
-    try:
-        admin = KafkaAdminClient(bootstrap_servers=settings.bootstrap, client_id="lightship-setup", **CLIENT)
-    except KafkaError as error:
-        raise Unavailable(f"no Kafka broker at {settings.bootstrap}: {error}") from error
+    admin = _admin(settings)
     try:
         have = {t["name"]: len(t["partitions"]) for t in admin.describe_topics() if t.get("name")}
         for topic in topics:
             want = topic.partitions or settings.partitions
-            if topic.name in have:
-                if have[topic.name] != want:
-                    raise Misconfigured(
-                        f"topic {topic.name} has {have[topic.name]} partitions and kafka.partitions asks for "
-                        f"{want}: set it back, partitions are chosen once"
-                    )
-                continue
-            _create(admin, topic, want, settings)
+            if have.get(topic.name, want) != want:
+                asked = "this Lightship needs" if topic.partitions else "kafka.partitions asks for"
+                remedy = "delete the topic" if topic.partitions else "set it back, partitions are chosen once"
+                raise Misconfigured(
+                    f"topic {topic.name} has {have[topic.name]} partitions and {asked} {want}: {remedy}"
+                )
+        for topic in topics:
+            if topic.name not in have:
+                _create(admin, topic, settings)
+        _configure(admin, [t for t in topics if t.name in have], settings)
     except KafkaError as error:
         raise Unavailable(f"Kafka at {settings.bootstrap} failed while creating topics: {error}") from error
     finally:
         admin.close()
 
 
-def _create(admin: KafkaAdminClient, topic: Topic, partitions: int, settings: KafkaSettings) -> None:
-    hours = topic.retention_hours or settings.retention_hours
-    config = {
-        "cleanup.policy": "compact" if topic.compacted else "delete",
-        "max.message.bytes": str(64 << 20),
-    }
-    if not topic.compacted:
-        config["retention.ms"] = str(-1 if hours < 0 else hours * 3_600_000)
+def _admin(settings: KafkaSettings) -> KafkaAdminClient:
+    if not BROKERS.fullmatch(settings.bootstrap):
+        raise Misconfigured(
+            f"kafka.bootstrap = {settings.bootstrap!r} is not host:port,...: correct LIGHTSHIP_KAFKA"
+        )
     try:
-        admin.create_topics([NewTopic(topic.name, partitions, 1, topic_configs=config)])
+        return KafkaAdminClient(
+            bootstrap_servers=settings.bootstrap,
+            client_id="lightship-setup",
+            bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
+            **CLIENT,
+        )
+    except KafkaError as error:
+        raise Unavailable(
+            f"no Kafka broker answers at {settings.bootstrap}: start it, or correct LIGHTSHIP_KAFKA"
+        ) from error
+
+
+def _create(admin: KafkaAdminClient, topic: Topic, settings: KafkaSettings) -> None:
+    new = NewTopic(
+        topic.name,
+        topic.partitions or settings.partitions,
+        REPLICAS_AS_BROKER,
+        topic_configs=topic.config(settings),
+    )
+    try:
+        admin.create_topics([new])
     except TopicAlreadyExistsError:
         logger.info("topic %s was created by another process", topic.name)
+
+
+def _configure(admin: KafkaAdminClient, topics: Sequence[Topic], settings: KafkaSettings) -> None:
+    """Bring settings of existing topics up to date, where the broker lets us."""
+    if not topics:
+        return
+    try:
+        admin.alter_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, t.name, configs=t.config(settings)) for t in topics]
+        )
+    except (KafkaError, ValueError) as error:
+        logger.warning("retention of existing topics stays as it is, the broker refuses: %s", error)

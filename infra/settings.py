@@ -36,6 +36,7 @@ from infra.sections import (
 from infra.typed_table import build, overrides, unknown
 
 __all__ = [
+    "BROKERS",
     "AlertSettings",
     "BudgetSettings",
     "DashboardSettings",
@@ -61,6 +62,9 @@ ALIASES = (
 )
 """Variables with a name of their own, and the setting each is."""
 
+_BROKER = r"([\w.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?"
+BROKERS = re.compile(f"{_BROKER}(,{_BROKER})*")
+"""Bootstrap addresses."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _AFTER_NAME = re.compile(r"[:/?#]")
@@ -143,6 +147,8 @@ def _check(settings: Settings) -> None:
     tick_s, gateway = settings.detection.tick_s, settings.gateway
     if 3600 % tick_s:
         raise Misconfigured(f"detection.tick_s = {tick_s} must divide an hour (60, 300, 600, 900 ...)")
+    if settings.kafka.bootstrap and not BROKERS.fullmatch(settings.kafka.bootstrap):
+        raise Misconfigured(f"kafka.bootstrap = {settings.kafka.bootstrap!r} must be host:port,host:port ...")
     if not _NAME.fullmatch(settings.store.database):
         raise Misconfigured(
             f"store.database = {settings.store.database!r} is not a name: use letters, digits and _"

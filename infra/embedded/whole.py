@@ -10,6 +10,7 @@ from pathlib import Path
 from infra.embedded.child_spec import ChildSpec
 from infra.embedded.pair import broker_spec, clickhouse_url, kafka_address, store_spec
 from infra.embedded.ports import LOOPBACK, claim
+from infra.kafka import retained_hours
 from infra.settings import Settings, hide_password
 
 WORKER_PORT = 4319
@@ -55,7 +56,7 @@ def whole(
     kafka, clickhouse = settings.kafka.bootstrap, settings.store.url
     taken: set[int] = set()
     if not kafka:
-        broker = broker_spec(home, asked.get("kafka"))
+        broker = broker_spec(home, asked.get("kafka"), retain_hours=retained_hours(settings.kafka))
         servers.append(broker)
         kafka = kafka_address(broker)
         taken |= set(broker.ports.values())

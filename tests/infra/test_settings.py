@@ -122,6 +122,8 @@ def test_the_ends_of_the_limits_are_allowed(tmp_path: Path) -> None:
     [
         ("[detection]\ntick_s = 420", "must divide an hour"),
         ("[store]\ndatabase = 'a; DROP'", "not a name"),
+        ("[kafka]\nbootstrap = 'kafka://k:9092'", "kafka.bootstrap = 'kafka://k:9092' must be host:port"),
+        ("[kafka]\nbootstrap = 'k:1, l:2'", "must be host:port,host:port"),
         ("[gateway]\nmax_in_flight_mib = 8", "gateway.max_body_mib = 64"),
         ("[redaction.acme]\nkeep_text = 'some'", "redaction.acme.keep_text = 'some' is none of all, flagged"),
         ("[redaction.acme]\nkeep_percent = 101", "redaction.acme.keep_percent"),
