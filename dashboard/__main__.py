@@ -11,11 +11,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from dashboard.viewer import LOOPBACK
 from infra.errors import Misconfigured
 from infra.settings import Settings, load
 
 ROOT = Path(__file__).resolve().parent
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def command(settings: Settings) -> list[str]:

@@ -103,13 +103,13 @@ def _freshness(seen: Session, at: datetime, base: str, then: Pulse | None) -> No
     """Reruns alone, so the page keeps its focus and scroll; new numbers come when a person asks."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center", width="content"):
         said = strings.UPDATED.format(at=formats.stamp(at))
-        news = _news(then, pulse(seen.renewed()), data.wall() - at)
-        quiet(" · ".join(filter(None, (said, base, news))), width="content")
-        if news and st.button(strings.REFRESH, type="tertiary", key="refresh"):
+        newer = news(then, pulse(seen.renewed()), data.wall() - at)
+        quiet(" · ".join(filter(None, (said, base, newer))), width="content")
+        if newer and st.button(strings.REFRESH, type="tertiary", key="refresh"):
             st.rerun()
 
 
-def _news(then: Pulse | None, now: Pulse | None, age: timedelta) -> str:
+def news(then: Pulse | None, now: Pulse | None, age: timedelta) -> str:
     """What a reload would show that the page does not; numbers alone only once they are old."""
     if now is None:
         return ""

@@ -88,7 +88,9 @@ def _last_good() -> LastGood:
 def viewer() -> Viewer:
     """Who is looking."""
     name = st.user.get("email") if st.user.get("is_logged_in") else None
-    return viewers.from_environment(os.environ, str(name) if name else None)
+    return viewers.from_environment(
+        os.environ, str(name) if name else None, loopback=settings().dashboard.host in viewers.LOOPBACK
+    )
 
 
 def wall() -> datetime:

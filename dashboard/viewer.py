@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from infra.errors import Misconfigured
 
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
 ROLES = ("viewer", "analyst", "responder", "admin")
 """Each may do what those before it may: numbers; redacted text; acting on incidents; settings."""
 
@@ -36,15 +38,20 @@ class Viewer:
         return ROLES.index(self.role) >= ROLES.index("responder")
 
 
-def from_environment(environ: Mapping[str, str], signed_in_as: str | None = None) -> Viewer:
+def from_environment(
+    environ: Mapping[str, str], signed_in_as: str | None = None, *, loopback: bool = True
+) -> Viewer:
     """The viewer of this process; ``signed_in_as`` is the name the sign-in gave, if there is one.
+
+    Where the dashboard is reachable from other machines (not ``loopback``) and nobody signed in, only numbers
+    are shown unless whoever runs it says otherwise: it cannot be known who looks.
 
     Raises
     ------
     Misconfigured
         If ``LIGHTSHIP_ROLE`` is not a role.
     """
-    role = environ.get("LIGHTSHIP_ROLE") or "responder"
+    role = environ.get("LIGHTSHIP_ROLE") or ("responder" if loopback or signed_in_as else "viewer")
     if role not in ROLES:
         raise Misconfigured(f"LIGHTSHIP_ROLE = {role!r} is not a role: give one of {', '.join(ROLES)}")
     return Viewer(environ.get("LIGHTSHIP_TENANT") or "default", role, signed_in_as or _account())

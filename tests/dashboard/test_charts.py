@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.charts import change, risk, small, where
+from dashboard.charts import change, glance, risk, small, where
 from dashboard.charts.change import Change, Mark, Reference, Scale, Tick
 from dashboard.charts.frame import MAX_MARKS, Drawing, chart
 from dashboard.charts.risk import Cell
@@ -69,8 +69,8 @@ def drawings(palette: Palette = LIGHT) -> list[Drawing]:
         over_time(palette, marks=(Mark(ONSET, "prompt v18"),)),
         over_time(palette),
         over_time(palette, silent=True),
-        change.glance(ticks(), ONSET, BAND, palette, ends=END, silent=False, scale=scale),
-        change.glance(ticks(20), ONSET, BAND, palette, ends=END, silent=True, scale=scale),
+        glance.glance(ticks(), ONSET, BAND, palette, ends=END, silent=False, scale=scale),
+        glance.glance(ticks(20), ONSET, BAND, palette, ends=END, silent=True, scale=scale),
         where.ranking(BARS, palette, "percentage points"),
         where.distribution_shift(BINS, palette, "words", log=True),
         heat(palette),
