@@ -7,7 +7,6 @@ gets servers of its own. Tests share them: use topics, tables and databases of y
 from __future__ import annotations
 
 import gc
-import importlib
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,12 +20,6 @@ from infra.embedded.ports import spare
 from infra.embedded.supervisor import Supervisor
 
 TRIES = 3
-
-with warnings.catch_warnings():
-    # kafka-python calls importlib.resources.read_text while it is imported, deprecated in Python 3.11 and
-    # allowed again in 3.13; tests turn warnings into errors, so it is imported once here, before any of them
-    warnings.simplefilter("ignore", DeprecationWarning)
-    importlib.import_module("kafka")
 
 
 def start(home: Path, make: Callable[[Path, int], ChildSpec]) -> tuple[Supervisor, ChildSpec]:

@@ -57,6 +57,8 @@ STREAMABLE = frozenset(
 INLINE_BYTES = 256 << 10
 """Bodies up to this size are decoded on the event loop."""
 
+CANCEL_EVERY_S = 0.2
+
 BAD_REQUEST = 36
 READONLY = 164
 TOO_MANY_QUERIES = 202
@@ -198,28 +200,32 @@ class ClickHouseHttp:
 
     @contextlib.asynccontextmanager
     async def _turn(self, job: Job, receive: Receive) -> AsyncIterator[None]:
-        """Wait for a free thread, and stop a READ whose client goes away."""
+        """Wait for a free thread; give up a statement whose client goes away, and stop a READ of it."""
+        gone = asyncio.Event()
+        watch = asyncio.create_task(self._cancel_when_gone(job, receive, gone))
         gates = [self._reads, self._all] if job.statement.heavy else [self._all]
         async with contextlib.AsyncExitStack() as held:
+            held.callback(watch.cancel)
             try:
                 async with asyncio.timeout(self._wait_s):
                     for gate in gates:
                         await held.enter_async_context(gate)
             except TimeoutError:
                 raise _error(TOO_MANY_QUERIES, "Too many simultaneous queries: try again") from None
-            watch = asyncio.create_task(self._cancel_when_gone(job, receive))
+            if gone.is_set():
+                raise Disconnected
             self._running.add(job.tag)
-            try:
-                yield
-            finally:
-                self._running.discard(job.tag)
-                watch.cancel()
+            held.callback(self._running.discard, job.tag)
+            yield
 
-    async def _cancel_when_gone(self, job: Job, receive: Receive) -> None:
+    async def _cancel_when_gone(self, job: Job, receive: Receive, gone: asyncio.Event) -> None:
+        """Runs until it is cancelled: a statement that has not begun yet cannot be stopped, so ask again."""
         while (await receive())["type"] != "http.disconnect":
             pass
-        if job.statement.kind is Kind.READ:
+        gone.set()
+        while job.statement.kind is Kind.READ:
             await asyncio.to_thread(self._engine.cancel, job.tag)
+            await asyncio.sleep(CANCEL_EVERY_S)
 
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from infra.embedded.batch_merging import Merged, batch_keys, merge_run, partitions, runs
 from infra.embedded.object_files import ObjectFiles
+from infra.embedded.recent_reads import RecentReads
 from infra.embedded.record_retention import expired
 
 logger = logging.getLogger(__name__)
@@ -18,6 +19,9 @@ READABLE_NS = 60 * NS_PER_S
 """How long a replaced batch can still be read by a fetch that listed it."""
 
 MAX_HOPELESS = 10_000
+WAITS = 100
+WAIT_S = 0.01
+"""How long a merged batch waits for a moment at which no fetch is between its list and its first read."""
 
 
 class LogSweep:
@@ -27,6 +31,8 @@ class LogSweep:
     ----------
     keep_hours
         See `record_retention.expired`.
+    reads
+        Where the broker has been reading: runs up to there are left for later.
     merge_after_s
         Age from which a batch is merged with its neighbours: the young ones are in every consumer's hands.
     """
@@ -35,12 +41,14 @@ class LogSweep:
         self,
         files: ObjectFiles,
         keep_hours: Mapping[str, float],
+        reads: RecentReads,
         *,
         merge_after_s: float = 60.0,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._files = files
         self._keep_hours = keep_hours
+        self._reads = reads
         self._merge_after_ns = int(merge_after_s * NS_PER_S)
         self._now_ns = now_ns
         self._hopeless: set[tuple[str, str]] = set()
@@ -75,7 +83,7 @@ class LogSweep:
         """Replace a run by one batch; how many went into it. The work on bytes is done in a thread."""
         files = self._files
         versions = [stored for key in run if (stored := files.get(key)) is not None]
-        if len(versions) != len(run) or (run[0], run[-1]) in self._hopeless:
+        if len(versions) != len(run) or self._reads.reaches(run[-1]) or (run[0], run[-1]) in self._hopeless:
             return 0
         result = await asyncio.to_thread(merge_run, files, run, versions)
         if result is None:
@@ -84,7 +92,11 @@ class LogSweep:
             self._hopeless.add((run[0], run[-1]))
             return 0
         staged = await asyncio.to_thread(files.stage, result.body, modified_ns=result.modified_ns)
-        if not self._unchanged(result):
+        for _ in range(WAITS):
+            if not self._reads.may_begin(result.keys[-1]):
+                break
+            await asyncio.sleep(WAIT_S)
+        if not self._may_replace(result):
             files.discard(staged)
             return 0
         files.commit(result.keys[0], staged)
@@ -93,6 +105,8 @@ class LogSweep:
             files.retire(key)
         return len(result.keys)
 
-    def _unchanged(self, result: Merged) -> bool:
+    def _may_replace(self, result: Merged) -> bool:
         pairs = zip(result.keys, result.versions, strict=True)
-        return all(self._files.get(key) == version for key, version in pairs)
+        unchanged = all(self._files.get(key) == version for key, version in pairs)
+        last = result.keys[-1]
+        return unchanged and not self._reads.reaches(last) and not self._reads.may_begin(last)

@@ -30,6 +30,7 @@ from infra.embedded.asgi import (
 from infra.embedded.byte_range import Unsatisfiable, parse_range
 from infra.embedded.object_files import BadKey, ObjectFiles, PreconditionFailed, Stored
 from infra.embedded.object_listing import BadToken, Listing, escape, list_page, page_xml
+from infra.embedded.recent_reads import RecentReads
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class ObjectHttp:
         self, files: ObjectFiles, *, bucket: str, access_key: str = "", max_object_bytes: int = 128 << 20
     ) -> None:
         self.files = files
+        self.reads = RecentReads()
         self._bucket = bucket
         self._access_key = access_key.encode()
         self._max_object_bytes = max_object_bytes
@@ -154,6 +156,7 @@ class ObjectHttp:
             page = list_page(self.files.names, ask)
         except BadToken as error:
             raise S3Error(400, "InvalidArgument", "the continuation token is not valid") from error
+        self.reads.listed(ask.prefix)
         await respond(send, 200, (_XML,), page_xml(self._bucket, ask, page, self.files.get))
 
     async def _put(self, key: str, headers: dict[str, str], receive: Receive, send: Send) -> None:
@@ -210,6 +213,7 @@ class ObjectHttp:
 
     async def _send_file(self, key: str, at: int, stop: int, head: Message, send: Send) -> None:
         """Send bytes ``at`` to ``stop`` of the version the index holds now, whatever happens to the key."""
+        self.reads.note(key)
         fd = self.files.open(key)
         try:
             if stop - at <= INLINE_BYTES:

@@ -94,7 +94,7 @@ async def running(
     server = LoopbackServer(app, grace_s=2, max_connections=MAX_CONNECTIONS)
     serving = asyncio.create_task(server.run_until(stop, sock))
     ready = asyncio.create_task(server.ready.wait())
-    sweep = LogSweep(app.files, dict(options.retain), merge_after_s=options.merge_after_s)
+    sweep = LogSweep(app.files, dict(options.retain), app.reads, merge_after_s=options.merge_after_s)
     sweeping = asyncio.create_task(sweep.run(options.sweep_every_s))
     try:
         await asyncio.wait((serving, ready), return_when=asyncio.FIRST_COMPLETED)
