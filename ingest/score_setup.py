@@ -16,6 +16,7 @@ from infra.settings import Settings
 from ingest.gateway.tenant_keys import load_key
 from ingest.score_stage import ScoreStage
 from ingest.scoring import Scoring
+from ingest.settings_check import check
 from ingest.writer import ClickHouseStore
 
 _KEY_OF = "default"
@@ -70,8 +71,11 @@ def score_stage(settings: Settings) -> ScoreStage:
 
     Raises
     ------
+    infra.errors.Misconfigured
+        If the settings name something that does not exist.
     infra.errors.Unavailable
         If ClickHouse does not answer.
     """
+    check(settings)
     store = ClickHouseStore(clickhouse.connect(settings.store))
     return ScoreStage(store, scoring(settings.scorers.off), settings, observation_key(settings.home))

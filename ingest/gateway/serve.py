@@ -21,6 +21,7 @@ from ingest.gateway.ingest_keys import IngestKeys, check_host, load_keys
 from ingest.gateway.intake import Intake, Redactors
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import KafkaProducer, Producer
+from ingest.settings_check import check
 
 MIB = 1 << 20
 SHUTDOWN_S = 10
@@ -63,7 +64,7 @@ def parse(argv: Sequence[str]) -> tuple[Settings, IngestKeys, bool]:
     parser.add_argument("--kafka", help="bootstrap addresses, host:port,...")
     parser.add_argument("--partitions", type=int, help="partitions of otlp_spans and otlp_logs")
     parser.add_argument("--key-file", type=Path, help="ingest keys, `<tenant> <SHA-256 of the key>` a line")
-    parser.add_argument("--idempotent", action="store_true", help="idempotent producer (Apache Kafka)")
+    parser.add_argument("--idempotent", action="store_true", help="as kafka.idempotent (Apache Kafka)")
     given = parser.parse_args(argv)
     chosen = settings.load(given.config)
     gateway = dataclasses.replace(
@@ -76,7 +77,9 @@ def parse(argv: Sequence[str]) -> tuple[Settings, IngestKeys, bool]:
     )
     keys = load_keys(given.key_file) if given.key_file else IngestKeys(None)
     check_host(gateway.host, keys)
-    return dataclasses.replace(chosen, gateway=gateway, kafka=broker), keys, given.idempotent
+    check(chosen)
+    idempotent = given.idempotent or broker.idempotent
+    return dataclasses.replace(chosen, gateway=gateway, kafka=broker), keys, idempotent
 
 
 def _ignore(_number: int, _frame: object) -> None:
