@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import shlex
 from collections.abc import Callable, Mapping
+from urllib.parse import quote
 
 from infra.embedded.reach import gateway_address
 from infra.settings import Settings
@@ -20,9 +21,22 @@ CLIENTS = {
 """Model clients, the package that instruments each, and its module."""
 
 
-def application_env(settings: Settings) -> dict[str, str]:
-    """Variables by name. Content is captured on spans: Lightship redacts before anything is stored."""
-    return {
+INGEST_KEY = "LIGHTSHIP_INGEST_KEY"
+"""Variable with the key a gateway asks for that listens beyond loopback."""
+
+
+def application_env(settings: Settings, ingest_key: str = "") -> dict[str, str]:
+    """Variables by name. Content is captured on spans: Lightship redacts before anything is stored.
+
+    ``ingest_key`` goes into a header; values of that variable are percent-encoded (OpenTelemetry protocol
+    exporter specification).
+    """
+    header = (
+        {"OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{quote(ingest_key, safe='')}"}
+        if ingest_key
+        else {}
+    )
+    return header | {
         "OTEL_EXPORTER_OTLP_ENDPOINT": gateway_address(settings),
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",

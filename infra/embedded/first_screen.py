@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from infra.settings import Settings
+
 
 def first_screen(addresses: Mapping[str, str], home: Path) -> str:
-    """Text for the terminal."""
+    """Text for the terminal. A data directory other than the default must be named to other commands."""
+    usual = home == Settings().home
+    where = ", from this directory" if usual else ""
+    named = "" if usual else f"LIGHTSHIP_HOME={shlex.quote(str(home.absolute()))} "
     gateway = addresses["gateway"]
     rows = [
         ("dashboard", addresses.get("dashboard", "not served")),
@@ -21,9 +27,9 @@ def first_screen(addresses: Mapping[str, str], home: Path) -> str:
     lines += [f"  {name:<11} {value}" for name, value in rows]
     lines += [
         "",
-        "Point an application at it, in the shell that starts it:",
+        f"Point an application at it, in the shell that starts it{where}:",
         "",
-        '  eval "$(lightship env)"',
+        f'  eval "$({named}lightship env)"',
         "",
         "Stop with Ctrl-C.",
         "",

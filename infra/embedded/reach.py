@@ -11,6 +11,9 @@ from infra.embedded.run_file import read_run
 from infra.errors import Misconfigured
 from infra.settings import Settings
 
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not bound
+"""Addresses a server listens on that nobody can connect to, and what to use from the same machine."""
+
 
 def reach(settings: Settings) -> Settings:
     """Settings with every address known.
@@ -37,7 +40,8 @@ def gateway_address(settings: Settings) -> str:
     run = read_run(settings.home)
     if run is not None and "gateway" in run.get("addresses", {}):
         return str(run["addresses"]["gateway"])
-    return f"http://{settings.gateway.host}:{settings.gateway.port}"
+    host = EVERYWHERE.get(settings.gateway.host, settings.gateway.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.gateway.port}"
 
 
 def _running(settings: Settings) -> dict[str, Any]:
