@@ -86,7 +86,9 @@ REPETITION = EachRecord(
     name="repetition",
     version="1",
     specs=(
-        ScoreSpec("repetition", "Repetition in outputs", "bounded", LogitGrid(), harmful=1, severity="ticket"),
+        ScoreSpec(
+            "repetition", "Repetition in outputs", "bounded", LogitGrid(), harmful=1, severity="ticket"
+        ),
         ScoreSpec("degenerate", "Degenerate outputs", "flag", FlagGrid(), harmful=1, severity="page"),
     ),
     score_one=_score,
