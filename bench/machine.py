@@ -11,4 +11,5 @@ def machine() -> str:
     """Processor count, memory, system and Python of this machine."""
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     python = ".".join(map(str, sys.version_info[:3]))
-    return f"{os.cpu_count()} cores, {memory_gib:.0f} GiB, {platform.system()} {platform.machine()}, Python {python}"
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{os.cpu_count()} cores, {memory_gib:.0f} GiB, {system}, Python {python}"

@@ -15,13 +15,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ingest.score_setup import scoring
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from bench.machine import machine
 from infra import clickhouse
 from infra.settings import Settings, StoreSettings
 from ingest.messages import RawMessage
+from ingest.score_setup import scoring
 from ingest.score_stage import ScoreStage
 from ingest.store import Ask, Progress, Refused, StageStore
 from ingest.tables import Row, Table

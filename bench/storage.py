@@ -1,8 +1,8 @@
 """Which shape scores are stored in: ``python -m bench.storage [--rows 10000000]``.
 
-Three shapes of the same invented interactions in the embedded ClickHouse engine: *typed*, a nullable column a
-score; *map*, one ``Map(LowCardinality(String), Float32)``; *narrow*, a row per interaction and score. Printed:
-bytes on disk, insert time, and the time of the questions people ask (best of three, cold caches not forced).
+Three shapes of the same invented interactions in the embedded ClickHouse engine: *typed*, a nullable column
+per score; *map*, one ``Map(LowCardinality(String), Float32)``; *narrow*, a row per interaction and score.
+Printed: bytes on disk, insert time, and the time of the questions people ask (best of three, warm caches).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import chdb
@@ -32,7 +33,8 @@ HEAD = """
 """
 ROWS = """
     SELECT 'default' AS tenant, 'live' AS lineage, concat('service-', toString(number % 20)) AS service,
-        toDateTime64('2026-01-01 00:00:00', 9, 'UTC') + toIntervalMillisecond(intDiv(number * 2592000000, {rows})),
+        toDateTime64('2026-01-01 00:00:00', 9, 'UTC')
+            + toIntervalMillisecond(intDiv(number * 2592000000, {rows})),
         hex(sipHash128(number)), hex(sipHash64(number)), ['en', 'es', 'de', 'fr'][1 + number % 4],
         concat('r', toString(intDiv(number * 10, {rows})))
 """
@@ -41,7 +43,7 @@ DAY = "'2026-01-15'"
 
 
 def value(score: str) -> str:
-    """SQL of an invented value of a score, the same in every shape; a tenth of lengths and times is absent."""
+    """SQL of an invented value of a score, the same in every shape; a tenth of lengths is absent."""
     seed = f"sipHash64(number, '{score}')"
     if score in FLAGS:
         return f"toFloat32({seed} % 100 = 0)"
@@ -72,7 +74,8 @@ def shapes() -> list[Shape]:
             "typed",
             f"{HEAD}, {typed}",
             f"{ROWS}, {values} FROM numbers({{start}}, {{count}})",
-            f"SELECT toDate(start) d, language, avg(score_refusal), count(score_refusal) FROM t {where} GROUP BY ALL",
+            "SELECT toDate(start) d, language, avg(score_refusal), count(score_refusal) "
+            f"FROM t {where} GROUP BY ALL",
             f"SELECT service, quantileTDigest(.95)(score_latency_s) FROM t {where} GROUP BY service",
             f"SELECT trace_id FROM t {where} AND service = 'service-3' AND toDate(start) = {DAY} "
             "AND score_refusal = 1 AND language = 'es' ORDER BY start DESC LIMIT 20",
@@ -92,8 +95,10 @@ def shapes() -> list[Shape]:
             f"{HEAD}, score LowCardinality(String), value Float32 CODEC(ZSTD(1))",
             f"{ROWS}, p.1, assumeNotNull(p.2) FROM numbers({{start}}, {{count}}) "
             f"ARRAY JOIN arrayZip([{names}], [{values}]) AS p WHERE isNotNull(p.2)",
-            f"SELECT toDate(start) d, language, avg(value), count() FROM t {where} AND score = 'refusal' GROUP BY ALL",
-            f"SELECT service, quantileTDigest(.95)(value) FROM t {where} AND score = 'latency_s' GROUP BY service",
+            "SELECT toDate(start) d, language, avg(value), count() "
+            f"FROM t {where} AND score = 'refusal' GROUP BY ALL",
+            "SELECT service, quantileTDigest(.95)(value) "
+            f"FROM t {where} AND score = 'latency_s' GROUP BY service",
             f"SELECT trace_id FROM t {where} AND service = 'service-3' AND toDate(start) = {DAY} "
             "AND score = 'refusal' AND value = 1 AND language = 'es' ORDER BY start DESC LIMIT 20",
         ),
@@ -113,7 +118,8 @@ def best(call: Callable[[], Any], times: int = 3) -> float:
 def measure(shape: Shape, rows: int, chunk: int) -> tuple[float, ...]:
     """MiB on disk, insert seconds, and seconds of each question."""
     with tempfile.TemporaryDirectory() as folder:
-        connection = chdb.connect(folder)
+        connect: Any = chdb.connect  # the library has no types
+        connection = connect(folder)
         key = KEY.replace("span_id)", "span_id, score)") if shape.name == "narrow" else KEY
         connection.query(
             f"CREATE TABLE t ({shape.columns}) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(start) {key}"
@@ -127,10 +133,8 @@ def measure(shape: Shape, rows: int, chunk: int) -> tuple[float, ...]:
         size = connection.query(
             "SELECT sum(bytes_on_disk) / 1048576 FROM system.parts WHERE active AND table = 't'", "TSV"
         )
-        asked = [
-            best(lambda q=q: connection.query(q, "Null"))
-            for q in (shape.rate, shape.quantile, shape.examples)
-        ]  # type: ignore[misc]
+        questions = (shape.rate, shape.quantile, shape.examples)
+        asked = [best(partial(connection.query, question, "Null")) for question in questions]
         connection.close()
         return (float(str(size)), inserted_s, *asked)
 
@@ -146,7 +150,8 @@ def main() -> None:
     for shape in shapes():
         size, inserted, rate, quantile, examples = measure(shape, options.rows, options.chunk)
         print(
-            f"{shape.name:8}{size:8.0f}{inserted:10.1f}{rate * 1e3:10.0f}{quantile * 1e3:10.0f}{examples * 1e3:13.0f}",
+            f"{shape.name:8}{size:8.0f}{inserted:10.1f}{rate * 1e3:10.0f}"
+            f"{quantile * 1e3:10.0f}{examples * 1e3:13.0f}",
             flush=True,
         )
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from detectors.drift.series_rows import CellRow
 from detectors.drift.snapshot import pack, unpack
-from detectors.drift.watcher import CellRow, ServiceWatcher
+from detectors.drift.watcher import ServiceWatcher
 from tests.detectors.drift.traffic import DAY, KEY, SPECS, START, Row, World, config, observation, watch
 
 CHANGE = START + 14 * DAY + 240
