@@ -177,7 +177,7 @@ class ClickHouseHttp:
             settings=request.settings,
         )
         lines = self._head(request)
-        async with self._turn(job, receive):
+        async with self._turn(job, receive) as gone:
             if statement.kind is Kind.INSERT:
                 rows = memoryview(request.source)[statement.data_at :]
                 await self._whole(send, lines, await self._in_thread(self._engine.insert, job, rows))
@@ -185,7 +185,7 @@ class ClickHouseHttp:
             if statement.kind is Kind.READ:
                 lines.append((b"x-clickhouse-format", job.format.encode("utf-8", "replace")))
                 if not request.whole and job.format.lower() in STREAMABLE:
-                    await self._pieces(send, lines, job)
+                    await self._pieces(send, lines, job, gone)
                     return
             await self._whole(send, lines, await self._in_thread(self._engine.execute, job))
 
@@ -199,8 +199,11 @@ class ClickHouseHttp:
         ]
 
     @contextlib.asynccontextmanager
-    async def _turn(self, job: Job, receive: Receive) -> AsyncIterator[None]:
-        """Wait for a free thread; give up a statement whose client goes away, and stop a READ of it."""
+    async def _turn(self, job: Job, receive: Receive) -> AsyncIterator[asyncio.Event]:
+        """Wait for a free thread; give up a statement whose client goes away, and stop a READ of it.
+
+        Yields what tells that the client is gone.
+        """
         gone = asyncio.Event()
         watch = asyncio.create_task(self._cancel_when_gone(job, receive, gone))
         gates = [self._reads, self._all] if job.statement.heavy else [self._all]
@@ -216,7 +219,7 @@ class ClickHouseHttp:
                 raise Disconnected
             self._running.add(job.tag)
             held.callback(self._running.discard, job.tag)
-            yield
+            yield gone
 
     async def _cancel_when_gone(self, job: Job, receive: Receive, gone: asyncio.Event) -> None:
         """Runs until it is cancelled: a statement that has not begun yet cannot be stopped, so ask again."""
@@ -244,7 +247,9 @@ class ClickHouseHttp:
         lines.append((b"x-clickhouse-summary", json.dumps(summary).encode()))
         await respond(send, 200, lines, outcome.body)
 
-    async def _pieces(self, send: Send, lines: list[tuple[bytes, bytes]], job: Job) -> None:
+    async def _pieces(
+        self, send: Send, lines: list[tuple[bytes, bytes]], job: Job, gone: asyncio.Event
+    ) -> None:
         pieces = self._engine.stream(job)
         tag = secrets.token_hex(8)
         piece = await self._in_thread(_next, pieces)
@@ -256,8 +261,10 @@ class ClickHouseHttp:
                 async with asyncio.timeout(self._stall_s):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
             except TimeoutError:
+                gone.set()
+            if gone.is_set():
                 await self._in_thread(pieces.close)
-                raise Disconnected from None
+                raise Disconnected
             try:
                 piece = await self._in_thread(_next, pieces)
             except EngineError as error:
