@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -13,7 +15,6 @@ OK, FAILED, USAGE, UNAVAILABLE, DEFECT = 0, 1, 2, 3, 70
 
 app = typer.Typer(
     name="lightship",
-    help="Watches AI applications in production: finds real changes and tells a person what to do.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -24,12 +25,49 @@ app.add_typer(config, name="config")
 
 ConfigPath = Annotated[Path | None, typer.Option("--config", help="Settings file instead of lightship.toml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Files, compressed or not.")]
+Files = Annotated[
+    list[Path],
+    typer.Argument(exists=True, dir_okay=False, metavar="FILE", help="Files, compressed or not."),
+]
 Port = Annotated[int | None, typer.Option(min=1, max=65535)]
 
 
 def _warn(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def _out(line: str) -> None:
+    try:
+        print(line)
+    except BrokenPipeError:
+        _nobody_reads_on()
+
+
+def _nobody_reads_on() -> NoReturn:
+    """A closed pipe (``| head``) is a normal end; what is left in the buffer must not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(OK)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            _out(f"lightship {version('lightship')}")
+        except PackageNotFoundError:
+            _out("lightship, not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def lightship(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version.")
+    ] = False,
+) -> None:
+    """Watch AI applications in production: find real changes and tell a person what to do."""
+    del version
 
 
 @app.command()
@@ -67,11 +105,11 @@ def up(
 
 @app.command()
 def setup(config: ConfigPath = None) -> None:
-    """Make topics and tables on the configured servers; doing it again changes nothing."""
+    """Make topics and tables on the servers. Doing it again changes nothing."""
     from infra.settings import load
     from infra.setup import setup as make
 
-    make(load(config), print)
+    make(load(config), _out)
 
 
 @app.command()
@@ -80,7 +118,7 @@ def demo(
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
-    """Two instrumented applications, 14 quiet days, one with planted incidents: what is found, and when."""
+    """Show what is found in planted incidents. Two instrumented apps, 14 quiet days, then a day with them."""
     from infra.clock import SystemClock
     from infra.settings import load
     from ingest.demo.command import SETTINGS, demonstrate, started
@@ -91,37 +129,34 @@ def demo(
     with started(load(path), config=path, dashboard=not once) as running:
         screen.ready(running.ready_s, running.whole.addresses)
         result = demonstrate(running, SystemClock(), screen.progress, screen.say)
-        print(json.dumps(result, indent=2)) if as_json else screen.table(result)
+        _out(json.dumps(result, indent=2)) if as_json else screen.table(result)
         screen.wait()
     sys.exit(OK if result["ok"] else FAILED)
 
 
 @app.command()
 def env(config: ConfigPath = None) -> None:
-    """Print the standard variables an application needs: eval "$(lightship env)"."""
-    from infra.application_env import application_env, as_shell, missing_instrumentation
+    """Print the variables an application needs. For a shell: eval "$(lightship env)"."""
+    from infra.application_env import INGEST_KEY, application_env, as_shell, missing_instrumentation
     from infra.settings import load
 
-    print(as_shell(application_env(load(config))))
+    _out(as_shell(application_env(load(config), os.environ.get(INGEST_KEY, ""))))
     for line in missing_instrumentation():
         _warn(f"# {line}")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(context: typer.Context, config: ConfigPath = None) -> None:
-    """Run a command with the standard variables set: lightship run -- python app.py."""
-    import os
-
-    from infra.application_env import application_env
+    """Run a command with those variables. For example: lightship run -- python app.py."""
+    from infra.application_env import INGEST_KEY, application_env
     from infra.errors import Misconfigured
     from infra.settings import load
 
     if not context.args:
         raise Misconfigured("name a command after --, for example: lightship run -- python app.py")
+    variables = application_env(load(config), os.environ.get(INGEST_KEY, ""))
     try:
-        os.execvpe(  # noqa: S606 - the person's own command
-            context.args[0], context.args, {**os.environ, **application_env(load(config))}
-        )
+        os.execvpe(context.args[0], context.args, {**os.environ, **variables})  # noqa: S606 - their command
     except OSError as error:
         raise Misconfigured(f"cannot run {context.args[0]!r}: {error.strerror}") from error
 
@@ -131,12 +166,12 @@ def decode(
     files: Files,
     raw: Annotated[bool, typer.Option("--raw", help="Leave text unredacted.")] = False,
 ) -> None:
-    """Recorded OTLP request bodies to interactions, one JSON line each; what was in them on stderr."""
+    """Turn recorded OTLP bodies into interactions. One JSON line each; what was in them goes to stderr."""
     from ingest.decode_lines import decode_files
 
     decoded = decode_files(files, raw=raw)
     for line in decoded.lines:
-        print(json.dumps(line, ensure_ascii=False))
+        _out(json.dumps(line, ensure_ascii=False))
     _warn(decoded.summary.text())
     sys.exit(FAILED if decoded.summary.undecodable else OK)
 
@@ -146,11 +181,11 @@ def score(
     files: Files,
     timing: Annotated[bool, typer.Option("--timing", help="Say the time of each scorer.")] = False,
 ) -> None:
-    """Redact and score records (lines of decode, or prompt and output); one JSON line each."""
+    """Redact and score records. Lines of decode, or prompt and output; one JSON line each."""
     from ingest.score_files import score_files
 
     for line in score_files(files, timing=timing, say=_warn):
-        print(json.dumps(line, ensure_ascii=False))
+        _out(json.dumps(line, ensure_ascii=False))
 
 
 @app.command()
@@ -165,12 +200,12 @@ def detect(
     budget: Annotated[str, typer.Option(help="False findings allowed: 1/month.")] = "1/month",
     plot: Annotated[Path | None, typer.Option(help="Draw values and onsets into this SVG file.")] = None,
 ) -> None:
-    """Watch a series of a file as the stream would; one finding a line."""
+    """Watch a series of a file as the stream would. One finding a line, in JSON."""
     from ingest.detect_files import detect_files
 
     columns = {"time": time, "value": value, "n": n}
     for finding in detect_files(files, columns, kind=kind, tick=tick, learn=learn, budget=budget, plot=plot):
-        print(finding.to_json())
+        _out(finding.to_json())
 
 
 @app.command(name="import")
@@ -188,12 +223,12 @@ def import_(
     where: Annotated[list[str] | None, typer.Option(help="Keep records with FIELD=VALUE.")] = None,
     spacing: Annotated[str, typer.Option(help="even or poisson.")] = "poisson",
     lineage: Annotated[str | None, typer.Option(help="Lineage; import-... by default.")] = None,
-    more: Annotated[bool, typer.Option(help="More will follow: keep the lineage open.")] = False,
-    restart: Annotated[bool, typer.Option(help="Start over instead of going on.")] = False,
+    more: Annotated[bool, typer.Option("--more", help="More will follow: keep the lineage open.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Start over instead of going on.")] = False,
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
-    """Records of files (JSON Lines, CSV, Parquet; gz, zstd) through the gateway's own code path."""
+    """Send records of files through the pipeline. JSON Lines, JSON, CSV or Parquet; plain, gz or zst."""
     from ingest.import_command import import_command, show
 
     report = import_command(
@@ -217,54 +252,71 @@ def import_(
         config=config,
         say=_warn,
     )
-    print(json.dumps(report, indent=2) if as_json else show(report))
+    _out(json.dumps(report, indent=2) if as_json else show(report))
 
 
 @app.command()
 def ledger(as_json: AsJson = False, config: ConfigPath = None) -> None:
-    """Prove that every record is accounted for; exit 1 when the sums do not balance."""
+    """Prove that every record is accounted for. Exits with 1 when the sums do not balance."""
     from ingest.ledger_command import balance, show
 
     report = balance(config)
-    print(json.dumps(report, indent=2) if as_json else show(report))
+    _out(json.dumps(report, indent=2) if as_json else show(report))
     sys.exit(OK if report["balanced"] else FAILED)
 
 
 @config.command("check")
 def config_check(config: ConfigPath = None) -> None:
-    """Say whether the settings can work; exit 2 with the reason if not."""
+    """Say whether the settings can work. Exits with 2 and the reason if not."""
+    from alerts.notify.channels import check_receivers
     from infra.settings import load
+    from ingest.settings_check import check
 
     settings = load(config)
-    print(f"settings are fine (detection config {settings.config_hash()})")
+    check(settings)
+    check_receivers(settings)
+    _out(f"settings are fine (detection config {settings.config_hash()})")
 
 
 @config.command("show")
 def config_show(config: ConfigPath = None) -> None:
-    """Print the settings in force as JSON, with passwords hidden."""
+    """Print the settings in force. JSON, with passwords hidden."""
     from infra.settings import load, show
 
-    print(json.dumps(show(load(config)), indent=2))
+    _out(json.dumps(show(load(config)), indent=2))
 
 
-def main(argv: list[str] | None = None) -> Any:
-    """Run a command and turn what goes wrong below into a message and an exit code."""
-    from infra.errors import Defect, Misconfigured, Unavailable
+def _exit_code(error: Exception) -> int:
+    """Say what went wrong, in words, and with which code to end."""
+    from infra.errors import Misconfigured, Unavailable
     from ingest import errors as ingest
 
+    if isinstance(error, Misconfigured | ingest.BadRecord):
+        _warn(f"lightship: {error}")
+        return USAGE
+    if isinstance(error, Unavailable | ingest.Unavailable):
+        _warn(f"lightship: {error}")
+        return UNAVAILABLE
+    if isinstance(error, OSError):
+        _warn(f"lightship: {error.filename or 'the network'}: {error.strerror or error}")
+        return USAGE if error.filename else UNAVAILABLE
+    traceback.print_exception(error)
+    _warn("lightship: this is a defect of ours, please report it")
+    return DEFECT
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run a command and turn what goes wrong below into a message and an exit code."""
     try:
-        app(args=argv, standalone_mode=True)
-    except (Misconfigured, ingest.BadRecord) as error:
-        _warn(f"lightship: {error}")
-        sys.exit(USAGE)
-    except (Unavailable, ingest.Unavailable) as error:
-        _warn(f"lightship: {error}")
-        sys.exit(UNAVAILABLE)
-    except (Defect, ingest.Defect) as error:
-        _warn(f"lightship: a defect of ours, please report it: {error}")
-        sys.exit(DEFECT)
+        try:
+            app(args=argv, prog_name="lightship")
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:
-        sys.exit(OK)
+        _nobody_reads_on()
+    except Exception as error:  # noqa: BLE001 - the outermost guard
+        sys.exit(_exit_code(error))
+    sys.exit(OK)
 
 
 if __name__ == "__main__":

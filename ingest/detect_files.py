@@ -14,9 +14,10 @@ from infra.clock import NS_PER_S
 from ingest.errors import BadRecord
 from ingest.import_files import read_rows
 from ingest.import_options import read_span
-from ingest.import_plan import look_up, read_time
+from ingest.import_plan import ImportRow, look_up, read_time
 
 MOST_POINTS = 2000
+MOST_NAMES = 20
 WIDTH, HEIGHT = 1000, 300
 
 
@@ -40,20 +41,19 @@ def detect_files(
     rows, left_out = read_rows(paths, ())
     if not rows:
         raise BadRecord(f"no records in {', '.join(map(str, paths))}: {dict(left_out)}")
-    times = [_time(look_up(r.record, columns["time"] or ""), columns["time"], r.line) for r in rows]
-    values = [look_up(r.record, columns["value"] or "") for r in rows]
-    n = None if columns["n"] is None else [float(look_up(r.record, columns["n"])) for r in rows]
+    times = [_time(*_cell(r, columns["time"]), r.line) for r in rows]
+    cells = [_cell(r, columns["value"]) for r in rows]
+    values: list[Any] = [str(v) for v, _ in cells]
     if kind != "category":
-        values = [_number(v, columns["value"], r.line) for v, r in zip(values, rows, strict=True)]
-    else:
-        values = [str(v) for v in values]
+        values = [_number(v, c, r.line) for (v, c), r in zip(cells, rows, strict=True)]
+    n = None if columns["n"] is None else [_number(*_cell(r, columns["n"]), r.line) for r in rows]
     try:
         found = list(
             watch(
                 times,
                 values,
                 kind=kind,
-                tick_s=read_span(tick) // NS_PER_S,
+                tick_s=read_span(tick, "--tick") // NS_PER_S,
                 learn=int(learn) if learn.isdecimal() else learn,
                 budget=budget,
                 n=n,
@@ -67,7 +67,17 @@ def detect_files(
     yield from found
 
 
-def _time(value: Any, column: str | None, line: int) -> float:
+def _cell(row: ImportRow, column: str | None) -> tuple[Any, str]:
+    """A value and the column it stands in."""
+    name = column or ""
+    value = look_up(row.record, name)
+    if value is None:
+        known = ", ".join(list(row.record)[:MOST_NAMES])
+        raise BadRecord(f"line {row.line} has no value in column {name!r} (it has {known})")
+    return value, name
+
+
+def _time(value: Any, column: str, line: int) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     at_ns = read_time(value)
@@ -76,7 +86,7 @@ def _time(value: Any, column: str | None, line: int) -> float:
     return at_ns / NS_PER_S
 
 
-def _number(value: Any, column: str | None, line: int) -> float:
+def _number(value: Any, column: str, line: int) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):

@@ -12,8 +12,8 @@ from ingest.import_plan import MAX_NS, POISSON, ImportPlan, read_time
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
-def read_span(text: str) -> int:
-    """Nanoseconds of ``90s``, ``30m``, ``36h``, ``14d`` or ``2w``.
+def read_span(text: str, option: str = "--span") -> int:
+    """Nanoseconds of ``90s``, ``30m``, ``36h``, ``14d`` or ``2w``; ``option`` is what a message names.
 
     Raises
     ------
@@ -24,9 +24,11 @@ def read_span(text: str) -> int:
     try:
         span_ns = int(Decimal(number) * _UNITS_S[unit] * NS_PER_S)
     except (InvalidOperation, KeyError, OverflowError, ValueError) as error:
-        raise BadRecord(f"--span {text!r} is not a number and one of s, m, h, d, w (such as 14d)") from error
+        raise BadRecord(
+            f"{option} {text!r} is not a number and one of s, m, h, d, w (such as 14d)"
+        ) from error
     if not 0 < span_ns <= MAX_NS:
-        raise BadRecord(f"--span {text!r} must be longer than nothing and shorter than a century")
+        raise BadRecord(f"{option} {text!r} must be longer than nothing and shorter than a century")
     return span_ns
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from alerts.notify.protocol import Notifier
 from alerts.notify.terminal import TerminalNotifier
 from alerts.notify.webhook import WebhookNotifier, read_secret
-from infra.clock import Clock
+from infra.clock import Clock, SystemClock
 from infra.errors import Misconfigured
-from infra.settings import ReceiverSettings
+from infra.settings import ReceiverSettings, Settings
 
 
 def notifier_of(receiver: ReceiverSettings, clock: Clock) -> Notifier:
@@ -32,3 +32,15 @@ def notifier_of(receiver: ReceiverSettings, clock: Clock) -> Notifier:
         return kinds[receiver.kind]()
     except Misconfigured as error:
         raise Misconfigured(f"receiver {receiver.name}: {error}") from error
+
+
+def check_receivers(settings: Settings) -> None:
+    """Make every configured channel once, as the service does when it starts; nothing is sent.
+
+    Raises
+    ------
+    Misconfigured
+        Naming the receiver whose address or secret cannot be used.
+    """
+    for receiver in settings.receiver:
+        notifier_of(receiver, SystemClock()).close()
