@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 LineageKey = tuple[str, str]
 
 
+LARGEST_HOLE = 1000
+"""Messages; more than one batch of a producer holds."""
+
 _Source = tuple[str, str, str, int]
 """Tenant, lineage, topic and partition."""
 
@@ -81,22 +84,30 @@ class Shard:
         self._clocks: dict[LineageKey, LineageClock] = {}
         self._sources: dict[_Source, _Applied] = {}
         self.repeated = 0
+        self.holes = 0
         self.cells: list[tuple[ServiceKey, CellRow, int]] = []
         self.findings: list[tuple[Finding, int]] = []
 
     def apply(self, offset: int, message: Observation | Mark | Control) -> None:
         """Apply one message; cells and findings collect in `cells` and `findings`.
 
+        A log may have holes: a broker killed between numbering a batch and storing it skips the numbers of
+        messages that nobody was told were kept. A hole larger than any batch is lost data.
+
         Raises
         ------
         Defect
-            If ``offset`` leaves a gap behind the last one.
+            If ``offset`` leaves a gap of more than `LARGEST_HOLE` behind the last one.
         """
         if self.next_offset is not None and offset > self.next_offset:
-            raise Defect(
-                f"observation log jumps from {self.next_offset} to {offset}: messages are missing; "
-                "compare the topic's retention with the last snapshot"
-            )
+            missing = offset - self.next_offset
+            if missing > LARGEST_HOLE:
+                raise Defect(
+                    f"observation log jumps from {self.next_offset} to {offset}: messages are missing; "
+                    "compare the topic's retention with the last snapshot"
+                )
+            self.holes += missing
+            logger.warning("the observation log has a hole of %d before offset %d", missing, offset)
         self.next_offset = offset + 1
         if isinstance(message, Observation):
             self._observe(offset, message)

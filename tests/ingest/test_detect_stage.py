@@ -156,11 +156,12 @@ def _without_log(finding: bytes) -> str:
     return head + tail.partition(",")[2]
 
 
-def test_a_gap_in_the_log_stops_the_process(log: list[Observation | Mark]) -> None:
+def test_lost_messages_stop_the_process_and_a_skipped_number_does_not(log: list[Observation | Mark]) -> None:
     running = stage(Kept())
     running.process(raw(log[:10]))
-    with pytest.raises(Defect, match="jumps from 10 to 12"):
-        running.process(raw(log[12:14], start=12))
+    running.process(raw(log[10:12], start=11))
+    with pytest.raises(Defect, match="jumps from 13 to 2000"):
+        running.process(raw(log[12:14], start=2000))
 
 
 def test_bytes_that_are_no_message_become_a_dead_letter_and_are_passed(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import ingest.demo
 
-SOURCES = sorted(Path(ingest.demo.__file__).parent.glob("*.py"))
+SOURCES = sorted(p for p in Path(ingest.demo.__file__).parent.glob("*.py") if p.name != "command.py")
+"""All but what starts the servers; its settings are compared with the shipped ones in test_command.py."""
 ALLOWED_ENVIRONMENT = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"}
 
 
