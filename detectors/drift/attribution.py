@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from detectors.drift.effect import wilson
 from detectors.drift.ticks import Floats
 from detectors.finding import SliceEffect
 
@@ -93,7 +94,7 @@ def attribute(
         share = (w1 * effect + moved) / change if change else 0.0
         if part.n_after > 0:
             ranked.append((share - w1, SliceEffect(part.slice, share, effect)))
-            if _is_clear(part, effect, change, p0, event_var, kappa):
+            if _is_clear(part, effect, change, event_var, kappa):
                 cleared.append(part.slice)
     ranked.sort(key=lambda r: (-r[0], r[1].slice))
     explaining = tuple(e for lift, e in ranked if (e.share or 0) > 0 and lift > 0 and e.slice not in cleared)
@@ -105,20 +106,19 @@ def _mean(s: float, n: float) -> float:
     return s / n if n > 0 else 0.0
 
 
-def _is_clear(
-    part: SliceCounts, effect: float, change: float, p0: float, event_var: float | None, kappa: float
-) -> bool:
+def _is_clear(part: SliceCounts, effect: float, change: float, event_var: float | None, kappa: float) -> bool:
     """Whether the slice's change is below a part of the whole's with 97.5 % confidence."""
-    n0, n1 = part.n_before / kappa, part.n_after / kappa
-    if n0 < 1 or n1 < 1 or change == 0:
+    if part.n_before <= 0 or change == 0:
         return False
+    n = np.array([part.n_before, part.n_after]) / kappa
     if event_var is None:
-        p = (part.s_before + part.s_after + p0) / (part.n_before + part.n_after + 1)
-        variance = p * (1 - p)
+        rates = np.array([part.s_before / part.n_before, part.s_after / part.n_after])
+        low, high = wilson(n, rates * n)
+        ends = (high[1] - rates[1], rates[0] - low[0])
+        further = np.hypot(*(ends if change > 0 else (rates[1] - low[1], high[0] - rates[0])))
     else:
-        variance = event_var
-    bound = effect * np.sign(change) + 1.96 * np.sqrt(variance * (1 / n0 + 1 / n1))
-    return bool(bound < CLEAR_PART * abs(change))
+        further = 1.96 * np.sqrt(event_var * (1 / n).sum())
+    return bool(effect * np.sign(change) + further < CLEAR_PART * abs(change))
 
 
 def _mix_moved(slices: Sequence[SliceCounts], inputs: frozenset[str], kappa: float) -> bool:

@@ -99,10 +99,11 @@ def _groups(values: Floats, left_out: Sequence[float]) -> tuple[ValueChannel, ..
     """Location, spread and tail from quantile groups; nothing from a window that is empty or constant."""
     if not len(values):
         return ()
-    edges = np.unique(np.quantile(values, QUANTILES, method="weibull"))
+    inner = np.quantile(values, QUANTILES, method="weibull")
+    edges = np.unique(np.concatenate([[values.min()], inner, [np.nextafter(values.max(), np.inf)]]))
     counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
     middle = (np.cumsum(counts) - counts / 2) / len(values)
-    # values that no one has seen lie beyond the last group, not in the middle of nothing
+    # values beyond all that were seen have a group of their own, without a count
     rim = 0.5 / (len(values) + 1)
     scores: Floats = ndtri(np.clip(middle, rim, 1 - rim))
     tail = (middle > TAIL).astype(float)

@@ -92,7 +92,7 @@ class FastBank:
         odds = FAST_ODDS[:, None]
         log_l = x * np.log(odds) - n * np.log1p((odds - 1) * self.p_high)
         accrued = self.s + self.w * (tick - self.last_tick) / len(FAST_ODDS)
-        self.s = np.minimum(accrued * np.exp(np.minimum(log_l, 500.0)), LARGEST)
+        self.s = np.minimum(accrued * np.exp(np.minimum(log_l, 100.0)), LARGEST)
         # a run of evidence starts anew whenever the statistic is back at what a tick accrues
         quiet = self.s.sum(0) <= 2 * self.w
         self.conversations = np.where(quiet, 0.0, self.conversations + n)

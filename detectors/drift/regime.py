@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -79,6 +79,10 @@ class Regime:
         for channel, (n, s) in zip(self.channels, self.counts, strict=True):
             fit = fit_flags if channel.form == FLAG else fit_values
             part = fit(n[:learned, None], s[:learned, None], self.first_tick, data.tick_s)
+            if channel.name == "location":
+                location = part
+            if channel.name in ("spread", "tail"):
+                part = _as_dispersed(part, location)
             usable.append((channel.form, part) if part.total_n[0] > 0 else None)
         w = self.share / max(1, sum(u is not None for u in usable))
         for one in usable:
@@ -220,6 +224,19 @@ class Regime:
             baseline_version=self._baseline(leader).version,
             notes=(f"channel {name}", self._second_opinion(shown, told, tick).note),
         )
+
+
+def _as_dispersed(baseline: Baseline, location: Baseline) -> Baseline:
+    """A baseline with at least the dispersion of the location.
+
+    How far values lie from the middle depends on where they wander, but excursions are too few for the
+    learning period to show it.
+    """
+    return replace(
+        baseline,
+        block_kappa=np.maximum(baseline.block_kappa, location.block_kappa),
+        block_df=np.minimum(baseline.block_df, location.block_df),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,9 @@ class Rows:
     @classmethod
     def of(
         cls,
-        times_s: Sequence[float] | Floats,
+        times_s: Sequence[float] | NDArray[np.generic],
         values: Sequence[float] | Sequence[str] | NDArray[np.generic],
-        n: Sequence[float] | Floats | None,
+        n: Sequence[float] | NDArray[np.generic] | None,
         kind: str,
         tick_s: int,
     ) -> Rows:

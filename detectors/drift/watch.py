@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from detectors.drift.budget import MAX_SERVICES, Budget, service_budget
 from detectors.drift.regime import DETECTOR, Frame, Regime
 from detectors.drift.rows import LearnPeriod, Rows
-from detectors.drift.ticks import Floats
 from detectors.finding import Finding
 
 
 def watch(
-    times_s: Sequence[float] | Floats,
+    times_s: Sequence[float] | NDArray[np.generic],
     values: Sequence[float] | Sequence[str] | NDArray[np.generic],
     *,
     kind: str,
@@ -30,7 +29,7 @@ def watch(
     learn: str | int = "14d",
     budget: str = "1/month",
     services: int = MAX_SERVICES,
-    n: Sequence[float] | Floats | None = None,
+    n: Sequence[float] | NDArray[np.generic] | None = None,
     score: str = "value",
     service: str = "file",
 ) -> Iterator[Finding]:
