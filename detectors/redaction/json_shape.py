@@ -49,7 +49,7 @@ def enclosing_strings(text: str, positions: Sequence[int]) -> list[tuple[int, in
 
 def number_in_json(text: str, start: int, end: int, string_start: int) -> bool:
     """Whether ``start`` to ``end`` is all of a number in the JSON that begins at ``string_start``."""
-    if not text[start:end].replace(".", "", 1).isdigit():
+    if not text[start:end].removeprefix("-").replace(".", "", 1).isdigit():
         return False
     if text[string_start : string_start + _NEAR].lstrip()[:1] not in ("{", "["):
         return False

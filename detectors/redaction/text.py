@@ -209,7 +209,7 @@ def _edits(text: str, places: list[_Placed], redactor: Redactor) -> list[_Edit]:
     for place, (depth, string_start) in zip(places, strings, strict=True):
         start, end = place.start, place.end
         new = redactor.pseudonymiser.placeholder(place.hit.type, place.hit.value)
-        if text[start].isdigit() and number_in_json(text, start, end, string_start):
+        if number_in_json(text, start, end, string_start):
             if text[start - 1] == "-":
                 start -= 1
             quote = "\\" * (2**depth - 1) + '"'

@@ -271,6 +271,7 @@ def test_laws_for_any_text(text: str) -> None:
 
 
 @settings(max_examples=200, deadline=None)
+@example({"user_id": -8316, "card": -4111111111111111, "n": [-4111111111111111]})
 @given(
     st.recursive(
         TEXTS | st.integers() | st.none(),
