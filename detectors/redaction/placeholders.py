@@ -7,13 +7,21 @@ from collections import Counter
 
 import re2
 
+
+def _in_one_case(*words: str) -> str:
+    """Alternatives for short words as people write them; ``yOUr`` in the middle of a token is chance."""
+    return "|".join(form for word in words for form in (word, word.upper(), word.capitalize()))
+
+
 _STAND_IN = re2.compile(
-    r"(?i)your|example|placeholder|change[-_ ]?me|replace|insert|redact|dummy|sample|fake|mock|lorem|foobar"
-    r"|todo|fixme|x{4,}|\*{3,}|\.{3,}|-{4,}|_{4,}|^<.*>$|^\{.*\}$|^\[.*\]$|^%.*%$|^\$[a-z_{(]|\$\{|\$\(|\{\{"
+    _in_one_case("your", "fake", "mock", "todo", "x{4,}") + r"|(?i)"
+    r"example|placeholder|change[-_ ]?me|replace|insert|redact|dummy|sample|lorem|foobar"
+    r"|fixme|\*{3,}|\.{3,}|-{4,}|_{4,}|^<.*>$|^\{.*\}$|^\[.*\]$|^%.*%$|^\$[a-z_{(]|\$\{|\$\(|\{\{"
     r"|^%[sdv({]|^:[a-z]|process\.env|environ|getenv|^@|^#\{|my[-_]?(?:pass|secret|token|key|api)"
     r"|(?:pass|password|secret|token|key|value)[-_ ]?here|^enter[-_ ]|_goes_"
-    r"|(?:some|any|the|a|long|strong|super|very|my|test|new|old)[-_]?"
+    r"|(?:some|any|the|long|strong|super|very|my|test|new|old)[-_]?"
     r"(?:secret|secure|strong|long|random|password|token|key)"
+    r"|a[-_]?(?:secret|secure|strong|random|password|token)|(?:\b|_)a[-_]?(?:long|key)"
 )
 _COMMON = frozenset({
     "pass", "passwd", "password", "pwd", "secret", "secrets", "token", "tokens", "key", "apikey", "api_key",
@@ -24,7 +32,7 @@ _COMMON = frozenset({
     "1234567890", "qwerty", "letmein",
 })  # fmt: skip
 _VENDOR_EXAMPLE = re2.compile(
-    r"(?i)example|your|placeholder|x{6,}|\*{3,}|\.{3,}|replace|insert|redact|dummy"
+    _in_one_case("your") + r"|(?i)example|placeholder|x{6,}|\*{3,}|\.{3,}|replace|insert|redact|dummy"
     r"|(?:0123456789|1234567890)(?:0123456789|1234567890)"
 )
 _JWT_IO = "SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
