@@ -28,14 +28,20 @@ FROM
         toUInt64(0) AS n_series, toUInt64(0) AS n_watching, toUInt64(0) AS n_learning
     FROM
     (
-        SELECT service, environment, toStartOfHour(tick) AS hour, sum(n) AS n
+        SELECT service, environment, toStartOfHour(tick) AS hour, sum(most) AS n
         FROM
         (
-            SELECT service, environment, tick, max(n) AS n
-            FROM cells FINAL
-            WHERE tenant = {tenant:String} AND lineage = {lineage:String}
-                AND unit = 'interaction' AND score IN {scores:Array(String)} AND slice = 'all'
-                AND tick >= toDateTime({since:UInt32}, 'UTC') AND tick <= toDateTime({now:UInt32}, 'UTC')
+            SELECT service, environment, tick, max(n) AS most
+            FROM
+            (
+                SELECT service, environment, tick, sum(n) AS n
+                FROM cells FINAL
+                PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
+                    AND unit = 'interaction' AND score IN {scores:Array(String)} AND slice = 'all'
+                    AND tick >= toDateTime({since:UInt32}, 'UTC')
+                    AND tick <= toDateTime({now:UInt32}, 'UTC')
+                GROUP BY service, environment, tick, score, generation
+            )
             GROUP BY service, environment, tick
         )
         GROUP BY service, environment, hour

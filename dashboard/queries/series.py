@@ -1,7 +1,9 @@
 """The counted cells of a series: over time, by slice, and over its values.
 
-Cells are cumulative per (series, tick), so a sum over ticks is exact. Where a score had several generations
-the newest one of each bucket is taken: values of two are not comparable.
+Cells are cumulative per (series, tick, part), parts being what came on time and what came late, so a sum
+over them is exact. Where a score had several generations
+the newest one of each bucket is taken: values of two are not comparable. Conditions stand in ``PREWHERE``,
+which ``FINAL`` does not do by itself: they are on the sort key, equal in every version of a row.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ FROM
         toUInt32(intDiv(toUnixTimestamp(tick), {bucket:UInt32}) * {bucket:UInt32}) AS bucket, generation,
         n, total, count, if({values:Bool}, cell, []) AS cell, if({values:Bool}, category, []) AS category
     FROM cells FINAL
-    WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+    PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
         AND service = {service:String} AND environment = {environment:String}
         AND unit = {unit:String} AND score = {score:String} AND slice = {slice:String}
         AND tick >= toDateTime({from:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
@@ -36,17 +38,21 @@ LIMIT 400
 """
 
 _VOLUME = """
-SELECT bucket, sum(n)
+SELECT toUInt32(intDiv(at, {bucket:UInt32}) * {bucket:UInt32}) AS bucket, sum(most)
 FROM
 (
-    SELECT
-        toUInt32(intDiv(toUnixTimestamp(tick), {bucket:UInt32}) * {bucket:UInt32}) AS bucket, max(n) AS n
-    FROM cells FINAL
-    WHERE tenant = {tenant:String} AND lineage = {lineage:String}
-        AND service = {service:String} AND environment = {environment:String}
-        AND unit = 'interaction' AND score IN {scores:Array(String)} AND slice = 'all'
-        AND tick >= toDateTime({from:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
-    GROUP BY bucket, tick
+    SELECT at, max(n) AS most
+    FROM
+    (
+        SELECT toUnixTimestamp(tick) AS at, sum(n) AS n
+        FROM cells FINAL
+        PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
+            AND service = {service:String} AND environment = {environment:String}
+            AND unit = 'interaction' AND score IN {scores:Array(String)} AND slice = 'all'
+            AND tick >= toDateTime({from:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
+        GROUP BY tick, score, generation
+    )
+    GROUP BY at
 )
 GROUP BY bucket
 ORDER BY bucket
@@ -70,7 +76,7 @@ FROM
         slice, generation, tick, n, total, category, if({values:Bool}, cell, []) AS cell,
         arrayResize(count, length(cell)) AS numbers, arrayResize(count, length(category)) AS names
     FROM cells FINAL
-    WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+    PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
         AND service = {service:String} AND environment = {environment:String}
         AND unit = {unit:String} AND score = {score:String}
         AND tick >= toDateTime({from:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')

@@ -97,6 +97,8 @@ class ClickHouse:
                     "max_execution_time": TIMEOUT_S,
                     "max_result_rows": MAX_ROWS,
                     "result_overflow_mode": "break",
+                    # versions of a row share its key, and with it its partition
+                    "do_not_merge_across_partitions_select_final": 1,
                 },
             )
         except OperationalError as error:

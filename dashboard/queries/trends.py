@@ -23,11 +23,9 @@ FROM
     (
         SELECT
             service, environment, unit, score, generation, toMonday(tick) AS week, n,
-            transform(score, {scores:Array(String)}, {at_least:Array(Int32)}, -1) AS at_least,
-            if(at_least < 0, total,
-                toFloat64(arraySum(arrayMap((k, c) -> if(k >= at_least, c, 0), cell, count)))) AS hit
+            $hit AS hit
         FROM cells FINAL
-        WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+        PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
             AND ({service:String} = '' OR service = {service:String})
             AND score IN {scores:Array(String)} AND slice = {slice:String}
             AND tick >= toDateTime({from:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
@@ -48,6 +46,19 @@ ORDER BY c.unit, c.score, c.week
 LIMIT 2000
 """
 
+_FLAGS = "total"
+_FROM_A_CELL = """
+            if(
+                transform(score, {scores:Array(String)}, {at_least:Array(Int32)}, -1) < 0, total,
+                toFloat64(arraySum(arrayMap(
+                    (k, c) -> if(k >= transform(score, {scores:Array(String)}, {at_least:Array(Int32)}, -1),
+                        c, 0),
+                    cell, arrayResize(count, length(cell))
+                )))
+            )
+"""
+"""Hits of scores in 0..1: it reads the counted cells of every row, flags have their hits beside them."""
+
 _BY_VALUE = """
 SELECT c.slice, c.week, sum(c.n) AS n, sum(c.hits), sumIf(c.n * s.level, s.known), sumIf(c.n, s.known)
 FROM
@@ -55,7 +66,7 @@ FROM
     SELECT service, environment, unit, score, generation, slice, toMonday(tick) AS week,
         sum(n) AS n, sum(total) AS hits
     FROM cells FINAL
-    WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+    PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
         AND ({service:String} = '' OR service = {service:String})
         AND unit = {unit:String} AND score = {score:String}
         AND startsWith(slice, concat({dimension:String}, '=')) AND position(slice, ',') = 0
@@ -123,8 +134,9 @@ def by_score(
     store: Store, scope: Scope, weeks: Weeks, at_least: tuple[tuple[str, int], ...], slice_: str = "all"
 ) -> tuple[ScoreWeek, ...]:
     """Weekly hits of the named scores; beside each the grid cell from which a value counts, -1 for flags."""
+    hit = _FLAGS if all(cell < 0 for _, cell in at_least) else _FROM_A_CELL
     rows = store.rows(
-        _BY_SCORE,
+        _BY_SCORE.replace("$hit", hit),
         scope.bind(
             service=weeks.service,
             slice=slice_,

@@ -68,4 +68,7 @@ def fill(client: Client, now: datetime, tenant: str = "default", lineage: str = 
                 rate = 0.06 if now - at < timedelta(minutes=67) else 0.02
                 cells.add(made, "refusal", name, at, 50, float(rng.binomial(50, rate)))
     cells.insert(client)
+    seen = {"tenant": tenant, "lineage": lineage, "service": NAME, "environment": "production"}
+    seen |= {"unit": "interaction", "score": "refusal", "slice": "all", "kind": "flag", "state": "watching"}
+    client.insert("series", [[*seen.values(), now]], column_names=[*seen, "last_seen"])
     return incident_id

@@ -171,6 +171,26 @@ def test_volume_counts_interactions_once_however_many_scores_they_have(ask: Stor
     assert [b.n for b in volume] == [b.n for b in errors]
 
 
+def test_what_came_late_is_added_to_its_tick(ask: Store, database: StoreSettings) -> None:
+    client = connect(database)
+    at = NOW.replace(minute=0, second=0) - timedelta(hours=1)
+    columns = [*world.CELL_COLUMNS, "part"]
+    row = ("default", "late", "a", "", "interaction")
+    rows: list[tuple[Any, ...]] = [
+        (*row, score, 1, "all", at, n, float(n), [0, 1], [0, n], [], 1, part)
+        for score, n, part in (("error", 100, 0), ("error", 7, 55), ("latency_s", 90, 0))
+    ]
+    client.insert("cells", rows, column_names=columns)
+    client.close()
+    scope, key = Scope("default", "late", NOW_S), SeriesKey("a", "", "interaction", "error")
+    window = Window(NOW_S - 9_000, NOW_S, 9_000)
+    (volume,) = series.volume(ask, scope, key, window, fleet.COUNTING_SCORES)
+    (ticks,) = series.ticks(ask, scope, key, window, values=True)
+    (service,) = fleet.services(ask, scope)
+    assert (volume.n, ticks.n, ticks.total, ticks.cells) == (107, 107, 107.0, ((1, 107),))
+    assert [n for _, n in service.hours] == [107]
+
+
 def test_the_newest_generation_of_a_bucket_is_taken(ask: Store, database: StoreSettings) -> None:
     client = connect(database)
     cells = world.Cells("default", "generations")
