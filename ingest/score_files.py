@@ -10,6 +10,7 @@ from typing import Any
 from detectors.scorers.lines import random_redactor, score_lines
 from detectors.scorers.registry import Tally
 from ingest.import_files import read_rows
+from ingest.interaction import redaction_side
 
 
 def score_files(
