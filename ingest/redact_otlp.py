@@ -173,12 +173,20 @@ class RequestRedactor:
         """
         walk = _Walk(self, Report())
         changes: dict[str, Any] = {}
+        seen: dict[tuple[str, str], str] = {}
+
+        def text(field: str, value: str) -> str:
+            """``value`` redacted; what stands in two fields (the answer, the first of the answers) once."""
+            if (field, value) not in seen:
+                seen[field, value] = walk.text(field, value)
+            return seen[field, value]
+
         for name, field in _TEXTS.items():
             value = getattr(interaction, name)
             if isinstance(value, str):
-                redacted: Any = walk.text(field, value)
+                redacted: Any = text(field, value)
             elif value:
-                redacted = tuple(walk.text(field, v) for v in value)
+                redacted = tuple(text(field, v) for v in value)
             else:
                 continue
             if redacted != value:

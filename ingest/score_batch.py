@@ -27,6 +27,8 @@ from ingest.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS
 TraceKey = tuple[str, str, str]
 Recall = Callable[..., SourcePosition | None]
 """Where a recently acknowledged id was stored from."""
+LookAgain = Callable[[Interaction], Interaction]
+"""Redacts the texts of an interaction once more, now that they are put together."""
 
 
 @dataclass(slots=True)
@@ -81,12 +83,21 @@ class Planner:
         Position of a recently acknowledged id, given its parts; may know nothing.
     has_content
         Whether a lineage has content in log records at all.
+    look_again
+        A secret may come in parts, which no look at single values finds.
     """
 
-    def __init__(self, store: StageStore, recall: Recall, has_content: Callable[[str, str], bool]) -> None:
+    def __init__(
+        self,
+        store: StageStore,
+        recall: Recall,
+        has_content: Callable[[str, str], bool],
+        look_again: LookAgain,
+    ) -> None:
         self._store = store
         self._recall = recall
         self._has_content = has_content
+        self._look_again = look_again
         self._known: dict[InteractionKey, StoredInteraction] = {}
         self._contexts: dict[InteractionKey, SourcePosition] = {}
         self._records: dict[TraceKey, list[ContentRecord]] = {}
@@ -200,11 +211,13 @@ class Planner:
     def _fresh(self, work: Work, interaction: Interaction) -> StoredInteraction:
         """A new interaction with the content known by now."""
         e = work.decoded.envelope
+        interaction = self._look_again(interaction)
         redactions = redactions_of((), [interaction])
         if lacks_content(interaction):
             records = self._records.get((e.tenant, e.lineage, interaction.trace_id), ())
             spans = {interaction.span_id, *interaction.duplicate_spans}
-            contents = list(contents_of(r for r in records if r.view.span_id in spans).values())
+            found = contents_of(r for r in records if r.view.span_id in spans)
+            contents = [self._look_again(content) for content in found.values()]
             redactions = redactions_of(redactions, contents)
             interaction = with_content(interaction, contents)
         return StoredInteraction(
@@ -237,7 +250,7 @@ class Planner:
             content = contents_of(r for r in records if _is_before(r, work.position)).get(key[3])
             if content is None:
                 continue
-            late = add_late(base, content)
+            late = add_late(base, self._look_again(content))
             self._known[key] = late
             work.touched.append(late)
             batch.to_score.append(ToScore(work, late, base))

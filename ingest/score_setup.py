@@ -13,7 +13,10 @@ from detectors.scorers.protocol import Scores
 from detectors.scorers.registry import SCORER_VERSIONS, SCORERS, SPECS, TRACE_SCORERS, Tally, score_each
 from infra import clickhouse
 from infra.settings import Settings
-from ingest.gateway.tenant_keys import load_key
+from ingest.gateway.intake import Redactors
+from ingest.gateway.tenant_keys import is_tenant, load_key
+from ingest.interaction import Interaction
+from ingest.score_batch import LookAgain
 from ingest.score_stage import ScoreStage
 from ingest.scoring import Scoring
 from ingest.settings_check import check
@@ -66,6 +69,17 @@ def observation_key(home: Path) -> bytes:
     return blake2b(load_key(home, _KEY_OF), digest_size=32, person=b"observations").digest()
 
 
+def second_look(settings: Settings) -> LookAgain:
+    """A tenant's own redactor over texts that were put together from parts."""
+    redactors = Redactors(settings.home, settings.redaction)
+
+    def look_again(interaction: Interaction) -> Interaction:
+        tenant = interaction.tenant if is_tenant(interaction.tenant) else _KEY_OF
+        return redactors.of(tenant).interaction(interaction)
+
+    return look_again
+
+
 def score_stage(settings: Settings) -> ScoreStage:
     """Stage 1 over the configured store.
 
@@ -78,4 +92,10 @@ def score_stage(settings: Settings) -> ScoreStage:
     """
     check(settings)
     store = ClickHouseStore(clickhouse.connect(settings.store))
-    return ScoreStage(store, scoring(settings.scorers.off), settings, observation_key(settings.home))
+    return ScoreStage(
+        store,
+        scoring(settings.scorers.off),
+        settings,
+        observation_key(settings.home),
+        look_again=second_look(settings),
+    )

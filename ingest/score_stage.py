@@ -31,7 +31,7 @@ from ingest.observing import keyed_hash
 from ingest.policy_hits import finding_row, policy_findings
 from ingest.recent_ids import RecentIds
 from ingest.runs import store_runs
-from ingest.score_batch import Batch, Planner, ToScore
+from ingest.score_batch import Batch, LookAgain, Planner, ToScore
 from ingest.score_outputs import Findings, Outputs, advance_of, ids_of
 from ingest.scoring import Scoring, score_each
 from ingest.store import StageStore
@@ -75,6 +75,8 @@ class ScoreStage:
         each tenant keeps of texts are read.
     hash_key
         For users and conversations, at least 16 random bytes, the same in every worker.
+    look_again
+        See `Planner`; by default texts are taken as they came.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class ScoreStage:
         settings: Settings,
         hash_key: bytes,
         clock: Clock | None = None,
+        look_again: LookAgain = lambda interaction: interaction,
     ) -> None:
         self._store = store
         self._scoring = scoring
@@ -91,6 +94,7 @@ class ScoreStage:
         self._keeping: Mapping[str, RedactionSettings] = settings.redaction
         self._outputs = Outputs(scoring.specs, keyed_hash(hash_key), settings.kafka.partitions)
         self._clock: Clock = clock or SystemClock()
+        self._look_again = look_again
         self._recent = RecentIds()
         self._marks = ClockMarks(round(settings.detection.idle_s * NS_PER_S))
         self._done: dict[SourcePosition, _Done] = {}
@@ -125,7 +129,7 @@ class ScoreStage:
         if self._content_is_stale:
             self._content_is_stale = False
             self._content = {k: found for k, found in self._content.items() if found}
-        planner = Planner(self._store, self._recall, self._has_content)
+        planner = Planner(self._store, self._recall, self._has_content, self._look_again)
         batch = planner.plan([decode_message(m) for m in messages])
         changed = self._score(batch)
         self._insert(batch, changed)
