@@ -27,7 +27,11 @@ def score_files(
     tally = Tally()
     scored = 0
     for line in score_lines(
-        (r.record for r in rows), random_redactor(), tally=tally, clock_ns=perf_counter_ns
+        (r.record for r in rows),
+        random_redactor(),
+        side_of=redaction_side,
+        tally=tally,
+        clock_ns=perf_counter_ns,
     ):
         scored += 1
         yield line
