@@ -17,6 +17,7 @@ FLAG, MEDIAN, ABOVE, BELOW, CATEGORY = "flag", "median", "above", "below", "cate
 _NOTES = (
     ("share of values above ", ABOVE),
     ("share of values below ", BELOW),
+    ("share of values outside the commonest", CATEGORY),
     ("share of ", CATEGORY),
 )
 RELATIVE = frozenset({"ratio", "relative"})

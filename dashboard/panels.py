@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import streamlit as st
@@ -12,7 +13,7 @@ from dashboard.charts import where as where_charts
 from dashboard.charts.change import Scale
 from dashboard.data import Reading
 from dashboard.incident import Incident
-from dashboard.measures import ABOVE, BELOW, CATEGORY, FLAG, MEDIAN
+from dashboard.measures import ABOVE, BELOW, CATEGORY, FLAG, MEDIAN, Measure
 from dashboard.plain import escape
 from dashboard.queries import examples, series
 from dashboard.queries.examples import Wanted
@@ -24,6 +25,16 @@ from dashboard.session import Session
 EXAMPLES = 3
 BASELINE_REACH_S = 86_400
 MAX_NAMES = 12
+
+
+def _measure(incident: Incident, seen: Session) -> Measure:
+    """What is measured; of rare values taken together, the one whose share rose most."""
+    measure = incident.measure
+    if measure.what != CATEGORY or measure.name:
+        return measure
+    own = next((s for s in compared(incident, seen) if s.slice == incident.own_slice), None)
+    name = "" if own is None else levels.moved_category(own.before, own.after)
+    return replace(measure, name=name)
 
 
 def change(incident: Incident, seen: Session) -> None:
@@ -39,12 +50,13 @@ def change(incident: Incident, seen: Session) -> None:
         scale, title = Scale(share=False, unit="outputs"), strings.CHANGE_VOLUME_TITLE.format(step=step)
         components.section(title, strings.CHANGE_VOLUME_NOTE)
     else:
-        measure = incident.measure
+        measure = _measure(incident, seen)
         buckets = data.read(
             seen.viewer, series.ticks, seen.scope, incident.key, window, values=measure.what != FLAG
         ).value
         ticks = picture.points(measure, buckets, window.bucket_s)
-        reference = picture.reference(measure, ticks, incident.onset, incident.baseline_value)
+        known = incident.baseline_value if measure == incident.measure else None
+        reference = picture.reference(measure, ticks, incident.onset, known)
         scale, title = measure.scale, strings.CHANGE_TITLE.format(title=measure.title, step=step)
         if measure.what == MEDIAN:
             unit = strings.CHANGE_UNIT.format(unit=measure.score.unit) if measure.score.unit else ""
@@ -98,9 +110,9 @@ def compared(incident: Incident, seen: Session) -> tuple[SliceCounts, ...]:
     ).value
 
 
-def where(incident: Incident, slices: tuple[SliceCounts, ...]) -> None:
+def where(incident: Incident, slices: tuple[SliceCounts, ...], seen: Session) -> None:
     """Slices ranked by effect, and those that were checked and are unaffected."""
-    found = picture.where(incident.measure, slices, {s.slice: s.share for s in incident.slices})
+    found = picture.where(_measure(incident, seen), slices, {s.slice: s.share for s in incident.slices})
     components.section(strings.WHERE_TITLE, strings.WHERE_NOTE.format(unit=found.unit))
     if found.bars:
         components.show(where_charts.ranking(found.bars, components.colors(), found.unit), key="slices")
@@ -198,7 +210,7 @@ def texts(incident: Incident, seen: Session) -> None:
                 examples.examples,
                 seen.scope,
                 incident.explained,
-                _wanted(incident, from_s, to_s, hit=hit),
+                _wanted(incident, _measure(incident, seen), from_s, to_s, hit=hit),
             )
             components.section(title, note.format(n=len(reading.value)))
             if reading.value:
@@ -209,8 +221,7 @@ def texts(incident: Incident, seen: Session) -> None:
                 components.empty(palette.NO_DATA, strings.EXAMPLES_NONE, strings.EXAMPLES_NONE_NEXT)
 
 
-def _wanted(incident: Incident, from_s: int, to_s: int, *, hit: bool) -> Wanted:
-    measure = incident.measure
+def _wanted(incident: Incident, measure: Measure, from_s: int, to_s: int, *, hit: bool) -> Wanted:
     rising = measure.what != BELOW if measure.what in {ABOVE, BELOW} else (incident.effect or 0.0) >= 0
     kind = {FLAG: "flag", CATEGORY: "category", MEDIAN: "number"}.get(measure.what, "number")
     return Wanted(from_s, to_s, kind, hit, rising, measure.name, EXAMPLES)

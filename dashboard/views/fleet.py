@@ -24,7 +24,7 @@ from dashboard.charts import glance
 from dashboard.charts.change import Scale
 from dashboard.data import Reading
 from dashboard.fleet_rows import FleetRow
-from dashboard.measures import FLAG
+from dashboard.measures import CATEGORY, FLAG
 from dashboard.plain import clean, escape
 from dashboard.queries import fleet as fleets
 from dashboard.queries import incidents as stored
@@ -155,7 +155,8 @@ def _glance(row: FleetRow, incident: incidents.Incident, seen: Session) -> None:
         buckets = data.read(
             seen.viewer, series.ticks, seen.scope, incident.key, window, values=measure.what != FLAG
         ).value
-        ticks = picture.points(measure, buckets, window.bucket_s)
+        unnamed = measure.what == CATEGORY and not measure.name
+        ticks = [] if unnamed else picture.points(measure, buckets, window.bucket_s)
         scale, baseline = measure.scale, incident.baseline_value
         reference = picture.reference(measure, ticks, incident.onset, baseline)
     if not ticks:

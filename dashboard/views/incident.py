@@ -45,7 +45,7 @@ def render() -> None:
         slices = panels.compared(incident, seen)
         where, when = st.columns([1.25, 1])
         with where, st.container(border=True, height="stretch"):
-            panels.where(incident, slices)
+            panels.where(incident, slices, seen)
         with when, st.container(border=True, height="stretch"):
             panels.history(incident, moments, seen)
         panels.shape(incident, slices)

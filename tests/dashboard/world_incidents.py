@@ -105,6 +105,31 @@ def slow(now: datetime, **changes: Any) -> Finding:
     return finding(now, **(facts | changes))
 
 
+def japanese(now: datetime, **changes: Any) -> Finding:
+    """The finding that code-helper is asked in other languages than before."""
+    start = now.replace(second=0) - timedelta(minutes=40)
+    facts: dict[str, Any] = {
+        "finding_id": "e5f60718293a4b5c",
+        "service": "code-helper",
+        "score": "language",
+        "severity": "ticket",
+        "onset": start,
+        "onset_low": start,
+        "onset_high": start + timedelta(minutes=5),
+        "effect": 0.18,
+        "effect_low": 0.15,
+        "effect_high": 0.21,
+        "baseline_value": 0.02,
+        "current_value": 0.20,
+        "slices": (),
+        "cleared": (),
+        "suspects": (),
+        "notes": ("share of ja",),
+        "made_at": start + timedelta(minutes=20),
+    }
+    return finding(now, **(facts | changes))
+
+
 def silent(now: datetime, **changes: Any) -> Finding:
     """The finding that invoice-reader sends nothing."""
     start = now.replace(second=0) - timedelta(minutes=85)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from clickhouse_connect.driver.client import Client
 from streamlit.testing.v1 import AppTest
 
 import dashboard
 from dashboard import data
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
-from tests.dashboard import world, world_hostile
+from tests.dashboard import world, world_hostile, world_incidents
 from tests.dashboard.serving import environment, fresh_database
 
 pytestmark = pytest.mark.integration
@@ -31,8 +32,60 @@ class Filled:
         self.settings = settings
         client = connect(settings)
         self.ids = world.fill(client, lineage="demo-1")
+        self.kinds = _kinds(client)
         self.hostile = world_hostile.fill(client, world.NOW, lineage="hostile-1")
         client.close()
+
+
+def _kinds(client: Client) -> dict[str, str]:
+    """Incidents of the other kinds, in a lineage of their own."""
+    owner = {"lineage": "kinds-1"}
+    world.fill(client, lineage="kinds-1")
+    desk = world_incidents.Desk(client)
+    none = dict.fromkeys(("effect", "effect_low", "effect_high", "effect_unit", "baseline_value"), None)
+    bare = none | dict.fromkeys(
+        ("current_value", "evidence", "threshold", "n_baseline", "inputs_changed"), None
+    )
+    made = {
+        "category": world_incidents.japanese(world.NOW, **owner),
+        "other": world_incidents.japanese(
+            world.NOW,
+            **owner,
+            service="support-bot",
+            finding_id="f1",
+            notes=("share of values outside the commonest",),
+        ),
+        "tail": world_incidents.slow(
+            world.NOW,
+            **owner,
+            service="newsletter-writer",
+            environment="staging",
+            finding_id="f2",
+            slice="all",
+            slices=(),
+            effect=0.09,
+            effect_low=0.08,
+            effect_high=0.1,
+            effect_unit="rate",
+            baseline_value=0.03,
+            current_value=0.12,
+            notes=("share of values above 5.02",),
+        ),
+        "policy": world_incidents.finding(
+            world.NOW,
+            **owner,
+            **bare,
+            finding_id="f3",
+            alert_kind="policy",
+            service="claims-triage",
+            score="secrets",
+            slices=(),
+            onset=None,
+            onset_low=None,
+            onset_high=None,
+        ),
+    }
+    return {name: desk.take(found) for name, found in made.items()}
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +179,28 @@ def test_a_number_shows_its_shape_and_a_silence_shows_none(app: AppTest, filled:
     opened(app, INCIDENT, lineage="demo-1", id=filled.ids["silence"])
     assert "Silent since 01:47 UTC" in shown(app)
     assert "Where it changed" not in shown(app)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("category", ("Prompt language, share of ja", "which values moved", "+18\u202fpp")),
+        ("other", ("Prompt language, share of", "which values moved")),
+        ("tail", ("Latency, share above 5.02\u202fs", "Latency: before and since", "Effect +9.0\u202fpp")),
+        ("policy", ("Hits 2,214", "counted", "Secrets in outputs, every")),
+    ],
+)
+def test_every_kind_of_finding_has_its_page(
+    app: AppTest, filled: Filled, kind: str, said: tuple[str, ...]
+) -> None:
+    opened(app, INCIDENT, lineage="kinds-1", id=filled.kinds[kind])
+    for part in said:
+        assert part in shown(app), shown(app)
+
+
+def test_a_fleet_with_every_kind_of_incident(app: AppTest) -> None:
+    opened(app, FLEET, lineage="kinds-1")
+    assert "more in the table below" in shown(app)
 
 
 def test_trends_say_the_week_in_words_and_in_a_table(app: AppTest) -> None:
