@@ -52,6 +52,7 @@ __all__ = [
     "hide_password",
     "load",
     "of_tables",
+    "settings_file",
     "show",
 ]
 
@@ -101,7 +102,15 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     Misconfigured
         If the file cannot be read or parsed, a key is unknown, or a value cannot be used.
     """
-    return of_tables(_read(path, environ), environ)
+    source = settings_file(path, environ)
+    return of_tables({} if source is None else _read(source), environ)
+
+
+def settings_file(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The file that `load` reads; ``None`` if none is named and there is none in the working directory."""
+    named = path or (Path(environ["LIGHTSHIP_CONFIG"]) if environ.get("LIGHTSHIP_CONFIG") else None)
+    usual = Path("lightship.toml")
+    return named or (usual if usual.is_file() else None)
 
 
 def of_tables(data: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
@@ -118,7 +127,8 @@ def of_tables(data: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     for section, key, value in [*given, *overrides(Settings, environ)]:
         table = data.get(section, {})
         if isinstance(table, dict):  # else the file is wrong and said to be so below
-            data = {**data, section: {**table, key: value}}
+            given_value = _file(value, Path()) if key.endswith("_file") else value
+            data = {**data, section: {**table, key: given_value}}
     try:
         home = Path(environ.get("LIGHTSHIP_HOME") or ".lightship").expanduser()
     except RuntimeError as error:
@@ -128,18 +138,33 @@ def of_tables(data: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _read(path: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Tables of the settings file; none if there is no file and none was named."""
-    named = path or (Path(environ["LIGHTSHIP_CONFIG"]) if environ.get("LIGHTSHIP_CONFIG") else None)
-    source = named or Path("lightship.toml")
-    if named is None and not source.is_file():
-        return {}
+def _read(source: Path) -> dict[str, Any]:
+    """Tables of a settings file; relative names of files in it are taken from where it lies."""
     try:
-        return tomllib.loads(source.read_text(encoding="utf-8"))
+        tables = tomllib.loads(source.read_text(encoding="utf-8"))
     except OSError as error:
         raise Misconfigured(f"cannot read {source}: {error.strerror}") from error
     except ValueError as error:  # not TOML, not UTF-8, or no name a file can have
         raise Misconfigured(f"{source} is not valid TOML: {error}") from error
+    return {name: _anchored(table, source.parent) for name, table in tables.items()}
+
+
+def _anchored(table: Any, folder: Path) -> Any:
+    if isinstance(table, list):
+        return [_anchored(one, folder) for one in table]
+    if not isinstance(table, dict):
+        return table
+    return {key: _file(value, folder) if key.endswith("_file") else value for key, value in table.items()}
+
+
+def _file(value: Any, folder: Path) -> Any:
+    """An absolute name: processes that are started with these settings have other working directories."""
+    if not isinstance(value, str) or not value:
+        return value
+    try:
+        return str((folder / Path(value).expanduser()).absolute())
+    except RuntimeError as error:  # a home that cannot be determined
+        raise Misconfigured(f"{value!r}: {error}") from error
 
 
 def _check(settings: Settings) -> None:

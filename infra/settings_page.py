@@ -15,7 +15,8 @@ HEAD = """\
 
 `lightship.toml` in the working directory, or the file `LIGHTSHIP_CONFIG` names. `lightship config check`
 says what is wrong with it, `lightship config show` prints what is in force. An unknown key is an error that
-names the nearest known one. Secrets never stand in the file: keys that end in `_file` name a file to read.
+names the nearest known one. Secrets never stand in the file: keys that end in `_file` name a file to read,
+if relative from where the settings lie.
 
 A variable `LIGHTSHIP_<SECTION>_<KEY>`, such as `LIGHTSHIP_GATEWAY_PORT`, overrides one key of a section;
 lists are separated by commas, an empty variable counts as not set, and one that names no key is an error. (In

@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import faust
@@ -185,10 +186,11 @@ class Wiring:
                 return result
 
 
-def build(settings: KafkaSettings, wiring: Wiring) -> faust.App:
-    """The application with its agents, timers and hooks."""
+def build(settings: KafkaSettings, wiring: Wiring, datadir: Path = Path("worker")) -> faust.App:
+    """The application with its agents, timers and hooks. We keep nothing in the library's ``datadir``."""
     app = faust.App(
         "lightship",
+        datadir=datadir,
         broker=";".join(f"kafka://{a.strip()}" for a in settings.bootstrap.split(",")),
         store="memory://",
         value_serializer="raw",

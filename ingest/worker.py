@@ -104,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     health = Health()
     sender = Sender(settings.kafka.bootstrap, idempotent=settings.kafka.idempotent)
     wiring = Wiring(score, detect, sender, health, SystemClock().now_ns)
-    app = build(settings.kafka, wiring)
+    app = build(settings.kafka, wiring, settings.home / "worker")
     _serve_probe(app, wiring, score, options.host, options.port)
     worker = faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True)
     try:

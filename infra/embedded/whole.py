@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from infra.embedded.child_spec import ChildSpec
 from infra.embedded.pair import broker_spec, clickhouse_url, kafka_address, store_spec
 from infra.embedded.ports import LOOPBACK, claim
 from infra.kafka import retained_hours
-from infra.settings import Settings, hide_password
+from infra.settings import Settings, hide_password, settings_file
 
 WORKER_PORT = 4319
 
@@ -42,7 +43,8 @@ def whole(
     dashboard
         Whether to serve the dashboard.
     config
-        Settings file that the children read (default: as this process finds it).
+        Settings file that the children read (default: as this process finds it; they have another working
+        directory).
 
     Raises
     ------
@@ -85,8 +87,10 @@ def whole(
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
     }
-    if config is not None:
-        environment["LIGHTSHIP_CONFIG"] = str(config.absolute())
+    source = settings_file(config)
+    environment["LIGHTSHIP_CONFIG"] = os.devnull if source is None else str(source.absolute())
+    if settings.store.password_file:
+        environment["LIGHTSHIP_CLICKHOUSE_PASSWORD_FILE"] = settings.store.password_file
     rooms = _rooms([s.name for s in servers], chosen, environment, dashboard=dashboard)
     addresses = {
         "gateway": f"http://{LOOPBACK}:{chosen['gateway']}",

@@ -333,3 +333,26 @@ def test_an_address_of_ones_own_replaces_the_embedded_server(tmp_path: Path) -> 
     assert everything.addresses["kafka"] == "k:1"
     assert "geheim" not in json.dumps(dict(everything.addresses))
     assert fnmatch(everything.specs[0].env["LIGHTSHIP_CLICKHOUSE"], "http://u:*@h:1")
+
+
+def test_children_read_the_settings_of_the_directory_they_were_started_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They run in another working directory."""
+    monkeypatch.delenv("LIGHTSHIP_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(home=tmp_path / "home")
+
+    def read_by(child: ChildSpec) -> Settings:
+        assert Path(str(child.cwd)) != tmp_path
+        return load(environ=child.env)
+
+    child = whole(settings).specs[-1]
+    assert read_by(child).detection == DEFAULTS.detection
+    (tmp_path / "lightship.toml").write_text("[detection]\nlearn_days = 3\n")
+    assert read_by(whole(settings).specs[-1]).detection.learn_days == 3
+    (tmp_path / "other.toml").write_text("[detection]\nlearn_days = 4\n")
+    monkeypatch.setenv("LIGHTSHIP_CONFIG", "other.toml")
+    assert read_by(whole(settings).specs[-1]).detection.learn_days == 4
+    (tmp_path / "third.toml").write_text("[detection]\nlearn_days = 5\n")
+    assert read_by(whole(settings, config=Path("third.toml")).specs[-1]).detection.learn_days == 5

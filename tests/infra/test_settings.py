@@ -201,6 +201,21 @@ def test_a_variable_does_not_hide_a_wrong_file(tmp_path: Path) -> None:
     assert refused(tmp_path, "kafka = 5", LIGHTSHIP_KAFKA="k:1") == "kafka must be a table, got 5"
 
 
+def test_files_are_found_from_where_the_settings_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setenv("HOME", "/home-of-mine")
+    settings = read(
+        tmp_path,
+        f"[store]\npassword_file = '/run/p'\n{HOOK}secret_file = 'keys/hook'\n"
+        f"{HOOK.replace('hook', 'other')}secret_file = '~/hook'",
+    )
+    assert settings.store.password_file == "/run/p"
+    assert [r.secret_file for r in settings.receiver] == [f"{tmp_path}/keys/hook", "/home-of-mine/hook"]
+    settings = read(tmp_path, "", LIGHTSHIP_CLICKHOUSE_PASSWORD_FILE="p", LIGHTSHIP_STORE_PASSWORD_FILE="")
+    assert settings.store.password_file == f"{tmp_path}/elsewhere/p"
+
+
 TOML = st.recursive(
     st.booleans() | st.integers(-(2**40), 2**40) | st.floats() | st.text(max_size=10),
     lambda inner: (
