@@ -19,9 +19,9 @@ row does depends on another row. Fit and watch::
 
 Explain a crossing of one channel, from stored ticks that reach from the learning period to the crossing::
 
-    explain(baseline_row, first_tick, n, s, earliest=None) -> Explanation(onset, onset_low, onset_high,
-        candidates, effect, effect_low, effect_high, baseline_value, current_value, current_low, current_high,
-        odds_ratio, n, n_baseline, kappa, direction)
+    explain(baseline_row, first_tick, n, s, earliest=None, known=()) -> Explanation(onset, onset_low,
+        onset_high, candidates, effect, effect_low, effect_high, baseline_value, current_value, current_low,
+        current_high, odds_ratio, n, n_baseline, kappa, direction)
     effect.quantile_effect(cell_values, before, afters, q=, kappa=) -> effect, low, high, old, new
     attribution.attribute(whole, slices, event_var=, kappa=) -> Attribution(slices, cleared, mix_share,
         inputs_changed)

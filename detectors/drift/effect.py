@@ -55,7 +55,13 @@ class Explanation:
 
 
 def explain(
-    baseline: Baseline, first_tick: int, n: Floats, s: Floats, *, earliest: int | None = None
+    baseline: Baseline,
+    first_tick: int,
+    n: Floats,
+    s: Floats,
+    *,
+    earliest: int | None = None,
+    known: Sequence[int] = (),
 ) -> Explanation:
     """Explain a change in the one channel of ``baseline`` from its stored ticks.
 
@@ -68,6 +74,8 @@ def explain(
         they run to the tick of the crossing and should reach back into the learning period.
     earliest
         No onset before this tick (default: the second tick given).
+    known
+        Ticks of known changes: likelier onsets than others (see `onset`).
 
     Raises
     ------
@@ -79,7 +87,7 @@ def explain(
     ticks = first_tick + np.arange(len(n), dtype=np.int64)
     season = _season(baseline, ticks)
     start = 1 if earliest is None else earliest - first_tick
-    scan, kappa = _scan(baseline, n, s, season, start)
+    scan, kappa = _scan(baseline, n, s, season, start, [t - first_tick for t in known])
     after = np.cumsum(n[::-1])[::-1]
     usable = scan.candidates[after[scan.candidates] >= LEAST_EVENTS]
     if not len(usable):
@@ -178,14 +186,17 @@ def _season(b: Baseline, ticks: Ints) -> Floats:
     return -effect if b.mirrored[0] else effect
 
 
-def _scan(b: Baseline, n: Floats, s: Floats, season: Floats, start: int) -> tuple[OnsetScan, float]:
+def _scan(
+    b: Baseline, n: Floats, s: Floats, season: Floats, start: int, known: Sequence[int]
+) -> tuple[OnsetScan, float]:
     """Onset with the dispersion of a window as long as the one found."""
     kappa = kappa_at(b, block_ticks(b.tick_s)[1])
     for _ in range(2):
         if b.form == FLAG:
-            scan = scan_flag(n, s, season, kappa=kappa, start=start)
+            scan = scan_flag(n, s, season, kappa=kappa, start=start, known=known)
         else:
-            scan = scan_value(n, s, season, event_var=float(b.event_var[0]), kappa=kappa, start=start)
+            spread = float(b.event_var[0])
+            scan = scan_value(n, s, season, event_var=spread, kappa=kappa, start=start, known=known)
         kappa = kappa_at(b, len(n) - scan.best)
     return scan, kappa
 

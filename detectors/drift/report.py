@@ -24,7 +24,7 @@ from detectors.drift.watch_config import WatchConfig
 from detectors.drift.watched import Crossing, Watched
 from detectors.drift.watching import WatchList
 from detectors.finding import ALL, Finding, SliceEffect, Suspect, finding_id
-from detectors.observation import ServiceKey, series_id
+from detectors.observation import ServiceKey, series_id, slice_text
 from detectors.scorers.protocol import ScoreSpec
 
 DETECTOR = "shiryaev_roberts.2"
@@ -36,7 +36,11 @@ OWN_ERRORS = 1.5
 """Standard errors for the slice that crossed by itself, before the whole did."""
 SUSPECT_BEFORE_S, SUSPECT_AFTER_S = 3600, 900
 """A new value of a dimension is suspect when first seen this close to the onset's interval."""
+CARRIES = 0.05
+"""Share of the traffic since it was first seen that a new value needs to be a likely onset."""
 MOST_SLICES = 10
+INPUTS = frozenset({"language"})
+"""Dimensions that describe what users send: a new value of theirs is no change of the application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ def finding(
         n,
         s,
         earliest=watched.since if watched.since < tick else None,
+        known=_known_changes(watched, tick, history, config.tick_s),
     )
     effect = _effect(spec, channel, mine, told)
     where = _where(watched, crossing.channel, told, tick, history)
@@ -217,6 +222,27 @@ def _lift_error(part: SliceCounts, whole: SliceCounts, event_var: float | None, 
     return float(weight * np.sqrt(event_var * kappa / max(part.n_after, 1.0)) / change)
 
 
+def _known_changes(watched: Watched, tick: int, history: History, tick_s: int) -> list[int]:
+    """Ticks at which values of a dimension began that now carry traffic: models, releases, prompts."""
+    unit, score = watched.key.unit, watched.key.score
+    earliest = watched.since - SUSPECT_BEFORE_S // tick_s
+    rows = history.trail.by_series(earliest, tick)
+    numbers = {history.names[n]: n for n in rows}
+    whole = numbers.get(SeriesKey(unit, score, ALL))
+    found = set()
+    for dimension, values in history.fold.seen(unit).items():
+        if dimension in INPUTS or whole is None:
+            continue
+        for value, seen in values.items():
+            mine = numbers.get(SeriesKey(unit, score, slice_text(**{dimension: value})))
+            if mine is None or not earliest <= seen.first <= tick:
+                continue
+            since = rows[whole][rows[whole][:, 0] >= seen.first]
+            if rows[mine][:, 3].sum() >= CARRIES * since[:, 3].sum():
+                found.add(max(seen.first, watched.since))
+    return sorted(found)
+
+
 def _suspects(unit: str, told: Explanation, fold: Fold, tick_s: int) -> tuple[Suspect, ...]:
     """Values of a dimension that were new when the change began, the nearest to the onset first."""
     earliest = told.onset_low - SUSPECT_BEFORE_S // tick_s
@@ -224,7 +250,7 @@ def _suspects(unit: str, told: Explanation, fold: Fold, tick_s: int) -> tuple[Su
     at = _clock(tick_s)
     found = []
     for dimension, values in sorted(fold.seen(unit).items()):
-        if len(values) < 2 or dimension == "language":
+        if len(values) < 2 or dimension in INPUTS:
             continue
         for value, seen in values.items():
             if earliest <= seen.first <= latest:
