@@ -100,8 +100,14 @@ def _fit(form: str, n: Floats, s: Floats, *, first_tick: int, tick_s: int, mirro
     period = _Period(HourGrid(ticks, tick_s), whole_days(length, tick_s))
     clipped, profile = _winsorised(form, n, s, period)
     m = _cross_fitted(form, n, clipped, profile, period)
+    total_n, total_s = n.sum(1), clipped.sum(1)
+    rare = np.zeros(rows, dtype=bool)
+    if form == FLAG:
+        rare = total_s < RARE_EVENTS
+        rate = (total_s + 0.5) / (total_n + 1)
+        profile = _flattened(profile, rare, rate)
+        m = np.where(rare[:, None], rate[:, None], m)
     e = clipped - n * m
-    total_n = n.sum(1)
     e -= n * (e.sum(1) / np.maximum(total_n, 1))[:, None]
     if form == FLAG:
         event_var = np.ones(rows)
@@ -112,19 +118,6 @@ def _fit(form: str, n: Floats, s: Floats, *, first_tick: int, tick_s: int, mirro
         e = _clip(e, 5 * np.sqrt(var))
     k0 = np.maximum(1.0, _robust_variance(e**2 / np.maximum(var, 1e-9), n))
     e = _clip(e, _limit(form, k0, var))
-    rare = np.zeros(rows, dtype=bool)
-    total_s = clipped.sum(1)
-    if form == FLAG:
-        rare = total_s < RARE_EVENTS
-        rate = (total_s + 0.5) / (total_n + 1)
-        flat = np.where(rare, rate, profile.level)
-        profile = Profile(
-            flat,
-            np.where(rare[:, None], 0.0, profile.hour),
-            np.where(rare[:, None], 0.0, profile.week),
-            profile.week_df,
-        )
-        var = np.where(rare[:, None], n * (rate * (1 - rate))[:, None], var)
     block_kappa, block_df = _blocks(e, var, profile.week_df, tick_s)
     usual_n, burst_n = _usual_traffic(n, period, tick_s)
     return Baseline(
@@ -147,6 +140,17 @@ def _fit(form: str, n: Floats, s: Floats, *, first_tick: int, tick_s: int, mirro
         fit=(total_n > 0) & (period.days >= 1),
         first_tick=np.full(rows, first_tick, dtype=np.int64),
         ticks=np.full(rows, length, dtype=np.int64),
+    )
+
+
+def _flattened(profile: Profile, rare: Bools, rate: Floats) -> Profile:
+    """The profile without a season where ``rare``: a cycle of few events is dispersion, and seen as such."""
+    effects = ~rare[:, None]
+    return Profile(
+        np.where(rare, rate, profile.level),
+        profile.hour * effects,
+        profile.week * effects,
+        profile.week_df * ~rare,
     )
 
 

@@ -4,41 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 import numpy as np
 
 from detectors.drift.baseline import FLAG, VALUE, Baseline
 from detectors.drift.channels import ValueChannel, learn_channels
 from detectors.drift.dispersion import fit_flags, fit_values
-from detectors.drift.effect import Explanation, explain, quantile_effect
+from detectors.drift.effect import Explanation, explain
+from detectors.drift.file_finding import Frame
+from detectors.drift.level_shift import KINDS as LEVEL_KINDS
+from detectors.drift.level_shift import LevelShift
+from detectors.drift.own_unit import OwnUnit, of_quantile, of_rate
+from detectors.drift.points import Point, PointWatch, learn_far
 from detectors.drift.relevel import relevel
 from detectors.drift.rows import LearnPeriod, Rows
 from detectors.drift.second_opinion import SecondOpinion, second_opinion
 from detectors.drift.shiryaev_roberts import Bank, FlagBank, ValueBank
 from detectors.drift.ticks import Floats
 from detectors.drift.volume import fold_volume, possible_events
-from detectors.finding import ALL, Finding, finding_id
+from detectors.finding import Finding
 
-DETECTOR = "shiryaev-roberts/1"
 SETTLE_TICKS = 12
 SETTLE_EVENTS = 20
 """A new level is taken from at least so many ticks and events after a crossing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What every finding of one call says of itself."""
-
-    score: str
-    service: str
-    kind: str
-    tick_s: int
-    config_hash: str
-
-    def at(self, tick: int) -> datetime:
-        """Start of a tick."""
-        return datetime.fromtimestamp(tick * self.tick_s, UTC)
 
 
 @dataclass(slots=True)
@@ -58,6 +46,8 @@ class Regime:
     banks: dict[str, Bank] = field(init=False)
     places: list[tuple[str, int]] = field(init=False)
     """Where each channel's statistic is: form and row of its bank; row -1 where nothing could be learned."""
+    points: PointWatch | None = field(init=False)
+    level: LevelShift | None = field(init=False)
     since: int = field(init=False)
     """First tick of the history that explains the next crossing."""
 
@@ -84,7 +74,14 @@ class Regime:
             if channel.name in ("spread", "tail"):
                 part = _as_dispersed(part, location)
             usable.append((channel.form, part) if part.total_n[0] > 0 else None)
-        w = self.share / max(1, sum(u is not None for u in usable))
+        self.level = None
+        if data.kind in LEVEL_KINDS:
+            learning = slice(self.start, self.end)
+            self.level = LevelShift.learn(
+                data.kind, data.numbers(learning), data.ticks[learning], data.tick_s
+            )
+        self.points = self._learn_points(slice(self.start, self.end))
+        w = self.share / max(1, sum(u is not None for u in usable) + (self.points is not None))
         for one in usable:
             if one is None:
                 self.places.append((FLAG, -1))
@@ -105,10 +102,15 @@ class Regime:
                     self._settle(crossed_tick + 1, tick)
                     settle_until = -1
                 continue
-            leader = self._close(tick)
+            leader, point = self._close(tick), self._point(tick)
+            if leader is None and point is not None and not point.jump:
+                yield self.frame.point(point, float(self.data.times_s[after]))
+                continue
+            if leader is None and point is not None:
+                leader = self._location()
             if leader is not None:
-                shown, told = self._explain(leader, tick)
-                yield self._finding(leader, shown, told, tick, after)
+                finding, told = self._finding(leader, tick, after)
+                yield finding
                 crossed_tick, changed_at = tick, after
                 settle_until = tick + max(SETTLE_TICKS, tick - told.onset + 1)
 
@@ -146,6 +148,23 @@ class Regime:
                     best, leader = float(evidence - threshold), mine[int(row)]
         return leader
 
+    def _learn_points(self, rows: slice) -> PointWatch | None:
+        """Single points are watched for metrics only: of other scores one value says nothing."""
+        if self.data.kind != "real":
+            return None
+        values = self.data.means(rows)
+        far = learn_far(values, self.share / 4)
+        return None if far is None else PointWatch(far, values)
+
+    def _point(self, tick: int) -> Point | None:
+        if self.points is None:
+            return None
+        low, high = np.searchsorted(self.data.ticks, [tick, tick + 1])
+        return self.points.step(tick, float(self.data.means(slice(int(low), int(high)))[0]))
+
+    def _location(self) -> int:
+        return [c.name for c in self.channels].index("location")
+
     def _baseline(self, channel: int) -> Baseline:
         form, row = self.places[channel]
         baseline = self.banks[form].baseline
@@ -160,7 +179,7 @@ class Regime:
     def _explain(self, leader: int, tick: int) -> tuple[int, Explanation]:
         """The channel a finding is told by: where the location moved too, it says more than the tail."""
         if self.channels[leader].name in ("spread", "tail"):
-            location = [c.name for c in self.channels].index("location")
+            location = self._location()
             told = self._explain_channel(location, tick)
             if told.effect_low > 0 or told.effect_high < 0:
                 return location, told
@@ -174,8 +193,24 @@ class Regime:
         n, s = self._history(channel, self.since, tick)
         return second_opinion(self._baseline(channel), self.since, n, s, told.onset_low)
 
+    def _shift_back(self, first: int, last: int) -> None:
+        """Watch what comes from tick ``first`` on as if its level were the learned one."""
+        if self.level is None:
+            return
+        data = self.data
+        begin, end = (int(i) for i in np.searchsorted(data.ticks, [first, last + 1]))
+        shift = self.level.estimate(data.numbers(slice(begin, end)), data.ticks[begin:end])
+        rows = slice(begin, data.rows)
+        values = self.level.undo(data.numbers(rows), shift)
+        at = first - self.first_tick
+        for i, channel in enumerate(self.channels):
+            n, s = data.fold(channel, first, rows, values)
+            whole_n, whole_s = self.counts[i]
+            self.counts[i] = (np.concatenate([whole_n[:at], n]), np.concatenate([whole_s[:at], s]))
+
     def _settle(self, first: int, last: int) -> None:
         """Go on at the level of the ticks since the crossing."""
+        self._shift_back(first, last)
         for form, bank in self.banks.items():
             mine = [i for i, (f, row) in enumerate(self.places) if f == form and row >= 0]
             if not mine or bank.baseline is None:
@@ -184,46 +219,38 @@ class Regime:
             n, s = (np.stack([p[k] for p in parts], axis=1) for k in (0, 1))
             rows = np.arange(len(bank))
             bank.replace(rows, relevel(bank.baseline, first, n, s), tick=last)
+        if self.points is not None:
+            low, high = np.searchsorted(self.data.ticks, [first, last + 1])
+            self.points.restart(self.data.means(slice(int(low), int(high))))
         self.since = first
 
-    def _finding(self, leader: int, shown: int, told: Explanation, tick: int, seen: int) -> Finding:
-        frame, name = self.frame, self.channels[leader].name
+    def _finding(self, leader: int, tick: int, seen: int) -> tuple[Finding, Explanation]:
+        """What crossed at ``tick``, said when row ``seen`` had come."""
+        shown, told = self._explain(leader, tick)
         form, place = self.places[leader]
         bank = self.banks[form]
-        effect = _Effect.of(self, shown, told, tick)
-        return Finding(
-            finding_id=finding_id(frame.config_hash, name, told.onset, tick),
-            alert_kind="volume" if frame.kind == "volume" else "drift",
-            status="confirmed",
-            tenant="default",
-            lineage="file",
-            environment=None,
-            service=frame.service,
-            unit="interaction",
-            score=frame.score,
-            slice=ALL,
-            series=None,
-            made_at=datetime.fromtimestamp(float(self.data.times_s[seen]), UTC),
-            severity="page",
-            onset=frame.at(told.onset),
-            onset_low=frame.at(told.onset_low),
-            onset_high=frame.at(told.onset_high + 1),
-            effect=effect.effect,
-            effect_low=effect.low,
-            effect_high=effect.high,
-            effect_unit=effect.unit,
-            direction="rise" if told.direction > 0 else "fall",
-            baseline_value=effect.before,
-            current_value=effect.after,
-            n=told.n,
-            n_baseline=told.n_baseline,
-            evidence=round(float(bank.evidence()[place]), 9),
-            threshold=round(float(bank.threshold[place]), 9),
-            detector=DETECTOR,
-            config_hash=frame.config_hash,
+        made = self.frame.change(
+            told,
+            self._own_unit(shown, told, tick),
+            channel=self.channels[leader].name,
+            tick=tick,
+            made_at_s=float(self.data.times_s[seen]),
+            evidence=float(bank.evidence()[place]),
+            threshold=float(bank.threshold[place]),
             baseline_version=self._baseline(leader).version,
-            notes=(f"channel {name}", self._second_opinion(shown, told, tick).note),
+            note=self._second_opinion(shown, told, tick).note,
         )
+        return made, told
+
+    def _own_unit(self, channel: int, told: Explanation, tick: int) -> OwnUnit:
+        name = self.channels[channel].name
+        if name == "volume":
+            return of_rate(told, float(self.counts[channel][0][0]), "per tick")
+        if name in ("location", "spread", "tail"):
+            values = self.data.numbers(slice(None))
+            q = 0.5 if name == "location" else 0.95
+            return of_quantile(told, self.data.ticks, values, self.since, tick, q)
+        return of_rate(told)
 
 
 def _as_dispersed(baseline: Baseline, location: Baseline) -> Baseline:
@@ -237,61 +264,3 @@ def _as_dispersed(baseline: Baseline, location: Baseline) -> Baseline:
         block_kappa=np.maximum(baseline.block_kappa, location.block_kappa),
         block_df=np.minimum(baseline.block_df, location.block_df),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Effect:
-    """The change in the score's own unit."""
-
-    effect: float
-    low: float
-    high: float
-    before: float
-    after: float
-    unit: str
-
-    @classmethod
-    def of(cls, regime: Regime, channel: int, told: Explanation, tick: int) -> _Effect:
-        name, form = regime.channels[channel].name, regime.channels[channel].form
-        if name == "volume":
-            return cls._volume(told, float(regime.counts[channel][0][0]))
-        if name in ("location", "spread", "tail"):
-            return cls._quantile(regime, told, tick, 0.5 if name == "location" else 0.95)
-        unit = "rate" if form == FLAG else "mean"
-        return cls(
-            told.effect, told.effect_low, told.effect_high, told.baseline_value, told.current_value, unit
-        )
-
-    @classmethod
-    def _volume(cls, told: Explanation, possible: float) -> _Effect:
-        """Counts per tick."""
-        return cls(
-            told.effect * possible,
-            told.effect_low * possible,
-            told.effect_high * possible,
-            told.baseline_value * possible,
-            told.current_value * possible,
-            "per tick",
-        )
-
-    @classmethod
-    def _quantile(cls, regime: Regime, told: Explanation, tick: int, q: float) -> _Effect:
-        data = regime.data
-        values = np.asarray(data.values, dtype=float)
-
-        def rows(first: int, last: int) -> Floats:
-            low, high = np.searchsorted(data.ticks, [first, last + 1])
-            return values[low:high]
-
-        onsets = [told.onset, told.onset_low, told.onset_high]
-        afters = [a for a in (rows(onset, tick) for onset in onsets) if len(a)]
-        before = rows(regime.since, told.onset - 1)
-        steps = np.unique(np.concatenate([before, *afters]))
-
-        def counts(x: Floats) -> Floats:
-            return np.bincount(np.searchsorted(steps, x), minlength=len(steps)).astype(float)
-
-        effect, low, high, old, new = quantile_effect(
-            steps, counts(before), [counts(a) for a in afters], q=q, kappa=told.kappa
-        )
-        return cls(effect, low, high, old, new, "p50" if q == 0.5 else "p95")

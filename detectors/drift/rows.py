@@ -73,18 +73,30 @@ class Rows:
         """How many there are."""
         return len(self.ticks)
 
+    def means(self, rows: slice) -> Floats:
+        """Mean of the values of each tick that has any, in order."""
+        _, at = np.unique(self.ticks[rows], return_inverse=True)
+        total = np.bincount(at, weights=self.numbers(rows))
+        return np.asarray(total / np.bincount(at), dtype=float)
+
     def volume(self, first: int, rows: slice) -> Floats:
         """Sum of the values per tick, zeros where nothing came, from ``first`` to the end of ``rows``."""
         at = self.ticks[rows] - first
         size = int(at[-1]) + 1 if len(at) else 0
-        total = np.bincount(at, weights=np.asarray(self.values[rows], dtype=float), minlength=size)
+        total = np.bincount(at, weights=self.numbers(rows), minlength=size)
         return np.asarray(total, dtype=float)
 
-    def fold(self, channel: ValueChannel, first: int, rows: slice) -> tuple[Floats, Floats]:
-        """(n, s) per tick from tick ``first`` to the last of ``rows``."""
+    def numbers(self, rows: slice) -> Floats:
+        """Values of ``rows`` as numbers."""
+        return np.asarray(self.values[rows], dtype=float)
+
+    def fold(
+        self, channel: ValueChannel, first: int, rows: slice, values: Floats | None = None
+    ) -> tuple[Floats, Floats]:
+        """(n, s) per tick from tick ``first`` to the last of ``rows``; ``values`` stand in for their own."""
         at = self.ticks[rows] - first
         size = int(at[-1]) + 1 if len(at) else 0
-        x = channel.of(self.values[rows])  # type: ignore[arg-type]
+        x = channel.of(self.values[rows] if values is None else values)  # type: ignore[arg-type]
         weight = np.where(np.isnan(x), 0.0, self.weights[rows])
         x = np.where(np.isnan(x), 0.0, x)
         n: Floats = np.bincount(at, weights=weight, minlength=size).astype(float)

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.drift.budget import MAX_SERVICES, Budget, service_budget
-from detectors.drift.regime import DETECTOR, Frame, Regime
+from detectors.drift.file_finding import DETECTOR, Frame
+from detectors.drift.regime import Regime
 from detectors.drift.rows import LearnPeriod, Rows
 from detectors.finding import Finding
 

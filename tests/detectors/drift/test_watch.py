@@ -177,7 +177,7 @@ def test_what_is_found_by_a_time_depends_on_nothing_later(kind: str) -> None:
     whole = list(watch(times, values, kind=kind, learn="10d"))
     assert whole
     first = np.searchsorted(times, whole[0].made_at.timestamp())
-    for cut in (*range(int(first) - 3, int(first) + 4), 7_000, 8_000):
+    for cut in (*range(int(first) - 1, int(first) + 3), 8_000):
         seen = times[cut - 1] if cut <= len(times) else times[-1]
         prefix = list(watch(times[:cut], values[:cut], kind=kind, learn="10d"))
         assert prefix == [f for f in whole if f.made_at.timestamp() <= seen + 1e-5]
