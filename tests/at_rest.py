@@ -1,0 +1,45 @@
+"""Everything that lies in the broker and in the store, as it lies there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from kafka import TopicPartition
+
+from infra import clickhouse
+from infra.settings import StoreSettings
+from tests.running import PATIENCE_S, end_of, reader
+
+
+def raw_messages(bootstrap: str) -> Iterator[tuple[str, bytes]]:
+    """Every message of every topic as it lies there: where it is, and its key, headers and value."""
+    with reader(bootstrap) as consumer:
+        places = [TopicPartition(t, p) for t in consumer.topics() for p in consumer.partitions_for_topic(t)]
+        for place in sorted(places):
+            end = end_of(consumer, place)
+            consumer.seek(place, 0)
+            deadline = time.monotonic() + PATIENCE_S
+            while consumer.position(place) < end:
+                assert time.monotonic() < deadline, f"{place} was not read to its end {end}"
+                for record in consumer.poll(timeout_ms=500).get(place, []):
+                    headers = b" ".join(name.encode() + b"=" + value for name, value in record.headers)
+                    where = f"topic {place.topic}/{place.partition}/{record.offset}"
+                    yield where, b"\n".join((record.key or b"", headers, record.value or b""))
+
+
+def rows_of_everything(settings: StoreSettings) -> Iterator[tuple[str, bytes]]:
+    """Every table with all its columns in ClickHouse's own binary form, its logs of statements included."""
+    client = clickhouse.connect(settings)
+    try:
+        tables = client.query(
+            "SELECT database, name FROM system.tables WHERE database NOT ILIKE 'information_schema' "
+            "AND (database != 'system' OR name ILIKE '%log%' OR name IN ('processes', 'errors', 'warnings'))"
+        ).result_rows
+        for database, name in sorted((str(d), str(n)) for d, n in tables):
+            yield (
+                f"table {database}.{name}",
+                client.raw_query(f"SELECT * FROM `{database}`.`{name}`", fmt="RowBinary"),  # noqa: S608
+            )
+    finally:
+        client.close()

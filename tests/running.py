@@ -1,0 +1,301 @@
+"""The whole of Lightship for tests: every process of ``lightship up``, on free ports, over a home of its own.
+
+Processes are real and are killed with ``kill -9``; the supervisor that ``lightship up`` uses starts them
+again. Nothing waits for a fixed time: every wait polls for a fact and fails, with what was seen, when
+`PATIENCE_S` is over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from alerts.feed import GROUP as ALERTS_GROUP
+from infra import clickhouse, errors
+from infra.embedded.child import ChildState, Phase
+from infra.embedded.child_spec import BackOff
+from infra.embedded.errors import StartFailed
+from infra.embedded.ports import spare
+from infra.embedded.supervisor import Supervisor
+from infra.embedded.whole import Whole, whole
+from infra.kafka import CLIENT, FINDINGS, LOGS, OBSERVATIONS, SPANS, Topic
+from infra.settings import load
+from ingest.drained import has_ended
+from ingest.errors import Unavailable
+from tests.conftest import ROOT
+from tests.webhook import Webhook
+
+PATIENCE_S = 90.0
+EVERY_S = 0.1
+TRIES = 3
+TENANT = "default"
+SERVERS = ("gateway", "worker", "alerts", "dashboard", "kafka", "clickhouse")
+"""What listens on a port."""
+PROCESSES = ("broker", "store", "gateway", "worker", "alerts", "dashboard")
+"""What can be killed; the broker's process holds its object store, and Kafka's protocol is its child."""
+
+STREAM_GROUP = "lightship"
+BACK_OFF = BackOff(first_s=0.1, longest_s=2.0)
+
+SETTINGS = """\
+[[receiver]]
+name = "hook"
+kind = "webhook"
+url = "{hook}"
+examples = true
+
+[[route]]
+receiver = "hook"
+lineages = ["*"]
+"""
+
+_UNDELIVERED = """
+SELECT count() FROM
+(
+    SELECT concat(incident_id, '-', toString(seq)) AS dedup_key, arrayJoin(receivers) AS receiver
+    FROM incident_transitions FINAL WHERE notify != ''
+)
+WHERE (dedup_key, receiver) NOT IN
+    (SELECT dedup_key, receiver FROM notifications FINAL WHERE outcome IN ('sent', 'gave_up'))
+"""
+
+_APPLIED = 'lightship_worker_applied_offset{partition="'
+_SNAPSHOTS = "SELECT shard, max(next_offset) FROM snapshots WHERE room = 'detect' GROUP BY shard"
+
+
+def wait(what: str, done: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
+    """Poll until ``done`` gives something true; a server that does not answer is not done."""
+    deadline = time.monotonic() + patience_s
+    seen: object = None
+    while True:
+        try:
+            seen = done()
+        except (httpx.HTTPError, ClickHouseError, KafkaError, Unavailable, errors.Unavailable) as error:
+            seen = error
+        else:
+            if seen:
+                return
+        assert time.monotonic() < deadline, f"after {patience_s:g} s still not {what}; last: {seen!r}"
+        time.sleep(EVERY_S)
+
+
+@dataclass(slots=True)
+class Running:
+    """A running Lightship whose alerts go to ``hook``."""
+
+    home: Path
+    config: Path
+    everything: Whole
+    supervisor: Supervisor
+    hook: Webhook
+    kills: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def gateway(self) -> str:
+        """Root address of the gateway."""
+        return self.everything.addresses["gateway"]
+
+    @property
+    def bootstrap(self) -> str:
+        """Address of Kafka."""
+        return self.everything.settings.kafka.bootstrap
+
+    @property
+    def partitions(self) -> int:
+        """Partitions of the raw topics and of the observation log."""
+        return self.everything.settings.kafka.partitions
+
+    @contextlib.contextmanager
+    def store(self) -> Iterator[Client]:
+        """A client of ClickHouse."""
+        client = clickhouse.connect(self.everything.settings.store)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def rows(self, sql: str, **bound: object) -> list[tuple[Any, ...]]:
+        """Answer of one statement."""
+        with self.store() as client:
+            return [tuple(row) for row in client.query(sql, parameters=bound).result_rows]
+
+    def state(self, name: str) -> ChildState:
+        """Where a process is in its life."""
+        return self.supervisor.states()[name]
+
+    def is_up(self, name: str) -> None:
+        """Wait until a process is ready."""
+        wait(f"{name} is up", lambda: self.state(name).phase is Phase.READY)
+
+    def kill(self, name: str) -> int:
+        """``kill -9`` of a process once it is up; how often it had been started again before."""
+        self.is_up(name)
+        before = self.state(name)
+        assert before.pid is not None
+        os.kill(before.pid, signal.SIGKILL)
+        self.kills[name] = self.kills.get(name, 0) + 1
+        return before.restarts
+
+    def came_back(self, name: str, restarts: int) -> None:
+        """Wait until a process that was killed is ready again; ``restarts`` is what `kill` gave."""
+
+        def ready() -> bool:
+            now = self.state(name)
+            return now.restarts > restarts and now.phase is Phase.READY
+
+        wait(f"{name} is ready again", ready)
+
+    def lightship(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command of the command line, against this instance."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")}
+        environment |= {"LIGHTSHIP_HOME": str(self.home), "LIGHTSHIP_CONFIG": str(self.config)}
+        return subprocess.run(
+            [sys.executable, "-m", "lightship", *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    def alerts(self, path: str) -> Any:
+        """An answer of the alerts API."""
+        token = (self.home / "keys" / "alerts.token").read_text(encoding="ascii").strip()
+        address = self.everything.addresses["alerts"]
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=address, headers=headers, timeout=10) as client:
+            return client.get(path).raise_for_status().json()
+
+    def end(self, lineage: str, at_ns: int) -> None:
+        """Tell the gateway, until it takes it, that a lineage has come to ``at_ns`` and ends there."""
+        headers = {
+            "content-type": "application/x-protobuf",
+            "lightship-lineage": lineage,
+            "lightship-event-time": str(at_ns),
+            "lightship-lineage-end": "1",
+        }
+        url = f"{self.gateway}/v1/traces"
+        wait(
+            "the gateway takes the end of the lineage",
+            lambda: httpx.post(url, content=b"", headers=headers, timeout=30).raise_for_status(),
+        )
+
+    def settle(self, lineage: str) -> None:
+        """Wait until everything of an ended lineage is stored, detected, handled and told.
+
+        Each step waits for what the step before can still write, so together they leave nothing under way.
+        """
+        wait("stage 1 has acknowledged all it was sent", self._read)
+        with self.store() as client:
+            wait("detection is at the end", lambda: has_ended(client, TENANT, lineage, self.partitions))
+        wait("the observation log is applied", self._detected)
+        wait("the findings are taken", self._taken)
+        wait("everybody is told", lambda: self.rows(_UNDELIVERED) == [(0,)])
+
+    def _read(self) -> bool:
+        with reader(self.bootstrap, STREAM_GROUP) as consumer:
+            return all(_is_read(consumer, p) for t in (SPANS, LOGS) for p in self._places(t))
+
+    def _detected(self) -> bool:
+        """Whether this life of the worker has read every shard to its end and sent on what came of it."""
+        applied: dict[int, int] = dict(self.rows(_SNAPSHOTS))
+        text = httpx.get(f"{self.everything.addresses['worker']}/metrics", timeout=10).raise_for_status().text
+        for line in text.splitlines():
+            if line.startswith(_APPLIED):
+                partition, _, offset = line.removeprefix(_APPLIED).partition('"} ')
+                applied[int(partition)] = max(int(offset), applied.get(int(partition), 0))
+        with reader(self.bootstrap) as consumer:
+            return all(applied.get(p.partition, 0) == end_of(consumer, p) for p in self._places(OBSERVATIONS))
+
+    def _taken(self) -> bool:
+        with reader(self.bootstrap, ALERTS_GROUP) as consumer:
+            return all(_is_read(consumer, p) for p in self._places(FINDINGS))
+
+    def _places(self, topic: Topic) -> list[TopicPartition]:
+        return [TopicPartition(topic.name, p) for p in range(topic.partitions or self.partitions)]
+
+
+@contextlib.contextmanager
+def running(home: Path, settings: str = "", *, dashboard: bool = True) -> Iterator[Running]:
+    """Everything running until the block ends; ``settings`` are added to `SETTINGS`."""
+    home.mkdir(parents=True, exist_ok=True)
+    with Webhook() as hook:
+        config = home.parent / f"{home.name}.toml"
+        config.write_text(SETTINGS.format(hook=hook.url) + settings, encoding="utf-8")
+        loaded = load(config, {"LIGHTSHIP_HOME": str(home)})
+        for attempt in range(TRIES):
+            ports = {name: spare() for name in SERVERS}
+            everything = whole(loaded, ports, dashboard=dashboard, config=config)
+            supervisor = Supervisor(
+                home, everything.specs, addresses=everything.addresses, out=None, back_off=BACK_OFF
+            )
+            try:
+                supervisor.start()
+            except StartFailed:  # somebody took a port in between
+                if attempt == TRIES - 1:
+                    raise
+            else:
+                break
+        try:
+            yield Running(home, config, everything, supervisor, hook)
+        finally:
+            supervisor.stop()
+
+
+@contextlib.contextmanager
+def reader(bootstrap: str, group: str | None = None) -> Iterator[Any]:
+    """A consumer that reads without taking part in its group."""
+    consumer = KafkaConsumer(
+        bootstrap_servers=bootstrap,
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        **CLIENT,
+    )
+    try:
+        yield consumer
+    finally:
+        consumer.close()
+
+
+def end_of(consumer: Any, place: TopicPartition) -> int:
+    """Next offset of a partition; from a fetch, because asking for it is not right on every broker."""
+    consumer.assign([place])
+    consumer.seek(place, 0)
+    deadline = time.monotonic() + PATIENCE_S
+    while (end := consumer.highwater(place)) is None:
+        assert time.monotonic() < deadline, f"the end of {place} is not told"
+        consumer.poll(timeout_ms=100, max_records=1)
+    return int(end)
+
+
+def _is_read(consumer: Any, place: TopicPartition) -> bool:
+    return (consumer.committed(place) or 0) == end_of(consumer, place)
+
+
+def inner_child(pid: int) -> int | None:
+    """The one child of a process (Linux), if it has one now."""
+    found = [int(stat.parent.name) for stat in Path("/proc").glob("[0-9]*/stat") if _parent_in(stat) == pid]
+    return found[0] if len(found) == 1 else None
+
+
+def _parent_in(stat: Path) -> int:
+    try:
+        return int(stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1])
+    except (OSError, IndexError, ValueError):  # it ended meanwhile
+        return -1
