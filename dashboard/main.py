@@ -16,6 +16,9 @@ from infra.errors import InfraError, Misconfigured, Unavailable
 
 logger = logging.getLogger(__name__)
 
+ACCOUNT_S = 24 * 3600
+"""How far back the account of records in the sidebar reaches."""
+
 _STATIC = Path(__file__).parent / "static"
 
 
@@ -77,7 +80,8 @@ def _sidebar() -> None:
         seen = session.start(who, chosen)
         session.enter(seen)
         with st.container(gap="xxsmall"):
-            reading = data.read(who, pipelines.health, seen.scope)
+            since = int(data.wall().timestamp()) // 3600 * 3600 - ACCOUNT_S
+            reading = data.read(who, pipelines.health, seen.scope, since)
             newest = next((item.newest for item in known.value if item.name == LIVE), None)
             found = pipeline.condition(reading.value, data.wall(), live=chosen == LIVE, newest=newest)
             components.badge(palette.FAILED if reading.fault else found.state, strings.PIPELINE)

@@ -8,23 +8,20 @@ from datetime import datetime
 from dashboard.formats import utc
 from dashboard.queries.store import Scope, Store
 
-LEDGER_MESSAGES = 20_000
-"""Raw messages per partition over which the account is drawn up; the whole ledger may hold years."""
-MAX_PARTITIONS = 256
-
 _PROGRESS = """
-SELECT room, topic, partition, next_offset, event_time, written_at
+SELECT room, written_at, event_time
 FROM progress FINAL
-ORDER BY room, topic, partition
+ORDER BY room, written_at
 LIMIT 1000
 """
 
 _LEDGER = """
 SELECT
-    sum(received), sum(stored), sum(duplicate), sum(rejected), sum(dead_lettered), sum(declared),
+    sum(received), sum(stored + duplicate + rejected + dead_lettered), sum(dead_lettered), sum(declared),
     count(), min(received_at)
 FROM ledger FINAL
-WHERE tenant = {{tenant:String}} AND lineage = {{lineage:String}} AND ({windows})
+WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+    AND received_at >= toDateTime({since:UInt32}, 'UTC')
 """
 
 
@@ -61,30 +58,11 @@ class Health:
     account: Account | None
 
 
-def health(store: Store, scope: Scope) -> Health:
-    """Progress of every room and the recent account of this scope; two round trips."""
-    rows = store.rows(_PROGRESS, {})
+def health(store: Store, scope: Scope, since_s: int) -> Health:
+    """Progress of every room, and the account of what arrived since ``since_s`` (wall clock)."""
     slowest: dict[str, Room] = {}
-    starts: dict[tuple[str, int], int] = {}
-    for room, topic, partition, next_offset, event_time, written_at in rows:
-        item = Room(room, utc(written_at), utc(event_time))
-        if room not in slowest or item.written_at < slowest[room].written_at:
-            slowest[room] = item
-        key = (topic, partition)
-        starts[key] = min(starts.get(key, next_offset), max(0, next_offset - LEDGER_MESSAGES))
-    return Health(tuple(slowest.values()), _account(store, scope, starts))
-
-
-def _account(store: Store, scope: Scope, starts: dict[tuple[str, int], int]) -> Account | None:
-    bound: dict[str, object] = {}
-    windows = []
-    for i, ((topic, partition), offset) in enumerate(sorted(starts.items())[:MAX_PARTITIONS]):
-        windows.append(
-            f"(topic = {{t{i}:String}} AND partition = {{p{i}:UInt16}} AND offset >= {{o{i}:UInt64}})"
-        )
-        bound |= {f"t{i}": topic, f"p{i}": partition, f"o{i}": offset}
-    sql = _LEDGER.format(windows=" OR ".join(windows) or "1")
-    received, stored, duplicate, rejected, dead, declared, n, since = store.rows(sql, scope.bind(**bound))[0]
-    if not n:
-        return None
-    return Account(received, stored + duplicate + rejected + dead, dead, declared, utc(since))
+    for room, written_at, event_time in store.rows(_PROGRESS, {}):
+        slowest.setdefault(room, Room(room, utc(written_at), utc(event_time)))
+    received, accounted, dead, declared, n, since = store.rows(_LEDGER, scope.bind(since=since_s))[0]
+    account = Account(received, accounted, dead, declared, utc(since)) if n else None
+    return Health(tuple(slowest.values()), account)

@@ -321,7 +321,7 @@ def _pipeline(client: Client, now: datetime, tenant: str, lineage: str) -> None:
     client.insert(
         "ledger",
         [
-            ("otlp_spans", 0, offset, tenant, lineage, 40, 40, 39, 1, 0, 0, {}, now - timedelta(minutes=1))
+            ("otlp_spans", 0, offset, tenant, lineage, 40, 40, 39, 1, 0, 0, {}, wall - timedelta(minutes=1))
             for offset in range(4_990, 5_001)
         ],
         column_names=[

@@ -101,7 +101,7 @@ def everything(ask: Store, scope: Scope, key: SeriesKey) -> list[Any]:
         trends.by_value(ask, scope, weeks, unit=key.unit, score=key.score, dimension="language"),
         scopes.lineages(ask, scope),
         scopes.pulse(ask, scope),
-        pipeline.health(ask, scope),
+        pipeline.health(ask, scope, 0),
     ]
 
 
@@ -374,10 +374,12 @@ def test_lineages_are_listed_live_first_and_each_has_its_clock(ask: Store) -> No
 
 
 def test_the_account_of_recent_messages_balances(ask: Store) -> None:
-    found = pipeline.health(ask, SCOPE)
+    found = pipeline.health(ask, SCOPE, 0)
     assert {room.name for room in found.rooms} == {"score", "detect"}
     assert found.account is not None
     assert (found.account.received, found.account.lost) == (440, 0)
+    assert pipeline.health(ask, SCOPE, 4_000_000_000).account is None
+    assert pipeline.health(ask, Scope("other", "demo-1"), 0).account is None
 
 
 def test_an_empty_database_gives_empty_answers(store: str) -> None:
