@@ -21,7 +21,11 @@ MIX_DISTANCE = 0.1
 """Least part of the traffic that has to move between slices before inputs count as changed."""
 MIX_P = 1e-3
 CLEAR_PART = 0.5
-"""A slice is cleared when its change is surely less than this part of the whole's."""
+"""A slice is cleared when its change is surely less than this part of what it would be had it taken part."""
+CLEAR_CONFIDENCE = 0.9
+"""Two-sided, so 95 % on the side that counts."""
+LEADING_SHARE = 0.5
+"""A slice that explains so much of the change shows how large it is where it happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +84,8 @@ def attribute(
     """
     p0, p1 = _mean(whole.s_before, whole.n_before), _mean(whole.s_after, whole.n_after)
     change = p1 - p0
-    ranked: list[tuple[float, SliceEffect]] = []
-    cleared: list[str] = []
     mix: dict[str, float] = {}
+    parts: list[tuple[SliceCounts, SliceEffect, float]] = []
     for part in slices:
         if part.n_after <= 0 and part.n_before <= 0:
             continue
@@ -93,32 +96,54 @@ def attribute(
         mix[part.dimension] = mix.get(part.dimension, 0.0) + moved
         share = (w1 * effect + moved) / change if change else 0.0
         if part.n_after > 0:
-            ranked.append((share - w1, SliceEffect(part.slice, share, effect)))
-            if _is_clear(part, effect, change, event_var, kappa):
-                cleared.append(part.slice)
-    ranked.sort(key=lambda r: (-r[0], r[1].slice))
-    explaining = tuple(e for lift, e in ranked if (e.share or 0) > 0 and lift > 0 and e.slice not in cleared)
+            parts.append((part, SliceEffect(part.slice, share, effect), share - w1))
+    sizes = _sizes(parts, change)
+    cleared = {
+        part.slice
+        for part, told, _ in parts
+        if _is_clear(part, told.effect or 0.0, change, sizes[part.dimension], event_var, kappa)
+    }
+    parts.sort(key=lambda p: (-p[2], p[0].slice))
+    explaining = tuple(
+        told for _, told, lift in parts if (told.share or 0) > 0 and lift > 0 and told.slice not in cleared
+    )
     largest = max((m / change for m in mix.values()), default=0.0) if change else 0.0
     return Attribution(explaining, tuple(sorted(cleared)), largest, _mix_moved(slices, inputs, kappa))
+
+
+def _sizes(parts: Sequence[tuple[SliceCounts, SliceEffect, float]], change: float) -> dict[str, float]:
+    """Per dimension, the change a slice that took part would show.
+
+    That of the whole, or of the slice that explains most of it.
+    """
+    sizes: dict[str, float] = {}
+    for part, told, lift in parts:
+        leads = lift > 0 and (told.share or 0.0) >= LEADING_SHARE
+        own = abs(told.effect or 0.0) if leads else 0.0
+        sizes[part.dimension] = max(sizes.get(part.dimension, abs(change)), own)
+    return sizes
 
 
 def _mean(s: float, n: float) -> float:
     return s / n if n > 0 else 0.0
 
 
-def _is_clear(part: SliceCounts, effect: float, change: float, event_var: float | None, kappa: float) -> bool:
-    """Whether the slice's change is below a part of the whole's with 97.5 % confidence."""
+def _is_clear(
+    part: SliceCounts, effect: float, change: float, size: float, event_var: float | None, kappa: float
+) -> bool:
+    """Whether the slice's change is below a part of ``size`` with 95 % confidence."""
     if part.n_before <= 0 or change == 0:
         return False
     n = np.array([part.n_before, part.n_after]) / kappa
     if event_var is None:
         rates = np.array([part.s_before / part.n_before, part.s_after / part.n_after])
-        low, high = wilson(n, rates * n)
+        low, high = wilson(n, rates * n, CLEAR_CONFIDENCE)
         ends = (high[1] - rates[1], rates[0] - low[0])
         further = np.hypot(*(ends if change > 0 else (rates[1] - low[1], high[0] - rates[0])))
     else:
-        further = 1.96 * np.sqrt(event_var * (1 / n).sum())
-    return bool(effect * np.sign(change) + further < CLEAR_PART * abs(change))
+        z = float(stats.norm.ppf((1 + CLEAR_CONFIDENCE) / 2))
+        further = z * np.sqrt(event_var * (1 / n).sum())
+    return bool(effect * np.sign(change) + further < CLEAR_PART * size)
 
 
 def _mix_moved(slices: Sequence[SliceCounts], inputs: frozenset[str], kappa: float) -> bool:
