@@ -27,6 +27,13 @@ Explain a crossing of one channel, from stored ticks that reach from the learnin
         inputs_changed)
     detectable.smallest_changes(baseline, bank.kappa, bank.threshold) -> Detectable(span_s, rise, fall) a span
 
+A file's series: ``watch(times_s, values, kind=, tick_s=, learn=, budget=) -> Iterator[Finding]``.
+
+A file of one series::
+
+    watch(times_s, values, kind=, tick_s=, learn=, budget=, services=, n=) -> Iterator[Finding]
+
+Gross rises over distinct conversations: ``fast_path.FastBank``. A change that stays: ``relevel.relevel``.
 Budget: ``Budget.parse("1/month")``, ``service_budget``, ``Allocation.admit(class, channels) -> w``.
 """
 
@@ -36,6 +43,7 @@ from detectors.drift.baseline import Baseline
 from detectors.drift.dispersion import fit_flags, fit_values
 from detectors.drift.effect import Explanation, explain
 from detectors.drift.shiryaev_roberts import Bank, Crossings, FlagBank, ValueBank
+from detectors.drift.watch import watch
 
 __all__ = [
     "Bank",
@@ -47,4 +55,5 @@ __all__ = [
     "explain",
     "fit_flags",
     "fit_values",
+    "watch",
 ]

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detectors.drift.detect_lines import detect_rows, parse_time_s
-from detectors.drift.watch import watch
+from detectors.drift import watch
 from detectors.finding import Finding
 
 START_S = 1_767_225_600.0
@@ -227,49 +226,3 @@ def test_bad_arguments_are_named(changed: dict[str, Any], message: str) -> None:
     arguments: dict[str, Any] = {"times_s": [0.0, 1.0, 2.0], "values": [0.0, 1.0, 0.0], "kind": "flag"}
     with pytest.raises(ValueError, match=re.escape(message)):
         list(watch(**(arguments | changed)))
-
-
-def test_rows_of_a_table_give_what_their_values_give() -> None:
-    rng = np.random.default_rng(12)
-    times = np.round(_times(rng, 6_000, 30))
-    values = (rng.random(6_000) < np.where(_day(times) > 18, 0.5, 0.1)).astype(float)
-    rows = [
-        {"at": f"{t:.0f}000", "refused": str(int(v)), "other": ""} for t, v in zip(times, values, strict=True)
-    ]
-    table = list(detect_rows(rows, time="at", value="refused", kind="flag", learn="10d", tick="5m"))
-    plain = list(watch(times, values, kind="flag", learn="10d", score="refused"))
-    assert table == plain
-    assert [f.score for f in table] == ["refused"]
-
-
-@pytest.mark.parametrize(
-    ("cell", "seconds"),
-    [
-        ("2026-01-01T00:00:00Z", START_S),
-        ("2026-01-01 00:00:00", START_S),
-        ("2026-01-01T01:00:00+01:00", START_S),
-        (str(int(START_S)), START_S),
-        (START_S * 1e3, START_S),
-        (START_S * 1e6, START_S),
-        (int(START_S * 1e9), START_S),
-    ],
-)
-def test_times_are_read_as_people_write_them(cell: object, seconds: float) -> None:
-    assert parse_time_s(cell, 1) == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize(
-    ("row", "options", "message"),
-    [
-        ({"t": "soon", "x": "1"}, {}, "row 1: 'soon'"),
-        ({"t": "0"}, {}, "row 1 has no 'x'; columns are t"),
-        ({"t": "0", "x": "many"}, {}, "x 'many' is not a number"),
-        ({"t": "0", "x": "1"}, {"tick": "soon"}, "tick 'soon'"),
-        ({"t": "0", "x": "1"}, {"n": "k"}, "no 'k'"),
-    ],
-)
-def test_cells_that_cannot_be_read_are_named(
-    row: dict[str, str], options: dict[str, str], message: str
-) -> None:
-    with pytest.raises(ValueError, match=re.escape(message)):
-        list(detect_rows([row], time="t", value="x", kind="flag", **options))
