@@ -214,9 +214,13 @@ class Desk:
         return changes
 
     def _quieten(self, draft: Book, incident: Incident, n: int, now_ns: int) -> list[Change]:
+        """End hits that stopped; one that is stored may not be taken yet: partitions are read apart."""
         timing = self._setup.timing
         silent_ns = now_ns - incident.hits.last_ns if incident.hits.active else 0
         if silent_ns < timing.quiet_ns or n < timing.quiet_interactions:
+            return []
+        scores = sorted({f.score for f in incident.findings if f.alert_kind == POLICY})
+        if self._store.hits(incident.place, scores, incident.hits.last_ns, now_ns):
             return []
         return [draft.quiet(incident, n)]
 

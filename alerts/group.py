@@ -77,7 +77,8 @@ def _takes(finding: Finding, incident: Incident, timing: Timing) -> bool:
     """
     if incident.is_open:
         return True
-    if incident.state != RESOLVED or to_ns(finding.made_at) - incident.since_ns > timing.reopen_ns:
+    now_ns = max(to_ns(finding.made_at), incident.clock_ns)  # a statement may come after later ones
+    if incident.state != RESOLVED or now_ns - incident.since_ns > timing.reopen_ns:
         return False
     graver = SEVERITIES.index(finding.severity) < SEVERITIES.index(incident.severity)
     return incident.ending in REOPENABLE or not graver

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from alerts.identity import POLICY
 from detectors.finding import ALL, SEVERITIES, Finding, Suspect
@@ -40,8 +41,10 @@ def lead_of(findings: Sequence[Finding]) -> Finding:
     """The finding the headline is about.
 
     Highest severity first; then rates of harm before moved distributions, and waiting times, which follow
-    from what is produced, last; then the strongest evidence, then the largest effect. Withdrawn findings
-    lead only when nothing else is left.
+    from what is produced, last. Of rates of harm the one that changed most, over all traffic where that is
+    known: it hurts most users, while evidence says little more than that a threshold was passed. Of
+    distributions the one found first: what moved most clearly. Then the strongest evidence, the largest
+    effect. Withdrawn findings lead only when nothing else is left.
 
     Raises
     ------
@@ -51,19 +54,33 @@ def lead_of(findings: Sequence[Finding]) -> Finding:
     if not findings:
         raise ValueError("an incident without findings has no lead")
     standing = [f for f in findings if supports(f)] or findings
-    return min(standing, key=_rank)
+    whole = {(f.unit, f.score): _size(f) for f in standing if f.slice == ALL}
+
+    def rank(f: Finding) -> tuple[Any, ...]:
+        hurts = is_harm(f) and f.effect_unit == "rate"
+        size = whole.get((f.unit, f.score), _size(f)) if hurts else 0.0
+        found = 0.0 if is_harm(f) else f.made_at.timestamp()
+        return (*_kind(f), -size, found, *_strength(f))
+
+    return min(standing, key=rank)
 
 
-def _rank(finding: Finding) -> tuple[int, bool, bool, float, float, str]:
-    evidence = finding.evidence or 0.0
-    return (
-        SEVERITIES.index(finding.severity),
-        not is_harm(finding),
-        finding.score.endswith("_s"),  # measured in seconds
-        -evidence,
-        -abs(finding.effect or 0.0),
-        finding.finding_id,
-    )
+def _rank(finding: Finding) -> tuple[Any, ...]:
+    """Order among findings about one score."""
+    return (*_kind(finding), *_strength(finding))
+
+
+def _kind(finding: Finding) -> tuple[int, bool, bool]:
+    measured_in_seconds = finding.score.endswith("_s")
+    return SEVERITIES.index(finding.severity), not is_harm(finding), measured_in_seconds
+
+
+def _strength(finding: Finding) -> tuple[float, float, str]:
+    return -(finding.evidence or 0.0), -_size(finding), finding.finding_id
+
+
+def _size(finding: Finding) -> float:
+    return abs(finding.effect or 0.0)
 
 
 def relatives(findings: Sequence[Finding], lead: Finding) -> list[Finding]:

@@ -86,6 +86,14 @@ WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND service = {ser
     AND start > fromUnixTimestamp64Nano({after:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64})
 """
 
+_HITS = """
+SELECT count()
+FROM findings
+WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND service = {service:String}
+    AND environment = {environment:String} AND alert_kind = 'policy' AND score IN {scores:Array(String)}
+    AND made_at > fromUnixTimestamp64Nano({after:Int64}) AND made_at < fromUnixTimestamp64Nano({until:Int64})
+"""
+
 FAR_FUTURE_NS = 9_000_000_000_000_000_000
 
 
@@ -197,17 +205,16 @@ class IncidentLog:
 
     def traffic(self, place: Place, after_ns: int, until_ns: int = FAR_FUTURE_NS) -> tuple[int, int]:
         """How many interactions of a place began after (and before) a time, and when the last one began."""
-        given = {
-            "tenant": place.tenant,
-            "lineage": place.lineage,
-            "service": place.service,
-            "environment": place.environment or "",
-            "after": after_ns,
-            "until": until_ns,
-        }
+        given = {**_of(place), "after": after_ns, "until": until_ns}
         with self._open() as client:
             n, latest_ns = client.query(_TRAFFIC, given).result_rows[0]
         return int(n), int(latest_ns) if n else after_ns
+
+    def hits(self, place: Place, scores: Sequence[str], after_ns: int, until_ns: int) -> int:
+        """How many policy hits of these scores are stored that were made between two times."""
+        given = {**_of(place), "scores": list(scores), "after": after_ns, "until": until_ns}
+        with self._open() as client:
+            return int(client.query(_HITS, given).result_rows[0][0])
 
     def examples(self, incident: Incident) -> tuple[Example, ...]:
         """Redacted interactions from both sides of the onset."""
@@ -231,3 +238,13 @@ def _insert(client: Client, table: str, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows of equal keys as one block: all of them or none."""
     if rows:
         client.insert(table, [list(row.values()) for row in rows], list(rows[0]))
+
+
+def _of(place: Place) -> dict[str, Any]:
+    """Parameters that name a place."""
+    return {
+        "tenant": place.tenant,
+        "lineage": place.lineage,
+        "service": place.service,
+        "environment": place.environment or "",
+    }

@@ -56,6 +56,9 @@ class Store(Protocol):
     def traffic(self, place: Place, after_ns: int, until_ns: int = ...) -> tuple[int, int]:
         """How many interactions of a place began after (and before) a time, and when the last one began."""
 
+    def hits(self, place: Place, scores: Sequence[str], after_ns: int, until_ns: int) -> int:
+        """How many policy hits of these scores are stored that were made between two times."""
+
 
 class Post(Protocol):
     """Where others hear of it. Sends are not waited for; `flush` waits."""

@@ -16,7 +16,8 @@ class Timing:
     before the incident is resolved. ``reopen_s``: how long after that the same change reopens it.
     ``widen_ticks``: by how many ticks onset intervals are widened before they are compared.
     ``storm_findings`` within ``storm_s``: more than that at one place is one incident. Policy hits are over
-    when there was none for ``quiet_s`` among at least ``quiet_interactions``.
+    when there was none for ``quiet_s`` among at least ``quiet_interactions``: none among 300 says, with 95 %
+    confidence, that fewer than one in a hundred is left (3 / n, the rule of three).
     """
 
     tick_s: int = 300
@@ -27,7 +28,7 @@ class Timing:
     storm_findings: int = 8
     storm_s: float = 60.0
     quiet_s: float = 3600.0
-    quiet_interactions: int = 50
+    quiet_interactions: int = 300
 
     def __post_init__(self) -> None:
         if self.tick_s <= 0:

@@ -47,6 +47,7 @@ class MemoryStore:
     attempts: dict[tuple[str, str, int, str], Attempt] = field(default_factory=dict)
     hours_of_traffic: float = 0.0
     interactions: int = 0
+    hits_to_come: int = 0
     rewritten: list[tuple[str, int]] = field(default_factory=list)
     answers: bool = True
 
@@ -88,6 +89,12 @@ class MemoryStore:
     def traffic(self, place: Place, after_ns: int, until_ns: int = 2**63) -> tuple[int, int]:
         assert place.service
         return self.interactions, min(after_ns + int(self.hours_of_traffic * 3600e9), until_ns)
+
+    def hits(self, place: Place, scores: Sequence[str], after_ns: int, until_ns: int) -> int:
+        assert place.service
+        assert scores
+        assert after_ns < until_ns
+        return self.hits_to_come
 
     def record_attempt(self, attempt: Attempt) -> None:
         d = attempt.delivery

@@ -200,6 +200,13 @@ def test_a_later_message_shows_that_the_wait_is_over() -> None:
     assert desk.words == ["opened", "resolved", "opened"]
 
 
+def test_what_is_said_late_is_not_lost_in_what_is_over_for_good() -> None:
+    desk = Desk().take(refusals(), ended(refusals(), "05:30"))
+    desk.book.merge(desk.book.draft().elapse(lambda _: to_ns(at("09:00"))))
+    desk.take(lengths(made_at=at("05:50")))
+    assert [i.state for i in desk.incidents] == [FIRING, RESOLVED]
+
+
 def test_the_same_change_soon_after_the_end_reopens() -> None:
     again = refusals(
         "f9", made_at=at("06:00"), onset=at("05:50"), onset_low=at("05:45"), onset_high=at("05:55")

@@ -247,6 +247,14 @@ def test_policy_hits_stop_when_enough_traffic_went_by(hours: float, interactions
     assert process.desk.all()[0].state == state
 
 
+def test_hits_that_are_stored_and_not_taken_yet_have_not_stopped() -> None:
+    world = World(secret())
+    process = world.run()
+    world.store.hours_of_traffic, world.store.interactions, world.store.hits_to_come = 2, 500, 1
+    process.desk.elapse()
+    assert process.desk.all()[0].state == FIRING
+
+
 def test_a_hit_long_after_the_last_is_another_leak_if_there_was_traffic() -> None:
     late = secret("h2", made_at=at("09:00"), onset=at("09:00"))
     assert len(World(secret(), late).run().desk.all()) == 1

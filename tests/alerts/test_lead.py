@@ -18,6 +18,10 @@ from tests.alerts.invented import at, lengths, overall, refusals, secret
         ([lengths("d", severity="page"), refusals("h")], "h"),  # harm before a moved distribution
         ([refusals("weak", evidence=15.0), refusals("strong", evidence=16.0)], "strong"),
         ([refusals("small", effect=0.1), refusals("large", effect=-0.4)], "large"),
+        # of rates of harm the one that hurts most, however it was noticed
+        ([overall("many", effect=0.9, evidence=15.0), overall("few", score="pii", evidence=99.0)], "many"),
+        # a slice's own rate says nothing about how many users are hurt
+        ([overall("all"), overall("pii", score="pii", effect=0.3), refusals("es", effect=0.6)], "pii"),
         ([refusals("gone", status="withdrawn"), lengths("left")], "left"),
         ([refusals("gone", status="withdrawn")], "gone"),
         ([refusals("drift"), secret("hit")], "drift"),  # both harm: evidence decides
