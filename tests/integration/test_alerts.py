@@ -278,9 +278,9 @@ def test_policy_hits_end_when_traffic_goes_on_without_them(world: World) -> None
             "INSERT INTO interactions "
             "(tenant, lineage, service, environment, start, trace_id, span_id, received_at) "
             "SELECT 'default', 'live', 'support-assistant', 'production', "
-            "toDateTime64('2026-03-17 04:08:00', 9, 'UTC') + toIntervalMinute(number), "
+            "toDateTime64('2026-03-17 04:08:00', 9, 'UTC') + toIntervalSecond(20 * number), "
             "toString(number), 's', now64(9) "
-            "FROM numbers(120)"
+            "FROM numbers(400)"
         )
         client.close()
         until(lambda: service.desk.all()[0].state == "resolved")
