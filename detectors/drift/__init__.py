@@ -27,8 +27,6 @@ Explain a crossing of one channel, from stored ticks that reach from the learnin
         inputs_changed)
     detectable.smallest_changes(baseline, bank.kappa, bank.threshold) -> Detectable(span_s, rise, fall) a span
 
-A file's series: ``watch(times_s, values, kind=, tick_s=, learn=, budget=) -> Iterator[Finding]``.
-
 A file of one series::
 
     watch(times_s, values, kind=, tick_s=, learn=, budget=, services=, n=) -> Iterator[Finding]
