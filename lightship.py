@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from infra.settings import Settings
 
 OK, FAILED, USAGE, UNAVAILABLE, DEFECT = 0, 1, 2, 3, 70
 
@@ -49,6 +53,18 @@ def _nobody_reads_on() -> NoReturn:
     sys.exit(OK)
 
 
+def _checked(path: Path | None) -> Settings:
+    """Settings that every room can work with."""
+    from alerts.notify.channels import check_receivers
+    from infra.settings import load
+    from ingest.settings_check import check
+
+    settings = load(path)
+    check(settings)
+    check_receivers(settings)
+    return settings
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import PackageNotFoundError, version
@@ -84,7 +100,6 @@ def up(
     from infra.embedded.first_screen import first_screen
     from infra.embedded.supervisor import Supervisor
     from infra.embedded.whole import whole
-    from infra.settings import load
 
     asked = {
         "gateway": gateway_port,
@@ -94,7 +109,7 @@ def up(
         "clickhouse": clickhouse_port,
     }
     ports = {name: port for name, port in asked.items() if port is not None}
-    everything = whole(load(config), ports, dashboard=dashboard, config=config)
+    everything = whole(_checked(config), ports, dashboard=dashboard, config=config)
     Supervisor(
         everything.settings.home,
         everything.specs,
@@ -120,13 +135,12 @@ def demo(
 ) -> None:
     """Show what is found in planted incidents. Two instrumented apps, 14 quiet days, then a day with them."""
     from infra.clock import SystemClock
-    from infra.settings import load
     from ingest.demo.command import SETTINGS, demonstrate, started
     from ingest.demo.screen import DemoScreen
 
     path = config or SETTINGS
     screen = DemoScreen(stay=not once and sys.stdout.isatty())
-    with started(load(path), config=path, dashboard=not once) as running:
+    with started(_checked(path), config=path, dashboard=not once) as running:
         screen.ready(running.ready_s, running.whole.addresses)
         result = demonstrate(running, SystemClock(), screen.progress, screen.say)
         _out(json.dumps(result, indent=2)) if as_json else screen.table(result)
@@ -268,13 +282,7 @@ def ledger(as_json: AsJson = False, config: ConfigPath = None) -> None:
 @config.command("check")
 def config_check(config: ConfigPath = None) -> None:
     """Say whether the settings can work. Exits with 2 and the reason if not."""
-    from alerts.notify.channels import check_receivers
-    from infra.settings import load
-    from ingest.settings_check import check
-
-    settings = load(config)
-    check(settings)
-    check_receivers(settings)
+    settings = _checked(config)
     _out(f"settings are fine (detection config {settings.config_hash()})")
 
 
@@ -307,6 +315,8 @@ def _exit_code(error: Exception) -> int:
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run a command and turn what goes wrong below into a message and an exit code."""
+    for library in ("kafka", "aiokafka", "clickhouse_connect"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)  # what they log they raise, and we say it once
     try:
         try:
             app(args=argv, prog_name="lightship")

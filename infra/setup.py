@@ -34,6 +34,7 @@ def setup(settings: Settings, say: Callable[[str], None]) -> None:
 def main() -> int:
     """Exit 0 when all is there, 2 for settings that cannot work, 3 if a server does not answer."""
     logging.basicConfig(level=logging.WARNING)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it logs it raises, and we say it once
     try:
         setup(load(), lambda line: print(line, flush=True))  # noqa: T201 - what a person reads
     except Misconfigured as error:

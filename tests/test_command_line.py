@@ -177,6 +177,14 @@ def test_a_port_that_is_taken_is_named(call: Call) -> None:
     assert f"port {port} for the gateway is in use" in ended.err
 
 
+def test_nothing_is_started_with_settings_that_cannot_work(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "lightship.toml").write_text("[scorers]\noff = ['refusl']")
+    ended = call("up")
+    assert ended.code == USAGE
+    assert "did you mean 'refusal'?" in ended.err
+    assert not (tmp_path / ".lightship").exists()
+
+
 @pytest.mark.parametrize("words", ["up", "demo --once"])
 def test_a_data_directory_in_use_is_named(call: Call, words: str) -> None:
     with DirectoryLock(Path(".lightship")):
@@ -195,6 +203,7 @@ def test_a_server_that_is_away_ends_with_3(
     ended = call(words)
     assert ended.code == UNAVAILABLE
     assert "127.0.0.1:1" in ended.err
+    assert len(ended.err.splitlines()) == 1
     assert "geheim" not in ended.err
 
 
