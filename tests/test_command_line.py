@@ -193,6 +193,7 @@ def test_a_data_directory_in_use_is_named(call: Call, words: str) -> None:
     assert f".lightship is in use by process {os.getpid()}" in ended.err
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # kafka-python leaks sockets that were refused
 @pytest.mark.parametrize("words", ["setup", "ledger"])
 def test_a_server_that_is_away_ends_with_3(
     monkeypatch: pytest.MonkeyPatch, call: Call, words: str, refused_connections: None

@@ -34,6 +34,7 @@ def test_settings_that_cannot_work_end_with_2(
     assert "did you mean 'partitions'?" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # kafka-python leaks sockets that were refused
 def test_a_server_that_is_not_there_ends_with_3(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,

@@ -59,6 +59,7 @@ def test_another_number_of_partitions_is_an_error_and_nothing_is_made(
         create_topics(KafkaSettings(bootstrap=broker, partitions=3), [Topic(first.name, partitions=1)])
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # kafka-python leaks sockets that were refused
 def test_nobody_there_is_named(monkeypatch: pytest.MonkeyPatch, refused_connections: None) -> None:
     monkeypatch.setattr("infra.kafka.BOOTSTRAP_TIMEOUT_MS", 200)
     with pytest.raises(Unavailable, match=r"no Kafka broker answers at 127\.0\.0\.1:1: start it, or correct"):
