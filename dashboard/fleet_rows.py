@@ -25,13 +25,13 @@ FORGOTTEN_AFTER = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class FleetRow:
-    """One service. ``incident`` is its most urgent open one; ``n_open`` counts them."""
+    """One service. ``open`` are its open incidents, the most urgent, ``incident``, first."""
 
     service: str
     environment: str
     state: State
     incident: Incident | None
-    n_open: int
+    open: tuple[Incident, ...]
     hours: tuple[int, ...]
     outputs: int
     newest: datetime | None
@@ -43,6 +43,17 @@ class FleetRow:
     def name(self) -> str:
         """Service, with its environment where it has one."""
         return named(self.service, self.environment)
+
+
+def urgency(incident: Incident) -> tuple[int, datetime]:
+    """Sorts incidents: the most urgent state first, in it the oldest."""
+    return STATES.index(incident.state), incident.onset
+
+
+def urgent(rows: Sequence[FleetRow]) -> list[tuple[FleetRow, Incident]]:
+    """Every open incident with its service, the most urgent first."""
+    pairs = [(row, incident) for row in rows for incident in row.open]
+    return sorted(pairs, key=lambda pair: urgency(pair[1]))
 
 
 def named(service: str, environment: str, usual: str = "") -> str:
@@ -83,7 +94,8 @@ def _row(service: Service, watched: list[Watched], incidents: list[Incident], no
     # the running hour would look like a fall
     this_hour = now.replace(minute=0, second=0, microsecond=0)
     day = tuple(hourly.get(this_hour - timedelta(hours=h), 0) for h in range(24, 0, -1))
-    worst = min(incidents, key=lambda i: (STATES.index(i.state), i.onset), default=None)
+    ordered = sorted(incidents, key=urgency)
+    worst = ordered[0] if ordered else None
     missing = expected_since(hourly, service.newest, now)
     learning = tuple(w for w in watched if w.state == "learning")
     return FleetRow(
@@ -91,7 +103,7 @@ def _row(service: Service, watched: list[Watched], incidents: list[Incident], no
         environment=service.environment,
         state=_state(service, worst, learning, watched, missing, now),
         incident=worst,
-        n_open=len(incidents),
+        open=tuple(ordered),
         hours=day,
         outputs=sum(day),
         newest=service.newest,
@@ -174,11 +186,8 @@ def _usual_words(row: FleetRow) -> str:
     return formats.count(usual) if usual else ""
 
 
-def sentence(row: FleetRow, now: datetime) -> str:
+def sentence(row: FleetRow, incident: Incident, now: datetime) -> str:
     """One line for a card: what, since when, where mostly, and what came just before."""
-    incident = row.incident
-    if incident is None:
-        return ""
     since = f"{formats.moment(incident.onset, now)} UTC"
     if incident.is_silent:
         usual = _usual_words(row)

@@ -37,6 +37,7 @@ def services(rows: Sequence[FleetRow], now: datetime) -> None:
     usual = fleet_rows.usual_environment(rows)
     frame = _frame(shown, now, usual)
     badge_colors = {state.label: state.color for state in STATES}
+    badge_colors |= {_label(row): row.state.color for row in shown}
     choice = st.dataframe(
         frame,
         key="fleet",
@@ -54,8 +55,8 @@ def services(rows: Sequence[FleetRow], now: datetime) -> None:
             strings.COLUMN_OUTPUTS: st.column_config.NumberColumn(format="localized", width=66),
             strings.COLUMN_CHANGE: st.column_config.TextColumn(width=152),
             strings.COLUMN_EFFECT: st.column_config.TextColumn(width=146),
-            strings.COLUMN_SINCE: st.column_config.TextColumn(width=104),
-            strings.COLUMN_SLICE: st.column_config.TextColumn(width=204),
+            strings.COLUMN_SINCE: st.column_config.TextColumn(width=124),
+            strings.COLUMN_SLICE: st.column_config.TextColumn(width=184),
             strings.COLUMN_NEWEST: st.column_config.TextColumn(
                 width=60, alignment="right", help=strings.COLUMN_NEWEST_HELP
             ),
@@ -77,11 +78,16 @@ def _open(row: FleetRow) -> None:
     components.quiet(strings.NO_INCIDENT)
 
 
+def _label(row: FleetRow) -> str:
+    """State, and how many incidents are open where there are several."""
+    return f"{row.state.label} ×{len(row.open)}" if len(row.open) > 1 else row.state.label
+
+
 def _frame(rows: Sequence[FleetRow], now: datetime, usual: str) -> pd.DataFrame:
     """The fleet as a table of text; nothing in it is markdown."""
     return pd.DataFrame(
         {
-            strings.COLUMN_STATE: [[row.state.label] for row in rows],
+            strings.COLUMN_STATE: [[_label(row)] for row in rows],
             strings.COLUMN_SERVICE: [
                 clean(fleet_rows.named(row.service, row.environment, usual), 60) for row in rows
             ],
@@ -105,24 +111,26 @@ def _frame(rows: Sequence[FleetRow], now: datetime, usual: str) -> pd.DataFrame:
     )
 
 
-def proof(watched: Sequence[Watched], now: datetime) -> None:
+def proof(watched: Sequence[Watched]) -> None:
     """What watching can prove, and from when: silence must mean something."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         with st.container(width="content"):
             components.section(strings.PROOF, strings.PROOF_NOTE)
         wanted = filters.proof_show()
-    rows = proofs.rows(watched, now, learning_only=wanted == strings.PROOF_SHOW_LEARNING)
+    rows = proofs.rows(watched, learning_only=wanted == strings.PROOF_SHOW_LEARNING)
     if not rows:
         if wanted == strings.PROOF_SHOW_LEARNING and watched:
             components.empty(palette.OK, strings.NO_LEARNING, strings.NO_LEARNING_NEXT)
         else:
             components.empty(palette.LEARNING, strings.PROOF_NONE, strings.PROOF_NONE_NEXT)
         return
-    badge_colors = {state.label: state.color for state in (palette.LEARNING, palette.OK)}
+    badge_colors = {palette.LEARNING.label: palette.LEARNING.color, strings.PROOF_WATCHING: "blue"}
     st.dataframe(
         pd.DataFrame(
             {
-                strings.COLUMN_STATE: [[row.state.label] for row in rows],
+                strings.COLUMN_STATE: [
+                    [palette.LEARNING.label if row.learning else strings.PROOF_WATCHING] for row in rows
+                ],
                 strings.COLUMN_SERVICE: [clean(row.service, 60) for row in rows],
                 strings.PROOF_SCORE: [row.score for row in rows],
                 strings.PROOF_LEVEL: [row.level for row in rows],
@@ -140,18 +148,18 @@ def proof(watched: Sequence[Watched], now: datetime) -> None:
             strings.COLUMN_STATE: st.column_config.MultiselectColumn(
                 options=list(badge_colors), color=list(badge_colors.values()), width=108
             ),
-            strings.COLUMN_SERVICE: st.column_config.TextColumn(width=176),
-            strings.PROOF_SCORE: st.column_config.TextColumn(width=176),
+            strings.COLUMN_SERVICE: st.column_config.TextColumn(width=166),
+            strings.PROOF_SCORE: st.column_config.TextColumn(width=140),
             strings.PROOF_LEVEL: st.column_config.TextColumn(
-                width=104, alignment="right", help=strings.PROOF_LEVEL_HELP
+                width=156, alignment="right", help=strings.PROOF_LEVEL_HELP
             ),
             strings.PROOF_COUNTED: st.column_config.NumberColumn(
                 format="localized", width=76, help=strings.PROOF_COUNTED_HELP
             ),
-            strings.PROOF_FROM: st.column_config.TextColumn(width=116),
-            strings.PROOF_HOUR: st.column_config.TextColumn(width=110, alignment="right"),
-            strings.PROOF_DAY: st.column_config.TextColumn(width=110, alignment="right"),
-            strings.PROOF_WEEK: st.column_config.TextColumn(width=110, alignment="right"),
+            strings.PROOF_FROM: st.column_config.TextColumn(width=112),
+            strings.PROOF_HOUR: st.column_config.TextColumn(width=108, alignment="right"),
+            strings.PROOF_DAY: st.column_config.TextColumn(width=108, alignment="right"),
+            strings.PROOF_WEEK: st.column_config.TextColumn(width=108, alignment="right"),
         },
         alt=strings.PROOF_ALT,
     )

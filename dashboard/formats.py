@@ -63,6 +63,16 @@ def share_interval(low: float, high: float) -> str:
     return f"{number(100 * low, decimals)}{DASH}{number(100 * high, decimals)}"
 
 
+def share_level(value: float, low: float | None, high: float | None) -> str:
+    """A share with its interval where it is known: ``6.4 % 5.4–7.5``."""
+    if low is None or high is None:
+        return share(value)
+    if is_rare(value, high) and high < 2 * _RARE:
+        return f"{number(_PER * value, 1)} {number(_PER * low, 1)}{DASH}{number(_PER * high, 1)} per 10,000"
+    decimals = places(50 * (high - low))
+    return f"{percent(value, max(decimals, _fine(value)))} {share_interval(low, high)}"
+
+
 def share_step(before: float, after: float) -> str:
     """``2.1 → 6.4 %``, or ``2.0 → 90.0 per 10,000``; time order, one unit for both."""
     if is_rare(before, after):
@@ -138,6 +148,11 @@ def moment(at: datetime, now: datetime) -> str:
     if at.date() == now.date():
         return f"{at:%H:%M}"
     return f"{at:%a %H:%M}" if abs(now - at) < timedelta(days=6) else f"{at.day} {at:%b %H:%M}"
+
+
+def date(at: datetime) -> str:
+    """``23 Nov 10:55``, for times that may lie ahead."""
+    return f"{at.day} {at:%b %H:%M}"
 
 
 def since(at: datetime, now: datetime) -> str:

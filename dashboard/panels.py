@@ -117,11 +117,7 @@ def where(incident: Incident, slices: tuple[SliceCounts, ...], seen: Session) ->
     if found.bars:
         components.show(where_charts.ranking(found.bars, components.colors(), found.unit), key="slices")
     else:
-        components.empty(
-            palette.NO_DATA,
-            strings.WHERE_NONE,
-            strings.WHERE_NONE_NEXT.format(n=picture.MIN_OUTPUTS),
-        )
+        components.nothing(strings.WHERE_NONE, strings.WHERE_NONE_NEXT.format(n=picture.MIN_OUTPUTS))
     unaffected = list(dict.fromkeys([*(picture.readable(s) for s in incident.cleared), *found.unclear]))
     lines = [strings.WHERE_AGAINST]
     if unaffected:
@@ -144,10 +140,9 @@ def shape(incident: Incident, slices: tuple[SliceCounts, ...]) -> None:
     else:
         cells = picture.bins(measure, own.before, own.after)
         title, note = strings.SHAPE_TITLE, _medians(incident, own)
-        unit = measure.score.unit or "value"
-        log = measure.score.kind == "positive"
+        unit = measure.score.unit
         drawing = (
-            where_charts.distribution_shift(cells, components.colors(), unit, log=log) if cells else None
+            where_charts.distribution_shift(cells, components.colors(), unit, log=True) if cells else None
         )
     if drawing is not None:
         with st.container(border=True):
@@ -191,16 +186,16 @@ def who(incident: Incident) -> None:
 def texts(incident: Incident, seen: Session) -> None:
     """Interactions that carry the change beside ones like them from before it."""
     if not seen.viewer.may_read_text:
-        components.empty(
-            palette.NO_DATA,
+        components.nothing(
             strings.EXAMPLES_ROLE,
             strings.EXAMPLES_ROLE_NEXT.format(role=seen.viewer.role),
         )
         return
+    ranked = incident.measure.what not in {FLAG, CATEGORY} and incident.unit != "trace"
     low, start = int(incident.onset_low.timestamp()), int(incident.onset.timestamp())
     end = picture.comparison(incident, seen.scope.at).to_s
     sides = (
-        (strings.NOW_TITLE, strings.NOW_NOTE, True, start, end),
+        (strings.NOW_TITLE, strings.NOW_NOTE_RANKED if ranked else strings.NOW_NOTE, True, start, end),
         (strings.BEFORE_TITLE, strings.BEFORE_NOTE, False, low - BASELINE_REACH_S, low),
     )
     for column, (title, note, hit, from_s, to_s) in zip(st.columns(2), sides, strict=True):
@@ -218,7 +213,7 @@ def texts(incident: Incident, seen: Session) -> None:
                     title, cards.cards(reading.value, incident.measure, seen.now), key=f"texts-{title}"
                 )
             else:
-                components.empty(palette.NO_DATA, strings.EXAMPLES_NONE, strings.EXAMPLES_NONE_NEXT)
+                components.nothing(strings.EXAMPLES_NONE, strings.EXAMPLES_NONE_NEXT)
 
 
 def _wanted(incident: Incident, measure: Measure, from_s: int, to_s: int, *, hit: bool) -> Wanted:

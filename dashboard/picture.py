@@ -194,14 +194,18 @@ def _share(measure: Measure, part: SliceCounts, whole: SliceCounts) -> float | N
     return min(1.0, max(0.0, excess(part) / total))
 
 
-def bins(measure: Measure, before: Half, after: Half, wanted: int = 36) -> list[Bin]:
-    """Both distributions on common cells, the grid's own cells joined until about ``wanted`` are left."""
+def bins(measure: Measure, before: Half, after: Half) -> list[Bin]:
+    """Both distributions on common cells, the grid's own cells joined until a shape can be seen.
+
+    Few outputs get few cells: a comb of single outputs is no distribution.
+    """
     grid = measure.score.grid
     counted = [cell for half in (before, after) for cell, _ in half.cells]
     positive = [cell for cell in counted if cell > 0]
     if grid is None or not positive or before.n <= 0 or after.n <= 0:
         return []
     first, last = min(positive), max(positive)
+    wanted = min(36, max(8, round(1.5 * math.sqrt(min(before.n, after.n)))))
     width = max(1, math.ceil((last - first + 1) / wanted))
     out = []
     for start in range(first, last + 1, width):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from dashboard import formats, palette, strings
+from dashboard import formats, strings
 from dashboard.measures import Measure, measured
-from dashboard.palette import State
 from dashboard.queries.fleet import Watched
 from dashboard.scores import known
 
@@ -17,7 +15,7 @@ from dashboard.scores import known
 class Proof:
     """One service and score."""
 
-    state: State
+    learning: bool
     service: str
     score: str
     level: str
@@ -28,7 +26,7 @@ class Proof:
     within_7d: str
 
 
-def rows(watched: Sequence[Watched], now: datetime, *, learning_only: bool) -> list[Proof]:
+def rows(watched: Sequence[Watched], *, learning_only: bool) -> list[Proof]:
     """Scores that may page (of a service without any: all of its scores), learning ones first."""
     services = {(w.service, w.environment) for w in watched}
     paging = {(w.service, w.environment) for w in watched if known(w.score, w.kind).pages}
@@ -37,28 +35,39 @@ def rows(watched: Sequence[Watched], now: datetime, *, learning_only: bool) -> l
     ]
     chosen = [w for w in chosen if w.state == "learning" or not learning_only]
     chosen.sort(key=lambda w: (w.state != "learning", w.service, w.environment, w.score))
-    return [_proof(w, now) for w in chosen[:300]]
+    return [_proof(w) for w in chosen[:300]]
 
 
-def _proof(w: Watched, now: datetime) -> Proof:
+def _proof(w: Watched) -> Proof:
     measure = measured(known(w.score, w.kind), None, ())
     learning = w.state == "learning"
-    level = w.current_value if learning or w.baseline_value is None else w.baseline_value
-    if learning:
-        start = formats.moment(w.ready_at, now) if w.ready_at else strings.PROOF_NOT_YET
-    else:
-        start = formats.moment(w.watching_since, now) if w.watching_since else formats.NONE
+    level = (w.baseline_value, w.baseline_low, w.baseline_high)
+    if learning or w.baseline_value is None:
+        level = (w.current_value, w.current_low, w.current_high)
+    at = w.ready_at if learning else w.watching_since
+    start = formats.date(at) if at else strings.PROOF_NOT_YET if learning else formats.NONE
     return Proof(
-        state=palette.LEARNING if learning else palette.OK,
+        learning=learning,
         service=f"{w.service} · {w.environment}" if w.environment else w.service,
         score=measure.title,
-        level=formats.NONE if level is None else measure.level(level),
+        level=_level(measure, *level),
         counted=w.n_current if learning else w.n_baseline,
         alerts_from=start,
         within_1h=_noticed(measure, w.detectable_1h),
         within_1d=_noticed(measure, w.detectable_1d),
         within_7d=_noticed(measure, w.detectable_7d),
     )
+
+
+def _level(measure: Measure, value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return formats.NONE
+    if measure.is_share:
+        return formats.share_level(value, low, high)
+    said = measure.level(value)
+    if low is None or high is None:
+        return said
+    return f"{said} ({formats.measure(low)}{formats.DASH}{formats.measure(high)})"
 
 
 def _noticed(measure: Measure, change: float | None) -> str:

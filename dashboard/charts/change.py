@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import fmean
 from typing import NamedTuple
 
@@ -156,7 +156,7 @@ def change_over_time(
     shown = [m for m in marks if first <= m.time <= ends]
     layers = shade + middle + doubt + onset + guide + dots
     if shown:
-        layers += _markers(shown, palette)
+        layers += _markers(shown, palette, (ends - first) / 8)
     if after:
         layers += whisker
     words = f"no data since {change.onset:%H:%M}" if silent else f"onset {change.onset:%H:%M}"
@@ -184,9 +184,16 @@ def _change_alt(
     )
 
 
-def _markers(marks: Sequence[Mark], palette: Palette) -> alt.LayerChart:
-    """Named rules; where there is no room only the first, the likeliest, keeps its name."""
-    rows = [{"time": instant(m.time), "name": m.name, "first": place == 0} for place, m in enumerate(marks)]
+def _markers(marks: Sequence[Mark], palette: Palette, room: timedelta) -> alt.LayerChart:
+    """Named rules. A name needs ``room`` of its own; on a phone only the first, the likeliest, keeps one."""
+    named: list[Mark] = []
+    for mark in marks:
+        if all(abs(mark.time - other.time) >= room for other in named):
+            named.append(mark)
+    rows = [
+        {"time": instant(m.time), "name": m.name if m in named else "", "first": place == 0}
+        for place, m in enumerate(marks)
+    ]
     wide_only = alt.ExprRef(f"width < {NARROW} && !datum.first ? 0 : 1")
     rules = chart(rows).mark_rule(color=palette.release, strokeDash=[3, 3]).encode(x="time:T")
     names = (

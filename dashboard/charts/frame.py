@@ -103,5 +103,7 @@ def time_axis(labels: int, first: datetime, last: datetime) -> alt.X:
         "time:T",
         title=None,
         scale=alt.Scale(type="utc", nice=False, domain=[instant(first), instant(last)]),
-        axis=alt.Axis(format="%H:%M" if hours <= 36 else "%d %b", tickCount=labels),
+        axis=alt.Axis(
+            format="%H:%M" if hours <= 20 else "%a %H:%M" if hours <= 130 else "%d %b", tickCount=labels
+        ),
     )

@@ -114,9 +114,9 @@ def distribution_shift(bins: Sequence[Bin], palette: Palette, unit: str, *, log:
     rows = [bin_._asdict() for bin_ in bins]
     x = alt.X(
         "middle:Q",
-        title=f"{unit}, log scale" if log else unit,
+        title=f"{unit or 'value'}, log scale" if log else unit or "value",
         scale=alt.Scale(type="log" if log else "linear", nice=False),
-        axis=alt.Axis(format="~s", titleAnchor="start", tickCount=5),
+        axis=alt.Axis(format="~s" if unit else "~g", titleAnchor="start", tickCount=5),
     )
 
     def y(field: str) -> alt.Y:
@@ -155,5 +155,6 @@ def distribution_shift(bins: Sequence[Bin], palette: Palette, unit: str, *, log:
     )
     return Drawing(
         finish(filled + line + base_note + gain_note, palette, 240),
-        f"Distribution of {unit}: the baseline peaks near {formats.measure(peak.middle)}; {gain_text}.",
+        f"Distribution of {unit or 'values'}: the baseline peaks near {formats.measure(peak.middle)}; "
+        f"{gain_text}.",
     )

@@ -56,8 +56,8 @@ _ROWS = """
 SELECT
     start, trace_id, span_id, service_version, release, prompt_version, language, output_language,
     request_model, response_model, finish_reason, error_type, text_absent,
-    substringUTF8(ifNull(input_text, ''), 1, {max_text:UInt32} + 1),
-    substringUTF8(ifNull(output_text, ''), 1, {max_text:UInt32} + 1),
+    $prompt_from AS prompt_from, substringUTF8(ifNull(input_text, ''), prompt_from, {max_text:UInt32} + 1),
+    $output_from AS output_from, substringUTF8(ifNull(output_text, ''), output_from, {max_text:UInt32} + 1),
     substringUTF8(ifNull(error_message, ''), 1, 300),
     toFloat64OrNull(toString($value)) AS value,
     input_text IS NULL AND output_text IS NULL AS empty
@@ -71,6 +71,13 @@ ORDER BY $order
 LIMIT 1 BY ifNull(conversation_id, trace_id)
 LIMIT {limit:UInt32}
 """
+
+_NEAR_A_MARK = r"""
+greatest(1, toInt64(positionUTF8(ifNull($text, ''),
+    extract(ifNull($text, ''), '\\[[a-z_]{1,40}:[0-9a-f]{16}\\]'))) - 240)
+"""
+"""A little before the first mark of redaction, which a score about redacted values is about."""
+_REDACTED = frozenset({"secrets", "secrets_prompt", "pii", "pii_prompt"})
 
 _TRACES = """
 (trace_id IN
@@ -142,7 +149,11 @@ def examples(
         where += f" AND isNotNull({value})"
         if wanted.hit:
             order = f"{value} {'DESC' if wanted.rising else 'ASC'}, start DESC"
+    starts = dict.fromkeys(("input_text", "output_text"), "1")
+    if key.score in _REDACTED:
+        starts = {side: _NEAR_A_MARK.replace("$text", side) for side in starts}
     sql = _ROWS.replace("$where", where).replace("$order", order).replace("$value", value)
+    sql = sql.replace("$prompt_from", starts["input_text"]).replace("$output_from", starts["output_text"])
     rows = store.rows(
         sql,
         scope.bind(
@@ -194,7 +205,9 @@ def _example(row: Row) -> Example:
         finish_reason,
         error_type,
         text_absent,
+        prompt_from,
         prompt,
+        output_from,
         output,
         error_message,
         value,
@@ -213,11 +226,16 @@ def _example(row: Row) -> Example:
         trace_id,
         span_id,
         tuple((name, str(fact)) for name, fact in facts if fact),
-        prompt or None,
-        output or None,
+        _from(prompt, prompt_from),
+        _from(output, output_from),
         error_message or error_type or None,
         (text_absent or "expired") if empty and (text_absent or not error_type) else text_absent,
         value,
         language,
         output_language,
     )
+
+
+def _from(text: str, start: int) -> str | None:
+    """A text that begins in the middle says so."""
+    return f"…{text}" if text and start > 1 else text or None

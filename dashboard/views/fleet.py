@@ -57,7 +57,7 @@ def render() -> None:
     _totals(rows, pages.value)
     _attention(rows, seen)
     fleet_tables.services(rows, seen.now)
-    fleet_tables.proof(watched.value, seen.now)
+    fleet_tables.proof(watched.value)
 
 
 def _nothing(seen: Session) -> None:
@@ -100,13 +100,16 @@ def _totals(rows: Sequence[FleetRow], pages: stored.Trust) -> None:
 
 def _attention(rows: Sequence[FleetRow], seen: Session) -> None:
     """The most urgent open incidents as cards: state and age, the way in, one sentence, a glance."""
-    urgent = [row for row in rows if row.incident is not None]
-    n_open = sum(row.n_open for row in rows)
-    more = n_open - min(CARDS, len(urgent))
+    urgent = fleet_rows.urgent(rows)
+    more = len(urgent) - CARDS
     components.section(
         strings.ATTENTION,
-        strings.ATTENTION_MORE.format(n=more) if more else strings.ATTENTION_NOTE if urgent else "",
+        strings.ATTENTION_MORE.format(n=more) if more > 0 else strings.ATTENTION_NOTE if urgent else "",
     )
+    if not urgent and all(row.state is not palette.OK for row in rows):
+        state = next((row.state for row in rows if row.state is not palette.LEARNING), palette.LEARNING)
+        components.empty(state, strings.NOTHING_JUDGED, strings.NOTHING_JUDGED_NEXT)
+        return
     if not urgent:
         series_count = sum(row.n_series for row in rows)
         components.empty(
@@ -115,15 +118,12 @@ def _attention(rows: Sequence[FleetRow], seen: Session) -> None:
             strings.NOTHING_OPEN_NEXT.format(services=len(rows), series=formats.count(series_count)),
         )
         return
-    for column, row in zip(st.columns(CARDS), urgent[:CARDS], strict=False):
+    for column, (row, incident) in zip(st.columns(CARDS), urgent[:CARDS], strict=False):
         with column:
-            _card(row, seen)
+            _card(row, incident, seen)
 
 
-def _card(row: FleetRow, seen: Session) -> None:
-    incident = row.incident
-    if incident is None:
-        return
+def _card(row: FleetRow, incident: incidents.Incident, seen: Session) -> None:
     with st.container(border=True, height="stretch", gap="small"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             components.badge(incident.state, formats.span(seen.now - incident.onset))
@@ -136,12 +136,12 @@ def _card(row: FleetRow, seen: Session) -> None:
             )
         with st.container(gap=None):
             st.subheader(escape(row.name), anchor=False)
-            st.markdown(escape(fleet_rows.sentence(row, seen.now), 300))
+            st.markdown(escape(fleet_rows.sentence(row, incident, seen.now), 300))
         st.space("stretch")
-        _glance(row, incident, seen)
+        _glance(incident, seen)
 
 
-def _glance(row: FleetRow, incident: incidents.Incident, seen: Session) -> None:
+def _glance(incident: incidents.Incident, seen: Session) -> None:
     window = picture.glance_window(incident, seen.scope.at, GLANCE_POINTS)
     if incident.about_volume:
         buckets = data.read(
@@ -171,7 +171,7 @@ def _glance(row: FleetRow, incident: incidents.Incident, seen: Session) -> None:
         silent=incident.is_silent,
         scale=scale,
     )
-    components.show(drawing, key=f"glance-{row.service}-{row.environment}")
+    components.show(drawing, key=f"glance-{incident.id}")
 
 
 render()

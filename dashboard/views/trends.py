@@ -142,8 +142,7 @@ def _panels(values: Sequence[ValueWeek], rows: Sequence[CategoryWeeks]) -> None:
             filters.category(offered, next(c.title for c in taxonomy.categories() if c.id == USUAL))
     found = trend_rows.panels(values)
     if not found:
-        components.empty(
-            palette.NO_DATA,
+        components.nothing(
             strings.PANELS_NONE,
             strings.PANELS_NONE_NEXT.format(n=formats.count(trend_rows.FEW_IN_PANEL)),
         )

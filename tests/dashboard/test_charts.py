@@ -161,6 +161,14 @@ def test_names_of_releases_are_data_never_part_of_an_expression() -> None:
     assert evil not in json.dumps({k: v for k, v in spec.items() if k != "datasets"})
 
 
+def test_names_of_releases_that_stand_close_do_not_overlap() -> None:
+    near = Mark(ONSET - timedelta(minutes=1), "system prompt ab12")
+    far = Mark(ONSET - timedelta(minutes=80), "release 7.4.1")
+    spec = over_time(marks=(Mark(ONSET, "prompt v18"), near, far)).chart.to_dict()
+    (names,) = [n for n in layers(spec, "text") if n["encoding"]["text"].get("field") == "name"]
+    assert [row["name"] for row in rows_of(spec, names)] == ["prompt v18", "", "release 7.4.1"]
+
+
 def test_slices_are_sorted_by_effect_and_grey_where_the_interval_includes_zero() -> None:
     drawing = where.ranking([BARS[1], BARS[0]], LIGHT, "percentage points")
     spec = drawing.chart.to_dict()

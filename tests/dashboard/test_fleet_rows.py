@@ -27,6 +27,17 @@ def test_the_most_urgent_service_comes_first() -> None:
     ]
 
 
+def test_incidents_of_one_service_are_all_urgent_in_their_own_right() -> None:
+    page, old, ticket = (
+        incident(incident_id="page"),
+        incident({"onset": "2026-03-17T01:00:00Z"}, incident_id="old"),
+        incident(incident_id="ticket", severity="ticket"),
+    )
+    rows = fleet_rows.rows([service()], [watched()], [ticket, page, old], NOW)
+    assert [i.id for _, i in fleet_rows.urgent(rows)] == ["old", "page", "ticket"]
+    assert rows[0].incident is rows[0].open[0]
+
+
 def test_an_incident_of_another_environment_is_not_this_services() -> None:
     rows = fleet_rows.rows(
         [service(environment="staging")],
@@ -43,7 +54,7 @@ def test_an_incident_of_another_environment_is_not_this_services() -> None:
 def test_an_ended_incident_does_not_count() -> None:
     ended = incident(state="resolved", ending="recovered", resolved=NOW - timedelta(minutes=5))
     (row,) = fleet_rows.rows([service()], [watched()], [ended], NOW)
-    assert (row.state, row.incident, row.n_open) == (palette.OK, None, 0)
+    assert (row.state, row.incident, row.open) == (palette.OK, None, ())
 
 
 @pytest.mark.parametrize(
@@ -100,13 +111,15 @@ def test_expected_outputs_are_counted_by_the_part_of_the_hour() -> None:
 
 def test_sentences() -> None:
     (row,) = fleet_rows.rows([service()], [watched()], [incident()], NOW)
-    said = fleet_rows.sentence(row, NOW)
+    said = fleet_rows.sentence(row, row.open[0], NOW)
     assert "since 02:05 UTC" in said
     assert "mostly language = de" in said
     assert "prompt version v18 came at 02:03" in said
     silent = incident({"alert_kind": "silence", "baseline_value": 410.0}, evidence="no_data")
     (row,) = fleet_rows.rows([service()], [watched()], [silent], NOW)
-    assert fleet_rows.sentence(row, NOW).startswith("No outputs since 02:05 UTC; usually 410 an hour")
+    assert fleet_rows.sentence(row, row.open[0], NOW).startswith(
+        "No outputs since 02:05 UTC; usually 410 an hour"
+    )
     assert fleet_rows.change_words(row) == "none, usually 410/h"
 
 
@@ -123,23 +136,23 @@ def test_what_learning_can_prove_by_when() -> None:
         watched("b", state="learning", detectable_1h=None, detectable_1d=None, detectable_7d=None),
         watched("a", score="latency_s", kind="positive"),
     ]
-    found = proofs.rows(series, NOW, learning_only=False)
-    assert [(p.service, p.state) for p in found] == [
-        ("b · production", palette.LEARNING),
-        ("a · production", palette.OK),
+    found = proofs.rows(series, learning_only=False)
+    assert [(p.service, p.learning) for p in found] == [
+        ("b · production", True),
+        ("a · production", False),
     ]
-    assert found[0].alerts_from == "Sun 03:12"
+    assert found[0].alerts_from == "22 Mar 03:12"
     assert found[0].within_1d == "–"
     assert (found[1].within_1h, found[1].within_1d, found[1].within_7d) == (
         "±3.4\u202fpp",
         "±0.7\u202fpp",
         "±4.0 per 10,000",
     )
-    assert [p.service for p in proofs.rows(series, NOW, learning_only=True)] == ["b · production"]
+    assert [p.service for p in proofs.rows(series, learning_only=True)] == ["b · production"]
 
 
 def test_a_service_without_paging_scores_shows_all_of_its_own() -> None:
-    found = proofs.rows([watched(score="latency_s", kind="positive")], NOW, learning_only=False)
+    found = proofs.rows([watched(score="latency_s", kind="positive")], learning_only=False)
     assert [p.score for p in found] == ["Latency"]
     assert found[0].within_1h == "–"  # a median has no smallest change in its own unit
 

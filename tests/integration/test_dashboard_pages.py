@@ -200,7 +200,7 @@ def test_every_kind_of_finding_has_its_page(
 
 def test_a_fleet_with_every_kind_of_incident(app: AppTest) -> None:
     opened(app, FLEET, lineage="kinds-1")
-    assert "more in the table below" in shown(app)
+    assert "more under Incidents" in shown(app)
 
 
 def test_trends_say_the_week_in_words_and_in_a_table(app: AppTest) -> None:

@@ -308,6 +308,33 @@ def test_a_huge_text_never_travels(ask: Store) -> None:
     assert [len(e.prompt or "") for e in found] == [MAX_TEXT + 1] * 3
 
 
+def test_what_was_redacted_is_in_the_excerpt(ask: Store, database: StoreSettings) -> None:
+    client = connect(database)
+    mark = "[aws_access_key_id:0123456789abcdef]"
+    long = "x" * 5_000 + mark + "y" * 5_000
+    at = NOW - timedelta(minutes=2)
+    rows = [
+        world_texts.interaction(
+            at, 6_000 + k, ("en", prompt, output), 0.0, service="leaky", lineage="marks-1"
+        )
+        for k, (prompt, output) in enumerate((("ask", long), (long, "short"), ("no mark", "z" * 9_000)))
+    ]
+    world_texts.insert(client, rows)
+    marked = "ALTER TABLE interactions UPDATE score_secrets = 1 WHERE lineage = 'marks-1'"
+    client.command(f"{marked} SETTINGS mutations_sync = 1")
+    client.close()
+    key = SeriesKey("leaky", "production", "interaction", "secrets")
+    found = examples.examples(
+        ask, Scope("default", "marks-1", NOW_S), key, Wanted(NOW_S - 900, NOW_S, "flag", hit=True)
+    )
+    texts = {e.trace_id[-4:]: (e.prompt or "", e.output or "") for e in found}
+    assert mark in texts[f"{6_000:032x}"[-4:]][1]
+    assert texts[f"{6_000:032x}"[-4:]][1].startswith("…x")
+    assert mark in texts[f"{6_001:032x}"[-4:]][0]
+    assert texts[f"{6_001:032x}"[-4:]][1] == "short"
+    assert texts[f"{6_002:032x}"[-4:]] == ("no mark", "z" * (MAX_TEXT + 1))
+
+
 def test_an_incident_is_found_by_its_id_in_its_lineage_only(ask: Store) -> None:
     incident = named(ask, "refusal")
     assert incidents.one(ask, SCOPE, incident.id) == incident.stored
