@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from detectors.finding import rfc3339
 from infra import clickhouse
 from infra.embedded.reach import reach
 from infra.settings import load
@@ -52,8 +54,14 @@ def import_command(
     wait_until_drained(
         lambda: has_ended(client, TENANT, report.lineage, settings.kafka.partitions), timeout_s=DRAIN_S
     )
-    out["would_have_paged"] = would_have_paged(findings_of(client, TENANT, report.lineage))
+    pages = would_have_paged(findings_of(client, TENANT, report.lineage))
+    out["would_have_paged"] = [{k: _plain(v) for k, v in page.items()} for page in pages]
     return out
+
+
+def _plain(value: Any) -> Any:
+    """JSON-ready form of a cell."""
+    return rfc3339(value.replace(tzinfo=UTC)) if isinstance(value, datetime) else value
 
 
 class _Told:
@@ -87,5 +95,5 @@ def show(report: Mapping[str, Any]) -> str:
         lines.append("nothing would have paged")
     else:
         lines.append("would have paged:")
-        lines += [f"  {p['made_at']} {p['service']} {p['score']} {p['slice']}" for p in pages]
+        lines += [f"  {p['service']}: {p['score']} in {p['slice']} since {p['onset']}" for p in pages]
     return "\n".join(lines)

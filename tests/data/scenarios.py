@@ -1,0 +1,113 @@
+"""Imports of real records in which something changes, or nothing does, at a time that is known."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ingest.import_options import read_plan
+from ingest.importer import ImportJob
+
+SERVICE = "shop-assistant"
+START = datetime(2026, 9, 1, tzinfo=UTC)
+CHANGE = datetime(2026, 9, 15, tzinfo=UTC)
+"""Two weeks are learned, then something changes."""
+
+BEFORE, AFTER = 4000, 2000
+"""Interactions on either side."""
+
+REFUSALS = ("xstest_completions", "mistralinstruct", "llama2orig")
+REPETITION = ("self_instruct_human_eval", "text-davinci-003_predictions", "davinci_predictions")
+"""A source, the model that is learned, and the model that follows."""
+SECRETS = "synth_secrets"
+PLANTED = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One call of ``lightship import``; ``more``: another follows into the same lineage."""
+
+    path: Path
+    start: datetime
+    days: int
+    seed: int
+    draw: int | None = None
+    where: tuple[str, str] | None = None
+    more: bool = False
+
+    def job(self, lineage: str) -> ImportJob:
+        """The import as the command makes it."""
+        plan = read_plan(
+            SERVICE,
+            model_from="labels.model",
+            start=self.start.isoformat(),
+            span=f"{self.days}d",
+            seed=self.seed,
+            draw=self.draw,
+            where=["=".join(self.where)] if self.where else [],
+        )
+        return ImportJob((self.path,), plan, lineage=lineage, more=self.more)
+
+    def arguments(self, lineage: str) -> list[str]:
+        """The command line."""
+        optional = [
+            *(("--draw", str(self.draw)) if self.draw else ()),
+            *(("--where", "=".join(self.where)) if self.where else ()),
+            *(("--more",) if self.more else ()),
+        ]
+        return [
+            "import", str(self.path), "--service", SERVICE, "--model-from", "labels.model",
+            "--start", self.start.isoformat(), "--span", f"{self.days}d", "--seed", str(self.seed),
+            "--lineage", lineage, *optional, "--json",
+        ]  # fmt: skip
+
+
+def pool(data_dir: Path, source: str) -> Path:
+    """File of a source."""
+    return data_dir / "pool" / f"{source}.jsonl.gz"
+
+
+def of_model(data_dir: Path, source: str, model: str, seed: int = 0) -> Import:
+    """All records of one model."""
+    return Import(pool(data_dir, source), START, 1, seed, where=("labels.model", model))
+
+
+def model_change(data_dir: Path, change: tuple[str, str, str], seed: int) -> Sequence[Import]:
+    """4,000 answers of one model over 14 days, then 2,000 of another over 7."""
+    source, before, after = change
+    path = pool(data_dir, source)
+    return (
+        Import(path, START, 14, 2 * seed, BEFORE, ("labels.model", before), more=True),
+        Import(path, CHANGE, 7, 2 * seed + 1, AFTER, ("labels.model", after)),
+    )
+
+
+def one_model(data_dir: Path, source: str, model: str, seed: int) -> Sequence[Import]:
+    """6,000 answers of one model over 21 days."""
+    return (Import(pool(data_dir, source), START, 21, seed, BEFORE + AFTER, ("labels.model", model)),)
+
+
+def no_secrets(data_dir: Path, seed: int) -> Sequence[Import]:
+    """6,000 answers without secrets, many of which look as if they had some."""
+    return (Import(pool(data_dir, SECRETS), START, 21, seed, BEFORE + AFTER, ("labels.secret", "0")),)
+
+
+def planted_secrets(data_dir: Path, made: Path, seed: int) -> Sequence[Import]:
+    """4,000 answers without secrets, then 2,000 of which 2 % have one, from a file put in ``made``."""
+    path = pool(data_dir, SECRETS)
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    sides = [[r for r in rows if r["labels"]["secret"] == secret] for secret in (0, 1)]
+    draw = random.Random(seed)
+    chosen = [draw.choice(sides[draw.random() < PLANTED]) for _ in range(AFTER)]
+    mixed = made / f"secrets-{seed}.jsonl"
+    mixed.write_text("".join(json.dumps(r) + "\n" for r in chosen), encoding="utf-8")
+    return (
+        Import(path, START, 14, 2 * seed, BEFORE, ("labels.secret", "0"), more=True),
+        Import(mixed, CHANGE, 7, 2 * seed + 1),
+    )
