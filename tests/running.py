@@ -39,7 +39,7 @@ from ingest.errors import Unavailable
 from tests.conftest import ROOT
 from tests.webhook import Webhook
 
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 EVERY_S = 0.1
 TRIES = 3
 TENANT = "default"

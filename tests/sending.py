@@ -31,7 +31,7 @@ from opentelemetry.trace import Span, Tracer, set_span_in_context
 NS_PER_S = 1_000_000_000
 BATCH = 64
 """Records of one request."""
-GIVE_UP_S = 90.0
+GIVE_UP_S = 180.0
 DETAILS = "gen_ai.client.inference.operation.details"
 
 

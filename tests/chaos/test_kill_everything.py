@@ -24,7 +24,7 @@ from tests.running import PROCESSES, Running, inner_child, running
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.chaos,
-    pytest.mark.timeout(1200),
+    pytest.mark.timeout(2400),
     pytest.mark.usefixtures("refused_connections"),
 ]
 

@@ -36,7 +36,7 @@ from tests.searching import Planted, Search
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.usefixtures("refused_connections"),
 ]
 

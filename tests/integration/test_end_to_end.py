@@ -18,7 +18,7 @@ from tests.running import PROCESSES, running
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.usefixtures("refused_connections"),
 ]
 
