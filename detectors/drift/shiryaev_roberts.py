@@ -152,6 +152,8 @@ class Bank:
             If the tick is not after the rows' last one, or n and s are not finite or of another length.
         """
         index, n, s = self._input(n, s, rows)
+        if not len(index):
+            return self._crossings(index, self.s[:, index])
         new = self._step(tick, index, n, s)
         self.s[:, index] = new.s
         self.traffic[index] = new.traffic
@@ -163,6 +165,8 @@ class Bank:
     def peek(self, tick: int, n: Floats, s: Floats, rows: Ints | None = None) -> Crossings:
         """Where `update` would cross with what an open tick holds so far; changes nothing."""
         index, n, s = self._input(n, s, rows)
+        if not len(index):
+            return self._crossings(index, self.s[:, index])
         return self._crossings(index, self._step(tick, index, n, s).s)
 
     def evidence(self, tick: int | None = None) -> Floats:
@@ -346,7 +350,8 @@ class FlagBank(Bank):
         return log_l / kappa, (seen + x * weight, expected + mean * weight)
 
     def _direction(self, rows: Ints, alternative: Floats) -> Ints:
-        assert self.baseline is not None  # noqa: S101
+        if self.baseline is None:
+            return np.zeros(0, dtype=np.int64)
         up = (alternative > 1) != self.baseline.mirrored[rows]
         return np.where(up, 1, -1).astype(np.int64)
 

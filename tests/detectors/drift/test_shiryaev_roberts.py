@@ -204,6 +204,18 @@ def test_a_subset_of_rows_leaves_the_rest_as_they_were(form: str) -> None:
     assert list(bank.last_tick - MONDAY - LEARN) == [1, 0, 1, 0]
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_no_rows_are_no_trouble(form: str) -> None:
+    none = np.zeros(0)
+    empty: Bank = FlagBank(TICK_S) if form == "flag" else ValueBank(TICK_S)
+    assert len(empty.update(MONDAY, none, none)) == 0
+    assert len(type(empty).restore(empty.snapshot())) == 0
+    n, s = _draw(form, 16)
+    bank = _bank(form, _fit(form, n, s))
+    assert len(bank.update(MONDAY + LEARN, none, none, np.zeros(0, dtype=np.int64))) == 0
+    assert len(bank.peek(MONDAY + LEARN, none, none, np.zeros(0, dtype=np.int64))) == 0
+
+
 def test_reset_forgets_the_evidence_and_what_the_incident_taught() -> None:
     n, s = flags(np.random.default_rng(10), 0.05, days=15, series=2, after=0.5)
     bank = _bank("flag", _fit("flag", n, s))
