@@ -26,6 +26,10 @@ def test_a_changed_model_is_one_incident_through_the_processes(tmp_path: Path, d
         lightship.settle(LINEAGE)
         (listed,) = lightship.alerts(f"/incidents?lineage={LINEAGE}")["incidents"]
         incident = lightship.alerts(f"/incidents/{listed['incident_id']}")
+        (unchanged,) = scenarios.one_model(data_dir, *REFUSALS[:2], 1)
+        quiet = lightship.lightship(*unchanged.arguments("import-unchanged"))
+        lightship.settle("import-unchanged")
+        raised = lightship.alerts("/incidents?lineage=import-unchanged")["incidents"]
         account = lightship.lightship("ledger", "--json")
     assert (incident["score"], incident["slice"], incident["direction"]) == ("refusal", "all", "rise")
     assert incident["severity"] == "page"
@@ -33,4 +37,5 @@ def test_a_changed_model_is_one_incident_through_the_processes(tmp_path: Path, d
     assert low <= CHANGE <= high
     assert REFUSALS[2] in {s["value"] for s in incident["suspects"] if s["kind"] == "request_model"}
     assert account.returncode == 0
-    assert sum(p["stored"] for p in json.loads(account.stdout)["partitions"]) == 6000
+    assert sum(p["stored"] for p in json.loads(account.stdout)["partitions"]) == 12_000
+    assert (json.loads(quiet.stdout)["would_have_paged"], raised) == ([], [])
