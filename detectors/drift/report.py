@@ -38,6 +38,8 @@ SUSPECT_BEFORE_S, SUSPECT_AFTER_S = 3600, 900
 """A new value of a dimension is suspect when first seen this close to the onset's interval."""
 CARRIES = 0.05
 """Share of the traffic since it was first seen that a new value needs to be a likely onset."""
+LEARNED_LATE_S = 3600
+"""The last part of the learning period in which an onset is looked for."""
 MOST_SLICES = 10
 INPUTS = frozenset({"language"})
 """Dimensions that describe what users send: a new value of theirs is no change of the application."""
@@ -73,7 +75,7 @@ def finding(
         watched.start,
         n,
         s,
-        earliest=watched.since if watched.since < tick else None,
+        earliest=_earliest(watched, config.tick_s),
         known=_known_changes(watched, tick, history, config.tick_s),
     )
     effect = _effect(spec, channel, mine, told)
@@ -222,10 +224,15 @@ def _lift_error(part: SliceCounts, whole: SliceCounts, event_var: float | None, 
     return float(weight * np.sqrt(event_var * kappa / max(part.n_after, 1.0)) / change)
 
 
+def _earliest(watched: Watched, tick_s: int) -> int:
+    """First tick that can be an onset: a change may begin just before learning ends and hardly be learned."""
+    return max(watched.since - LEARNED_LATE_S // tick_s, watched.start + 1)
+
+
 def _known_changes(watched: Watched, tick: int, history: History, tick_s: int) -> list[int]:
     """Ticks at which values of a dimension began that now carry traffic: models, releases, prompts."""
     unit, score = watched.key.unit, watched.key.score
-    earliest = watched.since - SUSPECT_BEFORE_S // tick_s
+    earliest = _earliest(watched, tick_s)
     rows = history.trail.by_series(earliest, tick)
     numbers = {history.names[n]: n for n in rows}
     whole = numbers.get(SeriesKey(unit, score, ALL))
@@ -239,7 +246,7 @@ def _known_changes(watched: Watched, tick: int, history: History, tick_s: int) -
                 continue
             since = rows[whole][rows[whole][:, 0] >= seen.first]
             if rows[mine][:, 3].sum() >= CARRIES * since[:, 3].sum():
-                found.add(max(seen.first, watched.since))
+                found.add(seen.first)
     return sorted(found)
 
 
