@@ -20,13 +20,16 @@ from detectors.drift.relevel import relevel
 from detectors.drift.rows import LearnPeriod, Rows
 from detectors.drift.second_opinion import SecondOpinion, second_opinion
 from detectors.drift.shiryaev_roberts import Bank, FlagBank, ValueBank
-from detectors.drift.ticks import Floats
+from detectors.drift.ticks import DAY_S, Floats
 from detectors.drift.volume import fold_volume, possible_events
 from detectors.finding import Finding
 
+JUMP_SLACK = 3
+"""A jump may have begun so many ticks before its first far value."""
 SETTLE_TICKS = 12
+SETTLE_MEMORY = 5
 SETTLE_EVENTS = 20
-"""A new level is taken from at least so many ticks and events after a crossing."""
+"""A new level is taken from at least so many ticks, independent stretches and events after a crossing."""
 
 
 @dataclass(slots=True)
@@ -106,13 +109,19 @@ class Regime:
             if leader is None and point is not None and not point.jump:
                 yield self.frame.point(point, float(self.data.times_s[after]))
                 continue
+            earliest = None
             if leader is None and point is not None:
-                leader = self._location()
+                leader, earliest = self._location(), point.tick - JUMP_SLACK
             if leader is not None:
-                finding, told = self._finding(leader, tick, after)
+                finding, told = self._finding(leader, tick, after, earliest)
                 yield finding
                 crossed_tick, changed_at = tick, after
-                settle_until = tick + max(SETTLE_TICKS, tick - told.onset + 1)
+                settle_until = tick + self._settle_ticks(leader, tick - told.onset + 1)
+
+    def _settle_ticks(self, leader: int, delay: int) -> int:
+        """As long as the change took to be found; longer, up to a day, where neighbouring ticks are alike."""
+        memory = SETTLE_MEMORY * float(self._baseline(leader).long_run[0])
+        return max(SETTLE_TICKS, delay, min(round(memory), DAY_S // self.data.tick_s))
 
     def _closing(self) -> Iterator[tuple[int, int]]:
         """Ticks to close, each with the first row after it, which is what closes it.
@@ -176,18 +185,18 @@ class Regime:
         part = slice(since - self.first_tick, until - self.first_tick + 1)
         return n[part], s[part]
 
-    def _explain(self, leader: int, tick: int) -> tuple[int, Explanation]:
+    def _explain(self, leader: int, tick: int, earliest: int | None) -> tuple[int, Explanation]:
         """The channel a finding is told by: where the location moved too, it says more than the tail."""
         if self.channels[leader].name in ("spread", "tail"):
             location = self._location()
-            told = self._explain_channel(location, tick)
+            told = self._explain_channel(location, tick, earliest)
             if told.effect_low > 0 or told.effect_high < 0:
                 return location, told
-        return leader, self._explain_channel(leader, tick)
+        return leader, self._explain_channel(leader, tick, earliest)
 
-    def _explain_channel(self, channel: int, tick: int) -> Explanation:
+    def _explain_channel(self, channel: int, tick: int, earliest: int | None) -> Explanation:
         n, s = self._history(channel, self.since, tick)
-        return explain(self._baseline(channel), self.since, n, s)
+        return explain(self._baseline(channel), self.since, n, s, earliest=earliest)
 
     def _second_opinion(self, channel: int, told: Explanation, tick: int) -> SecondOpinion:
         n, s = self._history(channel, self.since, tick)
@@ -224,9 +233,11 @@ class Regime:
             self.points.restart(self.data.means(slice(int(low), int(high))))
         self.since = first
 
-    def _finding(self, leader: int, tick: int, seen: int) -> tuple[Finding, Explanation]:
-        """What crossed at ``tick``, said when row ``seen`` had come."""
-        shown, told = self._explain(leader, tick)
+    def _finding(
+        self, leader: int, tick: int, seen: int, earliest: int | None
+    ) -> tuple[Finding, Explanation]:
+        """What crossed at ``tick``, said when row ``seen`` had come; the onset is not before ``earliest``."""
+        shown, told = self._explain(leader, tick, earliest)
         form, place = self.places[leader]
         bank = self.banks[form]
         made = self.frame.change(
