@@ -26,7 +26,7 @@ from alerts.life import Acknowledge, End, Event, Write
 from alerts.log import dedup_key
 from alerts.metrics import Metrics
 from alerts.notify.protocol import Delivery
-from alerts.ports import Message, Post, Store, Undelivered
+from alerts.ports import Closed, Message, Post, Store, Undelivered
 from alerts.timing import Timing
 from alerts.wire import incident_to_json
 from detectors.finding import Finding, rfc3339
@@ -41,12 +41,11 @@ ACTIONS = ("acknowledge", "false-alarm", "accept", "note")
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a desk is told once. ``lateness_s`` is how long data of a lineage may be late."""
+    """What a desk is told once."""
 
     timing: Timing
     route: Route
     links: Links
-    lateness_s: float = 120.0
 
 
 class Desk:
@@ -70,6 +69,7 @@ class Desk:
         self._lock = threading.RLock()
         self._book = Book(setup.timing, route=setup.route)
         self._owner = False
+        self._looks: dict[tuple[str, int], Closed] = {}
         self._unposted: deque[Callable[[], None]] = deque()
 
     def suspend(self) -> None:
@@ -131,9 +131,10 @@ class Desk:
                 self._metrics.set("offset", messages[-1].source.offset)
 
     def elapse(self) -> None:
-        """Let time pass: deadlines, and policy hits that stopped. Time is what stored traffic shows.
+        """Let time pass: deadlines, and policy hits that stopped. Time is how far detection has closed ticks.
 
-        A lineage without new data has no new time: missing data never resolves anything.
+        A lineage without new data has no new time: missing data never resolves anything. What was found in a
+        tick is said soon after the tick is stored, so each look judges what the look before it saw.
 
         Raises
         ------
@@ -143,16 +144,20 @@ class Desk:
         with self._lock:
             waiting = [i for i in self._book if i.state in (PENDING, RECOVERING) or i.hits.active]
             now_of: dict[Place, int] = {}
+            looks: dict[tuple[str, int], Closed] = {}
             draft = self._book.draft()
             changes: list[Change] = []
             for incident in (i for i in waiting if i.is_open):
                 after_ns = incident.hits.last_ns if incident.hits.active else incident.since_ns
-                n, latest_ns = self._store.traffic(incident.place, after_ns)
-                watermark_ns = latest_ns - int(self._setup.lateness_s * NS_PER_S)
-                now_of[incident.place] = max(now_of.get(incident.place, 0), watermark_ns)
-                changes += self._quieten(draft, incident, n, watermark_ns)
+                look = (incident.incident_id, after_ns)
+                looks[look] = self._store.closed(incident.place, _policy_scores(incident), after_ns)
+                seen = self._looks.get(look)
+                if seen is not None:
+                    now_of[incident.place] = max(now_of.get(incident.place, 0), seen.upto_ns)
+                    changes += self._quieten(draft, incident, seen, seen.upto_ns)
             changes += draft.elapse(lambda place: now_of.get(place, 0))
             self._commit(changes)
+            self._looks = looks
             self._post_all()
 
     def act(self, incident_id: str, action: str, actor: str, reason: str) -> Incident | None:
@@ -201,28 +206,28 @@ class Desk:
         return brief_of(incident, kind=kind, links=self._setup.links, trust=self._trust(incident))
 
     def _quieten_before(self, draft: Book, finding: Finding) -> list[Change]:
-        """End policy hits that had stopped before this finding, so that it is not taken for more of them."""
-        if finding.alert_kind != POLICY:
+        """End policy hits that had stopped before this finding, so that it is not taken for more of them.
+
+        Only live: the hits of an import are said long before its ticks are closed.
+        """
+        if finding.alert_kind != POLICY or finding.lineage != LIVE:
             return []
         changes: list[Change] = []
         now_ns = to_ns(finding.made_at)
+        before_ns = now_ns - self._setup.timing.tick_s * NS_PER_S  # its own tick holds the hit
         for incident in draft.at(place_of(finding)):
             last_ns = incident.hits.last_ns
             if incident.is_open and incident.hits.active and now_ns - last_ns > self._setup.timing.quiet_ns:
-                n, _ = self._store.traffic(incident.place, last_ns, now_ns)
-                changes += self._quieten(draft, incident, n, now_ns)
+                seen = self._store.closed(incident.place, _policy_scores(incident), last_ns, before_ns)
+                changes += self._quieten(draft, incident, seen, now_ns)
         return changes
 
-    def _quieten(self, draft: Book, incident: Incident, n: int, now_ns: int) -> list[Change]:
-        """End hits that stopped; one that is stored may not be taken yet: partitions are read apart."""
+    def _quieten(self, draft: Book, incident: Incident, seen: Closed, now_ns: int) -> list[Change]:
         timing = self._setup.timing
         silent_ns = now_ns - incident.hits.last_ns if incident.hits.active else 0
-        if silent_ns < timing.quiet_ns or n < timing.quiet_interactions:
+        if silent_ns < timing.quiet_ns or seen.n < timing.quiet_interactions or seen.hits:
             return []
-        scores = sorted({f.score for f in incident.findings if f.alert_kind == POLICY})
-        if self._store.hits(incident.place, scores, incident.hits.last_ns, now_ns):
-            return []
-        return [draft.quiet(incident, n)]
+        return [draft.quiet(incident, seen.n)]
 
     def _commit(self, changes: list[Change]) -> None:
         """Store, merge, tell; what is to be posted waits for `_post_all`."""
@@ -301,6 +306,10 @@ class Desk:
 
     def _count_open(self) -> None:
         self._metrics.set("open", sum(i.is_open for i in self._book))
+
+
+def _policy_scores(incident: Incident) -> list[str]:
+    return sorted({f.score for f in incident.findings if f.alert_kind == POLICY})
 
 
 def _event(action: str, actor: str, reason: str) -> Event:

@@ -28,9 +28,10 @@ from alerts.identity import Place
 from alerts.incident import Incident
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT
-from alerts.ports import Undelivered
+from alerts.ports import FAR_FUTURE_NS, Closed, Undelivered
 from alerts.rows import attempt_row, state_row, transition_row
 from alerts.wire import incident_from_json
+from infra.clock import NS_PER_S
 from infra.errors import Unavailable as InfraUnavailable
 
 KEEP_DAYS = 95
@@ -78,23 +79,14 @@ ORDER BY seq
 LIMIT 500
 """
 
-_TRAFFIC = """
-SELECT count(), toUnixTimestamp64Nano(max(start))
-FROM interactions
+_CLOSED = """
+SELECT sumIf(n, score IN {scores:Array(String)}), sumIf(total, score IN {scores:Array(String)}),
+    toUnixTimestamp(max(tick)), count()
+FROM cells FINAL
 WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND service = {service:String}
-    AND environment = {environment:String}
-    AND start > fromUnixTimestamp64Nano({after:Int64}) AND start < fromUnixTimestamp64Nano({until:Int64})
+    AND environment = {environment:String} AND slice = 'all'
+    AND tick > fromUnixTimestamp64Nano({after:Int64}) AND tick < fromUnixTimestamp64Nano({before:Int64})
 """
-
-_HITS = """
-SELECT count()
-FROM findings
-WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND service = {service:String}
-    AND environment = {environment:String} AND alert_kind = 'policy' AND score IN {scores:Array(String)}
-    AND made_at > fromUnixTimestamp64Nano({after:Int64}) AND made_at < fromUnixTimestamp64Nano({until:Int64})
-"""
-
-FAR_FUTURE_NS = 9_000_000_000_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,18 +195,22 @@ class IncidentLog:
             rows = client.query(_HISTORY, {"tenant": tenant, "id": incident_id}).result_rows
         return [Moment(*row) for row in rows]
 
-    def traffic(self, place: Place, after_ns: int, until_ns: int = FAR_FUTURE_NS) -> tuple[int, int]:
-        """How many interactions of a place began after (and before) a time, and when the last one began."""
-        given = {**_of(place), "after": after_ns, "until": until_ns}
+    def closed(
+        self, place: Place, scores: Sequence[str], after_ns: int, before_ns: int = FAR_FUTURE_NS
+    ) -> Closed:
+        """What the closed ticks of a place that begin after (and before) a time hold of some scores."""
+        given = {
+            "tenant": place.tenant,
+            "lineage": place.lineage,
+            "service": place.service,
+            "environment": place.environment or "",
+            "scores": list(scores),
+            "after": after_ns,
+            "before": before_ns,
+        }
         with self._open() as client:
-            n, latest_ns = client.query(_TRAFFIC, given).result_rows[0]
-        return int(n), int(latest_ns) if n else after_ns
-
-    def hits(self, place: Place, scores: Sequence[str], after_ns: int, until_ns: int) -> int:
-        """How many policy hits of these scores are stored that were made between two times."""
-        given = {**_of(place), "scores": list(scores), "after": after_ns, "until": until_ns}
-        with self._open() as client:
-            return int(client.query(_HITS, given).result_rows[0][0])
+            n, hits, last_s, rows = client.query(_CLOSED, given).result_rows[0]
+        return Closed(int(n), int(hits), int(last_s) * NS_PER_S if rows else after_ns)
 
     def examples(self, incident: Incident) -> tuple[Example, ...]:
         """Redacted interactions from both sides of the onset."""
@@ -238,13 +234,3 @@ def _insert(client: Client, table: str, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows of equal keys as one block: all of them or none."""
     if rows:
         client.insert(table, [list(row.values()) for row in rows], list(rows[0]))
-
-
-def _of(place: Place) -> dict[str, Any]:
-    """Parameters that name a place."""
-    return {
-        "tenant": place.tenant,
-        "lineage": place.lineage,
-        "service": place.service,
-        "environment": place.environment or "",
-    }

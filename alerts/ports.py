@@ -41,6 +41,18 @@ class Undelivered:
     done: bool
 
 
+FAR_FUTURE_NS = 4_000_000_000_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Closed ticks: how often some scores were measured, hits among those, and when the last tick began."""
+
+    n: int
+    hits: int
+    upto_ns: int
+
+
 class Store(Protocol):
     """Where incidents are kept. Every method raises `Unavailable` when it does not answer."""
 
@@ -53,11 +65,10 @@ class Store(Protocol):
     def outbox(self) -> list[Undelivered]:
         """Recent messages with how far each got, oldest first."""
 
-    def traffic(self, place: Place, after_ns: int, until_ns: int = ...) -> tuple[int, int]:
-        """How many interactions of a place began after (and before) a time, and when the last one began."""
-
-    def hits(self, place: Place, scores: Sequence[str], after_ns: int, until_ns: int) -> int:
-        """How many policy hits of these scores are stored that were made between two times."""
+    def closed(
+        self, place: Place, scores: Sequence[str], after_ns: int, before_ns: int = FAR_FUTURE_NS
+    ) -> Closed:
+        """What the closed ticks of a place that begin after (and before) a time hold of some scores."""
 
 
 class Post(Protocol):

@@ -82,12 +82,7 @@ class Service:
         host, port = self._socket.getsockname()[:2]
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         dashboard = f"http://{settings.dashboard.host}:{settings.dashboard.port}"
-        setup = Setup(
-            Timing.of(settings),
-            router(settings),
-            Links(dashboard, self.address, _version()),
-            settings.detection.lateness_s,
-        )
+        setup = Setup(Timing.of(settings), router(settings), Links(dashboard, self.address, _version()))
         self.desk = Desk(setup, self._log, self._producer, self._due, self._clock, self.metrics)
 
     def _sender(self, receiver: ReceiverSettings) -> Sender:

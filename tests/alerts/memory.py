@@ -14,7 +14,7 @@ from alerts.incident import Incident, Transition
 from alerts.log import dedup_key
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT, Delivery, Outcome
-from alerts.ports import Source, Undelivered
+from alerts.ports import FAR_FUTURE_NS, Closed, Source, Undelivered
 from alerts.wire import incident_from_json, incident_to_json
 
 
@@ -86,15 +86,13 @@ class MemoryStore:
                 out.append(Undelivered(incident_from_json(body), seq, row.notify, receiver, n, done))
         return out
 
-    def traffic(self, place: Place, after_ns: int, until_ns: int = 2**63) -> tuple[int, int]:
+    def closed(
+        self, place: Place, scores: Sequence[str], after_ns: int, before_ns: int = FAR_FUTURE_NS
+    ) -> Closed:
         assert place.service
-        return self.interactions, min(after_ns + int(self.hours_of_traffic * 3600e9), until_ns)
-
-    def hits(self, place: Place, scores: Sequence[str], after_ns: int, until_ns: int) -> int:
-        assert place.service
-        assert scores
-        assert after_ns < until_ns
-        return self.hits_to_come
+        assert after_ns < before_ns
+        hits = self.hits_to_come if scores else 0
+        return Closed(self.interactions, hits, min(after_ns + int(self.hours_of_traffic * 3600e9), before_ns))
 
     def record_attempt(self, attempt: Attempt) -> None:
         d = attempt.delivery

@@ -17,7 +17,7 @@ from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import Delivery
 from alerts.ports import Message, Source
 from detectors.finding import Finding
-from tests.alerts.invented import TIMING, at, lengths, refusals, secret
+from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret
 from tests.alerts.memory import Channel, HandClock, Killed, MemoryPost, MemoryStore, Steps
 
 
@@ -223,44 +223,60 @@ def test_false_alarms_count_in_the_trust_of_later_briefs() -> None:
     assert (trust.false_alarms, trust.incidents) == (1, 1)
 
 
-def test_time_is_what_stored_traffic_shows() -> None:
+def look_twice(desk: Desk) -> None:
+    """A look judges what the one before saw."""
+    desk.elapse()
+    desk.elapse()
+
+
+def test_time_is_how_far_detection_came() -> None:
     world = World(refusals(), ended(refusals(), "05:30"))
     process = world.run()
-    process.desk.elapse()
+    look_twice(process.desk)
     assert process.desk.all()[0].state == RECOVERING  # no data, no time
     world.store.hours_of_traffic = 0.15
-    process.desk.elapse()
-    assert process.desk.all()[0].state == RECOVERING  # nine minutes, seven of them certain
+    look_twice(process.desk)
+    assert process.desk.all()[0].state == RECOVERING
     world.store.hours_of_traffic = 0.25
-    process.desk.elapse()
+    look_twice(process.desk)
     assert process.desk.all()[0].state == RESOLVED
 
 
 @pytest.mark.parametrize(
-    ("hours", "interactions", "state"), [(2, 10, FIRING), (0.9, 500, FIRING), (2, 500, RESOLVED)]
+    ("hours", "interactions", "hits", "state"),
+    [(2, 10, 0, FIRING), (0.9, 500, 0, FIRING), (2, 500, 1, FIRING), (2, 500, 0, RESOLVED)],
 )
-def test_policy_hits_stop_when_enough_traffic_went_by(hours: float, interactions: int, state: str) -> None:
+def test_policy_hits_stop_when_enough_traffic_went_by_without_them(
+    hours: float, interactions: int, hits: int, state: str
+) -> None:
     world = World(secret())
     process = world.run()
     world.store.hours_of_traffic, world.store.interactions = hours, interactions
-    process.desk.elapse()
+    world.store.hits_to_come = hits
+    look_twice(process.desk)
     assert process.desk.all()[0].state == state
 
 
-def test_hits_that_are_stored_and_not_taken_yet_have_not_stopped() -> None:
+def test_ticks_are_judged_once_what_was_found_in_them_can_have_been_said() -> None:
     world = World(secret())
     process = world.run()
-    world.store.hours_of_traffic, world.store.interactions, world.store.hits_to_come = 2, 500, 1
+    world.store.hours_of_traffic, world.store.interactions = 2, 500
     process.desk.elapse()
-    assert process.desk.all()[0].state == FIRING
+    risen = overall("f4", score="secrets", made_at=at("05:00"), status="confirmed")
+    world.log.append(risen.to_json().encode())
+    process.read()
+    look_twice(process.desk)
+    (incident,) = process.desk.all()
+    assert incident.state == FIRING  # hits may pause, the rise goes on
 
 
 def test_a_hit_long_after_the_last_is_another_leak_if_there_was_traffic() -> None:
     late = secret("h2", made_at=at("09:00"), onset=at("09:00"))
     assert len(World(secret(), late).run().desk.all()) == 1
-    world = World(secret(), late)
-    world.store.interactions, world.store.hours_of_traffic = 500, 5
-    assert len(world.run().desk.all()) == 2
+    for lineage, incidents in (("live", 2), ("import-9", 1)):  # an import's hits run ahead of its ticks
+        world = World(*(replace(f, lineage=lineage) for f in (secret(), late)))
+        world.store.interactions, world.store.hours_of_traffic = 500, 5
+        assert len(world.run().desk.all()) == incidents
 
 
 def test_a_lineage_without_a_route_is_kept_and_not_told() -> None:

@@ -275,12 +275,11 @@ def test_policy_hits_end_when_traffic_goes_on_without_them(world: World) -> None
         assert service.desk.all()[0].state == "firing"
         client = connect(world.settings.store)
         client.command(
-            "INSERT INTO interactions "
-            "(tenant, lineage, service, environment, start, trace_id, span_id, received_at) "
-            "SELECT 'default', 'live', 'support-assistant', 'production', "
-            "toDateTime64('2026-03-17 04:08:00', 9, 'UTC') + toIntervalSecond(20 * number), "
-            "toString(number), 's', now64(9) "
-            "FROM numbers(400)"
+            "INSERT INTO cells "
+            "(tenant, lineage, service, environment, unit, score, generation, slice, tick, n, total) "
+            "SELECT 'default', 'live', 'support-assistant', 'production', 'interaction', 'secrets', 1, "
+            "'all', toDateTime('2026-03-17 04:10:00', 'UTC') + toIntervalMinute(5 * number), 20, 0 "
+            "FROM numbers(24)"
         )
         client.close()
         until(lambda: service.desk.all()[0].state == "resolved")
