@@ -9,7 +9,6 @@ same of both is tested.
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,12 +21,13 @@ from alerts.incident import Incident
 from alerts.intake import read_finding
 from alerts.metrics import Metrics
 from alerts.notify.protocol import Delivery
-from alerts.ports import Message, Source
+from alerts.ports import FAR_FUTURE_NS, Closed, Message, Source
 from alerts.timing import Timing
-from detectors.finding import Finding
-from detectors.observation import Observation, SourcePosition, decode, encode
+from detectors.drift.series_rows import CellRow
+from detectors.finding import ALL, Finding
+from detectors.observation import SourcePosition, decode, encode
 from detectors.scorers import SPECS
-from infra.clock import NS_PER_S, to_ns
+from infra.clock import NS_PER_S
 from infra.kafka import FINDINGS, OBSERVATIONS, SPANS
 from infra.settings import KafkaSettings, Settings
 from ingest.clock_marks import Advance, ClockMarks
@@ -40,7 +40,7 @@ from ingest.import_plan import ImportRow, Placed, place
 from ingest.import_records import portions, span_ids
 from ingest.importer import ImportJob, build_intake, run_import
 from ingest.messages import Output, RawMessage
-from ingest.observing import INTERACTION, MINUTE_NS, by_service, keyed_hash, observe, observed_interaction
+from ingest.observing import INTERACTION, by_service, keyed_hash, observe, observed_interaction
 from ingest.policy_hits import policy_findings, service_of
 from ingest.score_setup import scoring
 from ingest.score_stage import ScoreStage
@@ -158,26 +158,26 @@ class Pipeline:
         return {s.interaction.trace_id: s for s in found}
 
     def outcome(self, log: Sequence[Output]) -> Outcome:
-        """Stage 2 and alerts over what stage 1 sent; the desk looks at the time after every mark."""
+        """Stage 2 and alerts over what stage 1 sent.
+
+        The desk looks at the time at the worst moment: when ticks are stored and what is found in them is not
+        said yet.
+        """
         lateness_ns = round(self.settings.detection.lateness_s * NS_PER_S)
         shard = Shard(watch_config(self.settings), PARTITIONS, lateness_ns)
         alerts = _Alerts(self.settings)
         offset = 0
         for output in log:
             if output.topic == FINDINGS.name:
-                alerts.store.hit_ns.append(to_ns(read_finding(output.value).made_at))
                 alerts.take(output.value)
             elif output.topic == OBSERVATIONS.name:
-                message = decode(output.value)
-                shard.apply(offset, message)
+                shard.apply(offset, decode(output.value))
                 offset += 1
+                alerts.store.close_ticks(row for _, row, _ in shard.cells)
+                alerts.desk.elapse()
                 for finding, _ in shard.findings:
                     alerts.take(finding.to_json().encode())
                 shard.findings, shard.cells = [], []
-                if isinstance(message, Observation):
-                    alerts.store.began(minute * MINUTE_NS for minute in message.minutes)
-                else:
-                    alerts.desk.elapse()
         return alerts.outcome()
 
 
@@ -254,39 +254,36 @@ class _Stream:
 
 
 @dataclass
-class _Traffic(MemoryIncidents):
-    """Incidents in memory, and when the interactions of the one place began."""
+class _Ticks(MemoryIncidents):
+    """Incidents in memory, and the closed ticks of the one place: (begin in ns, score, n, hits)."""
 
-    begun_ns: list[int] = field(default_factory=list)
-    hit_ns: list[int] = field(default_factory=list)
+    ticks: list[tuple[int, str, int, float]] = field(default_factory=list)
 
-    def began(self, times_ns: Iterable[int]) -> None:
-        """More interactions are stored."""
-        for at_ns in times_ns:
-            insort(self.begun_ns, at_ns)
+    def close_ticks(self, cells: Iterable[CellRow]) -> None:
+        """Detection has stored these."""
+        self.ticks += [
+            (c.start_s * NS_PER_S, c.series.score, c.n, c.total) for c in cells if c.series.slice == ALL
+        ]
 
-    def traffic(self, place: Place, after_ns: int, until_ns: int = 1 << 63) -> tuple[int, int]:
-        """How many began between, and when the last one did."""
+    def closed(
+        self, place: Place, scores: Sequence[str], after_ns: int, before_ns: int = FAR_FUTURE_NS
+    ) -> Closed:
+        """What lies between."""
         assert place.service
-        low, high = bisect_right(self.begun_ns, after_ns), bisect_left(self.begun_ns, until_ns)
-        return max(high - low, 0), self.begun_ns[high - 1] if high > low else after_ns
-
-    def hits(self, place: Place, scores: Sequence[str], after_ns: int, until_ns: int) -> int:
-        """How many policy hits lie between."""
-        assert (place.service, scores) == (place.service, ["secrets"])
-        return sum(after_ns < at_ns < until_ns for at_ns in self.hit_ns)
+        chosen = [t for t in reversed(self.ticks) if after_ns < t[0] < before_ns]
+        mine = [t for t in chosen if t[1] in scores]
+        upto_ns = max((t[0] for t in chosen), default=after_ns)
+        return Closed(sum(n for _, _, n, _ in mine), round(sum(hits for *_, hits in mine)), upto_ns)
 
 
 class _Alerts:
     """The desk, and what it says."""
 
     def __init__(self, settings: Settings) -> None:
-        self.store = _Traffic()
+        self.store = _Ticks()
         self._findings: dict[str, Finding] = {}
         self._told: list[Delivery] = []
-        setup = Setup(
-            Timing.of(settings), lambda _: EVERYBODY, Links("", "", ""), settings.detection.lateness_s
-        )
+        setup = Setup(Timing.of(settings), lambda _: EVERYBODY, Links("", "", ""))
         self.desk = Desk(setup, self.store, MemoryPost(), self._due, HandClock(), Metrics())
         self.desk.load()
         self._n = 0
