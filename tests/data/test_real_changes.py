@@ -11,6 +11,7 @@ import pytest
 
 from alerts.incident import Incident
 from detectors.finding import Finding
+from infra.kafka import FINDINGS
 from tests.data import scenarios
 from tests.data.in_process import Outcome, Pipeline
 from tests.data.scenarios import AFTER, CHANGE, REFUSALS, REPETITION, Import
