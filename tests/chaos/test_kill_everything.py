@@ -30,6 +30,8 @@ pytestmark = [
 
 ROUNDS = 3
 PAUSE_S = (0.3, 3.0)
+AT_ONCE = 0.1
+"""How often it is everything at once."""
 AFTER_SENDING_S = 25.0
 """How long kills go on when everything is sent."""
 
@@ -46,16 +48,23 @@ class Killer(threading.Thread):
 
     def run(self) -> None:
         while not self._enough.wait(self._rng.uniform(*PAUSE_S)):
-            name = self._rng.choice(PROCESSES)
-            state = self._lightship.state(name)
-            if state.pid is None or state.phase not in (Phase.STARTING, Phase.READY):
-                continue
-            inner = name == "broker" and self._rng.random() < 0.5
+            if self._rng.random() < AT_ONCE:
+                for name in PROCESSES:
+                    self._kill(name)
+            else:
+                self._kill(self._rng.choice(PROCESSES), inner=self._rng.random() < 0.5)
+
+    def _kill(self, name: str, *, inner: bool = False) -> None:
+        """Kill a process that runs or is starting; with ``inner`` the broker's child rather than itself."""
+        state = self._lightship.state(name)
+        if state.pid is None or state.phase not in (Phase.STARTING, Phase.READY):
+            return
+        inner = inner and name == "broker"
+        pid = inner_child(state.pid) if inner else state.pid
+        if pid is not None:
             with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
-                pid = inner_child(state.pid) if inner else state.pid
-                if pid is not None:
-                    os.kill(pid, signal.SIGKILL)
-                    self.kills.append(f"{name}'s child" if inner else name)
+                os.kill(pid, signal.SIGKILL)
+                self.kills.append(f"{name}'s child" if inner else name)
 
     def stop(self) -> None:
         """No more kills; whatever was killed is up again when this returns."""
