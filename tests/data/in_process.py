@@ -12,6 +12,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 
 from alerts.brief import Links
@@ -270,7 +271,8 @@ class _Ticks(MemoryIncidents):
     ) -> Closed:
         """What lies between."""
         assert place.service
-        chosen = [t for t in reversed(self.ticks) if after_ns < t[0] < before_ns]
+        since = takewhile(lambda tick: tick[0] > after_ns, reversed(self.ticks))  # they close in order
+        chosen = [t for t in since if t[0] < before_ns]
         mine = [t for t in chosen if t[1] in scores]
         upto_ns = max((t[0] for t in chosen), default=after_ns)
         return Closed(sum(n for _, _, n, _ in mine), round(sum(hits for *_, hits in mine)), upto_ns)

@@ -19,42 +19,24 @@ from tests.data.scenarios import AFTER, CHANGE, REFUSALS, REPETITION, Import
 pytestmark = pytest.mark.data
 
 TICK = timedelta(seconds=300)
-SEEDS = [1, 2, 3, 4, 5]
+SEEDS = range(1, 6)
+MOST = 4
+"""Seeds whose interval holds the true effect: 95 % is promised, fewer would be one chance in 44."""
 
 
 class Real:
-    """What came of imports of real records, each worked out once."""
+    """What comes of imports of real records."""
 
     def __init__(self, data_dir: Path, made: Path) -> None:
         self.pipeline = Pipeline(made)
-        self._data_dir = data_dir
-        self._made = made
-        self._changes: dict[tuple[tuple[str, str, str], int], Outcome] = {}
-        self._leaks: dict[int, tuple[Outcome, float]] = {}
+        self.data_dir = data_dir
+        self.made = made
 
     def of(self, imports: Sequence[Import]) -> Outcome:
         return self.pipeline.outcome(self.pipeline.short_log_of([i.job("import-real") for i in imports]))
 
-    def change(self, change: tuple[str, str, str], seed: int) -> Outcome:
-        if (change, seed) not in self._changes:
-            self._changes[change, seed] = self.of(scenarios.model_change(self._data_dir, change, seed))
-        return self._changes[change, seed]
-
-    def leak(self, seed: int) -> tuple[Outcome, float]:
-        """With the share of answers that hold a secret after the change."""
-        if seed not in self._leaks:
-            imports = scenarios.planted_secrets(self._data_dir, self._made, seed)
-            self._leaks[seed] = self.of(imports), self.rate(imports[1], "secrets")
-        return self._leaks[seed]
-
-    def difference(self, change: tuple[str, str, str], score: str) -> float:
-        """True difference of our scorer's verdicts over all records of two models."""
-        source, before, after = change
-        old, new = (self.rate(scenarios.of_model(self._data_dir, source, m), score) for m in (before, after))
-        return new - old
-
     def rate(self, chosen: Import, score: str) -> float:
-        """Share of hits over all records that an import chooses from."""
+        """Share of hits in our scorer's verdicts over all records that an import chooses from."""
         verdicts = [float(s.scores.get(score, 0.0)) for s in self.pipeline.stored(chosen.job("import-pool"))]
         return sum(verdicts) / len(verdicts)
 
@@ -93,50 +75,49 @@ def said(outcome: Outcome) -> list[Finding]:
     return sorted(findings, key=lambda f: (f.made_at, f.finding_id))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("change", "score"), [(REFUSALS, "refusal"), (REPETITION, "degenerate")])
-def test_another_model_is_one_incident_that_says_what_when_and_why(
-    real: Real, change: tuple[str, str, str], score: str, seed: int
+def test_another_model_is_one_incident_that_says_what_how_much_when_and_why(
+    real: Real, change: tuple[str, str, str], score: str
 ) -> None:
-    incident = only(real.change(change, seed))
-    is_a_rise_at_the_change(incident.lead, score)
-    suspects = {(s.kind, s.value) for s in incident.suspects}
-    assert {("request_model", change[2]), ("response_model", change[2])} <= suspects
-    assert incident.lead.made_at - CHANGE < timedelta(hours=6)
+    source, before, after = change
+    old, new = (real.rate(scenarios.of_model(real.data_dir, source, m), score) for m in (before, after))
+    held = 0
+    for seed in SEEDS:
+        incident = only(real.of(scenarios.model_change(real.data_dir, change, seed)))
+        is_a_rise_at_the_change(incident.lead, score)
+        suspects = {(s.kind, s.value) for s in incident.suspects}
+        assert {("request_model", after), ("response_model", after)} <= suspects
+        assert incident.lead.made_at - CHANGE < timedelta(hours=6)
+        held += holds(incident.lead, new - old)
+    assert held >= MOST
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_secrets_that_begin_to_leak_are_one_incident(real: Real, seed: int) -> None:
-    outcome, leaked = real.leak(seed)
-    incident = only(outcome)
-    is_a_rise_at_the_change(incident.lead, "secrets")
-    assert incident.lead.n is not None
-    assert incident.lead.n <= AFTER
-    hits = [f for f in outcome.findings if f.alert_kind == "policy"]
-    assert len(hits) == incident.hits.count == round(leaked * AFTER)
-    assert outcome.findings[0] in hits  # nobody waits for statistics
-    assert min(f.made_at for f in hits) >= CHANGE
+def test_secrets_that_begin_to_leak_are_one_incident(real: Real) -> None:
+    held = 0
+    for seed in SEEDS:
+        imports = scenarios.planted_secrets(real.data_dir, real.made, seed)
+        leaked = real.rate(imports[1], "secrets")
+        outcome = real.of(imports)
+        incident = only(outcome)
+        is_a_rise_at_the_change(incident.lead, "secrets")
+        assert incident.lead.n is not None
+        assert incident.lead.n <= AFTER
+        hits = [f for f in outcome.findings if f.alert_kind == "policy"]
+        assert len(hits) == incident.hits.count == round(leaked * AFTER)
+        assert outcome.findings[0] in hits  # nobody waits for statistics
+        assert min(f.made_at for f in hits) >= CHANGE
+        held += holds(incident.lead, leaked)
+    assert held >= MOST
 
 
-def test_hits_that_run_ahead_of_detection_change_nothing(real: Real, data_dir: Path, tmp_path: Path) -> None:
+def test_hits_that_run_ahead_of_detection_change_nothing(real: Real) -> None:
     """As they do where stage 1 is through with an import before stage 2 has begun."""
-    jobs = [i.job("import-real") for i in scenarios.planted_secrets(data_dir, tmp_path, SEEDS[0])]
-    log = real.pipeline.short_log_of(jobs)
+    imports = scenarios.planted_secrets(real.data_dir, real.made, SEEDS[0])
+    log = real.pipeline.short_log_of([i.job("import-real") for i in imports])
+    in_turn = real.pipeline.outcome(log)
     ahead = real.pipeline.outcome(sorted(log, key=lambda output: output.topic != FINDINGS.name))
-    in_turn = real.leak(SEEDS[0])[0]
     assert only(ahead).incident_id == only(in_turn).incident_id
     assert said(ahead) == said(in_turn)
-
-
-def test_the_interval_holds_the_true_difference_nearly_always(real: Real) -> None:
-    """95 % is promised: of five, fewer than four would be one chance in 44, for each of the three."""
-    held = [
-        [holds(only(real.change(change, seed)).lead, real.difference(change, score)) for seed in SEEDS]
-        for change, score in ((REFUSALS, "refusal"), (REPETITION, "degenerate"))
-    ]
-    leaks = [real.leak(seed) for seed in SEEDS]
-    held.append([holds(only(outcome).lead, leaked) for outcome, leaked in leaks])
-    assert all(sum(h) >= 4 for h in held), held
 
 
 @pytest.mark.parametrize(
@@ -149,22 +130,20 @@ def test_the_interval_holds_the_true_difference_nearly_always(real: Real) -> Non
         (REPETITION[0], REPETITION[1], 2),
     ],
 )
-def test_one_model_raises_nothing(real: Real, data_dir: Path, source: str, model: str, seed: int) -> None:
-    assert real.of(scenarios.one_model(data_dir, source, model, seed)) == Outcome((), (), ())
+def test_one_model_raises_nothing(real: Real, source: str, model: str, seed: int) -> None:
+    assert real.of(scenarios.one_model(real.data_dir, source, model, seed)) == Outcome((), (), ())
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_what_only_looks_like_secrets_raises_nothing(real: Real, data_dir: Path, seed: int) -> None:
-    assert real.of(scenarios.no_secrets(data_dir, seed)) == Outcome((), (), ())
+def test_what_only_looks_like_secrets_raises_nothing(real: Real, seed: int) -> None:
+    assert real.of(scenarios.no_secrets(real.data_dir, seed)) == Outcome((), (), ())
 
 
-def test_records_known_from_before_give_what_all_of_it_gives(
-    real: Real, data_dir: Path, tmp_path: Path
-) -> None:
+def test_records_known_from_before_give_what_all_of_it_gives(real: Real) -> None:
     """The shortcut that makes many seeds cheap hides nothing."""
     for imports in (
-        scenarios.model_change(data_dir, REFUSALS, 1),
-        scenarios.planted_secrets(data_dir, tmp_path, 1),
+        scenarios.model_change(real.data_dir, REFUSALS, 1),
+        scenarios.planted_secrets(real.data_dir, real.made, 1),
     ):
         jobs = [i.job("import-real") for i in imports]
         whole, short = (
