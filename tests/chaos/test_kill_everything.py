@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.usefixtures("refused_connections"),
 ]
 
-ROUNDS = 3
+ROUNDS = 5
 PAUSE_S = (0.3, 3.0)
 AT_ONCE = 0.1
 """How often it is everything at once."""
