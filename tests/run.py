@@ -62,7 +62,11 @@ def stages() -> list[Stage]:
         Stage("rooms", (str(BIN / "lint-imports"),), pytest=False),
         Stage("docs", (str(BIN / "mkdocs"), "build", "--strict", "--quiet"), pytest=False),
         Stage("unit", (str(BIN / "pytest"), "-q", "-n", "auto", "-m", alone)),
-        Stage("integration", _marked("integration and not browser and not data"), _module("chdb")),
+        Stage(
+            "integration",
+            _marked("integration and not browser and not data", "-n", "2", "--dist", "loadfile"),
+            _module("chdb"),
+        ),
         Stage("live", _marked("live and not integration"), _module("openai")),
         Stage("data", _marked("data", "-n", "auto"), _data),
         Stage("browser", _marked("browser"), _chromium),
