@@ -19,9 +19,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
 from ingest.assemble import Judgement, assemble_batch
 from ingest.compression import decompress, sniff
-from ingest.dialects.values import real, text
 from ingest.errors import BadRecord
-from ingest.interaction import Evaluation, Interaction, to_line
+from ingest.interaction import Interaction, to_line
+from ingest.langfuse_scores import read_scores
 from ingest.otlp import LogView, SpanView, log_views, parse_logs, parse_traces, span_views
 from ingest.otlp_json import parse_json
 from ingest.redact_otlp import SPAN_ID_BYTES, TRACE_ID_BYTES, Request, RequestRedactor
@@ -202,31 +202,3 @@ def _read_json(body: bytes) -> list[Request | list[Judgement]]:
         elif tree != {}:
             raise BadRecord("JSON, but neither an OTLP request nor Langfuse scores")
     return out
-
-
-def read_scores(tree: Any) -> list[Judgement] | None:
-    """Langfuse scores (a score, a list of them, or an ingestion batch), or ``None`` if it is something else.
-
-    Source: Langfuse public API, ``POST /api/public/scores``.
-    """
-    if isinstance(tree, dict):
-        batch = tree.get("batch")
-        tree = batch if isinstance(batch, list) else [tree]
-    if not isinstance(tree, list):
-        return None
-    out: list[Judgement] = []
-    for item in tree:
-        body = item.get("body", item) if isinstance(item, dict) else None
-        if not isinstance(body, dict) or "name" not in body or "value" not in body:
-            continue
-        value = body["value"]
-        label = value if isinstance(value, str) else body.get("stringValue")
-        evaluation = Evaluation(
-            name=text(body["name"]),
-            score=None if isinstance(value, str) else real(value),
-            label=text(label),
-            explanation=text(body.get("comment")),
-            source="langfuse",
-        )
-        out.append(Judgement(evaluation, text(body.get("traceId")), text(body.get("observationId"))))
-    return out or (None if tree else [])
