@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
 BIN := .venv/bin
 STAMP := .venv/.lightship-setup
 
-.PHONY: help setup demo test check unit integration data live browser chaos docs bench lock clean
+.PHONY: help setup demo test check unit integration data live browser chaos fuzz docs bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -43,6 +43,10 @@ integration data live browser: setup ## tests of one kind
 
 chaos: setup ## kills real processes at random for some minutes
 	$(BIN)/pytest -m chaos
+
+fuzz: setup ## hostile bytes on readers and redaction, guided by coverage (ten minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/fuzz/requirements.txt
+	$(BIN)/python -m tests.fuzz
 
 docs: setup ## the documentation, built strictly
 	$(BIN)/mkdocs build --strict --quiet

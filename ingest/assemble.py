@@ -95,12 +95,7 @@ def assemble_batch(
         interaction = build_interaction(call.span, call.partial, family.scope(call.span))
         records = sorted_logs.of(call.id)
         built[call.id] = _with_log_redactions(interaction, records) if records else interaction
-    for duplicate in sorted(duplicate_of):
-        kept = duplicate_of[duplicate]
-        filled = fill(built[kept], built[duplicate])
-        built[kept] = replace(filled, duplicate_spans=(*filled.duplicate_spans, duplicate[1]))
-    for duplicate in duplicate_of:
-        del built[duplicate]
+    _merge_duplicates(built, duplicate_of)
     for key, (span, p) in read.items():
         if key not in built and key not in duplicate_of:
             out.context_spans.append(build_context(span, p, family.scope(span)))
@@ -117,6 +112,16 @@ def assemble_batch(
     return out
 
 
+def _merge_duplicates(built: dict[SpanId, Interaction], duplicate_of: Mapping[SpanId, SpanId]) -> None:
+    """Leave one interaction a call, with what only its other spans know."""
+    others: defaultdict[SpanId, list[SpanId]] = defaultdict(list)
+    for duplicate in sorted(duplicate_of):
+        others[duplicate_of[duplicate]].append(duplicate)
+    for kept, duplicates in others.items():
+        spans = [built.pop(duplicate) for duplicate in duplicates]
+        built[kept] = replace(fill(built[kept], *spans), duplicate_spans=tuple(i for _, i in duplicates))
+
+
 def _order(span: Interaction | ContextSpan) -> tuple[int, str, str]:
     return span.start_ns, span.trace_id, span.span_id
 
@@ -128,6 +133,7 @@ def _canonical(value: Any) -> str:
 def _unique_spans(spans: Sequence[SpanView]) -> tuple[dict[SpanId, SpanView], int]:
     """One span per id: of different versions the latest and fullest. Sorted by start for all that follows."""
     out: dict[SpanId, SpanView] = {}
+    texts: dict[SpanId, str] = {}  # of the spans in ``out`` that had to be told from an equally full one
     repeated = 0
     for span in spans:
         key = (span.trace_id, span.span_id)
@@ -136,15 +142,27 @@ def _unique_spans(spans: Sequence[SpanView]) -> tuple[dict[SpanId, SpanView], in
             out[key] = span
             continue
         repeated += 1
-        if have != span:
-            out[key] = max(have, span, key=_fullness)
+        if have == span:
+            continue
+        mine, theirs = _fullness(span), _fullness(have)
+        if mine == theirs:
+            text_, known = _text_of(span), texts.get(key) or _text_of(have)
+            texts[key] = max(text_, known)
+            out[key] = span if text_ > known else have
+        elif mine > theirs:
+            out[key] = span
+            texts.pop(key, None)
     if len(out) > 1:
         out = dict(sorted(out.items(), key=lambda item: (item[1].start_ns, item[0])))
     return out, repeated
 
 
-def _fullness(span: SpanView) -> tuple[int, int, int, str]:
-    return span.end_ns, len(span.attributes), len(span.events), _canonical([span.attributes, span.name])
+def _fullness(span: SpanView) -> tuple[int, int, int]:
+    return span.end_ns, len(span.attributes), len(span.events)
+
+
+def _text_of(span: SpanView) -> str:
+    return _canonical([span.attributes, span.name])
 
 
 def _sort_logs(logs: Sequence[LogView]) -> _Logs:
@@ -258,17 +276,55 @@ def _add_documents(
     built: dict[SpanId, Interaction], read: Mapping[SpanId, tuple[SpanView, Partial | None]]
 ) -> None:
     """Documents retrieved earlier in a trace are context of the calls after it."""
-    retrieved: defaultdict[str, list[tuple[int, tuple[str, ...]]]] = defaultdict(list)
-    for span, partial in read.values():
+    retrieved: dict[str, _Documents] = {}
+    for place, (span, partial) in enumerate(read.values()):
         if partial is not None and partial.documents and not is_call(partial):
-            retrieved[span.trace_id].append((span.end_ns, partial.documents))
-    for key, interaction in built.items() if retrieved else ():
-        texts = [
-            t for end_ns, docs in retrieved.get(key[0], ()) if end_ns <= interaction.start_ns for t in docs
-        ]
+            retrieved.setdefault(span.trace_id, _Documents()).add(span.end_ns, place, partial.documents)
+    for key, interaction in sorted(built.items(), key=_by_start) if retrieved else ():
+        texts = retrieved[key[0]].until(interaction.start_ns) if key[0] in retrieved else ()
         if texts:
             unique = tuple(dict.fromkeys((*interaction.context_texts, *texts)))
             built[key] = replace(interaction, context_texts=unique[:_MAX_DOCUMENTS])
+
+
+def _by_start(item: tuple[SpanId, Interaction]) -> int:
+    return item[1].start_ns
+
+
+class _Documents:
+    """What was retrieved in one trace: first all is added, then asked for at times that only move on."""
+
+    def __init__(self) -> None:
+        self._all: list[tuple[int, int, tuple[str, ...]]] = []
+        self._done = 0
+        self._known: dict[str, tuple[int, int]] = {}
+
+    def add(self, end_ns: int, place: int, documents: tuple[str, ...]) -> None:
+        """Documents that were there at ``end_ns``; ``place`` orders them among others."""
+        self._all.append((end_ns, place, documents))
+
+    def until(self, at_ns: int) -> Sequence[str]:
+        """The first `_MAX_DOCUMENTS` different ones that were there by then, in order of their places."""
+        if not self._done:
+            self._all.sort()
+        done = self._done
+        while done < len(self._all) and self._all[done][0] <= at_ns:
+            _, place, documents = self._all[done]
+            for number, document in enumerate(documents):
+                at = (place, number)
+                self._known[document] = min(at, self._known.get(document, at))
+            done += 1
+            if len(self._known) > 2 * _MAX_DOCUMENTS:
+                self._cut()
+        if done > self._done:
+            self._done = done
+            self._cut()
+        return tuple(self._known)
+
+    def _cut(self) -> None:
+        """Only the first ones: one that is not among them never will be, as others only come before it."""
+        first = sorted(self._known.items(), key=lambda item: item[1])[:_MAX_DOCUMENTS]
+        self._known = dict(first)
 
 
 def _loose_contents(
@@ -307,6 +363,7 @@ def _judge(
     """Attach each judgement to the interaction it refers to."""
     if not judgements:
         return
+    found: defaultdict[SpanId, dict[Evaluation, None]] = defaultdict(dict)
     by_response: dict[str, SpanId] = {}
     last_of_trace: dict[str, SpanId] = {}
     for key, i in sorted(built.items(), key=lambda item: (item[1].end_ns, item[0])):
@@ -325,6 +382,7 @@ def _judge(
         if target is None or target not in built:
             out.judgements.append(judgement)
             continue
-        have = built[target]
-        if judgement.evaluation not in have.evaluations:
-            built[target] = replace(have, evaluations=(*have.evaluations, judgement.evaluation))
+        found[target][judgement.evaluation] = None
+    for key, evaluations in found.items():
+        have = built[key]
+        built[key] = replace(have, evaluations=tuple(dict.fromkeys((*have.evaluations, *evaluations))))

@@ -282,23 +282,37 @@ _NEVER_FILLED = frozenset(
 _FILLED = tuple(f.name for f in fields(Interaction) if f.name not in _NEVER_FILLED)
 
 
-def fill(interaction: Interaction, other: Interaction) -> Interaction:
-    """``interaction`` with what only ``other`` knows: a second span of the same call, or its content."""
+_EMPTY: tuple[Any, ...] = (None, (), {})
+
+
+def fill(interaction: Interaction, *others: Interaction) -> Interaction:
+    """``interaction`` with what only ``others`` know (more spans of it, its content), the first first."""
     changes: dict[str, Any] = {}
     for name in _FILLED:
-        if getattr(interaction, name) in (None, (), {}) and (found := getattr(other, name)) not in (
-            None,
-            (),
-            {},
-        ):
-            changes[name] = found
-    mine, theirs = interaction.content_from, other.content_from
-    if mine and theirs and theirs.startswith("log:") and theirs not in mine.split("+"):
-        changes["content_from"] = f"{mine}+{theirs}"
-    if interaction.error is not None and other.error is not None and interaction.error.http_status is None:
-        changes["error"] = replace(interaction.error, http_status=other.error.http_status)
-    if other.redactions is not None:
-        changes["redactions"] = tuple(dict.fromkeys((*(interaction.redactions or ()), *other.redactions)))
-    if interaction.modality == "text" and other.modality != "text":
-        changes["modality"] = other.modality
-    return replace(interaction, **changes) if changes else interaction
+        if getattr(interaction, name) in _EMPTY:
+            found = next((v for o in others if (v := getattr(o, name)) not in _EMPTY), None)
+            if found is not None:
+                changes[name] = found
+    changes["content_from"] = _sources((interaction, *others))
+    error = interaction.error
+    if error is not None and error.http_status is None:
+        told = (o.error.http_status for o in others if o.error is not None)
+        changes["error"] = replace(error, http_status=next((s for s in told if s is not None), None))
+    reports = [o.redactions for o in others if o.redactions is not None]
+    if reports:
+        changes["redactions"] = tuple(
+            dict.fromkeys(r for report in (interaction.redactions or (), *reports) for r in report)
+        )
+    if interaction.modality == "text":
+        changes["modality"] = next((o.modality for o in others if o.modality != "text"), "text")
+    return replace(interaction, **changes)
+
+
+def _sources(interactions: Sequence[Interaction]) -> str | None:
+    """``content_from``: the first one's, then those of log records."""
+    named = dict.fromkeys(i.content_from for i in interactions if i.content_from)
+    first = next(iter(named), None)
+    if first is None:
+        return None
+    had = first.split("+")
+    return "+".join([first, *(n for n in named if n.startswith("log:") and n not in had)])

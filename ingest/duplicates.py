@@ -24,6 +24,8 @@ _SDK_SCOPES = ("com.anthropic.sdk", "com.openai.sdk", "com.google.genai.sdk")
 """Scopes of spans that providers' own libraries emit, without content."""
 _MAX_ANCESTORS = 64
 _MIN_ID = 6
+_MAX_AROUND = 64
+"""Calls at the same time that a library's own span is compared with."""
 
 
 @dataclass(slots=True)
@@ -49,18 +51,25 @@ def find_duplicates(
     for chosen, others in sorted(groups, key=lambda g: (g[0].id, min(c.id for c in g[1]))):
         for call in others:
             of.setdefault(call.id, chosen.id)
-    return {dup: kept for dup in of if (kept := _resolve(dup, of)) is not None}
+    return {dup: kept for dup, kept in _resolved(of).items() if dup != kept}
 
 
-def _resolve(start: SpanId, of: Mapping[SpanId, SpanId]) -> SpanId | None:
-    """End of a chain of duplicates; ``None`` for the span kept in a circle."""
-    seen = [start]
-    while (here := of.get(seen[-1])) is not None:
-        if here in seen:
-            kept = min(seen[seen.index(here) :])
-            return None if kept == start else kept
-        seen.append(here)
-    return seen[-1]
+def _resolved(of: Mapping[SpanId, SpanId]) -> dict[SpanId, SpanId]:
+    """Where each chain of duplicates ends: in the span that is none, or in the smallest of a circle."""
+    ends: dict[SpanId, SpanId] = {}
+    for start in of:
+        path: dict[SpanId, None] = {}
+        here = start
+        while here in of and here not in ends and here not in path:
+            path[here] = None
+            here = of[here]
+        if here in path:
+            seen = list(path)
+            end = min(seen[seen.index(here) :])
+        else:
+            end = ends.get(here, here)
+        ends |= dict.fromkeys(path, end)
+    return ends
 
 
 def _richness(call: Call) -> tuple[int, int, int, SpanId]:
@@ -74,10 +83,6 @@ def _group(calls: Sequence[Call]) -> Group:
     """The richest of several spans of one call, and the others."""
     chosen = max(calls, key=_richness)
     return chosen, [c for c in calls if c is not chosen]
-
-
-def _overlap(a: SpanView, b: SpanView) -> bool:
-    return a.start_ns <= b.end_ns and b.start_ns <= a.end_ns
 
 
 def _within(inner: SpanView, outer: SpanView) -> bool:
@@ -95,11 +100,13 @@ def _by_response_id(calls: Sequence[Call]) -> list[Group]:
     for group in groups.values():
         group.sort(key=lambda c: (c.span.start_ns, c.id))
         current: list[Call] = []
+        until_ns = 0
         for call in group:
-            if current and not any(_overlap(call.span, c.span) for c in current):
+            if current and call.span.start_ns > until_ns:
                 out.append(current)
                 current = []
             current.append(call)
+            until_ns = max(until_ns, call.span.end_ns) if len(current) > 1 else call.span.end_ns
         out.append(current)
     return [_group(g) for g in out if len(g) > 1]
 
@@ -173,23 +180,36 @@ def _by_time(calls: Sequence[Call]) -> list[Group]:
     if not plain:
         return []
     out: list[Group] = []
-    taken: set[SpanId] = set()
-    others = sorted(
-        (c for c in calls if not c.span.scope.startswith(_SDK_SCOPES)), key=lambda c: (c.span.start_ns, c.id)
-    )
+    around = _around(calls)
     for call in sorted(plain, key=lambda c: (c.span.start_ns, c.id)):
-        for other in others:
-            if (
-                other.id not in taken
-                and (_within(call.span, other.span) or _within(other.span, call.span))
-                and other.span.resource.get("service.name") == call.span.resource.get("service.name")
-                and other.partial.response_id is None
-                and _same_model(call.partial, other.partial)
-            ):
-                taken.add(other.id)
+        waiting = around.get(repr(call.span.resource.get("service.name")), [])
+        passed: list[Call] = []
+        while waiting and len(passed) < _MAX_AROUND:
+            other = waiting.pop()
+            if other.span.end_ns < call.span.start_ns:
+                continue  # over, for the calls after this one too
+            if _is_same_call(call, other):
                 out.append((other, [call]))
                 break
+            passed.append(other)
+            if other.span.start_ns > max(call.span.start_ns, call.span.end_ns):
+                break
+        waiting.extend(reversed(passed))
     return out
+
+
+def _around(calls: Sequence[Call]) -> dict[str, list[Call]]:
+    """By service, the calls that a library's own span may double: the earliest last, to be taken off."""
+    out: defaultdict[str, list[Call]] = defaultdict(list)
+    for call in sorted(calls, key=lambda c: (c.span.start_ns, c.id), reverse=True):
+        if not call.span.scope.startswith(_SDK_SCOPES) and call.partial.response_id is None:
+            out[repr(call.span.resource.get("service.name"))].append(call)
+    return out
+
+
+def _is_same_call(a: Call, b: Call) -> bool:
+    """Whether one of them ran within the other, with a model in common."""
+    return (_within(a.span, b.span) or _within(b.span, a.span)) and _same_model(a.partial, b.partial)
 
 
 def is_call(partial: Partial | None) -> bool:

@@ -29,13 +29,17 @@ def load(text: str) -> tuple[Any, bool]:
         return orjson.loads(text), False
     except orjson.JSONDecodeError:
         pass
-    try:  # lone surrogates, NaN and Infinity: not JSON for orjson, sent by Python's json
-        return _clean(json.loads(text)), False
+    try:
+        return _lenient(text)
     except RecursionError as error:
         raise ValueError("JSON is nested too deeply") from error
+
+
+def _lenient(text: str) -> tuple[Any, bool]:
+    try:  # lone surrogates, NaN and Infinity: not JSON for orjson, sent by Python's json
+        return _clean(json.loads(text)), False
     except ValueError:
-        pass
-    return _clean(_salvage(text)), True
+        return _clean(_salvage(text)), True
 
 
 def _clean(value: Any) -> Any:
@@ -122,7 +126,4 @@ def _close_string(piece: str) -> str:
 
 
 def _close(text: str, stack: list[str]) -> Any:
-    try:
-        return json.loads(text + "".join(reversed(stack)), strict=False)
-    except RecursionError as error:
-        raise ValueError("JSON is nested too deeply") from error
+    return json.loads(text + "".join(reversed(stack)), strict=False)

@@ -67,6 +67,7 @@ def merge_logs(from_logs: Sequence[Partial]) -> Partial:
 
 def _sources(found: Sequence[Partial], from_logs: Sequence[Partial]) -> str | None:
     """``content_from`` of a call with log records: the span's own source, if it has content, then theirs."""
-    own = next((p.content_from for p in found if p not in from_logs and p.has_content()), None)
+    logged = {id(p) for p in from_logs}
+    own = next((p.content_from for p in found if id(p) not in logged and p.has_content()), None)
     names = [own, *(p.content_from for p in from_logs)]
     return "+".join(dict.fromkeys(n for n in names if n)) or None

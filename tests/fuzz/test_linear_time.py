@@ -1,0 +1,40 @@
+"""No input costs more than its size: four times as much takes about four times as long, whatever it is."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.fuzz.families import Family, Work, families
+
+TIMES = 4
+MOST = 9.0
+"""A doubling may cost three times as much: 9 for four times the size, of which quadratic work costs 16."""
+
+LEAST_S = 0.01
+"""The smaller input is made larger until it takes this long: below it, clocks and caches decide."""
+
+
+def cost_s(work: Work, tries: int = 3) -> float:
+    """Processor time, the best of some tries."""
+    best = float("inf")
+    for _ in range(tries):
+        started = time.process_time()
+        work()
+        best = min(best, time.process_time() - started)
+    return best
+
+
+@pytest.mark.parametrize("family", [pytest.param(f, id=f.name) for f in families()])
+def test_time_is_linear(family: Family) -> None:
+    n = family.small
+    while (small := cost_s(family.make(n), 1)) < LEAST_S:
+        n *= 2
+    large = family.make(TIMES * n)
+    ratio = 0.0
+    for _ in range(3):  # a neighbour on the machine spoils one measurement, not three
+        ratio = cost_s(large, 2) / min(small, cost_s(family.make(n)))
+        if ratio < MOST:
+            return
+    pytest.fail(f"{TIMES} times the size takes {ratio:.1f} times as long (n = {n}, {small * 1000:.0f} ms)")
