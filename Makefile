@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
 BIN := .venv/bin
 STAMP := .venv/.lightship-setup
 
-.PHONY: help setup demo test check unit integration data live browser chaos fuzz docs bench lock clean
+.PHONY: help setup demo test check unit integration data live browser kafka chaos fuzz docs bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -38,7 +38,10 @@ check: setup ## format, lint, types, room contracts
 unit: setup ## fast tests without any server
 	$(BIN)/pytest -n auto -m "not integration and not chaos and not kafka and not alertmanager and not browser and not live and not data and not collector"
 
-integration data live browser: setup ## tests of one kind
+integration: setup ## tests against the embedded servers
+	$(BIN)/pytest -m "integration and not chaos and not kafka"
+
+data live browser kafka: setup ## tests of one kind
 	$(BIN)/pytest -m "$@ and not chaos"
 
 chaos: setup ## kills real processes at random for some minutes

@@ -20,7 +20,7 @@ from kafka.structs import OffsetAndMetadata
 
 from alerts.errors import Unavailable
 from alerts.ports import Message, Source
-from infra.kafka import ACTIONS, CLIENT, DEAD_LETTERS, FINDINGS, INCIDENTS
+from infra.kafka import ACTIONS, DEAD_LETTERS, FINDINGS, INCIDENTS, client, unreachable
 from infra.settings import KafkaSettings
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,6 @@ class Findings:
         self._assignment = _Assignment()
         try:
             self._consumer = KafkaConsumer(
-                bootstrap_servers=settings.bootstrap,
                 client_id="lightship-alerts",
                 group_id=group,
                 enable_auto_commit=False,
@@ -61,11 +60,11 @@ class Findings:
                 session_timeout_ms=int(settings.session_timeout_s * 1000),
                 heartbeat_interval_ms=int(min(1.0, settings.session_timeout_s / 3) * 1000),
                 max_poll_records=MAX_BATCH,
-                **CLIENT,
+                **client(settings),
             )
             self._consumer.subscribe([topic], listener=self._assignment)
         except KafkaError as error:
-            raise Unavailable(f"no Kafka broker at {settings.bootstrap}: {error}") from error
+            raise Unavailable(str(unreachable(settings))) from error
 
     def poll(self, wait_s: float) -> list[Message]:
         """The next messages in order, or none after ``wait_s``."""
@@ -127,7 +126,6 @@ class Producer:
             if self._producer is None:
                 try:
                     self._producer = KafkaProducer(
-                        bootstrap_servers=self._settings.bootstrap,
                         client_id="lightship-alerts",
                         acks="all",
                         enable_idempotence=self._settings.idempotent,
@@ -135,10 +133,10 @@ class Producer:
                         linger_ms=5,
                         max_block_ms=5_000,
                         max_request_size=8 << 20,
-                        **CLIENT,
+                        **client(self._settings),
                     )
                 except KafkaError as error:
-                    raise Unavailable(f"no Kafka broker at {self._settings.bootstrap}: {error}") from error
+                    raise Unavailable(str(unreachable(self._settings))) from error
             return self._producer
 
     def incident(self, incident_id: str, value: str) -> None:

@@ -14,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from infra.errors import InfraError, Misconfigured, Unavailable
+from infra.kafka_access import trusting
 from infra.settings import StoreSettings, hide_password
 
 logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
@@ -54,6 +55,8 @@ def connect(settings: StoreSettings, *, database: str | None = None, answer_with
         If the server does not answer, or the database is not there (yet).
     """
     address = hide_password(settings.url)
+    if settings.ca_file:
+        trusting(settings.ca_file, "store.ca_file")  # else the client tells of a file, not of the setting
     host, port, scheme, user, password = _parts(settings)
     name = settings.database if database is None else database
     try:
@@ -65,10 +68,16 @@ def connect(settings: StoreSettings, *, database: str | None = None, answer_with
             password=password,
             database=name,
             autogenerate_session_id=False,
+            ca_cert=settings.ca_file or None,
             connect_timeout=5,
             send_receive_timeout=answer_within_s,
         )
     except OperationalError as error:
+        if "CERTIFICATE_VERIFY_FAILED" in _cause(error):
+            raise Misconfigured(
+                f"the certificate of ClickHouse at {address} is not trusted: set store.ca_file to the "
+                "authority that signed it, and name the host as it does"
+            ) from None
         raise Unavailable(
             f"no ClickHouse at {address}: {_cause(error)}; start it, or correct LIGHTSHIP_CLICKHOUSE"
         ) from None

@@ -11,7 +11,9 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from infra.errors import Misconfigured, Unavailable
+from infra.errors import InfraError, Misconfigured, Unavailable
+from infra.kafka_access import connection
+from infra.kafka_refusal import refusal
 from infra.settings import BROKERS, KafkaSettings
 
 logger = logging.getLogger(__name__)
@@ -75,6 +77,40 @@ CLIENT: dict[str, Any] = {"request_timeout_ms": 10_000}
 """What every kafka-python client of ours is given."""
 
 
+def client(settings: KafkaSettings) -> dict[str, Any]:
+    """Arguments of a kafka-python client: where and how it connects, and `CLIENT`.
+
+    Raises
+    ------
+    Misconfigured
+        If a file that the settings name cannot be used.
+    """
+    return {**connection(settings), **CLIENT}
+
+
+def unreachable(settings: KafkaSettings) -> InfraError:
+    """The error for a client that could not connect: what to change, or that nobody answers."""
+    why = refusal(settings)
+    if why is not None:
+        return Misconfigured(why)
+    return Unavailable(
+        f"no Kafka broker answers at {settings.bootstrap}: start it, or correct LIGHTSHIP_KAFKA"
+    )
+
+
+def reach(settings: KafkaSettings) -> None:
+    """Connect once, to know that it can be done.
+
+    Raises
+    ------
+    Unavailable
+        If no broker answers.
+    Misconfigured
+        If one does and does not let us in, or the address is none.
+    """
+    _admin(settings).close()
+
+
 def retained_hours(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> dict[str, float]:
     """Hours each topic's messages are kept, without those kept for good; for the embedded broker."""
     kept = {topic.name: topic.kept_hours(settings) for topic in topics}
@@ -120,17 +156,15 @@ def _admin(settings: KafkaSettings) -> KafkaAdminClient:
         raise Misconfigured(
             f"kafka.bootstrap = {settings.bootstrap!r} is not host:port,...: correct LIGHTSHIP_KAFKA"
         )
+    why = refusal(settings)  # first: a client that is not let in tries until it is out of time
+    if why is not None:
+        raise Misconfigured(why)
     try:
         return KafkaAdminClient(
-            bootstrap_servers=settings.bootstrap,
-            client_id="lightship-setup",
-            bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
-            **CLIENT,
+            client_id="lightship-setup", bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS, **client(settings)
         )
     except KafkaError as error:
-        raise Unavailable(
-            f"no Kafka broker answers at {settings.bootstrap}: start it, or correct LIGHTSHIP_KAFKA"
-        ) from error
+        raise unreachable(settings) from error
 
 
 def _create(admin: KafkaAdminClient, topic: Topic, settings: KafkaSettings) -> None:

@@ -25,6 +25,10 @@ class StoreSettings:
 
     url: str = field(default="", metadata=about("`http[s]://user@host:8123`; empty: the embedded engine"))
     password_file: str = field(default="", metadata=about("file with the password, so that no URL holds it"))
+    ca_file: str = field(
+        default="",
+        metadata=about("certificates (PEM) of who signed an https server's; empty: who the system trusts"),
+    )
     database: str = field(default="lightship", metadata=about("database of all tables"))
     text_days: int = field(
         default=30, metadata=about("days the redacted text of interactions is kept", within=(1, 3650))
@@ -53,6 +57,21 @@ class KafkaSettings:
     idempotent: bool = field(
         default=False,
         metadata=about("idempotent producers: yes on Apache Kafka; the embedded broker does not know them"),
+    )
+    tls: bool = field(default=False, metadata=about("whether brokers are spoken to over TLS"))
+    ca_file: str = field(
+        default="",
+        metadata=about("certificates (PEM) of who signed the brokers'; empty: who the system trusts"),
+    )
+    cert_file: str = field(default="", metadata=about("our certificate (PEM), where brokers ask for one"))
+    key_file: str = field(default="", metadata=about("the key of our certificate (PEM, no password)"))
+    user: str = field(default="", metadata=about("who we are (SASL); empty: nobody asks"))
+    password_file: str = field(default="", metadata=about("file with the user's password"))
+    mechanism: str = field(
+        default="SCRAM-SHA-512",
+        metadata=about(
+            "how the password is shown (SASL)", one_of=("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
+        ),
     )
 
 

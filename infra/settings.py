@@ -1,9 +1,10 @@
 """One typed definition of every setting, read from ``lightship.toml`` and the environment.
 
 Addresses and places come from the environment (``LIGHTSHIP_KAFKA``, ``LIGHTSHIP_CLICKHOUSE``,
-``LIGHTSHIP_CLICKHOUSE_PASSWORD_FILE``, ``LIGHTSHIP_HOME``, ``LIGHTSHIP_CONFIG``), behaviour from the
-file, and ``LIGHTSHIP_<SECTION>_<KEY>`` overrides one key. An unknown key is an error that names
-the nearest known one. Secrets never stand in the file: keys ending in ``_file`` name a file to read.
+``LIGHTSHIP_CLICKHOUSE_PASSWORD_FILE``, ``LIGHTSHIP_CLICKHOUSE_CA_FILE``, ``LIGHTSHIP_HOME``,
+``LIGHTSHIP_CONFIG``), behaviour from the file, and ``LIGHTSHIP_<SECTION>_<KEY>`` overrides one key. An
+unknown key is an error that names the nearest known one. Secrets never stand in the file: keys ending in
+``_file`` name a file to read.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ ALIASES = (
     ("LIGHTSHIP_KAFKA", "kafka", "bootstrap"),
     ("LIGHTSHIP_CLICKHOUSE", "store", "url"),
     ("LIGHTSHIP_CLICKHOUSE_PASSWORD_FILE", "store", "password_file"),
+    ("LIGHTSHIP_CLICKHOUSE_CA_FILE", "store", "ca_file"),
 )
 """Variables with a name of their own, and the setting each is."""
 
@@ -174,6 +176,7 @@ def _check(settings: Settings) -> None:
         raise Misconfigured(f"detection.tick_s = {tick_s} must divide an hour (60, 300, 600, 900 ...)")
     if settings.kafka.bootstrap and not BROKERS.fullmatch(settings.kafka.bootstrap):
         raise Misconfigured(f"kafka.bootstrap = {settings.kafka.bootstrap!r} must be host:port,host:port ...")
+    _check_access(settings)
     if not _NAME.fullmatch(settings.store.database):
         raise Misconfigured(
             f"store.database = {settings.store.database!r} is not a name: use letters, digits and _"
@@ -189,6 +192,22 @@ def _check(settings: Settings) -> None:
     for route in settings.route:
         if route.receiver not in names:
             raise unknown("receiver", route.receiver, names)
+
+
+def _check_access(settings: Settings) -> None:
+    """Half an account, half a key, or a file nobody would look at."""
+    kafka, store = settings.kafka, settings.store
+    if bool(kafka.user) != bool(kafka.password_file):
+        there, other = ("user", "password_file") if kafka.user else ("password_file", "user")
+        raise Misconfigured(f"kafka.{there} is set and kafka.{other} is not: give both or neither")
+    if bool(kafka.cert_file) != bool(kafka.key_file):
+        there, other = ("cert_file", "key_file") if kafka.cert_file else ("key_file", "cert_file")
+        raise Misconfigured(f"kafka.{there} is set and kafka.{other} is not: give both or neither")
+    for name in ("ca_file", "cert_file"):
+        if getattr(kafka, name) and not kafka.tls:
+            raise Misconfigured(f"kafka.{name} is for TLS, which is off: set kafka.tls = true")
+    if store.ca_file and not store.url.startswith("https:"):
+        raise Misconfigured("store.ca_file is for https: give LIGHTSHIP_CLICKHOUSE as https://user@host:8443")
 
 
 def _check_receiver(receiver: ReceiverSettings, where: str, names: list[str]) -> None:

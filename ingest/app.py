@@ -20,14 +20,16 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import faust
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from faust.auth import SASLCredentials, SSLCredentials
 from faust.types import TP
 
 from infra import kafka
+from infra.kafka_access import connection
 from infra.settings import KafkaSettings
 from ingest.errors import Unavailable
+from ingest.in_order import InOrder, IsHole, Place, Sifted
 from ingest.messages import Output, RawMessage
+from ingest.sender import Sender
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -37,6 +39,8 @@ WITHIN_S = 0.2
 MARK_EVERY_S = 5.0
 SNAPSHOT_EVERY_S = 30.0
 SNAPSHOT_EVERY_MESSAGES = 20_000
+LEAVE_S = 3.0
+"""How long what is under way is waited for when partitions are given away or the process is told to stop."""
 WATCHDOG_S = 120.0
 EXIT_UNAVAILABLE, EXIT_DEFECT = 3, 70
 
@@ -98,59 +102,6 @@ class Health:
         self.moved_at = time.monotonic()
 
 
-class Sender:
-    """Sends outputs with one producer and waits for every acknowledgement."""
-
-    def __init__(self, bootstrap: str, *, idempotent: bool = False) -> None:
-        self._bootstrap = bootstrap
-        self._idempotent = idempotent
-        self._producer: AIOKafkaProducer | None = None
-
-    async def send(self, outputs: Sequence[Output]) -> None:
-        """Send all; return when all are acknowledged.
-
-        What names its partition (marks) is sent when the rest is acknowledged: a mark says that what it
-        speaks of stands in the log before it.
-
-        Raises
-        ------
-        Unavailable
-            If Kafka did not acknowledge one of them; some may have been sent.
-        """
-        if not outputs:
-            return
-        try:
-            if self._producer is None:
-                producer = AIOKafkaProducer(
-                    bootstrap_servers=self._bootstrap,
-                    acks="all",
-                    enable_idempotence=self._idempotent,
-                    linger_ms=2,
-                    max_request_size=64 << 20,
-                )
-                await producer.start()
-                self._producer = producer
-            free, placed = ([o for o in outputs if (o.partition is None) == at] for at in (True, False))
-            for group in (free, placed):
-                sent = [
-                    await self._producer.send(o.topic, value=o.value, key=o.key, partition=o.partition)
-                    for o in group
-                ]
-                await asyncio.gather(*sent)
-        except KafkaError as error:
-            await self.close()
-            raise Unavailable(f"Kafka did not acknowledge {len(outputs)} messages: {error!r}") from error
-
-    async def close(self) -> None:
-        """Close the producer; the next send opens another."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            try:
-                await producer.stop()
-            except KafkaError:
-                logger.info("the producer was closed while Kafka did not answer")
-
-
 @dataclass(slots=True)
 class Wiring:
     """What the agents share."""
@@ -160,9 +111,12 @@ class Wiring:
     sender: Sender
     health: Health
     now_ns: Callable[[], int]
+    is_hole: IsHole
+    order: InOrder = field(init=False)
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "stage"))
     held: dict[int, list[Any]] = field(default_factory=dict)
     since_snapshot: int = 0
+    generation: int = 0
     detect_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
@@ -192,6 +146,7 @@ def build(settings: KafkaSettings, wiring: Wiring, datadir: Path = Path("worker"
         "lightship",
         datadir=datadir,
         broker=";".join(f"kafka://{a.strip()}" for a in settings.bootstrap.split(",")),
+        broker_credentials=_credentials(settings),
         store="memory://",
         value_serializer="raw",
         key_serializer="raw",
@@ -210,10 +165,25 @@ def build(settings: KafkaSettings, wiring: Wiring, datadir: Path = Path("worker"
         web_enabled=False,
         autodiscover=False,
     )
+    wiring.order = InOrder(committed_of(app), wiring.is_hole)
     _score_agent(app, wiring)
     _detect_agent(app, wiring)
     _timers(app, wiring)
     return app
+
+
+def _credentials(settings: KafkaSettings) -> Any:
+    """What the library wants of `connection`; ``None``: nothing but the address."""
+    arguments = connection(settings)
+    context = arguments.get("ssl_context")
+    if "sasl_mechanism" in arguments:
+        return SASLCredentials(
+            username=arguments["sasl_plain_username"],
+            password=arguments["sasl_plain_password"],
+            mechanism=arguments["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return SSLCredentials(context) if context else None
 
 
 def _topic(app: faust.App, topic: kafka.Topic) -> Any:
@@ -228,12 +198,37 @@ def _raw(event: Any) -> RawMessage:
     return RawMessage(m.topic, m.partition, m.offset, event.value or b"", m.key, dict(headers))
 
 
+async def _in_order(app: faust.App, wiring: Wiring, events: Sequence[Any]) -> list[Any]:
+    """The events that may be worked on; a partition with a gap is read again from where it begins."""
+    messages = [_raw(e) for e in events]
+
+    async def sift() -> Sifted:
+        return await wiring.in_thread(wiring.order.sift, messages)
+
+    sifted = await wiring.until_available("order", sift)
+    for (topic, partition), offset in sifted.rewind.items():
+        logger.warning("%s/%d is read again from %d", topic, partition, offset)
+        await app.consumer.seek(TP(topic, partition), offset)
+    return [events[i] for i in sifted.kept]
+
+
+def committed_of(app: faust.App) -> Callable[[Place], int]:
+    """From where the application reads a partition that it has just been given."""
+
+    def committed(place: Place) -> int:
+        consumer: Any = app.consumer
+        return int(consumer._committed_offset.get(TP(*place)) or 0)  # noqa: SLF001 - there is no public one
+
+    return committed
+
+
 def _score_agent(app: faust.App, wiring: Wiring) -> None:
     spans, logs = _topic(app, kafka.SPANS), _topic(app, kafka.LOGS)
 
     async def score(stream: Any) -> None:
-        async for events in stream.noack_take(BATCH, within=WITHIN_S):
+        async for taken in stream.noack_take(BATCH, within=WITHIN_S):
             with _Guard("score"):
+                events = await _in_order(app, wiring, taken)
                 messages = [_raw(e) for e in events]
                 wiring.health.pending += len(events)
 
@@ -252,16 +247,21 @@ def _score_agent(app: faust.App, wiring: Wiring) -> None:
 
 def _detect_agent(app: faust.App, wiring: Wiring) -> None:
     async def detect(stream: Any) -> None:
-        async for events in stream.noack_take(BATCH * 4, within=WITHIN_S):
+        async for taken in stream.noack_take(BATCH * 4, within=WITHIN_S):
             with _Guard("detect"):
+                generation = wiring.generation
+                events = await _in_order(app, wiring, taken)
                 messages = [_raw(e) for e in events]
                 wiring.health.pending += len(events)
                 outputs: list[Output] = []
 
                 async def apply(
-                    messages: Sequence[RawMessage] = messages, outputs: list[Output] = outputs
+                    messages: Sequence[RawMessage] = messages,
+                    outputs: list[Output] = outputs,
+                    generation: int = generation,
                 ) -> None:
-                    outputs[:] = await wiring.in_thread(wiring.detect.process, messages)
+                    if generation == wiring.generation:  # else they come again, to whom they now belong
+                        outputs[:] = await wiring.in_thread(wiring.detect.process, messages)
 
                 async def send(outputs: list[Output] = outputs) -> None:
                     await wiring.sender.send(outputs)
@@ -269,7 +269,7 @@ def _detect_agent(app: faust.App, wiring: Wiring) -> None:
                 async with wiring.detect_lock:  # a snapshot must not fall between applying and sending
                     await wiring.until_available("detect", apply)
                     await wiring.until_available("detect", send)
-                    for event in events:
+                    for event in events if generation == wiring.generation else ():
                         wiring.held.setdefault(event.message.partition, []).append((stream, event))
                         wiring.health.applied[event.message.partition] = event.message.offset + 1
                 wiring.health.pending -= len(events)
@@ -278,6 +278,15 @@ def _detect_agent(app: faust.App, wiring: Wiring) -> None:
                     await _snapshot(wiring)
 
     app.agent(_topic(app, kafka.OBSERVATIONS), name="detect", concurrency=1)(detect)
+
+
+async def _settle(wiring: Wiring) -> None:
+    """A last snapshot, if the store takes it: without one those who go on repeat a little more."""
+    try:
+        async with asyncio.timeout(LEAVE_S):
+            await _snapshot(wiring)
+    except TimeoutError:
+        logger.warning("no snapshot within %.0f s: what came since the last one is read again", LEAVE_S)
 
 
 async def _snapshot(wiring: Wiring) -> None:
@@ -307,7 +316,7 @@ def _behind(app: faust.App, partitions: Iterable[tuple[str, int]]) -> set[tuple[
     for topic, partition in partitions:
         place = TP(topic, partition)
         end = consumer.highwater(place)
-        done = consumer._committed_offset.get(place) or 0  # noqa: SLF001 - there is no public reading of it
+        done = committed_of(app)((topic, partition))
         if end is None or end > done:
             behind.add((topic, partition))
     return behind
@@ -345,24 +354,36 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
             )
             os._exit(EXIT_UNAVAILABLE)
 
-    async def assigned(*_: Any, **__: Any) -> None:
-        wiring.health.assigned = True
+    async def assigned(_: Any, partitions: Iterable[Any], **__: Any) -> None:
+        with _Guard("assign"):
+            forget(partitions)
+            wiring.health.assigned = True
 
     async def revoked(_: Any, partitions: Iterable[Any], **__: Any) -> None:
         with _Guard("revoke"):
             lost = list(partitions)
-            await _snapshot(wiring)
-            raw = [(tp.topic, tp.partition) for tp in lost if tp.topic != kafka.OBSERVATIONS.name]
-            shards = [tp.partition for tp in lost if tp.topic == kafka.OBSERVATIONS.name]
-            wiring.score.revoke(raw)
-            wiring.detect.revoke(shards)
-            for shard in shards:
-                wiring.held.pop(shard, None)
-                wiring.health.applied.pop(shard, None)
+            await _settle(wiring)
+            wiring.generation += 1
+            forget(lost)
+
+    def forget(partitions: Iterable[Any]) -> None:
+        """Given away, or given out anew: others may have gone on with them meanwhile."""
+        places = [(tp.topic, tp.partition) for tp in partitions]
+        shards = [partition for topic, partition in places if topic == kafka.OBSERVATIONS.name]
+        wiring.order.forget(places)
+        wiring.score.revoke([place for place in places if place[0] != kafka.OBSERVATIONS.name])
+        wiring.detect.revoke(shards)
+        for shard in shards:
+            wiring.held.pop(shard, None)
+            wiring.health.applied.pop(shard, None)
 
     async def stopping(*_: Any, **__: Any) -> None:
         with _Guard("shutdown"):
-            await _snapshot(wiring)
+            for _wait in range(round(LEAVE_S / 0.05)):
+                if wiring.health.waiting_for or not wiring.health.pending:
+                    break
+                await asyncio.sleep(0.05)
+            await _settle(wiring)
             await wiring.sender.close()
 
     hooks: Any = app  # signal types of the library want keyword names it never passes

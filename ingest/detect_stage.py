@@ -239,9 +239,10 @@ class DetectStage:
             if shard.next_offset is not None and message.offset < shard.next_offset:
                 continue
             self._apply(shard, message)
-        cells = [c for s in self._shards.values() for c in s.cells]
+        shards = list(self._shards.values())  # what is given away meanwhile is not in it any more
+        cells = [c for s in shards for c in s.cells]
         self._store.write_cells(cells)
-        findings = [f for s in self._shards.values() for f in s.findings]
+        findings = [f for s in shards for f in s.findings]
         self._store.write_findings(findings)
         if findings:
             self._write_series(self._shards)
@@ -250,7 +251,7 @@ class DetectStage:
             Output(FINDINGS.name, f.service.encode(), f.to_json().encode(), 0) for f, _ in findings
         ]
         self._log, self._dead = [], []
-        for shard in self._shards.values():
+        for shard in shards:
             shard.cells, shard.findings = [], []
         return outputs
 
@@ -291,7 +292,7 @@ class DetectStage:
         """
         chosen = {
             p: s
-            for p, s in self._shards.items()
+            for p, s in list(self._shards.items())
             if s.next_offset is not None and (partitions is None or p in set(partitions))
         }
         self._write_series(chosen)

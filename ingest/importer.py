@@ -205,7 +205,7 @@ async def import_files(
         If Kafka does not answer.
     """
     topics = (SPANS.name, LOGS.name)
-    producer = KafkaProducer(settings.kafka.bootstrap, settings.kafka.partitions, topics)
+    producer = KafkaProducer(settings.kafka, topics)
     await producer.start()
     intake = build_intake(settings, producer)
     try:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from infra.kafka import CLIENT, LOGS, SPANS
+from infra.kafka import LOGS, SPANS, client, unreachable
 from infra.settings import KafkaSettings
 from ingest.errors import Unavailable
 from ingest.store import Partition
@@ -32,15 +32,14 @@ def log_ends(
     """
     try:
         consumer = KafkaConsumer(
-            bootstrap_servers=settings.bootstrap,
             client_id="lightship-ledger",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=1 << 16,
-            **CLIENT,
+            **client(settings),
         )
     except KafkaError as error:
-        raise Unavailable(f"no Kafka broker at {settings.bootstrap}: {error}") from error
+        raise Unavailable(str(unreachable(settings))) from error
     try:
         wanted = [TopicPartition(t.name, p) for t in (SPANS, LOGS) for p in range(settings.partitions)]
         consumer.assign(wanted)

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import faust
@@ -20,15 +21,18 @@ from aiohttp import web
 from detectors.drift.budget import Budget, service_budget
 from detectors.drift.watch_config import WatchConfig
 from detectors.scorers import SPECS
-from infra import clickhouse, errors
+from infra import clickhouse, errors, kafka
 from infra.clock import NS_PER_S, SystemClock
 from infra.settings import Settings, load
-from ingest.app import EXIT_DEFECT, EXIT_UNAVAILABLE, Health, Sender, Wiring, build
+from ingest.app import EXIT_DEFECT, EXIT_UNAVAILABLE, Health, Wiring, build
 from ingest.detect_stage import DetectStage
 from ingest.detect_writer import ClickHouseDetectStore
+from ingest.log_holes import is_hole
 from ingest.probe import probe
+from ingest.pulse import Pulse
 from ingest.score_setup import score_stage
 from ingest.score_stage import ScoreStage
+from ingest.sender import Sender
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +85,12 @@ def _serve_probe(app: faust.App, wiring: Wiring, score: ScoreStage, host: str, p
     app.task(open_probe)
 
 
+def _overslept(seconds: float) -> None:
+    logger.critical("stood still for %.1f s, longer than the session: starting again", seconds)
+    logging.shutdown()
+    os._exit(EXIT_UNAVAILABLE)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until told to stop; exit 2 for settings that cannot work, 3 if a server does not answer."""
     parser = argparse.ArgumentParser(prog="python -m ingest.worker", description=__doc__)
@@ -94,6 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load(options.config)
         if not settings.kafka.bootstrap:
             raise errors.Misconfigured("no Kafka address: set LIGHTSHIP_KAFKA, or run `lightship up`")
+        kafka.reach(settings.kafka)
         score, detect = score_stage(settings), detect_stage(settings)
     except errors.Misconfigured as error:
         sys.stderr.write(f"worker: {error}\n")
@@ -102,10 +113,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"worker: {error}\n")
         return EXIT_UNAVAILABLE
     health = Health()
-    sender = Sender(settings.kafka.bootstrap, idempotent=settings.kafka.idempotent)
-    wiring = Wiring(score, detect, sender, health, SystemClock().now_ns)
+    sender = Sender(settings.kafka)
+    wiring = Wiring(score, detect, sender, health, SystemClock().now_ns, partial(is_hole, settings.kafka))
     app = build(settings.kafka, wiring, settings.home / "worker")
     _serve_probe(app, wiring, score, options.host, options.port)
+    Pulse(settings.kafka.session_timeout_s, _overslept).start()
     worker = faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True)
     try:
         worker.execute_from_commandline()  # ends by raising

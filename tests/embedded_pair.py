@@ -1,7 +1,8 @@
-"""Session fixtures: the embedded broker and store on free ports, each started when first asked for.
+"""Session fixtures: brokers and the embedded store on free ports, each started when first asked for.
 
 A pytest plug-in (``pytest_plugins = ["tests.embedded_pair"]`` in ``tests/conftest.py``). Every xdist worker
-gets servers of its own. Tests share them: use topics, tables and databases of your own.
+gets servers of its own. Tests share them: use topics, tables and databases of your own. What takes a
+``broker`` runs on every kind of it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import pytest
 
 from infra.embedded.child_spec import ChildSpec
 from infra.embedded.errors import StartFailed
-from infra.embedded.pair import broker_spec, clickhouse_url, kafka_address, store_spec
+from infra.embedded.pair import clickhouse_url, kafka_address, store_spec
 from infra.embedded.ports import spare
 from infra.embedded.supervisor import Supervisor
+from tests.brokers import KINDS, spec_of
 
 TRIES = 3
 
@@ -52,10 +54,10 @@ def refused_connections(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
         gc.collect()
 
 
-@pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Bootstrap address of the embedded broker, ``127.0.0.1:PORT``."""
-    running, spec = start(tmp_path_factory.mktemp("broker"), broker_spec)
+@pytest.fixture(scope="session", params=KINDS)
+def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap address of a broker, ``127.0.0.1:PORT``."""
+    running, spec = start(tmp_path_factory.mktemp("broker"), spec_of(request.param))
     try:
         yield kafka_address(spec)
     finally:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,15 @@ from infra import clickhouse, errors
 from infra.embedded.child import ChildState, Phase
 from infra.embedded.child_spec import BackOff
 from infra.embedded.errors import StartFailed
+from infra.embedded.pair import kafka_address
 from infra.embedded.ports import spare
 from infra.embedded.supervisor import Supervisor
 from infra.embedded.whole import Whole, whole
 from infra.kafka import CLIENT, FINDINGS, LOGS, OBSERVATIONS, SPANS, Topic
-from infra.settings import load
+from infra.settings import Settings, load
 from ingest.drained import has_ended
 from ingest.errors import Unavailable
+from tests.brokers import EMBEDDED, spec_of
 from tests.conftest import ROOT
 from tests.webhook import Webhook
 
@@ -61,6 +63,11 @@ examples = true
 [[route]]
 receiver = "hook"
 lineages = ["*"]
+"""
+
+_APACHE = """
+[kafka]
+idempotent = true
 """
 
 _UNDELIVERED = """
@@ -231,16 +238,22 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(home: Path, settings: str = "", *, dashboard: bool = True) -> Iterator[Running]:
-    """Everything running until the block ends; ``settings`` are added to `SETTINGS`."""
+def running(
+    home: Path, settings: str = "", *, dashboard: bool = True, kind: str = EMBEDDED
+) -> Iterator[Running]:
+    """Everything running until the block ends; ``settings`` are added to `SETTINGS`.
+
+    ``kind`` is the broker's.
+    """
     home.mkdir(parents=True, exist_ok=True)
     with Webhook() as hook:
         config = home.parent / f"{home.name}.toml"
-        config.write_text(SETTINGS.format(hook=hook.url) + settings, encoding="utf-8")
+        text = SETTINGS.format(hook=hook.url) + ("" if kind == EMBEDDED else _APACHE) + settings
+        config.write_text(text, encoding="utf-8")
         loaded = load(config, {"LIGHTSHIP_HOME": str(home)})
         for attempt in range(TRIES):
             ports = {name: spare() for name in SERVERS}
-            everything = whole(loaded, ports, dashboard=dashboard, config=config)
+            everything = _whole(loaded, ports, kind, dashboard=dashboard, config=config)
             supervisor = Supervisor(
                 home, everything.specs, addresses=everything.addresses, out=None, back_off=BACK_OFF
             )
@@ -255,6 +268,17 @@ def running(home: Path, settings: str = "", *, dashboard: bool = True) -> Iterat
             yield Running(home, config, everything, supervisor, hook)
         finally:
             supervisor.stop()
+
+
+def _whole(loaded: Settings, ports: dict[str, int], kind: str, *, dashboard: bool, config: Path) -> Whole:
+    """Everything, on a broker of its own kind."""
+    if kind == EMBEDDED:
+        return whole(loaded, ports, dashboard=dashboard, config=config)
+    broker = spec_of(kind)(loaded.home, ports["kafka"])
+    known = replace(loaded, kafka=replace(loaded.kafka, bootstrap=kafka_address(broker)))
+    rest = whole(known, ports, dashboard=dashboard, config=config)
+    specs = (replace(s, after=[*s.after, broker.name]) if s.name == "setup" else s for s in rest.specs)
+    return replace(rest, specs=(broker, *specs))
 
 
 @contextlib.contextmanager

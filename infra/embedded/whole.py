@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from infra.embedded.child_spec import ChildSpec
@@ -89,8 +89,9 @@ def whole(
     }
     source = settings_file(config)
     environment["LIGHTSHIP_CONFIG"] = os.devnull if source is None else str(source.absolute())
-    if settings.store.password_file:
-        environment["LIGHTSHIP_CLICKHOUSE_PASSWORD_FILE"] = settings.store.password_file
+    for section, values in (("STORE", asdict(settings.store)), ("KAFKA", asdict(settings.kafka))):
+        files = {name: file for name, file in values.items() if name.endswith("_file") and file}
+        environment |= {f"LIGHTSHIP_{section}_{name.upper()}": file for name, file in files.items()}
     rooms = _rooms([s.name for s in servers], chosen, environment, dashboard=dashboard)
     addresses = {
         "gateway": f"http://{LOOPBACK}:{chosen['gateway']}",

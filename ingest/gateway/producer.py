@@ -15,6 +15,9 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
 
+from infra.kafka_access import connection
+from infra.kafka_refusal import refusal
+from infra.settings import KafkaSettings
 from ingest.errors import Defect, TooLarge, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -99,18 +102,21 @@ class MemoryProducer:
 class KafkaProducer:
     """aiokafka with ``acks=all``, made again in the background when it fails; meanwhile sends fail at once.
 
-    ``idempotent`` lets the broker drop what a retry stores twice; not on the embedded broker, which can then
-    acknowledge what it lost. Without it nothing is lost or reordered either (aiokafka has one batch of a
+    ``kafka.idempotent`` lets the broker drop what a retry stores twice; not on the embedded broker, which can
+    then acknowledge what it lost. Without it nothing is lost or reordered either (aiokafka has one batch of a
     partition under way), and a repeated span is counted as the duplicate it is.
+
+    Raises
+    ------
+    Misconfigured
+        If a file that the settings name cannot be used.
     """
 
-    def __init__(
-        self, bootstrap: str, partitions: int, topics: Sequence[str], *, idempotent: bool = False
-    ) -> None:
-        self._bootstrap = bootstrap
-        self._partitions = partitions
+    def __init__(self, settings: KafkaSettings, topics: Sequence[str]) -> None:
+        self._settings = settings
+        self._connection = connection(settings)
         self._topics = tuple(topics)
-        self._idempotent = idempotent
+        self._why = ""
         self._producer: AIOKafkaProducer | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -122,7 +128,7 @@ class KafkaProducer:
         """Why there is no connection."""
         if self._producer is not None:
             return None
-        return self._fatal or f"Kafka at {self._bootstrap} is not connected"
+        return self._fatal or f"Kafka at {self._settings.bootstrap} is not connected{self._why}"
 
     async def start(self) -> None:
         """Connect in the background, for as long as it takes."""
@@ -140,10 +146,10 @@ class KafkaProducer:
             task.add_done_callback(self._closing.discard)
         while not self._closed:
             producer = AIOKafkaProducer(
-                bootstrap_servers=self._bootstrap,
+                **self._connection,
                 client_id="lightship-gateway",
                 acks="all",
-                enable_idempotence=self._idempotent,
+                enable_idempotence=self._settings.idempotent,
                 linger_ms=0,
                 max_request_size=MAX_MESSAGE_BYTES,
                 request_timeout_ms=int(ACK_TIMEOUT_S * 1000),
@@ -155,9 +161,9 @@ class KafkaProducer:
                     await self._check(producer)
             except (KafkaError, OSError, TimeoutError) as error:
                 await _close(producer)
-                logger.warning(
-                    "Kafka at %s does not answer: %s", self._bootstrap, error or type(error).__name__
-                )
+                why = await asyncio.to_thread(refusal, self._settings)
+                self._why = f": {why or error or type(error).__name__}"
+                logger.warning("%s", self.problem)
                 await asyncio.sleep(RETRY_S)
                 continue
             except Defect as error:
@@ -166,16 +172,17 @@ class KafkaProducer:
                 logger.error("%s", error)
                 return
             self._producer = producer
-            logger.info("connected to Kafka at %s", self._bootstrap)
+            logger.info("connected to Kafka at %s", self._settings.bootstrap)
             return
 
     async def _check(self, producer: AIOKafkaProducer) -> None:
         """The topics must have as many partitions as we split for."""
         for topic in self._topics:
             have = len(await producer.partitions_for(topic))
-            if have != self._partitions:
+            told = self._settings.partitions
+            if have != told:
                 raise Defect(
-                    f"topic {topic} has {have} partitions and the gateway was told {self._partitions}: "
+                    f"topic {topic} has {have} partitions and the gateway was told {told}: "
                     "set kafka.partitions to what the topics were created with"
                 )
 

@@ -49,8 +49,8 @@ def build(chosen: Settings, keys: IngestKeys, producer: Producer) -> Gateway:
     )
 
 
-def parse(argv: Sequence[str]) -> tuple[Settings, IngestKeys, bool]:
-    """Settings with what the command line changes, the ingest keys, and whether to produce idempotently.
+def parse(argv: Sequence[str]) -> tuple[Settings, IngestKeys]:
+    """Settings with what the command line changes, and the ingest keys.
 
     Raises
     ------
@@ -74,12 +74,12 @@ def parse(argv: Sequence[str]) -> tuple[Settings, IngestKeys, bool]:
         chosen.kafka,
         bootstrap=given.kafka or chosen.kafka.bootstrap or DEFAULT_BOOTSTRAP,
         partitions=given.partitions or chosen.kafka.partitions,
+        idempotent=given.idempotent or chosen.kafka.idempotent,
     )
     keys = load_keys(given.key_file) if given.key_file else IngestKeys(None)
     check_host(gateway.host, keys)
     check(chosen)
-    idempotent = given.idempotent or broker.idempotent
-    return dataclasses.replace(chosen, gateway=gateway, kafka=broker), keys, idempotent
+    return dataclasses.replace(chosen, gateway=gateway, kafka=broker), keys
 
 
 def _ignore(_number: int, _frame: object) -> None:
@@ -95,12 +95,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _ignore)  # uvicorn raises it again when it has stopped
     signal.signal(signal.SIGINT, _ignore)
     try:
-        chosen, keys, idempotent = parse(sys.argv[1:] if argv is None else argv)
+        chosen, keys = parse(sys.argv[1:] if argv is None else argv)
+        producer = KafkaProducer(chosen.kafka, (kafka.SPANS.name, kafka.LOGS.name))
     except Misconfigured as error:
         sys.stderr.write(f"gateway: {error}\n")
         return 2
-    topics = (kafka.SPANS.name, kafka.LOGS.name)
-    producer = KafkaProducer(chosen.kafka.bootstrap, chosen.kafka.partitions, topics, idempotent=idempotent)
     uvicorn.run(
         build(chosen, keys, producer),
         host=chosen.gateway.host,

@@ -177,7 +177,7 @@ def test_the_gateway_starts_with_the_keys_it_is_given(tmp_path: Path) -> None:
     make_secrets(tmp_path)
     command = OURS["gateway"]["command"][3:]
     words = [word.replace(SECRETS, f"{tmp_path}/secrets/") for word in command]
-    settings, keys, _ = serve.parse(words)
+    settings, keys = serve.parse(words)
     assert settings.gateway.port == PORTS["gateway"]
     key = (tmp_path / "secrets/collector_key").read_bytes()
     assert len(key) == 48

@@ -40,4 +40,4 @@ def test_the_gateway_is_idempotent_if_flag_or_setting_says_so(
     monkeypatch: pytest.MonkeyPatch, flag: list[str], variable: str, wanted: bool
 ) -> None:
     monkeypatch.setenv("LIGHTSHIP_KAFKA_IDEMPOTENT", variable)
-    assert parse(flag)[2] is wanted
+    assert parse(flag)[0].kafka.idempotent is wanted

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.brokers import KINDS
 from tests.journey import Journey
 from tests.judged import accounted_for, aggregated, confirmed, incidents, stored, told
 from tests.running import PROCESSES, running
@@ -35,9 +36,10 @@ KILLED_BEFORE = {
 before still on its way; the last three fall into the change."""
 
 
-def test_killing_every_process_changes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_killing_every_process_changes_nothing(tmp_path: Path, kind: str) -> None:
     quiet, disturbed = Journey("evaluation-quiet"), Journey("evaluation-disturbed")
-    with running(tmp_path / "home") as lightship, ThreadPoolExecutor(1) as killer:
+    with running(tmp_path / "home", kind=kind) as lightship, ThreadPoolExecutor(1) as killer:
         quiet.send(lightship)
         lightship.settle(quiet.lineage)
         assert quiet.refused_requests == 0

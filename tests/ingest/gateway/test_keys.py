@@ -85,7 +85,7 @@ def test_others_are_listened_to_only_with_keys(host: str) -> None:
 def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
     config = tmp_path / "lightship.toml"
     config.write_text('[gateway]\nport = 5000\nlinger_ms = 2.0\n[kafka]\nbootstrap = "k:1"\npartitions = 8\n')
-    chosen, keys, _ = parse(["--config", str(config), "--port", "5001", "--partitions", "2"])
+    chosen, keys = parse(["--config", str(config), "--port", "5001", "--partitions", "2"])
     assert (chosen.gateway.port, chosen.gateway.linger_ms) == (5001, 2.0)
     assert (chosen.kafka.bootstrap, chosen.kafka.partitions) == ("k:1", 2)
     assert not keys.required

@@ -1,0 +1,65 @@
+"""Whether messages arrive as they stand in the log: none may be left out.
+
+A rebalance throws away what the client had read and not yet handed out, and reads again from what is
+committed. What slips through in between comes after a gap. Going on behind it would claim (by a mark, by a
+snapshot) that everything before is done, and lose it for detection; so the partition is read again from
+where the gap begins. Pure: the caller knows what the log holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ingest.messages import RawMessage
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+IsHole = Callable[[Place, int, int], bool]
+"""Whether a partition holds nothing from an offset on, up to but not with another."""
+
+
+@dataclass(slots=True)
+class Sifted:
+    """Messages that may be worked on, by index, and where partitions must be read again from."""
+
+    kept: list[int] = field(default_factory=list)
+    rewind: dict[Place, int] = field(default_factory=dict)
+
+
+class InOrder:
+    """Which offset comes next, for each partition that this process reads.
+
+    Parameters
+    ----------
+    committed
+        Offset from which a partition is read when it is new here.
+    is_hole
+        Asked about every gap; logs may have holes (see `ingest.detect_stage.Shard.apply`).
+    """
+
+    def __init__(self, committed: Callable[[Place], int], is_hole: IsHole) -> None:
+        self._committed = committed
+        self._is_hole = is_hole
+        self._next: dict[Place, int] = {}
+
+    def sift(self, messages: Sequence[RawMessage]) -> Sifted:
+        """Take what follows on what came before, or comes again; leave out what is behind a gap."""
+        out = Sifted()
+        for index, message in enumerate(messages):
+            place = (message.topic, message.partition)
+            if place in out.rewind:
+                continue
+            due = self._next[place] if place in self._next else self._committed(place)
+            if message.offset > due and not self._is_hole(place, due, message.offset):
+                out.rewind[place] = due
+                continue
+            out.kept.append(index)
+            self._next[place] = max(message.offset + 1, due)
+        return out
+
+    def forget(self, places: Iterable[Place]) -> None:
+        """These partitions are given away, or were given out anew."""
+        for place in places:
+            self._next.pop(place, None)
