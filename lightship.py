@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 config = typer.Typer(help="The settings file.", no_args_is_help=True)
 app.add_typer(config, name="config")
+dead_letters = typer.Typer(help="Records that could not be processed.", no_args_is_help=True)
+app.add_typer(dead_letters, name="dead-letters")
 
 ConfigPath = Annotated[Path | None, typer.Option("--config", help="Settings file instead of lightship.toml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -144,7 +146,7 @@ def demo(
         screen.ready(running.ready_s, running.whole.addresses)
         result = demonstrate(running, SystemClock(), screen.progress, screen.say)
         _out(json.dumps(result, indent=2)) if as_json else screen.table(result)
-        screen.wait()
+        screen.wait(running.whole.addresses, str(result["lineage"]))
     sys.exit(OK if result["ok"] else FAILED)
 
 
@@ -270,13 +272,73 @@ def import_(
 
 
 @app.command()
-def ledger(as_json: AsJson = False, config: ConfigPath = None) -> None:
+def ledger(
+    as_json: AsJson = False,
+    since: Annotated[str | None, typer.Option(help="How far to look back: 1h, 7d; 29d by default.")] = None,
+    config: ConfigPath = None,
+) -> None:
     """Prove that every record is accounted for. Exits with 1 when the sums do not balance."""
     from ingest.ledger_command import balance, show
 
-    report = balance(config)
+    report = balance(config, since)
     _out(json.dumps(report, indent=2) if as_json else show(report))
     sys.exit(OK if report["balanced"] else FAILED)
+
+
+Kind = Annotated[str | None, typer.Option(help="Of this kind: scorer_failed, not_otlp, ...")]
+Tenant = Annotated[str | None, typer.Option(help="Of this tenant.")]
+Service = Annotated[str | None, typer.Option(help="Of this service.")]
+Since = Annotated[str | None, typer.Option(help="Not older than: 1h, 7d.")]
+
+
+@dead_letters.command("list")
+def dead_letters_list(
+    kind: Kind = None,
+    tenant: Tenant = None,
+    service: Service = None,
+    since: Since = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many to list, the newest first.")] = 50,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """List dead letters, with how many there are of each kind."""
+    from ingest.dead_letter_command import listed, show_list, wanted
+
+    report = listed(config, wanted((), kind, tenant, service, since), limit)
+    _out(json.dumps(report, indent=2) if as_json else show_list(report))
+
+
+@dead_letters.command("show")
+def dead_letters_show(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Its key in the list.")],
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Show one: why, from where, and the redacted record."""
+    from ingest.dead_letter_command import show_letter, shown
+
+    letter = shown(config, key)
+    _out(json.dumps(letter, indent=2) if as_json else show_letter(letter))
+
+
+@dead_letters.command("retry")
+def dead_letters_retry(
+    keys: Annotated[list[str] | None, typer.Argument(metavar="KEY", help="Keys in the list.")] = None,
+    kind: Kind = None,
+    tenant: Tenant = None,
+    service: Service = None,
+    since: Since = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that were not retried yet.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Those retried before, too.")] = False,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Send redacted records again. For when what stopped them is fixed."""
+    from ingest.dead_letter_command import sent_again, show_retry, wanted
+
+    meant = wanted(keys or (), kind, tenant, service, since)
+    report = sent_again(config, meant, everything=everything, force=force)
+    _out(json.dumps(report, indent=2) if as_json else show_retry(report))
 
 
 @config.command("check")

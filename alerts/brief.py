@@ -92,7 +92,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Reproduce:
-    """What it takes to compute the finding again; offsets are of the observation log."""
+    """What it takes to compute the finding again; offsets are of the observation log.
+
+    ``command`` is the command that does it, ``None`` while there is none.
+    """
 
     finding_ids: tuple[str, ...]
     series: str | None
@@ -101,7 +104,7 @@ class Reproduce:
     log_from: int | None
     log_to: int | None
     version: str
-    command: str
+    command: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +204,7 @@ def brief_of(
             log_from=finding.log_from,
             log_to=finding.log_to,
             version=links.version,
-            command=f"lightship verify {incident.incident_id}",
+            command=None,
         ),
         do=Do(
             runbook=book.name,

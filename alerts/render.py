@@ -146,7 +146,7 @@ def _reproduce_lines(brief: Brief) -> list[str]:
     ]
     if r.log_from is not None and r.log_to is not None:
         known.append(f"log {r.log_from} to {r.log_to}")
-    return [r.command, *([" · ".join(known)] if known else [])]
+    return [*([r.command] if r.command else []), *([" · ".join(known)] if known else [])]
 
 
 def _trust_lines(brief: Brief) -> list[str]:

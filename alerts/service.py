@@ -273,6 +273,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: service.stop())
     try:
         service.run()
+    except Misconfigured as error:  # found only when it is used: a wrong password, another server
+        logger.error("%s", error)
+        return USAGE
     except Exception:
         logger.exception("a defect ends the alerts service")
         return DEFECT

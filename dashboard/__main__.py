@@ -6,9 +6,10 @@ Reads ``[dashboard] host, port``, ``[store]`` and ``[alerts]`` of the settings. 
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dashboard.viewer import LOOPBACK
@@ -41,15 +42,20 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Replace this process by the server: signals and the exit code go straight through."""
+    parser = argparse.ArgumentParser(prog="python -m dashboard", description=__doc__)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings file instead of lightship.toml")
+    options = parser.parse_args(argv)
     try:
-        arguments = command(load())
+        settings = load(options.config)
     except Misconfigured as error:
         sys.stderr.write(f"dashboard: {error}\n")
         sys.exit(2)
+    arguments = command(settings)
+    named = {"LIGHTSHIP_CONFIG": str(options.config.absolute())} if options.config else {}
     sys.stdout.flush()
-    os.execve(arguments[0], arguments, environment(os.environ))  # noqa: S606 - a list of our own making
+    os.execve(arguments[0], arguments, environment({**os.environ, **named}))  # noqa: S606 - a list of our own making
 
 
 if __name__ == "__main__":

@@ -223,9 +223,7 @@ def _wanted(incident: Incident, measure: Measure, from_s: int, to_s: int, *, hit
 
 
 def reproduce(incident: Incident) -> None:
-    """The command that recomputes it, and what it rests on."""
-    components.section(strings.REPRODUCE, strings.REPRODUCE_NOTE)
-    st.code(strings.REPRODUCE_LINE.format(id=incident.id), language=None, wrap_lines=True)
+    """What it was computed from."""
     parts = [
         strings.REPRODUCE_CONFIG.format(value=incident.config_hash) if incident.config_hash else "",
         strings.REPRODUCE_BASELINE.format(value=incident.baseline_version)
@@ -236,4 +234,5 @@ def reproduce(incident: Incident) -> None:
     ]
     said = " · ".join(filter(None, parts))
     if said:
+        components.section(strings.REPRODUCE, strings.REPRODUCE_NOTE)
         components.quiet(said)

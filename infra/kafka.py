@@ -31,6 +31,8 @@ HEADER_RECEIVED_AT = "lightship-received-at"
 HEADER_EVENT_TIME = "lightship-event-time"
 HEADER_LINEAGE_END = "lightship-lineage-end"
 HEADER_BACKFILL = "lightship-backfill"
+HEADER_DEAD_LETTER = "lightship-dead-letter"
+"""Key of the dead letter that a message holds again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,9 @@ ACTIONS = Topic("actions", partitions=1, retention_hours=-1)
 DEAD_LETTERS = Topic("dead_letters", partitions=1, retention_hours=28 * 24)
 
 TOPICS = (SPANS, LOGS, OBSERVATIONS, TICKS, SETTINGS, FINDINGS, INCIDENTS, ACTIONS, DEAD_LETTERS)
+
+GROUP = "lightship"
+"""Consumer group of the workers, which is the name of their Faust application."""
 
 BOOTSTRAP_TIMEOUT_MS = 10_000
 

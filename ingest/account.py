@@ -5,6 +5,9 @@ from __future__ import annotations
 from ingest.score_batch import Work
 from ingest.tables import Row
 
+RETRIED = "retried"
+"""How many of the received records are those of a dead letter that was sent again."""
+
 
 def stored_count(work: Work) -> int:
     """Rows whose source position is this message."""
@@ -23,6 +26,8 @@ def ledger_row(work: Work, now_ns: int) -> Row:
     for letter in d.dead:
         reason = f"dead_letter:{letter.kind}"
         reasons[reason] = reasons.get(reason, 0) + letter.records
+    if d.envelope.retry_of is not None:
+        reasons[RETRIED] = d.received
     return (
         work.position.topic, work.position.partition, work.position.offset,
         d.envelope.tenant, d.envelope.lineage, d.envelope.declared, d.received,

@@ -143,7 +143,7 @@ class Wiring:
 def build(settings: KafkaSettings, wiring: Wiring, datadir: Path = Path("worker")) -> faust.App:
     """The application with its agents, timers and hooks. We keep nothing in the library's ``datadir``."""
     app = faust.App(
-        "lightship",
+        kafka.GROUP,
         datadir=datadir,
         broker=";".join(f"kafka://{a.strip()}" for a in settings.bootstrap.split(",")),
         broker_credentials=_credentials(settings),

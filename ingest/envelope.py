@@ -26,7 +26,8 @@ class Envelope:
     ``declared`` is how many spans or log records the sender put in, ``received_ns`` when the gateway had
     them. ``event_ns`` moves the lineage's clock without data; ``ended`` says the lineage gets no more of it
     on this partition; ``backfill`` rows are stored and never feed a detector or move a clock; ``redacted``
-    says the values passed a redactor.
+    says the values passed a redactor, of the version ``policy``; ``retry_of`` is the key of the dead letter
+    whose bytes are sent again.
     """
 
     tenant: str
@@ -37,6 +38,8 @@ class Envelope:
     ended: bool = False
     backfill: bool = False
     redacted: bool = True
+    policy: str = ""
+    retry_of: str | None = None
 
 
 def position_of(raw: RawMessage) -> SourcePosition:
@@ -61,6 +64,8 @@ def read_envelope(headers: Mapping[str, bytes]) -> Envelope:
         ended=kafka.HEADER_LINEAGE_END in headers,
         backfill=kafka.HEADER_BACKFILL in headers,
         redacted=bool(headers.get(kafka.HEADER_REDACTED)),
+        policy=_text(headers, kafka.HEADER_REDACTED),
+        retry_of=_text(headers, kafka.HEADER_DEAD_LETTER) or None,
     )
 
 
@@ -73,7 +78,14 @@ def salvage_envelope(headers: Mapping[str, bytes]) -> Envelope:
         received_ns=_or(lambda: _number(headers, kafka.HEADER_RECEIVED_AT), 0),
         backfill=kafka.HEADER_BACKFILL in headers,
         redacted=bool(headers.get(kafka.HEADER_REDACTED)),
+        policy=_text(headers, kafka.HEADER_REDACTED),
+        retry_of=_text(headers, kafka.HEADER_DEAD_LETTER) or None,
     )
+
+
+def _text(headers: Mapping[str, bytes], name: str) -> str:
+    """A header that nothing hangs on, as text."""
+    return headers.get(name, b"")[:MAX_NAME].decode(errors="replace")
 
 
 def _or(read: Callable[[], T], default: T) -> T:

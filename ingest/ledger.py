@@ -3,38 +3,39 @@
 Three things are compared for every source partition: the offsets of the account are contiguous, the sums of
 each message agree with the number its sender declared, and the rows that name a message as their source are
 as many as the account says were stored. Unit: one span or log record that reached Kafka.
+
+Offsets that no message has (`ingest.holes`) are listed apart and are no gap. Pure: `ingest.ledger_read` asks
+the store, `ingest.ledger_command` the topics.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
-from infra.clock import NS_PER_S
-from ingest.errors import Unavailable
+from ingest.holes import Gap, without
 from ingest.store import Partition
 
-COMPLETE_NS = 29 * 24 * 3600 * NS_PER_S
-"""Content records live 30 days: the rows of older messages can't all be counted any more."""
+SUMS = ("received", "stored", "duplicate", "rejected", "dead_lettered")
+MAX_NAMED = 3
+"""Ranges that a problem names."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionAccount:
     """What the account and the rows say of one source partition, from one message to another (both included).
 
-    ``messages`` is how many offsets are accounted for; ``undeclared``, ``unequal`` and ``row_mismatches`` how
-    many messages hold another number of records than declared, do not add up, or have other rows stored.
+    ``gaps`` are the ranges of offsets without an account, in order, ``holes`` those that no message has;
+    ``undeclared``, ``unequal`` and ``row_mismatches`` how many messages hold another number of records than
+    declared, do not add up, or have other rows stored. ``begins`` is the first offset of the whole account,
+    of which this may be a part.
     """
 
     topic: str
     partition: int
     first: int
     last: int
-    messages: int
     received: int
     stored: int
     duplicate: int
@@ -43,13 +44,21 @@ class PartitionAccount:
     undeclared: int
     unequal: int
     row_mismatches: int
+    begins: int = 0
+    gaps: tuple[Gap, ...] = ()
+    holes: tuple[Gap, ...] = ()
+
+    @property
+    def place(self) -> Partition:
+        """Topic and partition."""
+        return self.topic, self.partition
 
     def problems(self) -> list[str]:
         """What is wrong, in words; empty if it balances."""
         out = []
-        missing = self.last - self.first + 1 - self.messages
-        if missing:
-            out.append(f"{missing} of the offsets {self.first} to {self.last} have no account")
+        if self.gaps:
+            missing = sum(last - first + 1 for first, last in self.gaps)
+            out.append(f"{missing} offsets have no account: {_ranges(self.gaps)}")
         if self.undeclared:
             out.append(f"{self.undeclared} messages hold another number of records than declared")
         if self.unequal:
@@ -61,106 +70,88 @@ class PartitionAccount:
         return out
 
 
+def _ranges(gaps: Sequence[Gap]) -> str:
+    named = [str(a) if a == b else f"{a} to {b}" for a, b in gaps[:MAX_NAMED]]
+    return ", ".join(named) + (" …" if len(gaps) > MAX_NAMED else "")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFacts:
+    """What a raw topic says of one partition; ``None`` where it did not answer.
+
+    ``begins`` is the offset of the first message it holds, ``read`` the next offset the workers have
+    acknowledged up to (asked *before* the account was read, so that the account holds all of it).
+    """
+
+    begins: int | None = None
+    read: int | None = None
+
+
+def with_topic(account: PartitionAccount, facts: TopicFacts) -> PartitionAccount:
+    """The account with gaps outside it: messages before it begins, acknowledged ones behind its end."""
+    gaps = list(account.gaps)
+    if facts.begins is not None and facts.begins < account.begins:
+        gaps.insert(0, (facts.begins, account.begins - 1))
+    if facts.read is not None and facts.read > account.last + 1:
+        gaps.append((account.last + 1, facts.read - 1))
+    return replace(account, gaps=tuple(gaps))
+
+
+def with_holes(account: PartitionAccount, holes: Sequence[Gap]) -> PartitionAccount:
+    """The account with proven holes taken out of its gaps."""
+    return replace(account, gaps=tuple(without(account.gaps, holes)), holes=tuple(holes))
+
+
 def report(
     accounts: Sequence[PartitionAccount],
     tenants: Sequence[Mapping[str, Any]],
     log_ends: Mapping[Partition, int] | None = None,
+    refused: Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """The answer of ``lightship ledger --json``; ``log_ends`` are next offsets of the topics where known.
+    """The answer of ``lightship ledger --json``.
 
-    ``pending`` (messages in Kafka that have no account yet) is ``None`` where the end is not known; it does
-    not unbalance the account.
+    Parameters
+    ----------
+    log_ends
+        Next offsets of the topics where known. ``pending`` (offsets in Kafka that have no account yet) is
+        ``None`` where the end is not known; it does not unbalance the account.
+    refused
+        What the gateway turned away since its start; ``None`` if it was not reached.
     """
     ends = dict(log_ends or {})
     partitions = []
-    for a in sorted(accounts, key=lambda a: (a.topic, a.partition)):
-        end = ends.pop((a.topic, a.partition), None)
+    for a in sorted(accounts, key=lambda a: a.place):
+        end = ends.pop(a.place, None)
+        sums = {name: getattr(a, name) for name in SUMS}
+        pending = None if end is None else max(end - a.last - 1, 0)
         partitions.append(
             {
-                "topic": a.topic,
-                "partition": a.partition,
-                "from": a.first,
-                "to": a.last,
-                "received": a.received,
-                "stored": a.stored,
-                "duplicate": a.duplicate,
-                "rejected": a.rejected,
-                "dead_lettered": a.dead_lettered,
-                "pending": None if end is None else max(end - a.last - 1, 0),
+                **_where(a.place, a.first, a.last),
+                **sums,
+                "pending": pending,
+                "holes": _listed(a.holes),
                 "problems": a.problems(),
             }
         )
-    none = dict.fromkeys(("received", "stored", "duplicate", "rejected", "dead_lettered"), 0)
-    for (topic, partition), end in sorted(ends.items()):
-        where = {"topic": topic, "partition": partition, "from": None, "to": None}
-        partitions.append({**where, **none, "pending": end, "problems": []})
+    for place, end in sorted(ends.items()):
+        none = dict.fromkeys(SUMS, 0)
+        partitions.append({**_where(place, None, None), **none, "pending": end, "holes": [], "problems": []})
     return {
         "balanced": not any(p["problems"] for p in partitions),
         "tenants": list(tenants),
         "partitions": partitions,
+        "refused": None if refused is None else list(refused),
     }
 
 
-_PARTITIONS = """
-WITH
-    starts AS
-    (
-        SELECT topic, partition, min(offset) AS first FROM ledger
-        WHERE received_at >= fromUnixTimestamp64Nano(%(since)s, 'UTC') GROUP BY topic, partition
-    ),
-    sources AS
-    (
-        SELECT source_topic AS topic, source_partition AS partition, source_offset AS offset, count() AS n
-        FROM
-        (
-            SELECT source_topic, source_partition, source_offset FROM interactions FINAL
-            UNION ALL SELECT source_topic, source_partition, source_offset FROM context_spans FINAL
-            UNION ALL SELECT source_topic, source_partition, source_offset FROM content_records FINAL
-        )
-        GROUP BY topic, partition, offset
-    )
-SELECT
-    topic, partition, min(offset), max(offset), count(),
-    sum(received), sum(stored), sum(duplicate), sum(rejected), sum(dead_lettered),
-    countIf(received != declared),
-    countIf(received != stored + duplicate + rejected + dead_lettered),
-    countIf(stored != ifNull(sources.n, 0))
-FROM (SELECT * FROM ledger FINAL) AS account
-INNER JOIN starts USING (topic, partition)
-LEFT JOIN sources USING (topic, partition, offset)
-WHERE offset >= starts.first
-GROUP BY topic, partition
-"""
-
-_TENANTS = """
-SELECT
-    tenant, sum(received), sum(stored), sum(duplicate), sum(rejected), sum(dead_lettered), sumMap(reasons)
-FROM (SELECT * FROM ledger FINAL)
-WHERE received_at >= fromUnixTimestamp64Nano(%(since)s, 'UTC') GROUP BY tenant ORDER BY tenant
-"""
+def _where(place: Partition, first: int | None, last: int | None) -> dict[str, Any]:
+    return {"topic": place[0], "partition": place[1], "from": first, "to": last}
 
 
-def read_accounts(client: Client, since_ns: int) -> tuple[list[PartitionAccount], list[dict[str, Any]]]:
-    """Accounts of every source partition, and sums by tenant, of messages received since then.
-
-    Raises
-    ------
-    Unavailable
-        If ClickHouse does not answer.
-    """
-    bound = {"since": max(since_ns, 0)}
-    try:
-        partitions = client.query(_PARTITIONS, parameters=bound).result_rows
-        tenants = client.query(_TENANTS, parameters=bound).result_rows
-    except ClickHouseError as error:
-        raise Unavailable(f"ClickHouse did not answer for the ledger: {str(error)[:300]}") from error
-    names = ("tenant", "received", "stored", "duplicate", "rejected", "dead_lettered", "reasons")
-    return (
-        [PartitionAccount(str(topic), *map(int, numbers)) for topic, *numbers in partitions],
-        [dict(zip(names, row, strict=True)) for row in tenants],
-    )
+def _listed(ranges: Sequence[Gap]) -> list[dict[str, int]]:
+    return [{"from": first, "to": last} for first, last in ranges]
 
 
 def next_offsets(accounts: Sequence[PartitionAccount]) -> dict[Partition, int]:
     """The next offset of every source partition that has an account."""
-    return {(a.topic, a.partition): a.last + 1 for a in accounts}
+    return {a.place: a.last + 1 for a in accounts}

@@ -1,35 +1,72 @@
-"""``lightship ledger``: the account of the configured or running servers."""
+"""``lightship ledger``: the account of the configured or running servers, checked against the topics."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from clickhouse_connect.driver.client import Client
+
 from infra import clickhouse
 from infra.clock import SystemClock
-from infra.embedded.reach import reach
-from infra.settings import load
+from infra.embedded.reach import gateway_address, reach
+from infra.settings import KafkaSettings, load
 from ingest import ledger
-from ingest.log_ends import log_ends
+from ingest.errors import BadRecord
+from ingest.holes import prove_holes
+from ingest.import_options import read_span
+from ingest.ledger_read import COMPLETE_NS, read_accounts
+from ingest.log_ends import log_begins, log_ends, log_read
+from ingest.refused import refused
 
 
-def balance(config: Path | None) -> dict[str, Any]:
-    """The answer of ``lightship ledger --json``.
+def balance(config: Path | None, since: str | None = None) -> dict[str, Any]:
+    """The answer of ``lightship ledger --json``; ``since`` is how far to look back, like ``1h``.
+
+    Raises
+    ------
+    BadRecord
+        If ``since`` is no span of time up to 29 days.
+    Unavailable
+        If a server does not answer.
+    """
+    back_ns = COMPLETE_NS if since is None else read_span(since, "--since")
+    if back_ns > COMPLETE_NS:
+        raise BadRecord(f"--since {since}: rows can be counted for 29 days, content records live 30")
+    settings = reach(load(config))
+    client = clickhouse.connect(settings.store)
+    turned_away = refused(gateway_address(settings))
+    return taken(client, settings.kafka, SystemClock().now_ns() - back_ns, turned_away)
+
+
+def taken(
+    client: Client,
+    settings: KafkaSettings,
+    since_ns: int,
+    refused: Sequence[Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """The account of messages received since then, with gaps that are holes told from lost messages.
 
     Raises
     ------
     Unavailable
         If a server does not answer.
     """
-    settings = reach(load(config))
-    since_ns = SystemClock().now_ns() - ledger.COMPLETE_NS
-    accounts, tenants = ledger.read_accounts(clickhouse.connect(settings.store), since_ns)
-    return ledger.report(accounts, tenants, log_ends(settings.kafka, ledger.next_offsets(accounts)))
+    read = log_read(settings)  # first: what was acknowledged by then, the account must hold
+    accounts, tenants = read_accounts(client, since_ns)
+    begins = log_begins(settings, [a.place for a in accounts])
+    accounts = [
+        ledger.with_topic(a, ledger.TopicFacts(begins.get(a.place), read.get(a.place))) for a in accounts
+    ]
+    holes = prove_holes(settings, {a.place: a.gaps for a in accounts})
+    accounts = [ledger.with_holes(a, holes.get(a.place, ())) for a in accounts]
+    ends = log_ends(settings, ledger.next_offsets(accounts))
+    return ledger.report(accounts, tenants, ends, refused)
 
 
 def show(report: Mapping[str, Any]) -> str:
-    """The account as a table, problems below it."""
+    """The account as a table, with holes, problems and what was refused below it."""
     names = ("partition", "received", "stored", "duplicate", "rejected", "dead", "pending")
     lines = [f"{'topic':<12}" + "".join(f"{name:>10}" for name in names)]
     for p in report["partitions"]:
@@ -38,6 +75,13 @@ def show(report: Mapping[str, Any]) -> str:
             f"{p['topic']:<12}{p['partition']:>10}{p['received']:>10}{p['stored']:>10}{p['duplicate']:>10}"
             f"{p['rejected']:>10}{p['dead_lettered']:>10}{pending:>10}"
         )
+    for p in report["partitions"]:
+        n = sum(h["to"] - h["from"] + 1 for h in p["holes"])
+        if n:
+            lines.append(f"{p['topic']}/{p['partition']}: {n} offsets that no message has (read in Kafka)")
     problems = [f"{p['topic']}/{p['partition']}: {x}" for p in report["partitions"] for x in p["problems"]]
     lines += problems or ["every record is accounted for"]
+    if report["refused"]:
+        counts = ", ".join(f"{r['reason']} {r['n']}" for r in report["refused"])
+        lines.append(f"refused by the gateway since it started: {counts}")
     return "\n".join(lines)

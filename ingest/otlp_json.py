@@ -45,6 +45,22 @@ def parse_json(request: M, body: bytes) -> M:
     return request
 
 
+def to_json(request: Message) -> dict[str, Any]:
+    """Inverse of `parse_json`, for people to read."""
+    tree: dict[str, Any] = json_format.MessageToDict(request, use_integers_for_enums=True)
+    stack: list[Any] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key in _ID_KEYS and isinstance(value, str):
+                    node[key] = base64.b64decode(value).hex()
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
+    return tree
+
+
 def _ids_to_base64(tree: dict[str, Any]) -> None:
     """Rewrite hexadecimal ids in place; what is no hexadecimal is left for the parser to judge."""
     stack: list[Any] = [tree]

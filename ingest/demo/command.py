@@ -17,13 +17,13 @@ from infra.clock import Clock
 from infra.embedded.supervisor import Supervisor
 from infra.embedded.whole import Whole, whole
 from infra.settings import Settings
-from ingest import ledger
 from ingest.demo.report import FoundIncident, report
 from ingest.demo.run import Progress, run
 from ingest.demo.schedule import build
 from ingest.drained import has_ended, wait_until_drained
 from ingest.errors import Unavailable
-from ingest.log_ends import log_ends
+from ingest.ledger import SUMS
+from ingest.ledger_command import taken
 
 SETTINGS = Path(__file__).with_name("demo.toml")
 DRAIN_S = 900.0
@@ -80,13 +80,8 @@ def demonstrate(
         lambda: has_ended(client, TENANT, lineage, settings.kafka.partitions), timeout_s=DRAIN_S
     )
     incidents = _settled(lambda: _incidents(running, lineage))
-    accounts, _ = ledger.read_accounts(client, 0)
-    ends = log_ends(running.whole.settings.kafka, ledger.next_offsets(accounts))
-    account = ledger.report(accounts, [], ends)
-    sums = {
-        k: sum(p[k] for p in account["partitions"])
-        for k in ("received", "stored", "duplicate", "rejected", "dead_lettered")
-    }
+    account = taken(client, running.whole.settings.kafka, 0)
+    sums = {k: sum(p[k] for p in account["partitions"]) for k in SUMS}
     result = report(
         schedule.planted,
         [FoundIncident.from_json(i) for i in incidents],

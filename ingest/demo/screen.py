@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from rich.console import Console
 
@@ -50,10 +51,12 @@ class DemoScreen:
         """Planted against found."""
         Console().print(render(result))
 
-    def wait(self) -> None:
-        """Stay until Ctrl-C, if asked to."""
+    def wait(self, addresses: Mapping[str, str], lineage: str) -> None:
+        """Stay until Ctrl-C, if asked to; the link shows what was just sent."""
         if self.stay:
-            self.say("everything goes on running: look at the dashboard, stop with Ctrl-C")
+            dashboard = addresses.get("dashboard")
+            look = f"look at {dashboard}/?lineage={quote(lineage)}" if dashboard else "look around"
+            self.say(f"everything goes on running: {look}, stop with Ctrl-C")
             try:
                 while True:
                     time.sleep(3600)

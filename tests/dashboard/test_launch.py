@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import dashboard
-from dashboard.__main__ import command, environment
+from dashboard.__main__ import command, environment, main
 from infra.settings import DashboardSettings, Settings
 
 
@@ -26,3 +26,16 @@ def test_the_rooms_are_importable_from_the_servers_process() -> None:
     root = str(Path(dashboard.__file__).parent.parent)
     assert environment({"PYTHONPATH": "elsewhere"})["PYTHONPATH"].split(":") == [root, "elsewhere"]
     assert environment({})["PYTHONPATH"] == root
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [(["--help"], 0, "usage: python -m dashboard"), (["--config", "nowhere.toml"], 2, "nowhere.toml")],
+)
+def test_it_explains_itself_instead_of_starting(
+    capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == code
+    assert said in "".join(capsys.readouterr())

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from ingest.ledger import PartitionAccount, next_offsets, report
+from ingest.gateway.metrics import REJECTED, SPANS, Metrics
+from ingest.ledger import PartitionAccount, TopicFacts, next_offsets, report, with_holes, with_topic
+from ingest.refused import read_refused
 
-GOOD = PartitionAccount("otlp_spans", 0, 5, 9, 5, 30, 20, 6, 3, 1, 0, 0, 0)
+GOOD = PartitionAccount("otlp_spans", 0, 5, 9, 30, 20, 6, 3, 1, 0, 0, 0)
 
 
 def test_a_balanced_account_in_the_shape_of_the_contract() -> None:
@@ -19,7 +21,7 @@ def test_a_balanced_account_in_the_shape_of_the_contract() -> None:
     spans, logs = told["partitions"]
     assert spans == {
         "topic": "otlp_spans", "partition": 0, "from": 5, "to": 9, "received": 30, "stored": 20,
-        "duplicate": 6, "rejected": 3, "dead_lettered": 1, "pending": 2, "problems": [],
+        "duplicate": 6, "rejected": 3, "dead_lettered": 1, "pending": 2, "holes": [], "problems": [],
     }  # fmt: skip
     assert (logs["topic"], logs["from"], logs["received"], logs["pending"]) == ("otlp_logs", None, 0, 4)
     assert next_offsets([GOOD]) == {("otlp_spans", 0): 10}
@@ -32,7 +34,7 @@ def test_what_is_not_known_is_null() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"messages": 4}, "1 of the offsets 5 to 9 have no account"),
+        ({"gaps": ((6, 6), (8, 9))}, "3 offsets have no account: 6, 8 to 9"),
         ({"undeclared": 2}, "declared"),
         ({"unequal": 1}, "do not add up"),
         ({"row_mismatches": 3}, "3 messages have another number of rows"),
@@ -42,3 +44,34 @@ def test_what_is_wrong_is_said(change: dict[str, Any], words: str) -> None:
     told = report([GOOD, replace(GOOD, partition=1, **change)], [])
     assert told["balanced"] is False
     assert words in told["partitions"][1]["problems"][0]
+
+
+def test_what_is_outside_the_account_and_should_not_be_is_a_gap() -> None:
+    account = replace(GOOD, begins=5, gaps=((7, 7),))
+    assert with_topic(account, TopicFacts(3, 12)).gaps == ((3, 4), (7, 7), (10, 11))
+    assert with_topic(account, TopicFacts(5, 10)) == account
+    assert with_topic(account, TopicFacts()) == account
+    assert with_topic(replace(account, begins=2), TopicFacts(3, 9)) == replace(account, begins=2)
+
+
+def test_a_hole_is_listed_and_balances_what_is_left_does_not() -> None:
+    account = replace(GOOD, gaps=((6, 8),))
+    proven = with_holes(account, [(6, 8)])
+    told = report([proven], [])
+    assert told["balanced"] is True
+    assert told["partitions"][0]["holes"] == [{"from": 6, "to": 8}]
+    partly = report([with_holes(account, [(6, 6), (8, 8)])], [])
+    assert partly["balanced"] is False
+    assert partly["partitions"][0]["problems"] == ["1 offsets have no account: 7"]
+
+
+def test_what_the_gateway_refused_is_a_list_of_its_own() -> None:
+    metrics = Metrics()
+    metrics.add(REJECTED, "too_large", n=2)
+    metrics.add(REJECTED, 'odd "name\\', n=7)
+    metrics.add(SPANS, "default", n=99)
+    listed = read_refused(metrics.render())
+    assert [r["n"] for r in listed] == [7, 2]
+    assert listed[1]["reason"] == "too_large"
+    assert report([GOOD], [], refused=listed)["refused"] == listed
+    assert report([GOOD], [])["refused"] is None

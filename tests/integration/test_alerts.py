@@ -404,3 +404,24 @@ def test_the_command_line_says_how_it_is_used(arguments: list[str], code: int, s
     )
     assert done.returncode == code
     assert said in (done.stdout + done.stderr).decode()
+
+
+def test_a_wrong_password_is_a_wrong_setting(broker: str, store: str, tmp_path: Path) -> None:
+    create_topics(KafkaSettings(bootstrap=broker), (FINDINGS, INCIDENTS))
+    head, _, place = store.rpartition("@")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")} | {
+        "LIGHTSHIP_HOME": str(tmp_path),
+        "LIGHTSHIP_CONFIG": os.devnull,
+        "LIGHTSHIP_KAFKA": broker,
+        "LIGHTSHIP_CLICKHOUSE": f"{head.rpartition(':')[0]}:wrong@{place}",
+        "LIGHTSHIP_ALERTS_PORT": "0",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "alerts.service"],
+        env=environment,
+        capture_output=True,
+        check=False,
+        timeout=WAIT_S,
+    )
+    assert done.returncode == 2, done.stderr
+    assert b"correct LIGHTSHIP_CLICKHOUSE" in done.stderr

@@ -164,7 +164,6 @@ def test_an_incident_answers_what_when_where_how_sure_and_what_next(app: AppTest
         "First checks",
         "Where it changed",
         "on-call primary was told",
-        f"lightship verify {filled.ids['refusal']}",
         "baseline v12",
     ):
         assert part in page

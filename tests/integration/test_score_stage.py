@@ -18,7 +18,8 @@ from infra.kafka import LOGS, SPANS, create_topics
 from infra.settings import KafkaSettings, StoreSettings
 from ingest.errors import Unavailable
 from ingest.import_findings import findings_of, would_have_paged
-from ingest.ledger import next_offsets, read_accounts, report
+from ingest.ledger import next_offsets, report
+from ingest.ledger_read import read_accounts
 from ingest.log_ends import log_ends
 from ingest.messages import RawMessage
 from ingest.score_stage import ScoreStage
