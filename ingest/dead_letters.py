@@ -1,7 +1,8 @@
 """What could not be processed, kept with its reason: one JSON message on ``dead_letters`` per record.
 
 A dead letter holds the redacted bytes as they came (zstd, base64), where they stood and why they failed.
-Bytes that no redactor has seen are never kept: their length and hash stand for them.
+Bytes that no redactor has seen are never kept: their length and hash stand for them. A letter whose bytes
+were sent again is followed by a message of its key that says so.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ def to_output(letter: DeadLetter) -> Output:
         "tenant": letter.envelope.tenant,
         "lineage": letter.envelope.lineage,
         "received_ns": letter.envelope.received_ns,
+        "backfill": letter.envelope.backfill,
+        "policy": letter.envelope.policy,
         "kind": letter.kind,
         "reason": letter.reason[:MAX_REASON],
         "records": letter.records,
@@ -91,7 +94,9 @@ def read(value: bytes) -> DeadLetter:
                 body["lineage"],
                 body["records"],
                 body["received_ns"],
+                backfill=bool(body.get("backfill")),
                 redacted=packed is not None,
+                policy=str(body.get("policy") or ""),
             ),
             kind=body["kind"],
             reason=body["reason"],
@@ -101,6 +106,21 @@ def read(value: bytes) -> DeadLetter:
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, zstandard.ZstdError) as error:
         raise BadRecord(f"not a dead letter: {error}") from error
+
+
+def retried_output(key: str, at_ns: int) -> Output:
+    """The message that says a letter's bytes were sent again, to stand behind it."""
+    return Output(DEAD_LETTERS.name, key.encode(), orjson.dumps({"v": VERSION, "retried_ns": at_ns}), 0)
+
+
+def read_retried(value: bytes) -> int | None:
+    """When a letter was sent again, if that is what a message says."""
+    try:
+        body = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    at_ns = body.get("retried_ns") if isinstance(body, dict) else None
+    return at_ns if isinstance(at_ns, int) else None
 
 
 def _unpack(packed: str, size: int) -> bytes:
