@@ -92,13 +92,12 @@ def retry(settings: KafkaSettings, wanted: Wanted, clock: Clock, *, force: bool 
         return done
     try:
         producer = KafkaProducer(
-            bootstrap_servers=settings.bootstrap,
             client_id="lightship-dead-letters",
             acks="all",
             enable_idempotence=settings.idempotent,
             linger_ms=5,
             max_request_size=kafka.MAX_MESSAGE_BYTES + (1 << 20),
-            **kafka.CLIENT,
+            **kafka.client(settings),
         )
         try:
             for group in _groups(settings, {letter.offset for letter in chosen}):
