@@ -11,7 +11,7 @@ import argparse
 import random
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from infra.settings import Settings, StoreSettings
 from ingest.messages import RawMessage
 from ingest.score_setup import scoring
 from ingest.score_stage import ScoreStage
-from ingest.store import Ask, Progress, Refused, StageStore
+from ingest.store import Accounted, Ask, Partition, Progress, Refused, StageStore
 from ingest.tables import Row, Table
 from ingest.writer import ClickHouseStore
 
@@ -59,6 +59,11 @@ class NoStore:
         """None."""
         del since_ns
         return Progress(frozenset(), {})
+
+    def accounted(self, since: Mapping[Partition, int]) -> list[Accounted]:
+        """Nothing."""
+        del since
+        return []
 
 
 def said(rng: random.Random, words: int) -> str:

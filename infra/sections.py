@@ -115,6 +115,22 @@ class ScorerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetterSettings:
+    """When the worker stops instead of making dead letters of everything: a deploy that is broken."""
+
+    stop_percent: float = field(
+        default=50.0,
+        metadata=about(
+            "the worker stops if more than this share of recent records dies by a defect; 100: it never does",
+            within=(1, 100),
+        ),
+    )
+    stop_records: int = field(
+        default=200, metadata=about("recent records that are looked at", within=(1, 10_000))
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class DetectionSettings:
     """The engine. A change here changes `config_hash` and so the evidence of new findings."""
 

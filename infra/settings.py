@@ -25,6 +25,7 @@ from infra.sections import (
     AlertSettings,
     BudgetSettings,
     DashboardSettings,
+    DeadLetterSettings,
     DetectionSettings,
     GatewaySettings,
     KafkaSettings,
@@ -41,6 +42,7 @@ __all__ = [
     "AlertSettings",
     "BudgetSettings",
     "DashboardSettings",
+    "DeadLetterSettings",
     "DetectionSettings",
     "GatewaySettings",
     "KafkaSettings",
@@ -83,6 +85,7 @@ class Settings:
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     redaction: Mapping[str, RedactionSettings] = field(default_factory=dict)
     scorers: ScorerSettings = field(default_factory=ScorerSettings)
+    dead_letters: DeadLetterSettings = field(default_factory=DeadLetterSettings)
     detection: DetectionSettings = field(default_factory=DetectionSettings)
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ingest.broken_deploy import OURS, Outcome
 from ingest.score_batch import Work
 from ingest.tables import Row
 
@@ -17,6 +18,12 @@ def stored_count(work: Work) -> int:
 def dead_count(work: Work) -> int:
     """Records that its dead letters stand for."""
     return sum(letter.records for letter in work.decoded.dead)
+
+
+def outcome_of(work: Work) -> Outcome:
+    """What became of its records, as far as our own defects are concerned."""
+    d = work.decoded
+    return Outcome(d.envelope.tenant, d.received, sum(x.records for x in d.dead if x.kind in OURS))
 
 
 def ledger_row(work: Work, now_ns: int) -> Row:

@@ -26,7 +26,7 @@ from faust.types import TP
 from infra import kafka
 from infra.kafka_access import connection
 from infra.settings import KafkaSettings
-from ingest.errors import Unavailable
+from ingest.errors import BrokenDeploy, Unavailable
 from ingest.in_order import InOrder, IsHole, Place, Sifted
 from ingest.messages import Output, RawMessage
 from ingest.sender import Sender
@@ -41,6 +41,8 @@ SNAPSHOT_EVERY_S = 30.0
 SNAPSHOT_EVERY_MESSAGES = 20_000
 LEAVE_S = 3.0
 """How long what is under way is waited for when partitions are given away or the process is told to stop."""
+STOPPED_S = 20.0
+"""How long a worker that stops says so, to probes and scrapes."""
 WATCHDOG_S = 120.0
 EXIT_UNAVAILABLE, EXIT_DEFECT = 3, 70
 
@@ -87,7 +89,7 @@ class Health:
     """What the worker waits for, and when it last moved; read by the readiness probe.
 
     ``applied`` is, per partition of the observation log, the offset before which everything is applied,
-    stored and sent on.
+    stored and sent on; ``stopped`` is why the process is about to end.
     """
 
     waiting_for: dict[str, str] = field(default_factory=dict)
@@ -95,6 +97,7 @@ class Health:
     moved_at: float = field(default_factory=time.monotonic)
     pending: int = 0
     assigned: bool = False
+    stopped: str | None = None
 
     def moved(self, agent: str) -> None:
         """Note progress of an agent."""
@@ -122,6 +125,20 @@ class Wiring:
     async def in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         """Run blocking work outside the loop."""
         return await asyncio.get_running_loop().run_in_executor(self.pool, call, *arguments)
+
+    async def scored(self, messages: Sequence[RawMessage]) -> Sequence[Output]:
+        """What stage 1 asks to have sent for a batch.
+
+        If it stops because most records would die, that is said where it is heard before the process ends.
+        """
+        try:
+            return await self.in_thread(self.score.process, messages)
+        except BrokenDeploy as error:
+            await self.sender.send(error.alarms)
+            self.health.stopped = str(error)
+            logger.critical("the worker stops: %s", error)
+            await asyncio.sleep(STOPPED_S)
+            raise
 
     async def until_available(self, agent: str, call: Callable[[], Awaitable[T]]) -> T:
         """Repeat ``call`` while a dependency does not answer: waiting for a named one is progress."""
@@ -233,7 +250,7 @@ def _score_agent(app: faust.App, wiring: Wiring) -> None:
                 wiring.health.pending += len(events)
 
                 async def step(messages: Sequence[RawMessage] = messages) -> None:
-                    await wiring.sender.send(await wiring.in_thread(wiring.score.process, messages))
+                    await wiring.sender.send(await wiring.scored(messages))
 
                 await wiring.until_available("score", step)
                 for event in events:

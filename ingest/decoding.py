@@ -38,6 +38,12 @@ MALFORMED = (
 NOT_GENAI = "not_genai"
 """Log records that say nothing about a model call are not kept."""
 
+BAD_SPAN, BAD_LOG = "bad_span", "bad_log"
+"""Kinds of records that cannot be used, by their sender's mistake."""
+
+DECODER_FAILED = "decoder_failed"
+"""Kind of a record on which code of ours raised something that is no judgement on the record."""
+
 _CONTENT = frozenset((EVALUATION_EVENT, *DETAILS_EVENTS, *CONTENT_EVENTS))
 
 
@@ -104,7 +110,7 @@ def _read_spans(out: Decoded, request: ExportTraceServiceRequest) -> None:
         if found:
             out.spans.append((ordinal, found[0]))
         else:
-            bury(out, ordinal, alone, "bad_span", error)
+            bury(out, ordinal, alone, BAD_SPAN, error)
 
 
 def _read_logs(out: Decoded, request: ExportLogsServiceRequest) -> None:
@@ -120,7 +126,7 @@ def _read_logs(out: Decoded, request: ExportLogsServiceRequest) -> None:
             try:
                 numbered.append((ordinal, log_views(alone)[0]))
             except MALFORMED as error:
-                bury(out, ordinal, alone, "bad_log", error)
+                bury(out, ordinal, alone, BAD_LOG, error)
     for ordinal, view in numbered:
         if view.event in _CONTENT:
             out.logs.append((ordinal, view))
@@ -130,6 +136,8 @@ def _read_logs(out: Decoded, request: ExportLogsServiceRequest) -> None:
 
 def bury(out: Decoded, ordinal: int, alone: Any, kind: str, error: Exception) -> None:
     """Make a dead letter of one record, given as a request that holds it alone."""
+    if kind in (BAD_SPAN, BAD_LOG) and not isinstance(error, BadRecord):
+        kind = DECODER_FAILED
     reason = f"{type(error).__name__}: {error}"
     letter = DeadLetter(
         position_of(out.raw),
@@ -177,12 +185,12 @@ def assemble_message(out: Decoded) -> Assembled:
         try:
             assemble_batch([view], tenant=e.tenant, lineage=e.lineage)
         except MALFORMED as caught:
-            bury_span(out, view.trace_id, view.span_id, "bad_span", caught)
+            bury_span(out, view.trace_id, view.span_id, BAD_SPAN, caught)
         else:
             good.append((ordinal, view))
     if len(good) == len(out.spans):  # only together do they fail: none can be told from the others
         for _, view in good:
-            bury_span(out, view.trace_id, view.span_id, "bad_span", error)
+            bury_span(out, view.trace_id, view.span_id, BAD_SPAN, error)
         good = []
     out.spans = good
     return assemble_batch([view for _, view in good], tenant=e.tenant, lineage=e.lineage)

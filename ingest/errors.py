@@ -8,9 +8,14 @@
     │   └── UnknownEncoding   a content encoding nobody here reads (415)
     ├── Unavailable      something we depend on; succeeds later (retry, 503)
     └── Defect           our mistake; the process ends
+        └── BrokenDeploy   most of what comes dies by it (the process says so first)
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ingest.messages import Output
 
 
 class IngestError(Exception):
@@ -35,3 +40,11 @@ class Unavailable(IngestError):
 
 class Defect(IngestError):
     """A state that our own code must never reach."""
+
+
+class BrokenDeploy(Defect):
+    """Most records die by a defect of ours. ``alarms`` are messages that tell people, to be sent first."""
+
+    def __init__(self, says: str, alarms: Sequence[Output] = ()) -> None:
+        super().__init__(says)
+        self.alarms = tuple(alarms)

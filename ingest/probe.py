@@ -11,14 +11,19 @@ from ingest.app import Health
 
 
 def probe(health: Health, counters: Callable[[], Mapping[str, float]]) -> web.Application:
-    """``/healthz`` (alive), ``/readyz`` (partitions assigned, nothing waited for), ``/metrics``."""
+    """``/healthz`` (alive), ``/readyz`` (has partitions, waits for nothing, does not stop), ``/metrics``."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
 
     async def readyz(_: web.Request) -> web.Response:
-        ready = health.assigned and not health.waiting_for
-        body = {"ready": ready, "assigned": health.assigned, "waiting_for": health.waiting_for}
+        ready = health.assigned and not health.waiting_for and health.stopped is None
+        body = {
+            "ready": ready,
+            "assigned": health.assigned,
+            "waiting_for": health.waiting_for,
+            "stopped": health.stopped,
+        }
         return web.Response(
             text=json.dumps(body), status=200 if ready else 503, content_type="application/json"
         )

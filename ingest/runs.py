@@ -99,7 +99,7 @@ def _read(
 
 
 def _score_and_store(store: StageStore, scoring: Scoring, units: Sequence[TraceUnit]) -> set[int]:
-    """Score and insert new runs; identities of those that failed."""
+    """Score and insert new runs; identities of those that failed. They cost no record."""
     failed: set[int] = set()
     good: list[TraceUnit] = []
     for unit, scores in zip(units, score_each(scoring.traces, [u.trace for u in units]), strict=True):

@@ -20,7 +20,8 @@ from detectors.observation import SourcePosition
 from infra.clock import NS_PER_S, Clock, SystemClock
 from infra.settings import RedactionSettings, Settings
 from ingest import content_record, stored_context
-from ingest.account import dead_count, ledger_row, stored_count
+from ingest.account import dead_count, ledger_row, outcome_of, stored_count
+from ingest.broken_deploy import DeadLetterLimit, Outcome, ours_in
 from ingest.clock_marks import Advance, ClockMarks, Lineage, Partition
 from ingest.decoding import bury_log, bury_span, decode_message
 from ingest.envelope import position_of
@@ -34,6 +35,7 @@ from ingest.runs import store_runs
 from ingest.score_batch import Batch, LookAgain, Planner, ToScore
 from ingest.score_outputs import Findings, Outputs, advance_of, ids_of
 from ingest.scoring import Scoring, score_each
+from ingest.stopping import broken_deploy
 from ingest.store import StageStore
 from ingest.stored_interaction import (
     InteractionKey,
@@ -50,6 +52,9 @@ logger = logging.getLogger(__name__)
 KNOWN_SINCE_NS = 24 * 3600 * NS_PER_S
 """Lineages that had data within this time are known again after a restart."""
 
+REMEMBERED_EACH = 256
+"""Messages of a partition whose fate is read from the ledger when the partition is new here."""
+
 _KEEP_ALL = RedactionSettings()
 
 
@@ -59,6 +64,7 @@ class _Done:
 
     advance: Advance
     ids: tuple[tuple[str, ...], ...]
+    outcome: Outcome
 
 
 class ScoreStage:
@@ -96,6 +102,8 @@ class ScoreStage:
         self._clock: Clock = clock or SystemClock()
         self._look_again = look_again
         self._recent = RecentIds()
+        limit = settings.dead_letters
+        self._limit = DeadLetterLimit(limit.stop_percent, limit.stop_records)
         self._marks = ClockMarks(round(settings.detection.idle_s * NS_PER_S))
         self._done: dict[SourcePosition, _Done] = {}
         self._content: dict[Lineage, bool] = {}
@@ -115,8 +123,8 @@ class ScoreStage:
         ------
         Unavailable
             If the store does not answer: call again with the same batch.
-        Defect
-            If not single records fail but all of a batch.
+        BrokenDeploy
+            If not single records die by our own fault but most of the recent ones.
         """
         with self._one_batch:
             return self._process(messages)
@@ -133,6 +141,7 @@ class ScoreStage:
         batch = planner.plan([decode_message(m) for m in messages])
         changed = self._score(batch)
         self._insert(batch, changed)
+        outcomes = self._outcomes(batch)
         runs = store_runs(self._store, self._scoring, batch.works)
         findings = {w.position: policy_findings(w.touched, w.position) for w in batch.works}
         rows = [finding_row(f, at) for at, found in findings.items() for f in found]
@@ -142,8 +151,8 @@ class ScoreStage:
         advances = [advance_of(w) for w in batch.works]
         with self._state:
             marks = self._marks.marks_after(advances)
-            for work, advance in zip(batch.works, advances, strict=True):
-                self._done[work.position] = _Done(advance, tuple(ids_of(work)))
+            for work, advance, outcome in zip(batch.works, advances, outcomes, strict=True):
+                self._done[work.position] = _Done(advance, tuple(ids_of(work)), outcome)
         self._count(batch, findings)
         outputs = [o for w in batch.works for o in self._outputs.of_message(w, runs, findings)]
         return [*outputs, *self._outputs.of_marks(marks)]
@@ -167,9 +176,11 @@ class ScoreStage:
             return
         progress = self._store.progress(now_ns - KNOWN_SINCE_NS)
         ends = {p: n for p, n in progress.next_offsets.items() if p in new}
+        fared = self._store.accounted({p: max(n - REMEMBERED_EACH, 0) for p, n in ends.items()})
         with self._state:
             self._marks.learn(progress.lineages, ends, now_ns)
             self._seen |= new
+            self._limit.accept(Outcome(a.tenant, a.received, ours_in(a.reasons)) for a in fared)
             self._content_is_stale = True  # another worker may have stored content of these partitions
 
     def _score(self, batch: Batch) -> dict[InteractionKey, StoredInteraction]:
@@ -193,6 +204,21 @@ class ScoreStage:
             stored.text_absent = why_absent(i, stored.scores, keep, self._scoring.specs)
             changed[stored.key] = stored
         return {key: s for key, s in changed.items() if key not in batch.buried}
+
+    def _outcomes(self, batch: Batch) -> list[Outcome]:
+        """How each message fared, if it may end so.
+
+        Raises
+        ------
+        BrokenDeploy
+            If most of what came lately would die by our own fault.
+        """
+        outcomes = [outcome_of(work) for work in batch.works]
+        with self._state:
+            why = self._limit.exceeded(outcomes)
+        if why is not None:
+            raise broken_deploy(why, [x for w in batch.works for x in w.decoded.dead], self._version_hash)
+        return outcomes
 
     @staticmethod
     def _bury(batch: Batch, fresh: ToScore, kind: str, error: Exception) -> None:
@@ -240,6 +266,7 @@ class ScoreStage:
             done = [d for m in messages if (d := self._done.pop(position_of(m), None)) is not None]
             self._marks.acknowledge([d.advance for d in done], now_ns)
             self._recent.learn((parts, d.advance.source) for d in done for parts in d.ids)
+            self._limit.accept(d.outcome for d in done)
 
     def idle_marks(
         self,

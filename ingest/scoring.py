@@ -11,16 +11,12 @@ from typing import TypeVar
 
 from detectors.record import Record, Trace
 from detectors.scorers.protocol import Scores, ScoreSpec
-from ingest.errors import Defect
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FAILURES = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError)
 """What a scorer may raise on a record it was not written for."""
-
-_SUSPICIOUS = 16
-"""If a batch of this many fails as a whole, the scorer is broken and not the records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +39,7 @@ class Scoring:
 
 
 def score_each(score: Callable[[Sequence[T]], list[Scores]], items: Sequence[T]) -> list[Scores | Exception]:
-    """Scores of every item, or why it has none.
-
-    Raises
-    ------
-    Defect
-        If every one of many items fails.
-    """
-    out = _halve(score, items)
-    failed = [r for r in out if isinstance(r, Exception)]
-    if len(failed) == len(items) >= _SUSPICIOUS:
-        raise Defect(f"scoring failed on all {len(items)} records of a batch: {failed[0]!r}") from failed[0]
-    return out
-
-
-def _halve(score: Callable[[Sequence[T]], list[Scores]], items: Sequence[T]) -> list[Scores | Exception]:
+    """Scores of every item, or why it has none."""
     if not items:
         return []
     try:
@@ -67,4 +49,4 @@ def _halve(score: Callable[[Sequence[T]], list[Scores]], items: Sequence[T]) -> 
             logger.exception("a scorer failed on one record")
             return [error]
     half = len(items) // 2
-    return [*_halve(score, items[:half]), *_halve(score, items[half:])]
+    return [*score_each(score, items[:half]), *score_each(score, items[half:])]

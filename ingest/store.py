@@ -18,6 +18,8 @@ from ingest.tables import INTERACTIONS, LEDGER, Row, Table
 Partition = tuple[str, int]
 Lineage = tuple[str, str]
 
+MAX_OFFSET = (1 << 63) - 1
+
 NEAR_NS = 3600 * NS_PER_S
 """Starts closer than this to each other are asked for in one range."""
 
@@ -66,6 +68,15 @@ class Progress:
     next_offsets: Mapping[Partition, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Accounted:
+    """A row of the ledger, as far as it tells how a message fared: dead letters are among ``reasons``."""
+
+    tenant: str
+    received: int
+    reasons: Mapping[str, int]
+
+
 class StageStore(Protocol):
     """Where stage 1 keeps rows."""
 
@@ -98,6 +109,15 @@ class StageStore(Protocol):
 
     def progress(self, since_ns: int) -> Progress:
         """Lineages received since then, and how far every source partition came.
+
+        Raises
+        ------
+        Unavailable
+            If the store does not answer.
+        """
+
+    def accounted(self, since: Mapping[Partition, int]) -> list[Accounted]:
+        """How the messages of these partitions fared from these offsets on, in order of arrival.
 
         Raises
         ------
@@ -187,3 +207,14 @@ class MemoryStore:
             nexts[row[at["topic"]], row[at["partition"]]] = row[at["offset"]] + 1
         recent = [r for r in rows if r[at["received_at"]] >= since_ns]
         return Progress(frozenset((r[at["tenant"]], r[at["lineage"]]) for r in recent), nexts)
+
+    def accounted(self, since: Mapping[Partition, int]) -> list[Accounted]:
+        """How the messages of these partitions fared from these offsets on, in order of arrival."""
+        at = LEDGER.index
+        rows = [
+            r
+            for r in self.rows(LEDGER)
+            if r[at["offset"]] >= since.get((r[at["topic"]], r[at["partition"]]), MAX_OFFSET)
+        ]
+        rows.sort(key=lambda r: (r[at["received_at"]], LEDGER.key_of(r)))
+        return [Accounted(r[at["tenant"]], r[at["received"]], r[at["reasons"]]) for r in rows]

@@ -75,6 +75,7 @@ def _serve_probe(app: faust.App, wiring: Wiring, score: ScoreStage, host: str, p
                 **score.counters(),
                 **applied,
                 "lightship_worker_pending_messages": float(health.pending),
+                "lightship_worker_stopped": float(health.stopped is not None),
             }
 
         runner = web.AppRunner(probe(wiring.health, counters), access_log=None)

@@ -7,7 +7,7 @@ values is narrowed down to its rows by halving; every other error means waiting.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clickhouse_connect.datatypes.base import ClickHouseType
@@ -15,8 +15,8 @@ from clickhouse_connect.datatypes.registry import get_from_name
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, DataError
 
-from ingest.errors import Defect, Unavailable
-from ingest.store import Ask, Partition, Progress, Refused
+from ingest.errors import Unavailable
+from ingest.store import Accounted, Ask, Partition, Progress, Refused
 from ingest.tables import Row, Table
 
 _BAD_VALUES = frozenset({6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 131, 190, 321, 349, 407})
@@ -24,9 +24,6 @@ _BAD_VALUES = frozenset({6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 131, 19
 
 _BAD_IN_CLIENT = (DataError, struct.error, UnicodeError, OverflowError, TypeError, ValueError, AttributeError)
 """What the client raises while it writes a column whose values do not fit its type."""
-
-_SUSPICIOUS = 16
-"""If this many rows are refused and none is taken, the schema is wrong and not the rows."""
 
 _IDS_PER_QUERY = 2000
 """Keeps a statement well below ClickHouse's default limit of 256 KiB (max_query_size)."""
@@ -49,18 +46,8 @@ class ClickHouseStore:
         ------
         Unavailable
             If ClickHouse does not take them for another reason than their values.
-        Defect
-            If it refuses every one of many rows.
         """
-        if not rows:
-            return []
-        refused = self._insert(table, rows, 0)
-        if len(refused) == len(rows) >= _SUSPICIOUS:
-            raise Defect(
-                f"{table.name} refused all {len(rows)} rows of a batch, the first for: {refused[0].reason}; "
-                "compare its columns with the migrations (lightship migrate)"
-            )
-        return refused
+        return self._insert(table, rows, 0) if rows else []
 
     def _insert(self, table: Table, rows: Sequence[Row], first: int) -> list[Refused]:
         error = self._try(table, rows)
@@ -170,6 +157,24 @@ class ClickHouseStore:
         )
         offsets: dict[Partition, int] = {(str(t), int(p)): int(end) + 1 for t, p, end in ends}
         return Progress(frozenset((str(t), str(name)) for t, name in lineages), offsets)
+
+    def accounted(self, since: Mapping[Partition, int]) -> list[Accounted]:
+        """How the messages of these partitions fared from these offsets on, in order of arrival.
+
+        Raises
+        ------
+        Unavailable
+            If ClickHouse does not answer.
+        """
+        rows: list[Row] = []
+        for (topic, partition), offset in sorted(since.items()):
+            rows += self._query(
+                "SELECT received_at, topic, partition, offset, tenant, received, reasons FROM ledger FINAL "
+                "WHERE topic = %(topic)s AND partition = %(partition)s AND offset >= %(offset)s",
+                {"topic": topic, "partition": partition, "offset": offset},
+            )
+        rows.sort(key=lambda row: tuple(row[:4]))
+        return [Accounted(str(row[4]), int(row[5]), dict(row[6])) for row in rows]
 
     def _query(self, sql: str, bound: dict[str, Any]) -> list[Row]:
         try:
