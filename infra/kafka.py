@@ -34,17 +34,28 @@ HEADER_BACKFILL = "lightship-backfill"
 HEADER_DEAD_LETTER = "lightship-dead-letter"
 """Key of the dead letter that a message holds again."""
 
+HEADER_INGEST_KEY = "lightship-key"
+HEADER_EXPORTER = "lightship-exporter"
+HEADER_SEQUENCE = "lightship-sequence"
+HEADER_DROPPED = "lightship-dropped"
+"""What an exporter says on the open topics: its key, its instance, its count of messages and of drops."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic. ``partitions`` and ``retention_hours`` 0 mean the configured number, -1 hours for good."""
+    """One topic. ``partitions`` and ``retention_hours`` 0 mean the configured number, -1 hours for good.
+
+    An ``unredacted`` topic is written by others: it may have been created with any number of partitions, the
+    broker's clock dates its messages, and its segments are short, since only whole ones are deleted.
+    """
 
     name: str
     partitions: int = 0
     compacted: bool = False
-    retention_hours: int = 0
+    retention_hours: float = 0
+    unredacted: bool = False
 
-    def kept_hours(self, settings: KafkaSettings) -> int | None:
+    def kept_hours(self, settings: KafkaSettings) -> float | None:
         """How long messages are kept; ``None`` for good (compacted topics keep the newest of each key)."""
         hours = self.retention_hours or settings.retention_hours
         return None if self.compacted or hours < 0 else hours
@@ -57,12 +68,21 @@ class Topic:
         }
         if not self.compacted:
             hours = self.kept_hours(settings)
-            config["retention.ms"] = "-1" if hours is None else str(hours * MS_PER_HOUR)
+            config["retention.ms"] = "-1" if hours is None else str(round(hours * MS_PER_HOUR))
+        if self.unredacted:
+            config["segment.ms"] = str(SEGMENT_MS)
+            config["message.timestamp.type"] = "LogAppendTime"
         return config
 
 
+SEGMENT_MS = 600_000
+
 SPANS = Topic("otlp_spans")
 LOGS = Topic("otlp_logs")
+SPANS_IN = Topic("otlp_spans_in", retention_hours=0.75, unredacted=True)
+LOGS_IN = Topic("otlp_logs_in", retention_hours=0.75, unredacted=True)
+"""Open to Collectors and exporters. With the age of a segment and the broker's check every five minutes, no
+message is kept for more than an hour."""
 OBSERVATIONS = Topic("observations", retention_hours=7 * 24)
 TICKS = Topic("ticks", partitions=1, retention_hours=7 * 24)
 SETTINGS = Topic("settings", partitions=1, compacted=True)
@@ -71,7 +91,19 @@ INCIDENTS = Topic("incidents", partitions=1, compacted=True)
 ACTIONS = Topic("actions", partitions=1, retention_hours=-1)
 DEAD_LETTERS = Topic("dead_letters", partitions=1, retention_hours=28 * 24)
 
-TOPICS = (SPANS, LOGS, OBSERVATIONS, TICKS, SETTINGS, FINDINGS, INCIDENTS, ACTIONS, DEAD_LETTERS)
+TOPICS = (
+    SPANS,
+    LOGS,
+    SPANS_IN,
+    LOGS_IN,
+    OBSERVATIONS,
+    TICKS,
+    SETTINGS,
+    FINDINGS,
+    INCIDENTS,
+    ACTIONS,
+    DEAD_LETTERS,
+)
 
 GROUP = "lightship"
 """Consumer group of the workers, which is the name of their Faust application."""
@@ -119,7 +151,7 @@ def reach(settings: KafkaSettings) -> None:
 def retained_hours(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> dict[str, float]:
     """Hours each topic's messages are kept, without those kept for good; for the embedded broker."""
     kept = {topic.name: topic.kept_hours(settings) for topic in topics}
-    return {name: float(hours) for name, hours in kept.items() if hours is not None}
+    return {name: hours for name, hours in kept.items() if hours is not None}
 
 
 def create_topics(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> None:
@@ -140,7 +172,7 @@ def create_topics(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> 
         have = {t["name"]: len(t["partitions"]) for t in admin.describe_topics() if t.get("name")}
         for topic in topics:
             want = topic.partitions or settings.partitions
-            if have.get(topic.name, want) != want:
+            if have.get(topic.name, want) != want and not topic.unredacted:
                 asked = "this Lightship needs" if topic.partitions else "kafka.partitions asks for"
                 remedy = "delete the topic" if topic.partitions else "set it back, partitions are chosen once"
                 raise Misconfigured(

@@ -1,18 +1,14 @@
-"""The Faust application: the only place that wires stages to the stream.
+"""The Faust application: wires stages 1 and 2 to the stream.
 
 Each agent takes a batch, gives it to a stage in a thread, sends what the stage asks for, and acknowledges.
-An exception that leaves a Faust agent stalls it for good, so one outermost guard decides: a dependency that
-does not answer is waited for, anything else ends the process (what was not acknowledged comes again).
-A watchdog ends the process when messages wait and nothing moves. There are no Faust tables and no
-transactions: state lives in the stages, snapshots in ClickHouse.
+There are no Faust tables and no transactions: state lives in the stages, snapshots in ClickHouse. What every
+application of ours needs stands in `ingest.stream`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import time
 from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,22 +16,30 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import faust
-from faust.auth import SASLCredentials, SSLCredentials
 from faust.types import TP
 
 from infra import kafka
-from infra.kafka_access import connection
 from infra.settings import KafkaSettings
-from ingest.errors import BrokenDeploy, Unavailable
-from ingest.in_order import InOrder, IsHole, Place, Sifted
+from ingest.errors import BrokenDeploy
+from ingest.in_order import InOrder, IsHole
 from ingest.messages import Output, RawMessage
 from ingest.sender import Sender
+from ingest.stream import (
+    WITHIN_S,
+    Guard,
+    Health,
+    committed_of,
+    in_order,
+    new_app,
+    raw_message,
+    topic_of,
+    watch,
+)
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BATCH = 256
-WITHIN_S = 0.2
 MARK_EVERY_S = 5.0
 SNAPSHOT_EVERY_S = 30.0
 SNAPSHOT_EVERY_MESSAGES = 20_000
@@ -43,8 +47,6 @@ LEAVE_S = 3.0
 """How long what is under way is waited for when partitions are given away or the process is told to stop."""
 STOPPED_S = 20.0
 """How long a worker that stops says so, to probes and scrapes."""
-WATCHDOG_S = 120.0
-EXIT_UNAVAILABLE, EXIT_DEFECT = 3, 70
 
 
 class Score(Protocol):
@@ -85,27 +87,6 @@ class Detect(Protocol):
 
 
 @dataclass(slots=True)
-class Health:
-    """What the worker waits for, and when it last moved; read by the readiness probe.
-
-    ``applied`` is, per partition of the observation log, the offset before which everything is applied,
-    stored and sent on; ``stopped`` is why the process is about to end.
-    """
-
-    waiting_for: dict[str, str] = field(default_factory=dict)
-    applied: dict[int, int] = field(default_factory=dict)
-    moved_at: float = field(default_factory=time.monotonic)
-    pending: int = 0
-    assigned: bool = False
-    stopped: str | None = None
-
-    def moved(self, agent: str) -> None:
-        """Note progress of an agent."""
-        self.waiting_for.pop(agent, None)
-        self.moved_at = time.monotonic()
-
-
-@dataclass(slots=True)
 class Wiring:
     """What the agents share."""
 
@@ -141,47 +122,13 @@ class Wiring:
             raise
 
     async def until_available(self, agent: str, call: Callable[[], Awaitable[T]]) -> T:
-        """Repeat ``call`` while a dependency does not answer: waiting for a named one is progress."""
-        delay_s = 0.2
-        while True:
-            try:
-                result = await call()
-            except Unavailable as error:
-                self.health.waiting_for[agent] = str(error)
-                self.health.moved_at = time.monotonic()
-                logger.warning("%s waits: %s", agent, error)
-                await asyncio.sleep(delay_s)
-                delay_s = min(delay_s * 2, 5.0)
-            else:
-                self.health.moved(agent)
-                return result
+        """As `Health.until_available`."""
+        return await self.health.until_available(agent, call)
 
 
 def build(settings: KafkaSettings, wiring: Wiring, datadir: Path = Path("worker")) -> faust.App:
-    """The application with its agents, timers and hooks. We keep nothing in the library's ``datadir``."""
-    app = faust.App(
-        kafka.GROUP,
-        datadir=datadir,
-        broker=";".join(f"kafka://{a.strip()}" for a in settings.bootstrap.split(",")),
-        broker_credentials=_credentials(settings),
-        store="memory://",
-        value_serializer="raw",
-        key_serializer="raw",
-        topic_partitions=settings.partitions,
-        topic_disable_leader=True,
-        broker_session_timeout=settings.session_timeout_s,
-        broker_heartbeat_interval=min(0.5, settings.session_timeout_s / 6),
-        broker_commit_interval=1.0,
-        broker_commit_every=100_000,
-        broker_max_poll_interval=600.0,
-        stream_buffer_maxsize=8192,
-        stream_wait_empty=False,
-        consumer_max_fetch_size=8 << 20,
-        consumer_auto_offset_reset="earliest",
-        producer_max_request_size=64 << 20,
-        web_enabled=False,
-        autodiscover=False,
-    )
+    """The application with its agents, timers and hooks."""
+    app = new_app(kafka.GROUP, settings, datadir)
     wiring.order = InOrder(committed_of(app), wiring.is_hole)
     _score_agent(app, wiring)
     _detect_agent(app, wiring)
@@ -189,64 +136,14 @@ def build(settings: KafkaSettings, wiring: Wiring, datadir: Path = Path("worker"
     return app
 
 
-def _credentials(settings: KafkaSettings) -> Any:
-    """What the library wants of `connection`; ``None``: nothing but the address."""
-    arguments = connection(settings)
-    context = arguments.get("ssl_context")
-    if "sasl_mechanism" in arguments:
-        return SASLCredentials(
-            username=arguments["sasl_plain_username"],
-            password=arguments["sasl_plain_password"],
-            mechanism=arguments["sasl_mechanism"],
-            ssl_context=context,
-        )
-    return SSLCredentials(context) if context else None
-
-
-def _topic(app: faust.App, topic: kafka.Topic) -> Any:
-    return app.topic(
-        topic.name, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw"
-    )
-
-
-def _raw(event: Any) -> RawMessage:
-    m = event.message
-    headers = m.headers.items() if hasattr(m.headers, "items") else (m.headers or ())
-    return RawMessage(m.topic, m.partition, m.offset, event.value or b"", m.key, dict(headers))
-
-
-async def _in_order(app: faust.App, wiring: Wiring, events: Sequence[Any]) -> list[Any]:
-    """The events that may be worked on; a partition with a gap is read again from where it begins."""
-    messages = [_raw(e) for e in events]
-
-    async def sift() -> Sifted:
-        return await wiring.in_thread(wiring.order.sift, messages)
-
-    sifted = await wiring.until_available("order", sift)
-    for (topic, partition), offset in sifted.rewind.items():
-        logger.warning("%s/%d is read again from %d", topic, partition, offset)
-        await app.consumer.seek(TP(topic, partition), offset)
-    return [events[i] for i in sifted.kept]
-
-
-def committed_of(app: faust.App) -> Callable[[Place], int]:
-    """From where the application reads a partition that it has just been given."""
-
-    def committed(place: Place) -> int:
-        consumer: Any = app.consumer
-        return int(consumer._committed_offset.get(TP(*place)) or 0)  # noqa: SLF001 - there is no public one
-
-    return committed
-
-
 def _score_agent(app: faust.App, wiring: Wiring) -> None:
-    spans, logs = _topic(app, kafka.SPANS), _topic(app, kafka.LOGS)
+    spans, logs = topic_of(app, kafka.SPANS), topic_of(app, kafka.LOGS)
 
     async def score(stream: Any) -> None:
         async for taken in stream.noack_take(BATCH, within=WITHIN_S):
-            with _Guard("score"):
-                events = await _in_order(app, wiring, taken)
-                messages = [_raw(e) for e in events]
+            with Guard("score"):
+                events = await in_order(app, wiring.order, wiring.health, taken)
+                messages = [raw_message(e) for e in events]
                 wiring.health.pending += len(events)
 
                 async def step(messages: Sequence[RawMessage] = messages) -> None:
@@ -265,10 +162,10 @@ def _score_agent(app: faust.App, wiring: Wiring) -> None:
 def _detect_agent(app: faust.App, wiring: Wiring) -> None:
     async def detect(stream: Any) -> None:
         async for taken in stream.noack_take(BATCH * 4, within=WITHIN_S):
-            with _Guard("detect"):
+            with Guard("detect"):
                 generation = wiring.generation
-                events = await _in_order(app, wiring, taken)
-                messages = [_raw(e) for e in events]
+                events = await in_order(app, wiring.order, wiring.health, taken)
+                messages = [raw_message(e) for e in events]
                 wiring.health.pending += len(events)
                 outputs: list[Output] = []
 
@@ -294,7 +191,7 @@ def _detect_agent(app: faust.App, wiring: Wiring) -> None:
                 if wiring.since_snapshot >= SNAPSHOT_EVERY_MESSAGES:
                     await _snapshot(wiring)
 
-    app.agent(_topic(app, kafka.OBSERVATIONS), name="detect", concurrency=1)(detect)
+    app.agent(topic_of(app, kafka.OBSERVATIONS), name="detect", concurrency=1)(detect)
 
 
 async def _settle(wiring: Wiring) -> None:
@@ -346,14 +243,14 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
 
     @app.timer(interval=MARK_EVERY_S, name="idle-marks")  # type: ignore[untyped-decorator]
     async def idle_marks() -> None:
-        with _Guard("idle marks"):
+        with Guard("idle marks"):
             partitions = owned((kafka.SPANS, kafka.LOGS))
             outputs = wiring.score.idle_marks(partitions, wiring.now_ns(), _behind(app, partitions))
             await wiring.until_available("idle marks", lambda: wiring.sender.send(outputs))
 
     @app.timer(interval=SNAPSHOT_EVERY_S, name="snapshots")  # type: ignore[untyped-decorator]
     async def snapshots() -> None:
-        with _Guard("snapshots"):
+        with Guard("snapshots"):
             if wiring.since_snapshot:
                 await _snapshot(wiring)
             else:
@@ -363,21 +260,15 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
                         "heartbeat", lambda: wiring.in_thread(wiring.detect.heartbeat, shards)
                     )
 
-    @app.timer(interval=5.0, name="watchdog")  # type: ignore[untyped-decorator]
-    async def watchdog() -> None:
-        if wiring.health.pending and time.monotonic() - wiring.health.moved_at > WATCHDOG_S:
-            logger.critical(
-                "%d messages wait and nothing moved for %.0f s", wiring.health.pending, WATCHDOG_S
-            )
-            os._exit(EXIT_UNAVAILABLE)
+    watch(app, wiring.health)
 
     async def assigned(_: Any, partitions: Iterable[Any], **__: Any) -> None:
-        with _Guard("assign"):
+        with Guard("assign"):
             forget(partitions)
             wiring.health.assigned = True
 
     async def revoked(_: Any, partitions: Iterable[Any], **__: Any) -> None:
-        with _Guard("revoke"):
+        with Guard("revoke"):
             lost = list(partitions)
             await _settle(wiring)
             wiring.generation += 1
@@ -395,7 +286,7 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
             wiring.health.applied.pop(shard, None)
 
     async def stopping(*_: Any, **__: Any) -> None:
-        with _Guard("shutdown"):
+        with Guard("shutdown"):
             for _wait in range(round(LEAVE_S / 0.05)):
                 if wiring.health.waiting_for or not wiring.health.pending:
                     break
@@ -407,19 +298,3 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
     hooks.on_partitions_assigned.connect(assigned)
     hooks.on_partitions_revoked.connect(revoked)
     hooks.on_before_shutdown.connect(stopping)
-
-
-class _Guard:
-    """The outermost guard: a defect ends the process at once, so nothing half done is acknowledged."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if error is not None and isinstance(error, Exception):
-            logger.critical("defect in %s", self._where, exc_info=(type(error), error, trace))
-            logging.shutdown()
-            os._exit(EXIT_DEFECT)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
-from ingest.app import Health
+from ingest.stream import Health
 
 
 def probe(health: Health, counters: Callable[[], Mapping[str, float]]) -> web.Application:

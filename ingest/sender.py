@@ -24,6 +24,7 @@ class Sender:
         self._connection = connection(settings)
         self._idempotent = settings.idempotent
         self._producer: AIOKafkaProducer | None = None
+        self._opening = asyncio.Lock()
 
     async def send(self, outputs: Sequence[Output]) -> None:
         """Send all; return when all are acknowledged.
@@ -39,6 +40,21 @@ class Sender:
         if not outputs:
             return
         try:
+            producer = await self._open()
+            free, placed = ([o for o in outputs if (o.partition is None) == at] for at in (True, False))
+            for group in (free, placed):
+                sent = [
+                    await producer.send(o.topic, value=o.value, key=o.key, partition=o.partition)
+                    for o in group
+                ]
+                await asyncio.gather(*sent)
+        except KafkaError as error:
+            await self.close()
+            raise Unavailable(f"Kafka did not acknowledge {len(outputs)} messages: {error!r}") from error
+
+    async def _open(self) -> AIOKafkaProducer:
+        """The one producer of all who send at the same time."""
+        async with self._opening:
             if self._producer is None:
                 producer = AIOKafkaProducer(
                     **self._connection,
@@ -49,16 +65,7 @@ class Sender:
                 )
                 await producer.start()
                 self._producer = producer
-            free, placed = ([o for o in outputs if (o.partition is None) == at] for at in (True, False))
-            for group in (free, placed):
-                sent = [
-                    await self._producer.send(o.topic, value=o.value, key=o.key, partition=o.partition)
-                    for o in group
-                ]
-                await asyncio.gather(*sent)
-        except KafkaError as error:
-            await self.close()
-            raise Unavailable(f"Kafka did not acknowledge {len(outputs)} messages: {error!r}") from error
+            return self._producer
 
     async def close(self) -> None:
         """Close the producer; the next send opens another."""

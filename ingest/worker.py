@@ -24,7 +24,7 @@ from detectors.scorers import SPECS
 from infra import clickhouse, errors, kafka
 from infra.clock import NS_PER_S, SystemClock
 from infra.settings import Settings, load
-from ingest.app import EXIT_DEFECT, EXIT_UNAVAILABLE, Health, Wiring, build
+from ingest.app import Wiring, build
 from ingest.detect_stage import DetectStage
 from ingest.detect_writer import ClickHouseDetectStore
 from ingest.log_holes import is_hole
@@ -33,6 +33,7 @@ from ingest.pulse import Pulse
 from ingest.score_setup import score_stage
 from ingest.score_stage import ScoreStage
 from ingest.sender import Sender
+from ingest.stream import EXIT_DEFECT, EXIT_UNAVAILABLE, Health
 
 logger = logging.getLogger(__name__)
 

@@ -51,6 +51,11 @@ def partitions(names: Sequence[str]) -> Iterator[str]:
                 yield f"{partition}records/"
 
 
+def topic_of(records: str) -> str:
+    """The topic a prefix of `partitions` belongs to."""
+    return records.split("/")[3]
+
+
 def folders(names: Sequence[str], prefix: str) -> Sequence[str]:
     """Prefixes one level below ``prefix``."""
     return list_page(names, Listing(prefix=prefix, delimiter="/", max_keys=MAX_PAGE)).prefixes

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from infra.embedded.batch_merging import Merged, batch_keys, merge_run, partitions, runs
+from infra.embedded.batch_merging import Merged, batch_keys, merge_run, partitions, runs, topic_of
 from infra.embedded.object_files import ObjectFiles
 from infra.embedded.recent_reads import RecentReads
 from infra.embedded.record_retention import expired
@@ -15,6 +15,8 @@ from infra.embedded.record_retention import expired
 logger = logging.getLogger(__name__)
 
 NS_PER_S = 1_000_000_000
+SOON_HOURS = 2.0
+"""Batches of topics kept for less are not merged: a merged batch is as young as its youngest part."""
 READABLE_NS = 60 * NS_PER_S
 """How long a replaced batch can still be read by a fetch that listed it."""
 
@@ -71,6 +73,8 @@ class LogSweep:
             self._files.delete(key)
         merged = 0
         for records in list(partitions(self._files.names)):
+            if self._keep_hours.get(topic_of(records), SOON_HOURS) < SOON_HOURS:
+                continue
             cold_ns = now_ns - self._merge_after_ns
             for run in runs(batch_keys(self._files.names, records), self._files.get, cold_ns):
                 merged += await self._merge(run)

@@ -15,6 +15,7 @@ from infra.kafka import retained_hours
 from infra.settings import Settings, hide_password, settings_file
 
 WORKER_PORT = 4319
+RELAY_PORT = 4321
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ def whole(
     Parameters
     ----------
     ports
-        Ports asked for, by ``kafka clickhouse gateway worker alerts dashboard``; others are the usual ones or
-        the next free ones.
+        Ports asked for, by ``kafka clickhouse gateway relay worker alerts dashboard``; others are the usual
+        ones or the next free ones.
     dashboard
         Whether to serve the dashboard.
     config
@@ -70,6 +71,7 @@ def whole(
     usual = {
         "gateway": settings.gateway.port,
         "worker": WORKER_PORT,
+        "relay": RELAY_PORT,
         "alerts": settings.alerts.port,
         "dashboard": settings.dashboard.port,
     }
@@ -95,6 +97,7 @@ def whole(
     rooms = _rooms([s.name for s in servers], chosen, environment, dashboard=dashboard)
     addresses = {
         "gateway": f"http://{LOOPBACK}:{chosen['gateway']}",
+        "relay": f"http://{LOOPBACK}:{chosen['relay']}",
         "worker": f"http://{LOOPBACK}:{chosen['worker']}",
         "alerts": f"http://{LOOPBACK}:{chosen['alerts']}",
         "kafka": kafka,
@@ -138,6 +141,7 @@ def _rooms(
     rooms = [
         setup,
         room("gateway", "ingest.gateway"),
+        room("relay", "ingest.relay_worker", "--port", str(ports["relay"])),
         room("worker", "ingest.worker", "--port", str(ports["worker"])),
         room("alerts", "alerts.service"),
     ]

@@ -78,6 +78,7 @@ class Grouper:
                 loop.create_future(), loop.call_later(self._linger_s, self._flush, group), received_ns
             )
             self._open[group] = have
+        have.received_ns = max(have.received_ns, received_ns)  # no record may look as if it came from later
         have.parts.append(piece.body)
         have.size += len(piece.body)
         have.records += piece.records

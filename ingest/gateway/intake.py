@@ -95,15 +95,17 @@ class Intake:
         self._partitions = partitions
         self._now_ns = now_ns
 
-    async def take(self, request: Request, origin: Origin) -> int:
+    async def take(self, request: Request, origin: Origin, received_ns: int | None = None) -> int:
         """Redact the request (in place), send it on and wait for Kafka; returns how many spans were refused.
+
+        ``received_ns`` is when it came to Lightship, if that is not now.
 
         Raises
         ------
         Unavailable
             If not all of it is acknowledged.
         """
-        received_ns = self._now_ns()
+        received_ns = received_ns or self._now_ns()
         is_traces = isinstance(request, ExportTraceServiceRequest)
         refused = drop_invalid(request) if isinstance(request, ExportTraceServiceRequest) else 0
         if refused:

@@ -5,6 +5,7 @@ Format: Prometheus text exposition 0.0.4. Values are of this process since its s
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -54,11 +55,11 @@ ALL = (
 
 
 class Metrics:
-    """The values."""
+    """The values of the metrics of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, listed: Sequence[Metric] = ALL) -> None:
         self._values: dict[Metric, dict[tuple[str, ...], float]] = {
-            m: {} if m.labels else {(): 0.0} for m in ALL
+            m: {} if m.labels else {(): 0.0} for m in listed
         }
 
     def add(self, metric: Metric, *labels: str, n: float = 1) -> None:
@@ -77,12 +78,19 @@ class Metrics:
     def render(self) -> str:
         """The text of ``/metrics``."""
         lines: list[str] = []
-        for metric, values in self._values.items():
+        for metric in self._values:
             lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}"]
-            for labels, value in sorted(values.items()):
-                pairs = ",".join(f'{k}="{_escaped(v)}"' for k, v in zip(metric.labels, labels, strict=True))
-                lines.append(f"{metric.name}{{{pairs}}} {value:g}" if pairs else f"{metric.name} {value:g}")
+            lines += [f"{name} {value:g}" for name, value in self._of(metric)]
         return "\n".join(lines) + "\n"
+
+    def samples(self) -> dict[str, float]:
+        """Every value by its name with labels."""
+        return {name: value for metric in self._values for name, value in self._of(metric)}
+
+    def _of(self, metric: Metric) -> Iterator[tuple[str, float]]:
+        for labels, value in sorted(self._values[metric].items()):
+            pairs = ",".join(f'{k}="{_escaped(v)}"' for k, v in zip(metric.labels, labels, strict=True))
+            yield (f"{metric.name}{{{pairs}}}" if pairs else metric.name), value
 
 
 def _escaped(text: str) -> str:

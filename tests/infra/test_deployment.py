@@ -25,7 +25,7 @@ import yaml
 import lightship
 from infra import healthcheck
 from infra.embedded.child_spec import ChildSpec
-from infra.embedded.whole import WORKER_PORT, whole
+from infra.embedded.whole import RELAY_PORT, WORKER_PORT, whole
 from infra.kafka import MAX_MESSAGE_BYTES
 from infra.settings import KafkaSettings, Settings, StoreSettings, load
 from infra.settings_page import VARIABLES
@@ -41,6 +41,7 @@ OURS = {name: s for name, s in SERVICES.items() if s["image"].startswith("lights
 DEFAULTS = Settings()
 PORTS = {
     "gateway": DEFAULTS.gateway.port,
+    "relay": RELAY_PORT,
     "worker": WORKER_PORT,
     "alerts": DEFAULTS.alerts.port,
     "dashboard": DEFAULTS.dashboard.port,
@@ -102,7 +103,8 @@ def embedded(tmp_path: Path) -> tuple[ChildSpec, ...]:
 
 def test_what_up_starts_are_programs_that_know_their_flags(tmp_path: Path) -> None:
     specs = embedded(tmp_path)
-    assert [s.name for s in specs] == ["broker", "store", "setup", "gateway", "worker", "alerts", "dashboard"]
+    names = ["broker", "store", "setup", "gateway", "relay", "worker", "alerts", "dashboard"]
+    assert [s.name for s in specs] == names
     for spec in specs:
         check_command(list(spec.argv))
 
@@ -111,7 +113,7 @@ def test_the_embedded_broker_keeps_what_the_settings_say(tmp_path: Path) -> None
     settings = Settings(home=tmp_path, kafka=KafkaSettings(retention_hours=5))
     argv = list(whole(settings).specs[0].argv)
     kept = dict(argv[i + 1].split("=") for i, word in enumerate(argv) if word == "--retain")
-    assert (kept["otlp_spans"], kept["observations"]) == ("5", "168")
+    assert (kept["otlp_spans"], kept["observations"], kept["otlp_spans_in"]) == ("5", "168", "0.75")
     assert not {"incidents", "settings", "actions"} & set(kept)
 
 
@@ -203,7 +205,7 @@ def test_every_secret_that_is_used_is_given_and_made(tmp_path: Path) -> None:
     for name, text in texts.items():
         used = set(re.findall(rf"{SECRETS}(\w+)", text))
         given = set(SERVICES[name].get("secrets", []))
-        optional = {"clickhouse_password"} if name == "gateway" else set()  # it does not read it
+        optional = {"clickhouse_password"} if name in ("gateway", "relay") else set()  # they do not read it
         assert used - optional == given
 
 
@@ -329,7 +331,7 @@ def test_an_address_of_ones_own_replaces_the_embedded_server(tmp_path: Path) -> 
         home=tmp_path, kafka=KafkaSettings(bootstrap="k:1"), store=StoreSettings(url="http://u:geheim@h:1")
     )
     everything = whole(settings, dashboard=False)
-    assert [s.name for s in everything.specs] == ["setup", "gateway", "worker", "alerts"]
+    assert [s.name for s in everything.specs] == ["setup", "gateway", "relay", "worker", "alerts"]
     assert everything.addresses["kafka"] == "k:1"
     assert "geheim" not in json.dumps(dict(everything.addresses))
     assert fnmatch(everything.specs[0].env["LIGHTSHIP_CLICKHOUSE"], "http://u:*@h:1")

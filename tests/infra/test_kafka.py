@@ -18,6 +18,8 @@ SETTINGS = KafkaSettings(bootstrap="k:1", retention_hours=5)
     [
         (kafka.SPANS, "delete", str(5 * 3_600_000)),
         (kafka.LOGS, "delete", str(5 * 3_600_000)),
+        (kafka.SPANS_IN, "delete", str(45 * 60_000)),
+        (kafka.LOGS_IN, "delete", str(45 * 60_000)),
         (kafka.OBSERVATIONS, "delete", WEEK_MS),
         (kafka.TICKS, "delete", WEEK_MS),
         (kafka.SETTINGS, "compact", None),
@@ -47,6 +49,14 @@ def test_the_embedded_broker_is_told_the_same() -> None:
 def test_raw_topics_of_one_trace_share_their_number_of_partitions() -> None:
     """Spans and logs of a trace must come to the same worker."""
     assert kafka.SPANS.partitions == kafka.LOGS.partitions == kafka.OBSERVATIONS.partitions == 0
+
+
+def test_unredacted_messages_are_gone_within_an_hour() -> None:
+    """The broker deletes whole segments, and looks every five minutes."""
+    for topic in (t for t in TOPICS if t.unredacted):
+        config = topic.config(SETTINGS)
+        assert int(config["retention.ms"]) + int(config["segment.ms"]) + 5 * 60_000 <= 3_600_000
+        assert config["message.timestamp.type"] == "LogAppendTime"
 
 
 def test_names_are_unique() -> None:

@@ -28,6 +28,7 @@ KILLED_BEFORE = {
     13: "broker",
     20: "store",
     27: "dashboard",
+    34: "relay",
     50: "broker",
     53: "store",
     55: "worker",

@@ -59,6 +59,13 @@ def test_another_number_of_partitions_is_an_error_and_nothing_is_made(
         create_topics(KafkaSettings(bootstrap=broker, partitions=3), [Topic(first.name, partitions=1)])
 
 
+def test_an_open_topic_that_a_collector_made_is_taken_as_it_is(broker: str, admin: KafkaAdminClient) -> None:
+    theirs = Topic(f"t-{uuid.uuid4().hex[:8]}", partitions=1)
+    create_topics(KafkaSettings(bootstrap=broker), [theirs])
+    create_topics(KafkaSettings(bootstrap=broker, partitions=4), [Topic(theirs.name, unredacted=True)])
+    assert partitions(admin, theirs) == 1
+
+
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # kafka-python leaks sockets that were refused
 def test_nobody_there_is_named(monkeypatch: pytest.MonkeyPatch, refused_connections: None) -> None:
     monkeypatch.setattr("infra.kafka.BOOTSTRAP_TIMEOUT_MS", 200)

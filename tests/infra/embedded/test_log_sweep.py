@@ -247,6 +247,15 @@ def test_only_topics_with_a_limit_expire_and_each_keeps_its_newest_batch(tmp_pat
     assert "clusters/c/topics/t/partitions/0000000000/watermark.json" in files.names
 
 
+def test_batches_that_are_kept_for_minutes_are_not_made_younger_by_merging(tmp_path: Path) -> None:
+    clock = Clock()
+    files = ObjectFiles(tmp_path, now_ns=clock)
+    fill(files, clock, [1] * 100)
+    sweep = LogSweep(files, {"t": 0.75}, RecentReads(), merge_after_s=0, now_ns=clock)
+    assert asyncio.run(sweep.once()) == (0, 0)
+    assert len(batch_keys(files.names, RECORDS)) == 100
+
+
 def test_bytes_are_written_again_only_as_often_as_the_size_doubles(tmp_path: Path) -> None:
     clock = Clock()
     files = ObjectFiles(tmp_path, now_ns=clock)

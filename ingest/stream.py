@@ -1,0 +1,182 @@
+"""What every Faust application of ours needs: settings, health, order, and one outermost guard.
+
+An exception that leaves a Faust agent stalls it for good, so one outermost guard decides: a dependency that
+does not answer is waited for, anything else ends the process (what was not acknowledged comes again).
+A watchdog ends the process when messages wait and nothing moves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import faust
+from faust.auth import SASLCredentials, SSLCredentials
+from faust.types import TP
+
+from infra import kafka
+from infra.kafka_access import connection
+from infra.settings import KafkaSettings
+from ingest.errors import Unavailable
+from ingest.in_order import InOrder, Place, Sifted
+from ingest.messages import RawMessage
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+WITHIN_S = 0.2
+"""How long a batch waits to be full."""
+WATCHDOG_S = 120.0
+EXIT_UNAVAILABLE, EXIT_DEFECT = 3, 70
+
+
+@dataclass(slots=True)
+class Health:
+    """What the worker waits for, and when it last moved; read by the readiness probe.
+
+    ``applied`` is, per partition of the observation log, the offset before which everything is applied,
+    stored and sent on; ``stopped`` is why the process is about to end.
+    """
+
+    waiting_for: dict[str, str] = field(default_factory=dict)
+    applied: dict[int, int] = field(default_factory=dict)
+    moved_at: float = field(default_factory=time.monotonic)
+    pending: int = 0
+    assigned: bool = False
+    stopped: str | None = None
+
+    def moved(self, agent: str) -> None:
+        """Note progress of an agent."""
+        self.waiting_for.pop(agent, None)
+        self.moved_at = time.monotonic()
+
+    async def until_available(self, agent: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Repeat ``call`` while a dependency does not answer: waiting for a named one is progress."""
+        delay_s = 0.2
+        while True:
+            try:
+                result = await call()
+            except Unavailable as error:
+                self.waiting_for[agent] = str(error)
+                self.moved_at = time.monotonic()
+                logger.warning("%s waits: %s", agent, error)
+                await asyncio.sleep(delay_s)
+                delay_s = min(delay_s * 2, 5.0)
+            else:
+                self.moved(agent)
+                return result
+
+
+def new_app(name: str, settings: KafkaSettings, datadir: Path, *, buffered_messages: int = 8192) -> faust.App:
+    """An application without agents; ``name`` is its consumer group.
+
+    We keep nothing in the library's ``datadir``. Each agent holds ``buffered_messages`` before it stops
+    reading on.
+    """
+    return faust.App(
+        name,
+        datadir=datadir,
+        broker=";".join(f"kafka://{a.strip()}" for a in settings.bootstrap.split(",")),
+        broker_credentials=_credentials(settings),
+        store="memory://",
+        value_serializer="raw",
+        key_serializer="raw",
+        topic_partitions=settings.partitions,
+        topic_disable_leader=True,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=min(0.5, settings.session_timeout_s / 6),
+        broker_commit_interval=1.0,
+        broker_commit_every=100_000,
+        broker_max_poll_interval=600.0,
+        stream_buffer_maxsize=buffered_messages,
+        stream_wait_empty=False,
+        consumer_max_fetch_size=8 << 20,
+        consumer_auto_offset_reset="earliest",
+        producer_max_request_size=64 << 20,
+        web_enabled=False,
+        autodiscover=False,
+    )
+
+
+def _credentials(settings: KafkaSettings) -> Any:
+    """What the library wants of `connection`; ``None``: nothing but the address."""
+    arguments = connection(settings)
+    context = arguments.get("ssl_context")
+    if "sasl_mechanism" in arguments:
+        return SASLCredentials(
+            username=arguments["sasl_plain_username"],
+            password=arguments["sasl_plain_password"],
+            mechanism=arguments["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return SSLCredentials(context) if context else None
+
+
+def topic_of(app: faust.App, topic: kafka.Topic) -> Any:
+    """A topic of raw bytes."""
+    return app.topic(
+        topic.name, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw"
+    )
+
+
+def raw_message(event: Any) -> RawMessage:
+    """What the stages read of an event."""
+    m = event.message
+    headers = m.headers.items() if hasattr(m.headers, "items") else (m.headers or ())
+    return RawMessage(m.topic, m.partition, m.offset, event.value or b"", m.key, dict(headers))
+
+
+async def in_order(app: faust.App, order: InOrder, health: Health, events: Sequence[Any]) -> list[Any]:
+    """The events that may be worked on; a partition with a gap is read again from where it begins."""
+    messages = [raw_message(e) for e in events]
+
+    async def sift() -> Sifted:
+        return await asyncio.to_thread(order.sift, messages)
+
+    sifted = await health.until_available("order", sift)
+    for (topic, partition), offset in sifted.rewind.items():
+        logger.warning("%s/%d is read again from %d", topic, partition, offset)
+        await app.consumer.seek(TP(topic, partition), offset)
+    return [events[i] for i in sifted.kept]
+
+
+def committed_of(app: faust.App) -> Callable[[Place], int]:
+    """From where the application reads a partition that it has just been given."""
+
+    def committed(place: Place) -> int:
+        consumer: Any = app.consumer
+        return int(consumer._committed_offset.get(TP(*place)) or 0)  # noqa: SLF001 - there is no public one
+
+    return committed
+
+
+def watch(app: faust.App, health: Health) -> None:
+    """End the process when messages wait and nothing moves."""
+
+    @app.timer(interval=5.0, name="watchdog")  # type: ignore[untyped-decorator]
+    async def watchdog() -> None:
+        if health.pending and time.monotonic() - health.moved_at > WATCHDOG_S:
+            logger.critical("%d messages wait and nothing moved for %.0f s", health.pending, WATCHDOG_S)
+            os._exit(EXIT_UNAVAILABLE)
+
+
+class Guard:
+    """The outermost guard: a defect ends the process at once, so nothing half done is acknowledged."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if error is not None and isinstance(error, Exception):
+            logger.critical("defect in %s", self._where, exc_info=(type(error), error, trace))
+            logging.shutdown()
+            os._exit(EXIT_DEFECT)
