@@ -13,6 +13,7 @@ grouping.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -197,13 +198,18 @@ def decode(data: bytes) -> Message:
             return Control(ServiceKey.parse(key), action, tick, dict(items))
     except WrongFormat:
         raise
-    except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException) as error:
         raise WrongFormat(f"message body is not readable: {error}") from error
     raise WrongFormat(f"message kind {data[1]} is unknown")
 
 
 def _observation(body: Any) -> Observation:
     key, source, unit, first, minutes, dimensions, scores, users, conversations, settings_version = body
+    _check(str, [unit, *(name for name, *_ in (*dimensions, *scores))])
+    _check(int, [first, *minutes, *users, *conversations, settings_version, *(g for _, g, _, _ in scores)])
+    for *_, values, rows in (*dimensions, *scores):
+        _check(str, values)
+        _check(int, rows)
     return Observation(
         key=ServiceKey.parse(key),
         source=SourcePosition(*source),
@@ -216,6 +222,18 @@ def _observation(body: Any) -> Observation:
         conversations=conversations,
         settings_version=settings_version,
     )
+
+
+def _check(type_: type, values: Iterable[Any]) -> None:
+    """Whether all are of that very type.
+
+    Raises
+    ------
+    WrongFormat
+        If one is not.
+    """
+    if other := set(map(type, values)) - {type_}:
+        raise WrongFormat(f"expected {type_.__name__}, found {', '.join(sorted(t.__name__ for t in other))}")
 
 
 def column_of(values: list[str | None]) -> Column:

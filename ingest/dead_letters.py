@@ -16,12 +16,15 @@ import zstandard
 
 from detectors.observation import SourcePosition
 from infra.kafka import DEAD_LETTERS
+from ingest.compression import decompress
 from ingest.envelope import Envelope
 from ingest.errors import BadRecord
 from ingest.messages import Output
 
 VERSION = 1
 MAX_REASON = 300
+MAX_PLAIN_BYTES = 128 << 20
+"""Bytes that are read back, more than any message has."""
 MAX_BYTES = 32 << 20
 """Bytes (compressed) a dead letter may hold; the topic takes messages of 64 MiB."""
 
@@ -101,10 +104,10 @@ def read(value: bytes) -> DeadLetter:
             kind=body["kind"],
             reason=body["reason"],
             records=body["records"],
-            value=b"" if packed is None else _unpack(packed, body["bytes"]),
+            value=b"" if packed is None else _unpack(packed),
             ordinal=body["ordinal"],
         )
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, zstandard.ZstdError) as error:
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise BadRecord(f"not a dead letter: {error}") from error
 
 
@@ -123,5 +126,5 @@ def read_retried(value: bytes) -> int | None:
     return at_ns if isinstance(at_ns, int) else None
 
 
-def _unpack(packed: str, size: int) -> bytes:
-    return zstandard.ZstdDecompressor().decompress(base64.b64decode(packed), max_output_size=max(size, 1))
+def _unpack(packed: str) -> bytes:
+    return decompress(base64.b64decode(packed), "zstd", MAX_PLAIN_BYTES)

@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("lightship", deadline=None)  # on a busy machine an example takes what it takes
+settings.load_profile("lightship")
 
 pytest_plugins = ["tests.embedded_pair"]
 

@@ -48,15 +48,34 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Arrays]:
             f"snapshot version {data[0] if data else None} is not readable, expected {VERSION}"
         )
     try:
-        body = zstandard.ZstdDecompressor().decompress(data[1:], max_output_size=MAX_BYTES)
-        facts, listed = msgpack.unpackb(body, strict_map_key=False, max_bin_len=MAX_BYTES)
+        facts, listed = msgpack.unpackb(_plain(data[1:]), strict_map_key=False, max_bin_len=MAX_BYTES)
         arrays = {
-            name: np.frombuffer(raw, dtype=np.dtype(dtype)).reshape(shape).copy()
+            name: np.frombuffer(raw, dtype=_dtype(dtype)).reshape(shape).copy()
             for name, dtype, shape, raw in listed
         }
+        if not isinstance(facts, dict):
+            raise WrongSnapshot(f"facts are a {type(facts).__name__}")
     except (zstandard.ZstdError, ValueError, TypeError, msgpack.UnpackException) as error:
         raise WrongSnapshot(f"snapshot is damaged: {error}") from error
     return facts, arrays
+
+
+def _dtype(name: str) -> np.dtype[Any]:
+    """A plain type such as ``<f8``: whatever else numpy reads as one has no place in a state."""
+    if name[:1] not in "<>|=" or name[1:2] not in "biufSU" or not name[2:].isdigit():
+        raise WrongSnapshot(f"array type {name[:20]!r} is not readable")
+    return np.dtype(name)
+
+
+def _plain(packed: bytes) -> bytes:
+    """The decompressed frame, piece by piece: what its head says of its size is not believed."""
+    pieces, size = [], 0
+    for piece in zstandard.ZstdDecompressor().read_to_iter(packed):
+        size += len(piece)
+        if size > MAX_BYTES:
+            raise WrongSnapshot(f"snapshot has more than {MAX_BYTES} bytes")
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _ordered(value: Any) -> Any:

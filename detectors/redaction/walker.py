@@ -55,8 +55,8 @@ class Walker:
     def _whole(self, key: str, text: str) -> tuple[str, str] | None:
         """Type and placeholder for all of ``text`` if ``key`` asks for that."""
         redactor = self.redactor
-        if redactor.pseudonymiser.is_own(text.removesuffix(" bytes").rstrip("0123456789").rstrip()):
-            return None  # redacted already
+        if redactor.pseudonymiser.owns_part_of(text):
+            return None  # redacted already, perhaps when it was too long for an id
         hit = keyed_value(key, text, redactor.policy)
         type_, value = (None, "") if hit is None else (hit.type, hit.value)
         if type_ is None and redactor.policy.rule(key).secret:

@@ -152,7 +152,9 @@ def _change_times(holder: Any, rng: random.Random) -> None:
     for name in ("start_time_unix_nano", "end_time_unix_nano", "time_unix_nano", "observed_time_unix_nano"):
         if hasattr(holder, name) and rng.random() < 0.5:
             old = getattr(holder, name)
-            setattr(holder, name, rng.choice((0, 1, old + 1, max(old - 1, 0), 2**64 - 1, 2**63)))
+            setattr(
+                holder, name, rng.choice((0, 1, min(old + 1, 2**64 - 1), max(old - 1, 0), 2**64 - 1, 2**63))
+            )
 
 
 def _change_name(holder: Any, rng: random.Random) -> None:
