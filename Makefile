@@ -44,8 +44,8 @@ integration: setup ## tests against the embedded servers
 data live browser kafka: setup ## tests of one kind
 	$(BIN)/pytest -m "$@ and not chaos"
 
-chaos: setup ## kills real processes at random for some minutes
-	$(BIN)/pytest -m chaos
+chaos: setup ## kills real processes at random, on both brokers, for hours: LIGHTSHIP_CHAOS_INTERACTIONS and _SEEDS shorten it
+	$(BIN)/pytest -m chaos --capture=no
 
 fuzz: setup ## hostile bytes on readers and redaction, guided by coverage (ten minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/fuzz/requirements.txt

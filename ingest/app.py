@@ -230,7 +230,7 @@ def _behind(app: faust.App, partitions: Iterable[tuple[str, int]]) -> set[tuple[
     for topic, partition in partitions:
         place = TP(topic, partition)
         end = consumer.highwater(place)
-        done = committed_of(app)((topic, partition))
+        done = committed_of(app)((topic, partition)) or 0
         if end is None or end > done:
             behind.add((topic, partition))
     return behind

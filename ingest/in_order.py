@@ -34,12 +34,13 @@ class InOrder:
     Parameters
     ----------
     committed
-        Offset from which a partition is read when it is new here.
+        Offset from which a partition is read when it is new here; ``None`` while that is not known, or if
+        none is committed. Then it is about to be read from where it must be, without our asking.
     is_hole
         Asked about every gap; logs may have holes (see `ingest.detect_stage.Shard.apply`).
     """
 
-    def __init__(self, committed: Callable[[Place], int], is_hole: IsHole) -> None:
+    def __init__(self, committed: Callable[[Place], int | None], is_hole: IsHole) -> None:
         self._committed = committed
         self._is_hole = is_hole
         self._next: dict[Place, int] = {}
@@ -47,16 +48,20 @@ class InOrder:
     def sift(self, messages: Sequence[RawMessage]) -> Sifted:
         """Take what follows on what came before, or comes again; leave out what is behind a gap."""
         out = Sifted()
+        behind: set[Place] = set()
         for index, message in enumerate(messages):
             place = (message.topic, message.partition)
-            if place in out.rewind:
+            if place in behind:
                 continue
             due = self._next[place] if place in self._next else self._committed(place)
-            if message.offset > due and not self._is_hole(place, due, message.offset):
-                out.rewind[place] = due
+            begin = due or 0
+            if message.offset > begin and not self._is_hole(place, begin, message.offset):
+                behind.add(place)
+                if due is not None:
+                    out.rewind[place] = due
                 continue
             out.kept.append(index)
-            self._next[place] = max(message.offset + 1, due)
+            self._next[place] = max(message.offset + 1, begin)
         return out
 
     def forget(self, places: Iterable[Place]) -> None:

@@ -146,12 +146,13 @@ async def in_order(app: faust.App, order: InOrder, health: Health, events: Seque
     return [events[i] for i in sifted.kept]
 
 
-def committed_of(app: faust.App) -> Callable[[Place], int]:
-    """From where the application reads a partition that it has just been given."""
+def committed_of(app: faust.App) -> Callable[[Place], int | None]:
+    """From where the application reads a partition that it has just been given, once it knows."""
 
-    def committed(place: Place) -> int:
+    def committed(place: Place) -> int | None:
         consumer: Any = app.consumer
-        return int(consumer._committed_offset.get(TP(*place)) or 0)  # noqa: SLF001 - there is no public one
+        offset: int | None = consumer._committed_offset.get(TP(*place))  # noqa: SLF001 - there is no public one
+        return offset
 
     return committed
 

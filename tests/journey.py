@@ -38,12 +38,18 @@ class Arrival:
 
 @dataclass(slots=True)
 class Journey:
-    """The traffic; ``onset_ns`` is when the change begins."""
+    """The traffic; ``onset_ns`` is when the change begins.
+
+    ``addresses`` are given away by those who ask, one every so often, and must be nowhere at rest.
+    """
 
     lineage: str
     seed: int = 7
     chats: int = CHATS
+    changed: int = CHANGED_CHATS
+    notes: int = NOTES
     runs: int = RUNS
+    addresses: Sequence[str] = ()
     onset_ns: int = BEGIN_NS + QUIET_NS
     end_ns: int = BEGIN_NS + QUIET_NS + CHANGE_NS
     refused_requests: int = 0
@@ -53,10 +59,18 @@ class Journey:
 
     def __post_init__(self) -> None:
         self.apps = (
-            App("harbour-chat", self.seed),
-            App("harbour-notes", self.seed, logged=True),
-            App("harbour-pilot", self.seed),
+            App("harbour-chat", self.seed, addresses=self.addresses),
+            App("harbour-notes", self.seed, logged=True, addresses=self.addresses),
+            App("harbour-pilot", self.seed, addresses=self.addresses),
         )
+
+    @classmethod
+    def of(cls, lineage: str, interactions: int, addresses: Sequence[str] = ()) -> Journey:
+        """One with about so many model calls, in the usual proportions."""
+        by = interactions / (CHATS + CHANGED_CHATS + NOTES + 2 * RUNS)
+        numbers = (round(n * by) for n in (CHATS, CHANGED_CHATS, NOTES, RUNS))
+        chats, changed, notes, runs = numbers
+        return cls(lineage, chats=chats, changed=changed, notes=notes, runs=runs, addresses=addresses)
 
     @property
     def calls(self) -> list[Call]:
@@ -76,8 +90,8 @@ class Journey:
                 out.append(Arrival(at_ns, service, language, service != 1 and rng.random() < share))
 
         spread(self.chats, BEGIN_NS, self.onset_ns, 0)
-        spread(CHANGED_CHATS, self.onset_ns, self.end_ns, 0, changed=True)
-        spread(NOTES, BEGIN_NS, self.end_ns, 1)
+        spread(self.changed, self.onset_ns, self.end_ns, 0, changed=True)
+        spread(self.notes, BEGIN_NS, self.end_ns, 1)
         spread(self.runs, BEGIN_NS, self.end_ns, 2)
         return sorted(out, key=lambda a: a.at_ns)
 

@@ -31,6 +31,7 @@ from opentelemetry.trace import Span, Tracer, set_span_in_context
 NS_PER_S = 1_000_000_000
 BATCH = 64
 """Records of one request."""
+ADDRESS_EVERY = 10
 GIVE_UP_S = 180.0
 DETAILS = "gen_ai.client.inference.operation.details"
 
@@ -139,13 +140,19 @@ class _Kept(SpanProcessor):
 
 
 class App:
-    """One service. ``logged``: prompts and answers stand in log records instead of on the spans."""
+    """One service. ``logged``: prompts and answers stand in log records instead of on the spans.
 
-    def __init__(self, service: str, seed: int, *, logged: bool = False) -> None:
+    One of ``addresses`` stands at the end of every `ADDRESS_EVERY`-th question.
+    """
+
+    def __init__(
+        self, service: str, seed: int, *, logged: bool = False, addresses: Sequence[str] = ()
+    ) -> None:
         self.service = service
         self.calls: list[Call] = []
         self._rng = random.Random(f"{service}/{seed}")
         self._logged = logged
+        self._addresses = addresses
         self._resource = Resource(
             {"service.name": service, "service.version": "3.2", "deployment.environment.name": "test"}
         )
@@ -164,6 +171,8 @@ class App:
         opening = said.refusal if refused else said.opening
         answer = " ".join([opening, *rng.sample(said.answers, rng.randint(2, 4))])
         question = rng.choice(said.questions)
+        if self._addresses and len(self.calls) % ADDRESS_EVERY == 0:
+            question += f" {self._addresses[len(self.calls) // ADDRESS_EVERY % len(self._addresses)]}"
         end_ns = at_ns + round(NS_PER_S * rng.uniform(0.4, 1.6))
         content = {
             "gen_ai.input.messages": _messages("user", question),

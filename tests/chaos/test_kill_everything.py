@@ -1,104 +1,136 @@
 """All of Lightship under kills at random moments, again and again: nothing is lost, doubled or changed.
 
-Unlike in the end-to-end test kills also hit what is only starting, Kafka's protocol inside of the broker,
-and the time in which what was sent is still being scored, detected and told.
+Unlike in the end-to-end test kills also hit what is only starting, Kafka's protocol inside of the embedded
+broker, and the time in which what was sent is still being scored, detected and told; and broker and worker
+stand still for a while. How much of it: `INTERACTIONS` and `SEEDS`, for each kind of broker.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
-import signal
-import threading
+import sys
 import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from infra.embedded.child import Phase
-from tests.journey import Journey
+from infra.settings import StoreSettings
+from tests.at_rest import raw_messages, rows_of_everything
+from tests.brokers import KINDS
+from tests.chaos.killer import Killer
+from tests.journey import SLICES, Journey
 from tests.judged import accounted_for, aggregated, confirmed, incidents, stored, told
-from tests.running import PROCESSES, Running, inner_child, running
+from tests.running import Running, running
+from tests.searching import Planted, Search
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.chaos,
-    pytest.mark.timeout(2400),
+    pytest.mark.timeout(12 * 3600),
     pytest.mark.usefixtures("refused_connections"),
 ]
 
-ROUNDS = 5
-PAUSE_S = (0.3, 3.0)
-AT_ONCE = 0.1
-"""How often it is everything at once."""
+INTERACTIONS = int(os.environ.get("LIGHTSHIP_CHAOS_INTERACTIONS", "50000"))
+SEEDS = int(os.environ.get("LIGHTSHIP_CHAOS_SEEDS", "10"))
+FIRST_SEED = 101
 AFTER_SENDING_S = 25.0
 """How long kills go on when everything is sent."""
+ADDRESSES = tuple(f"ida.varga.{n:03d}.quellmund@posthorn-{n:03d}.example" for n in range(40))
 
 
-class Killer(threading.Thread):
-    """Kills something every now and then until it is told to stop."""
-
-    def __init__(self, lightship: Running, rng: random.Random) -> None:
-        super().__init__(name="killer")
-        self.kills: list[str] = []
-        self._lightship = lightship
-        self._rng = rng
-        self._enough = threading.Event()
-
-    def run(self) -> None:
-        while not self._enough.wait(self._rng.uniform(*PAUSE_S)):
-            if self._rng.random() < AT_ONCE:
-                for name in PROCESSES:
-                    self._kill(name)
-            else:
-                self._kill(self._rng.choice(PROCESSES), inner=self._rng.random() < 0.5)
-
-    def _kill(self, name: str, *, inner: bool = False) -> None:
-        """Kill a process that runs or is starting; with ``inner`` the broker's child rather than itself."""
-        state = self._lightship.state(name)
-        if state.pid is None or state.phase not in (Phase.STARTING, Phase.READY):
-            return
-        inner = inner and name == "broker"
-        pid = inner_child(state.pid) if inner else state.pid
-        if pid is not None:
-            with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
-                os.kill(pid, signal.SIGKILL)
-                self.kills.append(f"{name}'s child" if inner else name)
-
-    def stop(self) -> None:
-        """No more kills; whatever was killed is up again when this returns."""
-        self._enough.set()
-        self.join()
-        for name in PROCESSES:
-            self._lightship.is_up(name)
+def say(text: str) -> None:
+    """Progress, on whatever stands in for the terminal."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+    sys.stderr.flush()
 
 
-@pytest.mark.parametrize("seed", [101])
-def test_random_kills_change_nothing(tmp_path: Path, seed: int) -> None:
-    with running(tmp_path / "home") as lightship:
-        quiet = Journey("evaluation-quiet")
-        quiet.send(lightship)
+def send(lightship: Running, journey: Journey, what: str) -> None:
+    """Send it, and say how far it is."""
+    began = time.monotonic()
+
+    def before_slice(number: int) -> None:
+        if number % (SLICES // 6) == 0:
+            say(f"{what}: {number} of {SLICES} parts sent, {time.monotonic() - began:.0f} s")
+
+    journey.send(lightship, before_slice)
+
+
+def alerts(lightship: Running, lineage: str) -> list[tuple[str, str, str, int]]:
+    """What people were told of, each once."""
+    found = incidents(lightship, lineage)
+    for incident in found:
+        assert len(told(lightship, incident)) == 1, incident
+    return sorted((i.service, i.score, i.slice, i.onset_ns) for i in found)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_kills_change_nothing(tmp_path: Path, kind: str) -> None:
+    rows: list[Sequence[object]] = []
+    with running(tmp_path / "home", kind=kind) as lightship:
+        quiet = Journey.of("evaluation-quiet", INTERACTIONS, ADDRESSES)
+        began = time.monotonic()
+        send(lightship, quiet, f"{kind}, undisturbed")
+        took_s = time.monotonic() - began
         lightship.settle(quiet.lineage)
-        expected = confirmed(lightship, quiet.lineage)
-        assert expected
+        expected = confirmed(lightship, quiet.lineage), alerts(lightship, quiet.lineage)
+        assert all(expected)
+        rows.append(row(kind, "-", quiet, Counter(), time.monotonic() - began))
         done = [quiet]
-        for round_ in range(ROUNDS):
-            journey = Journey(f"evaluation-round-{round_}")
-            killer = Killer(lightship, random.Random(seed + round_))
+        for seed in range(FIRST_SEED, FIRST_SEED + SEEDS):
+            began = time.monotonic()
+            journey = Journey.of(f"evaluation-seed-{seed}", INTERACTIONS, ADDRESSES)
+            done.append(journey)
+            killer = Killer(lightship, random.Random(seed), sleep_after_s=took_s / 3)
             killer.start()
             try:
-                journey.send(lightship)
+                send(lightship, journey, f"{kind}, seed {seed}")
                 time.sleep(AFTER_SENDING_S)
             finally:
                 killer.stop()
+            say(f"{kind}, seed {seed}: {sum(killer.did.values())} disturbances; waiting until all is told")
             lightship.settle(journey.lineage)
-            done.append(journey)
-            print(f"round {round_}: {len(killer.kills)} kills: {', '.join(killer.kills)}")  # noqa: T201
-            assert len(killer.kills) > 10
             stored(lightship, journey)
             aggregated(lightship, journey)
             accounted_for(lightship, *done)
-            assert confirmed(lightship, journey.lineage) == expected
-            (incident,) = incidents(lightship, journey.lineage)
-            assert len(told(lightship, incident)) == 1
+            assert (confirmed(lightship, journey.lineage), alerts(lightship, journey.lineage)) == expected
+            rows.append(row(kind, seed, journey, killer.did, time.monotonic() - began))
+            say(f"{kind}, seed {seed}: all is there, once")
+        nothing_in_clear(lightship)
+    say("\n" + "\n".join(table(rows)))
+
+
+def nothing_in_clear(lightship: Running) -> None:
+    """None of the addresses that were given away is in a table, a topic or a log."""
+    search = Search(Planted("a question", "email", address) for address in ADDRESSES)
+    settings: StoreSettings = lightship.everything.settings.store
+    for where, data in at_rest(lightship, settings):
+        search.look(where, data)
+    leaks = search.leaks()
+    assert not leaks, f"{len(leaks)} leaks, the first: " + "\n".join(leaks[:20])
+
+
+def at_rest(lightship: Running, settings: StoreSettings) -> Iterator[tuple[str, bytes]]:
+    """Where things lie, and their bytes."""
+    yield from rows_of_everything(settings)
+    yield from raw_messages(lightship.bootstrap)
+    for path in sorted((lightship.home / "logs").iterdir()):
+        yield f"log {path.name}", path.read_bytes()
+
+
+HEAD = ("broker", "seed", "interactions", "refused", "seconds", "disturbances")
+
+
+def row(kind: str, seed: object, journey: Journey, did: Counter[str], seconds: float) -> Sequence[object]:
+    """One line of the table: requests refused are those the senders had to repeat."""
+    what = ", ".join(f"{name} {n}" for name, n in sorted(did.items())) or "none"
+    return kind, seed, len(journey.calls), journey.refused_requests, round(seconds), what
+
+
+def table(rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    """Lines of equal columns."""
+    widths = [max(len(str(r[i])) for r in [HEAD, *rows]) for i in range(len(HEAD))]
+    for line in [HEAD, *rows]:
+        yield "  ".join(str(value).ljust(width) for value, width in zip(line, widths, strict=True)).rstrip()

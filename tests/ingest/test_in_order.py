@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.in_order import InOrder, Place
+from ingest.in_order import InOrder, Place, Sifted
 from ingest.messages import RawMessage
 
 SPANS: Place = ("otlp_spans", 2)
@@ -15,7 +15,7 @@ def messages(*offsets: int, place: Place = SPANS) -> list[RawMessage]:
     return [RawMessage(*place, offset, b"") for offset in offsets]
 
 
-def in_order(committed: int = 0, holes: frozenset[int] = frozenset()) -> InOrder:
+def in_order(committed: int | None = 0, holes: frozenset[int] = frozenset()) -> InOrder:
     return InOrder(
         lambda _: committed, lambda _, begin, end: all(offset in holes for offset in range(begin, end))
     )
@@ -57,6 +57,13 @@ def test_a_partition_that_comes_back_goes_on_from_what_is_committed() -> None:
     assert order.sift(messages(3)).kept == [0]  # came again
     assert order.sift(messages(41)).rewind == {SPANS: 40}
     assert order.sift(messages(40, 41)).kept == [0, 1]
+
+
+def test_until_it_is_known_where_to_read_from_what_is_behind_a_gap_is_only_left_out() -> None:
+    order = in_order(committed=None)
+    assert order.sift(messages(7, 8)) == Sifted()
+    assert order.sift(messages(0, 1)).kept == [0, 1]
+    assert in_order(None, frozenset({0, 1})).sift(messages(2)).kept == [0]  # the log begins there
 
 
 @given(
