@@ -50,9 +50,9 @@ class NoStore:
         del table, rows
         return []
 
-    def has_content(self, tenant: str, lineage: str) -> bool:
+    def has(self, table: Table, tenant: str, lineage: str) -> bool:
         """No."""
-        del tenant, lineage
+        del table, tenant, lineage
         return False
 
     def progress(self, since_ns: int) -> Progress:

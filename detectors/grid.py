@@ -94,5 +94,53 @@ class LogitGrid:
         return 1 / (1 + math.exp(-logit))
 
 
-Grid = FlagGrid | LogGrid | LogitGrid
+@dataclass(frozen=True, slots=True)
+class SignedLogGrid:
+    """For any finite number whose range nobody knows: cells of equal ratio on both sides of zero.
+
+    A cell is ``2 ** (1 / steps)`` wide (``steps`` 35: 2 %), so 1, 2, 4, 1/2 and their negatives are counted
+    exactly and every other value to within half a cell. Sizes below ``2 ** -octaves`` count as zero, those
+    from ``2 ** octaves`` up land in the last cell of their side. Cells rise with the value.
+    """
+
+    steps: int = 35
+    octaves: int = 24
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.octaves < 1:
+            raise ValueError(f"need steps and octaves of at least 1, got {self.steps} and {self.octaves}")
+
+    @property
+    def zero(self) -> int:
+        """The cell of zero; each side has as many, counted from 1."""
+        return 2 * self.steps * self.octaves + 1
+
+    @property
+    def cells(self) -> int:
+        """Number of cells."""
+        return 2 * self.zero + 1
+
+    def cell(self, value: float) -> int:
+        """Cell of ``value``; what is not finite raises ``ValueError``."""
+        if not math.isfinite(value):
+            raise ValueError(f"a score cannot be {value!r}")
+        if value == 0:
+            return self.zero
+        half = self.steps * self.octaves
+        at = round(math.log2(abs(value)) * self.steps) + half
+        if at < 0:
+            return self.zero
+        at = 1 + min(at, 2 * half)
+        return self.zero + at if value > 0 else self.zero - at
+
+    def value(self, cell: int) -> float:
+        """Value in the middle of a cell."""
+        if cell == self.zero:
+            return 0.0
+        away = abs(cell - self.zero) - 1 - self.steps * self.octaves
+        size: float = 2.0 ** (away / self.steps)
+        return size if cell > self.zero else -size
+
+
+Grid = FlagGrid | LogGrid | LogitGrid | SignedLogGrid
 """Categories have no grid: their cell is the name."""

@@ -12,7 +12,7 @@ RETRIED = "retried"
 
 def stored_count(work: Work) -> int:
     """Rows whose source position is this message."""
-    return work.interactions + len(work.contexts) + len(work.records)
+    return work.interactions + len(work.contexts) + len(work.records) + len(work.said)
 
 
 def dead_count(work: Work) -> int:

@@ -21,6 +21,7 @@ from ingest.dialects.span_facts import conversation_of, user_of
 from ingest.dialects.values import real, text
 from ingest.duplicates import Call, SpanId, find_duplicates, is_call
 from ingest.interaction import ContextSpan, Evaluation, FieldRedaction, Interaction
+from ingest.judgeable import Judgeable
 from ingest.otlp import LogView, SpanView
 
 EVALUATION_EVENT = "gen_ai.evaluation.result"
@@ -30,12 +31,14 @@ _MAX_DOCUMENTS = 64
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """An evaluation and what it refers to; only a trace means the answer its user saw, the last one."""
+    """An evaluation and what it refers to (`ingest.judgeable.Judgeable`); ``at_ns`` is when it was made."""
 
     evaluation: Evaluation
     trace_id: str | None = None
     span_id: str | None = None
     response_id: str | None = None
+    conversation_id: str | None = None
+    at_ns: int | None = None
 
 
 @dataclass(slots=True)
@@ -43,7 +46,8 @@ class Assembled:
     """What came out.
 
     ``contents`` are interactions of which only the content is known (their span is elsewhere): join them
-    with `ingest.build.fill`. ``judgements`` refer to something elsewhere. ``repeated`` counts spans that
+    with `ingest.build.fill`. ``judgements`` refer to something elsewhere; ``said`` are all that spans carry,
+    which are among the interactions' evaluations where these are here. ``repeated`` counts spans that
     were there before under the same id, ``other_logs`` records that say nothing about a call.
     """
 
@@ -51,6 +55,7 @@ class Assembled:
     context_spans: list[ContextSpan] = field(default_factory=list)
     contents: list[Interaction] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
+    said: list[Judgement] = field(default_factory=list)
     repeated: int = 0
     other_logs: int = 0
 
@@ -63,6 +68,7 @@ class _Logs:
     messages: defaultdict[SpanId, list[LogView]] = field(default_factory=lambda: defaultdict(list))
     by_response: defaultdict[str, list[LogView]] = field(default_factory=lambda: defaultdict(list))
     judgements: list[Judgement] = field(default_factory=list)
+    said: list[Judgement] = field(default_factory=list)
     other: int = 0
 
     def of(self, key: SpanId) -> list[LogView]:
@@ -99,9 +105,12 @@ def assemble_batch(
     for key, (span, p) in read.items():
         if key not in built and key not in duplicate_of:
             out.context_spans.append(build_context(span, p, family.scope(span)))
+        if p is not None and p.evaluations:
+            out.said.extend(Judgement(e, *key, at_ns=span.end_ns) for e in p.evaluations)
+    out.said += sorted_logs.said
     _add_documents(built, read)
     out.contents = _loose_contents(sorted_logs, read, tenant, lineage)
-    _judge(built, duplicate_of, [*sorted_logs.judgements, *judgements], out)
+    _judge(built, duplicate_of, [*out.said, *sorted_logs.judgements, *judgements], out)
     out.interactions = sorted(built.values(), key=_order)
     if redacted:
         out.interactions = [
@@ -185,7 +194,7 @@ def _sort_logs(logs: Sequence[LogView]) -> _Logs:
 def _sort_log(out: _Logs, log: LogView) -> None:
     key: SpanId | None = (log.trace_id, log.span_id) if log.trace_id and log.span_id else None
     if log.event == EVALUATION_EVENT:
-        out.judgements.append(_judgement(log.attributes, log.scope, log.trace_id, log.span_id))
+        out.judgements.append(judgement_of(log))
     elif log.event in genai.DETAILS_EVENTS:
         rid = text(log.attributes.get("gen_ai.response.id"))
         if key is not None:
@@ -200,16 +209,25 @@ def _sort_log(out: _Logs, log: LogView) -> None:
         out.other += 1
 
 
-def _judgement(a: Mapping[str, Any], scope: str, trace_id: str | None, span_id: str | None) -> Judgement:
+def judgement_of(log: LogView) -> Judgement:
+    """What a log record of an evaluation says (`EVALUATION_EVENT`)."""
+    return _judgement(log.attributes, log.scope, log.trace_id, log.span_id, log.time_ns)
+
+
+def _judgement(
+    a: Mapping[str, Any], scope: str, trace_id: str | None, span_id: str | None, at_ns: int
+) -> Judgement:
+    value = a.get("gen_ai.evaluation.score.value")
     evaluation = Evaluation(
         name=text(a.get("gen_ai.evaluation.name")),
-        score=real(a.get("gen_ai.evaluation.score.value")),
+        score=float(value) if isinstance(value, bool) else real(value),
         label=text(a.get("gen_ai.evaluation.score.label")),
         explanation=text(a.get("gen_ai.evaluation.explanation")),
         source=scope or None,
         error=text(a.get("error.type")),
     )
-    return Judgement(evaluation, trace_id, span_id, text(a.get("gen_ai.response.id")))
+    response, conversation = text(a.get("gen_ai.response.id")), conversation_of(a)
+    return Judgement(evaluation, trace_id, span_id, response, conversation, at_ns)
 
 
 def _log_partials(logs: _Logs, key: SpanId) -> list[Partial]:
@@ -232,7 +250,7 @@ def _read_spans(
                 partial = precedence.read_span(span, [*from_logs, *map(genai.read_log, records)])
         for event in span.events:
             if event.name == EVALUATION_EVENT:
-                logs.judgements.append(_judgement(event.attributes, span.scope, span.trace_id, span.span_id))
+                logs.said.append(_judgement(event.attributes, span.scope, *key, event.time_ns))
         out[key] = (span, partial)
     return out
 
@@ -364,21 +382,15 @@ def _judge(
     if not judgements:
         return
     found: defaultdict[SpanId, dict[Evaluation, None]] = defaultdict(dict)
-    by_response: dict[str, SpanId] = {}
-    last_of_trace: dict[str, SpanId] = {}
-    for key, i in sorted(built.items(), key=lambda item: (item[1].end_ns, item[0])):
-        last_of_trace[i.trace_id] = key
-        if i.response_id:
-            by_response[i.response_id] = key
+    known = Judgeable()
+    for interaction in built.values():
+        known.add(interaction)
+    known.add_spans(duplicate_of.items())
+    for step in out.context_spans:
+        known.add_step(step.trace_id, step.span_id)
     for judgement in judgements:
-        target: SpanId | None = None
-        if judgement.trace_id and judgement.span_id:
-            named = (judgement.trace_id, judgement.span_id)
-            target = duplicate_of.get(named, named)
-        if target not in built:
-            target = by_response.get(judgement.response_id or "")
-        if target is None and judgement.trace_id and not judgement.span_id:
-            target = last_of_trace.get(judgement.trace_id)
+        j = judgement
+        target = known.find(j.trace_id, j.span_id, j.response_id, j.conversation_id)
         if target is None or target not in built:
             out.judgements.append(judgement)
             continue

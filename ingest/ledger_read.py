@@ -9,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from infra.clock import NS_PER_S
+from infra.kafka import LOGS
 from ingest.errors import Unavailable
 from ingest.holes import Gap
 from ingest.ledger import SUMS, PartitionAccount
@@ -17,8 +18,14 @@ from ingest.store import Partition
 COMPLETE_NS = 29 * 24 * 3600 * NS_PER_S
 """Content records live 30 days: the rows of older messages can't all be counted any more."""
 
-SOURCE_TABLES = ("interactions", "context_spans", "content_records")
-"""Tables whose rows name the message they came from and count as stored."""
+SOURCE_TABLES = {
+    "interactions": "",
+    "context_spans": "",
+    "content_records": "",
+    "judgements": f" AND source_topic = '{LOGS.name}'",
+}
+"""Tables whose rows name the message they came from and count as stored, and which of them do: a judgement
+that a span carries is no record of its own."""
 
 MAX_GAPS = 1000
 """Gaps a partition is asked for; more of them are one finding all the same."""
@@ -43,8 +50,8 @@ GROUP BY topic, partition
 
 _SOURCES = "".join(
     " UNION ALL SELECT source_topic, source_partition, source_offset, toInt64(-1), toUInt8(0) "  # noqa: S608
-    f"FROM {table} FINAL WHERE {_SINCE}"
-    for table in SOURCE_TABLES
+    f"FROM {table} FINAL WHERE {_SINCE}{which}"
+    for table, which in SOURCE_TABLES.items()
 )
 
 _MISMATCHES = f"""

@@ -8,21 +8,25 @@ position is a duplicate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from detectors.observation import SourcePosition
-from ingest.assemble import Assembled
+from ingest.assemble import EVALUATION_EVENT, Assembled
 from ingest.content_record import ContentRecord, content_record
 from ingest.content_record import from_row as content_from_row
 from ingest.decoding import Decoded, assemble_message
-from ingest.envelope import position_of
+from ingest.envelope import Envelope, position_of
 from ingest.interaction import UNKNOWN_SERVICE, ContextSpan, Interaction
+from ingest.judging import Judging
+from ingest.known_spans import KnownSpans
 from ingest.late_content import add_late, contents_of, lacks_content, redactions_of, with_content
 from ingest.store import NEAR_NS, Ask, Lineage, SpanPlace, StageStore, asks_for
 from ingest.stored_interaction import InteractionKey, StoredInteraction
-from ingest.stored_interaction import from_row as interaction_from_row
-from ingest.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS
+from ingest.stored_judgement import StoredJudgement
+from ingest.stored_judgement import from_log as judgement_from_log
+from ingest.tables import CONTENT_RECORDS, JUDGEMENTS, Table
 
 TraceKey = tuple[str, str, str]
 Recall = Callable[..., SourcePosition | None]
@@ -35,8 +39,9 @@ LookAgain = Callable[[Interaction], Interaction]
 class Work:
     """What one message comes to.
 
-    ``touched`` are the interactions its position may observe, ``contexts`` and ``records`` what is stored
-    from it, ``duplicate`` how many of its records are stored from elsewhere.
+    ``touched`` are the interactions its position may observe, ``contexts``, ``records`` and ``said`` (the
+    judgements of its log records) what is stored from it, ``judged`` the judgements it counts, ``duplicate``
+    how many of its records are stored from elsewhere.
     """
 
     decoded: Decoded
@@ -45,8 +50,15 @@ class Work:
     touched: list[StoredInteraction] = field(default_factory=list)
     contexts: list[ContextSpan] = field(default_factory=list)
     records: list[ContentRecord] = field(default_factory=list)
+    said: list[StoredJudgement] = field(default_factory=list)
+    judged: Sequence[StoredJudgement] = ()
     interactions: int = 0
     duplicate: int = 0
+
+    @property
+    def envelope(self) -> Envelope:
+        """Whose message it is."""
+        return self.decoded.envelope
 
 
 @dataclass(slots=True)
@@ -62,10 +74,13 @@ class ToScore:
 class Batch:
     """The decisions on a batch: what to score, what to insert, and what each message observes.
 
-    ``buried`` are interactions that could not be scored or stored after all.
+    ``judging`` finishes the judgements once interactions are scored. ``buried`` are interactions that could
+    not be scored or stored after all.
+
     """
 
     works: list[Work]
+    judging: Judging
     to_score: list[ToScore] = field(default_factory=list)
     new_contexts: list[tuple[Work, ContextSpan]] = field(default_factory=list)
     new_records: list[tuple[Work, ContentRecord]] = field(default_factory=list)
@@ -81,8 +96,8 @@ class Planner:
         Answers what is stored.
     recall
         Position of a recently acknowledged id, given its parts; may know nothing.
-    has_content
-        Whether a lineage has content in log records at all.
+    has
+        Whether a lineage has content in log records, or judgements, at all.
     look_again
         A secret may come in parts, which no look at single values finds.
     """
@@ -91,15 +106,16 @@ class Planner:
         self,
         store: StageStore,
         recall: Recall,
-        has_content: Callable[[str, str], bool],
+        has: Callable[[Table, str, str], bool],
         look_again: LookAgain,
     ) -> None:
         self._store = store
         self._recall = recall
-        self._has_content = has_content
+        self._has_content = partial(has, CONTENT_RECORDS)
         self._look_again = look_again
-        self._known: dict[InteractionKey, StoredInteraction] = {}
-        self._contexts: dict[InteractionKey, SourcePosition] = {}
+        self._spans_known = KnownSpans(store)
+        self._known, self._contexts = self._spans_known.interactions, self._spans_known.contexts
+        self._judging = Judging(store, self._spans_known, recall, partial(has, JUDGEMENTS))
         self._records: dict[TraceKey, list[ContentRecord]] = {}
         self._record_places: dict[tuple[str, ...], SourcePosition] = {}
 
@@ -111,18 +127,27 @@ class Planner:
         Unavailable
             If the store does not answer.
         """
-        batch = Batch([Work(d, position_of(d.raw)) for d in messages])
+        batch = Batch([Work(d, position_of(d.raw)) for d in messages], self._judging)
         for work in batch.works:
             d = work.decoded
             if d.spans:
                 work.assembled = assemble_message(d)
-            work.records = [content_record(v, work.position, n, d.envelope) for n, v in d.logs]
+            for n, view in d.logs:
+                if view.event == EVALUATION_EVENT:
+                    work.said.append(judgement_from_log(view, work.position, n, d.envelope))
+                else:
+                    work.records.append(content_record(view, work.position, n, d.envelope))
         self._look_up(batch.works)
+        self._judging.look_up(batch.works)
         for work in batch.works:
             if work.assembled is not None:
                 self._spans(batch, work, work.assembled)
+                self._judging.spans(work, [t for t in work.touched if t.source == work.position])
             if work.records:
                 self._logs(batch, work)
+            if work.said:
+                work.said, repeated = self._judging.logs(work)
+                work.duplicate += repeated
         return batch
 
     def _look_up(self, works: Sequence[Work]) -> None:
@@ -145,29 +170,16 @@ class Planner:
                 if r.joins:
                     at_ns = r.view.time_ns or r.received_ns
                     logged.append(SpanPlace(tenant, lineage, r.service, trace_id, span_id, at_ns))
-        self._find_interactions([*asks_for(calls), *map(_wider, asks_for(logged))] if calls or logged else [])
+        if calls or logged:
+            self._spans_known.find_interactions([*asks_for(calls), *map(_wider, asks_for(logged))])
         if contexts:
-            self._find_contexts(asks_for(contexts))
+            self._spans_known.find_contexts(asks_for(contexts))
         self._find_records(traces)
 
     def _recalled(self, position: SourcePosition, span: Interaction | ContextSpan) -> SourcePosition | None:
         """Where a span is known to be stored from, if that is not ``position``."""
         at = self._recall(*_key(span))
         return None if at == position else at
-
-    def _find_interactions(self, asks: Iterable[Ask]) -> None:
-        for ask in asks:
-            for row in self._store.find(INTERACTIONS, ask):
-                found = interaction_from_row(row)
-                have = self._known.get(found.key)
-                if have is None or found.revision > have.revision:
-                    self._known[found.key] = found
-
-    def _find_contexts(self, asks: Iterable[Ask]) -> None:
-        names = ("trace_id", "span_id", "source_topic", "source_partition", "source_offset")
-        for ask in asks:
-            for trace_id, span_id, *source in self._store.find(CONTEXT_SPANS, ask, names):
-                self._contexts[ask.tenant, ask.lineage, trace_id, span_id] = SourcePosition(*source)
 
     def _find_records(self, traces: Mapping[Lineage, set[str]]) -> None:
         for (tenant, lineage), ids in sorted(traces.items()):

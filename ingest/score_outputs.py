@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from detectors.finding import Finding
 from detectors.observation import Mark, Observation, ServiceKey, SourcePosition, encode
+from detectors.scorers.judgement import WithJudgements, bounded
 from detectors.scorers.protocol import ScoreSpec
 from infra.kafka import FINDINGS, OBSERVATIONS
 from ingest.clock_marks import Advance
@@ -35,7 +37,7 @@ class Outputs:
     """
 
     def __init__(self, specs: Mapping[str, ScoreSpec], hash_: Hash, partitions: int) -> None:
-        self._specs = specs
+        self._specs = WithJudgements(specs)
         self._hash = hash_
         self._partitions = partitions
 
@@ -43,6 +45,7 @@ class Outputs:
         """At most one observation per service and unit, naming the source position; then the rest."""
         at = work.position
         rows = [(service_of(t), observed_interaction(t, at)) for t in work.touched if t.observed]
+        rows += self._judged(work)
         ended = [(_service_of_run(u), observed_trace(u)) for u in runs.get(at, ()) if u.observed]
         observations = [
             *(self._observation(k, at, INTERACTION, r) for k, r in by_service(rows).items()),
@@ -53,6 +56,22 @@ class Outputs:
             *(Output(FINDINGS.name, f.service.encode(), f.to_json().encode(), 0) for f in findings[at]),
             *map(to_output, work.decoded.dead),
         ]
+
+    @staticmethod
+    def _judged(work: Work) -> list[tuple[ServiceKey, Observed]]:
+        """Rows of the judgements that a message counts, with a bounded number of names for each service."""
+        rows: list[tuple[ServiceKey, Observed]] = []
+        names: dict[ServiceKey, dict[str, None]] = {}
+        for judgement in work.judged:
+            found = judgement.observed()
+            if found is None:
+                continue
+            key, row = found
+            taken = names.setdefault(key, {})
+            scores = {bounded(name, taken): value for name, value in row.scores.items()}
+            taken.update(dict.fromkeys(scores))
+            rows.append((key, replace(row, scores=scores)))
+        return rows
 
     def _observation(
         self, key: ServiceKey, at: SourcePosition, unit: str, rows: Sequence[Observed]
@@ -95,3 +114,5 @@ def ids_of(work: Work) -> Iterable[tuple[str, ...]]:
         yield c.tenant, c.lineage, c.trace_id, c.span_id
     for record in work.records:
         yield record.key
+    for said in work.said:
+        yield "judgement", *said.id

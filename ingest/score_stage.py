@@ -4,8 +4,8 @@ A caller takes a batch from Kafka, calls `ScoreStage.process` in a thread, sends
 commits, and calls `ScoreStage.acknowledged`. Any of it may be repeated after a failure: rows are replaced by
 equal ones, observations carry the same source position, and the account is the same.
 
-Order of the inserts: interactions first (they hold every decision), then context, content, runs, findings,
-and the account last.
+Order of the inserts: judgements first (they hold what met whom, which a later run could see otherwise), then
+interactions (they hold every other decision), then context, content, runs, findings, and the account last.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from detectors.observation import SourcePosition
 from infra.clock import NS_PER_S, Clock, SystemClock
 from infra.settings import RedactionSettings, Settings
-from ingest import content_record, stored_context
+from ingest import content_record, stored_context, stored_judgement
 from ingest.account import dead_count, ledger_row, outcome_of, stored_count
 from ingest.broken_deploy import DeadLetterLimit, Outcome, ours_in
-from ingest.clock_marks import Advance, ClockMarks, Lineage, Partition
+from ingest.clock_marks import Advance, ClockMarks, Partition
 from ingest.decoding import bury_log, bury_span, decode_message
 from ingest.envelope import position_of
 from ingest.errors import BadRecord, Defect, Unavailable
@@ -44,7 +44,18 @@ from ingest.stored_interaction import (
     to_record_of,
     to_row,
 )
-from ingest.tables import CONTENT_RECORDS, CONTEXT_SPANS, FINDINGS, INTERACTIONS, LEDGER
+from ingest.stored_judgement import StoredJudgement
+from ingest.tables import (
+    CONTENT_RECORDS,
+    CONTEXT_SPANS,
+    FINDINGS,
+    INTERACTIONS,
+    JUDGEMENTS,
+    LEDGER,
+    Row,
+    Table,
+)
+from ingest.text_keeping import NONE as NO_TEXT
 from ingest.text_keeping import why_absent
 
 logger = logging.getLogger(__name__)
@@ -106,8 +117,8 @@ class ScoreStage:
         self._limit = DeadLetterLimit(limit.stop_percent, limit.stop_records)
         self._marks = ClockMarks(round(settings.detection.idle_s * NS_PER_S))
         self._done: dict[SourcePosition, _Done] = {}
-        self._content: dict[Lineage, bool] = {}
-        self._content_is_stale = False
+        self._has_rows: dict[tuple[str, str, str], bool] = {}
+        self._has_rows_is_stale = False
         self._seen: set[Partition] = set()
         self._counts: Counter[str] = Counter()
         self._state = threading.Lock()
@@ -134,10 +145,10 @@ class ScoreStage:
         with self._state:
             self._marks.begin(map(position_of, messages), now_ns)
         self._restore({(m.topic, m.partition) for m in messages}, now_ns)
-        if self._content_is_stale:
-            self._content_is_stale = False
-            self._content = {k: found for k, found in self._content.items() if found}
-        planner = Planner(self._store, self._recall, self._has_content, self._look_again)
+        if self._has_rows_is_stale:
+            self._has_rows_is_stale = False
+            self._has_rows = {k: found for k, found in self._has_rows.items() if found}
+        planner = Planner(self._store, self._recall, self._has, self._look_again)
         batch = planner.plan([decode_message(m) for m in messages])
         changed = self._score(batch)
         self._insert(batch, changed)
@@ -161,12 +172,12 @@ class ScoreStage:
         with self._state:
             return self._recent.position(*parts)
 
-    def _has_content(self, tenant: str, lineage: str) -> bool:
-        """Whether a lineage has content in log records; what this process stores it knows."""
-        key = (tenant, lineage)
-        if key not in self._content:
-            self._content[key] = self._store.has_content(tenant, lineage)
-        return self._content[key]
+    def _has(self, table: Table, tenant: str, lineage: str) -> bool:
+        """Whether a lineage has content in log records, or judgements; what this process stores it knows."""
+        key = (table.name, tenant, lineage)
+        if key not in self._has_rows:
+            self._has_rows[key] = self._store.has(table, tenant, lineage)
+        return self._has_rows[key]
 
     def _restore(self, partitions: set[Partition], now_ns: int) -> None:
         """Learn how far others came with partitions that are new here."""
@@ -181,7 +192,7 @@ class ScoreStage:
             self._marks.learn(progress.lineages, ends, now_ns)
             self._seen |= new
             self._limit.accept(Outcome(a.tenant, a.received, ours_in(a.reasons)) for a in fared)
-            self._content_is_stale = True  # another worker may have stored content of these partitions
+            self._has_rows_is_stale = True  # another worker may have stored such rows of these partitions
 
     def _score(self, batch: Batch) -> dict[InteractionKey, StoredInteraction]:
         """Score what is new; the interactions whose rows change, in their last state."""
@@ -232,6 +243,7 @@ class ScoreStage:
 
     def _insert(self, batch: Batch, changed: Mapping[InteractionKey, StoredInteraction]) -> None:
         """Store the rows; what is refused becomes a dead letter."""
+        self._insert_judgements(batch)
         rows = list(changed.values())
         for refused in self._store.insert(INTERACTIONS, [to_row(s) for s in rows]):
             key = rows[refused.index].key
@@ -242,6 +254,11 @@ class ScoreStage:
             logger.warning("content that came late was not added to %s: %s", key[2:], refused.reason)
             for work in batch.works:
                 work.touched = [t for t in work.touched if t.key != key or t.source == work.position]
+        if parted := batch.judging.part(batch.buried):
+            self._store.insert(JUDGEMENTS, [self._judgement_row(j) for j in parted])
+        counted = batch.judging.counted()
+        for work in batch.works:
+            work.judged = counted.get(work.position, ())
         contexts = [
             stored_context.to_row(c, w.position, w.decoded.envelope.received_ns)
             for w, c in batch.new_contexts
@@ -252,12 +269,31 @@ class ScoreStage:
             bury_span(work.decoded, context.trace_id, context.span_id, "not_storable", error)
             work.contexts.remove(context)
         for _, record in batch.new_records:
-            self._content[record.tenant, record.lineage] = True
+            self._has_rows[CONTENT_RECORDS.name, record.tenant, record.lineage] = True
         records = [content_record.to_row(r) for _, r in batch.new_records]
         for refused in self._store.insert(CONTENT_RECORDS, records):
             work, record = batch.new_records[refused.index]
             bury_log(work.decoded, record.ordinal, "not_storable", BadRecord(refused.reason))
             work.records.remove(record)
+
+    def _insert_judgements(self, batch: Batch) -> None:
+        """Store what was decided on judgements; one that is refused is a dead letter if it was a record."""
+        decided = batch.judging.settle(batch.buried)
+        for refused in self._store.insert(JUDGEMENTS, [self._judgement_row(j) for j in decided]):
+            j = decided[refused.index]
+            j.met = None
+            work = next((w for w in batch.works if any(said is j for said in w.said)), None)
+            if work is None:
+                logger.warning("a judgement was not stored: %s", refused.reason)
+                continue
+            bury_log(work.decoded, j.ordinal, "not_storable", BadRecord(refused.reason))
+            work.said = [said for said in work.said if said is not j]
+        for j in decided:
+            self._has_rows[JUDGEMENTS.name, j.tenant, j.lineage] = True
+
+    def _judgement_row(self, j: StoredJudgement) -> Row:
+        keep = self._keeping.get(j.tenant, _KEEP_ALL).keep_text != NO_TEXT
+        return stored_judgement.to_row(j, keep_text=keep)
 
     def acknowledged(self, messages: Sequence[RawMessage]) -> None:
         """Everything the batch asked for is in Kafka and the batch is acknowledged. Does not block."""
@@ -317,6 +353,7 @@ class ScoreStage:
             counts["rejected"] += sum(work.decoded.rejected.values())
             counts["dead_lettered"] += dead_count(work)
             counts["policy_hits"] += len(findings[work.position])
+            counts["judgements"] += len(work.judged)
         counts["late_content"] += sum(1 for t in batch.to_score if t.base is not None)
         with self._state:
             self._counts += counts

@@ -1,7 +1,7 @@
 """Where stage 1 keeps rows and asks what is stored: the small protocol, and a store in memory.
 
 The stage needs three things of a store: rows that are stored can be found by trace and span within a range of
-start times; a row with an equal sort key replaces the one before (of interactions: the higher revision
+times; a row with an equal sort key replaces the one before (where there are revisions the higher one
 stays); and an insert either took every row it does not report as refused, or raised.
 """
 
@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from infra.clock import NS_PER_S
-from ingest.tables import INTERACTIONS, LEDGER, Row, Table
+from ingest.tables import LEDGER, Row, Table
 
 Partition = tuple[str, int]
 Lineage = tuple[str, str]
@@ -28,7 +28,8 @@ NEAR_NS = 3600 * NS_PER_S
 class Ask:
     """Rows of one tenant and lineage by trace, and by span if ``span_ids`` are given.
 
-    ``from_ns`` to ``to_ns`` is the range of their start (both included), for tables that are sorted by it.
+    ``from_ns`` to ``to_ns`` is the range of their time (both included), for tables that have one. With
+    ``column`` rows are found by that instead, which holds one of ``values``; trace ids narrow it down.
     """
 
     tenant: str
@@ -38,6 +39,8 @@ class Ask:
     span_ids: frozenset[str] | None = None
     from_ns: int = 0
     to_ns: int = (1 << 63) - 1
+    column: str = ""
+    values: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,8 @@ class StageStore(Protocol):
             If the store does not answer; some rows may be stored.
         """
 
-    def has_content(self, tenant: str, lineage: str) -> bool:
-        """Whether any content record of a lineage is stored.
+    def has(self, table: Table, tenant: str, lineage: str) -> bool:
+        """Whether any row of a lineage is stored in a table that has few of them, if any.
 
         Raises
         ------
@@ -175,28 +178,26 @@ class MemoryStore:
             row if columns is None else tuple(row[at[name]] for name in columns)
             for row in self._tables.get(table.name, {}).values()
             if (row[at["tenant"]], row[at["lineage"]]) == (ask.tenant, ask.lineage)
-            and row[at["trace_id"]] in ask.trace_ids
-            and (ask.span_ids is None or row[at["span_id"]] in ask.span_ids)
-            and ("start" not in at or ask.from_ns <= row[at["start"]] <= ask.to_ns)
+            and _is_asked(ask, at, row)
+            and (table.time is None or ask.from_ns <= row[at[table.time]] <= ask.to_ns)
             and ("start" not in at or not ask.services or row[at["service"]] in ask.services)
         ]
 
     def insert(self, table: Table, rows: Sequence[Row]) -> list[Refused]:
         """Store rows."""
         stored = self._tables.setdefault(table.name, {})
-        revision = INTERACTIONS.index["revision"]
+        revision = table.index.get("revision")
         for row in rows:
             key = table.key_of(row)
             have = stored.get(key)
-            if table is INTERACTIONS and have is not None and have[revision] > row[revision]:
+            if revision is not None and have is not None and have[revision] > row[revision]:
                 continue
             stored[key] = row
         return []
 
-    def has_content(self, tenant: str, lineage: str) -> bool:
-        """Whether any content record of a lineage is stored."""
-        rows = self._tables.get("content_records", {})
-        return any(key[:2] == (tenant, lineage) for key in rows)
+    def has(self, table: Table, tenant: str, lineage: str) -> bool:
+        """Whether any row of a lineage is stored."""
+        return any(key[:2] == (tenant, lineage) for key in self._tables.get(table.name, {}))
 
     def progress(self, since_ns: int) -> Progress:
         """Lineages received since then, and how far every source partition came."""
@@ -218,3 +219,13 @@ class MemoryStore:
         ]
         rows.sort(key=lambda r: (r[at["received_at"]], LEDGER.key_of(r)))
         return [Accounted(r[at["tenant"]], r[at["received"]], r[at["reasons"]]) for r in rows]
+
+
+def _is_asked(ask: Ask, at: Mapping[str, int], row: Row) -> bool:
+    if ask.column:
+        return row[at[ask.column]] in ask.values and (
+            not ask.trace_ids or row[at["trace_id"]] in ask.trace_ids
+        )
+    return row[at["trace_id"]] in ask.trace_ids and (
+        ask.span_ids is None or row[at["span_id"]] in ask.span_ids
+    )

@@ -39,11 +39,12 @@ _OWNER = (("tenant", _NAME), ("lineage", _NAME), ("service", _NAME), ("environme
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its columns with types, and the columns of its sort key."""
+    """A table: its columns with types, the columns of its sort key, and the time by which rows are sought."""
 
     name: str
     columns: tuple[tuple[str, str], ...]
     key: tuple[str, ...]
+    time: str | None = None
     index: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -124,6 +125,7 @@ INTERACTIONS = Table(
         *_SOURCE,
     ),
     ("tenant", "lineage", "service", "start", "trace_id", "span_id"),
+    "start",
 )
 
 CONTEXT_SPANS = Table(
@@ -144,6 +146,7 @@ CONTEXT_SPANS = Table(
         *_SOURCE,
     ),
     ("tenant", "lineage", "service", "start", "trace_id", "span_id"),
+    "start",
 )
 
 CONTENT_RECORDS = Table(
@@ -173,6 +176,51 @@ CONTENT_RECORDS = Table(
     ),
 )
 
+JUDGEMENTS = Table(
+    "judgements",
+    (
+        *_OWNER,
+        ("trace_id", "String"),
+        ("span_id", "String"),
+        ("response_id", "String"),
+        ("conversation_id", "String"),
+        ("ordinal", "UInt32"),
+        ("uid", "String"),
+        ("record_hash", "String"),
+        ("corrects", "Bool"),
+        ("name", "String"),
+        ("value", "Nullable(Float64)"),
+        ("label", _TEXT),
+        ("explanation", _TEXT),
+        ("error", _TEXT),
+        ("said_by", _NAME),
+        ("who", _TEXT),
+        ("judged_at", _TIME),
+        ("of_trace", "Bool"),
+        ("judged_trace_id", "String"),
+        ("judged_span_id", "String"),
+        ("judged_start", _TIME),
+        ("dimensions", f"Map({_NAME}, String)"),
+        ("user_id", _TEXT),
+        ("judged_conversation_id", _TEXT),
+        ("counted_at", _TIME),
+        ("counted_by", "String"),
+        ("revision", "UInt8"),
+        *_SOURCE,
+    ),
+    (
+        "tenant",
+        "lineage",
+        "trace_id",
+        "response_id",
+        "source_topic",
+        "source_partition",
+        "source_offset",
+        "ordinal",
+    ),
+    "received_at",
+)
+
 TRACES = Table(
     "traces",
     (
@@ -193,6 +241,7 @@ TRACES = Table(
         *_SOURCE,
     ),
     ("tenant", "lineage", "service", "start", "trace_id"),
+    "start",
 )
 
 LEDGER = Table(

@@ -95,18 +95,16 @@ class ClickHouseStore:
             If ClickHouse does not answer.
         """
         names = tuple(columns or table.names)
+        if ask.column:
+            ids = sorted(ask.values)
+            rows = self._ask_all(table, ask, (*names, ask.column), ask.column, ids)
+            return [row[: len(names)] for row in rows if row[-1] in ask.values]
         wanted = names if "trace_id" in names else (*names, "trace_id")
         if ask.span_ids is not None and "span_id" not in wanted:
             wanted = (*wanted, "span_id")
-        by_span = "start" in table.index and ask.span_ids is not None
+        by_span = table.time == "start" and ask.span_ids is not None
         ids = sorted(ask.span_ids or () if by_span else ask.trace_ids)
-        rows = [
-            row
-            for at in range(0, len(ids), _IDS_PER_QUERY)
-            for row in self._ask(
-                table, ask, wanted, "span_id" if by_span else "trace_id", ids[at : at + _IDS_PER_QUERY]
-            )
-        ]
+        rows = self._ask_all(table, ask, wanted, "span_id" if by_span else "trace_id", ids)
         trace, span = wanted.index("trace_id"), wanted.index("span_id") if ask.span_ids is not None else 0
         return [
             row[: len(names)]
@@ -114,31 +112,44 @@ class ClickHouseStore:
             if row[trace] in ask.trace_ids and (ask.span_ids is None or row[span] in ask.span_ids)
         ]
 
+    def _ask_all(
+        self, table: Table, ask: Ask, names: Sequence[str], id_column: str, ids: list[str]
+    ) -> list[Row]:
+        """As many questions as the length of a statement allows."""
+        return [
+            row
+            for at in range(0, len(ids), _IDS_PER_QUERY)
+            for row in self._ask(table, ask, names, id_column, ids[at : at + _IDS_PER_QUERY])
+        ]
+
     def _ask(self, table: Table, ask: Ask, names: Sequence[str], id_column: str, ids: list[str]) -> list[Row]:
         """One question by one kind of id; the sort key does the rest."""
         where = ["tenant = %(tenant)s", "lineage = %(lineage)s", f"{id_column} IN %(ids)s"]
         bound: dict[str, Any] = {"tenant": ask.tenant, "lineage": ask.lineage, "ids": ids}
-        if "start" in table.index:
+        if table.time is not None:
             where.append(
-                "start >= fromUnixTimestamp64Nano(%(from_ns)s, 'UTC') AND "
-                "start <= fromUnixTimestamp64Nano(%(to_ns)s, 'UTC')"
+                f"{table.time} >= fromUnixTimestamp64Nano(%(from_ns)s, 'UTC') AND "
+                f"{table.time} <= fromUnixTimestamp64Nano(%(to_ns)s, 'UTC')"
             )
             bound |= {"from_ns": ask.from_ns, "to_ns": ask.to_ns}
-            if ask.services:
-                where.append("service IN %(services)s")
-                bound["services"] = sorted(ask.services)
+        if ask.column and ask.trace_ids:
+            where.append("trace_id IN %(trace_ids)s")
+            bound["trace_ids"] = sorted(ask.trace_ids)
+        if table.time == "start" and ask.services:
+            where.append("service IN %(services)s")
+            bound["services"] = sorted(ask.services)
         columns = ", ".join(f"`{name}`" for name in names)
         return self._query(f"SELECT {columns} FROM {table.name} WHERE {' AND '.join(where)}", bound)  # noqa: S608
 
-    def has_content(self, tenant: str, lineage: str) -> bool:
-        """Whether any content record of a lineage is stored.
+    def has(self, table: Table, tenant: str, lineage: str) -> bool:
+        """Whether any row of a lineage is stored in a table that has few of them, if any.
 
         Raises
         ------
         Unavailable
             If ClickHouse does not answer.
         """
-        sql = "SELECT 1 FROM content_records WHERE tenant = %(tenant)s AND lineage = %(lineage)s LIMIT 1"
+        sql = f"SELECT 1 FROM {table.name} WHERE tenant = %(tenant)s AND lineage = %(lineage)s LIMIT 1"  # noqa: S608
         return bool(self._query(sql, {"tenant": tenant, "lineage": lineage}))
 
     def progress(self, since_ns: int) -> Progress:

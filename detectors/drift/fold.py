@@ -14,6 +14,7 @@ from typing import Any
 
 from detectors.finding import ALL
 from detectors.observation import ABSENT, Observation, slice_text
+from detectors.scorers.judgement import bounded
 from detectors.scorers.protocol import ScoreSpec
 
 _CELL_BITS = 20
@@ -56,7 +57,8 @@ class Fold:
     Parameters
     ----------
     specs
-        The scores that are known; others are left out.
+        The scores that are known; others are left out. Of judgements, whose names nobody declares, the first
+        ones are known and the rest count as one (`detectors.scorers.judgement.bounded`).
     tick_s
         Length of a tick, seconds; a multiple of 60.
     max_values
@@ -100,7 +102,8 @@ class Fold:
     def _columns(self, o: Observation) -> list[tuple[tuple[int, ...], list[int] | None, int]]:
         """Per known score: its cells by row, the cell behind each name (categories), its number in place."""
         columns = []
-        for name, column in o.scores.items():
+        for said, column in o.scores.items():
+            name = bounded(said, self._scores)
             spec = self._specs.get(name)
             if spec is None or spec.unit != o.unit:
                 continue

@@ -29,15 +29,16 @@ NO_LEVEL = Level(None, None, None, 0)
 
 
 def level(spec: ScoreSpec, cells: Cells, counts: Cells) -> Level:
-    """Level of a score from its cells: the rate of a flag, the median of a positive or bounded score.
+    """Level of a score from its cells: the rate of a flag, the median of any other number.
 
-    A category has no level of its own.
+    A score of any number that was only ever 0 and 1 is a flag. A category has no level of its own.
     """
     n = int(counts.sum())
     if n == 0 or spec.grid is None:
         return Level(None, None, None, n)
-    if spec.kind == "flag":
-        hits = float(counts[cells >= 1].sum())
+    one = spec.grid.cell(1.0)
+    if spec.kind == "flag" or (spec.kind == "real" and np.isin(cells, (spec.grid.cell(0.0), one)).all()):
+        hits = float(counts[cells == one].sum())
         low, high = wilson(np.array([float(n)]), np.array([hits]))
         return Level(hits / n, float(low[0]), float(high[0]), n)
     order = np.argsort(cells, kind="stable")

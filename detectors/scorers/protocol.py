@@ -9,7 +9,7 @@ from typing import Protocol
 from detectors.grid import Grid
 from detectors.record import Record
 
-KINDS = ("flag", "bounded", "positive", "category")
+KINDS = ("flag", "bounded", "positive", "real", "category")
 
 Scores = dict[str, float | str]
 """Values of one record; a score that does not apply is left out."""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from detectors.record import Record, Trace
+from detectors.scorers.judgement import WithJudgements
 from detectors.scorers.language import LANGUAGE
 from detectors.scorers.latency import LATENCY
 from detectors.scorers.length import LENGTH
@@ -32,11 +33,13 @@ SCORERS: tuple[Scorer, ...] = (
 )
 TRACE_SCORERS: tuple[EachTrace, ...] = (TRACE_SCORES,)
 
-SPECS: Mapping[str, ScoreSpec] = MappingProxyType(
-    {spec.name: spec for scorer in SCORERS for spec in scorer.specs}
-    | {spec.name: spec for scorer in TRACE_SCORERS for spec in scorer.specs}
+SPECS: Mapping[str, ScoreSpec] = WithJudgements(
+    MappingProxyType(
+        {spec.name: spec for scorer in SCORERS for spec in scorer.specs}
+        | {spec.name: spec for scorer in TRACE_SCORERS for spec in scorer.specs}
+    )
 )
-"""Every built-in score by its name, of interactions and of traces."""
+"""Every built-in score by its name, of interactions and of traces; judgements are answered for, too."""
 
 SCORER_VERSIONS: Mapping[str, str] = MappingProxyType(
     {scorer.name: scorer.version for scorer in SCORERS}

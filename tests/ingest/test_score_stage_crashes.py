@@ -11,15 +11,31 @@ from hypothesis import strategies as st
 
 from detectors.observation import Mark, Observation, SourcePosition, decode, encode
 from infra.kafka import FINDINGS, OBSERVATIONS
+from ingest.assemble import EVALUATION_EVENT
 from ingest.errors import Unavailable
 from ingest.messages import Output, RawMessage
 from ingest.score_stage import ScoreStage
 from ingest.store import MemoryStore, Refused
-from ingest.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, LEDGER, TRACES, Row, Table
+from ingest.tables import (
+    CONTENT_RECORDS,
+    CONTEXT_SPANS,
+    INTERACTIONS,
+    JUDGEMENTS,
+    LEDGER,
+    TRACES,
+    Row,
+    Table,
+)
 from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, raw
 from tests.ingest.telemetry import chat, log, logs, span, traces
 
-TABLES = (INTERACTIONS, CONTEXT_SPANS, CONTENT_RECORDS, TRACES, LEDGER)
+TABLES = (INTERACTIONS, CONTEXT_SPANS, CONTENT_RECORDS, JUDGEMENTS, TRACES, LEDGER)
+JUDGED = ("judged", "judged trace", "judged run")
+ANNOTATION = {
+    "openinference.span.kind": "LLM",
+    "annotations.0.annotation.name": "tone",
+    "annotations.0.annotation.label": "warm",
+}
 TEXTLESS = {k: v for k, v in chat().items() if not k.endswith("messages")}
 
 
@@ -77,7 +93,21 @@ def piece(kind: str, trace: int, number: int) -> tuple[str, Any]:
         )
     if kind in ("chat", "bare"):
         attributes = chat(f"Question {number}", said) if kind == "chat" else TEXTLESS
+        if number == 3:  # the app judged by itself
+            attributes = attributes | ANNOTATION
         return "otlp_spans", traces(span(attributes, span_id=number, parent=90, trace=name, start_s=number))
+    if kind in JUDGED:
+        judged = log(
+            EVALUATION_EVENT,
+            attributes={
+                "gen_ai.evaluation.name": "helpful",
+                "gen_ai.evaluation.score.value": number / 4,
+            },
+            span_id={"judged": number, "judged trace": None, "judged run": 90}[kind],
+            trace=name,
+            at_s=number + 3,
+        )
+        return "otlp_logs", logs(judged)
     if kind == "asked":
         record = log("gen_ai.user.message", body={"content": f"¿{number}?"}, span_id=number, trace=name)
     else:
@@ -85,7 +115,7 @@ def piece(kind: str, trace: int, number: int) -> tuple[str, Any]:
     return "otlp_logs", logs(record)
 
 
-KINDS = ("chat", "bare", "asked", "said", "tool", "root")
+KINDS = ("chat", "bare", "asked", "said", "tool", "root", *JUDGED)
 pieces = st.lists(
     st.tuples(st.sampled_from(KINDS), st.integers(0, 2), st.integers(1, 3)), min_size=1, max_size=14
 )
@@ -185,9 +215,10 @@ def disturbed(order: Sequence[RawMessage], plan: Sequence[Step]) -> tuple[Memory
 
 def tables(store: MemoryStore) -> dict[str, list[Row]]:
     """Rows as readers see them; revisions count steps and may be fewer where steps fell together."""
-    revision = INTERACTIONS.index["revision"]
     out = {t.name: store.rows(t) for t in TABLES}
-    out["interactions"] = [(*r[:revision], *r[revision + 1 :]) for r in out["interactions"]]
+    for table in (INTERACTIONS, JUDGEMENTS):
+        at = table.index["revision"]
+        out[table.name] = [(*r[:at], *r[at + 1 :]) for r in out[table.name]]
     return out
 
 
@@ -211,8 +242,10 @@ def test_the_account_balances_and_adds_up_to_the_rows(order: list[RawMessage], p
     store, _ = disturbed(order, plan)
     at = LEDGER.index
     by_source: dict[tuple[Any, ...], int] = {}
-    for table in (INTERACTIONS, CONTEXT_SPANS, CONTENT_RECORDS):
+    for table in (INTERACTIONS, CONTEXT_SPANS, CONTENT_RECORDS, JUDGEMENTS):
         for row in store.rows(table):
+            if table is JUDGEMENTS and row[table.index["source_topic"]] == "otlp_spans":
+                continue  # carried by a span, and no record of its own
             source = tuple(row[table.index[f"source_{n}"]] for n in ("topic", "partition", "offset"))
             by_source[source] = by_source.get(source, 0) + 1
     for row in store.rows(LEDGER):
@@ -258,6 +291,10 @@ def test_every_score_of_an_interaction_is_observed_once_in_any_order_of_the_topi
         if message.unit == "interaction":
             for name, column in message.scores.items():
                 counted[name] = counted.get(name, 0) + sum(c >= 0 for c in column.rows)
+    name_at, counts_at = (JUDGEMENTS.index[n] for n in ("name", "counted_by"))
+    for score, name in (("judgement:helpful", "helpful"), ("judgement_label:tone", "tone")):
+        counts = [r for r in store.rows(JUDGEMENTS) if r[name_at] == name and r[counts_at]]
+        assert counted.get(score, 0) == len(counts)
     at = INTERACTIONS.index
     for name in ("error", "latency_s", "prompt_length", "output_length", "secrets"):
         stored = sum(row[at[f"score_{name}"]] is not None for row in store.rows(INTERACTIONS))

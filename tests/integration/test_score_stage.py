@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -16,6 +17,7 @@ from infra import clickhouse
 from infra.embedded.pair import broker_spec, kafka_address
 from infra.kafka import LOGS, SPANS, create_topics
 from infra.settings import KafkaSettings, StoreSettings
+from ingest.assemble import EVALUATION_EVENT
 from ingest.errors import Unavailable
 from ingest.import_findings import findings_of, would_have_paged
 from ingest.ledger import next_offsets, report
@@ -29,6 +31,7 @@ from ingest.tables import (
     CONTEXT_SPANS,
     FINDINGS,
     INTERACTIONS,
+    JUDGEMENTS,
     LEDGER,
     TRACES,
     Row,
@@ -41,7 +44,7 @@ from tests.ingest.telemetry import chat, log, logs, span, traces
 
 pytestmark = pytest.mark.integration
 
-TABLES = (INTERACTIONS, CONTEXT_SPANS, CONTENT_RECORDS, TRACES, LEDGER, FINDINGS)
+TABLES = (INTERACTIONS, CONTEXT_SPANS, CONTENT_RECORDS, JUDGEMENTS, TRACES, LEDGER, FINDINGS)
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +117,47 @@ def stream(seed: int, n: int) -> list[RawMessage]:
             pieces.insert(rng.randrange(3), ("otlp_logs", said))
         if rng.random() < 0.3:
             pieces.append(pieces[0])
+        if rng.random() < 0.6:
+            pieces.insert(rng.randrange(len(pieces) + 1), ("otlp_logs", evaluation(name, t)))
         for topic, request in pieces:
             put(topic, p, request)
     return out
+
+
+def evaluation(trace: str, t: int) -> Message:
+    """A judgement of the call, of the run or of the whole trace, with a number or a label."""
+    said: dict[str, Any] = {"gen_ai.evaluation.name": "fit \\ ✓", "gen_ai.evaluation.explanation": "'tis\n"}
+    said["gen_ai.evaluation.score." + ("value" if t % 2 else "label")] = t / 40 if t % 2 else "naïve"
+    span_id = (1, 9, None)[t % 3]
+    return logs(log(EVALUATION_EVENT, attributes=said, span_id=span_id, trace=trace, at_s=0.9))
+
+
+def test_judgements_are_found_by_what_they_name_and_never_far_away(client: Client) -> None:
+    answer = {**chat(), "gen_ai.response.id": "resp-'1", "gen_ai.conversation.id": "[session:1]"}
+    spans = raw("otlp_spans", 0, 0, traces(span(answer)))
+    day = 86_400.0
+
+    def of(name: str, at_s: float, **named: Any) -> Message:
+        attributes = {"gen_ai.evaluation.name": name, "gen_ai.evaluation.score.value": 1, **named}
+        return logs(log(EVALUATION_EVENT, attributes=attributes, span_id=None, trace=None, at_s=at_s))
+
+    requests = (
+        of("response", day, **{"gen_ai.response.id": "resp-'1"}),
+        of("session", 20 * day, **{"session.id": "[session:1]"}),
+        of("much later", 40 * day, **{"session.id": "[session:1]"}),
+        logs(log(EVALUATION_EVENT, attributes={"gen_ai.evaluation.name": "span"}, at_s=10 * day)),
+    )
+    messages = [spans, *(raw("otlp_logs", 1, n, r) for n, r in enumerate(requests))]
+    memory, real = MemoryStore(), ClickHouseStore(client)
+    for message in messages:
+        outputs = stage(memory).process([message])
+        assert stage(real).process([message]) == outputs
+        assert stage(real).process([message]) == outputs
+    rows = stored(client, JUDGEMENTS)
+    assert plain(rows) == plain(memory.rows(JUDGEMENTS))
+    at = JUDGEMENTS.index
+    met = {r[at["name"]]: bool(r[at["judged_span_id"]]) for r in rows}
+    assert met == {"response": True, "session": True, "much later": False, "span": True}
 
 
 def test_rows_outputs_and_account_are_those_of_the_store_in_memory(client: Client) -> None:
@@ -183,7 +224,7 @@ def test_names_that_look_like_sql_are_only_names(client: Client) -> None:
     ask = Ask(evil, "live", frozenset({evil}), frozenset({row[INTERACTIONS.index["trace_id"]]}))
     assert len(store.find(INTERACTIONS, ask)) == 1
     assert store.find(INTERACTIONS, replace(ask, tenant="x")) == []
-    assert store.has_content(evil, "live") is False
+    assert store.has(CONTENT_RECORDS, evil, "live") is False
 
 
 def test_a_table_that_is_missing_is_waited_for(client: Client) -> None:
