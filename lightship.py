@@ -28,6 +28,8 @@ config = typer.Typer(help="The settings file.", no_args_is_help=True)
 app.add_typer(config, name="config")
 dead_letters = typer.Typer(help="Records that could not be processed.", no_args_is_help=True)
 app.add_typer(dead_letters, name="dead-letters")
+keys = typer.Typer(help="Keys that applications send with.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
 
 ConfigPath = Annotated[Path | None, typer.Option("--config", help="Settings file instead of lightship.toml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -36,6 +38,7 @@ Files = Annotated[
     typer.Argument(exists=True, dir_okay=False, metavar="FILE", help="Files, compressed or not."),
 ]
 Port = Annotated[int | None, typer.Option(min=1, max=65535)]
+KeyFile = Annotated[Path | None, typer.Option(help="Key file instead of that of the data directory.")]
 
 
 def _warn(line: str) -> None:
@@ -92,6 +95,7 @@ def lightship(
 def up(
     config: ConfigPath = None,
     gateway_port: Port = None,
+    grpc_port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: no OTLP over gRPC.")] = None,
     alerts_port: Port = None,
     dashboard_port: Port = None,
     kafka_port: Port = None,
@@ -105,6 +109,7 @@ def up(
 
     asked = {
         "gateway": gateway_port,
+        "grpc": grpc_port,
         "alerts": alerts_port,
         "dashboard": dashboard_port,
         "kafka": kafka_port,
@@ -354,6 +359,56 @@ def config_show(config: ConfigPath = None) -> None:
     from infra.settings import load, show
 
     _out(json.dumps(show(load(config)), indent=2))
+
+
+@keys.command("create")
+def keys_create(
+    tenant: Annotated[str, typer.Option(help="Whose data it sends.")] = "default",
+    name: Annotated[str | None, typer.Option(help="What to call it.")] = None,
+    quota: Annotated[list[str] | None, typer.Option(help="NAME=N, several times.")] = None,
+    key_file: KeyFile = None,
+    config: ConfigPath = None,
+) -> None:
+    """Make a key and print it once. Only its hash is kept; a running gateway knows it within seconds."""
+    from ingest.gateway.keys_command import create
+
+    secret, said = create(config, key_file, tenant, name, quota or [])
+    _warn(said)
+    _out(secret)
+
+
+@keys.command("list")
+def keys_list(key_file: KeyFile = None, as_json: AsJson = False, config: ConfigPath = None) -> None:
+    """Print whose keys there are. Names, quotas and states, never the keys themselves."""
+    from ingest.gateway.keys_command import listing, show
+
+    rows = listing(config, key_file)
+    _out(json.dumps(rows, indent=2) if as_json else show(rows))
+
+
+@keys.command("revoke")
+def keys_revoke(
+    key: Annotated[str, typer.Argument(help="Its name or its id.")],
+    key_file: KeyFile = None,
+    config: ConfigPath = None,
+) -> None:
+    """Revoke a key. A running gateway refuses it within seconds."""
+    from ingest.gateway.keys_command import revoke
+
+    _warn(revoke(config, key_file, key))
+
+
+@keys.command("block")
+def keys_block(
+    tenant: Annotated[str, typer.Argument(help="Whose keys are refused.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Let the tenant send again.")] = False,
+    key_file: KeyFile = None,
+    config: ConfigPath = None,
+) -> None:
+    """Refuse every key of a tenant until it is undone."""
+    from ingest.gateway.keys_command import block
+
+    _warn(block(config, key_file, tenant, undo=undo))
 
 
 def _exit_code(error: Exception) -> int:

@@ -77,10 +77,11 @@ class KafkaSettings:
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """The OTLP receiver. Beyond loopback it asks for ingest keys (`--key-file`)."""
+    """The receiver. Beyond loopback it asks for ingest keys (`lightship keys create`)."""
 
     host: str = field(default="127.0.0.1", metadata=about("address to listen on"))
     port: int = field(default=4318, metadata=about("port of OTLP/HTTP", within=TCP))
+    grpc_port: int = field(default=4317, metadata=about("port of OTLP/gRPC; 0: none", within=TCP))
     max_body_mib: int = field(
         default=64, metadata=about("largest request after decompression, MiB", within=(1, 1024))
     )
@@ -90,6 +91,20 @@ class GatewaySettings:
     max_in_flight_mib: int = field(
         default=256,
         metadata=about("MiB of requests taken and not yet answered; beyond, 503", within=(1, 65_536)),
+    )
+    max_connections: int = field(
+        default=1000,
+        metadata=about("open connections of HTTP, and of gRPC; beyond, 503", within=(1, 100_000)),
+    )
+    header_timeout_s: float = field(
+        default=10.0, metadata=about("seconds for the head of a request to arrive", within=(0.1, 300))
+    )
+    body_timeout_s: float = field(
+        default=30.0, metadata=about("seconds for the body of a request to arrive", within=(0.1, 3600))
+    )
+    allowed_origins: tuple[str, ...] = field(
+        default=(),
+        metadata=about("origins of web pages that may send (CORS), `https://host`, or `*`; empty: none"),
     )
 
 

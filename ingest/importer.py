@@ -167,12 +167,11 @@ async def _send(
         await intake.mark(origin, placed[min(report.sent_before, len(placed) - 1)].at_ns, ends=False)
     for portion in portions(rows, placed, job.plan, start=report.sent_before):
         refused = await intake.take(portion.request, origin)
-        if refused:
-            rejected["refused by the gateway"] += refused
+        rejected.update(refused)
         if own_clock:
             await intake.mark(origin, portion.event_ns, ends=False)
         saved.write(portion.next)
-        report.sent += portion.next - portion.first - refused
+        report.sent += portion.next - portion.first - sum(refused.values())
         if progress is not None:
             progress(portion.next, len(placed))
     if placed and own_clock and not job.more:

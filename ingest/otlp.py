@@ -169,7 +169,7 @@ def parse_traces(body: bytes) -> ExportTraceServiceRequest:
     BadRecord
         If the bytes are not such a message.
     """
-    return _parse(ExportTraceServiceRequest(), body)
+    return parse(ExportTraceServiceRequest(), body)
 
 
 def parse_logs(body: bytes) -> ExportLogsServiceRequest:
@@ -180,10 +180,17 @@ def parse_logs(body: bytes) -> ExportLogsServiceRequest:
     BadRecord
         If the bytes are not such a message.
     """
-    return _parse(ExportLogsServiceRequest(), body)
+    return parse(ExportLogsServiceRequest(), body)
 
 
-def _parse(request: M, body: bytes) -> M:
+def parse(request: M, body: bytes) -> M:
+    """Fill any request from protobuf bytes.
+
+    Raises
+    ------
+    BadRecord
+        If the bytes are not such a message.
+    """
     try:
         request.ParseFromString(body)
     except DecodeError as error:

@@ -1,6 +1,8 @@
 """OTLP/JSON to the same protobuf messages (opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding).
 
-It differs from protobuf's own JSON mapping in one point: trace and span ids are hexadecimal, not base64.
+It differs from protobuf's own JSON mapping in one point: trace and span ids are hexadecimal, not base64. Some
+senders write base64 all the same, which is taken too: no id can be both. An id that is neither is as good as
+none, so that it costs its own span and not the whole request.
 """
 
 from __future__ import annotations
@@ -62,7 +64,7 @@ def to_json(request: Message) -> dict[str, Any]:
 
 
 def _ids_to_base64(tree: dict[str, Any]) -> None:
-    """Rewrite hexadecimal ids in place; what is no hexadecimal is left for the parser to judge."""
+    """Rewrite ids in place."""
     stack: list[Any] = [tree]
     while stack:
         node = stack.pop()
@@ -73,10 +75,17 @@ def _ids_to_base64(tree: dict[str, Any]) -> None:
             continue
         for key, value in node.items():
             if isinstance(value, str):
-                if len(value) == _ID_KEYS.get(key):
-                    try:
-                        node[key] = base64.b64encode(binascii.unhexlify(value)).decode()
-                    except (binascii.Error, ValueError):
-                        continue
+                if key in _ID_KEYS:
+                    node[key] = _id(value, _ID_KEYS[key])
             elif isinstance(value, dict | list):
                 stack.append(value)
+
+
+def _id(value: str, digits: int) -> str:
+    """An id in base64; empty if it is none."""
+    try:
+        if len(value) == digits:
+            return base64.b64encode(binascii.unhexlify(value)).decode()
+        return value if len(base64.b64decode(value, validate=True)) == digits // 2 else ""
+    except (binascii.Error, ValueError):
+        return ""

@@ -72,25 +72,25 @@ class RequestRedactor:
         if isinstance(request, ExportTraceServiceRequest):
             for resource_spans in request.resource_spans:
                 self._resource(resource_spans.resource)
-                resource_spans.schema_url = self._outer_text("schema_url", resource_spans.schema_url)
+                resource_spans.schema_url = self.outer_text("schema_url", resource_spans.schema_url)
                 for scope_spans in resource_spans.scope_spans:
                     self._scope(scope_spans.scope)
-                    scope_spans.schema_url = self._outer_text("schema_url", scope_spans.schema_url)
+                    scope_spans.schema_url = self.outer_text("schema_url", scope_spans.schema_url)
                     for span in scope_spans.spans:
                         self._span(span)
                         yield
             return
         for resource_logs in request.resource_logs:
             self._resource(resource_logs.resource)
-            resource_logs.schema_url = self._outer_text("schema_url", resource_logs.schema_url)
+            resource_logs.schema_url = self.outer_text("schema_url", resource_logs.schema_url)
             for scope_logs in resource_logs.scope_logs:
                 self._scope(scope_logs.scope)
-                scope_logs.schema_url = self._outer_text("schema_url", scope_logs.schema_url)
+                scope_logs.schema_url = self.outer_text("schema_url", scope_logs.schema_url)
                 for record in scope_logs.log_records:
                     self._log(record)
                     yield
 
-    def _outer_text(self, field: str, value: str) -> str:
+    def outer_text(self, field: str, value: str) -> str:
         """A text outside of any span or record; what is found there is counted, but reported nowhere."""
         if not value:
             return value

@@ -24,6 +24,7 @@ from ingest.errors import BadRecord, Defect, IngestError, TooLarge
 from ingest.gateway.ingest_keys import DEFAULT_TENANT, IngestKeys
 from ingest.gateway.intake import LIVE, Intake, Origin
 from ingest.gateway.metrics import Metrics
+from ingest.gateway.refusal import Refused
 from ingest.messages import Output, RawMessage
 from ingest.otlp import parse_logs, parse_traces
 from ingest.otlp_json import parse_json
@@ -110,18 +111,19 @@ class Relay:
         except Exception as error:  # noqa: BLE001 - one message may not stop those behind it
             self._note_defect(raw, error)
             return self._bury(raw, received_ns, records, "defect", f"a defect: {type(error).__name__}")
-        self._count(raw, metrics.RELAYED, records - refused)
-        self._metrics.add(metrics.RECORDS, raw.topic, metrics.REFUSED, n=refused)
+        n_refused = sum(refused.values())
+        self._count(raw, metrics.RELAYED, records - n_refused)
+        self._metrics.add(metrics.RECORDS, raw.topic, metrics.REFUSED, n=n_refused)
         return None
 
     def _tenant(self, headers: Mapping[str, bytes]) -> str:
         key = headers.get(kafka.HEADER_INGEST_KEY)
         if not key:
             return DEFAULT_TENANT
-        tenant = self._keys.tenant({b"authorization": b"Bearer " + key})
-        if tenant is None:
-            raise UnknownKey("its ingest key is not valid: give the exporter one of `lightship keys`")
-        return tenant
+        try:
+            return self._keys.sender({b"authorization": b"Bearer " + key}).tenant
+        except Refused as error:
+            raise UnknownKey(f"its ingest key may not send: {error}") from error
 
     def _bury(self, raw: RawMessage, received_ns: int, records: int, kind: str, reason: str) -> Output:
         self._count(raw, metrics.DEAD, records)

@@ -24,6 +24,7 @@ from infra.settings import Settings, load
 from ingest.gateway.grouping import Grouper
 from ingest.gateway.ingest_keys import IngestKeys, load_keys
 from ingest.gateway.intake import Intake, Redactors
+from ingest.gateway.key_file import USUAL
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import KafkaProducer
 from ingest.log_holes import is_hole
@@ -82,7 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise errors.Misconfigured("no Kafka address: set LIGHTSHIP_KAFKA, or run `lightship up`")
         check(settings)
         kafka.reach(settings.kafka)
-        keys = load_keys(options.key_file) if options.key_file else IngestKeys(None)
+        named = options.key_file
+        keys = load_keys(named or settings.home / USUAL, must_exist=named is not None)
         settings.home.mkdir(parents=True, exist_ok=True)
         app = build(settings, keys, options.host, options.port)
     except errors.Misconfigured as error:

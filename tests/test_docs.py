@@ -33,7 +33,9 @@ from ingest.decode_lines import decode_files
 from ingest.demo.report import FoundIncident
 from ingest.demo.report import report as demo_report
 from ingest.demo.schedule import build as demo_schedule
-from ingest.gateway.app import SIGNALS
+from ingest.gateway import app as gateway_app
+from ingest.gateway.json_doors import PATHS
+from ingest.gateway.refusal import ANSWERED
 from ingest.ledger import PartitionAccount
 from ingest.ledger import report as ledger_report
 from tests.ingest.telemetry import chat, span, traces
@@ -198,8 +200,11 @@ def test_paths_and_ports_are_those_that_answer() -> None:
     text = section("HTTP")
     for port in (DEFAULTS.gateway.port, WORKER_PORT, DEFAULTS.alerts.port):
         assert f"127.0.0.1:{port}" in text
-    for path in SIGNALS:
+    assert f"127.0.0.1:{DEFAULTS.gateway.grpc_port}" in text
+    for path in (*gateway_app.SIGNALS, *PATHS, *gateway_app.PAGES):
         assert path in text or path.removeprefix("/api/public/otel") in text
+    for reason in ANSWERED:
+        assert str(reason.status) in text
     assert " ".join(ACTIONS) in text
 
 

@@ -18,6 +18,7 @@ def first_screen(addresses: Mapping[str, str], home: Path) -> str:
     rows = [
         ("dashboard", addresses.get("dashboard", "not served")),
         ("OTLP", f"{gateway}/v1/traces"),
+        ("OTLP/gRPC", addresses.get("grpc", "not served")),
         ("alerts", addresses["alerts"]),
         ("Kafka", addresses["kafka"]),
         ("ClickHouse", addresses["clickhouse"]),

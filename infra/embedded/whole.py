@@ -16,6 +16,7 @@ from infra.settings import Settings, hide_password, settings_file
 
 WORKER_PORT = 4319
 RELAY_PORT = 4321
+_CALLED = {"grpc": "gRPC of the gateway"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ def whole(
     Parameters
     ----------
     ports
-        Ports asked for, by ``kafka clickhouse gateway relay worker alerts dashboard``; others are the usual
-        ones or the next free ones.
+        Ports asked for, by ``kafka clickhouse gateway grpc relay worker alerts dashboard``; others are the
+        usual ones or the next free ones. The gateway has no gRPC side if ``gateway.grpc_port`` is 0.
     dashboard
         Whether to serve the dashboard.
     config
@@ -70,6 +71,7 @@ def whole(
         taken |= set(store.ports.values())
     usual = {
         "gateway": settings.gateway.port,
+        "grpc": settings.gateway.grpc_port,
         "worker": WORKER_PORT,
         "relay": RELAY_PORT,
         "alerts": settings.alerts.port,
@@ -77,13 +79,17 @@ def whole(
     }
     chosen: dict[str, int] = {}
     for name, preferred in usual.items():
-        chosen[name] = claim(f"the {name}", preferred, asked.get(name), taken)
+        if name == "grpc" and not asked.get(name, preferred):
+            chosen[name] = 0
+            continue
+        chosen[name] = claim(_CALLED.get(name, f"the {name}"), preferred, asked.get(name), taken)
         taken.add(chosen[name])
     environment = {
         "LIGHTSHIP_HOME": str(home.absolute()),
         "LIGHTSHIP_KAFKA": kafka,
         "LIGHTSHIP_CLICKHOUSE": clickhouse,
         "LIGHTSHIP_GATEWAY_PORT": str(chosen["gateway"]),
+        "LIGHTSHIP_GATEWAY_GRPC_PORT": str(chosen["grpc"]),
         "LIGHTSHIP_ALERTS_PORT": str(chosen["alerts"]),
         "LIGHTSHIP_DASHBOARD_PORT": str(chosen["dashboard"]),
         "OPENBLAS_NUM_THREADS": "1",
@@ -103,6 +109,8 @@ def whole(
         "kafka": kafka,
         "clickhouse": hide_password(clickhouse),
     }
+    if chosen["grpc"]:
+        addresses["grpc"] = f"http://{LOOPBACK}:{chosen['grpc']}"
     if dashboard:
         addresses["dashboard"] = f"http://{LOOPBACK}:{chosen['dashboard']}"
     effective = replace(

@@ -1,31 +1,30 @@
-"""The OTLP/HTTP receiver as a raw ASGI application.
+"""The gateway's HTTP side as a raw ASGI application: OTLP, doors for JSON, pages for probes.
 
-Statuses and bodies follow the OTLP specification: 200 only when Kafka has everything, 503 with
-``Retry-After`` whenever a retry can help, 4xx when it cannot.
+Statuses and bodies follow the OTLP specification: 200 only when Kafka has everything, 429 or 503 with
+``Retry-After`` whenever a retry can help, other 4xx when it cannot.
 """
 
 from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-from infra import kafka
-from ingest.errors import BadRecord, IngestError, TooLarge, Unavailable, UnknownEncoding
-from ingest.gateway import metrics
-from ingest.gateway.http_answer import JSON, PROTOBUF, Answer, failure, plain, success
-from ingest.gateway.http_body import Body, ClientGone, Memory, Receive, TooSlow
+from infra.errors import Misconfigured
+from ingest.gateway import metrics, refusal
+from ingest.gateway.cors import Cors
+from ingest.gateway.http_answer import JSON, PROTOBUF, Answer, Header, failure, plain, success
+from ingest.gateway.http_body import BODY_TIMEOUT_S, Body, ClientGone, Memory, Receive
 from ingest.gateway.ingest_keys import IngestKeys
-from ingest.gateway.intake import LIVE, Intake, Origin, check_lineage
+from ingest.gateway.intake import Intake
+from ingest.gateway.json_doors import HEALTH, PATHS, PROJECTS, JsonDoors, langfuse_page
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import Producer
-from ingest.otlp import parse_logs, parse_traces
-from ingest.otlp_json import parse_json
+from ingest.gateway.receiver import Receiver
+from ingest.gateway.refusal import Refused, refused
 
 logger = logging.getLogger(__name__)
 
@@ -41,31 +40,29 @@ SIGNALS = {
 }
 """Paths that take telemetry; the last three are where the Langfuse SDK sends it."""
 
+PAGES = ("/healthz", "/readyz", "/metrics", HEALTH, PROJECTS)
+"""Paths that are read."""
+
 MAX_BODY_BYTES = 64 << 20
 MAX_IN_FLIGHT_BYTES = 256 << 20
-_MAX_NS = (1 << 63) - 1
-
-_REFUSED: tuple[tuple[type[IngestError], int, str], ...] = (
-    (TooLarge, 413, "too_large"),
-    (UnknownEncoding, 415, "encoding"),
-    (BadRecord, 400, "bad_request"),
-    (TooSlow, 408, "too_slow"),
-    (Unavailable, 503, "unavailable"),
-)
 
 
-class Refused(IngestError):
-    """A request that is turned away with a status and, for counting, a reason."""
+class Door(Protocol):
+    """Another way in, started and stopped with the application."""
 
-    def __init__(self, status: int, reason: str, message: str, *headers: tuple[bytes, bytes]) -> None:
-        super().__init__(message)
-        self.status = status
-        self.reason = reason
-        self.headers = headers
+    async def start(self) -> None:
+        """Begin to take requests."""
+
+    async def stop(self) -> None:
+        """Take none any more, and answer those that are here."""
 
 
 class Gateway:
-    """The application. Start and stop it through ASGI's lifespan, or with `start` and `stop`."""
+    """The application. Start and stop it through ASGI's lifespan, or with `start` and `stop`.
+
+    ``memory`` bounds the bytes held for unanswered requests, ``origins`` are web pages that may send,
+    ``doors`` other ways in.
+    """
 
     def __init__(
         self,
@@ -74,24 +71,39 @@ class Gateway:
         keys: IngestKeys,
         counters: Metrics,
         *,
+        memory: Memory | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
-        max_in_flight_bytes: int = MAX_IN_FLIGHT_BYTES,
-        body_timeout_s: float = 30.0,
+        body_timeout_s: float = BODY_TIMEOUT_S,
+        origins: Sequence[str] = (),
+        doors: Sequence[Door] = (),
     ) -> None:
         self._intake = intake
         self._producer = producer
-        self._keys = keys
+        self._receiver = Receiver(intake, keys, counters)
+        self._json = JsonDoors(intake, counters)
         self._metrics = counters
-        self._memory = Memory(max_in_flight_bytes, counters)
+        self._memory = memory or Memory(MAX_IN_FLIGHT_BYTES, counters)
         self._max_body_bytes = max_body_bytes
         self._body_timeout_s = body_timeout_s
+        self._cors = Cors(origins)
+        self._doors = doors
 
     async def start(self) -> None:
-        """Begin to connect to Kafka."""
+        """Begin to connect to Kafka, and open the other doors.
+
+        Raises
+        ------
+        Misconfigured
+            If one of them cannot be opened.
+        """
         await self._producer.start()
+        for door in self._doors:
+            await door.start()
 
     async def stop(self) -> None:
-        """Send what is open, then disconnect."""
+        """Close the other doors, send what is open, then disconnect."""
+        for door in self._doors:
+            await door.stop()
         await self._intake.close()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -101,146 +113,125 @@ class Gateway:
             return
         if scope["type"] != "http":
             return
-        path: str = scope["path"]
-        signal = SIGNALS.get(path)
-        if signal is None:
-            answer = self._page(scope["method"], path)
-        else:
-            try:
-                answer = await self._telemetry(scope, receive, signal)
-            except ClientGone:
-                self._metrics.add(metrics.REJECTED, "client_gone")
-                return
-            self._metrics.add(metrics.REQUESTS, signal, str(answer.status))
-        await _respond(send, answer)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        method, path = scope["method"], scope["path"]
+        label = SIGNALS.get(path) or (path if path in PATHS else None)
+        if method == "OPTIONS" and label is not None and (allowed := self._cors.preflight(headers)):
+            await _respond(send, Answer(204, b"", b"text/plain", allowed))
+            return
+        try:
+            answer = await self._answer(method, path, headers, receive)
+        except ClientGone:
+            self._metrics.add(metrics.REJECTED, refusal.CLIENT_GONE)
+            return
+        if label is not None:
+            self._metrics.add(metrics.REQUESTS, label, str(answer.status))
+        await _respond(send, replace(answer, headers=(*answer.headers, *self._cors.headers(headers))))
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                await self.start()
+                try:
+                    await self.start()
+                except Misconfigured as error:
+                    await send({"type": "lifespan.startup.failed", "message": f"gateway: {error}"})
+                    return
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    def _page(self, method: str, path: str) -> Answer:
+    async def _answer(
+        self, method: str, path: str, headers: Mapping[bytes, bytes], receive: Receive
+    ) -> Answer:
+        """The answer to a request, whatever becomes of it."""
+        content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        reply = content_type if content_type in (PROTOBUF, JSON) and path in SIGNALS else JSON
+        try:
+            if path in SIGNALS or path in PATHS:
+                return await self._take(method, path, headers, content_type, receive)
+            return self._page(method, path, headers)
+        except ClientGone:
+            raise
+        except Exception as error:  # noqa: BLE001 - the outermost edge: the client must be told something
+            told = refused(error)
+            if told.reason is refusal.DEFECT:
+                log_defect(path, error)
+            self._metrics.add(metrics.REJECTED, told.reason.name)
+            return failure(told, reply, _extra(told, path))
+
+    def _page(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> Answer:
         """Health and metrics."""
-        if path not in ("/healthz", "/readyz", "/metrics"):
-            return failure(404, f"there is nothing at {path[:100]}", JSON)
+        if path not in PAGES:
+            raise Refused(refusal.PATH, f"there is nothing at {path[:100]}")
         if method not in ("GET", "HEAD"):
-            return failure(405, f"{path} takes GET", JSON, ((b"allow", b"GET"),))
+            raise Refused(refusal.METHOD, f"{path} takes GET, not {method[:20]}")
         if path == "/healthz":
             return plain(200, "ok\n")
         if path == "/metrics":
             self._metrics.set(metrics.KAFKA_UP, float(self._producer.problem is None))
             return plain(200, self._metrics.render(), b"text/plain; version=0.0.4; charset=utf-8")
+        if path in (HEALTH, PROJECTS):
+            tenant = self._receiver.admit(headers).origin.tenant if path == PROJECTS else ""
+            return langfuse_page(path, tenant)
         problem = self._producer.problem
         return plain(200, "ready\n") if problem is None else plain(503, f"{problem}\n")
-
-    async def _telemetry(self, scope: Mapping[str, Any], receive: Receive, signal: str) -> Answer:
-        """One export request, whatever becomes of it."""
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        reply = content_type if content_type in (PROTOBUF, JSON) else JSON
-        try:
-            refused = await self._take(scope["method"], headers, content_type, receive, signal)
-        except ClientGone:
-            raise
-        except Refused as error:
-            self._metrics.add(metrics.REJECTED, error.reason)
-            return failure(error.status, str(error), reply, error.headers)
-        except IngestError as error:
-            for kind, status, reason in _REFUSED:
-                if isinstance(error, kind):
-                    self._metrics.add(metrics.REJECTED, reason)
-                    return failure(status, str(error), reply)
-            _log_defect(signal, error)
-        except Exception as error:  # noqa: BLE001 - the outermost edge: the client must be told something
-            _log_defect(signal, error)
-        else:
-            return success(signal, reply, refused)
-        self._metrics.add(metrics.REJECTED, "defect")
-        return failure(500, "a defect of the gateway, see its log", reply)
 
     async def _take(
         self,
         method: str,
+        path: str,
         headers: Mapping[bytes, bytes],
         content_type: bytes,
         receive: Receive,
-        signal: str,
-    ) -> int:
+    ) -> Answer:
+        """A request that brings something."""
         if method != "POST":
-            raise Refused(
-                405, "method", f"telemetry is sent with POST, not {method[:20]}", (b"allow", b"POST")
-            )
-        tenant = self._keys.tenant(headers)
-        if tenant is None:
-            raise Refused(
-                401,
-                "key",
-                "no valid ingest key: send Authorization: Bearer <key>",
-                (b"www-authenticate", b"Bearer"),
-            )
-        origin = Origin(
-            tenant,
-            check_lineage(headers.get(kafka.HEADER_LINEAGE.encode(), LIVE.encode()).decode("latin-1")),
-            backfill=headers.get(kafka.HEADER_BACKFILL.encode()) == b"1",
-        )
+            raise Refused(refusal.METHOD, f"{path} takes POST, not {method[:20]}")
+        admitted = self._receiver.admit(headers)
+        signal = SIGNALS.get(path)
         with Body(self._memory, self._max_body_bytes, self._body_timeout_s) as body:
             plain_body = await body.read(headers, receive)
-            if signal == "traces" and not plain_body and _is_mark(headers):
-                await self._mark(headers, origin)
-                return 0
-            if content_type not in (PROTOBUF, JSON):
-                raise Refused(
-                    415,
-                    "content_type",
-                    f"content type {content_type[:60].decode('latin-1')!r} is neither application/x-protobuf "
-                    "nor application/json",
-                )
-            self._metrics.add(metrics.BODY_BYTES, n=len(plain_body))
-            if signal == "metrics":
-                self._metrics.add(metrics.IGNORED, signal)
-                return 0
+            if signal == "traces" and not plain_body and await self._receiver.mark(headers, admitted):
+                return success(signal, content_type, {})
+            if content_type != JSON and (signal is None or content_type != PROTOBUF):
+                taken = "application/json" if signal is None else "application/x-protobuf or application/json"
+                shown = content_type[:60].decode("latin-1")
+                raise Refused(refusal.CONTENT_TYPE, f"content type {shown!r} is not {taken}")
+            if signal is None:
+                return await self._json.take(path, plain_body, admitted)
             is_json = content_type == JSON
-            if signal == "traces":
-                traces = (
-                    parse_json(ExportTraceServiceRequest(), plain_body)
-                    if is_json
-                    else parse_traces(plain_body)
-                )
-                return await self._intake.take(traces, origin)
-            logs = parse_json(ExportLogsServiceRequest(), plain_body) if is_json else parse_logs(plain_body)
-            return await self._intake.take(logs, origin)
-
-    async def _mark(self, headers: Mapping[bytes, bytes], origin: Origin) -> None:
-        sent = headers.get(kafka.HEADER_EVENT_TIME.encode())
-        if sent is not None and not (sent.isdigit() and len(sent) <= 19 and int(sent) <= _MAX_NS):
-            raise BadRecord(f"header {kafka.HEADER_EVENT_TIME} is not a time in nanoseconds since 1970")
-        ends = headers.get(kafka.HEADER_LINEAGE_END.encode()) == b"1"
-        await self._intake.mark(origin, None if sent is None else int(sent), ends=ends)
+            rejected = await self._receiver.telemetry(signal, plain_body, admitted, is_json=is_json)
+            return success(signal, content_type, rejected)
 
 
-def _log_defect(signal: str, error: Exception) -> None:
+def _extra(told: Refused, path: str) -> tuple[Header, ...]:
+    """Headers that HTTP asks for with some statuses."""
+    if told.reason is refusal.METHOD:
+        return ((b"allow", b"GET, HEAD" if path in PAGES else b"POST"),)
+    if told.reason is refusal.KEY:
+        return ((b"www-authenticate", b"Bearer"),)
+    if told.reason is refusal.ENCODING:
+        return ((b"accept-encoding", b"gzip, zstd, deflate"),)  # RFC 9110, section 12.5.3
+    return ()
+
+
+def log_defect(what: str, error: Exception) -> None:
     """Where it happened and what kind it is; its message may quote content and is left out."""
     frames = traceback.extract_tb(error.__traceback__)
     where = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames[-4:]))
-    logger.error("a defect while taking %s: %s at %s", signal, type(error).__name__, where)
-
-
-def _is_mark(headers: Mapping[bytes, bytes]) -> bool:
-    return kafka.HEADER_EVENT_TIME.encode() in headers or kafka.HEADER_LINEAGE_END.encode() in headers
+    logger.error("a defect while taking %s: %s at %s", what, type(error).__name__, where)
 
 
 async def _respond(send: Send, answer: Answer) -> None:
-    headers = [
-        (b"content-type", answer.content_type),
-        (b"content-length", str(len(answer.body)).encode()),
-        (b"x-content-type-options", b"nosniff"),
-        *answer.headers,
-    ]
+    headers = list(answer.headers)
+    if answer.status != 204:
+        headers += [
+            (b"content-type", answer.content_type),
+            (b"content-length", str(len(answer.body)).encode()),
+            (b"x-content-type-options", b"nosniff"),
+        ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

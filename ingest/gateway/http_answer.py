@@ -1,30 +1,27 @@
-"""Answers of the OTLP protocol: the response message or ``google.rpc.Status``, in the request's format."""
+"""Answers of OTLP over HTTP: the response message or ``google.rpc.Status``, in the request's format."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from google.rpc import status_pb2
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from ingest.gateway.refusal import INVALID_ID, RECORD_TOO_LARGE, Refused
+
 PROTOBUF, JSON = b"application/x-protobuf", b"application/json"
-RETRY_AFTER_S = 1
-"""Above an SDK's own deadline (10 s in all) a client drops the batch at once instead of waiting."""
 
 Header = tuple[bytes, bytes]
 
-_GRPC_CODES = {400: 3, 401: 16, 404: 5, 405: 12, 408: 4, 413: 8, 415: 3, 500: 13, 503: 14}
-"""Canonical codes of google.rpc.Code for the statuses we send."""
-
-_RESPONSES: dict[str, type[Message]] = {
-    "traces": ExportTraceServiceResponse,
-    "logs": ExportLogsServiceResponse,
-    "metrics": ExportMetricsServiceResponse,
+_SAYS = {
+    INVALID_ID: "without a trace id of 16 bytes and a span id of 8 bytes, not all of them 0",
+    RECORD_TOO_LARGE: "larger than Kafka takes: limit what is captured",
 }
 
 
@@ -38,31 +35,49 @@ class Answer:
     headers: Sequence[Header] = ()
 
 
-def success(signal: str, content_type: bytes, refused: int = 0) -> Answer:
-    """200; with ``partial_success`` where spans were refused, which a client must not send again."""
-    said = f"{refused} spans without valid ids were not taken" if refused else ""
-    if content_type == JSON:
-        body = {"partialSuccess": {"rejectedSpans": str(refused), "errorMessage": said}} if refused else {}
-        return Answer(200, orjson.dumps(body), JSON)
-    if not refused:
-        return Answer(200, b"", PROTOBUF)
-    response = _RESPONSES[signal]()
-    if isinstance(response, ExportTraceServiceResponse):
-        response.partial_success.rejected_spans = refused
-        response.partial_success.error_message = said
-    return Answer(200, response.SerializeToString(), PROTOBUF)
+def response(signal: str, rejected: Mapping[str, int]) -> Message:
+    """The response message; ``partial_success`` says how many records were not taken, and why.
+
+    A client must not send those again.
+    """
+    said = "; ".join(f"{n} {_SAYS[reason]}" for reason, n in rejected.items())
+    n = sum(rejected.values())
+    if signal == "metrics":
+        return ExportMetricsServiceResponse()
+    if signal == "logs":
+        logs = ExportLogsServiceResponse()
+        if n:
+            logs.partial_success.rejected_log_records = n
+            logs.partial_success.error_message = f"log records not taken: {said}"
+        return logs
+    traces = ExportTraceServiceResponse()
+    if n:
+        traces.partial_success.rejected_spans = n
+        traces.partial_success.error_message = f"spans not taken: {said}"
+    return traces
 
 
-def failure(status: int, message: str, content_type: bytes, headers: Sequence[Header] = ()) -> Answer:
-    """An error; 503 asks for a retry in a second."""
-    code = _GRPC_CODES.get(status, 2)
-    if status == 503:
-        headers = (*headers, (b"retry-after", str(RETRY_AFTER_S).encode()))
+def success(signal: str, content_type: bytes, rejected: Mapping[str, int]) -> Answer:
+    """200."""
+    return _answer(200, response(signal, rejected), content_type)
+
+
+def failure(error: Refused, content_type: bytes, headers: Sequence[Header] = ()) -> Answer:
+    """An error; ``Retry-After`` where a retry can help."""
+    if error.retry_after_s is not None:
+        headers = (*headers, (b"retry-after", str(error.retry_after_s).encode()))
+    return _answer(error.reason.status, error.status(), content_type, headers)
+
+
+def _answer(status: int, message: Message, content_type: bytes, headers: Sequence[Header] = ()) -> Answer:
     if content_type == PROTOBUF:
-        body = status_pb2.Status(code=code, message=message).SerializeToString()
-    else:
-        body = orjson.dumps({"code": code, "message": message})
-    return Answer(status, body, content_type, headers)
+        return Answer(status, message.SerializeToString(), PROTOBUF, headers)
+    return as_json(status, MessageToDict(message), headers)
+
+
+def as_json(status: int, body: Any, headers: Sequence[Header] = ()) -> Answer:
+    """A JSON answer."""
+    return Answer(status, orjson.dumps(body), JSON, headers)
 
 
 def plain(status: int, text: str, content_type: bytes = b"text/plain; charset=utf-8") -> Answer:

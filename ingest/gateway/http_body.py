@@ -7,23 +7,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ingest.compression import decompress
-from ingest.errors import IngestError, TooLarge, Unavailable
+from ingest.errors import IngestError, TooLarge
 from ingest.gateway import metrics
 from ingest.gateway.metrics import Metrics
+from ingest.gateway.refusal import MEMORY, Refused, TooSlow
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 BODY_TIMEOUT_S = 30.0
-_IN_THREAD_BYTES = 1 << 20
+_IN_THREAD_BYTES = 1 << 16
 """Compressed bodies above this are decompressed in a thread (zlib and zstd release the lock)."""
 
 
 class ClientGone(IngestError):
     """The client went away before it had sent everything."""
-
-
-class TooSlow(IngestError):
-    """The body did not arrive in time (408)."""
 
 
 class Memory:
@@ -39,11 +36,11 @@ class Memory:
 
         Raises
         ------
-        Unavailable
+        Refused
             If that would be more than the limit.
         """
         if self._held + n > self._limit:
-            raise Unavailable("too many requests are waiting for Kafka")
+            raise Refused(MEMORY, "too many requests are waiting for Kafka: send again in a moment")
         self._held += n
         self._metrics.set(metrics.IN_FLIGHT_BYTES, self._held)
 
@@ -68,9 +65,27 @@ class Body:
     def __exit__(self, *_: object) -> None:
         self._memory.give_back(self._held)
 
-    def _hold(self, n: int) -> None:
+    def hold(self, n: int) -> None:
+        """Hold ``n`` bytes of it until the end."""
         self._memory.take(n)
         self._held += n
+
+    async def unpack(self, packed: bytes, encoding: str) -> bytes:
+        """What is held, decompressed and held too.
+
+        Raises
+        ------
+        TooLarge
+            If it is over the limit.
+        BadRecord
+            If it does not decompress.
+        """
+        if len(packed) > _IN_THREAD_BYTES:
+            plain = await asyncio.to_thread(decompress, packed, encoding, self._limit)
+        else:
+            plain = decompress(packed, encoding, self._limit)
+        self.hold(len(plain))
+        return plain
 
     async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         """The plain body.
@@ -85,7 +100,7 @@ class Body:
             If it takes longer than the time-out.
         ClientGone
             If the client disconnects.
-        Unavailable
+        Refused
             If there is no memory for it now.
         """
         declared = headers.get(b"content-length", b"")
@@ -99,12 +114,7 @@ class Body:
         encoding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
         if encoding in ("", "identity", "none"):
             return packed
-        if len(packed) > _IN_THREAD_BYTES:
-            plain = await asyncio.to_thread(decompress, packed, encoding, self._limit)
-        else:
-            plain = decompress(packed, encoding, self._limit)
-        self._hold(len(plain))
-        return plain
+        return await self.unpack(packed, encoding)
 
     async def _receive_all(self, receive: Receive) -> bytes:
         parts: list[bytes] = []
@@ -116,7 +126,7 @@ class Body:
             if part:
                 if self._held + len(part) > self._limit:
                     raise TooLarge(f"the body is over the limit of {self._limit} bytes: send smaller batches")
-                self._hold(len(part))
+                self.hold(len(part))
                 parts.append(part)
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import orjson
 import re2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -95,8 +97,16 @@ class Intake:
         self._partitions = partitions
         self._now_ns = now_ns
 
-    async def take(self, request: Request, origin: Origin, received_ns: int | None = None) -> int:
-        """Redact the request (in place), send it on and wait for Kafka; returns how many spans were refused.
+    def now_ns(self) -> int:
+        """The time things come in at."""
+        return self._now_ns()
+
+    async def take(
+        self, request: Request, origin: Origin, received_ns: int | None = None
+    ) -> Mapping[str, int]:
+        """Redact the request (in place), send it on and wait for Kafka.
+
+        Returns how many of its spans or log records were not taken, by reason.
 
         ``received_ns`` is when it came to Lightship, if that is not now.
 
@@ -107,9 +117,9 @@ class Intake:
         """
         received_ns = received_ns or self._now_ns()
         is_traces = isinstance(request, ExportTraceServiceRequest)
-        refused = drop_invalid(request) if isinstance(request, ExportTraceServiceRequest) else 0
-        if refused:
-            self._metrics.add(metrics.REJECTED, "invalid_id", n=refused)
+        rejected = drop_invalid(request)
+        for reason, n in rejected.items():
+            self._metrics.add(metrics.REJECTED, reason, n=n)
         redactor = self._redactors.of(origin.tenant)
         await self._redact(redactor, request)
         topic = kafka.SPANS.name if is_traces else kafka.LOGS.name
@@ -122,7 +132,20 @@ class Intake:
             for p in split(request, self._partitions)
         ]
         await all_of(waiting)
-        return refused
+        return rejected
+
+    async def record(self, topic: str, key: str, entry: Mapping[str, Any], origin: Origin) -> None:
+        """Send an entry of a topic of JSON, its texts redacted, and wait for Kafka.
+
+        Raises
+        ------
+        Unavailable
+            If it is not acknowledged.
+        """
+        redactor = self._redactors.of(origin.tenant)
+        clean = {k: redactor.outer_text(k, v) if isinstance(v, str) else v for k, v in entry.items()}
+        self._count(redactor)
+        await self._producer.send(topic, 0, orjson.dumps(clean), [], key.encode())
 
     async def _redact(self, redactor: RequestRedactor, request: Request) -> None:
         """In this thread, letting others run between spans: the place to hand it to other processes."""
@@ -132,6 +155,9 @@ class Intake:
             if loop.time() > until:
                 await asyncio.sleep(0)
                 until = loop.time() + _SLICE_S
+        self._count(redactor)
+
+    def _count(self, redactor: RequestRedactor) -> None:
         for type_, n in redactor.take_counts().items():
             self._metrics.add(metrics.REDACTIONS, type_, n=n)
 

@@ -23,6 +23,10 @@ REQUESTS = Metric(
     "lightship_gateway_requests_total", "counter", "Answered requests by signal and HTTP status.",
     ("signal", "status"),
 )  # fmt: skip
+RPCS = Metric(
+    "lightship_gateway_rpcs_total", "counter", "Answered gRPC calls by signal and status code.",
+    ("signal", "code"),
+)  # fmt: skip
 SPANS = Metric("lightship_gateway_spans_total", "counter", "Spans acknowledged by Kafka.", ("tenant",))
 LOG_RECORDS = Metric(
     "lightship_gateway_log_records_total", "counter", "Log records acknowledged by Kafka.", ("tenant",)
@@ -30,7 +34,7 @@ LOG_RECORDS = Metric(
 REJECTED = Metric(
     "lightship_gateway_rejected_total",
     "counter",
-    "Requests refused, and spans without valid ids.",
+    "Requests, connections and single records refused, by reason.",
     ("reason",),
 )
 IGNORED = Metric("lightship_gateway_ignored_total", "counter", "Requests accepted and not used.", ("signal",))
@@ -43,13 +47,19 @@ FAILED_MESSAGES = Metric(
     "lightship_gateway_failed_messages_total", "counter", "Messages Kafka did not acknowledge.", ("topic",)
 )
 ACK_SECONDS = Metric("lightship_gateway_ack_seconds_total", "counter", "Time spent waiting for Kafka.")
+JUDGEMENTS = Metric(
+    "lightship_gateway_judgements_total", "counter", "Scores and feedback acknowledged, by door.", ("door",)
+)
+CHANGES = Metric("lightship_gateway_changes_total", "counter", "Recorded changes acknowledged.", ("tenant",))
 MARKS = Metric("lightship_gateway_clock_marks_total", "counter", "Clock marks sent on.")
 IN_FLIGHT_BYTES = Metric("lightship_gateway_in_flight_bytes", "gauge", "Bytes held of unanswered requests.")
+CONNECTIONS = Metric("lightship_gateway_connections", "gauge", "Open HTTP connections.")
 KAFKA_UP = Metric("lightship_gateway_kafka_up", "gauge", "1 if the last message was acknowledged.")
+KEYS_OK = Metric("lightship_gateway_key_file_ok", "gauge", "0 if the key file cannot be read any more.")
 
 ALL = (
-    REQUESTS, SPANS, LOG_RECORDS, REJECTED, IGNORED, REDACTIONS, BODY_BYTES, MESSAGES, FAILED_MESSAGES,
-    ACK_SECONDS, MARKS, IN_FLIGHT_BYTES, KAFKA_UP,
+    REQUESTS, RPCS, SPANS, LOG_RECORDS, JUDGEMENTS, CHANGES, REJECTED, IGNORED, REDACTIONS, BODY_BYTES,
+    MESSAGES, FAILED_MESSAGES, ACK_SECONDS, MARKS, IN_FLIGHT_BYTES, CONNECTIONS, KAFKA_UP, KEYS_OK,
 )  # fmt: skip
 """Every metric of the gateway, in the order of their text."""
 
@@ -74,6 +84,10 @@ class Metrics:
     def value(self, metric: Metric, *labels: str) -> float:
         """Present value; 0 for labels never seen."""
         return self._values[metric].get(labels, 0.0)
+
+    def points(self, metric: Metric) -> list[tuple[dict[str, str], float]]:
+        """Labels and value of everything counted so far."""
+        return [(dict(zip(metric.labels, k, strict=True)), v) for k, v in self._values[metric].items()]
 
     def render(self) -> str:
         """The text of ``/metrics``."""

@@ -44,7 +44,9 @@ class Producer(Protocol):
     async def stop(self) -> None:
         """Send what is under way, then end."""
 
-    async def send(self, topic: str, partition: int, value: bytes, headers: Sequence[Header]) -> None:
+    async def send(
+        self, topic: str, partition: int, value: bytes, headers: Sequence[Header], key: bytes | None = None
+    ) -> None:
         """Return when the message is durable.
 
         Raises
@@ -64,6 +66,7 @@ class Sent:
     partition: int
     value: bytes
     headers: tuple[Header, ...]
+    key: bytes | None = None
 
     def header(self, name: str) -> str | None:
         """Value of a header as text."""
@@ -90,13 +93,15 @@ class MemoryProducer:
     async def stop(self) -> None:
         """Nothing to do."""
 
-    async def send(self, topic: str, partition: int, value: bytes, headers: Sequence[Header]) -> None:
+    async def send(
+        self, topic: str, partition: int, value: bytes, headers: Sequence[Header], key: bytes | None = None
+    ) -> None:
         """Keep the message, after ``hold`` is set if there is one."""
         if self.hold is not None:
             await self.hold.wait()
         if self.down or partition in self.failing:
             raise Unavailable("the memory producer was told to fail")
-        self.sent.append(Sent(topic, partition, value, tuple(headers)))
+        self.sent.append(Sent(topic, partition, value, tuple(headers), key))
 
 
 class KafkaProducer:
@@ -199,14 +204,18 @@ class KafkaProducer:
         if self._closing:
             await asyncio.wait(self._closing, timeout=RETRY_S)
 
-    async def send(self, topic: str, partition: int, value: bytes, headers: Sequence[Header]) -> None:
+    async def send(
+        self, topic: str, partition: int, value: bytes, headers: Sequence[Header], key: bytes | None = None
+    ) -> None:
         """Return when all in-sync replicas have the message."""
         producer = self._producer
         if producer is None:
             raise Unavailable(self.problem or "Kafka is not connected")
         try:
             async with asyncio.timeout(ACK_TIMEOUT_S):
-                acknowledged = await producer.send(topic, value, partition=partition, headers=list(headers))
+                acknowledged = await producer.send(
+                    topic, value, key=key, partition=partition, headers=list(headers)
+                )
                 acknowledged.add_done_callback(_look_at)
                 await asyncio.shield(acknowledged)
         except (MessageSizeTooLargeError, RecordTooLargeError) as error:

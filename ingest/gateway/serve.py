@@ -17,21 +17,28 @@ from infra.errors import Misconfigured
 from infra.settings import Settings
 from ingest.gateway.app import Gateway
 from ingest.gateway.grouping import Grouper
+from ingest.gateway.grpc_door import GrpcDoor
+from ingest.gateway.guarded_http import Guard, guarded
+from ingest.gateway.http_body import Memory
 from ingest.gateway.ingest_keys import IngestKeys, check_host, load_keys
 from ingest.gateway.intake import Intake, Redactors
+from ingest.gateway.key_file import USUAL
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import KafkaProducer, Producer
+from ingest.gateway.receiver import Receiver
 from ingest.settings_check import check
 
 MIB = 1 << 20
 SHUTDOWN_S = 10
+DRAIN_S = 5.0
+"""How long the rest of a body is still read that was answered before its end."""
 DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
 
 
-def build(chosen: Settings, keys: IngestKeys, producer: Producer) -> Gateway:
-    """The application from settings."""
-    counters = Metrics()
-    grouper = Grouper(producer, counters, linger_s=chosen.gateway.linger_ms / 1000)
+def build(chosen: Settings, keys: IngestKeys, producer: Producer, counters: Metrics) -> Gateway:
+    """The application from settings, with its gRPC side."""
+    gateway = chosen.gateway
+    grouper = Grouper(producer, counters, linger_s=gateway.linger_ms / 1000)
     intake = Intake(
         producer,
         grouper,
@@ -39,13 +46,31 @@ def build(chosen: Settings, keys: IngestKeys, producer: Producer) -> Gateway:
         counters,
         partitions=chosen.kafka.partitions,
     )
+    memory = Memory(gateway.max_in_flight_mib * MIB, counters)
+    doors = []
+    if gateway.grpc_port:
+        doors.append(
+            GrpcDoor(
+                Receiver(intake, keys, counters),
+                memory,
+                counters,
+                host=gateway.host,
+                port=gateway.grpc_port,
+                max_body_bytes=gateway.max_body_mib * MIB,
+                max_connections=gateway.max_connections,
+                body_timeout_s=gateway.body_timeout_s,
+            )
+        )
     return Gateway(
         intake,
         producer,
         keys,
         counters,
-        max_body_bytes=chosen.gateway.max_body_mib * MIB,
-        max_in_flight_bytes=chosen.gateway.max_in_flight_mib * MIB,
+        memory=memory,
+        max_body_bytes=gateway.max_body_mib * MIB,
+        body_timeout_s=gateway.body_timeout_s,
+        origins=gateway.allowed_origins,
+        doors=doors,
     )
 
 
@@ -61,14 +86,20 @@ def parse(argv: Sequence[str]) -> tuple[Settings, IngestKeys]:
     parser.add_argument("--config", type=Path, help="settings file instead of lightship.toml")
     parser.add_argument("--host", help="address to listen on")
     parser.add_argument("--port", type=int, help="port of OTLP/HTTP")
+    parser.add_argument("--grpc-port", type=int, help="port of OTLP/gRPC, 0 for none")
     parser.add_argument("--kafka", help="bootstrap addresses, host:port,...")
     parser.add_argument("--partitions", type=int, help="partitions of otlp_spans and otlp_logs")
-    parser.add_argument("--key-file", type=Path, help="ingest keys, `<tenant> <SHA-256 of the key>` a line")
+    parser.add_argument(
+        "--key-file", type=Path, help=f"ingest keys; without it {USUAL} of the data directory, if it is there"
+    )
     parser.add_argument("--idempotent", action="store_true", help="as kafka.idempotent (Apache Kafka)")
     given = parser.parse_args(argv)
     chosen = settings.load(given.config)
     gateway = dataclasses.replace(
-        chosen.gateway, host=given.host or chosen.gateway.host, port=given.port or chosen.gateway.port
+        chosen.gateway,
+        host=given.host or chosen.gateway.host,
+        port=given.port or chosen.gateway.port,
+        grpc_port=chosen.gateway.grpc_port if given.grpc_port is None else given.grpc_port,
     )
     broker = dataclasses.replace(
         chosen.kafka,
@@ -76,7 +107,7 @@ def parse(argv: Sequence[str]) -> tuple[Settings, IngestKeys]:
         partitions=given.partitions or chosen.kafka.partitions,
         idempotent=given.idempotent or chosen.kafka.idempotent,
     )
-    keys = load_keys(given.key_file) if given.key_file else IngestKeys(None)
+    keys = load_keys(given.key_file or chosen.home / USUAL, must_exist=given.key_file is not None)
     check_host(gateway.host, keys)
     check(chosen)
     return dataclasses.replace(chosen, gateway=gateway, kafka=broker), keys
@@ -100,12 +131,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Misconfigured as error:
         sys.stderr.write(f"gateway: {error}\n")
         return 2
+    counters = Metrics()
+    guard = Guard(
+        counters,
+        max_connections=chosen.gateway.max_connections,
+        header_s=chosen.gateway.header_timeout_s,
+        body_s=chosen.gateway.body_timeout_s + DRAIN_S,
+    )
     uvicorn.run(
-        build(chosen, keys, producer),
+        build(chosen, keys, producer, counters),
         host=chosen.gateway.host,
         port=chosen.gateway.port,
         loop="uvloop",
-        http="httptools",
+        http=guarded(guard),  # type: ignore[arg-type]  # it is called, never looked at as a class
+        ws="none",
         lifespan="on",
         access_log=False,
         server_header=False,

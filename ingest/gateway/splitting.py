@@ -10,10 +10,14 @@ from typing import Any
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from infra.kafka import MAX_MESSAGE_BYTES
+from ingest.gateway.refusal import INVALID_ID, RECORD_TOO_LARGE
 from ingest.redact_otlp import SPAN_ID_BYTES, TRACE_ID_BYTES, Request
 
 MAX_PIECE_BYTES = 4 << 20
 """A partition's share of one request is cut into pieces of about this size; a larger span goes alone."""
+MAX_RECORD_BYTES = MAX_MESSAGE_BYTES - (1 << 20)
+"""Largest span or log record; with its resource and scope it must fit into a message of Kafka's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +34,43 @@ def partition_of(trace_id: bytes, partitions: int) -> int:
     return zlib.crc32(trace_id) % partitions
 
 
-def drop_invalid(request: ExportTraceServiceRequest) -> int:
-    """Remove spans whose ids are not 16 and 8 bytes with a bit set; returns how many."""
-    dropped = 0
-    for resource_spans in request.resource_spans:
-        for scope_spans in resource_spans.scope_spans:
-            spans = scope_spans.spans
-            if all(_is_valid(s) for s in spans):
+def drop_invalid(request: Request, max_bytes: int = MAX_RECORD_BYTES) -> dict[str, int]:
+    """Remove what cannot be kept; returns how many by reason.
+
+    That is a span whose ids are not 16 and 8 bytes with a bit set (the protocol calls it invalid), and a span
+    or log record that is larger than a message may be.
+    """
+    dropped: dict[str, int] = {}
+    large = request.ByteSize() > max_bytes
+    for records in _each_list(request):
+        is_span = isinstance(request, ExportTraceServiceRequest)
+        if not large and (not is_span or all(_is_valid(s) for s in records)):
+            continue
+        kept = []
+        for record in records:
+            if is_span and not _is_valid(record):
+                reason = INVALID_ID
+            elif large and record.ByteSize() > max_bytes:
+                reason = RECORD_TOO_LARGE
+            else:
+                kept.append(record)
                 continue
-            kept = [s for s in spans if _is_valid(s)]
-            dropped += len(spans) - len(kept)
-            del spans[:]
-            spans.extend(kept)
+            dropped[reason] = dropped.get(reason, 0) + 1
+        if len(kept) < len(records):
+            del records[:]
+            records.extend(kept)
     return dropped
+
+
+def _each_list(request: Request) -> Iterator[Any]:
+    if isinstance(request, ExportTraceServiceRequest):
+        for resource_spans in request.resource_spans:
+            for scope_spans in resource_spans.scope_spans:
+                yield scope_spans.spans
+    else:
+        for resource_logs in request.resource_logs:
+            for scope_logs in resource_logs.scope_logs:
+                yield scope_logs.log_records
 
 
 def _is_valid(span: Any) -> bool:

@@ -31,6 +31,7 @@ from infra.settings import KafkaSettings, Settings, StoreSettings, load
 from infra.settings_page import VARIABLES
 from infra.typed_table import overrides
 from ingest.gateway import serve
+from ingest.gateway.refusal import Refused
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -158,7 +159,9 @@ def test_ports_are_published_on_loopback_alone(name: str) -> None:
     for published in SERVICES[name].get("ports", []):
         host, _, inside = published.split(":")
         assert host == LOOPBACK
-        if name in PORTS:
+        if name == "gateway":
+            assert int(inside) in (PORTS[name], DEFAULTS.gateway.grpc_port)
+        elif name in PORTS:
             assert int(inside) == PORTS[name]
         else:
             endpoints = [p["endpoint"] for p in COLLECTOR["receivers"]["otlp"]["protocols"].values()]
@@ -183,8 +186,9 @@ def test_the_gateway_starts_with_the_keys_it_is_given(tmp_path: Path) -> None:
     assert settings.gateway.port == PORTS["gateway"]
     key = (tmp_path / "secrets/collector_key").read_bytes()
     assert len(key) == 48
-    assert keys.tenant({b"authorization": b"Bearer " + key}) == "default"
-    assert keys.tenant({b"authorization": b"Bearer " + key[1:]}) is None
+    assert keys.sender({b"authorization": b"Bearer " + key}).tenant == "default"
+    with pytest.raises(Refused):
+        keys.sender({b"authorization": b"Bearer " + key[1:]})
 
 
 def make_secrets(folder: Path) -> None:
@@ -271,7 +275,8 @@ def test_the_image_has_a_python_we_support_and_the_ports_we_use() -> None:
     for image in instructions("FROM"):
         version = tuple(map(int, re.findall(r"python:(3\.\d+)", image)[0].split(".")))
         assert low <= version < high
-    assert set(map(int, instructions("EXPOSE")[0].split())) == set(PORTS.values())
+    ports = {*PORTS.values(), DEFAULTS.gateway.grpc_port}
+    assert set(map(int, instructions("EXPOSE")[0].split())) == ports
     assert OURS["gateway"]["image"].endswith(f":{project['version']}")
 
 

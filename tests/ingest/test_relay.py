@@ -26,6 +26,7 @@ from ingest.errors import BadRecord, Defect, Unavailable
 from ingest.gateway.grouping import Grouper
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.intake import Intake, Redactors
+from ingest.gateway.key_file import Key, KeyFile, hash_of
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
 from ingest.gateway.splitting import partition_of
@@ -76,7 +77,7 @@ def make(home: Path, redactors: Redactors | None = None) -> Kit:
         partitions=4,
         now_ns=lambda: NOW_NS + 1,
     )
-    keys = IngestKeys({hashlib.sha256(KEY).hexdigest(): "harbour"})
+    keys = IngestKeys(KeyFile((Key("harbour", hash_of(KEY)),)))
     return Kit(Relay(intake, keys, counters, lambda: NOW_NS), producer, counters)
 
 

@@ -73,8 +73,8 @@ def consume(
 def gateway(bootstrap: str, home: Path, partitions: int = PARTITIONS, ready: int = 200) -> Iterator[str]:
     """A gateway process; yields its root address when it is as ready as it should be."""
     port = spare()
-    command = [sys.executable, "-m", "ingest.gateway", "--port", str(port), "--kafka", bootstrap,
-               "--partitions", str(partitions)]  # fmt: skip
+    command = [sys.executable, "-m", "ingest.gateway", "--port", str(port), "--grpc-port", "0",
+               "--kafka", bootstrap, "--partitions", str(partitions)]  # fmt: skip
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")}
     with subprocess.Popen(
         command, cwd=ROOT, env={**environment, "LIGHTSHIP_HOME": str(home)}, stderr=subprocess.PIPE

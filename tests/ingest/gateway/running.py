@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from ingest.gateway.app import Gateway
 from ingest.gateway.grouping import Grouper
+from ingest.gateway.http_body import Memory
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.intake import Intake, Redactors
 from ingest.gateway.metrics import Metrics
@@ -39,6 +40,20 @@ class Running:
         return await self.client.post(path, content=content, headers={**PROTOBUF, **named})
 
 
+def intake_over(
+    home: Path,
+    producer: MemoryProducer,
+    counters: Metrics,
+    *,
+    partitions: int = 4,
+    linger_s: float = 0.0,
+    group_bytes: int = 256 << 10,
+) -> Intake:
+    """The part that doors share, over a memory producer, at `NOW_NS`."""
+    grouper = Grouper(producer, counters, linger_s=linger_s, group_bytes=group_bytes)
+    return Intake(producer, grouper, Redactors(home), counters, partitions=partitions, now_ns=lambda: NOW_NS)
+
+
 @contextlib.asynccontextmanager
 async def running(
     home: Path,
@@ -47,15 +62,16 @@ async def running(
     partitions: int = 4,
     linger_s: float = 0.0,
     group_bytes: int = 256 << 10,
+    max_in_flight_bytes: int = 256 << 20,
     **limits: Any,
 ) -> AsyncIterator[Running]:
     """A started gateway."""
     producer, counters = MemoryProducer(), Metrics()
-    grouper = Grouper(producer, counters, linger_s=linger_s, group_bytes=group_bytes)
-    intake = Intake(
-        producer, grouper, Redactors(home), counters, partitions=partitions, now_ns=lambda: NOW_NS
+    intake = intake_over(
+        home, producer, counters, partitions=partitions, linger_s=linger_s, group_bytes=group_bytes
     )
-    gateway = Gateway(intake, producer, keys or IngestKeys(None), counters, **limits)
+    memory = Memory(max_in_flight_bytes, counters)
+    gateway = Gateway(intake, producer, keys or IngestKeys(None), counters, memory=memory, **limits)
     await gateway.start()
     transport = httpx.ASGITransport(app=gateway, raise_app_exceptions=True)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
-import hashlib
 import json
 import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -23,6 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from ingest.gateway import metrics
 from ingest.gateway.ingest_keys import IngestKeys
+from ingest.gateway.key_file import Key, KeyFile, hash_of
 from tests.ingest.gateway.running import JSON, NOW_NS, PROTOBUF, Running, running
 from tests.ingest.telemetry import chat, log, logs, span, traces
 
@@ -281,7 +281,7 @@ def test_a_client_that_goes_away_is_counted_and_nothing_is_kept(tmp_path: Path) 
 
 
 def test_keys_decide_the_tenant(tmp_path: Path) -> None:
-    keys = IngestKeys({hashlib.sha256(b"alpha-key").hexdigest(): "alpha"})
+    keys = IngestKeys(KeyFile((Key("alpha", hash_of(b"alpha-key")),)))
     basic = base64.b64encode(b"pk-lf-1:alpha-key").decode()
 
     async def test(g: Running) -> None:

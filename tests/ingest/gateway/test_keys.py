@@ -11,6 +11,8 @@ import pytest
 from infra.errors import Misconfigured
 from ingest.errors import Defect
 from ingest.gateway.ingest_keys import IngestKeys, check_host, load_keys
+from ingest.gateway.key_file import Key, KeyFile
+from ingest.gateway.refusal import Refused
 from ingest.gateway.serve import parse
 from ingest.gateway.tenant_keys import load_key
 
@@ -54,10 +56,11 @@ def test_a_key_file_has_one_key_a_line(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text(f"# ours\n\nalpha {digest('a')}\nbeta {digest('b').upper()}\n")
     keys = load_keys(file)
-    assert keys.tenant({b"authorization": b"Bearer a"}) == "alpha"
-    assert keys.tenant({b"authorization": b"bearer  b"}) == "beta"
-    assert keys.tenant({b"authorization": b"Bearer c"}) is None
-    assert keys.tenant({}) is None
+    assert keys.sender({b"authorization": b"Bearer a"}).tenant == "alpha"
+    assert keys.sender({b"authorization": b"bearer  b"}).tenant == "beta"
+    for headers in ({b"authorization": b"Bearer c"}, {}):
+        with pytest.raises(Refused):
+            keys.sender(headers)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "alpha secret\n", f"Alpha {digest('a')}\n", "alpha\n"])
@@ -77,7 +80,7 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - what must be refused
 def test_others_are_listened_to_only_with_keys(host: str) -> None:
     with pytest.raises(Misconfigured, match="--key-file"):
         check_host(host, IngestKeys(None))
-    check_host(host, IngestKeys({digest("a"): "alpha"}))
+    check_host(host, IngestKeys(KeyFile((Key("alpha", digest("a")),))))
     for loopback in ("127.0.0.1", "127.0.0.7", "::1", "localhost"):
         check_host(loopback, IngestKeys(None))
 
