@@ -6,8 +6,8 @@ slice of every score can be counted from it. A *mark* says how far a source part
 record* changes what a detector holds, at a tick it names.
 
 Layout: one version byte, one kind byte, then MessagePack. Columns of a batch are dictionary-encoded.
-Readers take this version and the one before. Counting is by whole numbers, so batches add up in any
-grouping.
+Readers take this version and the one before (1: rows did not say when in their minute they ended, nor their
+trace and prompt). Counting is by whole numbers, so batches add up in any grouping.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import msgpack
 
-VERSION = 1
+VERSION = 2
 """First byte of every message."""
 
 ABSENT = -1
@@ -93,7 +93,9 @@ class Observation:
     ``minutes`` is the event minute of each row (Unix time // 60 s). ``dimensions`` maps a dimension to its
     column. ``scores`` maps ``name`` to the column of cells on the score's grid; of a category to indices into
     its names. ``generations`` gives the generation of each score. ``users`` and ``conversations`` are keyed
-    64-bit hashes, 0 where unknown.
+    64-bit hashes, 0 where unknown. What whole conversations need of each row stands in ``at_ms``
+    (milliseconds into its minute) and, as keyed hashes, ``traces`` and ``prompts`` (0 where unknown or
+    without a conversation); the three are empty where the sender's version had none.
     """
 
     key: ServiceKey
@@ -106,12 +108,18 @@ class Observation:
     users: tuple[int, ...] = ()
     conversations: tuple[int, ...] = ()
     settings_version: int = 0
+    at_ms: tuple[int, ...] = ()
+    traces: tuple[int, ...] = ()
+    prompts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.minutes)
         for name, column in (*self.dimensions.items(), *self.scores.items()):
             if len(column.rows) != n:
                 raise WrongFormat(f"column {name!r} has {len(column.rows)} rows, expected {n}")
+        plain = (self.users, self.conversations, self.at_ms, self.traces, self.prompts)
+        if any(len(rows) not in (0, n) for rows in plain):
+            raise WrongFormat(f"a column of whole numbers has another length than the {n} rows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +181,9 @@ def _observation_body(o: Observation) -> list[Any]:
         o.users,
         o.conversations,
         o.settings_version,
+        o.at_ms,
+        o.traces,
+        o.prompts,
     ]
 
 
@@ -184,8 +195,9 @@ def decode(data: bytes) -> Message:
     WrongFormat
         If the version or kind is unknown or the body is not of its form.
     """
-    if len(data) < 3 or data[0] != VERSION:
-        raise WrongFormat(f"message version {data[0] if data else None} is not readable, expected {VERSION}")
+    if len(data) < 3 or data[0] not in (VERSION, VERSION - 1):
+        found = data[0] if data else None
+        raise WrongFormat(f"message version {found} is not readable, expected {VERSION - 1} or {VERSION}")
     try:
         body = msgpack.unpackb(data[2:], use_list=False)
         if data[1] == _OBSERVATION:
@@ -204,12 +216,14 @@ def decode(data: bytes) -> Message:
 
 
 def _observation(body: Any) -> Observation:
-    key, source, unit, first, minutes, dimensions, scores, users, conversations, settings_version = body
+    key, source, unit, first, minutes, dimensions, scores, users, conversations, settings_version, *new = body
+    at_ms, traces, prompts = new or ((), (), ())
     _check(str, [unit, *(name for name, *_ in (*dimensions, *scores))])
     _check(int, [first, *minutes, *users, *conversations, settings_version, *(g for _, g, _, _ in scores)])
     for *_, values, rows in (*dimensions, *scores):
         _check(str, values)
         _check(int, rows)
+    _check(int, [*at_ms, *traces, *prompts])
     return Observation(
         key=ServiceKey.parse(key),
         source=SourcePosition(*source),
@@ -221,6 +235,9 @@ def _observation(body: Any) -> Observation:
         users=users,
         conversations=conversations,
         settings_version=settings_version,
+        at_ms=at_ms,
+        traces=traces,
+        prompts=prompts,
     )
 
 

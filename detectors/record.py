@@ -60,7 +60,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One span of an agent's run: a model call, a tool call, or other work."""
+    """One span of an agent's run: a model call, a tool call, or other work; tokens are of model calls."""
 
     kind: str  # "model", "tool", "agent" or "other"
     name: str | None
@@ -68,6 +68,8 @@ class Step:
     start_ns: int
     end_ns: int
     error: bool
+    input_tokens: int | None = None
+    output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +80,24 @@ class Trace:
     start_ns: int
     end_ns: int
     attributes: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One conversation as conversation scorers see it, when it has come to rest.
+
+    ``turns`` are what was done for one prompt of a person each, ``calls`` the model calls they took,
+    ``errors`` those that failed. ``repeats`` are turns whose prompt an earlier turn had; ``None`` where no
+    prompt was seen. ``refusals`` of ``judged`` calls refused. Tokens are ``None`` where no call told them.
+    """
+
+    turns: int
+    calls: int
+    errors: int
+    ended_in_error: bool
+    duration_s: float
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    repeats: int | None = None
+    refusals: int = 0
+    judged: int = 0

@@ -159,6 +159,14 @@ class DetectionSettings:
         default=30.0,
         metadata=about("seconds without data until a partition no longer holds time up", within=(1, 3600)),
     )
+    conversation_idle_s: float = field(
+        default=1800.0,
+        metadata=about("seconds without a call after which a conversation has ended", within=(60, 86_400)),
+    )
+    conversation_longest_s: float = field(
+        default=86_400.0,
+        metadata=about("seconds after which a conversation ends in any case", within=(600, 864_000)),
+    )
     learn_days: float = field(
         default=14.0, metadata=about("days a series learns before it is watched", within=(1, 90))
     )

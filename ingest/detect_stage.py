@@ -25,8 +25,10 @@ from detectors.observation import (
     WrongFormat,
     decode,
 )
+from detectors.scorers import score_conversations
 from infra.clock import NS_PER_S
 from infra.kafka import DEAD_LETTERS, FINDINGS, SPANS
+from ingest.conversations import LIMITS, Conversations, Limits
 from ingest.detect_writer import DetectStore, LogRow, Snapshot
 from ingest.errors import Defect
 from ingest.messages import Output, RawMessage
@@ -72,16 +74,22 @@ class Shard:
         Source partitions whose marks make the watermark.
     lateness_ns
         How long after the latest event time a tick stays open.
+    limits
+        Of conversations.
     """
 
-    def __init__(self, config: WatchConfig, partitions: int, lateness_ns: int) -> None:
+    def __init__(
+        self, config: WatchConfig, partitions: int, lateness_ns: int, limits: Limits = LIMITS
+    ) -> None:
         self._config = config
+        self._limits = limits
         self._partitions = partitions
         self._lateness_ns = lateness_ns
         self.next_offset: int | None = None
         self.event_ns = 0
         self.watchers: dict[ServiceKey, ServiceWatcher] = {}
         self._clocks: dict[LineageKey, LineageClock] = {}
+        self._conversations: dict[LineageKey, Conversations] = {}
         self._sources: dict[_Source, _Applied] = {}
         self.repeated = 0
         self.holes = 0
@@ -124,6 +132,11 @@ class Shard:
             self.repeated += 1
             return
         applied.above.add(place)
+        self._fold(o, offset)
+        lineage = (o.key.tenant, o.key.lineage)
+        self._conversations_of(lineage).add(o, self._clock(lineage).watermark_ns())
+
+    def _fold(self, o: Observation, offset: int) -> None:
         for row in self._watcher(o.key).observe(o, offset):
             self.cells.append((o.key, row, offset))
 
@@ -140,6 +153,8 @@ class Shard:
         self.event_ns = max(self.event_ns, mark.event_ns)
         if now == before:
             return
+        for ended in self._conversations_of(lineage).advance(now, offset, complete=clock.complete()):
+            self._fold(ended, offset)
         for key, watcher in self.watchers.items():
             if (key.tenant, key.lineage) == lineage:
                 self._advance(key, watcher, now, offset)
@@ -155,6 +170,22 @@ class Shard:
             self._clocks[lineage] = LineageClock(lineage[1], self._partitions, self._lateness_ns, tick_ns)
         return self._clocks[lineage]
 
+    def _conversations_of(self, lineage: LineageKey) -> Conversations:
+        if lineage not in self._conversations:
+            made = Conversations(score_conversations, self._config.specs, self._limits)
+            self._conversations[lineage] = made
+        return self._conversations[lineage]
+
+    def counters(self) -> dict[str, float]:
+        """What was counted of conversations since the first snapshot, by metric name."""
+        found = self._conversations.values()
+        return {
+            "lightship_detect_conversations_open": float(sum(c.open for c in found)),
+            "lightship_detect_conversations_evicted_total": float(sum(c.evicted for c in found)),
+            "lightship_detect_conversation_calls_late_total": float(sum(c.late for c in found)),
+            "lightship_detect_conversation_calls_not_taken_total": float(sum(c.not_taken for c in found)),
+        }
+
     def _watcher(self, key: ServiceKey) -> ServiceWatcher:
         if key not in self.watchers:
             watermark_ns = self._clock((key.tenant, key.lineage)).watermark_ns()
@@ -169,6 +200,7 @@ class Shard:
             "repeated": self.repeated,
             "config": self._config.config_hash,
             "clocks": [[*k, c.state()] for k, c in sorted(self._clocks.items())],
+            "conversations": [[*k, c.state()] for k, c in sorted(self._conversations.items())],
             "sources": [[*k, a.below, sorted(a.above)] for k, a in sorted(self._sources.items())],
             "watchers": {},
         }
@@ -180,7 +212,14 @@ class Shard:
         return codec.pack(facts, arrays)
 
     @classmethod
-    def unpack(cls, data: bytes, config: WatchConfig, partitions: int, lateness_ns: int) -> Shard:
+    def unpack(
+        cls,
+        data: bytes,
+        config: WatchConfig,
+        partitions: int,
+        lateness_ns: int,
+        limits: Limits = LIMITS,
+    ) -> Shard:
         """Inverse of `pack`.
 
         Raises
@@ -189,11 +228,13 @@ class Shard:
             If the bytes are not readable.
         """
         facts, arrays = codec.unpack(data)
-        shard = cls(config, partitions, lateness_ns)
+        shard = cls(config, partitions, lateness_ns, limits)
         shard.next_offset, shard.event_ns = facts["next_offset"], facts["event_ns"]
         shard.repeated = facts["repeated"]
         for tenant, lineage, state in facts["clocks"]:
             shard._clock((tenant, lineage)).restore(state)
+        for tenant, lineage, state in facts.get("conversations", ()):  # version 1 had none
+            shard._conversations_of((tenant, lineage)).restore(state)
         shard._sources = {
             (tenant, lineage, topic, partition): _Applied(below, {tuple(p) for p in above})
             for tenant, lineage, topic, partition, below, above in facts["sources"]
@@ -212,13 +253,20 @@ class DetectStage:
     what was not yet stored is stored.
     """
 
-    def __init__(self, store: DetectStore, config: WatchConfig, partitions: int, lateness_ns: int) -> None:
+    def __init__(
+        self,
+        store: DetectStore,
+        config: WatchConfig,
+        partitions: int,
+        lateness_ns: int,
+        limits: Limits = LIMITS,
+    ) -> None:
         self._store = store
         self._config = config
         self._make: Callable[[bytes], Shard] = lambda data: Shard.unpack(
-            data, config, partitions, lateness_ns
+            data, config, partitions, lateness_ns, limits
         )
-        self._empty: Callable[[], Shard] = lambda: Shard(config, partitions, lateness_ns)
+        self._empty: Callable[[], Shard] = lambda: Shard(config, partitions, lateness_ns, limits)
         self._shards: dict[int, Shard] = {}
         self._epochs: dict[int, int] = {}
         self._log: list[LogRow] = []
@@ -327,6 +375,14 @@ class DetectStage:
                 for state in watcher.series_states()
             ]
         )
+
+    def counters(self) -> dict[str, float]:
+        """What its shards counted, by metric name."""
+        out: dict[str, float] = {}
+        for shard in list(self._shards.values()):
+            for name, value in shard.counters().items():
+                out[name] = out.get(name, 0.0) + value
+        return out
 
     def revoke(self, partitions: Iterable[int]) -> None:
         """Forget shards that went to another worker."""

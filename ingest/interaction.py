@@ -247,7 +247,8 @@ def to_step(span: Interaction | ContextSpan) -> Step:
     """One step of an agent's run, for the scores of whole traces."""
     if isinstance(span, Interaction):
         model = span.response_model or span.request_model
-        return Step("model", model, None, span.start_ns, span.end_ns, span.error is not None)
+        tokens = (span.input_tokens, span.output_tokens)
+        return Step("model", model, None, span.start_ns, span.end_ns, span.error is not None, *tokens)
     kind = span.kind if span.kind in ("agent", "tool") else "other"
     name = span.tool_name or span.name if kind == "tool" else span.agent_name or span.name
     return Step(kind, name, span.tool_arguments, span.start_ns, span.end_ns, span.error is not None)

@@ -16,7 +16,7 @@ from ingest.assemble import assemble_batch
 from ingest.build import fill
 from ingest.content_record import ContentRecord
 from ingest.interaction import Interaction, sum_redactions
-from ingest.stored_interaction import SYSTEM_PROMPT, StoredInteraction
+from ingest.stored_interaction import PROMPT, SYSTEM_PROMPT, StoredInteraction
 from ingest.text_keeping import NOT_CAPTURED
 
 _TEXT_FIELDS = frozenset(
@@ -87,11 +87,15 @@ def settle_late(base: StoredInteraction, late: StoredInteraction, scores: Scores
     prompted = before.system_prompt_hash is None and after.system_prompt_hash is not None
     if prompted:
         late.late[SYSTEM_PROMPT] = at
+    asked = base.prompt_hash is None and late.prompt_hash is not None
+    if asked:
+        late.late[PROMPT] = at
     # text that is left out by choice can't be compared with what is stored: only new facts count then
     comparable = base.text_absent in (None, NOT_CAPTURED)
     changed = (
         bool(new)
         or prompted
+        or asked
         or (comparable and any(getattr(before, n) != getattr(after, n) for n in _KEPT_TEXT))
     )
     late.revision = base.revision + changed

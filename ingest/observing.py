@@ -13,10 +13,12 @@ from hashlib import blake2b
 
 from detectors.observation import ABSENT, Column, Observation, ServiceKey, SourcePosition, column_of
 from detectors.scorers.protocol import Scores, ScoreSpec
-from ingest.stored_interaction import SYSTEM_PROMPT, StoredInteraction
+from ingest.stored_interaction import PROMPT, SYSTEM_PROMPT, StoredInteraction
 
-INTERACTION, TRACE = "interaction", "trace"
+INTERACTION, TRACE, CONVERSATION = "interaction", "trace", "conversation"
 MINUTE_NS = 60_000_000_000
+NS_PER_MS = 1_000_000
+MS_PER_MINUTE = 60_000
 MIN_KEY_BYTES = 16
 
 Hash = Callable[[str, str | None], int]
@@ -25,13 +27,18 @@ Hash = Callable[[str, str | None], int]
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One row of an observation: ``dimensions`` and ``scores`` by name, absent ones ``None`` or left out."""
+    """One row of an observation: ``dimensions`` and ``scores`` by name, absent ones ``None`` or left out.
+
+    ``prompt`` is a hash already.
+    """
 
     event_ns: int
     dimensions: Mapping[str, str | None]
     scores: Scores
     user: str | None = None
     conversation: str | None = None
+    trace: str | None = None
+    prompt: int | None = None
 
 
 def keyed_hash(key: bytes) -> Hash:
@@ -72,6 +79,8 @@ def observed_interaction(stored: StoredInteraction, position: SourcePosition) ->
         stored.observed_at(position),
         i.user,
         i.conversation_id,
+        i.trace_id,
+        stored.prompt_hash if stored.known_at(PROMPT, position) else None,
     )
 
 
@@ -111,7 +120,25 @@ def observe(
         users=tuple(hash_(key.tenant, row.user) for row in rows),
         conversations=tuple(hash_(key.tenant, row.conversation) for row in rows),
         settings_version=settings_version,
+        **_calls_of_conversations(key.tenant, rows, hash_),
     )
+
+
+def _calls_of_conversations(tenant: str, rows: Sequence[Observed], hash_: Hash) -> dict[str, tuple[int, ...]]:
+    """What rows that belong to conversations say for those."""
+    if not any(row.conversation and row.trace for row in rows):
+        return {}
+    return {
+        "at_ms": tuple(row.event_ns % MINUTE_NS // NS_PER_MS for row in rows),
+        "traces": tuple(hash_(tenant, row.trace) if row.conversation else 0 for row in rows),
+        "prompts": tuple(row.prompt or 0 if row.conversation else 0 for row in rows),
+    }
+
+
+def prompt_hash(hash_: Hash, tenant: str, prompt: str | None) -> int | None:
+    """Hash of what a person asked, the same for repeats in other case or spacing; ``None`` for nothing."""
+    words = " ".join((prompt or "").casefold().split())
+    return hash_(tenant, words) if words else None
 
 
 def _score_column(spec: ScoreSpec, values: Sequence[float | str | None]) -> Column:

@@ -28,7 +28,7 @@ from ingest.envelope import position_of
 from ingest.errors import BadRecord, Defect, Unavailable
 from ingest.late_content import settle_late
 from ingest.messages import Output, RawMessage
-from ingest.observing import keyed_hash
+from ingest.observing import keyed_hash, prompt_hash
 from ingest.policy_hits import finding_row, policy_findings
 from ingest.recent_ids import RecentIds
 from ingest.runs import store_runs
@@ -109,7 +109,8 @@ class ScoreStage:
         self._scoring = scoring
         self._version_hash = scoring.version_hash()
         self._keeping: Mapping[str, RedactionSettings] = settings.redaction
-        self._outputs = Outputs(scoring.specs, keyed_hash(hash_key), settings.kafka.partitions)
+        self._hash = keyed_hash(hash_key)
+        self._outputs = Outputs(scoring.specs, self._hash, settings.kafka.partitions)
         self._clock: Clock = clock or SystemClock()
         self._look_again = look_again
         self._recent = RecentIds()
@@ -202,6 +203,10 @@ class ScoreStage:
         for item, result in zip(todo, results, strict=True):
             stored, base = item.stored, item.base
             scores = {} if isinstance(result, Exception) else canonical_scores(result)
+            if stored.prompt_hash is None:
+                stored.prompt_hash = prompt_hash(
+                    self._hash, stored.interaction.tenant, stored.interaction.input_text
+                )
             if base is None:
                 if isinstance(result, Exception):
                     self._bury(batch, item, "scorer_failed", result)

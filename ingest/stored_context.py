@@ -25,7 +25,8 @@ CONTEXT_COLUMNS = (
 )  # fmt: skip
 INTERACTION_COLUMNS = (
     "trace_id", "span_id", "parent_span_id", "request_model", "response_model", "start", "duration_s",
-    "score_error", "error_type", "release", "prompt_version", "agent_name", "language", "late_scores",
+    "score_error", "error_type", "input_tokens", "output_tokens", "release", "prompt_version", "agent_name",
+    "language", "late_scores",
     "source_topic", "source_partition", "source_offset",
 )  # fmt: skip
 """What a step needs of a stored row."""
@@ -131,6 +132,8 @@ def step_of_interaction_row(row: Row) -> TraceStep:
         prompt_version=c["prompt_version"],
         agent_name=c["agent_name"],
         error=CallError() if failed else None,
+        input_tokens=c["input_tokens"],
+        output_tokens=c["output_tokens"],
     )
     language = c["language"] if "language" not in c["late_scores"] else None
     stored = StoredInteraction(

@@ -24,6 +24,9 @@ from ingest.tables import CATEGORY_COLUMNS, INTERACTIONS, SCORE_COLUMNS, Row
 SYSTEM_PROMPT = "system_prompt"
 """Stands among the late scores when the system prompt (a dimension) came late."""
 
+PROMPT = "prompt"
+"""Stands among the late scores when the prompt (of which observations hold a hash) came late."""
+
 InteractionKey = tuple[str, str, str, str]
 """Tenant, lineage, trace id and span id."""
 
@@ -37,7 +40,8 @@ class StoredInteraction:
     """One interaction and everything decided about it.
 
     ``late`` maps scores observed after the span to the position that observed them; all others were observed
-    at ``source``. ``revision`` counts the additions of content. ``text_absent`` says why text is not kept.
+    at ``source``. ``revision`` counts the additions of content. ``text_absent`` says why text is not kept,
+    ``prompt_hash`` tells repeated prompts also then.
     """
 
     interaction: Interaction
@@ -51,6 +55,7 @@ class StoredInteraction:
     scorer_versions: str = ""
     settings_version: int = 0
     text_absent: str | None = None
+    prompt_hash: int | None = None
 
     @property
     def key(self) -> InteractionKey:
@@ -154,6 +159,7 @@ def to_row(stored: StoredInteraction) -> Row:
         event_time(i.end_ns, stored.received_ns, i.lineage)[1],
         stored.observed, stored.settings_version, stored.revision,
         {name: position_text(p) for name, p in stored.late.items()},
+        stored.prompt_hash,
         source.topic, source.partition, source.offset, stored.received_ns,
     )  # fmt: skip
 
@@ -203,6 +209,7 @@ def from_row(row: Row) -> StoredInteraction:
         scorer_versions=c["scorer_versions"],
         settings_version=c["settings_version"],
         text_absent=c["text_absent"],
+        prompt_hash=c["prompt_hash"],
     )
 
 

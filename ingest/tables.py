@@ -122,6 +122,7 @@ INTERACTIONS = Table(
         ("settings_version", "UInt32"),
         ("revision", "UInt16"),
         ("late_scores", f"Map({_NAME}, String)"),
+        ("prompt_hash", "Nullable(UInt64)"),
         *_SOURCE,
     ),
     ("tenant", "lineage", "service", "start", "trace_id", "span_id"),

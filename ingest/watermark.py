@@ -59,12 +59,16 @@ class LineageClock:
         running = [m.event_ns for m in self._marks.values() if not m.ended and (self._live or not m.idle)]
         if running:
             now = min(running) - self._lateness_ns
-        elif all(m.ended for m in self._marks.values()):
+        elif self.complete():
             now = max(m.event_ns for m in self._marks.values()) + self._tick_ns
         else:
             now = self._watermark_ns
         self._watermark_ns = max(self._watermark_ns, now)
         return self._watermark_ns
+
+    def complete(self) -> bool:
+        """Whether the lineage has ended on every partition."""
+        return len(self._marks) >= self._partitions and all(m.ended for m in self._marks.values())
 
     def state(self) -> dict[str, Any]:
         """Plain form for a snapshot."""

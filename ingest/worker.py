@@ -25,6 +25,7 @@ from infra import clickhouse, errors, kafka
 from infra.clock import NS_PER_S, SystemClock
 from infra.settings import Settings, load
 from ingest.app import Wiring, build
+from ingest.conversations import Limits
 from ingest.detect_stage import DetectStage
 from ingest.detect_writer import ClickHouseDetectStore
 from ingest.log_holes import is_hole
@@ -59,10 +60,13 @@ def detect_stage(settings: Settings) -> DetectStage:
     """Stage 2 over the configured store."""
     store = ClickHouseDetectStore(clickhouse.connect(settings.store))
     lateness_ns = round(settings.detection.lateness_s * NS_PER_S)
-    return DetectStage(store, watch_config(settings), settings.kafka.partitions, lateness_ns)
+    limits = Limits(settings.detection.conversation_idle_s, settings.detection.conversation_longest_s)
+    return DetectStage(store, watch_config(settings), settings.kafka.partitions, lateness_ns, limits)
 
 
-def _serve_probe(app: faust.App, wiring: Wiring, score: ScoreStage, host: str, port: int) -> None:
+def _serve_probe(
+    app: faust.App, wiring: Wiring, score: ScoreStage, detect: DetectStage, host: str, port: int
+) -> None:
     """Open the probe with the stream's loop."""
 
     async def open_probe() -> None:
@@ -74,6 +78,7 @@ def _serve_probe(app: faust.App, wiring: Wiring, score: ScoreStage, host: str, p
             }
             return {
                 **score.counters(),
+                **detect.counters(),
                 **applied,
                 "lightship_worker_pending_messages": float(health.pending),
                 "lightship_worker_stopped": float(health.stopped is not None),
@@ -118,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     sender = Sender(settings.kafka)
     wiring = Wiring(score, detect, sender, health, SystemClock().now_ns, partial(is_hole, settings.kafka))
     app = build(settings.kafka, wiring, settings.home / "worker")
-    _serve_probe(app, wiring, score, options.host, options.port)
+    _serve_probe(app, wiring, score, detect, options.host, options.port)
     Pulse(settings.kafka.session_timeout_s, _overslept).start()
     worker = faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True)
     try:

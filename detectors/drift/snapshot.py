@@ -1,7 +1,8 @@
 """Exact state of a detector as bytes: named arrays and plain facts, nothing that needs our classes to read.
 
 Layout: a version byte, then a Zstandard frame of MessagePack ``[facts, [[name, dtype, shape, bytes]]]``
-with names in order, so equal states give equal bytes. Readers take this version and the one before.
+with names in order, so equal states give equal bytes. Readers take this version and the one before (1: the
+facts held no conversations).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-VERSION = 1
+VERSION = 2
 MAX_BYTES = 1 << 30
 """Largest state that is read back, after decompression."""
 
@@ -43,10 +44,9 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Arrays]:
     WrongSnapshot
         If the version is unknown or the bytes are damaged.
     """
-    if not data or data[0] != VERSION:
-        raise WrongSnapshot(
-            f"snapshot version {data[0] if data else None} is not readable, expected {VERSION}"
-        )
+    if not data or data[0] not in (VERSION, VERSION - 1):
+        found = data[0] if data else None
+        raise WrongSnapshot(f"snapshot version {found} is not readable, expected {VERSION - 1} or {VERSION}")
     try:
         facts, listed = msgpack.unpackb(_plain(data[1:]), strict_map_key=False, max_bin_len=MAX_BYTES)
         arrays = {

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
-from detectors.record import Record, Trace
+from detectors.record import Conversation, Record, Trace
+from detectors.scorers.conversation_scores import CONVERSATION_SCORES
+from detectors.scorers.each import EachConversation, EachTrace
 from detectors.scorers.judgement import WithJudgements
 from detectors.scorers.language import LANGUAGE
 from detectors.scorers.latency import LATENCY
@@ -19,7 +21,7 @@ from detectors.scorers.redaction_flags import REDACTION_FLAGS
 from detectors.scorers.refusal import REFUSAL
 from detectors.scorers.repetition import REPETITION
 from detectors.scorers.tokens import TOKENS
-from detectors.scorers.trace_scores import TRACE_SCORES, EachTrace
+from detectors.scorers.trace_scores import TRACE_SCORES
 
 SCORERS: tuple[Scorer, ...] = (
     REDACTION_FLAGS,
@@ -32,19 +34,16 @@ SCORERS: tuple[Scorer, ...] = (
     OUTCOME,
 )
 TRACE_SCORERS: tuple[EachTrace, ...] = (TRACE_SCORES,)
+CONVERSATION_SCORERS: tuple[EachConversation, ...] = (CONVERSATION_SCORES,)
+
+_ALL: tuple[Scorer | EachTrace | EachConversation, ...] = (*SCORERS, *TRACE_SCORERS, *CONVERSATION_SCORERS)
 
 SPECS: Mapping[str, ScoreSpec] = WithJudgements(
-    MappingProxyType(
-        {spec.name: spec for scorer in SCORERS for spec in scorer.specs}
-        | {spec.name: spec for scorer in TRACE_SCORERS for spec in scorer.specs}
-    )
+    MappingProxyType({s.name: s for scorer in _ALL for s in scorer.specs})
 )
-"""Every built-in score by its name, of interactions and of traces; judgements are answered for, too."""
+"""Every built-in score by its name, of all units; judgements are answered for, too."""
 
-SCORER_VERSIONS: Mapping[str, str] = MappingProxyType(
-    {scorer.name: scorer.version for scorer in SCORERS}
-    | {scorer.name: scorer.version for scorer in TRACE_SCORERS}
-)
+SCORER_VERSIONS: Mapping[str, str] = MappingProxyType({scorer.name: scorer.version for scorer in _ALL})
 
 T_contra = TypeVar("T_contra", contravariant=True)
 U = TypeVar("U")
@@ -116,3 +115,8 @@ def score_records(records: Sequence[Record]) -> list[Scores]:
 def score_traces(traces: Sequence[Trace]) -> list[Scores]:
     """Scores of whole traces by all built-in trace scorers."""
     return score_each(traces, TRACE_SCORERS)
+
+
+def score_conversations(conversations: Sequence[Conversation]) -> list[Scores]:
+    """Scores of whole conversations by all built-in conversation scorers."""
+    return score_each(conversations, CONVERSATION_SCORERS)

@@ -6,11 +6,11 @@ Wrapper spans (agents, chains) are no steps of their own: a step is a model call
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from detectors.grid import FlagGrid, LogGrid
 from detectors.record import Step, Trace
+from detectors.scorers.each import EachTrace
 from detectors.scorers.protocol import Scores, ScoreSpec
 
 LOOP_CALLS = 3
@@ -20,36 +20,29 @@ NS_PER_S = 1_000_000_000
 
 _COUNTS = LogGrid(low=1, high=1e6)
 _SECONDS = LogGrid(low=1e-3, high=10 * 86_400)
-
-
-@dataclass(frozen=True, slots=True)
-class EachTrace:
-    """Like `EachRecord`, for traces."""
-
-    name: str
-    version: str
-    specs: tuple[ScoreSpec, ...]
-    score_one: Callable[[Trace], Scores]
-
-    def score(self, traces: Sequence[Trace]) -> list[Scores]:
-        """Values of each trace."""
-        return [self.score_one(trace) for trace in traces]
+_TOKENS = LogGrid(low=1, high=1e9)
 
 
 def _score(trace: Trace) -> Scores:
     steps = [step for step in trace.steps if step.kind in ("model", "tool")]
     tools = [step for step in steps if step.kind == "tool"]
+    models = [step for step in steps if step.kind == "model"]
     same = Counter((t.name, t.arguments) for t in tools if t.arguments is not None)
     scores: Scores = {
         "steps": float(len(steps)),
+        "model_calls": float(len(models)),
         "tool_calls": float(len(tools)),
         "tool_errors": float(sum(t.error for t in tools)),
         "tool_repeats": float(sum(n - 1 for n in same.values())),
         "tool_loop": float(max(same.values(), default=0) >= LOOP_CALLS),
         "trace_duration_s": max(trace.end_ns - trace.start_ns, 0) / NS_PER_S,
     }
-    if any(step.kind == "model" for step in steps):
+    if models:
         scores["ended_without_answer"] = float(_ended_without_answer(steps))
+    for side in ("input", "output"):
+        told = [n for step in models if (n := getattr(step, f"{side}_tokens")) is not None and n >= 0]
+        if told:
+            scores[f"trace_{side}_tokens"] = float(sum(told))
     return scores
 
 
@@ -73,14 +66,17 @@ def _trace(
 
 TRACE_SCORES = EachTrace(
     name="trace",
-    version="1",
+    version="2",
     specs=(
         _trace("steps", "Steps", "positive", _COUNTS),
+        _trace("model_calls", "Model calls of a run", "positive", _COUNTS),
         _trace("tool_calls", "Tool calls", "positive", _COUNTS),
         _trace("tool_errors", "Failed tool calls", "positive", _COUNTS, harmful=1),
         _trace("tool_repeats", "Repeated tool calls", "positive", _COUNTS, harmful=1),
         _trace("tool_loop", "Tool loops", "flag", FlagGrid(), harmful=1, severity="page"),
         _trace("trace_duration_s", "Duration", "positive", _SECONDS, unit="s"),
+        _trace("trace_input_tokens", "Input tokens of a run", "positive", _TOKENS, unit="tokens"),
+        _trace("trace_output_tokens", "Output tokens of a run", "positive", _TOKENS, unit="tokens"),
         _trace("ended_without_answer", "Runs without an answer", "flag", FlagGrid(), harmful=1),
     ),
     score_one=_score,

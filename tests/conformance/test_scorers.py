@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from detectors.record import Record, Redaction, Step, ToolCall, Trace
-from detectors.scorers import SCORER_VERSIONS, SCORERS, SPECS, TRACE_SCORERS
+from detectors.record import Conversation, Record, Redaction, Step, ToolCall, Trace
+from detectors.scorers import CONVERSATION_SCORERS, SCORER_VERSIONS, SCORERS, SPECS, TRACE_SCORERS
+from detectors.scorers.each import EachConversation, EachTrace
 from detectors.scorers.protocol import KINDS, Scorer, Scores, ScoreSpec
-from detectors.scorers.trace_scores import EachTrace
 
 ODD_TEXTS = (
     None,
@@ -58,28 +58,45 @@ ODD_TRACES = (
         (Step("agent", "x", None, 0, 0, error=False), Step("other", "", "", -5, -9, error=False)), -9, 0, {}
     ),
 )
-ALL: list[Scorer | EachTrace] = [*SCORERS, *TRACE_SCORERS]
+ODD_CONVERSATIONS = (
+    Conversation(0, 0, 0, ended_in_error=False, duration_s=-1.0),
+    Conversation(1, 1, 1, ended_in_error=True, duration_s=0.0, input_tokens=0, repeats=0),
+    Conversation(
+        10**9, 10**12, 10**12, ended_in_error=True, duration_s=1e12, output_tokens=10**30, repeats=10**9
+    ),
+    Conversation(3, 7, 0, ended_in_error=False, duration_s=40.5, repeats=2, refusals=7, judged=7),
+)
+AnyScorer = Scorer | EachTrace | EachConversation
+ALL: list[AnyScorer] = [*SCORERS, *TRACE_SCORERS, *CONVERSATION_SCORERS]
 
 
-def items_of(scorer: Scorer | EachTrace) -> Sequence[Record] | Sequence[Trace]:
+def unit_of(scorer: AnyScorer) -> str:
+    if isinstance(scorer, EachConversation):
+        return "conversation"
+    return "trace" if isinstance(scorer, EachTrace) else "interaction"
+
+
+def items_of(scorer: AnyScorer) -> Sequence[Record] | Sequence[Trace] | Sequence[Conversation]:
+    if isinstance(scorer, EachConversation):
+        return ODD_CONVERSATIONS
     return ODD_TRACES if isinstance(scorer, EachTrace) else ODD_RECORDS
 
 
-def scores_of(scorer: Scorer | EachTrace, items: Sequence[object]) -> list[Scores]:
+def scores_of(scorer: AnyScorer, items: Sequence[object]) -> list[Scores]:
     return scorer.score(items)  # type: ignore[arg-type]
 
 
-def specs_by_name(scorer: Scorer | EachTrace) -> dict[str, ScoreSpec]:
+def specs_by_name(scorer: AnyScorer) -> dict[str, ScoreSpec]:
     return {spec.name: spec for spec in scorer.specs}
 
 
 @pytest.fixture(params=ALL, ids=[scorer.name for scorer in ALL])
-def scorer(request: pytest.FixtureRequest) -> Scorer | EachTrace:
-    found: Scorer | EachTrace = request.param
+def scorer(request: pytest.FixtureRequest) -> AnyScorer:
+    found: AnyScorer = request.param
     return found
 
 
-def test_one_mapping_per_item_with_declared_names_and_countable_values(scorer: Scorer | EachTrace) -> None:
+def test_one_mapping_per_item_with_declared_names_and_countable_values(scorer: AnyScorer) -> None:
     items = items_of(scorer)
     specs = specs_by_name(scorer)
     results = scores_of(scorer, items)
@@ -100,11 +117,11 @@ def test_one_mapping_per_item_with_declared_names_and_countable_values(scorer: S
             assert spec.kind != "bounded" or 0 <= value <= 1
 
 
-def test_no_items_no_scores(scorer: Scorer | EachTrace) -> None:
+def test_no_items_no_scores(scorer: AnyScorer) -> None:
     assert scores_of(scorer, []) == []
 
 
-def test_same_answer_twice_one_by_one_and_in_any_order(scorer: Scorer | EachTrace) -> None:
+def test_same_answer_twice_one_by_one_and_in_any_order(scorer: AnyScorer) -> None:
     items = list(items_of(scorer))
     results = scores_of(scorer, items)
     assert scores_of(scorer, items) == results
@@ -114,7 +131,7 @@ def test_same_answer_twice_one_by_one_and_in_any_order(scorer: Scorer | EachTrac
     assert scores_of(scorer, [items[i] for i in order]) == [results[i] for i in order]
 
 
-def test_items_are_left_as_they_were(scorer: Scorer | EachTrace) -> None:
+def test_items_are_left_as_they_were(scorer: AnyScorer) -> None:
     items = items_of(scorer)
     before = repr(items)
     scores_of(scorer, items)
@@ -125,7 +142,7 @@ def test_items_are_left_as_they_were(scorer: Scorer | EachTrace) -> None:
     "unit", ["I can't help. ", "word ", "a", "我", "пароль ", '"', "no no ", "\\u0041", "```", "\ud800"]
 )
 def test_time_is_linear_in_the_text(scorer: Scorer | EachTrace, unit: str) -> None:
-    if isinstance(scorer, EachTrace):
+    if isinstance(scorer, EachTrace | EachConversation):
         return
 
     def cost(size: int) -> float:
@@ -165,6 +182,6 @@ def test_declarations_are_complete_and_unique() -> None:
             assert SPECS[spec.name] is spec
             assert spec.kind in KINDS
             assert spec.title
-            assert spec.unit == ("trace" if isinstance(scorer, EachTrace) else "interaction")
+            assert spec.unit == unit_of(scorer)
             assert spec.harmful == 0 or spec.kind != "category"
             assert spec.severity == "ticket" or spec.harmful == 1  # nobody is woken by a neutral change

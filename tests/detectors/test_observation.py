@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,11 @@ def observations(draw: st.DrawFn) -> Observation:
         users=draw(hashes),
         conversations=draw(hashes),
         settings_version=draw(st.integers(0, 2**31)),
+        at_ms=draw(
+            st.one_of(st.just(()), st.lists(st.integers(0, 59_999), min_size=n, max_size=n).map(tuple))
+        ),
+        traces=draw(hashes),
+        prompts=draw(hashes),
     )
 
 
@@ -116,7 +122,13 @@ def golden() -> Observation:
 def test_the_first_release_can_be_read() -> None:
     data = (GOLDEN / "observation.v1.bin").read_bytes()
     assert decode(data) == golden()
-    assert encode(golden()) == data
+
+
+def test_what_this_version_writes_stays_what_it_is() -> None:
+    now = replace(golden(), at_ms=(0, 59_999), traces=(2**64 - 1, 0), prompts=(5, 0))
+    data = (GOLDEN / "observation.v2.bin").read_bytes()
+    assert decode(data) == now
+    assert encode(now) == data
 
 
 def test_rows_must_agree() -> None:
@@ -124,3 +136,5 @@ def test_rows_must_agree() -> None:
         Observation(
             golden().key, golden().source, "interaction", (1, 2), {}, {"refusal": Column((), (1,))}, {}
         )
+    with pytest.raises(WrongFormat, match="2 rows"):
+        replace(golden(), users=(1,))

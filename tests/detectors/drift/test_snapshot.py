@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as npst
 
 from detectors.drift.snapshot import WrongSnapshot, pack, unpack
 
-GOLDEN = Path(__file__).parents[2] / "fixtures" / "snapshot.v1.bin"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -42,7 +42,8 @@ def test_foreign_bytes_are_refused(data: bytes) -> None:
         unpack(data)
 
 
-def test_the_first_release_can_be_read() -> None:
-    facts, arrays = unpack(GOLDEN.read_bytes())
+@pytest.mark.parametrize("version", [1, 2])
+def test_every_version_can_be_read(version: int) -> None:
+    facts, arrays = unpack((FIXTURES / f"snapshot.v{version}.bin").read_bytes())
     assert facts == {"next_offset": 41, "names": ["refusal", "secrets"]}
     assert arrays["s"].tolist() == [[0.0, 0.25], [1e250, 3.0]]

@@ -26,6 +26,7 @@ def test_a_plain_run() -> None:
     agent = Step("agent", "helper", None, 0, 20 * S, error=False)
     assert scores(agent, model(0), tool(1), model(2), tool(3, "read"), model(4)) == {
         "steps": 5.0,
+        "model_calls": 3.0,
         "tool_calls": 2.0,
         "tool_errors": 0.0,
         "tool_repeats": 0.0,
@@ -33,6 +34,13 @@ def test_a_plain_run() -> None:
         "trace_duration_s": 20.0,
         "ended_without_answer": 0.0,
     }
+
+
+def test_tokens_are_summed_where_they_are_told() -> None:
+    told = Step("model", "m-1", None, 0, S, error=False, input_tokens=900, output_tokens=20)
+    found = scores(told, told, model(3))
+    assert (found["trace_input_tokens"], found["trace_output_tokens"]) == (1800, 40)
+    assert "trace_input_tokens" not in scores(model(0), tool(1))
 
 
 def test_repeats_and_loops_need_the_same_arguments() -> None:
