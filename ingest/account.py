@@ -39,5 +39,6 @@ def ledger_row(work: Work, now_ns: int) -> Row:
         work.position.topic, work.position.partition, work.position.offset,
         d.envelope.tenant, d.envelope.lineage, d.envelope.declared, d.received,
         stored_count(work), work.duplicate, sum(d.rejected.values()), dead_count(work), reasons,
+        work.clock_ns,
         d.envelope.received_ns or now_ns,
     )  # fmt: skip

@@ -41,7 +41,8 @@ class Work:
 
     ``touched`` are the interactions its position may observe, ``contexts``, ``records`` and ``said`` (the
     judgements of its log records) what is stored from it, ``judged`` the judgements it counts, ``duplicate``
-    how many of its records are stored from elsewhere.
+    how many of its records are stored from elsewhere, ``clock_ns`` the latest event time of its lineage in
+    its partition so far (0: it moves no clock).
     """
 
     decoded: Decoded
@@ -54,6 +55,7 @@ class Work:
     judged: Sequence[StoredJudgement] = ()
     interactions: int = 0
     duplicate: int = 0
+    clock_ns: int = 0
 
     @property
     def envelope(self) -> Envelope:

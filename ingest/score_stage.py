@@ -31,7 +31,7 @@ from ingest.messages import Output, RawMessage
 from ingest.observing import keyed_hash, prompt_hash
 from ingest.policy_hits import finding_row, policy_findings
 from ingest.recent_ids import RecentIds
-from ingest.runs import store_runs
+from ingest.runs import Runs
 from ingest.score_batch import Batch, LookAgain, Planner, ToScore
 from ingest.score_outputs import Findings, Outputs, advance_of, ids_of
 from ingest.scoring import Scoring, score_each
@@ -113,6 +113,7 @@ class ScoreStage:
         self._outputs = Outputs(scoring.specs, self._hash, settings.kafka.partitions)
         self._clock: Clock = clock or SystemClock()
         self._look_again = look_again
+        self._runs = Runs(store, scoring)
         self._recent = RecentIds()
         limit = settings.dead_letters
         self._limit = DeadLetterLimit(limit.stop_percent, limit.stop_records)
@@ -154,7 +155,7 @@ class ScoreStage:
         changed = self._score(batch)
         self._insert(batch, changed)
         outcomes = self._outcomes(batch)
-        runs = store_runs(self._store, self._scoring, batch.works)
+        runs = self._runs.store(batch.works)
         findings = {w.position: policy_findings(w.touched, w.position) for w in batch.works}
         rows = [finding_row(f, at) for at, found in findings.items() for f in found]
         account = [ledger_row(w, now_ns) for w in batch.works]
@@ -303,6 +304,7 @@ class ScoreStage:
     def acknowledged(self, messages: Sequence[RawMessage]) -> None:
         """Everything the batch asked for is in Kafka and the batch is acknowledged. Does not block."""
         now_ns = self._clock.now_ns()
+        self._runs.acknowledged(map(position_of, messages))
         with self._state:
             done = [d for m in messages if (d := self._done.pop(position_of(m), None)) is not None]
             self._marks.acknowledge([d.advance for d in done], now_ns)
@@ -334,6 +336,7 @@ class ScoreStage:
     def revoke(self, partitions: Iterable[Partition]) -> None:
         """Forget partitions that went to another worker."""
         gone = set(partitions)
+        self._runs.forget(gone)
         with self._state:
             self._marks.forget(gone)
             self._recent.forget(gone)
@@ -345,7 +348,7 @@ class ScoreStage:
         """What was counted since the start, by metric name."""
         with self._state:
             out = {f"lightship_score_{name}_total": float(n) for name, n in sorted(self._counts.items())}
-        return {**out, **self._scoring.counters()}
+        return {**out, **self._runs.counters(), **self._scoring.counters()}
 
     def _count(self, batch: Batch, findings: Findings) -> None:
         counts: Counter[str] = Counter()

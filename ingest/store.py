@@ -92,6 +92,19 @@ class StageStore(Protocol):
             If the store does not answer.
         """
 
+    def between(
+        self, table: Table, place: Partition, begin: int, end: int, columns: Sequence[str]
+    ) -> list[Row]:
+        """Given columns of rows from offsets ``begin`` to ``end`` (not included) of a source partition.
+
+        Of one sort key there may be several.
+
+        Raises
+        ------
+        Unavailable
+            If the store does not answer.
+        """
+
     def insert(self, table: Table, rows: Sequence[Row]) -> list[Refused]:
         """Store rows; return those that can never be stored.
 
@@ -181,6 +194,18 @@ class MemoryStore:
             and _is_asked(ask, at, row)
             and (table.time is None or ask.from_ns <= row[at[table.time]] <= ask.to_ns)
             and ("start" not in at or not ask.services or row[at["service"]] in ask.services)
+        ]
+
+    def between(
+        self, table: Table, place: Partition, begin: int, end: int, columns: Sequence[str]
+    ) -> list[Row]:
+        """Rows by where they came from."""
+        at = table.index
+        topic, partition, offset = (at[name] for name in table.source)
+        return [
+            tuple(row[at[name]] for name in columns)
+            for row in self._tables.get(table.name, {}).values()
+            if (row[topic], row[partition]) == place and begin <= row[offset] < end
         ]
 
     def insert(self, table: Table, rows: Sequence[Row]) -> list[Refused]:

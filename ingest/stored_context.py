@@ -20,11 +20,13 @@ _ATTRIBUTES = (
 )  # fmt: skip
 
 CONTEXT_COLUMNS = (
-    "trace_id", "span_id", "parent_span_id", "kind", "name", "tool_name", "tool_arguments", "start",
-    "duration_s", "error", "attributes", "source_topic", "source_partition", "source_offset",
+    "service", "environment", "trace_id", "span_id", "parent_span_id", "kind", "name", "tool_name",
+    "tool_arguments", "start", "duration_s", "error", "attributes", "source_topic", "source_partition",
+    "source_offset",
 )  # fmt: skip
 INTERACTION_COLUMNS = (
-    "trace_id", "span_id", "parent_span_id", "request_model", "response_model", "start", "duration_s",
+    "service", "environment", "trace_id", "span_id", "parent_span_id", "trace_name", "conversation_id",
+    "user_id", "synthetic", "request_model", "response_model", "start", "duration_s",
     "score_error", "error_type", "input_tokens", "output_tokens", "release", "prompt_version", "agent_name",
     "language", "late_scores",
     "source_topic", "source_partition", "source_offset",
@@ -70,7 +72,13 @@ def step_of_context(span: ContextSpan, source: SourcePosition) -> TraceStep:
         span.parent_span_id,
         source,
         to_step(span),
-        {"release": span.release, "agent_name": span.agent_name, "kind": span.kind},
+        {
+            "release": span.release,
+            "agent_name": span.agent_name,
+            "kind": span.kind,
+            "name": span.name,
+            **_whose(span),
+        },
     )
 
 
@@ -90,8 +98,21 @@ def step_of_interaction(stored: StoredInteraction) -> TraceStep:
             "prompt_version": i.prompt_version,
             "language": language if isinstance(language, str) else None,
             "kind": "model",
+            "name": i.trace_name,
+            **_whose(i),
         },
     )
+
+
+def _whose(span: ContextSpan | Interaction) -> dict[str, str | None]:
+    """What a span says of a run that has no root."""
+    return {
+        "service": span.service,
+        "environment": span.environment,
+        "conversation_id": span.conversation_id,
+        "user": span.user,
+        "synthetic": "true" if span.synthetic else None,
+    }
 
 
 def step_of_context_row(row: Row) -> TraceStep:
@@ -111,6 +132,11 @@ def step_of_context_row(row: Row) -> TraceStep:
         tool_name=c["tool_name"],
         tool_arguments=c["tool_arguments"],
         error=CallError() if c["error"] else None,
+        service=c["service"],
+        environment=c["environment"] or None,
+        conversation_id=c["attributes"].get("conversation_id"),
+        user=c["attributes"].get("user"),
+        synthetic=c["attributes"].get("synthetic") == "true",
     )
     return step_of_context(span, _source(c))
 
@@ -132,6 +158,12 @@ def step_of_interaction_row(row: Row) -> TraceStep:
         prompt_version=c["prompt_version"],
         agent_name=c["agent_name"],
         error=CallError() if failed else None,
+        service=c["service"],
+        environment=c["environment"] or None,
+        trace_name=c["trace_name"],
+        conversation_id=c["conversation_id"],
+        user=c["user_id"],
+        synthetic=c["synthetic"],
         input_tokens=c["input_tokens"],
         output_tokens=c["output_tokens"],
     )

@@ -60,6 +60,12 @@ class Table:
         """ClickHouse types of the columns."""
         return tuple(type_ for _, type_ in self.columns)
 
+    @property
+    def source(self) -> tuple[str, str, str]:
+        """Columns of the source position of a row."""
+        prefix = "source_" if "source_topic" in self.index else ""
+        return f"{prefix}topic", f"{prefix}partition", f"{prefix}offset"
+
     def key_of(self, row: Row) -> tuple[Any, ...]:
         """Sort key of a row: a row with an equal one replaces it."""
         return tuple(row[self.index[name]] for name in self.key)
@@ -239,6 +245,8 @@ TRACES = Table(
         ("user_id", _TEXT),
         ("scores", f"Map({_NAME}, Float64)"),
         ("observed", "Bool"),
+        ("closed_by", _NAME),
+        ("counted_at", _TIME),
         *_SOURCE,
     ),
     ("tenant", "lineage", "service", "start", "trace_id"),
@@ -260,6 +268,7 @@ LEDGER = Table(
         ("rejected", "UInt32"),
         ("dead_lettered", "UInt32"),
         ("reasons", f"Map({_NAME}, UInt32)"),
+        ("clock", _TIME),
         ("received_at", _TIME),
     ),
     ("topic", "partition", "offset"),

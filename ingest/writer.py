@@ -141,6 +141,24 @@ class ClickHouseStore:
         columns = ", ".join(f"`{name}`" for name in names)
         return self._query(f"SELECT {columns} FROM {table.name} WHERE {' AND '.join(where)}", bound)  # noqa: S608
 
+    def between(
+        self, table: Table, place: Partition, begin: int, end: int, columns: Sequence[str]
+    ) -> list[Row]:
+        """Rows by where they came from; of one sort key there may be several.
+
+        Raises
+        ------
+        Unavailable
+            If ClickHouse does not answer.
+        """
+        topic, partition, offset = table.source
+        names = ", ".join(f"`{name}`" for name in columns)
+        sql = (
+            f"SELECT {names} FROM {table.name} WHERE {topic} = %(topic)s AND {partition} = %(partition)s "  # noqa: S608
+            f"AND {offset} >= %(begin)s AND {offset} < %(end)s"
+        )
+        return self._query(sql, {"topic": place[0], "partition": place[1], "begin": begin, "end": end})
+
     def has(self, table: Table, tenant: str, lineage: str) -> bool:
         """Whether any row of a lineage is stored in a table that has few of them, if any.
 

@@ -27,7 +27,7 @@ from ingest.tables import (
     Table,
 )
 from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, raw
-from tests.ingest.telemetry import chat, log, logs, span, traces
+from tests.ingest.telemetry import START_NS, chat, log, logs, span, traces
 
 TABLES = (INTERACTIONS, CONTEXT_SPANS, CONTENT_RECORDS, JUDGEMENTS, TRACES, LEDGER)
 JUDGED = ("judged", "judged trace", "judged run")
@@ -36,6 +36,8 @@ ANNOTATION = {
     "annotations.0.annotation.name": "tone",
     "annotations.0.annotation.label": "warm",
 }
+LATE_NS = START_NS + 3600 * 10**9
+"""When all of it arrived: no clock is ahead of it."""
 TEXTLESS = {k: v for k, v in chat().items() if not k.endswith("messages")}
 
 
@@ -91,6 +93,9 @@ def piece(kind: str, trace: int, number: int) -> tuple[str, Any]:
         return "otlp_spans", traces(
             span(attributes, span_id=50 + number, parent=90, trace=name, start_s=number)
         )
+    if kind == "later":  # the clock goes on, past what waits for a root
+        name = f"{number + 100 + trace:032x}"
+        return "otlp_spans", traces(span(chat(), trace=name, start_s=420 * number, parent=7))
     if kind in ("chat", "bare"):
         attributes = chat(f"Question {number}", said) if kind == "chat" else TEXTLESS
         if number == 3:  # the app judged by itself
@@ -115,7 +120,7 @@ def piece(kind: str, trace: int, number: int) -> tuple[str, Any]:
     return "otlp_logs", logs(record)
 
 
-KINDS = ("chat", "bare", "asked", "said", "tool", "root", *JUDGED)
+KINDS = ("chat", "bare", "asked", "said", "tool", "root", "later", *JUDGED)
 pieces = st.lists(
     st.tuples(st.sampled_from(KINDS), st.integers(0, 2), st.integers(1, 3)), min_size=1, max_size=14
 )
@@ -135,11 +140,11 @@ def streams(draw: st.DrawFn) -> list[RawMessage]:
             if (last.topic, last.partition) == (topic, partition):
                 both = last.value + request.SerializeToString()
                 n = int(last.headers["lightship-records"]) + 1
-                order[-1] = raw(topic, partition, last.offset, both, records=n)
+                order[-1] = raw(topic, partition, last.offset, both, records=n, received_ns=LATE_NS)
                 continue
         offset = offsets.get((topic, partition), 0)
         offsets[topic, partition] = offset + 1
-        order.append(raw(topic, partition, offset, request))
+        order.append(raw(topic, partition, offset, request, received_ns=LATE_NS))
     return order
 
 

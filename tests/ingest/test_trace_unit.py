@@ -11,7 +11,7 @@ from detectors.observation import SourcePosition
 from ingest.interaction import ContextSpan, Interaction
 from ingest.stored_context import TraceStep, step_of_context, step_of_interaction
 from ingest.stored_interaction import StoredInteraction
-from ingest.trace_unit import TraceUnit, trace_unit
+from ingest.trace_unit import TraceUnit, rootless_unit, trace_unit
 
 S = 1_000_000_000
 
@@ -90,3 +90,32 @@ def test_of_two_roots_the_first_stored_counts() -> None:
     assert unit(ROOT, at(3), [step_of_context(second, at(4))]) is not None
     same_message = [step_of_context(ROOT, at(4))]
     assert unit(second, at(4), same_message) is None
+
+
+def test_spans_that_have_nothing_to_do_with_models_are_no_run() -> None:
+    web = context(1, "other", name="GET /")
+    assert unit(web, at(5), [step_of_context(context(2, "other", 1, parent=1, name="SELECT"), at(4))]) is None
+
+
+def rootless(source: SourcePosition, *steps: TraceStep) -> TraceUnit | None:
+    return rootless_unit(("default", "live"), source, 0, steps, "idle", 700 * S)
+
+
+def test_without_a_root_the_outermost_first_span_speaks_for_a_run() -> None:
+    asked = call(2, 1, at(4), service="desk", environment="prod", trace_name="ask", release="7")
+    found = rootless(at(9), call(6, 8, at(5), user="u1"), TOOL, asked)
+    assert found is not None
+    root = found.root
+    assert (root.service, root.environment, root.name, root.span_id) == ("desk", "prod", "ask", "")
+    assert (root.start_ns, root.end_ns, root.user) == (1 * S, 9 * S, "u1")
+    assert (found.closed_by, found.counted_ns, found.observed) == ("idle", 700 * S, True)
+    assert found.dimensions["release"] == "7"
+    assert [s.kind for s in found.trace.steps] == ["model", "tool", "model"]
+
+
+def test_a_model_call_alone_is_no_run_and_synthetic_ones_are_not_observed() -> None:
+    assert rootless(at(9), CALL) is None
+    assert rootless(at(4), TOOL) is not None
+    tried = rootless(at(9), TOOL, call(2, 1, at(4), synthetic=True))
+    assert tried is not None
+    assert tried.observed is False
