@@ -45,6 +45,13 @@ class NoStore:
         del table, ask, columns
         return []
 
+    def between(
+        self, table: Table, place: tuple[str, int], begin: int, end: int, columns: Sequence[str]
+    ) -> list[Row]:
+        """Nothing is stored."""
+        del table, place, begin, end, columns
+        return []
+
     def insert(self, table: Table, rows: Sequence[Row]) -> list[Refused]:
         """Nothing is refused."""
         del table, rows

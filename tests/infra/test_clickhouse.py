@@ -65,8 +65,8 @@ def test_a_migration_has_both_halves(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("migration", ALL, ids=lambda m: m.name)
 def test_what_is_made_is_taken_back_in_reverse(migration: Migration) -> None:
-    up = re.compile(r"^(?:CREATE TABLE|ALTER .* ADD INDEX IF NOT EXISTS) (\w+)", re.MULTILINE)
-    down = re.compile(r"^(?:DROP TABLE|ALTER .* DROP INDEX IF EXISTS) (\w+)", re.MULTILINE)
+    up = re.compile(r"^(?:CREATE TABLE|ALTER .* ADD (?:INDEX|COLUMN) IF NOT EXISTS) (\w+)", re.MULTILINE)
+    down = re.compile(r"^(?:DROP TABLE|ALTER .* DROP (?:INDEX|COLUMN) IF EXISTS) (\w+)", re.MULTILINE)
     made, dropped = [up.findall(s) for s in migration.up], [down.findall(s) for s in migration.down]
     assert made == dropped[::-1]
     assert all(len(names) == 1 for names in made)
