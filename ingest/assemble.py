@@ -19,7 +19,7 @@ from ingest.dialects import genai, legacy_events, precedence
 from ingest.dialects.partial import AGENT, Partial
 from ingest.dialects.span_facts import conversation_of, user_of
 from ingest.dialects.values import real, text
-from ingest.duplicates import Call, SpanId, find_duplicates, is_call
+from ingest.duplicates import Call, SpanId, find_duplicates, is_call, parent_of
 from ingest.interaction import ContextSpan, Evaluation, FieldRedaction, Interaction
 from ingest.judgeable import Judgeable
 from ingest.otlp import LogView, SpanView
@@ -93,6 +93,7 @@ def assemble_batch(
     sorted_logs = _sort_logs(logs)
     read = _read_spans(unique, sorted_logs)
     calls = [Call(span, p) for span, p in read.values() if p is not None and is_call(p)]
+    calls += _copies(read)
     duplicate_of = find_duplicates(calls, read)
     family = _Family(read, tenant, lineage)
     out = Assembled(repeated=repeated, other_logs=sorted_logs.other)
@@ -252,6 +253,20 @@ def _read_spans(
             if event.name == EVALUATION_EVENT:
                 logs.said.append(_judgement(event.attributes, span.scope, *key, event.time_ns))
         out[key] = (span, partial)
+    return out
+
+
+def _copies(read: Mapping[SpanId, tuple[SpanView, Partial | None]]) -> list[Call]:
+    """Spans that repeat a call above them; where that is not here they stay context."""
+    out = []
+    for span, p in read.values():
+        if p is None or not p.copies_parent:
+            continue
+        above = read.get(parent_of(span), (span, None))[1]
+        if above is not None and is_call(above):
+            kind, operation = above.kind or above.implied_kind, above.operation
+            raw = above.operation_raw
+            out.append(Call(span, replace(p, kind=kind, operation=operation, operation_raw=raw)))
     return out
 
 

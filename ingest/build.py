@@ -35,8 +35,10 @@ from ingest.prompt_hash import system_prompt_hash
 REDACTIONS = "lightship.redactions"
 """Span or log attribute the gateway adds: JSON of ``[{field, type, n}]``."""
 
+RESPONSES_ID = "resp_"
+"""Beginning of the ids OpenAI's Responses API gives its answers."""
 _AUDIO_PLACEHOLDER = re2.compile(r"^\s*\[audio[^\]\n]*\]\s*$")
-"""Stands for the sound in what OpenLIT calls the input of a transcription."""
+"""Stands for the sound in what OpenLIT calls the input of a transcription and the output of speech."""
 _MEDIA_OPERATIONS = {"image": "image", "transcription": "audio", "speech": "audio"}
 
 
@@ -73,6 +75,8 @@ def build_interaction(span: SpanView, p: Partial, scope: Scope) -> Interaction:
 def build_content(trace_id: str, span_id: str, at_ns: int, p: Partial) -> Interaction:
     """What a partial says by itself: all of a call but its span (content whose span has not come)."""
     operation = p.operation or canonical.operation(p.operation_raw)
+    if operation == "chat" and (p.response_id or "").startswith(RESPONSES_ID):
+        operation = "responses"
     kind = EMBEDDING if p.kind == EMBEDDING else "inference"
     if kind == EMBEDDING:
         operation = "embedding"
@@ -81,8 +85,10 @@ def build_content(trace_id: str, span_id: str, at_ns: int, p: Partial) -> Intera
     if operation == "transcription" and asked and _AUDIO_PLACEHOLDER.search(asked):
         asked = None
     answers = [] if kind == EMBEDDING else output_texts(p, operation)
+    if operation == "speech":
+        answers = [t for t in answers if t and not _AUDIO_PLACEHOLDER.search(t)]
     system = system_text(p)
-    raw_reasons = finish_reasons(p)
+    raw_reasons = () if kind == EMBEDDING else finish_reasons(p)
     written = tuple(t for t in answers if t)
     return Interaction(
         trace_id=trace_id,
@@ -224,7 +230,7 @@ def answers_of(p: Partial) -> list[list[Message]]:
     if len(visible) <= 1:
         return [visible] if visible else []
     asked = max(p.choices or 0, len(p.finish_reasons_raw or ()))
-    if p.one_answer or asked == 1:
+    if p.one_answer or asked == 1 or (p.response_id or "").startswith(RESPONSES_ID):
         return [visible]
     return [[m] for m in visible]
 

@@ -47,11 +47,21 @@ def find_duplicates(
     """Duplicate span to the span that stands for the call; order of the arguments does not matter."""
     by_id = {c.id: c for c in calls}
     of: dict[SpanId, SpanId] = {}
-    groups = [*_by_response_id(calls), *_by_nesting(calls, by_id, spans), *_by_time(calls)]
+    own = [c for c in calls if not c.partial.copies_parent]
+    groups = [*_by_response_id(own), *_by_nesting(own, by_id, spans), *_by_time(own)]
+    for copy in calls:
+        above = parent_of(copy.span)
+        if copy.partial.copies_parent and above in by_id:
+            groups.append((by_id[above], [copy]))
     for chosen, others in sorted(groups, key=lambda g: (g[0].id, min(c.id for c in g[1]))):
         for call in others:
             of.setdefault(call.id, chosen.id)
     return {dup: kept for dup, kept in _resolved(of).items() if dup != kept}
+
+
+def parent_of(span: SpanView) -> SpanId:
+    """Id of the span above; no span has that of a root's."""
+    return span.trace_id, span.parent_span_id or ""
 
 
 def _resolved(of: Mapping[SpanId, SpanId]) -> dict[SpanId, SpanId]:
@@ -175,8 +185,14 @@ def _enclosing_call(
 
 def _by_time(calls: Sequence[Call]) -> list[Group]:
     """A provider SDK's own span without content, inside or around another span of the same service."""
-    plain = [c for c in calls if c.span.scope.startswith(_SDK_SCOPES) and not c.partial.has_content()]
-    plain = [c for c in plain if c.partial.response_id is None]
+    known = {c.partial.response_id for c in calls if not c.span.scope.startswith(_SDK_SCOPES)} - {None}
+    plain = [
+        c
+        for c in calls
+        if c.span.scope.startswith(_SDK_SCOPES)
+        and not c.partial.has_content()
+        and c.partial.response_id not in known
+    ]
     if not plain:
         return []
     out: list[Group] = []

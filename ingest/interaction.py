@@ -180,12 +180,13 @@ _FIELDS_OF_SIDES = {
         "gen_ai.output.", "gen_ai.completion", "gen_ai.choice", "gen_ai.assistant.message",
         "gen_ai.content.completion", "gen_ai.tool.call.arguments", "llm.output_messages", "llm.choices",
         "output.", "ai.response.", "ai.result.", "ai.toolCall.args", "langfuse.observation.output",
-        "traceloop.entity.output",
+        "traceloop.entity.output", "gcp.vertex.agent.llm_response", "mlflow.spanOutputs", "response_data",
     ),
     "prompt": (
         "gen_ai.input.", "gen_ai.prompt", "gen_ai.user.message", "gen_ai.system.message",
         "gen_ai.content.prompt", "llm.input_messages", "llm.prompt", "embedding.", "input.", "ai.prompt",
         "ai.value", "langfuse.observation.input", "traceloop.entity.input", "events",
+        "gcp.vertex.agent.llm_request", "mlflow.spanInputs", "request_data",
     ),
 }  # fmt: skip
 """Attributes that hold content, by their beginnings. ``gen_ai.system_instructions`` is left out on purpose:

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 _PROVIDERS = {
     "openai": ("openai", "openai.chat", "openai.responses", "openai.completion", "openai.embedding",
-               "openai.image", "openai.transcription", "openai.speech", "open_ai"),
+               "openai.image", "openai.transcription", "openai.speech", "open_ai", "text-completion-openai",
+               "openai_chat", "custom_openai"),
     "anthropic": ("anthropic", "anthropic.messages", "claude"),
     "aws.bedrock": ("aws.bedrock", "aws_bedrock", "bedrock", "amazon-bedrock", "amazon_bedrock", "aws",
                     "amazon.bedrock", "bedrock_converse"),
     "azure.ai.inference": ("azure.ai.inference", "az.ai.inference", "azure_ai", "azure ai inference"),
     "azure.ai.openai": ("azure.ai.openai", "az.ai.openai", "azure", "azure_openai", "azure.openai",
-                        "azure-openai", "azure-openai.chat", "azure.chat", "azureopenai"),
+                        "azure-openai", "azure-openai.chat", "azure.chat", "azureopenai", "azure_text",
+                        "azure-openai.responses", "azure.responses", "azureopenaichat"),
     "cohere": ("cohere", "cohere.chat", "cohere_chat"),
     "deepseek": ("deepseek", "deepseek.chat"),
     "gcp.gemini": ("gcp.gemini", "gemini", "google", "google.generative-ai", "google_ai_studio", "google-gla",
                    "google_genai", "google.generativeai", "google_generative_ai"),
     "gcp.gen_ai": ("gcp.gen_ai", "google.genai"),
     "gcp.vertex_ai": ("gcp.vertex_ai", "vertex_ai", "vertexai", "google.vertex", "google.vertex.chat",
-                      "google-vertex", "vertex", "google_vertexai", "gcp.vertex.agent"),
+                      "google-vertex", "vertex", "google_vertexai", "gcp.vertex.agent", "vertex_ai_beta",
+                      "vertex ai", "vertex-ai"),
     "groq": ("groq", "groq.chat"),
     "ibm.watsonx.ai": ("ibm.watsonx.ai", "watsonx", "watsonx.ai", "watsonx_text"),
     "mistral_ai": ("mistral_ai", "mistralai", "mistral", "mistral.chat", "mistral-ai"),
@@ -39,7 +42,7 @@ _OPERATIONS = {
     "embedding": ("embedding", "embeddings", "embed", "embedmany", "embed_content"),
     "transcription": ("transcription", "speech_to_text", "audio_transcription", "transcribe",
                       "transcriptions", "audio.transcriptions", "stt", "translation"),
-    "speech": ("speech", "text_to_speech", "audio_speech", "tts", "generatespeech"),
+    "speech": ("speech", "text_to_speech", "audio_speech", "tts", "generatespeech", "audio"),
     "image": ("image", "image_generation", "generate_images", "images", "image_edit", "generateimage",
               "text_to_image", "imagesresponse"),
     "rerank": ("rerank", "reranker"),
@@ -67,9 +70,14 @@ _HTTP_STATUS = {
     "BadRequestError": 400, "AuthenticationError": 401, "PermissionDeniedError": 403, "NotFoundError": 404,
     "RequestTooLargeError": 413, "ConflictError": 409, "UnprocessableEntityError": 422,
     "RateLimitError": 429, "ServiceUnavailableError": 503, "DeadlineExceededError": 504,
-    "OverloadedError": 529,
+    "OverloadedError": 529, "TooManyRequestsError": 429, "UnauthorizedError": 401, "ForbiddenError": 403,
+    "ValidationException": 400, "AccessDeniedException": 403, "ResourceNotFoundException": 404,
+    "ThrottlingException": 429, "ServiceQuotaExceededException": 400, "ModelErrorException": 424,
+    "ModelTimeoutException": 408, "ModelNotReadyException": 429, "InternalServerException": 500,
+    "ServiceUnavailableException": 503,
 }  # fmt: skip
-"""What the exceptions of the OpenAI and Anthropic SDKs stand for, where each stands for one status."""
+"""What the exceptions of providers' SDKs (and Bedrock's error codes) stand for, where each stands for one
+status."""
 
 
 def provider(raw: str | None) -> str | None:
@@ -78,6 +86,11 @@ def provider(raw: str | None) -> str | None:
         return None
     lowered = raw.strip().lower()
     return _PROVIDER.get(lowered, lowered) or None
+
+
+def is_provider(raw: str) -> bool:
+    """Whether this is a known spelling of a provider."""
+    return raw.strip().lower() in _PROVIDER
 
 
 def operation(raw: str | None) -> str | None:

@@ -50,7 +50,11 @@ _PARAMETERS = {
 
 def read_span(span: SpanView) -> Partial:
     """What the ``gen_ai.*`` attributes of a span say."""
-    partial = read_attributes(span.attributes, NAME)
+    attributes = span.attributes
+    for event in span.events:
+        if event.name in DETAILS_EVENTS:  # Strands and others put on the span what belongs in a log record
+            attributes = {**event.attributes, **attributes}
+    partial = read_attributes(attributes, NAME)
     if partial.has_content():
         partial.content_from = FROM_MESSAGES
     return partial

@@ -72,7 +72,21 @@ def _body(body: Any, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(wrapped, str):
         loaded = load_json(wrapped)[0]
         return loaded if isinstance(loaded, dict) else {"content": wrapped}
-    return {k: v for k, v in attributes.items() if not k.startswith(("gen_ai.system", "event."))}
+    kept = {k: v for k, v in attributes.items() if not k.startswith(("gen_ai.system", "event."))}
+    return _unpacked(kept)
+
+
+def _unpacked(body: dict[str, Any]) -> dict[str, Any]:
+    """A message out of span attributes, which hold lists of blocks as JSON (Strands)."""
+    for key in ("content", "message"):
+        value = body.get(key)
+        loaded = load_json(value)[0] if isinstance(value, str) else value
+        blocks = isinstance(loaded, list) and loaded and all(isinstance(b, dict) for b in loaded)
+        if blocks or (key == "message" and isinstance(loaded, dict)):
+            body[key] = loaded
+    if isinstance(body.get("message"), str | list):
+        body["content"] = body.pop("message")
+    return body
 
 
 def _read(events: Sequence[tuple[str, Mapping[str, Any]]]) -> Partial:

@@ -163,6 +163,9 @@ def read_message(raw: Mapping[str, Any], default_role: str) -> Message:
         parts.extend(read_parts(raw.get("content", raw.get("contents", raw.get("text")))))
         if isinstance(raw.get("refusal"), str):
             parts.extend(read_parts(raw["refusal"]))
+        if isinstance(raw.get("audio"), dict):  # OpenAI's spoken answer, with its text
+            parts.append(Part(MEDIA, modality="audio"))
+            parts.extend(read_parts(raw["audio"].get("transcript")))
         parts.extend(_read_calls(raw))
     if role == "tool":
         parts = [Part(TOOL_RESULT, p.text) if p.kind in (TEXT, OTHER) else p for p in parts]
@@ -251,7 +254,7 @@ def _read_block(block: Mapping[str, Any]) -> Part:
     kind = block.get("type")
     kind = kind.lower().replace("-", "_") if isinstance(kind, str) else ""
     if kind in _TEXT_TYPES:
-        return Part(TEXT, _first_text(block, "content", "text", "refusal"))
+        return Part(TEXT, _text_of(block))
     if kind in _REASONING_TYPES:
         return Part(REASONING, _first_text(block, "content", "text", "thinking", "reasoning", "summary"))
     if kind in _CALL_TYPES:
@@ -280,6 +283,14 @@ def _read_untyped(block: Mapping[str, Any]) -> Part:
     if isinstance(block.get("text"), str):
         return Part(REASONING if block.get("thought") is True else TEXT, block["text"] or None)
     return Part(OTHER)
+
+
+def _text_of(block: Mapping[str, Any]) -> str | None:
+    """Text of a text block; OpenLIT puts a provider's own blocks into one of them."""
+    content = block.get("content")
+    if isinstance(content, list) and content and all(_is_block(c) for c in content):
+        return "\n".join(p.text for p in read_parts(content) if p.kind == TEXT and p.text) or None
+    return _first_text(block, "content", "text", "refusal")
 
 
 def _first_text(block: Mapping[str, Any], *keys: str) -> str | None:

@@ -36,6 +36,8 @@ _OPERATION_OF_NAME = {
     "HttpxBinaryResponseContent": "speech",
 }  # fmt: skip
 """Names the OpenAI instrumentation gives its spans."""
+_NO_CALLS = ("._prepare_chat_with_tools",)
+"""Ends of names of steps that LlamaIndex's instrumentation marks as calls and that call nothing."""
 
 
 def read_span(span: SpanView) -> Partial | None:
@@ -45,6 +47,8 @@ def read_span(span: SpanView) -> Partial | None:
     kind = None
     if isinstance(marker, str) and marker:
         kind = _KINDS.get(marker.upper(), OTHER)
+        if span.name.endswith(_NO_CALLS):
+            kind = OTHER
     p = Partial(NAME, kind=kind, operation_raw=marker.lower() if isinstance(marker, str) else None)
     llm = any(key.startswith(("llm.", "embedding.")) for key in a)
     if kind is None and not llm:
@@ -165,8 +169,9 @@ def _fall_back(p: Partial, a: Mapping[str, Any]) -> None:
     """Read the whole payloads for what no attribute gave, unless the application hid that side."""
     input_hidden = _is_hidden(a, "llm.input_messages.", "input.value", "embedding.embeddings.")
     output_hidden = _is_hidden(a, "llm.output_messages.", "output.value")
-    if p.messages_in is None and p.input_texts is None and not input_hidden and a.get("input.value"):
-        request: Request = read_request(a["input.value"])
+    given = a.get("input.value") or first(a, "llm.invocation_parameters", "embedding.invocation_parameters")
+    if p.messages_in is None and p.input_texts is None and not input_hidden and given:
+        request: Request = read_request(given)
         if p.kind == EMBEDDING:
             p.input_texts = request.texts
         else:
@@ -174,17 +179,18 @@ def _fall_back(p: Partial, a: Mapping[str, Any]) -> None:
         p.request_model = p.request_model or request.model
         p.tool_definitions = p.tool_definitions or request.tools
         p.truncated = request.truncated or p.truncated
-        p.content_from = p.content_from or "input.value"
-    wants_output = p.messages_out is None and p.images_out is None and p.kind != EMBEDDING
+        p.content_from = p.content_from or ("input.value" if p.has_content() else None)
+    said = any(m.parts for m in p.messages_out or ())  # a refusal, or sound, is in the payload alone
+    wants_output = not said and p.images_out is None and p.kind != EMBEDDING and p.operation != "speech"
     if wants_output and not output_hidden and a.get("output.value"):
         response: Response = read_response(a["output.value"])
-        p.messages_out, p.images_out = response.messages, response.images
+        p.messages_out, p.images_out = response.messages or p.messages_out, response.images
         p.finish_reasons_raw = p.finish_reasons_raw or response.finish_reasons
         p.response_id = p.response_id or response.id
         p.response_model = p.response_model or response.model
         p.one_answer = response.one_answer or None
         p.truncated = response.truncated or p.truncated
-        p.content_from = p.content_from or "output.value"
+        p.content_from = p.content_from or ("output.value" if p.has_content() else None)
 
 
 def _is_hidden(a: Mapping[str, Any], *prefixes: str) -> bool:

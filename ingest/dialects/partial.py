@@ -25,7 +25,8 @@ class Partial:
 
     ``kind`` is what the sender says the span is, ``implied_kind`` what its attributes suggest where nobody
     says it. ``choices`` is how many alternative answers were asked for; ``one_answer`` says that several
-    output messages are items of one answer (OpenAI's Responses API).
+    output messages are items of one answer (OpenAI's Responses API). ``copies_parent`` marks a span that
+    repeats the call above it and is never a call by itself.
     """
 
     dialect: str
@@ -72,9 +73,10 @@ class Partial:
     content_from: str | None = None
     truncated: bool | None = None
     hidden: bool | None = None
+    copies_parent: bool | None = None
 
     def has_content(self) -> bool:
-        """Whether any text of the call is here."""
+        """Whether any message of the call is here, be it that its text was hidden."""
         return bool(self.messages_in or self.messages_out or self.input_texts or self.images_out)
 
 

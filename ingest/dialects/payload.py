@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import re2
+
 from ingest.dialects.messages import Message, load_json, read_messages, read_parts, to_text
 from ingest.dialects.values import definitions, first, mapping, text, texts, whole
 
@@ -19,6 +21,9 @@ PARAMETERS = (
     "dimensions", "encoding_format", "service_tier", "response_format",
 )  # fmt: skip
 """Request parameters that are kept; names are the provider's."""
+
+_OBJECT = re2.compile(r"^<[^<>]{1,200} at 0x[0-9a-f]+>$")
+"""How Python writes an object (a stream, a binary answer) that someone took for text."""
 
 
 @dataclass(slots=True)
@@ -93,10 +98,13 @@ def read_response(value: Any) -> Response:
     """A response body, its JSON, a message, a list of messages, or a plain answer."""
     cut = False
     if isinstance(value, str):
+        if _OBJECT.search(value):
+            return Response()
         value, cut = load_json(value)
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or _is_item(value):
         messages, _ = read_messages(value, "assistant")
-        return Response(messages or None, truncated=cut)
+        items = [value] if isinstance(value, dict) else value if isinstance(value, list) else []
+        return Response(messages or None, one_answer=any(map(_is_item, items)), truncated=cut)
     out = Response(
         id=text(first(value, "id", "response_id", "responseId")),
         model=text(first(value, "model", "model_version", "modelVersion")),
@@ -105,6 +113,14 @@ def read_response(value: Any) -> Response:
     )
     _read_answers(out, value)
     return out
+
+
+def _is_item(value: Any) -> bool:
+    """Whether this is an item of an answer of the Responses API and not an answer."""
+    return isinstance(value, dict) and (
+        value.get("type") in ("function_call", "custom_tool_call", "reasoning", "image_generation_call")
+        or (value.get("type") == "message" and isinstance(value.get("status"), str))
+    )
 
 
 def _read_answers(out: Response, body: Mapping[str, Any]) -> None:
@@ -128,7 +144,9 @@ def _read_answers(out: Response, body: Mapping[str, Any]) -> None:
         if found in (None, "", [], {}):
             continue
         source = body if key == "content" and ("role" in body or "type" in body) else found
-        if key == "content" and source is found:
+        if key == "content" and isinstance(found, dict) and "parts" in found:  # Gemini
+            source = found
+        elif key == "content" and source is found:
             source = {"role": "assistant", "content": found}
         if isinstance(found, dict) and isinstance(found.get("message"), dict):  # Bedrock Converse
             source = found["message"]
@@ -136,7 +154,7 @@ def _read_answers(out: Response, body: Mapping[str, Any]) -> None:
         reason = text(first(body, "stop_reason", "finish_reason", "stopReason"))
         out.finish_reasons = (reason,) if reason else None
         return
-    if body.get("tool_calls") or body.get("function_call"):
+    if body.get("tool_calls") or body.get("function_call") or body.get("role"):
         out.messages = read_messages(body, "assistant")[0] or None
         return
     if not out.id and not out.model and not any(k in body for k in ("usage", "object", "role")):

@@ -9,28 +9,57 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ingest.dialects import genai, langfuse, legacy_events, openinference, traceloop, vercel
+from ingest.dialects import (
+    adk,
+    genai,
+    generic,
+    langfuse,
+    legacy_events,
+    litellm,
+    mlflow,
+    openinference,
+    openlit,
+    traceloop,
+    vercel,
+)
 from ingest.dialects.partial import Partial, merge
 from ingest.otlp import SpanView
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A reader and the first key segments without which it can have nothing to say."""
+    """A reader and the first key segments without which it can have nothing to say.
+
+    ``scopes`` are beginnings of scope names that make it read a span, whatever its attributes.
+    """
 
     name: str
     heads: frozenset[str]
     read: Callable[[SpanView], Partial | None]
+    scopes: tuple[str, ...] = ()
+
+    def concerns(self, span: SpanView, heads: set[str]) -> bool:
+        """Whether the reader may have something to say about a span with these key segments."""
+        return bool(heads & self.heads) or (bool(self.scopes) and span.scope.startswith(self.scopes))
 
 
 BEFORE_LOGS: tuple[Dialect, ...] = (
     Dialect(langfuse.NAME, frozenset(("langfuse",)), langfuse.read_span),
+    Dialect(litellm.NAME, frozenset(), litellm.read_span, (litellm.SCOPE,)),
     Dialect(genai.NAME, frozenset(("gen_ai",)), genai.read_span),
 )
 AFTER_LOGS: tuple[Dialect, ...] = (
     Dialect(openinference.NAME, frozenset(("openinference", "llm", "embedding")), openinference.read_span),
     Dialect(traceloop.NAME, frozenset(("gen_ai", "llm", "traceloop")), traceloop.read_span),
     Dialect(vercel.NAME, frozenset(("ai",)), vercel.read_span),
+    Dialect(mlflow.NAME, frozenset(("mlflow",)), mlflow.read_span),
+    Dialect(adk.NAME, frozenset(("gcp",)), adk.read_span, ("gcp.vertex.agent",)),
+    Dialect(openlit.NAME, frozenset(), openlit.read_span, (openlit.SCOPE,)),
+    Dialect(
+        generic.NAME,
+        frozenset(("request_data", "response_data", "gen_ai", "input", "output", "llm")),
+        generic.read_span,
+    ),
 )
 LEGACY_EVENTS = legacy_events.read_span
 """Read from span events, so no attribute tells beforehand."""
@@ -42,13 +71,13 @@ def read_span(span: SpanView, from_logs: Sequence[Partial] = ()) -> Partial | No
     ``from_logs`` is what log records of the same span say.
     """
     heads = {key.partition(".")[0] for key in span.attributes}
-    found = [p for d in BEFORE_LOGS if heads & d.heads and (p := d.read(span)) is not None]
+    found = [p for d in BEFORE_LOGS if d.concerns(span, heads) and (p := d.read(span)) is not None]
     if span.events or "events" in heads:
         events = LEGACY_EVENTS(span)
         if events is not None:
             found.append(events)
     found.extend(from_logs)
-    found.extend(p for d in AFTER_LOGS if heads & d.heads and (p := d.read(span)) is not None)
+    found.extend(p for d in AFTER_LOGS if d.concerns(span, heads) and (p := d.read(span)) is not None)
     if not found:
         return None
     merged = merge(found)

@@ -34,6 +34,7 @@ _STATUS = re2.compile(
     r"\s{0,2}[:=]?\s{0,2}([45][0-9]{2})\b"
 )
 _LEADING_STATUS = re2.compile(r"^\s*([45][0-9]{2})\b")
+_AWS = re2.compile(r"^An error occurred \((\w{3,64})\) when calling")
 _MESSAGE_HEAD = 4096
 _TWO_56 = 1 << 56
 
@@ -71,8 +72,10 @@ def _status(
         if found is not None and 400 <= found < 600:
             return found
     head = (message or "")[:_MESSAGE_HEAD]
-    match = _STATUS.search(head) or _LEADING_STATUS.search(head)
-    return int(match.group(1)) if match else None
+    match = _STATUS.search(head) or _LEADING_STATUS.search(head) or _AWS.search(head)
+    if match is None:
+        return None
+    return int(match.group(1)) if match.group(1).isdigit() else canonical.http_status_of(match.group(1))
 
 
 def environment_of(span_attributes: Mapping[str, Any], resource: Mapping[str, Any]) -> str | None:
