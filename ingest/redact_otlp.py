@@ -270,18 +270,26 @@ class _Walk:
 
     def attributes(self, pairs: Any, field: str | None = None) -> None:
         """Redact attributes in place and strip ours; ``field`` names them all in the report if given."""
-        strip = False
+        clean, strip = self._clean, False
         pair: KeyValue
         for pair in pairs:
             key = pair.key
             if key.startswith(OWN_PREFIX):
                 strip = True
                 continue
-            clean = self.key(field or "attribute.key", key)
-            if clean is not key and clean != key:
-                pair.key = clean
-            pair.key_strindex = 0
-            self.value(field or clean, pair.value, key)
+            if pair.key_strindex:
+                pair.key_strindex = 0
+            value = pair.value
+            if ("", key) in clean:
+                name = key
+                said = value.string_value
+                if said and len(said) <= _CACHED_LENGTH and (key, said) in clean:
+                    continue  # both are known
+            else:
+                name = self.key(field or "attribute.key", key)
+                if name != key:
+                    pair.key = name
+            self.value(field or name, value, key)
         if strip:
             kept = [p for p in pairs if not p.key.startswith(OWN_PREFIX)]
             del pairs[:]
@@ -309,7 +317,8 @@ class _Walk:
                 clean_name = self.key(field, name)
                 if clean_name != name:
                     pair.key = clean_name
-                pair.key_strindex = 0
+                if pair.key_strindex:
+                    pair.key_strindex = 0
                 self.value(field, pair.value, name)
         elif kind == "bytes_value":
             old_bytes = value.bytes_value

@@ -19,6 +19,10 @@ _ANY_SCRIPT_EMAIL = re2.compile(
     r"((?:[\p{L}\p{M}0-9\-]+\.)+(?:\p{Cyrillic}{2,}|\p{Greek}{2,}|\p{Arabic}{2,}|\p{Hebrew}{2,}|\p{Devanagari}[\p{Devanagari}\p{M}]+"
     r"|\p{Han}{2,4}|\p{Thai}{2,}|\p{Hangul}{2,}|[A-Za-z]{2,24}))"
 )
+WORTH_EMAIL = r"[A-Za-z0-9_.+\-'%?\x80-\xff](?:@|%40)[A-Za-z0-9\-?\x80-\xff]"
+"""What no text with an e-mail address lacks; other scripts are ``?`` in a view."""
+WORTH_IP = r"\d\.\d{1,3}\.\d{1,3}\.\d|[0-9A-Fa-f]::|(?:[0-9A-Fa-f]{1,4}:){7}"
+"""What no text with an IP address lacks."""
 _LOCAL_EDGES = ".-'%+"
 _ENCODED_SEPARATORS = frozenset({
     "20", "22", "26", "2c", "2f", "3a", "3b", "3c", "3d", "3e", "3f",
@@ -57,8 +61,6 @@ _WINDOW = 24
 def emails(view: View) -> Iterator[Hit]:
     """E-mail addresses, also percent-encoded and in other scripts; not SSH remotes and file names."""
     data = view.data
-    if b"@" not in data and b"%40" not in data:
-        return
     for match in _EMAIL.all(data):
         start, end = match.span()
         local_start, local_end = match.span(1)

@@ -51,10 +51,13 @@ _FLAG = Pattern(
 )
 _REST = Pattern(_OPERATOR + _VALUE, ignore_case=True)
 
-_HAS_WORD = Pattern(
-    r"pass|pwd|secret|token|key|credential|kennwort|wachtwoord|contrase|clave|senha|parola|has.o|senord"
-    r"|adgangskode|salasana|.ifre"
+WORTH = (
+    rf"(?i:(?:{_NAMES_FOR_WORDS})\s|(?:{_NAMES_FOR_WORDS}|{_NAMES_FOR_KEYS}){_SUFFIX}[\"'\]*`)]{{0,3}}\s{{0,3}}"
+    r"(?::|=|->|>|\||\bis\b|\bes\b|\best\b|\bist\b)"
+    rf"|--[a-z\-]{{0,24}}(?:{_NAMES_FOR_KEYS})[ =]"
+    r"|\b(?:bearer|basic)\s|authorization[\"']?\s{0,3}[:=]|[?&]sig=)"
 )
+"""What no text with such a value lacks."""
 _OTHER_SCRIPTS = (
     "пароль",
     "密码",
@@ -114,17 +117,15 @@ _MIXED_KEY_BITS = 4.4
 
 def secret_assignments(view: View) -> Iterator[Hit]:
     """Values assigned to names that end in a secret word, and credentials of ``Authorization`` headers."""
-    data, lower = view.data, view.lower
-    if _HAS_WORD.found(lower):
-        for match in _ASSIGNMENT.all(data):
+    data = view.data
+    for match in _ASSIGNMENT.all(data):
+        yield from _judged(view, match, is_password_word=match.span(1) != (-1, -1))
+    for match in _SPOKEN.all(data):
+        yield from _spoken(view, match)
+    if b"--" in data:
+        for match in _FLAG.all(data):
             yield from _judged(view, match, is_password_word=match.span(1) != (-1, -1))
-        for match in _SPOKEN.all(data):
-            yield from _spoken(view, match)
-        if b"--" in data:
-            for match in _FLAG.all(data):
-                yield from _judged(view, match, is_password_word=match.span(1) != (-1, -1))
-    if not view.text.isascii():
-        yield from _other_scripts(view)
+    lower = data.lower()
     if b"bearer" in lower or b"basic" in lower or b"authorization" in lower:
         yield from _authorization(view)
     if b"sig=" in lower:
@@ -161,7 +162,10 @@ def _kinds(value: str) -> int:
     )
 
 
-def _other_scripts(view: View) -> Iterator[Hit]:
+def other_scripts(view: View) -> Iterator[Hit]:
+    """Passwords assigned to words for them in other scripts."""
+    if view.text.isascii():
+        return
     for word in _OTHER_SCRIPTS:
         at = view.text.find(word)
         while at >= 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detectors.redaction.hits import RANK_CHECKED, Hit
-from detectors.redaction.matching import Pattern, free_after, free_before
+from detectors.redaction.matching import FREE, Pattern, free_after, free_before
 from detectors.redaction.views import View
 
 LENGTHS = {
@@ -20,7 +20,10 @@ LENGTHS = {
     "SV": 28, "TL": 23, "TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20, "YE": 30,
 }  # fmt: skip
 
-_BEGIN = Pattern(r"[A-Za-z]{2}\d{2}[ \-]?[A-Za-z0-9]{4}")
+_BEGIN_FORM = r"[A-Za-z]{2}\d{2}[ \-]?[A-Za-z0-9]{4}"
+_BEGIN = Pattern(_BEGIN_FORM)
+WORTH = FREE + _BEGIN_FORM
+"""What no text with an IBAN lacks."""
 
 
 def ibans(view: View) -> Iterator[Hit]:

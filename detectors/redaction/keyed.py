@@ -9,7 +9,7 @@ from detectors.redaction.hits import RANK_KEYED, Hit
 from detectors.redaction.json_shape import quote_depth
 from detectors.redaction.matching import MASKED, Pattern
 from detectors.redaction.placeholders import is_stand_in
-from detectors.redaction.policy import HEADER_KEYS, RedactionPolicy
+from detectors.redaction.policy import RedactionPolicy
 from detectors.redaction.views import View
 
 _WORDS = (
@@ -24,8 +24,6 @@ MAX_ID = 256
 
 def keyed_ids(view: View, policy: RedactionPolicy) -> Iterator[Hit]:
     """Ids of users and sessions, and credentials in headers, by the names of their keys."""
-    if b":" not in view.data or (b'"' not in view.data and b"'" not in view.data):
-        return
     for match in _pattern(policy).all(view.data):
         group = next(g for g in (2, 3, 4) if match.start(g) >= 0)
         start, end = match.span(group)
@@ -51,12 +49,12 @@ def keyed_value(key: str, value: str, policy: RedactionPolicy, *, at: int = 0) -
     """The hit that covers all of ``value``, which stands at ``at``, if ``key`` asks for that."""
     if not value or len(value) > MAX_ID or MASKED in value:
         return None
-    if key.lower().rsplit(".", 1)[-1] in HEADER_KEYS:
+    rule = policy.rule(key)
+    if rule.header:
         credential = value.strip().split(" ")[-1]
         if len(credential) < 8 or value.endswith(" ") or is_stand_in(credential):
             return None
         return Hit(at, at + len(value), "bearer_token", value, RANK_KEYED)
-    rule = policy.rule(key)
     if rule.pseudonym is None or (rule.bare and not looks_like_id(value)):
         return None
     return Hit(at, at + len(value), rule.pseudonym, value.strip(), RANK_KEYED)
@@ -71,11 +69,21 @@ def looks_like_id(value: str) -> bool:
     )
 
 
-@lru_cache(maxsize=64)
-def _pattern(policy: RedactionPolicy) -> Pattern:
+def worth(policy: RedactionPolicy) -> str:
+    """What no text with such an id lacks, as a pattern."""
+    return rf"(?i:(?:{_words(policy)})[A-Za-z0-9_.\-]{{0,24}}[\"']\s{{0,8}}:)"
+
+
+def _words(policy: RedactionPolicy) -> str:
     own = sorted(policy.user_keys | policy.session_keys)
     quoted = [
         "".join(c if c.isalnum() or c == "_" else f"\\x{{{ord(c):X}}}" for c in k) for k in own if k.isascii()
     ]
-    words = "|".join([*_WORDS, *quoted])
-    return Pattern(rf"[\"']({_BEFORE_WORD}(?:{words})[A-Za-z0-9_.\-]{{0,24}})[\"']{_VALUE}", ignore_case=True)
+    return "|".join([*_WORDS, *quoted])
+
+
+@lru_cache(maxsize=64)
+def _pattern(policy: RedactionPolicy) -> Pattern:
+    return Pattern(
+        rf"[\"']({_BEFORE_WORD}(?:{_words(policy)})[A-Za-z0-9_.\-]{{0,24}})[\"']{_VALUE}", ignore_case=True
+    )

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-import re2
 from stdnum.be import nn as be_nn
 from stdnum.bg import egn as bg_egn
 from stdnum.br import cpf as br_cpf
@@ -36,12 +35,12 @@ from stdnum.za import idnr as za_idnr
 
 from detectors.redaction.cards import luhn
 from detectors.redaction.hits import RANK_CHECKED, RANK_NUMBER, Hit
-from detectors.redaction.matching import Match, Pattern, free_after, free_before
+from detectors.redaction.matching import FREE, Match, Pattern, Words, free_after, free_before
 from detectors.redaction.number import BEFORE, Number
 from detectors.redaction.phones import is_named
 from detectors.redaction.views import View
 
-_NAMED = re2.compile(
+_NAMED = Words(
     r"\b(?:ssn|social security|national id\w*|identity|identification|id (?:number|no|card)|tax id|itin|tin"
     r"|cpf|bsn|burgerservice\w*|sofi\w*|pesel|nif|dni|nie|nhs|nino|national insurance|sin|social insurance"
     r"|aadhaa?r|pan|personnummer|f\x{F8}dselsnummer|henkil\x{F6}tunnus|steuer\w*|\w*ausweis\w*|kimlik|tc no"
@@ -158,6 +157,7 @@ _BY_SHAPE: dict[tuple[int, ...], list[Form]] = {}
 for _form in _FORMS:
     for _shape in _form.shapes:
         _BY_SHAPE.setdefault(_shape, []).append(_form)
+_ONLY_NAMED = frozenset(s for s, forms in _BY_SHAPE.items() if all(f.named is not None for f in forms))
 NATIONAL_SHAPES = frozenset(_BY_SHAPE)
 """Lengths of the digit groups of every form."""
 
@@ -168,8 +168,8 @@ def national_number(item: Number) -> Hit | None:
     if forms is None or item.plus:
         return None
     named = _is_named(item.before)
-    if not named and is_named(item):
-        return None  # a telephone number with the check digits of an id
+    if not named and (item.shape in _ONLY_NAMED or is_named(item)):
+        return None  # or a telephone number with the check digits of an id
     if not named and len(set(item.digits)) < MIN_DIFFERENT_DIGITS:
         return None
     for form in forms:
@@ -190,32 +190,28 @@ def _taiwanese(number: str) -> bool:
 
 
 _CHINESE_X = Pattern(r"\d{17}[Xx]")
-_LETTERED: tuple[tuple[Pattern, Callable[[str], bool], bool], ...] = (
-    (Pattern(r"[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]", ignore_case=True), it_cf.is_valid, False),
-    (Pattern(r"[A-Z]{4}\d{6}[HMX][A-Z]{5}[A-Z0-9]\d", ignore_case=True), mx_curp.is_valid, False),
-    (Pattern(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-DFMPT]"), lambda _: True, False),
-    (Pattern(r"\d{8}-?[A-HJ-NP-TV-Z]"), es_dni.is_valid, False),
-    (Pattern(r"[XYZ]-?\d{7}-?[A-Z]"), es_nie.is_valid, False),
-    (Pattern(r"\d{6}[-+ABCDEFYXWVU]\d{3}[0-9A-Y]"), fi_hetu.is_valid, False),
-    (Pattern(r"\d{1,2}\.\d{3}\.\d{3}-[\dkK]"), cl_rut.is_valid, False),
-    (Pattern(r"[1-4]\d{4}2[AB]\d{6}(?:\d{2})?"), fr_nir.is_valid, False),
-    (Pattern(r"[A-Z]{3}[PCHFATBLJG][A-Z]\d{4}[A-Z]"), lambda _: True, True),
-    (Pattern(r"[A-Z][12]\d{8}"), _taiwanese, False),
-    (Pattern(r"[STFGM]\d{7}[A-Z]"), lambda _: True, True),
+_LETTERED_FORMS: tuple[tuple[str, Callable[[str], bool], bool], ...] = (
+    (r"(?i:[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z])", it_cf.is_valid, False),
+    (r"(?i:[A-Z]{4}\d{6}[HMX][A-Z]{5}[A-Z0-9]\d)", mx_curp.is_valid, False),
+    (r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-DFMPT]", lambda _: True, False),
+    (r"\d{8}-?[A-HJ-NP-TV-Z]", es_dni.is_valid, False),
+    (r"[XYZ]-?\d{7}-?[A-Z]", es_nie.is_valid, False),
+    (r"\d{6}[-+ABCDEFYXWVU]\d{3}[0-9A-Y]", fi_hetu.is_valid, False),
+    (r"\d{1,2}\.\d{3}\.\d{3}-[\dkK]", cl_rut.is_valid, False),
+    (r"[1-4]\d{4}2[AB]\d{6}(?:\d{2})?", fr_nir.is_valid, False),
+    (r"[A-Z]{3}[PCHFATBLJG][A-Z]\d{4}[A-Z]", lambda _: True, True),
+    (r"[A-Z][12]\d{8}", _taiwanese, False),
+    (r"[STFGM]\d{7}[A-Z]", lambda _: True, True),
 )
+_LETTERED = tuple((Pattern(form), check, must_be_named) for form, check, must_be_named in _LETTERED_FORMS)
 
-
-_ANY_LETTERED = Pattern(
-    r"\d{6}|[A-Za-z]{4}\d{2}|\d{2} \d{2} \d{2}|\d\.\d{3}\.\d{3}-|[A-Za-z]{2} ?\d{2} ?\d{2}"
-)
-"""What every form with letters contains, looked for first."""
+WORTH = FREE + "(?:" + "|".join([r"\d{17}[Xx]", *(form for form, _, _ in _LETTERED_FORMS)]) + ")"
+"""What no text with such an id lacks."""
 
 
 def lettered_ids(view: View) -> Iterator[Hit]:
     """National ids with letters in them."""
     data = view.data
-    if not _ANY_LETTERED.found(data):
-        return
     for match in _CHINESE_X.all(data):
         if _alone(view, match) and is_chinese_id(match.group().decode()):
             yield Hit(match.start(), match.end(), "national_id", match.group().decode().upper(), RANK_CHECKED)
@@ -234,7 +230,7 @@ def _has_one(words: str, before: str) -> bool:
 
 
 def _is_named(before: str) -> bool:
-    return _NAMED.search(before.encode("utf-8", "replace").decode("utf-8")) is not None
+    return _NAMED.found(before)
 
 
 def _alone(view: View, match: Match) -> bool:

@@ -12,7 +12,7 @@ BEFORE = 48
 """Characters before a number in which a word may say what it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Number:
     """Digit groups in a row of a view.
 
@@ -46,8 +46,10 @@ class Number:
     @staticmethod
     def of(view: View, groups: list[tuple[int, int]], *, follows: bool) -> Number | None:
         """The number that ``groups`` make; ``None`` if a letter or more digits touch it."""
-        text = view.text
+        text, data = view.text, view.data
         start, end = groups[0][0], groups[-1][1]
+        if not free_before(data, start):
+            return None
         gaps = tuple(text[a[1] : b[0]] for a, b in pairwise(groups))
         if start and text[start - 1] == "(" and any(")" in gap for gap in gaps):
             start -= 1
@@ -56,8 +58,7 @@ class Number:
             start -= 1
         if start and text[start - 1] == "(" and text[start] == "+" and any(")" in gap for gap in gaps):
             start -= 1
-        data = view.data
-        extension = _EXTENSION.at(data, end)
+        extension = _EXTENSION.at(data, end) if data[end : end + 1] in _BEFORE_EXTENSION else None
         extension_end = end if extension is None else extension.end()
         if not free_before(data, start) or not free_after(data, extension_end):
             return None
@@ -79,5 +80,6 @@ class Number:
 
 _JOINTS = (b".", b",", b"-", b"/")
 _NO_FRACTION = Pattern(r"\.0{1,3}")
+_BEFORE_EXTENSION = (b" ", b"x", b"X", b"e", b"E", b"#")
 _EXTENSION = Pattern(r" {0,2}(?:x|ext\.?|#) ?\d{1,6}", ignore_case=True)
 _COUNTING = "01234567890123456789"

@@ -19,7 +19,9 @@ MIN_DIGITS = 7
 """Bounds of one number; longer stretches are tables, in which only fixed groupings are looked at."""
 
 _FIXED_SHAPES = CARD_SHAPES | NATIONAL_SHAPES | DISTINCT_SHAPES
-_RUN = Pattern(r"\d(?:[ ().\-/]{0,3}\d){6,}")
+WORTH = r"\d(?:[ ().\-/]{0,3}\d){6}"
+"""What no text with such a number lacks."""
+_RUN = Pattern(WORTH[:-1] + ",}")
 _GROUP = Pattern(r"\d+")
 
 _RECOGNISERS: tuple[Callable[[Number], Hit | None], ...] = (card, national_number, phone)

@@ -14,6 +14,9 @@ from detectors.redaction.hits import RANK_STRUCTURE, Hit
 from detectors.redaction.matching import Pattern
 from detectors.redaction.views import View
 
+WORTH = r"PRIVATE KEY|PuTTY-User-Key-File"
+"""What no text with a private key lacks."""
+
 _BEGIN = Pattern(r"-----BEGIN ([A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?)-----|PuTTY-User-Key-File-\d: ?\S*")
 _END = Pattern(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _REST = Pattern(r"(?:[A-Za-z][A-Za-z\-]{2,20}: ?[^\r\n\"]{0,80}[\r\n]+|[A-Za-z0-9+/=]|[\s\\>|])*")
@@ -25,8 +28,6 @@ _PUTTY_REST = Pattern(r"(?:[\r\n]+[^\r\n\"]{0,80})*")
 def private_keys(view: View) -> Iterator[Hit]:
     """Every private key, from its first line to its last or to where its text breaks off."""
     data = view.data
-    if b"PRIVATE KEY" not in data and b"PuTTY-User-Key-File" not in data:
-        return
     begins = [match.span() for match in _BEGIN.all(data)]
     ends = [match.span() for match in _END.all(data)]
     next_end = 0

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import re2
-
 from detectors.redaction.hits import RANK_NUMBER, Hit
+from detectors.redaction.matching import Words
 from detectors.redaction.number import Number
 
 _DEFAULT_LENGTH = (6, 12)
@@ -30,7 +29,7 @@ _THREE_DIGIT_SECOND = {
     "2": "1234569", "3": "578", "4": "2", "5": "09", "6": "789", "8": "058", "9": "679",
 }  # fmt: skip
 
-_NAMED = re2.compile(
+_NAMED = Words(
     r"(?:\b(?:(?:tele|smart|i)?phones?|tel|telephone|call(?:ing)?(?: (?:me|us|him|her))?(?: (?:at|on|back))?"
     r"|mobiles?|cell|cellphone|whatsapp|fax|text (?:me|us)(?: at)?|sms|dial|hotline|desk|landline"
     r"|(?:ring|reach|contact)(?: (?:me|us))?(?: (?:at|on))?|my number|our number"
@@ -46,7 +45,7 @@ _NAMED = re2.compile(
 )
 """A word for telephones shortly before a number, in some thirty languages."""
 
-_NOT_WORDS = re2.compile(
+_NOT_WORDS = Words(
     r"(?:\b(?:isbn|issn|doi|order|invoice|tracking|version|ticket|case|sku|part|serial|account|iban|ref|reference|id|uuid|port|year"
     r"|zip|postcode|bestell\w*|rechnung\w*|commande|pedido|ordine|pmid|arxiv|patent|rfc|epoch|timestamp|model|item|row|line|code)\b"
     r"|заказ|订单|注文|주문)[^\d\n]{0,12}$|[/=#$€£¥_%~^*<]\s?$"
@@ -93,20 +92,19 @@ def _canonical(item: Number) -> tuple[str | None, bool]:
         number = _international(_without_trunk_zero(item)[2:])
         if number is not None:
             return number, item.plain
-    if is_named(item):
-        return (item.digits, True) if _plausible(item) else (None, True)
-    if _NOT_WORDS.search(_encodable(item.before)) is not None:
+    plausible, national = _plausible(item), _national(item)
+    if not (plausible or national):
         return None, True
-    return (item.digits, True) if _national(item) else (None, True)
+    if is_named(item):
+        return (item.digits, True) if plausible else (None, True)
+    if not national or _NOT_WORDS.found(item.before):
+        return None, True
+    return item.digits, True
 
 
 def is_named(item: Number) -> bool:
     """Whether a word for telephones stands shortly before ``item``."""
-    return _NAMED.search(_encodable(item.before)) is not None
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return _NAMED.found(item.before)
 
 
 def _plausible(item: Number) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from detectors.redaction.kinds import ALL_TYPES, check_types
@@ -66,13 +66,20 @@ class KeyRule:
     """What a key says about its value.
 
     ``pseudonym`` is the type of placeholder for all of it (with ``bare`` only where it looks like an id);
-    ``exempt`` values are ids, not searched for loose shapes; ``secret`` keys name passwords and tokens.
+    ``exempt`` values are ids, not searched for loose shapes; ``secret`` keys name passwords and tokens;
+    ``header`` keys name headers whose whole value is a credential.
     """
 
     pseudonym: str | None = None
     bare: bool = False
     exempt: bool = False
     secret: bool = False
+    header: bool = False
+
+    @property
+    def names_value(self) -> bool:
+        """Whether the key may ask for all of its value to be replaced."""
+        return self.header or self.secret or self.pseudonym is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +112,20 @@ class RedactionPolicy:
 
     def rule(self, key: str) -> KeyRule:
         """What ``key`` says about its value."""
-        return _rule(self, key) if len(key) <= 256 else KeyRule()
+        return _rule(self, key) if len(key) <= 256 else KeyRule(header=_is_header(key))
+
+
+def _is_header(key: str) -> bool:
+    return key.lower().rsplit(".", 1)[-1] in HEADER_KEYS
 
 
 @lru_cache(maxsize=8192)
 def _rule(policy: RedactionPolicy, key: str) -> KeyRule:
+    rule = _named(policy, key)
+    return replace(rule, header=True) if _is_header(key) else rule
+
+
+def _named(policy: RedactionPolicy, key: str) -> KeyRule:
     lower = key.lower()
     letters = "".join(c for c in lower if c.isalnum())
     if lower in policy.user_keys:

@@ -120,7 +120,6 @@ VENDORS: tuple[Vendor, ...] = (
     ),
 )
 
-_LONG_WORD = Pattern(r"[A-Za-z0-9_\-./]{20}")
 _LITERALS = sorted({literal for vendor in VENDORS for literal in vendor.literals}, key=len, reverse=True)
 _FORMS = {
     literal: [(v.type, Pattern(v.form)) for v in VENDORS if literal in v.literals] for literal in _LITERALS
@@ -131,7 +130,15 @@ def _quoted(literal: str) -> str:
     return "".join("\\" + c if c in r".$/-" else c for c in literal)
 
 
-_ANY_LITERAL = Pattern("|".join(map(_quoted, _LITERALS)))
+_ANY_LITERAL_FORM = "|".join(map(_quoted, _LITERALS))
+_ANY_LITERAL = Pattern(_ANY_LITERAL_FORM)
+WORTH_TOKEN = (
+    rf"(?:^|[^A-Za-z0-9_\-\x01])(?:{_ANY_LITERAL_FORM})"
+    r"|\d:AA[A-Za-z0-9_\-]{33}|\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27}|\dQ~"
+)
+"""What no text with a token of `vendor_tokens` lacks."""
+WORTH_URL = r"://[^\s:/@\"'<>`?#]*:[^\s\"'<>`/\x01]"
+"""What no text with a password in a URL lacks."""
 _TELEGRAM = Pattern(r"\d{8,10}:AA[A-Za-z0-9_\-]{33}")
 _DISCORD = Pattern(r"[MNO][A-Za-z0-9_\-]{23,27}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27,40}")
 _AZURE_CLIENT_SECRET = Pattern(r"[A-Za-z0-9_\-.~]{3}\dQ~[A-Za-z0-9_\-.~]{31,34}")
@@ -148,8 +155,6 @@ _URL_PASSWORD = Pattern(
 def vendor_tokens(view: View) -> Iterator[Hit]:
     """Tokens of `VENDORS`, of Telegram and Discord bots, Azure client secrets, secrets beside AWS key ids."""
     data = view.data
-    if not _LONG_WORD.found(data):
-        return
     yield from _by_literal(view)
     if b":AA" in data:
         for match in _TELEGRAM.all(data):
@@ -218,8 +223,6 @@ def _aws_secret_after(view: View, start: int) -> Iterator[Hit]:
 
 def url_passwords(view: View) -> Iterator[Hit]:
     """The password in ``scheme://user:password@host``; the rest of the address stays readable."""
-    if b"://" not in view.data or b"@" not in view.data:
-        return
     for match in _URL_PASSWORD.all(view.data):
         start, end = match.span(1)
         if not is_stand_in(view.text[start:end]):

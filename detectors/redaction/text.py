@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 
+from detectors.redaction import addresses, assignments, iban, keyed, national_ids, pem, secrets
+from detectors.redaction import numbers as digit_groups
 from detectors.redaction.addresses import emails, ip_addresses
-from detectors.redaction.assignments import secret_assignments
+from detectors.redaction.assignments import other_scripts, secret_assignments
 from detectors.redaction.hits import Hit, without_overlap
 from detectors.redaction.iban import ibans
 from detectors.redaction.json_shape import backslashes, enclosing_strings, number_in_json
 from detectors.redaction.keyed import keyed_ids
-from detectors.redaction.matching import MASKED, one_byte_each
+from detectors.redaction.matching import MASKED, Pattern, one_byte_each
 from detectors.redaction.national_ids import lettered_ids
 from detectors.redaction.numbers import numbers
 from detectors.redaction.pem import private_keys
@@ -22,17 +25,23 @@ from detectors.redaction.pseudonyms import Pseudonymiser, spans_like_placeholder
 from detectors.redaction.secrets import url_passwords, vendor_tokens
 from detectors.redaction.views import View, folded, unescaped
 
-SEARCHES: tuple[Callable[[View], Iterable[Hit]], ...] = (
-    private_keys,
-    url_passwords,
-    vendor_tokens,
-    emails,
-    ibans,
-    ip_addresses,
-    lettered_ids,
-    numbers,
-    secret_assignments,
+SEARCHES: tuple[tuple[str, Callable[[View], Iterable[Hit]]], ...] = (
+    (pem.WORTH, private_keys),
+    (secrets.WORTH_URL, url_passwords),
+    (secrets.WORTH_TOKEN, vendor_tokens),
+    (addresses.WORTH_EMAIL, emails),
+    (iban.WORTH, ibans),
+    (addresses.WORTH_IP, ip_addresses),
+    (national_ids.WORTH, lettered_ids),
+    (digit_groups.WORTH, numbers),
+    (assignments.WORTH, secret_assignments),
 )
+"""Every search that a text's bytes tell the need of, and a pattern that no text worth searching lacks.
+
+The patterns together are one, looked for first: most texts have none of it and are done with.
+"""
+
+_WORTH = tuple(Pattern(worth) for worth, _ in SEARCHES)
 
 MAX_PASSES = 6
 """Passes over one text: a value may show only once its neighbour is replaced. Rarely more than two."""
@@ -164,13 +173,22 @@ def _hits(text: str, policy: RedactionPolicy, *, exempt: bool, is_json: bool) ->
 
 
 def _searched(view: View, policy: RedactionPolicy, *, exempt: bool, only_keys: bool) -> Iterator[Hit]:
-    for hit in keyed_ids(view, policy):
-        if hit.type in policy.types:
-            yield hit
-    for search in () if only_keys else SEARCHES:
-        for hit in search(view):
-            if hit.type in policy.types and not (exempt and hit.loose):
+    if _any_worth(policy).found(view.data):
+        for hit in keyed_ids(view, policy):
+            if hit.type in policy.types:
                 yield hit
+        for worth, (_, search) in zip(_WORTH, SEARCHES, strict=True) if not only_keys else ():
+            for hit in search(view) if worth.found(view.data) else ():
+                if hit.type in policy.types and not (exempt and hit.loose):
+                    yield hit
+    for hit in other_scripts(view) if not only_keys else ():
+        if hit.type in policy.types and not exempt:
+            yield hit
+
+
+@lru_cache(maxsize=64)
+def _any_worth(policy: RedactionPolicy) -> Pattern:
+    return Pattern("|".join([keyed.worth(policy), *(worth for worth, _ in SEARCHES)]))
 
 
 def _place(view: View, hit: Hit) -> _Placed:

@@ -61,10 +61,10 @@ _SIMPLE_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "
 class View:
     """A text derived from another; ``span`` leads back to the original.
 
-    ``data`` is the text with one byte a character, ``lower`` the same in lower case.
+    ``data`` is the text with one byte a character.
     """
 
-    __slots__ = ("_at", "_from", "data", "level", "lower", "parent", "text")
+    __slots__ = ("_at", "_from", "data", "level", "parent", "text")
 
     def __init__(
         self,
@@ -76,7 +76,6 @@ class View:
     ) -> None:
         self.text = text
         self.data = one_byte_each(text)
-        self.lower = self.data.lower()
         self.parent = parent
         self.level: int = level if level is not None else 0 if parent is None else parent.level + 1
         self._at = at

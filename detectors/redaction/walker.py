@@ -55,11 +55,12 @@ class Walker:
     def _whole(self, key: str, text: str) -> tuple[str, str] | None:
         """Type and placeholder for all of ``text`` if ``key`` asks for that."""
         redactor = self.redactor
-        if redactor.pseudonymiser.owns_part_of(text):
+        rule = redactor.policy.rule(key)
+        if not rule.names_value or redactor.pseudonymiser.owns_part_of(text):
             return None  # redacted already, perhaps when it was too long for an id
         hit = keyed_value(key, text, redactor.policy)
         type_, value = (None, "") if hit is None else (hit.type, hit.value)
-        if type_ is None and redactor.policy.rule(key).secret:
+        if type_ is None and rule.secret:
             is_password_word = any(word in key.lower() for word in ("pass", "pwd"))
             type_, value = secret_type(text, is_password_word=is_password_word, quoted=True), text
         if type_ is None or type_ not in redactor.policy.types:

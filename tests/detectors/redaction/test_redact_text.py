@@ -10,7 +10,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from detectors.redaction import PII_TYPES, SECRET_TYPES, Pseudonymiser, RedactionPolicy, Redactor, redact_text
+from detectors.redaction import (
+    PII_TYPES,
+    SECRET_TYPES,
+    Pseudonymiser,
+    RedactionPolicy,
+    Redactor,
+    keyed,
+    redact_text,
+)
+from detectors.redaction.matching import Pattern
+from detectors.redaction.text import SEARCHES
+from detectors.redaction.views import View, folded, unescaped
 from tests.detectors.redaction import plants
 
 REDACTOR = Redactor(RedactionPolicy(), Pseudonymiser(b"0123456789abcdef0123456789abcdef"))
@@ -211,6 +222,7 @@ def test_policy_version_tells_policies_apart() -> None:
     assert RedactionPolicy().version == RedactionPolicy().version
 
 
+SECRETS = [plants.secret(kind, random.Random(kind))[0] for kind in plants.SECRET_KINDS]
 FRAGMENTS = st.sampled_from(
     [value for _, value in plants.PERSONAL]
     + [plants.secret(kind, random.Random(kind))[0] for kind in plants.SECRET_KINDS]
@@ -297,6 +309,33 @@ def test_no_planted_value_survives_at_any_depth(
     for _ in range(depth):
         redacted = json.loads(redacted)["k"]
     assert f" \n{value} \n" not in redacted
+
+
+def nothing_is_kept_back(text: str) -> None:
+    """Wherever a search finds something, the pattern that is looked for before it stands."""
+    view: View | None = folded(text)
+    while view is not None:
+        for worth, search in SEARCHES:
+            if any(True for _ in search(view)):
+                assert Pattern(worth).found(view.data), search
+        if any(True for _ in keyed.keyed_ids(view, REDACTOR.policy)):
+            assert Pattern(keyed.worth(REDACTOR.policy)).found(view.data)
+        view = unescaped(view)
+
+
+@settings(max_examples=600, deadline=None)
+@given(TEXTS)
+@example("--api-key Zk3mPq7RtY2wXv9LbN4c")
+@example("Passwort ist Zk3mPq7R!")
+@example('{"patient_id" : "u-100"}')
+def test_what_is_looked_for_first_keeps_nothing_from_being_found(text: str) -> None:
+    nothing_is_kept_back(text)
+
+
+@pytest.mark.parametrize("value", [*(v for _, v in plants.PERSONAL), *SECRETS])
+def test_what_is_looked_for_first_lets_every_planted_value_through(value: str) -> None:
+    for text in (value, f"see {value} now", f'["{value}"]'):
+        nothing_is_kept_back(text)
 
 
 ADVERSARIAL = (
