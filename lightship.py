@@ -290,6 +290,22 @@ def ledger(
     sys.exit(OK if report["balanced"] else FAILED)
 
 
+@app.command()
+def doctor(
+    app: Annotated[bool, typer.Option("--app", help="Check this shell's variables, too.")] = False,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds a test interaction may take.")] = 30.0,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Say what is wrong, and what to do. Sends a test interaction through every door."""
+    from ingest.doctor.command import examine
+    from ingest.doctor.line import exit_code, report, show
+
+    lines = examine(config, app=app, wait_s=wait)
+    _out(json.dumps(report(lines), indent=2) if as_json else show(lines))
+    sys.exit(exit_code(lines))
+
+
 Kind = Annotated[str | None, typer.Option(help="Of this kind: scorer_failed, not_otlp, ...")]
 Tenant = Annotated[str | None, typer.Option(help="Of this tenant.")]
 Service = Annotated[str | None, typer.Option(help="Of this service.")]

@@ -98,8 +98,13 @@ def with_topic(account: PartitionAccount, facts: TopicFacts) -> PartitionAccount
 
 
 def with_holes(account: PartitionAccount, holes: Sequence[Gap]) -> PartitionAccount:
-    """The account with proven holes taken out of its gaps."""
-    return replace(account, gaps=tuple(without(account.gaps, holes)), holes=tuple(holes))
+    """The account with proven holes taken out of its gaps; of other holes it says nothing."""
+    mine = [h for h in holes if without(account.gaps, [h]) != list(account.gaps)]
+    return replace(
+        account,
+        gaps=tuple(without(account.gaps, mine)),
+        holes=tuple(sorted({*account.holes, *mine})),
+    )
 
 
 def report(

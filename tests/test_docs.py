@@ -139,7 +139,7 @@ def test_commands_that_are_named_exist(name: str) -> None:
             assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), line
 
 
-@pytest.mark.parametrize("command", ["decode", "score", "detect", "import", "demo", "ledger"])
+@pytest.mark.parametrize("command", ["decode", "score", "detect", "import", "demo", "ledger", "doctor"])
 def test_every_flag_is_described_and_every_described_flag_exists(command: str) -> None:
     described = set(re.findall(r"--[a-z][a-z-]*", section(f"`lightship {command}")))
     assert described - options(command) == set()

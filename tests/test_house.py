@@ -22,6 +22,7 @@ import pytest
 from alerts import runbook
 from detectors.finding import ALERT_KINDS
 from detectors.scorers import SPECS
+from infra.clickhouse import MIGRATIONS
 from tests.alerts.invented import refusals
 from tests.run import OTHERS
 
@@ -217,3 +218,8 @@ def test_no_module_is_a_bag() -> None:
 
 if __name__ == "__main__":
     sys.stdout.write("\n".join([f"modules past {USUAL_LINES} lines", *long_files(USUAL_LINES)]) + "\n")
+
+
+def test_migrations_are_numbered_in_order() -> None:
+    numbers = sorted(int(path.name[:4]) for path in MIGRATIONS.glob("*.sql"))
+    assert numbers == [*range(1, len(numbers) + 1)], "two have one number: take the next free one"

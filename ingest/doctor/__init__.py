@@ -1,0 +1,1 @@
+"""``lightship doctor``: what is wrong, in words, with the exact thing to do."""

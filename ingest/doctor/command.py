@@ -1,0 +1,131 @@
+"""``lightship doctor``: gathers facts, and lets the checks judge them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from infra.application_env import INGEST_KEY, application_env, missing_instrumentation
+from infra.embedded.reach import gateway_address, reach
+from infra.embedded.run_file import read_run
+from infra.errors import Misconfigured
+from infra.kafka import SPANS_IN, TOPICS
+from infra.settings import Settings, load
+from ingest.doctor import gather
+from ingest.doctor.check_app import check_app
+from ingest.doctor.check_servers import (
+    Server,
+    check_clock,
+    check_progress,
+    check_room,
+    check_server,
+    check_topics,
+    check_unredacted,
+)
+from ingest.doctor.check_services import check_services
+from ingest.doctor.doors import Door, check_passage, go_through, grpc_door, http_door, kafka_door
+from ingest.doctor.line import AWAY, FAIL, Line
+
+WORKER = "http://127.0.0.1:4319"
+ROOMS = {
+    "gateway": "ingest.gateway",
+    "relay": "ingest.relay_worker",
+    "worker": "ingest.worker",
+    "alerts": "alerts.service",
+}
+"""Rooms and the modules that run them; the gateway is the first."""
+GUESSED = frozenset(("worker", "alerts"))
+"""Rooms whose address no setting tells to other machines."""
+OPEN_TOPICS = [t.name for t in TOPICS if t.unredacted]
+
+
+def examine(
+    config: Path | None, *, app: bool, wait_s: float, environ: Mapping[str, str] = os.environ
+) -> list[Line]:
+    """Everything the doctor has to say.
+
+    Raises
+    ------
+    Misconfigured
+        If the settings cannot be used.
+    """
+    settings = load(config)
+    lines: list[Line] = []
+    if app:
+        wanted = application_env(settings, environ.get(INGEST_KEY, ""))
+        lines += check_app(environ, wanted, missing_instrumentation())
+    try:
+        settings = reach(settings)
+    except Misconfigured as error:
+        return [*lines, Line("addresses", AWAY, str(error), "lightship up")]
+    return lines + _of_servers(settings, environ.get(INGEST_KEY, ""), wait_s)
+
+
+def _of_servers(settings: Settings, key: str, wait_s: float) -> list[Line]:
+    addresses = _addresses(settings)
+    kafka, topics = gather.kafka_server(settings.kafka, OPEN_TOPICS)
+    clickhouse, store = gather.store_server(settings.store)
+    known = (read_run(settings.home) or {}).get("addresses", {})
+    rooms = [
+        gather.room_server(
+            name, addresses[name], f"python -m {module}", elsewhere=name in GUESSED - set(known)
+        )
+        for name, module in ROOMS.items()
+        if name in addresses
+    ]
+    lines = [check_server(s) for s in (kafka, clickhouse, *rooms)]
+    if topics is not None:
+        lines += check_topics(topics.partitions, settings.kafka, TOPICS)
+        lines += check_unredacted(topics.unredacted_ms)
+    lines += check_room(gather.rooms_of(settings, store))
+    if store is not None:
+        lines += _of_store(settings, store, lags=topics is not None)
+    doors = _doors(settings, addresses, key, topics, _answers(rooms[0]))
+    passages = go_through(doors, store, wait_s=wait_s, now_ns=time.time_ns())
+    return lines + [check_passage(p) for p in passages]
+
+
+def _answers(server: Server) -> bool:
+    return not server.away
+
+
+def _addresses(settings: Settings) -> dict[str, str]:
+    """Where rooms are: the running instance's, else the configured ones."""
+    run = read_run(settings.home) or {}
+    found = {str(name): str(address) for name, address in run.get("addresses", {}).items()}
+    usual = {
+        "gateway": gateway_address(settings),
+        "worker": WORKER,
+        "alerts": f"http://{settings.alerts.host}:{settings.alerts.port}",
+    }
+    return {**usual, **found}
+
+
+def _of_store(settings: Settings, store: Client, *, lags: bool) -> list[Line]:
+    """What the tables say."""
+    try:
+        lines = [check_clock("ClickHouse", *gather.clock_of(store))]
+        ages_s, waiting = gather.progress_of(store, settings.kafka) if lags else ({}, None)
+        lines += check_progress(ages_s, waiting) if lags else []
+        return lines + check_services(*gather.services_of(store))
+    except ClickHouseError as error:
+        return [Line("tables", FAIL, f"ClickHouse refuses a question: {str(error)[:200]}", "lightship setup")]
+
+
+def _doors(
+    settings: Settings, addresses: Mapping[str, str], key: str, topics: gather.Topics | None, gateway: bool
+) -> list[Door]:
+    """Every way in that is on; those of a gateway that does not answer are not tried."""
+    doors: list[Door] = []
+    if gateway:
+        doors += [http_door(addresses["gateway"], key, as_json=as_json) for as_json in (False, True)]
+        if "grpc" in addresses:
+            doors.append(grpc_door(addresses["grpc"], key))
+    if topics is not None and SPANS_IN.name in topics.partitions:
+        doors.append(kafka_door(settings.kafka, SPANS_IN.name, key))
+    return doors

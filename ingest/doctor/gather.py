@@ -1,0 +1,170 @@
+"""The facts that checks need, asked of the running servers. What does not answer is a fact as well."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError
+
+from infra import clickhouse, kafka
+from infra.errors import InfraError
+from infra.settings import KafkaSettings, Settings, StoreSettings, hide_password
+from ingest.doctor.check_servers import Room, Server
+from ingest.doctor.check_services import ServiceFacts
+from ingest.errors import Unavailable
+from ingest.log_ends import log_ends
+
+_SERVICES = """
+SELECT tenant, service, dialect, count(),
+    countIf(text_absent = 'not captured by the app'),
+    0, 0, 0,
+    countIf(sampling_probability < 1), countIf(clock_skew)
+FROM
+(
+    SELECT tenant, service, dialect, text_absent, sampling_probability, clock_skew
+    FROM interactions
+    WHERE lineage = 'live' AND NOT synthetic AND kind = 'inference' AND start >= now() - toIntervalDay(7)
+    ORDER BY start DESC
+    LIMIT 200 BY tenant, service, dialect
+)
+GROUP BY tenant, service, dialect
+ORDER BY tenant, service, dialect
+LIMIT 200
+"""
+
+_UNJOINED = """
+SELECT service, count() FROM
+(
+    SELECT DISTINCT tenant, service, trace_id, span_id FROM content_records
+    WHERE lineage = 'live' AND span_id != ''
+        AND received_at BETWEEN now() - toIntervalDay(1) AND now() - toIntervalMinute(10)
+    LIMIT 100000
+)
+WHERE (tenant, trace_id, span_id) NOT IN
+    (
+        SELECT tenant, trace_id, span_id FROM interactions
+        WHERE lineage = 'live' AND start >= now() - toIntervalDay(2)
+        UNION ALL
+        SELECT tenant, trace_id, span_id FROM context_spans
+        WHERE lineage = 'live' AND start >= now() - toIntervalDay(2)
+    )
+GROUP BY service ORDER BY service LIMIT 50
+"""
+
+_PROGRESS = "SELECT room, dateDiff('second', max(written_at), now()) FROM progress GROUP BY room"
+_NEXT = "SELECT topic, partition, max(offset) + 1 FROM ledger GROUP BY topic, partition"
+_DISKS = "SELECT name, free_space, total_space FROM system.disks WHERE total_space > 0"
+
+
+def room_server(name: str, address: str, start: str, *, elsewhere: bool, timeout_s: float = 5.0) -> Server:
+    """A room of ours: its ``/readyz`` says what it waits for."""
+    try:
+        answer = httpx.get(f"{address}/readyz", timeout=timeout_s)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        says = f"no answer ({type(error).__name__})"
+        return Server(name, address, says, away=True, start=start, elsewhere=elsewhere)
+    if answer.status_code == 200:
+        return Server(name, address, start=start)
+    return Server(name, address, f"not ready: {' '.join(answer.text.split())[:300]}", start=start)
+
+
+def store_server(settings: StoreSettings) -> tuple[Server, Client | None]:
+    """ClickHouse, and a client if it answers."""
+    address = hide_password(settings.url)
+    try:
+        return Server("ClickHouse", address), clickhouse.connect(settings, answer_within_s=30)
+    except InfraError as error:
+        return Server("ClickHouse", address, str(error), away=True), None
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Topics with their partitions, and how long those hold that others write to (ms; ``None``: not said)."""
+
+    partitions: Mapping[str, int]
+    unredacted_ms: Mapping[str, int | None]
+
+
+def kafka_server(settings: KafkaSettings, open_topics: list[str]) -> tuple[Server, Topics | None]:
+    """Kafka, and its topics if it answers; ``open_topics`` are those that others write to."""
+    try:
+        kafka.reach(settings)
+        with closing(KafkaAdminClient(client_id="lightship-doctor", **kafka.client(settings))) as admin:
+            found = {str(t["name"]): len(t["partitions"]) for t in admin.describe_topics() if t.get("name")}
+            kept = {name: _kept_ms(admin, name) for name in open_topics if name in found}
+    except (InfraError, KafkaError) as error:
+        return Server("Kafka", settings.bootstrap, str(error), away=True), None
+    return Server("Kafka", settings.bootstrap), Topics(found, kept)
+
+
+def _kept_ms(admin: Any, topic: str) -> int | None:
+    """``retention.ms`` of a topic, where the broker tells."""
+    try:
+        answers = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    except (KafkaError, ValueError):
+        return None
+    return _retention(answers)
+
+
+def _retention(answer: Any) -> int | None:
+    """The value of ``retention.ms`` wherever it stands in an answer: its shape differs between versions."""
+    if isinstance(answer, Mapping):
+        found = answer.get("retention.ms")
+        if found is not None:
+            value = str(found.get("value") if isinstance(found, Mapping) else found)
+            return int(value) if value.lstrip("-").isdigit() else None
+        return next((ms for v in answer.values() if (ms := _retention(v)) is not None), None)
+    if isinstance(answer, list | tuple):
+        return next((ms for v in answer if (ms := _retention(v)) is not None), None)
+    return None
+
+
+def clock_of(store: Client) -> tuple[int, int]:
+    """Our clock and ClickHouse's, in ns, as of one moment."""
+    before_ns = time.time_ns()
+    theirs_ns = int(store.query("SELECT toUnixTimestamp64Nano(now64(9))").result_rows[0][0])
+    return (before_ns + time.time_ns()) // 2, theirs_ns
+
+
+def rooms_of(settings: Settings, store: Client | None) -> list[Room]:
+    """Disks: that of the data directory, and those ClickHouse names."""
+    out = []
+    if settings.home.exists():
+        usage = shutil.disk_usage(settings.home)
+        out.append(Room(str(settings.home), usage.free, usage.total))
+    if store is not None:
+        try:
+            rows = store.query(_DISKS).result_rows
+        except ClickHouseError:
+            rows = []
+        out += [Room(f"ClickHouse disk {name}", int(free), int(total)) for name, free, total in rows]
+    return out
+
+
+def progress_of(store: Client, settings: KafkaSettings) -> tuple[dict[str, float], int | None]:
+    """Seconds since each room wrote progress, and raw messages that have no account yet."""
+    ages = {str(room): float(age) for room, age in store.query(_PROGRESS).result_rows}
+    nexts = {(str(t), int(p)): int(n) for t, p, n in store.query(_NEXT).result_rows}
+    try:
+        ends = log_ends(settings, nexts)
+    except (Unavailable, InfraError):
+        return ages, None
+    return ages, sum(max(end - nexts.get(place, 0), 0) for place, end in ends.items())
+
+
+def services_of(store: Client) -> tuple[list[ServiceFacts], dict[str, int]]:
+    """The last interactions of each service, and content of calls whose span never came."""
+    rows = store.query(_SERVICES).result_rows
+    facts = [ServiceFacts(str(t), str(s), str(d), *map(int, counts)) for t, s, d, *counts in rows]
+    unjoined = {str(service): int(n) for service, n in store.query(_UNJOINED).result_rows}
+    return facts, unjoined

@@ -1,0 +1,207 @@
+"""What the doctor concludes from facts, and the remedy it names."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.application_env import application_env
+from infra.kafka import LOGS, SPANS
+from infra.settings import KafkaSettings, Settings
+from ingest.dialects import precedence
+from ingest.doctor.check_app import UNSET_IS_FINE, check_app
+from ingest.doctor.check_servers import (
+    Room,
+    Server,
+    check_clock,
+    check_progress,
+    check_room,
+    check_server,
+    check_topics,
+    check_unredacted,
+)
+from ingest.doctor.check_services import CAPTURE, ServiceFacts, check_service, check_services
+from ingest.doctor.doors import Passage, check_passage, invented_request
+from ingest.doctor.line import AWAY, FAIL, OK, STATES, WARN, Line, exit_code, report, show
+from ingest.otlp import span_views
+
+GIB = 1 << 30
+S = 1_000_000_000
+WANTED = application_env(Settings(), "a-key")
+
+
+@given(st.lists(st.sampled_from(STATES)))
+def test_the_exit_code_is_that_of_the_worst(states: list[str]) -> None:
+    lines = [Line("x", state, "y", "z") for state in states]
+    assert exit_code(lines) == (3 if AWAY in states else 1 if FAIL in states else 0)
+    assert report(lines)["ok"] == (exit_code(lines) == 0)
+    assert show(lines).count("→") == sum(state != OK for state in states)
+
+
+@pytest.mark.parametrize(
+    ("server", "state", "word"),
+    [
+        (Server("worker", "http://w"), OK, "ready"),
+        (Server("worker", "http://w", "waits for Kafka"), FAIL, "waits for Kafka"),
+        (Server("worker", "http://w", "no answer", away=True, start="python -m x"), AWAY, "no answer"),
+        (
+            Server("worker", "http://w", "no answer", away=True, start="python -m x", elsewhere=True),
+            WARN,
+            "none at",
+        ),
+    ],
+)
+def test_a_server(server: Server, state: str, word: str) -> None:
+    line = check_server(server)
+    assert line.state == state
+    assert word in line.says
+    assert state not in (AWAY, WARN) or "python -m x" in (line.remedy or "")
+
+
+def test_topics_and_their_partitions() -> None:
+    settings = KafkaSettings(partitions=4)
+    (fine,) = check_topics({"otlp_spans": 4, "otlp_logs": 4}, settings, (SPANS, LOGS))
+    assert fine.state == OK
+    lines = check_topics({"otlp_spans": 8}, settings, (SPANS, LOGS))
+    assert (lines[0].state, lines[0].remedy) == (FAIL, "lightship setup")
+    assert "otlp_spans has 8 instead of 4" in lines[1].says
+
+
+@pytest.mark.parametrize(
+    ("kept", "state", "word"),
+    [
+        ({}, OK, "no topic"),
+        ({"otlp_spans_in": 2_700_000}, OK, "one exception"),
+        ({"otlp_spans_in": None}, OK, "one exception"),
+        ({"otlp_spans_in": 7_200_000, "otlp_logs_in": 1}, FAIL, "otlp_spans_in keep"),
+        ({"otlp_spans_in": -1}, FAIL, "more than 1 h"),
+    ],
+)
+def test_the_one_exception_is_stated(kept: dict[str, int | None], state: str, word: str) -> None:
+    (line,) = check_unredacted(kept)
+    assert line.state == state
+    assert word in line.says
+
+
+@pytest.mark.parametrize(
+    ("ages", "waiting", "states"),
+    [
+        ({"detect": 20.0}, 3, [OK]),
+        ({"detect": 20.0}, None, [OK]),
+        ({}, 3, [WARN]),
+        ({"detect": 200.0}, 20_000, [FAIL, WARN]),
+    ],
+)
+def test_progress(ages: dict[str, float], waiting: int | None, states: list[str]) -> None:
+    assert [x.state for x in check_progress(ages, waiting)] == states
+
+
+@pytest.mark.parametrize(
+    ("skew_s", "state", "word"),
+    [(0.5, OK, "agree"), (-1.9, OK, "agree"), (-30, WARN, "behind"), (120, FAIL, "ahead of")],
+)
+def test_clocks(skew_s: float, state: str, word: str) -> None:
+    line = check_clock("ClickHouse", 10**18, 10**18 + round(skew_s * S))
+    assert line.state == state
+    assert word in line.says
+
+
+def test_room_on_disks() -> None:
+    rooms = [Room("a", 50 * GIB, 100 * GIB), Room("b", 5 * GIB, 100 * GIB), Room("c", GIB // 4, GIB)]
+    assert [x.state for x in check_room(rooms)] == [OK, WARN, FAIL]
+    assert [x.state for x in check_room([Room("d", 2 * GIB, 100 * GIB)])] == [FAIL]
+
+
+def facts(**counts: int) -> ServiceFacts:
+    return ServiceFacts("default", "bot", "openinference", 100, **counts)
+
+
+@pytest.mark.parametrize(
+    ("counts", "remedy"),
+    [
+        ({"without_content": 50}, "OPENINFERENCE_HIDE_INPUTS=false"),
+        ({"hidden": 1}, "OPENINFERENCE_HIDE_OUTPUTS=false"),
+        ({"dropped": 3}, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=1024"),
+        ({"truncated": 3}, "unset OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+        ({"sampled": 100}, "OTEL_TRACES_SAMPLER=parentbased_always_on"),
+        ({"skewed": 1}, "NTP"),
+    ],
+)
+def test_what_a_service_lacks_has_its_variable(counts: dict[str, int], remedy: str) -> None:
+    (line,) = check_service(facts(**counts))
+    assert line.state == WARN
+    assert line.check == "service bot"
+    assert remedy in (line.remedy or "")
+    (n,) = counts.values()
+    assert line.says.startswith(f"{n} of its last 100 calls")
+
+
+def test_a_complete_service_is_fine_and_a_call_or_two_without_content_are_no_habit() -> None:
+    assert [x.state for x in check_service(facts())] == [OK]
+    assert [x.state for x in check_service(facts(without_content=5))] == [OK]
+    other = dataclasses.replace(facts(without_content=100), dialect="never-seen", tenant="acme")
+    (line,) = check_service(other)
+    assert line.check == "service acme/bot"
+    assert "lightship env" in (line.remedy or "")
+
+
+def test_every_dialect_has_its_variable() -> None:
+    known = {d.name for d in (*precedence.BEFORE_LOGS, *precedence.AFTER_LOGS)}
+    assert known - {"generic"} <= set(CAPTURE)
+
+
+def test_services_and_content_without_a_span() -> None:
+    (nothing,) = check_services([], {})
+    assert nothing.state == WARN
+    lines = check_services([facts()], {"bot": 4})
+    assert [x.state for x in lines] == [OK, WARN]
+    assert "content_without_span: 4" in lines[1].says
+
+
+def test_an_application_as_lightship_env_sets_it_is_fine() -> None:
+    assert [x.state for x in check_app(WANTED, WANTED)] == [OK]
+    needed = {k: v for k, v in WANTED.items() if k not in UNSET_IS_FINE}
+    assert [x.state for x in check_app(needed, WANTED)] == [OK]
+
+
+@given(st.dictionaries(st.sampled_from(sorted(WANTED)), st.text(min_size=1)))
+def test_what_differs_is_told_with_the_line_that_sets_it(changed: dict[str, str]) -> None:
+    lines = check_app({**WANTED, **changed}, WANTED)
+    wrong = {name for name, value in changed.items() if WANTED[name] != value}
+    assert {x.check.removeprefix("app ") for x in lines if x.state != OK} == wrong
+    assert all((x.remedy or "").startswith("export ") for x in lines if x.state != OK)
+
+
+def test_a_missing_endpoint_fails_a_key_is_not_repeated_and_an_sdk_switched_off_is_seen() -> None:
+    environ = {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20other", "OTEL_SDK_DISABLED": "true"}
+    lines = {x.check: x for x in check_app(environ, WANTED, ["openai is not instrumented: pip install x"])}
+    assert lines["app OTEL_EXPORTER_OTLP_ENDPOINT"].state == FAIL
+    assert lines["app OTEL_SDK_DISABLED"].state == FAIL
+    assert "other" not in lines["app OTEL_EXPORTER_OTLP_HEADERS"].says
+    assert lines["app instrumentation"] == Line(
+        "app instrumentation", WARN, "openai is not instrumented", "pip install x"
+    )
+
+
+@pytest.mark.parametrize(
+    ("passage", "state"),
+    [
+        (Passage("HTTP", "http://g", stored_s=0.4), OK),
+        (Passage("HTTP", "http://g", waited_s=30), FAIL),
+        (Passage("HTTP", "http://g", "401: the gateway asks for a key", "export LIGHTSHIP_INGEST_KEY"), FAIL),
+        (Passage("HTTP", "http://g", "no answer", away=True), AWAY),
+    ],
+)
+def test_a_door(passage: Passage, state: str) -> None:
+    assert check_passage(passage).state == state
+
+
+def test_the_test_interaction_is_synthetic() -> None:
+    trace_id, request = invented_request(10**18)
+    (view,) = span_views(request)
+    assert view.trace_id == trace_id
+    assert precedence.read_span(view) is not None
+    assert view.attributes["user_agent.synthetic.type"] == "test"
