@@ -12,6 +12,23 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from infra.command_line import (
+    AsJson,
+    ConfigPath,
+    Files,
+    KeyFile,
+    Kind,
+    Port,
+    Service,
+    Since,
+    Tenant,
+    answer,
+    nobody_reads_on,
+    out,
+    show_version,
+    warn,
+)
+
 if TYPE_CHECKING:
     from infra.settings import Settings
 
@@ -31,32 +48,6 @@ app.add_typer(dead_letters, name="dead-letters")
 keys = typer.Typer(help="Keys that applications send with.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 
-ConfigPath = Annotated[Path | None, typer.Option("--config", help="Settings file instead of lightship.toml.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Files = Annotated[
-    list[Path],
-    typer.Argument(exists=True, dir_okay=False, metavar="FILE", help="Files, compressed or not."),
-]
-Port = Annotated[int | None, typer.Option(min=1, max=65535)]
-KeyFile = Annotated[Path | None, typer.Option(help="Key file instead of that of the data directory.")]
-
-
-def _warn(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _out(line: str) -> None:
-    try:
-        print(line)
-    except BrokenPipeError:
-        _nobody_reads_on()
-
-
-def _nobody_reads_on() -> NoReturn:
-    """A closed pipe (``| head``) is a normal end; what is left in the buffer must not complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(OK)
-
 
 def _checked(path: Path | None) -> Settings:
     """Settings that every room can work with."""
@@ -70,21 +61,10 @@ def _checked(path: Path | None) -> Settings:
     return settings
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            _out(f"lightship {version('lightship')}")
-        except PackageNotFoundError:
-            _out("lightship, not installed")
-        raise typer.Exit
-
-
 @app.callback()
 def lightship(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version.")
+        bool, typer.Option("--version", is_eager=True, callback=show_version, help="Show the version.")
     ] = False,
 ) -> None:
     """Watch AI applications in production: find real changes and tell a person what to do."""
@@ -121,7 +101,7 @@ def up(
         everything.settings.home,
         everything.specs,
         addresses=everything.addresses,
-        on_ready=lambda: _warn(first_screen(everything.addresses, everything.settings.home)),
+        on_ready=lambda: warn(first_screen(everything.addresses, everything.settings.home)),
     ).run()
 
 
@@ -131,7 +111,7 @@ def setup(config: ConfigPath = None) -> None:
     from infra.settings import load
     from infra.setup import setup as make
 
-    make(load(config), _out)
+    make(load(config), out)
 
 
 @app.command()
@@ -150,7 +130,7 @@ def demo(
     with started(_checked(path), config=path, dashboard=not once) as running:
         screen.ready(running.ready_s, running.whole.addresses)
         result = demonstrate(running, SystemClock(), screen.progress, screen.say)
-        _out(json.dumps(result, indent=2)) if as_json else screen.table(result)
+        out(json.dumps(result, indent=2)) if as_json else screen.table(result)
         screen.wait(running.whole.addresses, str(result["lineage"]))
     sys.exit(OK if result["ok"] else FAILED)
 
@@ -161,9 +141,9 @@ def env(config: ConfigPath = None) -> None:
     from infra.application_env import INGEST_KEY, application_env, as_shell, missing_instrumentation
     from infra.settings import load
 
-    _out(as_shell(application_env(load(config), os.environ.get(INGEST_KEY, ""))))
+    out(as_shell(application_env(load(config), os.environ.get(INGEST_KEY, ""))))
     for line in missing_instrumentation():
-        _warn(f"# {line}")
+        warn(f"# {line}")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -192,8 +172,8 @@ def decode(
 
     decoded = decode_files(files, raw=raw)
     for line in decoded.lines:
-        _out(json.dumps(line, ensure_ascii=False))
-    _warn(decoded.summary.text())
+        out(json.dumps(line, ensure_ascii=False))
+    warn(decoded.summary.text())
     sys.exit(FAILED if decoded.summary.undecodable else OK)
 
 
@@ -205,8 +185,8 @@ def score(
     """Redact and score records. Lines of decode, or prompt and output; one JSON line each."""
     from ingest.score_files import score_files
 
-    for line in score_files(files, timing=timing, say=_warn):
-        _out(json.dumps(line, ensure_ascii=False))
+    for line in score_files(files, timing=timing, say=warn):
+        out(json.dumps(line, ensure_ascii=False))
 
 
 @app.command()
@@ -226,7 +206,7 @@ def detect(
 
     columns = {"time": time, "value": value, "n": n}
     for finding in detect_files(files, columns, kind=kind, tick=tick, learn=learn, budget=budget, plot=plot):
-        _out(finding.to_json())
+        out(finding.to_json())
 
 
 @app.command(name="import")
@@ -271,9 +251,9 @@ def import_(
         more=more,
         restart=restart,
         config=config,
-        say=_warn,
+        say=warn,
     )
-    _out(json.dumps(report, indent=2) if as_json else show(report))
+    answer(report, as_json, show)
 
 
 @app.command()
@@ -286,7 +266,7 @@ def ledger(
     from ingest.ledger_command import balance, show
 
     report = balance(config, since)
-    _out(json.dumps(report, indent=2) if as_json else show(report))
+    answer(report, as_json, show)
     sys.exit(OK if report["balanced"] else FAILED)
 
 
@@ -302,14 +282,8 @@ def doctor(
     from ingest.doctor.line import exit_code, report, show
 
     lines = examine(config, app=app, wait_s=wait)
-    _out(json.dumps(report(lines), indent=2) if as_json else show(lines))
+    out(json.dumps(report(lines), indent=2) if as_json else show(lines))
     sys.exit(exit_code(lines))
-
-
-Kind = Annotated[str | None, typer.Option(help="Of this kind: scorer_failed, not_otlp, ...")]
-Tenant = Annotated[str | None, typer.Option(help="Of this tenant.")]
-Service = Annotated[str | None, typer.Option(help="Of this service.")]
-Since = Annotated[str | None, typer.Option(help="Not older than: 1h, 7d.")]
 
 
 @dead_letters.command("list")
@@ -326,7 +300,7 @@ def dead_letters_list(
     from ingest.dead_letter_command import listed, show_list, wanted
 
     report = listed(config, wanted((), kind, tenant, service, since), limit)
-    _out(json.dumps(report, indent=2) if as_json else show_list(report))
+    answer(report, as_json, show_list)
 
 
 @dead_letters.command("show")
@@ -339,7 +313,7 @@ def dead_letters_show(
     from ingest.dead_letter_command import show_letter, shown
 
     letter = shown(config, key)
-    _out(json.dumps(letter, indent=2) if as_json else show_letter(letter))
+    answer(letter, as_json, show_letter)
 
 
 @dead_letters.command("retry")
@@ -359,14 +333,14 @@ def dead_letters_retry(
 
     meant = wanted(keys or (), kind, tenant, service, since)
     report = sent_again(config, meant, everything=everything, force=force)
-    _out(json.dumps(report, indent=2) if as_json else show_retry(report))
+    answer(report, as_json, show_retry)
 
 
 @config.command("check")
 def config_check(config: ConfigPath = None) -> None:
     """Say whether the settings can work. Exits with 2 and the reason if not."""
     settings = _checked(config)
-    _out(f"settings are fine (detection config {settings.config_hash()})")
+    out(f"settings are fine (detection config {settings.config_hash()})")
 
 
 @config.command("show")
@@ -374,7 +348,7 @@ def config_show(config: ConfigPath = None) -> None:
     """Print the settings in force. JSON, with passwords hidden."""
     from infra.settings import load, show
 
-    _out(json.dumps(show(load(config)), indent=2))
+    out(json.dumps(show(load(config)), indent=2))
 
 
 @keys.command("create")
@@ -389,8 +363,8 @@ def keys_create(
     from ingest.gateway.keys_command import create
 
     secret, said = create(config, key_file, tenant, name, quota or [])
-    _warn(said)
-    _out(secret)
+    warn(said)
+    out(secret)
 
 
 @keys.command("list")
@@ -399,7 +373,7 @@ def keys_list(key_file: KeyFile = None, as_json: AsJson = False, config: ConfigP
     from ingest.gateway.keys_command import listing, show
 
     rows = listing(config, key_file)
-    _out(json.dumps(rows, indent=2) if as_json else show(rows))
+    out(json.dumps(rows, indent=2) if as_json else show(rows))
 
 
 @keys.command("revoke")
@@ -411,7 +385,7 @@ def keys_revoke(
     """Revoke a key. A running gateway refuses it within seconds."""
     from ingest.gateway.keys_command import revoke
 
-    _warn(revoke(config, key_file, key))
+    warn(revoke(config, key_file, key))
 
 
 @keys.command("block")
@@ -424,7 +398,7 @@ def keys_block(
     """Refuse every key of a tenant until it is undone."""
     from ingest.gateway.keys_command import block
 
-    _warn(block(config, key_file, tenant, undo=undo))
+    warn(block(config, key_file, tenant, undo=undo))
 
 
 def _exit_code(error: Exception) -> int:
@@ -433,16 +407,16 @@ def _exit_code(error: Exception) -> int:
     from ingest import errors as ingest
 
     if isinstance(error, Misconfigured | ingest.BadRecord):
-        _warn(f"lightship: {error}")
+        warn(f"lightship: {error}")
         return USAGE
     if isinstance(error, Unavailable | ingest.Unavailable):
-        _warn(f"lightship: {error}")
+        warn(f"lightship: {error}")
         return UNAVAILABLE
     if isinstance(error, OSError):
-        _warn(f"lightship: {error.filename or 'the network'}: {error.strerror or error}")
+        warn(f"lightship: {error.filename or 'the network'}: {error.strerror or error}")
         return USAGE if error.filename else UNAVAILABLE
     traceback.print_exception(error)
-    _warn("lightship: this is a defect of ours, please report it")
+    warn("lightship: this is a defect of ours, please report it")
     return DEFECT
 
 
@@ -456,7 +430,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        _nobody_reads_on()
+        nobody_reads_on()
     except Exception as error:  # noqa: BLE001 - the outermost guard
         sys.exit(_exit_code(error))
     sys.exit(OK)
