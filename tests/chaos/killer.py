@@ -7,13 +7,12 @@ import os
 import random
 import signal
 import threading
-import time
 from collections import Counter
 
 from infra.embedded.child import Phase
 from tests.running import PROCESSES, Running, inner_child
 
-PAUSE_S = (1.0, 8.0)
+PAUSE_S = (0.5, 4.0)
 """Between two kills."""
 AT_ONCE = 0.08
 """How often it is everything at once."""
@@ -23,10 +22,10 @@ WORKER_SLEEPS_S = 9.0
 
 
 class Killer(threading.Thread):
-    """Kills something every now and then until it is told to stop.
+    """Kills something every now and then until it is told to stop: all in turn, each time in another order.
 
-    Once in its life, after ``sleep_after_s``, the broker stands still for `BROKER_SLEEPS_S`, and after that
-    the worker for `WORKER_SLEEPS_S`. ``did`` counts what was done to whom.
+    Meanwhile, after ``sleep_after_s``, the broker stands still for `BROKER_SLEEPS_S`, and after that the
+    worker for `WORKER_SLEEPS_S`. ``did`` counts what was done to whom.
     """
 
     def __init__(self, lightship: Running, rng: random.Random, sleep_after_s: float) -> None:
@@ -36,24 +35,30 @@ class Killer(threading.Thread):
         self._rng = rng
         self._sleep_after_s = sleep_after_s
         self._enough = threading.Event()
+        self._asleep = ""
+        self._sleeper = threading.Thread(target=self._sleeps, name="sleeper", daemon=True)
 
     def run(self) -> None:
         """Until `stop`."""
-        began = time.monotonic()
-        sleeps = [("worker", WORKER_SLEEPS_S), ("broker", BROKER_SLEEPS_S)]
+        self._sleeper.start()
+        turn: list[str] = []
         while not self._enough.wait(self._rng.uniform(*PAUSE_S)):
-            if sleeps and time.monotonic() - began > self._sleep_after_s:
-                self._sleep(*sleeps.pop())
-            elif self._rng.random() < AT_ONCE:
+            if self._rng.random() < AT_ONCE:
                 for name in PROCESSES:
                     self._kill(name)
-            else:
-                self._kill(self._rng.choice(PROCESSES), inner=self._rng.random() < 0.5)
+                continue
+            turn = turn or self._rng.sample(PROCESSES, len(PROCESSES))
+            self._kill(turn.pop(), inner=self._rng.random() < 0.5)
+
+    def _sleeps(self) -> None:
+        if not self._enough.wait(self._sleep_after_s):
+            self._sleep("broker", BROKER_SLEEPS_S)
+            self._sleep("worker", WORKER_SLEEPS_S)
 
     def _kill(self, name: str, *, inner: bool = False) -> None:
         """Kill a process that runs or is starting; with ``inner`` its only child, if it has one."""
         state = self._lightship.state(name)
-        if state.pid is None or state.phase not in (Phase.STARTING, Phase.READY):
+        if name == self._asleep or state.pid is None or state.phase not in (Phase.STARTING, Phase.READY):
             return
         child = inner_child(state.pid) if inner and name == "broker" else None
         self._send(signal.SIGKILL, child or state.pid)
@@ -64,11 +69,13 @@ class Killer(threading.Thread):
         if pid is None:
             return
         pids = [pid, *filter(None, (inner_child(pid),))]
+        self._asleep = name
         for one in pids:
             self._send(signal.SIGSTOP, one)
         self._enough.wait(seconds)
         for one in pids:
             self._send(signal.SIGCONT, one)
+        self._asleep = ""
         self.did[f"{name} asleep"] += 1
 
     @staticmethod
@@ -80,5 +87,6 @@ class Killer(threading.Thread):
         """No more kills; whatever was killed is up again when this returns."""
         self._enough.set()
         self.join()
+        self._sleeper.join()
         for name in PROCESSES:
             self._lightship.is_up(name)
