@@ -98,6 +98,17 @@ def missing() -> str | None:
     return None
 
 
+def absent() -> str | None:
+    """What is still missing when all that can be fetched was; so that no test waits for Maven."""
+    lack = missing()
+    if lack is None:
+        try:
+            jars()
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            lack = str(error)
+    return lack
+
+
 def version() -> str:
     """The version of Kafka that the pom names."""
     space = {"m": "http://maven.apache.org/POM/4.0.0"}

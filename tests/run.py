@@ -71,7 +71,7 @@ def stages() -> list[Stage]:
             ),
             _module("chdb"),
         ),
-        Stage("kafka", _marked("kafka", "-n", "2", "--dist", "loadfile"), apache_kafka.missing),
+        Stage("kafka", _marked("kafka", "-n", "2", "--dist", "loadfile"), apache_kafka.absent),
         Stage("live", _marked("live and not integration"), _module("openai")),
         Stage("data", _marked("data", "-n", "auto"), _data),
         Stage("browser", _marked("browser"), _chromium),
