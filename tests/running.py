@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -202,17 +203,18 @@ class Running:
             lambda: httpx.post(url, content=b"", headers=headers, timeout=30).raise_for_status(),
         )
 
-    def settle(self, lineage: str) -> None:
+    def settle(self, lineage: str, patience_s: float = PATIENCE_S) -> None:
         """Wait until everything of an ended lineage is stored, detected, handled and told.
 
         Each step waits for what the step before can still write, so together they leave nothing under way.
         """
-        wait("stage 1 has acknowledged all it was sent", self._read)
+        wait("stage 1 has acknowledged all it was sent", self._read, patience_s)
         with self.store() as client:
-            wait("detection is at the end", lambda: has_ended(client, TENANT, lineage, self.partitions))
-        wait("the observation log is applied", self._detected)
-        wait("the findings are taken", self._taken)
-        wait("everybody is told", lambda: self.rows(_UNDELIVERED) == [(0,)])
+            ended = partial(has_ended, client, TENANT, lineage, self.partitions)
+            wait("detection is at the end", ended, patience_s)
+        wait("the observation log is applied", self._detected, patience_s)
+        wait("the findings are taken", self._taken, patience_s)
+        wait("everybody is told", lambda: self.rows(_UNDELIVERED) == [(0,)], patience_s)
 
     def _read(self) -> bool:
         with reader(self.bootstrap, STREAM_GROUP) as consumer:

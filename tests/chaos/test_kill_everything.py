@@ -36,6 +36,7 @@ pytestmark = [
 INTERACTIONS = int(os.environ.get("LIGHTSHIP_CHAOS_INTERACTIONS", "50000"))
 SEEDS = int(os.environ.get("LIGHTSHIP_CHAOS_SEEDS", "10"))
 FIRST_SEED = 101
+PATIENCE_S = 180 + INTERACTIONS / 50
 AFTER_SENDING_S = 25.0
 """How long kills go on when everything is sent."""
 ADDRESSES = tuple(f"ida.varga.{n:03d}.quellmund@posthorn-{n:03d}.example" for n in range(40))
@@ -74,7 +75,7 @@ def test_random_kills_change_nothing(tmp_path: Path, kind: str) -> None:
         began = time.monotonic()
         send(lightship, quiet, f"{kind}, undisturbed")
         took_s = time.monotonic() - began
-        lightship.settle(quiet.lineage)
+        lightship.settle(quiet.lineage, PATIENCE_S)
         expected = confirmed(lightship, quiet.lineage), alerts(lightship, quiet.lineage)
         assert all(expected)
         rows.append(row(kind, "-", quiet, Counter(), time.monotonic() - began))
@@ -91,7 +92,7 @@ def test_random_kills_change_nothing(tmp_path: Path, kind: str) -> None:
             finally:
                 killer.stop()
             say(f"{kind}, seed {seed}: {sum(killer.did.values())} disturbances; waiting until all is told")
-            lightship.settle(journey.lineage)
+            lightship.settle(journey.lineage, PATIENCE_S)
             stored(lightship, journey)
             aggregated(lightship, journey)
             accounted_for(lightship, *done)
