@@ -294,7 +294,7 @@ class _Family:
                 break
             above, partial = found
             if agent is None and partial is not None and (partial.kind or partial.implied_kind) == AGENT:
-                agent = partial.agent_name or above.name
+                agent = partial.agent_name or (None if partial.operation_raw == "agent_step" else above.name)
             conversation = conversation or conversation_of(above.attributes)
             user = user or user_of(above.attributes)
             if partial is not None:

@@ -48,7 +48,14 @@ def find_duplicates(
     by_id = {c.id: c for c in calls}
     of: dict[SpanId, SpanId] = {}
     own = [c for c in calls if not c.partial.copies_parent]
-    groups = [*_by_response_id(own), *_by_nesting(own, by_id, spans), *_by_time(own)]
+    same_answer = _by_response_id(own)
+    joined = {c.id for chosen, others in same_answer for c in (chosen, *others)}
+    groups = [
+        *same_answer,
+        *_by_nesting(own, by_id, spans),
+        *_by_time(own, joined),
+        *_by_stream(own),
+    ]
     for copy in calls:
         above = parent_of(copy.span)
         if copy.partial.copies_parent and above in by_id:
@@ -183,15 +190,15 @@ def _enclosing_call(
     return None
 
 
-def _by_time(calls: Sequence[Call]) -> list[Group]:
-    """A provider SDK's own span without content, inside or around another span of the same service."""
-    known = {c.partial.response_id for c in calls if not c.span.scope.startswith(_SDK_SCOPES)} - {None}
+def _by_time(calls: Sequence[Call], joined: set[SpanId]) -> list[Group]:
+    """A provider SDK's own span without content, inside or around another span of the same service.
+
+    ``joined`` are those whose response id has told already what they double.
+    """
     plain = [
         c
         for c in calls
-        if c.span.scope.startswith(_SDK_SCOPES)
-        and not c.partial.has_content()
-        and c.partial.response_id not in known
+        if c.span.scope.startswith(_SDK_SCOPES) and not c.partial.has_content() and c.id not in joined
     ]
     if not plain:
         return []
@@ -223,9 +230,36 @@ def _around(calls: Sequence[Call]) -> dict[str, list[Call]]:
     return out
 
 
-def _is_same_call(a: Call, b: Call) -> bool:
-    """Whether one of them ran within the other, with a model in common."""
-    return (_within(a.span, b.span) or _within(b.span, a.span)) and _same_model(a.partial, b.partial)
+def _is_same_call(own: Call, other: Call) -> bool:
+    """Whether a library's span began within the other, or holds it, with a model in common.
+
+    It may end later: the other may be over when a stream begins, the library's when it ends.
+    """
+    began_within = other.span.start_ns <= own.span.start_ns <= other.span.end_ns
+    return (began_within or _within(other.span, own.span)) and _same_model(own.partial, other.partial)
+
+
+def _by_stream(calls: Sequence[Call]) -> list[Group]:
+    """Logfire tells a streamed answer in a span of its own, after the one that asks and holds no answer."""
+    told = [c for c in calls if c.span.attributes.get("logfire.span_type") == "log"]
+    if not told:
+        return []
+    asked: defaultdict[str, list[Call]] = defaultdict(list)
+    for call in sorted(calls, key=lambda c: (c.span.start_ns, c.id)):
+        if call.span.attributes.get("logfire.span_type") == "span" and not call.partial.messages_out:
+            asked[_question(call)].append(call)
+    out: list[Group] = []
+    for call in sorted(told, key=lambda c: (c.span.start_ns, c.id)):
+        waiting = asked[_question(call)]
+        if waiting and waiting[0].span.start_ns <= call.span.start_ns:
+            out.append(_group([call, waiting.pop(0)]))
+    return out
+
+
+def _question(call: Call) -> str:
+    a = call.span.attributes
+    asked = [call.span.resource.get("service.name"), call.span.scope]
+    return repr([*asked, a.get("request_data"), a.get("gen_ai.input.messages")])
 
 
 def is_call(partial: Partial | None) -> bool:

@@ -29,7 +29,7 @@ from tests.run import OTHERS
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("alerts", "bench", "dashboard", "detectors", "infra", "ingest")
 USUAL_LINES, MOST_LINES = 300, 450
-DATA = frozenset({".woff2", ".bin", ".png", ".npz"})
+DATA = frozenset({".woff2", ".bin", ".png", ".npz", ".zip"})
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 FORBIDDEN = {

@@ -176,10 +176,12 @@ def _candidate(choice: Any) -> Any:
 def token_counts(value: Any) -> dict[str, int | None]:
     """``input``, ``output``, ``cached``, ``reasoning`` tokens from a provider's usage object.
 
-    Anthropic counts cached input apart; the sum is what the conventions ask for.
+    Anthropic counts cached input apart, Langfuse counts every part apart (``input_cached_tokens`` beside
+    ``input``); the sum is what the conventions ask for.
     """
     usage = mapping(value)
-    prompt = whole(first(usage, "prompt_tokens", "promptTokens", "prompt_token_count", "inputTokens"))
+    prompt = whole(first(usage, "prompt_tokens", "promptTokens", "prompt_token_count", "promptTokenCount",
+                         "inputTokens"))  # fmt: skip
     cached = None
     if prompt is None:
         prompt = whole(first(usage, "input_tokens", "input"))
@@ -193,13 +195,34 @@ def token_counts(value: Any) -> dict[str, int | None]:
     if cached is None:
         cached = whole(first(details_in, "cached_tokens", "cache_read"))
         if cached is None:
-            cached = whole(first(usage, "input_cached_tokens", "cached_tokens", "input_cache_read"))
+            cached = whole(first(usage, "input_cached_tokens", "cached_tokens", "input_cache_read",
+                                 "cached_content_token_count", "cachedContentTokenCount"))  # fmt: skip
+    output = whole(
+        first(usage, "completion_tokens", "completionTokens", "output_tokens", "outputTokens", "output",
+              "candidates_token_count", "candidatesTokenCount")
+    )  # fmt: skip
+    if "input" in usage and "input_tokens" not in usage:
+        prompt, output = _with_parts(usage, prompt, output)
     return {
         "input": prompt,
-        "output": whole(
-            first(usage, "completion_tokens", "completionTokens", "output_tokens", "outputTokens", "output",
-                  "candidates_token_count")
-        ),
+        "output": output,
         "cached": cached,
-        "reasoning": whole(first({**usage, **details_out}, "reasoning_tokens", "output_reasoning_tokens")),
+        "reasoning": whole(
+            first({**usage, **details_out}, "reasoning_tokens", "output_reasoning_tokens", "output_reasoning",
+                  "thoughts_token_count", "thoughtsTokenCount")
+        ),
     }  # fmt: skip
+
+
+def _with_parts(
+    usage: Mapping[str, Any], prompt: int | None, output: int | None
+) -> tuple[int | None, int | None]:
+    """Input and output with the parts that stand beside them, if only so they come to the total."""
+    total = whole(usage.get("total"))
+    parts_in = sum(whole(v) or 0 for k, v in usage.items() if k.startswith("input_") and "cache_" not in k)
+    parts_out = sum(whole(v) or 0 for k, v in usage.items() if k.startswith("output_"))
+    if total is None or prompt is None or output is None:
+        return prompt, output
+    if prompt + output != total == prompt + parts_in + output + parts_out:
+        return prompt + parts_in, output + parts_out
+    return prompt, output

@@ -1,0 +1,1 @@
+"""Applications that live tests start in other environments."""
