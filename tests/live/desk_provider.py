@@ -43,7 +43,8 @@ class DeskProvider:
         asked = orjson.loads(body)
         word = str(asked["messages"][-1]["content"]).partition(" ")[0].strip(",")
         reply = _REPLIES.get(word)
-        status, chunks, kind = 200, iter(()), b"application/json"
+        status, kind = 200, b"application/json"
+        chunks: Iterator[bytes]
         if reply is None:
             status, chunks = 429, iter((openai_wire.rate_limited(),))
         elif asked.get("stream"):

@@ -43,7 +43,7 @@ def langfuse(module: str) -> App:
 
 def litellm(module: str) -> App:
     """LiteLLM with its callback ``otel``; it reports from a thread after the answer."""
-    lite = import_module(module)
+    lite: Any = import_module(module)
     lite.callbacks = ["otel"]
 
     def create(model: str, **asked: Any) -> Any:
