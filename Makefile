@@ -8,19 +8,19 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
 BIN := .venv/bin
 STAMP := .venv/.lightship-setup
 
-.PHONY: help setup demo test check unit integration data live browser kafka chaos fuzz docs bench lock clean
+.PHONY: help setup demo test check unit integration data live browser kafka collector chaos fuzz docs bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 setup: $(STAMP) ## make .venv with everything pinned and hashed
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml ingest/exporter/pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Lightship needs Python 3.11, 3.12 or 3.13 and found none: install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv || { echo "cannot make a virtual environment: on Debian install python3-venv"; exit 1; }
 	@echo "setting up .venv (about a minute) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e ingest/exporter
 	@touch $@
 
 demo: setup ## run the main job on demo traffic and open the dashboard
@@ -43,6 +43,10 @@ integration: setup ## tests against the embedded servers
 
 data live browser kafka: setup ## tests of one kind
 	$(BIN)/pytest -m "$@ and not chaos"
+
+collector: setup ## a real OpenTelemetry Collector, built from Go modules, with the configurations of the docs
+	$(BIN)/python -m tests.collector_programs
+	$(BIN)/pytest -m collector
 
 chaos: setup ## kills real processes at random, on both brokers, for hours: LIGHTSHIP_CHAOS_INTERACTIONS and _SEEDS shorten it
 	$(BIN)/pytest -m chaos --capture=no

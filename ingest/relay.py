@@ -111,6 +111,7 @@ class Relay:
         except Exception as error:  # noqa: BLE001 - one message may not stop those behind it
             self._note_defect(raw, error)
             return self._bury(raw, received_ns, records, "defect", f"a defect: {type(error).__name__}")
+        self._metrics.set(metrics.AGE, (self._now_ns() - received_ns) / NS_PER_S)
         n_refused = sum(refused.values())
         self._count(raw, metrics.RELAYED, records - n_refused)
         self._metrics.add(metrics.RECORDS, raw.topic, metrics.REFUSED, n=n_refused)

@@ -22,6 +22,11 @@ RECORDS = Metric(
     "Spans and log records of the open topics, by what became of them.",
     ("topic", "outcome"),
 )
+AGE = Metric(
+    "lightship_relay_message_age_seconds",
+    "gauge",
+    "How long the last message lay in its topic; an hour loses it.",
+)
 SOURCE_DROPPED = Metric(
     "lightship_relay_source_dropped_records_total", "counter", "Records that exporters gave up."
 )
@@ -30,7 +35,7 @@ SOURCE_MISSING = Metric(
 )
 
 ALL = (
-    MESSAGES, RECORDS, SOURCE_DROPPED, SOURCE_MISSING,
+    MESSAGES, RECORDS, AGE, SOURCE_DROPPED, SOURCE_MISSING,
     gateway.SPANS, gateway.LOG_RECORDS, gateway.REJECTED, gateway.REDACTIONS, gateway.MESSAGES,
     gateway.FAILED_MESSAGES, gateway.ACK_SECONDS, gateway.MARKS, gateway.KAFKA_UP,
 )  # fmt: skip

@@ -193,6 +193,7 @@ def test_whose_a_message_is_follows_from_its_key_alone(kit: Kit) -> None:
 def test_received_is_when_the_broker_had_it(kit: Kit) -> None:
     kit.take(message(traces(span(chat()))), stamped_ns=NOW_NS - 60 * NS_PER_S)
     assert kit.producer.sent[0].header("lightship-received-at") == str(NOW_NS - 60 * NS_PER_S)
+    assert kit.counters.value(metrics.AGE) == 60
 
 
 @given(st.integers(-(10**19), 10**19))

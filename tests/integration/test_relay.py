@@ -47,7 +47,7 @@ SECRET = "sk-proj-T3BlbkFJ-harbour-0123456789-abcdefgh"
 
 
 @contextlib.contextmanager
-def relay(bootstrap: str, home: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def relay(bootstrap: str, home: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A relay process that is ready; its root address and itself."""
     port = spare()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")}
@@ -56,7 +56,7 @@ def relay(bootstrap: str, home: Path) -> Iterator[tuple[str, subprocess.Popen[by
         "LIGHTSHIP_KAFKA": bootstrap,
         "LIGHTSHIP_KAFKA_SESSION_TIMEOUT_S": "3",
     }
-    command = [sys.executable, "-m", "ingest.relay_worker", "--port", str(port)]
+    command = [sys.executable, "-m", "ingest.relay_worker", "--port", str(port), *options]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE) as process:
         url = f"http://127.0.0.1:{port}"
         try:
