@@ -137,27 +137,30 @@ def demo(
 
 @app.command()
 def env(config: ConfigPath = None) -> None:
-    """Print the variables an application needs. For a shell: eval "$(lightship env)"."""
-    from infra.application_env import INGEST_KEY, application_env, as_shell, missing_instrumentation
+    """Print the variables the application in this directory needs. For a shell: eval "$(lightship env)"."""
+    from infra.application_env import INGEST_KEY, application, as_shell
     from infra.settings import load
 
-    out(as_shell(application_env(load(config), os.environ.get(INGEST_KEY, ""))))
-    for line in missing_instrumentation():
+    needed = application(load(config), os.environ.get(INGEST_KEY, ""), Path.cwd())
+    out(as_shell(needed.variables))
+    for line in (*needed.missing, *needed.notes):
         warn(f"# {line}")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(context: typer.Context, config: ConfigPath = None) -> None:
     """Run a command with those variables. For example: lightship run -- python app.py."""
-    from infra.application_env import INGEST_KEY, application_env
+    from infra.application_env import INGEST_KEY, application
     from infra.errors import Misconfigured
     from infra.settings import load
 
     if not context.args:
         raise Misconfigured("name a command after --, for example: lightship run -- python app.py")
-    variables = application_env(load(config), os.environ.get(INGEST_KEY, ""))
+    needed = application(load(config), os.environ.get(INGEST_KEY, ""), Path.cwd())
+    for line in (*needed.missing, *needed.notes):
+        warn(f"lightship: {line}")
     try:
-        os.execvpe(context.args[0], context.args, {**os.environ, **variables})  # noqa: S606 - their command
+        os.execvpe(context.args[0], context.args, {**os.environ, **needed.variables})  # noqa: S606 - their command
     except OSError as error:
         raise Misconfigured(f"cannot run {context.args[0]!r}: {error.strerror}") from error
 

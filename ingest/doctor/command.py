@@ -10,7 +10,7 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from infra.application_env import INGEST_KEY, application_env, missing_instrumentation
+from infra.application_env import INGEST_KEY, application
 from infra.embedded.reach import gateway_address, reach
 from infra.embedded.run_file import read_run
 from infra.errors import Misconfigured
@@ -57,8 +57,8 @@ def examine(
     settings = load(config)
     lines: list[Line] = []
     if app:
-        wanted = application_env(settings, environ.get(INGEST_KEY, ""))
-        lines += check_app(environ, wanted, missing_instrumentation())
+        needed = application(settings, environ.get(INGEST_KEY, ""), Path.cwd())
+        lines += check_app(environ, needed.variables, needed.missing)
     try:
         settings = reach(settings)
     except Misconfigured as error:

@@ -26,7 +26,7 @@ import lightship
 from infra import healthcheck
 from infra.embedded.child_spec import ChildSpec
 from infra.embedded.whole import RELAY_PORT, WORKER_PORT, whole
-from infra.kafka import MAX_MESSAGE_BYTES
+from infra.kafka import LOGS_IN, MAX_MESSAGE_BYTES, SPANS_IN
 from infra.settings import KafkaSettings, Settings, StoreSettings, load
 from infra.settings_page import VARIABLES
 from infra.typed_table import overrides
@@ -35,7 +35,18 @@ from ingest.gateway.refusal import Refused
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-COLLECTOR: dict[str, Any] = yaml.safe_load((ROOT / "infra/collector.yaml").read_text(encoding="utf-8"))
+COLLECTORS: dict[str, dict[str, Any]] = {
+    name: yaml.safe_load(
+        re.sub(
+            r"\$\{env:\w+:-([^}]*)\}",
+            r"\1",
+            (ROOT / f"infra/collector/{name}.yaml").read_text(encoding="utf-8"),
+        )
+    )
+    for name in ("gateway", "kafka", "fan_out")
+}
+"""The Collector's configurations where no variable is set."""
+COLLECTOR = COLLECTORS["gateway"]
 DOCKERFILE = re.sub(r"\\\n", " ", (ROOT / "infra/Dockerfile").read_text(encoding="utf-8")).splitlines()
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: s for name, s in SERVICES.items() if s["image"].startswith("lightship:")}
@@ -280,24 +291,49 @@ def test_the_image_has_a_python_we_support_and_the_ports_we_use() -> None:
     assert OURS["gateway"]["image"].endswith(f":{project['version']}")
 
 
-def test_the_collector_is_wired_completely() -> None:
-    service = COLLECTOR["service"]
-    assert set(COLLECTOR) == {"extensions", "receivers", "processors", "exporters", "service"}
+@pytest.mark.parametrize("name", COLLECTORS)
+def test_a_collector_is_wired_completely_and_keeps_what_it_has_taken(name: str) -> None:
+    config = COLLECTORS[name]
+    service = config["service"]
+    assert set(config) == {"extensions", "receivers", "processors", "exporters", "service"}
     for kind in ("receivers", "processors", "exporters"):
         used = {name for pipeline in service["pipelines"].values() for name in pipeline[kind]}
-        assert used == set(COLLECTOR[kind])
-    assert service["extensions"] == list(COLLECTOR["extensions"])
+        assert used == set(config[kind])
+    assert service["extensions"] == list(config["extensions"])
     assert {"traces", "logs"} == set(service["pipelines"])
     for pipeline in service["pipelines"].values():
         assert pipeline["processors"][0] == "memory_limiter"
-    exporter = COLLECTOR["exporters"]["otlphttp"]
+    for exporter in config["exporters"].values():
+        assert exporter["sending_queue"]["storage"] in service["extensions"]
+        assert exporter["sending_queue"]["batch"]["sizer"] == "bytes"
+
+
+@pytest.mark.parametrize("name", ["gateway", "fan_out"])
+def test_a_collector_sends_to_the_gateway_for_as_long_as_it_takes(name: str) -> None:
+    exporter = COLLECTORS[name]["exporters"]["otlp_http/lightship"]
     endpoint = urlsplit(exporter["endpoint"])
     assert (endpoint.hostname, endpoint.port) == ("gateway", PORTS["gateway"])
-    assert exporter["auth"]["authenticator"] in service["extensions"]
-    assert exporter["retry_on_failure"]["max_elapsed_time"] == "0s"  # for as long as it takes
+    assert exporter["auth"]["authenticator"] in COLLECTORS[name]["service"]["extensions"]
+    assert exporter["retry_on_failure"]["max_elapsed_time"] == "0s"
+
+
+def test_a_collector_writes_to_the_open_topics_what_they_take() -> None:
+    exporter = COLLECTORS["kafka"]["exporters"]["kafka"]
+    assert exporter["traces"] == {"topic": SPANS_IN.name, "encoding": "otlp_proto"}
+    assert exporter["logs"] == {"topic": LOGS_IN.name, "encoding": "otlp_proto"}
+    assert exporter["producer"]["required_acks"] == "all"
+    assert 8 << 20 <= exporter["producer"]["max_message_bytes"] <= MAX_MESSAGE_BYTES
+    assert exporter["sending_queue"]["batch"]["max_size"] <= exporter["producer"]["max_message_bytes"] // 2
+    assert exporter["brokers"] == [OURS["relay"]["environment"]["LIGHTSHIP_KAFKA"]]
+    assert exporter["retry_on_failure"]["max_elapsed_time"] == "0s"
+
+
+def test_compose_starts_the_collector_that_was_tried() -> None:
     mount = SERVICES["collector"]["volumes"][0].split(":")
-    assert (ROOT / mount[0]) == ROOT / "infra/collector.yaml"
+    assert (ROOT / mount[0]) == ROOT / "infra/collector/gateway.yaml"
     assert SERVICES["collector"]["command"] == [f"--config={mount[1]}"]
+    built = yaml.safe_load((ROOT / "infra/collector/builder.yaml").read_text(encoding="utf-8"))
+    assert SERVICES["collector"]["image"].endswith(f":{built['dist']['version']}")
 
 
 @pytest.fixture
