@@ -33,6 +33,10 @@ _PROVIDERS = {
 }  # fmt: skip
 _PROVIDER = {spelling: name for name, spellings in _PROVIDERS.items() for spelling in spellings}
 
+_APIS = frozenset(
+    ("chat", "responses", "completion", "embedding", "image", "messages", "transcription", "speech")
+)
+
 _OPERATIONS = {
     "chat": ("chat", "generate_content", "llm", "generation", "message", "messages", "chat_completion",
              "chat.completions", "invoke_model", "converse", "generatetext", "streamtext", "generateobject",
@@ -85,6 +89,9 @@ def provider(raw: str | None) -> str | None:
     if not raw:
         return None
     lowered = raw.strip().lower()
+    head, _, api = lowered.rpartition(".")
+    if lowered not in _PROVIDER and api in _APIS:  # Vercel names the API too: togetherai.chat
+        lowered = head
     return _PROVIDER.get(lowered, lowered) or None
 
 

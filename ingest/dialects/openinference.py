@@ -8,6 +8,7 @@ payload beside it may still hold the text in clear and is then not read.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import re2
@@ -36,6 +37,7 @@ _OPERATION_OF_NAME = {
     "HttpxBinaryResponseContent": "speech",
 }  # fmt: skip
 """Names the OpenAI instrumentation gives its spans."""
+_JUDGEMENTS = (("annotations", "annotation"), ("evaluations", "evaluation"))
 _NO_CALLS = ("._prepare_chat_with_tools",)
 """Ends of names of steps that LlamaIndex's instrumentation marks as calls and that call nothing."""
 
@@ -213,9 +215,9 @@ def _documents(numbered: Indexed) -> tuple[str, ...] | None:
 
 def _evaluations(numbered: Indexed) -> tuple[Evaluation, ...] | None:
     out = []
-    for prefix, inner in (("annotations", "annotation"), ("evaluations", "evaluation")):
-        for item in numbered.items(prefix):
-            body = mapping(item.get(inner)) or item
+    for of, (many, one) in product(("", "trace.", "session."), _JUDGEMENTS):
+        for item in numbered.items(of + many):
+            body = mapping(item.get(one)) or item
             out.append(
                 Evaluation(
                     name=text(body.get("name")),
