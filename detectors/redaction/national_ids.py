@@ -22,7 +22,6 @@ from stdnum.es import nie as es_nie
 from stdnum.fi import hetu as fi_hetu
 from stdnum.fr import nir as fr_nir
 from stdnum.gb import nhs as gb_nhs
-from stdnum.in_ import aadhaar as in_aadhaar
 from stdnum.it import codicefiscale as it_cf
 from stdnum.mx import curp as mx_curp
 from stdnum.nl import bsn as nl_bsn
@@ -106,6 +105,32 @@ def _dated_luhn(digits: str) -> bool:
     return _date(digits, 0, 2, 4) and luhn(digits)
 
 
+_TIMES = tuple(
+    tuple(int(c) for c in row)
+    for row in (
+        "0123456789", "1234067895", "2340178956", "3401289567", "4012395678",
+        "5987604321", "6598710432", "7659821043", "8765932104", "9876543210",
+    )
+)  # fmt: skip
+_TURNED = tuple(
+    tuple(int(c) for c in row)
+    for row in (
+        "0123456789", "1576283094", "5803796142", "8916043527", "9453126870", "4286573901", "2793806415",
+        "7046913258",
+    )
+)  # fmt: skip
+
+
+def _aadhaar(digits: str) -> bool:
+    """Whether twelve digits can be an Indian id: the check of Verhoeff, not the same read backwards."""
+    if digits[0] in "01" or digits == digits[::-1]:
+        return False
+    check = 0
+    for index, digit in enumerate(reversed(digits)):
+        check = _TIMES[check][_TURNED[index % 8][ord(digit) - 48]]
+    return check == 0
+
+
 def _valid(check: Callable[[str], bool], digits: str) -> bool:
     try:
         return bool(check(digits))
@@ -139,7 +164,7 @@ _FORMS = (
     Form(_shapes((11,), (6, 5)), no_fnr.is_valid),
     Form(_shapes((11,), (2, 2, 2, 3, 2), (6, 3, 2)), be_nn.is_valid),
     Form(_shapes((3, 4, 4, 2)), ch_ssn.is_valid),
-    Form(_shapes((4, 4, 4)), in_aadhaar.is_valid),
+    Form(_shapes((4, 4, 4)), _aadhaar),
     Form(_shapes((6, 4), (8, 4)), _swedish, _gaps(("-",), ("+",))),
     Form(_shapes((6, 4), (6, 3)), cz_rc.is_valid, _gaps(("/",))),
     Form(_shapes((6, 4)), partial(_date, year=4, month=2, day=0), _gaps(("-",)), named=""),
@@ -148,7 +173,7 @@ _FORMS = (
     Form(_shapes((9,), (3, 3, 3)), pt_nif.is_valid, named=""),
     Form(_shapes((10,), (3, 3, 4)), gb_nhs.is_valid, named=""),
     Form(_shapes((10,)), bg_egn.is_valid, named=""),
-    Form(_shapes((12,)), in_aadhaar.is_valid, named=""),
+    Form(_shapes((12,)), _aadhaar, named=""),
     Form(_shapes((13,), (6, 4, 2, 1), (6, 4, 3)), za_idnr.is_valid, named=""),
     Form(_shapes((13,)), ro_cnp.is_valid, named=""),
     Form(_shapes((11,)), _dated_luhn, named=""),
@@ -157,7 +182,6 @@ _BY_SHAPE: dict[tuple[int, ...], list[Form]] = {}
 for _form in _FORMS:
     for _shape in _form.shapes:
         _BY_SHAPE.setdefault(_shape, []).append(_form)
-_ONLY_NAMED = frozenset(s for s, forms in _BY_SHAPE.items() if all(f.named is not None for f in forms))
 NATIONAL_SHAPES = frozenset(_BY_SHAPE)
 """Lengths of the digit groups of every form."""
 
@@ -167,19 +191,21 @@ def national_number(item: Number) -> Hit | None:
     forms = _BY_SHAPE.get(item.shape)
     if forms is None or item.plus:
         return None
-    named = _is_named(item.before)
-    if not named and (item.shape in _ONLY_NAMED or is_named(item)):
-        return None  # or a telephone number with the check digits of an id
-    if not named and len(set(item.digits)) < MIN_DIFFERENT_DIGITS:
+    if any(len(gap) > 1 for gap in item.gaps):
         return None
-    for form in forms:
-        if form.named is not None and not (named and _has_one(form.named, item.before)):
-            continue
-        if form.gaps and item.gaps not in form.gaps:
-            continue
-        if any(len(gap) > 1 for gap in item.gaps) or not _valid(form.check, item.digits):
-            continue
-        return Hit(item.start, item.end, form.type, item.digits, RANK_NUMBER, loose=not named and item.plain)
+    valid = [f for f in forms if (not f.gaps or item.gaps in f.gaps) and _valid(f.check, item.digits)]
+    if not valid:
+        return None
+    named = _is_named(item.before)
+    if not named and (
+        is_named(item)  # a telephone number with the check digits of an id
+        or len(set(item.digits)) < MIN_DIFFERENT_DIGITS
+    ):
+        return None
+    for form in valid:
+        if form.named is None or (named and _has_one(form.named, item.before)):
+            loose = not named and item.plain
+            return Hit(item.start, item.end, form.type, item.digits, RANK_NUMBER, loose=loose)
     return None
 
 

@@ -10,11 +10,15 @@ key order and duplicate keys of the JSON around it stay as they were.
 from __future__ import annotations
 
 import unicodedata
+from array import array
 from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import re2
 
-from detectors.redaction.matching import one_byte_each
+from detectors.redaction.matching import Pattern, one_byte_each
 
 MAX_LEVELS = 8
 """Levels of escapes undone; deeper text is searched as it stands on the last one."""
@@ -58,33 +62,47 @@ _TO_DROP = re2.compile(f"[{_INVISIBLE}]")
 _SIMPLE_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", '"': '"', "'": "'"}
 
 
+class Derivation(Protocol):
+    """Where the pieces of a view begin: in it (``at``) and in its parent (``source``).
+
+    Each character of a piece stands for ``step`` of the parent, a piece of one character for all up to the
+    next piece.
+    """
+
+    @property
+    def at(self) -> Sequence[int]:
+        """Offsets in the view, ascending, from 0."""
+
+    @property
+    def source(self) -> Sequence[int]:
+        """Offsets in the parent."""
+
+    @property
+    def step(self) -> Sequence[int]:
+        """Characters of the parent for one of a piece; 1 where it is too short."""
+
+
 class View:
     """A text derived from another; ``span`` leads back to the original.
 
     ``data`` is the text with one byte a character.
     """
 
-    __slots__ = ("_at", "_from", "data", "level", "parent", "text")
+    __slots__ = ("_derivation", "data", "level", "parent", "text")
 
     def __init__(
-        self,
-        text: str,
-        parent: View | None = None,
-        at: list[int] | None = None,
-        source: list[int] | None = None,
-        level: int | None = None,
+        self, text: str, parent: View | None = None, how: Derivation | None = None, level: int | None = None
     ) -> None:
         self.text = text
         self.data = one_byte_each(text)
         self.parent = parent
         self.level: int = level if level is not None else 0 if parent is None else parent.level + 1
-        self._at = at
-        self._from = source
+        self._derivation = how
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Offsets in the original text of characters ``start`` to ``end`` (``start < end``) of this view."""
-        if self._at is not None:
-            start, end = self._source(start), self._source_end(end)
+        if self._derivation is not None:
+            start, end = self._source(self._derivation, start), self._source_end(self._derivation, end)
         return (start, end) if self.parent is None else self.parent.span(start, end)
 
     @property
@@ -92,40 +110,55 @@ class View:
         """The view of the whole chain that no other view precedes."""
         return self if self.parent is None else self.parent.origin
 
-    def _source(self, index: int) -> int:
-        at, source = self._at or [0], self._from or [0]
-        segment = bisect_right(at, index) - 1
-        return source[segment] + index - at[segment]
+    @staticmethod
+    def _source(how: Derivation, index: int) -> int:
+        segment = bisect_right(how.at, index) - 1
+        return how.source[segment] + (index - how.at[segment]) * _step(how, segment)
 
-    def _source_end(self, index: int) -> int:
+    @staticmethod
+    def _source_end(how: Derivation, index: int) -> int:
         """End in the parent of the character before ``index``."""
-        at, source = self._at or [0], self._from or [0]
+        at, source = how.at, how.source
         segment = bisect_right(at, index - 1) - 1
-        if segment + 1 < len(at) and at[segment + 1] - at[segment] == 1:
+        step = _step(how, segment)
+        if step == 1 and segment + 1 < len(at) and at[segment + 1] - at[segment] == 1:
             return source[segment + 1]  # an escape: all of it
-        return source[segment] + index - at[segment]
+        return source[segment] + (index - at[segment]) * step
+
+
+def _step(how: Derivation, segment: int) -> int:
+    return how.step[segment] if segment < len(how.step) else 1
 
 
 def folded(text: str) -> View:
     """The first view of ``text``."""
-    return _folded(text, None, None, None)
+    return _folded(text, None, None)
 
 
-def _folded(text: str, parent: View | None, at: list[int] | None, source: list[int] | None) -> View:
+def _folded(text: str, parent: View | None, how: Derivation | None) -> View:
     """A view of ``text`` with letters and digits folded; invisible characters cost a view of their own."""
     if text.isascii():
-        return View(text, parent, at, source)
+        return View(text, parent, how)
     encoded = text.encode("utf-8", "surrogatepass")
     if _TO_FOLD.search(encoded) is None:
-        return View(text, parent, at, source)
-    view = View(text.translate(_FOLDING), parent, at, source)
+        return View(text, parent, how)
+    view = View(text.translate(_FOLDING), parent, how)
     return view if _TO_DROP.search(encoded) is None else _without_invisible(view)
+
+
+@dataclass(frozen=True, slots=True)
+class _Visible:
+    """The origin of a view without invisible characters."""
+
+    at: Sequence[int]
+    source: Sequence[int]
+    step: Sequence[int] = b""
 
 
 def _without_invisible(view: View) -> View:
     text = view.text
     pieces: list[str] = []
-    at, source = [], []
+    at, source = array("q"), array("q")
     size = start = 0
     for index, character in enumerate(text):
         if character in _INVISIBLE_SET:
@@ -138,7 +171,7 @@ def _without_invisible(view: View) -> View:
     pieces.append(text[start:])
     at.append(size)
     source.append(start)
-    return View("".join(pieces), view, at, source, view.level)
+    return View("".join(pieces), view, _Visible(at, source), view.level)
 
 
 def unescaped(view: View) -> View | None:
@@ -148,63 +181,68 @@ def unescaped(view: View) -> View | None:
     """
     if "\\" not in view.text or view.level >= MAX_LEVELS:
         return None
-    reader = _Unescaper(view.text)
+    reader = _Unescaper(view)
     reader.read()
     if not reader.undone:
         return None
-    return _folded("".join(reader.pieces), view, reader.at, reader.source)
+    return _folded("".join(reader.pieces), view, reader)
+
+
+_BACKSLASHES = Pattern(r"\\+")
 
 
 class _Unescaper:
     """One pass over a text, collecting pieces and where each came from."""
 
-    def __init__(self, text: str) -> None:
-        self.parts = text.split("\\")
+    def __init__(self, view: View) -> None:
+        self._text = view.text
+        self._data = view.data
         self.pieces: list[str] = []
-        self.at: list[int] = []
-        self.source: list[int] = []
+        self.at = array("q")
+        self.source = array("q")
+        self.step = bytearray()
         self.undone = False
         self._read = 0  # characters of the text consumed
         self._size = 0  # characters of the view made
+        self._high = False  # the last piece is the first half of a pair of surrogates, undone
 
-    def _add(self, piece: str, width: int) -> None:
-        """Append ``piece``, which stands for the next ``width`` characters of the text."""
+    def _add(self, piece: str, width: int, step: int = 1) -> None:
+        """Append ``piece``, which stands for the next ``width`` characters, ``step`` for each of its own."""
         if piece:
             self.at.append(self._size)
             self.source.append(self._read)
+            self.step.append(step)
             self.pieces.append(piece)
             self._size += len(piece)
+            self._high = False
         self._read += width
 
     def read(self) -> None:
-        parts = self.parts
-        self._add(parts[0], len(parts[0]))
-        index = 1
-        while index < len(parts):
-            part = parts[index]
-            if part:
-                character, width = _escape(part)
+        text = self._text
+        for run in _BACKSLASHES.all(self._data):
+            start, end = run.span()
+            self._add(text[self._read : start], start - self._read)
+            pairs, odd = divmod(end - start, 2)
+            if pairs:
+                self._add("\\" * pairs, 2 * pairs, 2)
+                self.undone = True
+            if odd and end < len(text):
+                character, width = _escape(text[end : end + 5])
                 self.undone |= width > 1
                 self._emit(character, width)
-                self._add(part[width - 1 :], len(part) - width + 1)
-            elif index + 1 < len(parts):
-                self._emit("\\", 2)
-                self.undone = True
-                index += 1
-                self._add(parts[index], len(parts[index]))
-            else:
-                self._add("\\", 1)
-            index += 1
+        self._add(text[self._read :], len(text) - self._read)
         self.at.append(self._size)
         self.source.append(self._read)
 
     def _emit(self, character: str, width: int) -> None:
-        if self.pieces and "\udc00" <= character <= "\udfff" and "\ud800" <= self.pieces[-1] <= "\udbff":
+        if self._high and "\udc00" <= character <= "\udfff":
             high = ord(self.pieces[-1]) - 0xD800
             self.pieces[-1] = chr(0x10000 + (high << 10) + ord(character) - 0xDC00)
             self._read += width
+            self._high = False
             return
         self._add(character, width)
+        self._high = "\ud800" <= character <= "\udbff"
 
 
 def _escape(part: str) -> tuple[str, int]:

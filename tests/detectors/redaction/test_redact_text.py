@@ -260,6 +260,8 @@ TEXTS = st.one_of(
 @given(TEXTS)
 @example("[card:4111111111111111]")
 @example('password="[email:0123456789abcdef]"')
+@example("\ud83dabcdefg\\udc00 half a pair, then the other half as an escape")
+@example("\\ud83d\\udc00 \\\\\\u0062ob@example.com")
 @example("\\[email:0123456789abcdef]\\")
 def test_laws_for_any_text(text: str) -> None:
     redacted, found = redact_text(text, REDACTOR)
