@@ -7,7 +7,6 @@ whose span is not in it are handed on (`Assembled.contents`, `Assembled.judgemen
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,10 +22,13 @@ from ingest.duplicates import Call, SpanId, find_duplicates, is_call, parent_of
 from ingest.interaction import ContextSpan, Evaluation, FieldRedaction, Interaction
 from ingest.judgeable import Judgeable
 from ingest.otlp import LogView, SpanView
+from ingest.unique_records import Texts, canonical, unique_spans
 
 EVALUATION_EVENT = "gen_ai.evaluation.result"
 _MAX_ANCESTORS = 64
 _MAX_DOCUMENTS = 64
+_MAX_INHERITED = 256
+"""Characters of a name or id that every span of a trace is given from one: it may be megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def assemble_batch(
 
     ``redacted`` says that a redactor has seen all of it, so that a span without its report is a clean one.
     """
-    unique, repeated = _unique_spans(spans)
+    unique, repeated = unique_spans(spans)
     sorted_logs = _sort_logs(logs)
     read = _read_spans(unique, sorted_logs)
     calls = [Call(span, p) for span, p in read.values() if p is not None and is_call(p)]
@@ -136,59 +138,22 @@ def _order(span: Interaction | ContextSpan) -> tuple[int, str, str]:
     return span.start_ns, span.trace_id, span.span_id
 
 
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-
-
-def _unique_spans(spans: Sequence[SpanView]) -> tuple[dict[SpanId, SpanView], int]:
-    """One span per id: of different versions the latest and fullest. Sorted by start for all that follows."""
-    out: dict[SpanId, SpanView] = {}
-    texts: dict[SpanId, str] = {}  # of the spans in ``out`` that had to be told from an equally full one
-    repeated = 0
-    for span in spans:
-        key = (span.trace_id, span.span_id)
-        have = out.get(key)
-        if have is None:
-            out[key] = span
-            continue
-        repeated += 1
-        if have == span:
-            continue
-        mine, theirs = _fullness(span), _fullness(have)
-        if mine == theirs:
-            text_, known = _text_of(span), texts.get(key) or _text_of(have)
-            texts[key] = max(text_, known)
-            out[key] = span if text_ > known else have
-        elif mine > theirs:
-            out[key] = span
-            texts.pop(key, None)
-    if len(out) > 1:
-        out = dict(sorted(out.items(), key=lambda item: (item[1].start_ns, item[0])))
-    return out, repeated
-
-
-def _fullness(span: SpanView) -> tuple[int, int, int]:
-    return span.end_ns, len(span.attributes), len(span.events)
-
-
-def _text_of(span: SpanView) -> str:
-    return _canonical([span.attributes, span.name])
-
-
 def _sort_logs(logs: Sequence[LogView]) -> _Logs:
     out = _Logs()
     if not logs:
         return out
-    seen: set[str] = set()
+    unique: dict[str, LogView] = {}
+    texts = Texts()
     for log in logs:
-        identity = _canonical([log.trace_id, log.span_id, log.event, log.time_ns, log.body, log.attributes])
-        if identity in seen:
-            continue
-        seen.add(identity)
+        identity = canonical([log.trace_id, log.span_id, log.event, log.time_ns, log.body, log.attributes])
+        have = unique.setdefault(identity, log)
+        if have is not log and texts.resource(log) > texts.resource(have):
+            unique[identity] = log
+    for log in unique.values():
         _sort_log(out, log)
     for group in (*out.details.values(), *out.by_response.values()):
-        group.sort(key=lambda r: (r.time_ns, _canonical([r.body, r.attributes])))
-    out.judgements.sort(key=lambda j: _canonical([j.trace_id, j.span_id, j.response_id, str(j.evaluation)]))
+        group.sort(key=lambda r: (r.time_ns, canonical([r.body, r.attributes])))
+    out.judgements.sort(key=lambda j: canonical([j.trace_id, j.span_id, j.response_id, str(j.evaluation)]))
     return out
 
 
@@ -302,7 +267,8 @@ class _Family:
                 user = user or partial.user
             parent = above.parent_span_id
         root = self._roots.get(span.trace_id)
-        return Scope(self._tenant, self._lineage, root.name if root else None, agent, conversation, user)
+        said = (root.name if root else None, agent, conversation, user)
+        return Scope(self._tenant, self._lineage, *(s and s[:_MAX_INHERITED] for s in said))
 
 
 def _add_documents(
@@ -370,7 +336,8 @@ def _loose_contents(
         partials = _log_partials(logs, key)
         merged = precedence.merge_logs(partials)
         content = build_content(key[0], key[1], max(r.time_ns for r in records), merged)
-        service = text(records[0].resource.get("service.name"))
+        named = (text(r.resource.get("service.name")) for r in records)
+        service = min((name for name in named if name), default=None)
         content = replace(content, tenant=tenant, lineage=lineage, service=service or content.service)
         out.append(_with_log_redactions(content, records))
     return out
