@@ -22,7 +22,7 @@ from infra import kafka
 from infra.settings import KafkaSettings
 from ingest.errors import BrokenDeploy
 from ingest.in_order import InOrder, IsHole
-from ingest.messages import Output, RawMessage
+from ingest.messages import Output, RawMessage, in_parts
 from ingest.sender import Sender
 from ingest.stream import (
     WITHIN_S,
@@ -40,6 +40,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BATCH = 256
+PART_BYTES = 8 << 20
+"""A batch is scored in parts of this size: decoded it takes some ten times as much memory."""
+RAW_BUFFER = 256
+"""Raw messages an agent holds: they are a thousand times as large as observations."""
 MARK_EVERY_S = 5.0
 SNAPSHOT_EVERY_S = 30.0
 SNAPSHOT_EVERY_MESSAGES = 20_000
@@ -137,7 +141,7 @@ def build(settings: KafkaSettings, wiring: Wiring, datadir: Path = Path("worker"
 
 
 def _score_agent(app: faust.App, wiring: Wiring) -> None:
-    spans, logs = topic_of(app, kafka.SPANS), topic_of(app, kafka.LOGS)
+    spans, logs = (topic_of(app, t, RAW_BUFFER) for t in (kafka.SPANS, kafka.LOGS))
 
     async def score(stream: Any) -> None:
         async for taken in stream.noack_take(BATCH, within=WITHIN_S):
@@ -147,7 +151,8 @@ def _score_agent(app: faust.App, wiring: Wiring) -> None:
                 wiring.health.pending += len(events)
 
                 async def step(messages: Sequence[RawMessage] = messages) -> None:
-                    await wiring.sender.send(await wiring.scored(messages))
+                    for part in in_parts(messages, PART_BYTES):
+                        await wiring.sender.send(await wiring.scored(part))
 
                 await wiring.until_available("score", step)
                 for event in events:

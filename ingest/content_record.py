@@ -6,6 +6,7 @@ both are there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -20,6 +21,9 @@ from ingest.event_time import MAX_NS
 from ingest.interaction import UNKNOWN_SERVICE
 from ingest.otlp import LogView
 from ingest.tables import CONTENT_RECORDS, Row
+
+MAX_SHARED = 256
+"""Characters kept of what many records of one message share."""
 
 RecordKey = tuple[str, str, str, str, str]
 """Tenant, lineage, trace id, span id and hash: equal for a record that is sent again."""
@@ -70,12 +74,22 @@ def content_record(view: LogView, source: SourcePosition, ordinal: int, envelope
 def to_row(record: ContentRecord) -> Row:
     """Row of ``content_records``."""
     v, s = record.view, record.source
-    body = {"body": v.body, "attributes": v.attributes, "resource": v.resource, "scope": v.scope}
+    body = {
+        "body": v.body,
+        "attributes": v.attributes,
+        "resource": _short(v.resource),
+        "scope": v.scope[:MAX_SHARED],
+    }
     return (
         record.tenant, record.lineage, record.service, v.trace_id or "", v.span_id or "", v.event,
         record.ordinal, record.hash, _dumps(body).decode(), min(v.time_ns, MAX_NS),
         s.topic, s.partition, s.offset, record.received_ns,
     )  # fmt: skip
+
+
+def _short(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """The short values of a resource: it is stored with every record, and one may be megabytes."""
+    return {k: v for k, v in resource.items() if isinstance(v, str) and len(k) + len(v) <= MAX_SHARED}
 
 
 def from_row(row: Row) -> ContentRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -26,3 +26,15 @@ class Output:
     key: bytes | None
     value: bytes
     partition: int | None = None
+
+
+def in_parts(messages: Sequence[RawMessage], most_bytes: int) -> Iterator[Sequence[RawMessage]]:
+    """``messages`` in order, cut into parts of at most so many bytes, or of one message that has more."""
+    first = size = 0
+    for index, message in enumerate(messages):
+        if index > first and size + len(message.value) > most_bytes:
+            yield messages[first:index]
+            first, size = index, 0
+        size += len(message.value)
+    if first < len(messages):
+        yield messages[first:]

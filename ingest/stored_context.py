@@ -9,6 +9,7 @@ from typing import Any
 from detectors.observation import SourcePosition
 from detectors.record import Step
 from infra.clock import NS_PER_S
+from ingest.content_record import MAX_SHARED
 from ingest.event_time import MAX_NS
 from ingest.interaction import CallError, ContextSpan, Interaction, to_step
 from ingest.stored_interaction import StoredInteraction
@@ -51,7 +52,7 @@ class TraceStep:
 
 def to_row(span: ContextSpan, source: SourcePosition, received_ns: int) -> Row:
     """Row of ``context_spans``."""
-    attributes = {name: value for name in _ATTRIBUTES if (value := getattr(span, name)) is not None}
+    attributes = {n: value[:MAX_SHARED] for n in _ATTRIBUTES if (value := getattr(span, n)) is not None}
     if span.error is not None:
         attributes["error_type"] = span.error.type or ""
     if span.synthetic:

@@ -118,10 +118,15 @@ def _credentials(settings: KafkaSettings) -> Any:
     return SSLCredentials(context) if context else None
 
 
-def topic_of(app: faust.App, topic: kafka.Topic) -> Any:
-    """A topic of raw bytes."""
+def topic_of(app: faust.App, topic: kafka.Topic, buffered_messages: int | None = None) -> Any:
+    """A topic of raw bytes; its agent holds ``buffered_messages``, or as many as the application says."""
     return app.topic(
-        topic.name, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw"
+        topic.name,
+        value_type=bytes,
+        value_serializer="raw",
+        key_type=bytes,
+        key_serializer="raw",
+        maxsize=buffered_messages,
     )
 
 

@@ -14,7 +14,7 @@ from infra.kafka import MAX_MESSAGE_BYTES
 from ingest.gateway.refusal import INVALID_ID, RECORD_TOO_LARGE
 from ingest.redact_otlp import SPAN_ID_BYTES, TRACE_ID_BYTES, Request
 
-MAX_PIECE_BYTES = 4 << 20
+MAX_PIECE_BYTES = 1 << 20
 """A partition's share of one request is cut into pieces of about this size; a larger span goes alone."""
 MAX_RECORD_BYTES = MAX_MESSAGE_BYTES - (1 << 20)
 """Largest span or log record; with its resource and scope it must fit into a message of Kafka's."""
