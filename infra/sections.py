@@ -231,3 +231,13 @@ class DashboardSettings:
 
     host: str = field(default="127.0.0.1", metadata=about("address to listen on"))
     port: int = field(default=8501, metadata=about("port", within=TCP))
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetrySettings:
+    """Where the rooms' own numbers are pushed to, beside `/metrics`."""
+
+    otlp_endpoint: str = field(
+        default="", metadata=about("`http://host:4318` of an OTLP collector for metrics; empty: none")
+    )
+    every_s: float = field(default=60.0, metadata=about("seconds between two pushes", within=(1, 3600)))

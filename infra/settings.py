@@ -34,6 +34,7 @@ from infra.sections import (
     RouteSettings,
     ScorerSettings,
     StoreSettings,
+    TelemetrySettings,
 )
 from infra.typed_table import build, overrides, unknown
 
@@ -52,6 +53,7 @@ __all__ = [
     "ScorerSettings",
     "Settings",
     "StoreSettings",
+    "TelemetrySettings",
     "hide_password",
     "load",
     "of_tables",
@@ -92,6 +94,7 @@ class Settings:
     receiver: tuple[ReceiverSettings, ...] = ()
     route: tuple[RouteSettings, ...] = ()
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     def config_hash(self) -> str:
         """16 hex digits over what decides findings: the detection section and the budget."""

@@ -5,8 +5,11 @@ Format: Prometheus text exposition 0.0.4. Values are of this process since its s
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from infra.telemetry import Instrument
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,15 @@ class Metrics:
 
     def points(self, metric: Metric) -> list[tuple[dict[str, str], float]]:
         """Labels and value of everything counted so far."""
-        return [(dict(zip(metric.labels, k, strict=True)), v) for k, v in self._values[metric].items()]
+        values = list(self._values[metric].items())  # in one step: another thread may be asking
+        return [(dict(zip(metric.labels, k, strict=True)), v) for k, v in values]
+
+    def instruments(self) -> list[Instrument]:
+        """The same for OpenTelemetry."""
+        return [
+            Instrument(m.name.removesuffix("_total"), m.kind, m.help, functools.partial(self.points, m))
+            for m in self._values
+        ]
 
     def render(self) -> str:
         """The text of ``/metrics``."""

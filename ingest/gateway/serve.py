@@ -7,7 +7,7 @@ import dataclasses
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -15,6 +15,7 @@ import uvicorn
 from infra import kafka, settings
 from infra.errors import Misconfigured
 from infra.settings import Settings
+from infra.telemetry import export_metrics
 from ingest.gateway.app import Gateway
 from ingest.gateway.grouping import Grouper
 from ingest.gateway.grpc_door import GrpcDoor
@@ -113,6 +114,15 @@ def parse(argv: Sequence[str]) -> tuple[Settings, IngestKeys]:
     return dataclasses.replace(chosen, gateway=gateway, kafka=broker), keys
 
 
+def _telemetry(chosen: Settings, counters: Metrics) -> Callable[[], None]:
+    """Push the numbers if somebody collects them; what stops that."""
+    telemetry = chosen.telemetry
+    if not telemetry.otlp_endpoint:
+        return lambda: None
+    instruments = counters.instruments()
+    return export_metrics(instruments, telemetry.otlp_endpoint, "gateway", telemetry.every_s)
+
+
 def _ignore(_number: int, _frame: object) -> None:
     """Being told to stop is a normal end."""
 
@@ -138,6 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         header_s=chosen.gateway.header_timeout_s,
         body_s=chosen.gateway.body_timeout_s + DRAIN_S,
     )
+    stop_telemetry = _telemetry(chosen, counters)
     uvicorn.run(
         build(chosen, keys, producer, counters),
         host=chosen.gateway.host,
@@ -153,4 +164,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
+    stop_telemetry()
     return 0

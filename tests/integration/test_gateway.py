@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
-import sys
 import time
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +20,13 @@ from infra.kafka import LOGS, SPANS, create_topics
 from infra.settings import KafkaSettings
 from ingest.gateway.splitting import partition_of
 from ingest.otlp import span_views
-from tests.conftest import ROOT
+from tests.gateway_process import PATIENCE_S, gateway_process
 from tests.ingest.telemetry import chat, log, logs, span, traces
 
 pytestmark = pytest.mark.integration
 
 PARTITIONS = 4
 PROTOBUF = {"content-type": "application/x-protobuf"}
-PATIENCE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,38 +63,6 @@ def consume(
     return out
 
 
-@contextlib.contextmanager
-def gateway(bootstrap: str, home: Path, partitions: int = PARTITIONS, ready: int = 200) -> Iterator[str]:
-    """A gateway process; yields its root address when it is as ready as it should be."""
-    port = spare()
-    command = [sys.executable, "-m", "ingest.gateway", "--port", str(port), "--grpc-port", "0",
-               "--kafka", bootstrap, "--partitions", str(partitions)]  # fmt: skip
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")}
-    with subprocess.Popen(
-        command, cwd=ROOT, env={**environment, "LIGHTSHIP_HOME": str(home)}, stderr=subprocess.PIPE
-    ) as process:
-        url = f"http://127.0.0.1:{port}"
-        try:
-            wait_for(url, ready)
-            yield url
-        finally:
-            process.terminate()
-            said = (process.communicate(timeout=30)[1] or b"").decode()
-    assert process.returncode == 0, said
-    assert "Traceback" not in said, said
-
-
-def wait_for(url: str, status: int) -> None:
-    """Until ``/readyz`` answers with this status."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/readyz", timeout=5).status_code == status:
-                return
-        time.sleep(0.1)
-    pytest.fail(f"{url}/readyz did not answer {status}")
-
-
 def trace_id(n: int) -> str:
     return f"{n + 1:032x}"
 
@@ -109,7 +71,8 @@ def test_everything_acknowledged_is_in_the_partition_of_its_trace(broker: str, t
     create_topics(KafkaSettings(bootstrap=broker, partitions=PARTITIONS), (SPANS, LOGS))
     lineage = f"demo-{uuid.uuid4().hex[:12]}"
     headers = {**PROTOBUF, "lightship-lineage": lineage}
-    with gateway(broker, tmp_path) as url, httpx.Client(timeout=30) as client:
+    with gateway_process(broker, tmp_path) as g, httpx.Client(timeout=30) as client:
+        url = g.url
 
         def send(n: int) -> int:
             spans = (span(chat(), trace=trace_id(n * 3 + k), span_id=n * 3 + k + 1) for k in range(3))
@@ -150,7 +113,8 @@ def test_topics_with_another_number_of_partitions_are_told_not_written_to(
     broker: str, tmp_path: Path
 ) -> None:
     create_topics(KafkaSettings(bootstrap=broker, partitions=PARTITIONS), (SPANS, LOGS))
-    with gateway(broker, tmp_path, partitions=3, ready=503) as url:
+    with gateway_process(broker, tmp_path, partitions=3, ready=503) as g:
+        url = g.url
         deadline = time.monotonic() + PATIENCE_S
         while "has 4 partitions" not in (said := httpx.get(f"{url}/readyz").text):
             assert time.monotonic() < deadline, said
@@ -169,7 +133,8 @@ def test_an_outage_is_503_and_over_when_the_broker_is_back(tmp_path: Path) -> No
     running.start()
     try:
         create_topics(KafkaSettings(bootstrap=address, partitions=PARTITIONS), (SPANS, LOGS))
-        with gateway(address, tmp_path / "home") as url, httpx.Client(timeout=30) as client:
+        with gateway_process(address, tmp_path / "home") as g, httpx.Client(timeout=30) as client:
+            url = g.url
 
             def send(n: int) -> int:
                 body = traces(span(chat(), trace=trace_id(n), span_id=n + 1)).SerializeToString()
@@ -188,7 +153,7 @@ def test_an_outage_is_503_and_over_when_the_broker_is_back(tmp_path: Path) -> No
             while send(3) != 200:
                 assert time.monotonic() < deadline, "the gateway did not find the broker again"
                 time.sleep(0.3)
-            wait_for(url, 200)
+            g.wait_for(200)
             stored = consume(address, SPANS.name, "live", 2)
         ids = {v.span_id for m in stored for v in span_views(ExportTraceServiceRequest.FromString(m.value))}
         assert {f"{1:016x}", f"{4:016x}"} <= ids
