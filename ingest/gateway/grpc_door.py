@@ -121,6 +121,9 @@ class GrpcDoor:
         """One call; the answer's bytes."""
         try:
             answer = await self._take(signal, context)
+        except asyncio.CancelledError:
+            self._metrics.add(metrics.REJECTED, refusal.CLIENT_GONE)
+            raise
         except Exception as error:
             told = refused(error)
             if told.reason is refusal.DEFECT:
