@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +46,12 @@ class GatewayProcess:
 
 @contextlib.contextmanager
 def gateway_process(
-    bootstrap: str, home: Path, *, partitions: int = 4, ready: int = 200, **settings: str
+    bootstrap: str,
+    home: Path,
+    *,
+    partitions: int = 4,
+    ready: int = 200,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[GatewayProcess]:
     """A gateway, when it is as ready as it should be; ``settings`` are those of ``[gateway]``.
 
@@ -56,7 +61,7 @@ def gateway_process(
     command = [sys.executable, "-m", "ingest.gateway", "--port", str(port), "--grpc-port", str(grpc_port),
                "--kafka", bootstrap, "--partitions", str(partitions)]  # fmt: skip
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")}
-    environment |= {f"LIGHTSHIP_GATEWAY_{name.upper()}": value for name, value in settings.items()}
+    environment |= {f"LIGHTSHIP_GATEWAY_{name.upper()}": value for name, value in (settings or {}).items()}
     log = home / "gateway.log"
     home.mkdir(parents=True, exist_ok=True)
     with (

@@ -74,10 +74,11 @@ def send_until(stop: threading.Event, g: GatewayProcess, answers: Counter[str]) 
             try:
                 export(big, timeout=30)
                 answers["OK"] += 1
-            except grpc.RpcError as error:
-                trailing = dict(error.trailing_metadata() or ())  # type: ignore[attr-defined]
-                retry = "to retry" if "grpc-status-details-bin" in trailing else "for good"
-                answers[f"{error.code().name} {retry}"] += 1  # type: ignore[attr-defined]
+            except grpc.RpcError as caught:
+                error: Any = caught
+                told = {name for name, _ in error.trailing_metadata() or ()}
+                retry = "to retry" if "grpc-status-details-bin" in told else "for good"
+                answers[f"{error.code().name} {retry}"] += 1
 
 
 def test_a_broker_that_stands_still_is_503_in_bounded_memory_and_it_recovers(tmp_path: Path) -> None:
@@ -91,7 +92,10 @@ def test_a_broker_that_stands_still_is_503_in_bounded_memory_and_it_recovers(tmp
     body = traces(span(chat())).SerializeToString()
     try:
         create_topics(KafkaSettings(bootstrap=address, partitions=PARTITIONS), (SPANS, LOGS))
-        with gateway_process(address, tmp_path / "home", **bounds) as g, httpx.Client(timeout=30) as client:
+        with (
+            gateway_process(address, tmp_path / "home", settings=bounds) as g,
+            httpx.Client(timeout=30) as client,
+        ):
             assert client.post(f"{g.url}/v1/traces", content=body, headers=PROTOBUF).status_code == 200
             answers: Counter[str] = Counter()
             stop = threading.Event()
@@ -130,8 +134,9 @@ def test_a_key_is_made_and_revoked_while_the_gateway_runs(broker: str, tmp_path:
             answer = httpx.post(f"{g.url}/v1/traces", content=request.SerializeToString(), headers=headers)
             try:
                 STUB(channel).Export(request, metadata=tuple(named.items()), timeout=30)
-            except grpc.RpcError as error:
-                return answer.status_code, error.code().name  # type: ignore[attr-defined]
+            except grpc.RpcError as caught:
+                error: Any = caught
+                return answer.status_code, str(error.code().name)
             return answer.status_code, "OK"
 
         def until(key: str | None, wanted: tuple[int, str]) -> None:
