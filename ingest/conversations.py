@@ -112,7 +112,8 @@ class _Open:
 class _Call:
     """What one row of an observation says of a call. The first fields order calls, the same in every run.
 
-    ``addition`` says that it came after the call (content in a log record): it is no call of its own.
+    ``addition`` says that it came after the call (content in a log record, or in another span of it): it is
+    no call of its own. How a call ended and how long it took come with its span alone.
     """
 
     at_ms: int
@@ -284,7 +285,6 @@ def _calls(o: Observation, specs: Mapping[str, ScoreSpec]) -> list[_Call]:
     """Rows of an observation that belong to conversations."""
     key = o.key.text()
     source = (o.source.topic, o.source.partition, o.source.offset)
-    addition = o.source.topic == LOGS.name
     values = {
         n: _values(o, n, specs) for n in ("error", "refusal", "input_tokens", "output_tokens", "latency_s")
     }
@@ -299,7 +299,7 @@ def _calls(o: Observation, specs: Mapping[str, ScoreSpec]) -> list[_Call]:
         out.append(
             _Call(
                 o.minutes[row] * MS_PER_MINUTE + at_ms[row],
-                addition,
+                o.source.topic == LOGS.name or (error is None and latency is None),
                 source,
                 row,
                 (key, conversation),

@@ -8,7 +8,7 @@ response id, by parent and child, and for a provider's own SDK by time.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.dialects.partial import CALLS, OTHER, Partial
@@ -111,7 +111,7 @@ def _by_response_id(calls: Sequence[Call]) -> list[Group]:
     groups: defaultdict[tuple[str, str | None], list[Call]] = defaultdict(list)
     for call in calls:
         rid = call.partial.response_id
-        if rid and len(rid) >= _MIN_ID and not rid.isdigit():
+        if rid and is_telling(rid):
             groups[rid, call.partial.kind].append(call)
     out: list[list[Call]] = []
     for group in groups.values():
@@ -128,11 +128,24 @@ def _by_response_id(calls: Sequence[Call]) -> list[Group]:
     return [_group(g) for g in out if len(g) > 1]
 
 
-def _same_model(a: Partial, b: Partial) -> bool:
+def is_telling(response_id: str | None) -> bool:
+    """Whether a response id can tell calls apart: test doubles and caches write ``1``, ``""``, ``ok``."""
+    return response_id is not None and len(response_id) >= _MIN_ID and not response_id.isdigit()
+
+
+def is_sdk(scope: str) -> bool:
+    """Whether a scope is that of a provider's own library."""
+    return scope.startswith(_SDK_SCOPES)
+
+
+def share_a_model(a: Iterable[str | None], b: Iterable[str | None]) -> bool:
     """Whether two spans can be one call: any model name in common, or one of them names none."""
-    names_a = {n.rsplit("/", 1)[-1] for n in (a.request_model, a.response_model) if n}
-    names_b = {n.rsplit("/", 1)[-1] for n in (b.request_model, b.response_model) if n}
+    names_a, names_b = ({n.rsplit("/", 1)[-1] for n in names if n} for names in (a, b))
     return not names_a or not names_b or bool(names_a & names_b)
+
+
+def _same_model(a: Partial, b: Partial) -> bool:
+    return share_a_model((a.request_model, a.response_model), (b.request_model, b.response_model))
 
 
 def _by_nesting(
@@ -195,11 +208,7 @@ def _by_time(calls: Sequence[Call], joined: set[SpanId]) -> list[Group]:
 
     ``joined`` are those whose response id has told already what they double.
     """
-    plain = [
-        c
-        for c in calls
-        if c.span.scope.startswith(_SDK_SCOPES) and not c.partial.has_content() and c.id not in joined
-    ]
+    plain = [c for c in calls if is_sdk(c.span.scope) and not c.partial.has_content() and c.id not in joined]
     if not plain:
         return []
     out: list[Group] = []
@@ -225,7 +234,7 @@ def _around(calls: Sequence[Call]) -> dict[str, list[Call]]:
     """By service, the calls that a library's own span may double: the earliest last, to be taken off."""
     out: defaultdict[str, list[Call]] = defaultdict(list)
     for call in sorted(calls, key=lambda c: (c.span.start_ns, c.id), reverse=True):
-        if not call.span.scope.startswith(_SDK_SCOPES) and call.partial.response_id is None:
+        if not is_sdk(call.span.scope) and call.partial.response_id is None:
             out[repr(call.span.resource.get("service.name"))].append(call)
     return out
 

@@ -132,6 +132,8 @@ class Interaction:
 class ContextSpan:
     """A span that is no model call: ``kind`` is ``agent``, ``tool``, ``chain``, ``retriever`` or ``other``.
 
+    In the stream also ``duplicate``: a call that another span stands for (``duplicate_of``, if it is known).
+
     ``tool_arguments`` is canonical JSON (sorted keys), or ``sha256:<hex>`` of it past `LONGEST_ARGUMENTS`
     characters, so that equal calls are equal strings.
     """
@@ -161,6 +163,7 @@ class ContextSpan:
     synthetic: bool = False
     sampling_probability: float | None = None
     redactions: tuple[FieldRedaction, ...] | None = None
+    duplicate_of: str | None = None
 
 
 def canonical_arguments(value: Any) -> str | None:

@@ -26,6 +26,7 @@ class Output:
     key: bytes | None
     value: bytes
     partition: int | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 def in_parts(messages: Sequence[RawMessage], most_bytes: int) -> Iterator[Sequence[RawMessage]]:

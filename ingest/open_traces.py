@@ -71,11 +71,10 @@ class OpenTraces:
         have = self._lineages.get(lineage)
         return have.clock_ns if have else 0
 
-    def waiting(self, lineage: Lineage) -> int | None:
-        """Clock at which the trace that waits longest would be closed; ``None`` if none waits."""
-        have = self._lineages.get(lineage)
-        first = next(iter(have.traces.values()), None) if have else None
-        return first.last_clock_ns + IDLE_NS if first else None
+    def waiting(self) -> list[tuple[Lineage, int]]:
+        """Lineages with open traces, and the clock at which the first of each will be closed."""
+        firsts = ((lineage, next(iter(h.traces.values()), None)) for lineage, h in self._lineages.items())
+        return sorted((lineage, t.last_clock_ns + IDLE_NS) for lineage, t in firsts if t is not None)
 
     def apply(
         self, lineage: Lineage, event_ns: int, spans: Iterable[SpanFact], *, ended: bool = False

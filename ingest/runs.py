@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from detectors.observation import SourcePosition
 from infra.kafka import SPANS
+from ingest.clock_marks import LIVE
 from ingest.interaction import ContextSpan
-from ingest.open_traces import MODEL, OpenTrace, OpenTraces, SpanFact
+from ingest.open_traces import MODEL, Lineage, OpenTrace, OpenTraces, SpanFact
 from ingest.open_traces_restored import restore
 from ingest.score_batch import TraceKey, Work
 from ingest.score_outputs import advance_of
@@ -216,6 +217,17 @@ class Runs:
                 del self._partitions[place]
             for at in [a for a in self._decided if (a.topic, a.partition) in partitions]:
                 del self._decided[at]
+
+    def overdue(self, partitions: Container[Partition], now_ns: int) -> list[tuple[Partition, Lineage]]:
+        """Live lineages with a trace to be closed as soon as the clock of their partition says ``now_ns``."""
+        with self._lock:
+            return [
+                (place, lineage)
+                for place, have in sorted(self._partitions.items())
+                if place in partitions
+                for lineage, at_ns in have.traces.waiting()
+                if lineage[1] == LIVE and at_ns <= now_ns
+            ]
 
     def counters(self) -> dict[str, float]:
         """What was counted since the start, by metric name."""

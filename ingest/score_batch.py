@@ -22,11 +22,22 @@ from ingest.interaction import UNKNOWN_SERVICE, ContextSpan, Interaction
 from ingest.judging import Judging
 from ingest.known_spans import KnownSpans
 from ingest.late_content import add_late, contents_of, lacks_content, redactions_of, with_content
+from ingest.stage_settings import ContextScope, StageSettings
 from ingest.store import NEAR_NS, Ask, Lineage, SpanPlace, StageStore, asks_for
 from ingest.stored_interaction import InteractionKey, StoredInteraction
 from ingest.stored_judgement import StoredJudgement
 from ingest.stored_judgement import from_log as judgement_from_log
 from ingest.tables import CONTENT_RECORDS, JUDGEMENTS, Table
+from ingest.twins import (
+    Twins,
+    Views,
+    as_context,
+    asks_for_twins,
+    came_before,
+    is_bare_sdk,
+    learned,
+    learned_within,
+)
 
 TraceKey = tuple[str, str, str]
 Recall = Callable[..., SourcePosition | None]
@@ -42,7 +53,8 @@ class Work:
     ``touched`` are the interactions its position may observe, ``contexts``, ``records`` and ``said`` (the
     judgements of its log records) what is stored from it, ``judged`` the judgements it counts, ``duplicate``
     how many of its records are stored from elsewhere, ``clock_ns`` the latest event time of its lineage in
-    its partition so far (0: it moves no clock).
+    its partition so far (0: it moves no clock), ``learned`` which scopes only repeat calls. ``scopes`` are
+    those of its spans by trace and span id.
     """
 
     decoded: Decoded
@@ -56,6 +68,12 @@ class Work:
     interactions: int = 0
     duplicate: int = 0
     clock_ns: int = 0
+    learned: list[ContextScope] = field(default_factory=list)
+    scopes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def scope_of(self, interaction: Interaction) -> str:
+        """Instrumentation scope of the span of a call."""
+        return self.scopes.get((interaction.trace_id, interaction.span_id), "")
 
     @property
     def envelope(self) -> Envelope:
@@ -102,6 +120,10 @@ class Planner:
         Whether a lineage has content in log records, or judgements, at all.
     look_again
         A secret may come in parts, which no look at single values finds.
+    views
+        From how many places calls are told, over all batches.
+    obeyed
+        The settings that new interactions are stored under.
     """
 
     def __init__(
@@ -110,11 +132,16 @@ class Planner:
         recall: Recall,
         has: Callable[[Table, str, str], bool],
         look_again: LookAgain,
+        views: Views,
+        obeyed: StageSettings,
     ) -> None:
         self._store = store
         self._recall = recall
         self._has_content = partial(has, CONTENT_RECORDS)
         self._look_again = look_again
+        self._views = views
+        self._obeyed = obeyed
+        self._twins = Twins()
         self._spans_known = KnownSpans(store)
         self._known, self._contexts = self._spans_known.interactions, self._spans_known.contexts
         self._judging = Judging(store, self._spans_known, recall, partial(has, JUDGEMENTS))
@@ -134,6 +161,9 @@ class Planner:
             d = work.decoded
             if d.spans:
                 work.assembled = assemble_message(d)
+                work.scopes = {(v.trace_id, v.span_id): v.scope for _, v in d.spans}
+                for i in work.assembled.interactions:
+                    self._views.note(i, work.scope_of(i))
             for n, view in d.logs:
                 if view.event == EVALUATION_EVENT:
                     work.said.append(judgement_from_log(view, work.position, n, d.envelope))
@@ -157,10 +187,14 @@ class Planner:
         contexts: list[SpanPlace] = []
         traces: dict[Lineage, set[str]] = {}
         logged: list[SpanPlace] = []
+        twins: list[Interaction] = []
         for work in works:
             for i in work.assembled.interactions if work.assembled else ():
                 if self._recalled(work.position, i) is None:
                     calls.append(_place(i))
+                    if self._may_be_context(i, work.scope_of(i)):
+                        contexts.append(_place(i))
+                        twins.append(i)
                 if lacks_content(i) and self._has_content(i.tenant, i.lineage):
                     traces.setdefault((i.tenant, i.lineage), set()).add(i.trace_id)
             steps = work.assembled.context_spans if work.assembled else ()
@@ -174,6 +208,9 @@ class Planner:
                     logged.append(SpanPlace(tenant, lineage, r.service, trace_id, span_id, at_ns))
         if calls or logged:
             self._spans_known.find_interactions([*asks_for(calls), *map(_wider, asks_for(logged))])
+        if twins:
+            self._spans_known.find_interactions(asks_for_twins(twins))
+        self._twins.add(self._known.values())
         if contexts:
             self._spans_known.find_contexts(asks_for(contexts))
         self._find_records(traces)
@@ -200,15 +237,21 @@ class Planner:
         work.duplicate += len(work.decoded.spans) - len(assembled.interactions) - len(assembled.context_spans)
         for interaction in assembled.interactions:
             key = _key(interaction)
+            work.learned += learned_within(interaction, work.scope_of(interaction), work.scopes)
             have = self._known.get(key)
-            at = have.source if have else self._recalled(work.position, interaction)
+            at = (
+                have.source if have else self._contexts.get(key) or self._recalled(work.position, interaction)
+            )
             if at is not None and at != work.position:
                 work.duplicate += 1
+                continue
+            if have is None and self._repeats(batch, work, interaction, stored=at is not None):
                 continue
             work.interactions += 1
             if have is None:
                 have = self._fresh(work, interaction)
                 self._known[key] = have
+                self._twins.add([have])
                 batch.to_score.append(ToScore(work, have))
             work.touched.append(have)
         for context in assembled.context_spans:
@@ -221,6 +264,46 @@ class Planner:
             if at is None:
                 self._contexts[key] = work.position
                 batch.new_contexts.append((work, context))
+
+    def _may_be_context(self, interaction: Interaction, scope: str) -> bool:
+        """Whether a call may be told, or have been told, by another span."""
+        i = interaction
+        return self._views.several(i.tenant, i.lineage) or is_bare_sdk(i, scope)
+
+    def _repeats(self, batch: Batch, work: Work, interaction: Interaction, *, stored: bool) -> bool:
+        """Whether a call is one that another span stands for; then it is context, with what it alone knows.
+
+        ``stored``: an earlier run has stored it as context from this position.
+        """
+        i, scope = interaction, work.scope_of(interaction)
+        twins = [t for t in self._twins.of(i) if came_before(t.source, work.position)]
+        ruled = is_bare_sdk(i, scope) and self._obeyed.is_context(
+            ContextScope(i.tenant, i.lineage, i.service, scope)
+        )
+        if not (stored or ruled or twins):
+            return False
+        twin = twins[0] if twins else None
+        context = as_context(i, twin.interaction.interaction_id if twin else None)
+        work.contexts.append(context)
+        if not stored:
+            self._contexts[_key(i)] = work.position
+            batch.new_contexts.append((work, context))
+        if twin is None:
+            return True
+        rule = learned(i, scope, twin.interaction, twin.scope)
+        work.learned += [rule] if rule is not None else []
+        base = self._known.get(twin.key, twin)
+        near = (base.source.topic, base.source.partition) == (work.position.topic, work.position.partition)
+        if near and (lacks_content(base.interaction) or work.position in base.late.values()):
+            self._add(batch, work, base, self._look_again(i))
+        return True
+
+    def _add(self, batch: Batch, work: Work, base: StoredInteraction, content: Interaction) -> None:
+        """Content that came after its call."""
+        late = add_late(base, content)
+        self._known[base.key] = late
+        work.touched.append(late)
+        batch.to_score.append(ToScore(work, late, base))
 
     def _fresh(self, work: Work, interaction: Interaction) -> StoredInteraction:
         """A new interaction with the content known by now."""
@@ -240,6 +323,8 @@ class Planner:
             e.received_ns,
             observed=not (interaction.synthetic or e.backfill),
             redactions=redactions,
+            settings_version=self._obeyed.version,
+            scope=work.scope_of(interaction),
         )
 
     def _logs(self, batch: Batch, work: Work) -> None:
@@ -264,10 +349,7 @@ class Planner:
             content = contents_of(r for r in records if _is_before(r, work.position)).get(key[3])
             if content is None:
                 continue
-            late = add_late(base, self._look_again(content))
-            self._known[key] = late
-            work.touched.append(late)
-            batch.to_score.append(ToScore(work, late, base))
+            self._add(batch, work, base, self._look_again(content))
 
 
 def _is_before(record: ContentRecord, position: SourcePosition) -> bool:

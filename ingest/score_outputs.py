@@ -9,8 +9,16 @@ from detectors.finding import Finding
 from detectors.observation import Mark, Observation, ServiceKey, SourcePosition, encode
 from detectors.scorers.judgement import WithJudgements, bounded
 from detectors.scorers.protocol import ScoreSpec
-from infra.kafka import FINDINGS, OBSERVATIONS
-from ingest.clock_marks import Advance
+from infra.kafka import (
+    FINDINGS,
+    HEADER_EVENT_TIME,
+    HEADER_LINEAGE,
+    HEADER_RECEIVED_AT,
+    HEADER_RECORDS,
+    HEADER_TENANT,
+    OBSERVATIONS,
+)
+from ingest.clock_marks import Advance, Lineage, Partition
 from ingest.dead_letters import to_output
 from ingest.event_time import event_time
 from ingest.messages import Output
@@ -77,6 +85,26 @@ class Outputs:
         self, key: ServiceKey, at: SourcePosition, unit: str, rows: Sequence[Observed]
     ) -> Observation:
         return observe(key, at, unit, rows, self._specs, self._hash)
+
+    def of_clocks(self, overdue: Iterable[tuple[Partition, Lineage]], now_ns: int) -> list[Output]:
+        """Messages without records that move a live lineage's clock in a source partition without data."""
+        now = str(now_ns).encode()
+        return [
+            Output(
+                topic,
+                None,
+                b"",
+                partition,
+                (
+                    (HEADER_TENANT, lineage[0].encode()),
+                    (HEADER_LINEAGE, lineage[1].encode()),
+                    (HEADER_RECORDS, b"0"),
+                    (HEADER_RECEIVED_AT, now),
+                    (HEADER_EVENT_TIME, now),
+                ),
+            )
+            for (topic, partition), lineage in overdue
+        ]
 
     def of_marks(self, marks: Sequence[Mark]) -> list[Output]:
         """Every mark to every partition."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from ingest.score_batch import LookAgain
 from ingest.score_stage import ScoreStage
 from ingest.scoring import Scoring
 from ingest.settings_check import check
+from ingest.stage_settings import StageSettings
 from ingest.writer import ClickHouseStore
 
 _KEY_OF = "default"
@@ -80,8 +81,8 @@ def second_look(settings: Settings) -> LookAgain:
     return look_again
 
 
-def score_stage(settings: Settings) -> ScoreStage:
-    """Stage 1 over the configured store.
+def score_stage(settings: Settings, obeyed: Callable[[], StageSettings] = StageSettings) -> ScoreStage:
+    """Stage 1 over the configured store; ``obeyed`` tells what stands in the topic ``settings``.
 
     Raises
     ------
@@ -98,4 +99,5 @@ def score_stage(settings: Settings) -> ScoreStage:
         settings,
         observation_key(settings.home),
         look_again=second_look(settings),
+        obeyed=obeyed,
     )

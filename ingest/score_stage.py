@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from detectors.observation import SourcePosition
@@ -35,6 +35,7 @@ from ingest.runs import Runs
 from ingest.score_batch import Batch, LookAgain, Planner, ToScore
 from ingest.score_outputs import Findings, Outputs, advance_of, ids_of
 from ingest.scoring import Scoring, score_each
+from ingest.stage_settings import ContextScope, StageSettings
 from ingest.stopping import broken_deploy
 from ingest.store import StageStore
 from ingest.stored_interaction import (
@@ -57,6 +58,7 @@ from ingest.tables import (
 )
 from ingest.text_keeping import NONE as NO_TEXT
 from ingest.text_keeping import why_absent
+from ingest.twins import Views
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +96,8 @@ class ScoreStage:
         For users and conversations, at least 16 random bytes, the same in every worker.
     look_again
         See `Planner`; by default texts are taken as they came.
+    obeyed
+        The settings of the topic ``settings`` as of now; raises `Unavailable` while they are not known.
     """
 
     def __init__(
@@ -104,6 +108,7 @@ class ScoreStage:
         hash_key: bytes,
         clock: Clock | None = None,
         look_again: LookAgain = lambda interaction: interaction,
+        obeyed: Callable[[], StageSettings] = StageSettings,
     ) -> None:
         self._store = store
         self._scoring = scoring
@@ -113,6 +118,9 @@ class ScoreStage:
         self._outputs = Outputs(scoring.specs, self._hash, settings.kafka.partitions)
         self._clock: Clock = clock or SystemClock()
         self._look_again = look_again
+        self._obeyed = obeyed
+        self._views = Views()
+        self._said: set[ContextScope] = set()
         self._runs = Runs(store, scoring)
         self._recent = RecentIds()
         limit = settings.dead_letters
@@ -150,7 +158,8 @@ class ScoreStage:
         if self._has_rows_is_stale:
             self._has_rows_is_stale = False
             self._has_rows = {k: found for k, found in self._has_rows.items() if found}
-        planner = Planner(self._store, self._recall, self._has, self._look_again)
+        obeyed = self._obeyed()
+        planner = Planner(self._store, self._recall, self._has, self._look_again, self._views, obeyed)
         batch = planner.plan([decode_message(m) for m in messages])
         changed = self._score(batch)
         self._insert(batch, changed)
@@ -168,7 +177,14 @@ class ScoreStage:
                 self._done[work.position] = _Done(advance, tuple(ids_of(work)), outcome)
         self._count(batch, findings)
         outputs = [o for w in batch.works for o in self._outputs.of_message(w, runs, findings)]
-        return [*outputs, *self._outputs.of_marks(marks)]
+        return [*outputs, *self._learned(batch, obeyed), *self._outputs.of_marks(marks)]
+
+    def _learned(self, batch: Batch, obeyed: StageSettings) -> list[Output]:
+        """Records of scopes that only repeat calls; one that was ever said, on or off, is not said again."""
+        found = {s for w in batch.works for s in w.learned}
+        new = sorted(found - self._said - set(obeyed.context_scopes))
+        self._said.update(new)
+        return [s.to_output() for s in new]
 
     def _recall(self, *parts: str) -> SourcePosition | None:
         with self._state:
@@ -321,7 +337,7 @@ class ScoreStage:
 
         ``behind`` are partitions known to have unread messages (high water above the position): they are
         never idle. Asks the store when it sees a partition for the first time; if that does not answer there
-        are no marks yet.
+        are no marks yet. Where a run only waits for the clock, a message without records moves it.
         """
         owned = set(partitions)
         try:
@@ -331,7 +347,9 @@ class ScoreStage:
             return []
         with self._state:
             marks = self._marks.idle_marks(owned, now_ns, behind)
-        return self._outputs.of_marks(marks)
+        quiet = {(m.topic, m.partition) for m in marks if m.idle}
+        overdue = self._runs.overdue(quiet, now_ns)
+        return [*self._outputs.of_clocks(overdue, now_ns), *self._outputs.of_marks(marks)]
 
     def revoke(self, partitions: Iterable[Partition]) -> None:
         """Forget partitions that went to another worker."""

@@ -44,7 +44,9 @@ class Sender:
             free, placed = ([o for o in outputs if (o.partition is None) == at] for at in (True, False))
             for group in (free, placed):
                 sent = [
-                    await producer.send(o.topic, value=o.value, key=o.key, partition=o.partition)
+                    await producer.send(
+                        o.topic, value=o.value, key=o.key, partition=o.partition, headers=list(o.headers)
+                    )
                     for o in group
                 ]
                 await asyncio.gather(*sent)

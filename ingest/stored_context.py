@@ -17,7 +17,7 @@ from ingest.tables import Row
 
 _ATTRIBUTES = (
     "agent_name", "release", "service_version", "trace_name", "conversation_id", "user", "operation_raw",
-    "tool_call_id",
+    "tool_call_id", "duplicate_of",
 )  # fmt: skip
 
 CONTEXT_COLUMNS = (

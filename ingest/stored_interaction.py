@@ -41,7 +41,7 @@ class StoredInteraction:
 
     ``late`` maps scores observed after the span to the position that observed them; all others were observed
     at ``source``. ``revision`` counts the additions of content. ``text_absent`` says why text is not kept,
-    ``prompt_hash`` tells repeated prompts also then.
+    ``prompt_hash`` tells repeated prompts also then. ``scope`` is the instrumentation scope of the span.
     """
 
     interaction: Interaction
@@ -56,6 +56,7 @@ class StoredInteraction:
     settings_version: int = 0
     text_absent: str | None = None
     prompt_hash: int | None = None
+    scope: str = ""
 
     @property
     def key(self) -> InteractionKey:
@@ -159,7 +160,7 @@ def to_row(stored: StoredInteraction) -> Row:
         event_time(i.end_ns, stored.received_ns, i.lineage)[1],
         stored.observed, stored.settings_version, stored.revision,
         {name: position_text(p) for name, p in stored.late.items()},
-        stored.prompt_hash,
+        stored.prompt_hash, stored.scope,
         source.topic, source.partition, source.offset, stored.received_ns,
     )  # fmt: skip
 
@@ -210,6 +211,7 @@ def from_row(row: Row) -> StoredInteraction:
         settings_version=c["settings_version"],
         text_absent=c["text_absent"],
         prompt_hash=c["prompt_hash"],
+        scope=c["scope"],
     )
 
 

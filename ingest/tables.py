@@ -129,6 +129,7 @@ INTERACTIONS = Table(
         ("revision", "UInt16"),
         ("late_scores", f"Map({_NAME}, String)"),
         ("prompt_hash", "Nullable(UInt64)"),
+        ("scope", _NAME),
         *_SOURCE,
     ),
     ("tenant", "lineage", "service", "start", "trace_id", "span_id"),

@@ -34,6 +34,7 @@ from ingest.pulse import Pulse
 from ingest.score_setup import score_stage
 from ingest.score_stage import ScoreStage
 from ingest.sender import Sender
+from ingest.settings_reader import SettingsReader
 from ingest.stream import EXIT_DEFECT, EXIT_UNAVAILABLE, Health
 
 logger = logging.getLogger(__name__)
@@ -112,13 +113,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not settings.kafka.bootstrap:
             raise errors.Misconfigured("no Kafka address: set LIGHTSHIP_KAFKA, or run `lightship up`")
         kafka.reach(settings.kafka)
-        score, detect = score_stage(settings), detect_stage(settings)
+        obeyed = SettingsReader(settings.kafka)
+        score, detect = score_stage(settings, obeyed.current), detect_stage(settings)
     except errors.Misconfigured as error:
         sys.stderr.write(f"worker: {error}\n")
         return USAGE
     except errors.Unavailable as error:
         sys.stderr.write(f"worker: {error}\n")
         return EXIT_UNAVAILABLE
+    obeyed.start()
     health = Health()
     sender = Sender(settings.kafka)
     wiring = Wiring(score, detect, sender, health, SystemClock().now_ns, partial(is_hole, settings.kafka))

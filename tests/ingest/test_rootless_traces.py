@@ -191,4 +191,29 @@ def test_no_trace_is_closed_before_its_time_or_kept_after_it(
         for closed in held.apply(lineage, at_s * 10**9, spans):
             assert clock - closed.last_clock_ns >= IDLE_NS
             assert closed.last_clock_ns == last[closed.trace_id]
-        assert (held.waiting(lineage) or clock + 1) > clock
+        assert all(at_ns > clock for _, at_ns in held.waiting())
+
+
+class Still:
+    """A clock that stands."""
+
+    def now_ns(self) -> int:
+        return START_NS
+
+
+def test_in_a_live_partition_that_has_gone_quiet_a_message_without_records_moves_the_clock() -> None:
+    stream = Stream()
+    stream.stage = ScoreStage(stream.store, SCORING, SETTINGS, HASH_KEY, Still())
+    stream.take(call(0), tool(1))
+    place = ("otlp_spans", 0)
+    early = stream.stage.idle_marks([place], START_NS + 5 * MINUTE)
+    assert [o for o in early if o.topic == "otlp_spans"] == []
+    (moved,) = (
+        o for o in stream.stage.idle_marks([place], START_NS + 11 * MINUTE) if o.topic == "otlp_spans"
+    )
+    assert (moved.partition, moved.value) == (0, b"")
+    (o,) = stream.take(RawMessage(*place, 2, moved.value, headers=dict(moved.headers)))
+    assert o.source.offset == 2
+    assert stream.runs() == [(T1, "idle", 2, "")]
+    again = stream.stage.idle_marks([place], START_NS + 12 * MINUTE)
+    assert [o for o in again if o.topic == "otlp_spans"] == []

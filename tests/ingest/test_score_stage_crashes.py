@@ -93,6 +93,13 @@ def piece(kind: str, trace: int, number: int) -> tuple[str, Any]:
         return "otlp_spans", traces(
             span(attributes, span_id=50 + number, parent=90, trace=name, start_s=number)
         )
+    if kind == "twin":  # the provider's own SDK tells of the same call
+        return "otlp_spans", traces(
+            span(
+                TEXTLESS, span_id=40 + number, parent=number, trace=name, start_s=number + 0.1, duration_s=0.5
+            ),
+            scope="com.openai.sdk.python",
+        )
     if kind == "later":  # the clock goes on, past what waits for a root
         name = f"{number + 100 + trace:032x}"
         return "otlp_spans", traces(span(chat(), trace=name, start_s=420 * number, parent=7))
@@ -120,7 +127,7 @@ def piece(kind: str, trace: int, number: int) -> tuple[str, Any]:
     return "otlp_logs", logs(record)
 
 
-KINDS = ("chat", "bare", "asked", "said", "tool", "root", "later", *JUDGED)
+KINDS = ("chat", "bare", "asked", "said", "tool", "root", "later", "twin", *JUDGED)
 pieces = st.lists(
     st.tuples(st.sampled_from(KINDS), st.integers(0, 2), st.integers(1, 3)), min_size=1, max_size=14
 )
