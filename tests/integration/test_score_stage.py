@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from kafka import KafkaProducer
 from infra import clickhouse
 from infra.embedded.pair import broker_spec, kafka_address
 from infra.kafka import LOGS, SPANS, create_topics
+from infra.kafka import SETTINGS as SETTINGS_TOPIC
 from infra.settings import KafkaSettings, StoreSettings
 from ingest.assemble import EVALUATION_EVENT
 from ingest.errors import Unavailable
@@ -25,6 +27,8 @@ from ingest.ledger_read import read_accounts
 from ingest.log_ends import log_ends
 from ingest.messages import RawMessage
 from ingest.score_stage import ScoreStage
+from ingest.settings_reader import SettingsReader
+from ingest.stage_settings import ContextScope, StageSettings
 from ingest.store import Ask, MemoryStore, StageStore
 from ingest.tables import (
     CONTENT_RECORDS,
@@ -40,7 +44,7 @@ from ingest.tables import (
 from ingest.writer import ClickHouseStore
 from tests.embedded_pair import start
 from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, raw
-from tests.ingest.telemetry import chat, log, logs, span, traces
+from tests.ingest.telemetry import START_NS, chat, log, logs, span, traces
 
 pytestmark = pytest.mark.integration
 
@@ -176,6 +180,40 @@ def test_rows_outputs_and_account_are_those_of_the_store_in_memory(client: Clien
         assert memory.rows(table), table.name
 
 
+def test_runs_without_a_root_and_calls_told_twice_are_found_by_where_they_came_from(client: Client) -> None:
+    sdk = "com.openai.sdk.python"
+    bare = {k: v for k, v in chat().items() if not k.endswith("messages")}
+    answered = {**chat(), "gen_ai.response.id": "resp_0123456789"}
+    tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"}
+    other = "b7" * 16
+    requests = (
+        (0, traces(span(answered, span_id=1, parent=77))),
+        (0, traces(span(bare, span_id=3, parent=1, start_s=0.1, duration_s=0.5), scope=sdk)),
+        (1, traces(span({**answered, "x": 1}, span_id=5, trace=other), resource={"service.name": "proxy"})),
+        (0, traces(span(tool, span_id=2, parent=77, start_s=2))),
+        (0, traces(span(chat(), span_id=8, parent=7, trace="c1" * 16, start_s=900))),
+        (0, traces(span({}, span_id=77, name="run", duration_s=9))),
+    )
+    offsets = [0, 0]
+    memory, real = MemoryStore(), ClickHouseStore(client)
+    on_memory = stage(memory)
+    for partition, request in requests:
+        message = raw("otlp_spans", partition, offsets[partition], request, received_ns=START_NS + 10**12)
+        offsets[partition] += 1
+        outputs = on_memory.process([message])
+        on_memory.acknowledged([message])
+        sent = stage(real).process([message])  # from a process that knows nothing but the store
+        assert [o for o in sent if o.topic == "observations"] == [
+            o for o in outputs if o.topic == "observations"
+        ]
+        assert stage(real).process([message]) == sent
+    for table in (INTERACTIONS, CONTEXT_SPANS, TRACES, LEDGER):
+        assert plain(stored(client, table)) == plain(memory.rows(table)), table.name
+    assert len(memory.rows(INTERACTIONS)) == 2
+    (run,) = stored(client, TRACES)
+    assert (run[TRACES.index["closed_by"]], run[TRACES.index["source_offset"]]) == ("idle", 3)
+
+
 def test_the_ledger_balances_and_finds_what_is_missing(client: Client) -> None:
     messages = stream(seed=6, n=20)
     on = stage(ClickHouseStore(client))
@@ -264,6 +302,32 @@ def own_broker(tmp_path: Path) -> Iterator[str]:
         yield kafka_address(spec)
     finally:
         running.stop()
+
+
+def test_settings_are_read_to_their_end_and_followed(own_broker: str) -> None:
+    settings = KafkaSettings(bootstrap=own_broker, partitions=PARTITIONS)
+    create_topics(settings, (SETTINGS_TOPIC,))
+    reader = SettingsReader(settings)
+    reader.start()
+    producer = KafkaProducer(bootstrap_servers=own_broker, enable_idempotence=False)
+    try:
+        assert reader.current(30) == StageSettings()
+        scopes = [ContextScope("default", "live", f"desk/{n}", "com.openai.sdk") for n in range(700)]
+        for scope in scopes:
+            o = scope.to_output()
+            producer.send(o.topic, key=o.key, value=o.value, partition=o.partition)
+        producer.flush()
+        again = SettingsReader(settings)
+        again.start()
+        assert set(again.current(30).context_scopes) == set(scopes)
+        again.stop()
+        until = time.monotonic() + 30
+        while reader.current() != StageSettings(700, dict.fromkeys(scopes, True)):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    finally:
+        producer.close()
+        reader.stop()
 
 
 def test_the_ends_of_the_raw_topics_are_those_of_the_log(own_broker: str) -> None:
