@@ -43,7 +43,7 @@ from ingest.tables import (
 )
 from ingest.writer import ClickHouseStore
 from tests.embedded_pair import start
-from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, raw
+from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import START_NS, chat, log, logs, span, traces
 
 pytestmark = pytest.mark.integration
@@ -203,9 +203,7 @@ def test_runs_without_a_root_and_calls_told_twice_are_found_by_where_they_came_f
         outputs = on_memory.process([message])
         on_memory.acknowledged([message])
         sent = stage(real).process([message])  # from a process that knows nothing but the store
-        assert [o for o in sent if o.topic == "observations"] == [
-            o for o in outputs if o.topic == "observations"
-        ]
+        assert observations(sent) == observations(outputs)
         assert stage(real).process([message]) == sent
     for table in (INTERACTIONS, CONTEXT_SPANS, TRACES, LEDGER):
         assert plain(stored(client, table)) == plain(memory.rows(table)), table.name
