@@ -54,6 +54,7 @@ def watch_config(settings: Settings) -> WatchConfig:
         pages=service_budget(Budget(b.pages_per_month, 30 * DAY_S), b.max_services),
         tickets=service_budget(Budget(b.tickets_per_week, 7 * DAY_S), b.max_services),
         config_hash=settings.config_hash(),
+        conversation_idle_s=d.conversation_idle_s,
     )
 
 

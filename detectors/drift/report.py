@@ -82,7 +82,7 @@ def finding(
     where = _where(watched, crossing.channel, told, tick, history)
     opinion = second_opinion(baseline, watched.start, n, s, told.onset_low)
     rises = told.direction > 0 if channel.name != "below" else told.direction < 0
-    at = _clock(config.tick_s)
+    at, began = _clock(config.tick_s), _clock(config.tick_s, config.counted_after_s(watched.key.unit))
     own_id = series_id(service, watched.key.unit, spec.name, spec.generation, watched.key.slice)
     recovery = Recovery.begin(
         channel.form,
@@ -106,9 +106,9 @@ def finding(
         series=own_id,
         made_at=at(tick + 1),
         severity=_severity(spec, rises),
-        onset=at(told.onset),
-        onset_low=at(told.onset_low),
-        onset_high=at(told.onset_high + 1),
+        onset=began(told.onset),
+        onset_low=began(told.onset_low),
+        onset_high=began(told.onset_high + 1),
         effect=effect.effect,
         effect_low=effect.low,
         effect_high=effect.high,
@@ -123,7 +123,7 @@ def finding(
         threshold=round(crossing.threshold, 9),
         slices=where.slices,
         cleared=where.cleared,
-        suspects=_suspects(watched.key.unit, told, history.fold, config.tick_s),
+        suspects=_suspects(watched.key.unit, told, history.fold, config.tick_s, began),
         detector=DETECTOR,
         config_hash=config.config_hash,
         baseline_version=watched.version,
@@ -250,11 +250,12 @@ def _known_changes(watched: Watched, tick: int, history: History, tick_s: int) -
     return sorted(found)
 
 
-def _suspects(unit: str, told: Explanation, fold: Fold, tick_s: int) -> tuple[Suspect, ...]:
+def _suspects(
+    unit: str, told: Explanation, fold: Fold, tick_s: int, at: Callable[[int], datetime]
+) -> tuple[Suspect, ...]:
     """Values of a dimension that were new when the change began, the nearest to the onset first."""
     earliest = told.onset_low - SUSPECT_BEFORE_S // tick_s
     latest = told.onset_high + SUSPECT_AFTER_S // tick_s
-    at = _clock(tick_s)
     found = []
     for dimension, values in sorted(fold.seen(unit).items()):
         if len(values) < 2 or dimension in INPUTS:
@@ -286,5 +287,6 @@ def _notes(spec: ScoreSpec, channel: Channel, fold: Fold) -> tuple[str, ...]:
     return ()
 
 
-def _clock(tick_s: int) -> Callable[[int], datetime]:
-    return lambda tick: datetime.fromtimestamp(tick * tick_s, UTC)
+def _clock(tick_s: int, behind_s: float = 0) -> Callable[[int], datetime]:
+    """Time of a tick; of what is counted ``behind_s`` after it ended, the time at which it did."""
+    return lambda tick: datetime.fromtimestamp(tick * tick_s - behind_s, UTC)

@@ -15,7 +15,8 @@ NS_PER_S = 1_000_000_000
 class WatchConfig:
     """What every watcher needs. Lengths in ticks unless the name has a unit.
 
-    ``pages`` and ``tickets`` are what one service may raise for nothing.
+    ``pages`` and ``tickets`` are what one service may raise for nothing. ``conversation_idle_s`` is how long
+    after its last call a conversation is counted.
     """
 
     specs: Mapping[str, ScoreSpec]
@@ -25,6 +26,11 @@ class WatchConfig:
     pages: Budget
     tickets: Budget
     config_hash: str
+    conversation_idle_s: float = 1800.0
+
+    def counted_after_s(self, unit: str) -> float:
+        """Seconds from the end of what is counted to when it is."""
+        return self.conversation_idle_s if unit == "conversation" else 0.0
 
     def tick_of(self, at_ns: int) -> int:
         """Tick an event time falls in."""

@@ -142,6 +142,16 @@ def build(
     return Schedule(seed, start_ns, event_day_ns, end_ns, tick_ns, tuple(arrivals), planted)
 
 
+_OF_WHOLES = (
+    "trace_input_tokens",
+    "trace_output_tokens",
+    "conversation_input_tokens",
+    "conversation_output_tokens",
+    "conversation_duration_s",
+)
+"""Longer answers and more calls also show in whole runs and conversations."""
+
+
 def _planted(event_day_ns: int, arrivals: Sequence[Arrival]) -> tuple[Planted, ...]:
     """The four incidents, two a service, hours apart."""
     leak_ns = event_day_ns + 5 * HOUR_NS
@@ -158,6 +168,7 @@ def _planted(event_day_ns: int, arrivals: Sequence[Arrival]) -> tuple[Planted, .
             at["A"],
             at["A"],
             ("refusal",),
+            ("refused_share",),
         ),
         Planted(
             "secret-leak",
@@ -176,7 +187,7 @@ def _planted(event_day_ns: int, arrivals: Sequence[Arrival]) -> tuple[Planted, .
             at["D"],
             at["D"],
             ("output_length", "output_tokens"),
-            ("latency_s", "trace_duration_s", "repetition"),
+            ("latency_s", "trace_duration_s", "repetition", *_OF_WHOLES),
         ),
         Planted(
             "tool-loop",
@@ -193,6 +204,8 @@ def _planted(event_day_ns: int, arrivals: Sequence[Arrival]) -> tuple[Planted, .
                 "output_tokens",
                 "output_length",
                 "finish_reason",
+                "model_calls",
+                *_OF_WHOLES,
             ),
         ),
     )
