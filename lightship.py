@@ -359,13 +359,14 @@ def keys_create(
     tenant: Annotated[str, typer.Option(help="Whose data it sends.")] = "default",
     name: Annotated[str | None, typer.Option(help="What to call it.")] = None,
     quota: Annotated[list[str] | None, typer.Option(help="NAME=N, several times.")] = None,
+    synthetic: Annotated[bool, typer.Option("--synthetic", help="What it sends is no person's.")] = False,
     key_file: KeyFile = None,
     config: ConfigPath = None,
 ) -> None:
     """Make a key and print it once. Only its hash is kept; a running gateway knows it within seconds."""
     from ingest.gateway.keys_command import create
 
-    secret, said = create(config, key_file, tenant, name, quota or [])
+    secret, said = create(config, key_file, tenant, name, quota or [], synthetic=synthetic)
     warn(said)
     out(secret)
 

@@ -101,7 +101,7 @@ class Relay:
         try:
             request = read_request(raw.topic, raw.value)
             records = count_records(request)
-            origin = Origin(self._tenant(raw.headers))
+            origin = self._origin(raw.headers)
             refused = await self._intake.take(request, origin, received_ns)
         except BadRecord as error:
             kind = {TooLarge: "too_large", UnknownKey: "unknown_key"}.get(type(error), "undecodable")
@@ -117,14 +117,15 @@ class Relay:
         self._metrics.add(metrics.RECORDS, raw.topic, metrics.REFUSED, n=n_refused)
         return None
 
-    def _tenant(self, headers: Mapping[str, bytes]) -> str:
+    def _origin(self, headers: Mapping[str, bytes]) -> Origin:
         key = headers.get(kafka.HEADER_INGEST_KEY)
         if not key:
-            return DEFAULT_TENANT
+            return Origin(DEFAULT_TENANT)
         try:
-            return self._keys.sender({b"authorization": b"Bearer " + key}).tenant
+            sender = self._keys.sender({b"authorization": b"Bearer " + key})
         except Refused as error:
             raise UnknownKey(f"its ingest key may not send: {error}") from error
+        return Origin(sender.tenant, synthetic=sender.synthetic)
 
     def _bury(self, raw: RawMessage, received_ns: int, records: int, kind: str, reason: str) -> Output:
         self._count(raw, metrics.DEAD, records)

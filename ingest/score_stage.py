@@ -220,10 +220,9 @@ class ScoreStage:
         for item, result in zip(todo, results, strict=True):
             stored, base = item.stored, item.base
             scores = {} if isinstance(result, Exception) else canonical_scores(result)
-            if stored.prompt_hash is None:
-                stored.prompt_hash = prompt_hash(
-                    self._hash, stored.interaction.tenant, stored.interaction.input_text
-                )
+            asked = stored.interaction
+            if stored.prompt_hash is None and asked.conversation_id is not None:
+                stored.prompt_hash = prompt_hash(self._hash, asked.tenant, asked.input_text)
             if base is None:
                 if isinstance(result, Exception):
                     self._bury(batch, item, "scorer_failed", result)

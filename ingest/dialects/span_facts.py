@@ -96,10 +96,17 @@ def release_of(span_attributes: Mapping[str, Any], resource: Mapping[str, Any]) 
     )
 
 
+SYNTHETIC = "lightship.synthetic"
+"""Attribute the gateway sets on what comes with a key for synthetic traffic; a client's own is stripped."""
+
+
 def is_synthetic(span_attributes: Mapping[str, Any], resource: Mapping[str, Any]) -> bool:
-    """Whether the sender says that no person is behind the call (OTel ``user_agent.synthetic.type``)."""
+    """Whether the sender says that no person is behind the call .
+
+    By OTel's ``user_agent.synthetic.type``, on the span (from its baggage, say) or on the resource.
+    """
     return any(
-        source.get("user_agent.synthetic.type") or source.get("lightship.synthetic") is True
+        source.get("user_agent.synthetic.type") or source.get(SYNTHETIC) is True
         for source in (span_attributes, resource)
     )
 

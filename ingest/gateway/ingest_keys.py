@@ -35,10 +35,11 @@ _INDEX = 16
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Whoever sent a request. ``meter`` is there if its key has quotas."""
+    """Whoever sent a request. ``meter`` is there if its key has quotas; ``synthetic``: it is no person."""
 
     tenant: str
     meter: Meter | None = None
+    synthetic: bool = False
 
 
 class IngestKeys:
@@ -117,7 +118,7 @@ class IngestKeys:
             raise Refused(refusal.REVOKED, f"key {found.name or found.id} was revoked: ask for another")
         if found.tenant in self._blocked:
             raise Refused(refusal.BLOCKED, f"tenant {found.tenant} is blocked by whoever runs this Lightship")
-        return Sender(found.tenant, self._meter(found))
+        return Sender(found.tenant, self._meter(found), synthetic=found.synthetic == "yes")
 
     def _meter(self, key: Key) -> Meter | None:
         meter = self._meters.get(key.hash)

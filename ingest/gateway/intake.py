@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
 from infra import kafka
 from infra.settings import RedactionSettings
+from ingest.dialects.span_facts import SYNTHETIC
 from ingest.errors import BadRecord
 from ingest.gateway import metrics
 from ingest.gateway.grouping import Group, Grouper, all_of, message_headers
@@ -33,11 +34,12 @@ _SLICE_S = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whose a request is. ``backfill`` records are stored and feed no detector."""
+    """Whose a request is. ``backfill`` and ``synthetic`` records are stored and feed no detector."""
 
     tenant: str
     lineage: str = LIVE
     backfill: bool = False
+    synthetic: bool = False
 
 
 def check_lineage(name: str) -> str:
@@ -75,6 +77,13 @@ class Redactors:
             made = RequestRedactor(Redactor(policy, Pseudonymiser(load_key(self._home, tenant))))
             self._made[tenant] = made
         return made
+
+
+def mark_synthetic(request: Request) -> None:
+    """Say of every resource of a redacted request that no person is behind it."""
+    traces = isinstance(request, ExportTraceServiceRequest)
+    for group in request.resource_spans if traces else request.resource_logs:
+        group.resource.attributes.add(key=SYNTHETIC).value.bool_value = True
 
 
 class Intake:
@@ -122,6 +131,8 @@ class Intake:
             self._metrics.add(metrics.REJECTED, reason, n=n)
         redactor = self._redactors.of(origin.tenant)
         await self._redact(redactor, request)
+        if origin.synthetic:
+            mark_synthetic(request)
         topic = kafka.SPANS.name if is_traces else kafka.LOGS.name
         waiting = [
             self._grouper.add(

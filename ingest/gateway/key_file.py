@@ -2,7 +2,7 @@
 
 ::
 
-    <tenant> <SHA-256 of the key, 64 hex digits> [name=… created=… revoked=… requests_per_s=… …]
+    <tenant> <SHA-256 of the key, 64 hex digits> [name=… created=… revoked=… synthetic=yes requests_per_s=… …]
     <tenant> blocked
 
 Empty lines and lines that begin with ``#`` are left out. The second form turns a whole tenant away. Words
@@ -37,18 +37,22 @@ MIN_SHOWN = 8
 """Digits of a hash that name a key for `revoke`, at least."""
 _NAME = re2.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
 _HASH = re2.compile(r"^[0-9a-fA-F]{64}$")
-_SAID = ("name", "created", "revoked")
+_SAID = ("name", "created", "revoked", "synthetic")
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key. ``created`` and ``revoked`` are RFC 3339 times, absent where not known or not so."""
+    """One key. ``created`` and ``revoked`` are RFC 3339 times, absent where not known or not so.
+
+    ``synthetic`` (``yes``) says that no person is behind what is sent with it.
+    """
 
     tenant: str
     hash: str
     name: str | None = None
     created: str | None = None
     revoked: str | None = None
+    synthetic: str | None = None
     quotas: Quotas = field(default_factory=Quotas)
 
     @property
@@ -64,7 +68,7 @@ class Key:
     def line(self) -> str:
         """Its line in the file."""
         words = [self.tenant, self.hash]
-        words += [f"{k}={v}" for k in ("name", "created", "revoked") if (v := getattr(self, k))]
+        words += [f"{k}={v}" for k in _SAID if (v := getattr(self, k))]
         usual = Quotas()
         words += [
             f"{k}={v:g}" if v < 1e6 else f"{k}={v:.0f}"
@@ -149,7 +153,9 @@ def read_quotas(words: Sequence[str], where: str) -> Quotas:
     return Quotas(**quotas)
 
 
-def create(path: Path, tenant: str, name: str | None, quotas: Quotas, created: str) -> tuple[str, Key]:
+def create(
+    path: Path, tenant: str, name: str | None, quotas: Quotas, created: str, *, synthetic: bool = False
+) -> tuple[str, Key]:
     """Make a key and add its line; the key itself is returned and kept nowhere.
 
     Raises
@@ -164,7 +170,8 @@ def create(path: Path, tenant: str, name: str | None, quotas: Quotas, created: s
     if name is not None and not _NAME.search(name):
         raise Misconfigured(f"name {name[:70]!r} must be letters, digits, - _ and ., at most 63")
     secret = PREFIX + secrets.token_urlsafe(32)
-    key = Key(tenant, hash_of(secret.encode()), name, created, quotas=quotas)
+    said = "yes" if synthetic else None
+    key = Key(tenant, hash_of(secret.encode()), name, created, synthetic=said, quotas=quotas)
     with _changing(path) as lines:
         held = parse("\n".join(lines), str(path)) if lines else KeyFile()
         if name is not None and any(k.name == name and not k.revoked for k in held.keys):

@@ -19,7 +19,13 @@ _COLUMNS = ("id", "tenant", "name", "state", "created", "quotas")
 
 
 def create(
-    config: Path | None, given: Path | None, tenant: str, name: str | None, quotas: Sequence[str]
+    config: Path | None,
+    given: Path | None,
+    tenant: str,
+    name: str | None,
+    quotas: Sequence[str],
+    *,
+    synthetic: bool = False,
 ) -> tuple[str, str]:
     """Make a key; the key, and what to say about it. ``quotas`` are ``name=number``.
 
@@ -30,7 +36,8 @@ def create(
     """
     path = _path(config, given)
     first = not path.exists()
-    secret, key = key_file.create(path, tenant, name, read_quotas(quotas, "--quota"), _now())
+    limits = read_quotas(quotas, "--quota")
+    secret, key = key_file.create(path, tenant, name, limits, _now(), synthetic=synthetic)
     lines = [f"key {key.name or key.id} of tenant {key.tenant}; it is shown this once:"]
     if first and given is None:
         lines.append("the first key: from now on the gateway asks every sender for one")
@@ -56,6 +63,7 @@ def _row(key: Key, *, blocked: bool) -> dict[str, Any]:
         "state": state,
         "created": key.created,
         "revoked": key.revoked,
+        "synthetic": key.synthetic == "yes",
         "quotas": limits,
     }
 

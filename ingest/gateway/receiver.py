@@ -81,7 +81,8 @@ class Receiver:
             name, wait_s = over
             raise Refused(QUOTA, f"the key's quota {name} is used up: wait, or ask for more", wait_s)
         backfill = headers.get(kafka.HEADER_BACKFILL.encode()) == b"1"
-        return Admitted(Origin(sender.tenant, lineage, backfill=backfill), sender)
+        origin = Origin(sender.tenant, lineage, backfill=backfill, synthetic=sender.synthetic)
+        return Admitted(origin, sender)
 
     async def telemetry(
         self, signal: str, body: bytes, admitted: Admitted, *, is_json: bool = False

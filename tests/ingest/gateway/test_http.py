@@ -20,9 +20,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from ingest.dialects.span_facts import is_synthetic
 from ingest.gateway import metrics
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.key_file import Key, KeyFile, hash_of
+from ingest.otlp import span_views
 from tests.ingest.gateway.running import JSON, NOW_NS, PROTOBUF, Running, running
 from tests.ingest.telemetry import chat, log, logs, span, traces
 
@@ -396,3 +398,30 @@ def test_requests_of_all_signals_are_wire_compatible_with_what_kafka_readers_exp
         assert ExportLogsServiceRequest.FromString(sent.value) == logs(log("e", body={"a": [1, 2.5, True]}))
 
     run(tmp_path, test)
+
+
+def test_what_comes_with_a_key_for_synthetic_traffic_says_so_and_nobody_else_can(tmp_path: Path) -> None:
+    probing = Key("alpha", hash_of(b"probe-key"), synthetic="yes")
+    keys = IngestKeys(KeyFile((probing, Key("alpha", hash_of(b"alpha-key")))))
+    claims = {**chat(), "lightship.synthetic": True}
+
+    async def test(g: Running) -> None:
+        for sent_with in ("probe-key", "alpha-key"):
+            for path, request in (
+                ("/v1/traces", traces(span(claims))),
+                ("/v1/logs", logs(log("gen_ai.choice"))),
+            ):
+                headers = {"authorization": f"Bearer {sent_with}"}
+                assert (await g.post(path, request, **headers)).status_code == 200
+        found = {(s.topic, i < 2): b"lightship.synthetic" in s.value for i, s in enumerate(g.producer.sent)}
+        assert found == {
+            ("otlp_spans", True): True,
+            ("otlp_logs", True): True,
+            ("otlp_spans", False): False,
+            ("otlp_logs", False): False,
+        }
+        request = ExportTraceServiceRequest.FromString(g.producer.sent[0].value)
+        (view,) = span_views(request)
+        assert is_synthetic(view.attributes, view.resource)
+
+    run(tmp_path, test, keys=keys)

@@ -11,7 +11,8 @@ import pytest
 from infra.errors import Misconfigured
 from ingest.errors import Defect
 from ingest.gateway.ingest_keys import IngestKeys, check_host, load_keys
-from ingest.gateway.key_file import Key, KeyFile
+from ingest.gateway.key_file import Key, KeyFile, create, revoke
+from ingest.gateway.quotas import Quotas
 from ingest.gateway.refusal import Refused
 from ingest.gateway.serve import parse
 from ingest.gateway.tenant_keys import load_key
@@ -94,3 +95,15 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
     assert not keys.required
     with pytest.raises(Misconfigured):
         parse(["--config", str(config), "--host", EVERYWHERE])
+
+
+def test_a_key_for_synthetic_traffic_is_made_and_kept_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    probe, _ = create(file, "alpha", "probe", Quotas(), "2026-11-27T08:00:00Z", synthetic=True)
+    plain, _ = create(file, "alpha", "app", Quotas(), "2026-11-27T08:00:00Z")
+    revoke(file, "app", "2026-11-27T09:00:00Z")
+    keys = load_keys(file)
+    assert keys.sender({b"x-api-key": probe.encode()}).synthetic is True
+    assert "synthetic" not in file.read_text().splitlines()[1]
+    with pytest.raises(Refused):
+        keys.sender({b"x-api-key": plain.encode()})
