@@ -122,7 +122,7 @@ def learned_within(
 
 
 def asks_for_twins(calls: Iterable[Interaction]) -> list[Ask]:
-    """What finds other spans of these calls: all calls of their traces, and those with their response ids."""
+    """What finds other spans of these calls: parents, children, and those with their response ids."""
     by_lineage: defaultdict[tuple[str, str], list[Interaction]] = defaultdict(list)
     for i in calls:
         by_lineage[i.tenant, i.lineage].append(i)
@@ -130,8 +130,13 @@ def asks_for_twins(calls: Iterable[Interaction]) -> list[Ask]:
     for (tenant, lineage), found in sorted(by_lineage.items()):
         from_ns = max(min(i.start_ns for i in found) - LONGEST_CALL_NS, 0)
         to_ns = max(i.end_ns for i in found) + LONGEST_CALL_NS
-        near = Ask(tenant, lineage, frozenset(), frozenset(i.trace_id for i in found), None, from_ns, to_ns)
-        out.append(near)
+        traces = frozenset(i.trace_id for i in found)
+        near = Ask(tenant, lineage, frozenset(), traces, None, from_ns, to_ns)
+        parents = frozenset(i.parent_span_id for i in found if i.parent_span_id)
+        if parents:
+            out.append(replace(near, span_ids=parents))
+        children = frozenset(i.span_id for i in found)
+        out.append(replace(near, column="parent_span_id", values=children))
         ids = frozenset(i.response_id for i in found if i.response_id and is_telling(i.response_id))
         if ids:
             out.append(replace(near, trace_ids=frozenset(), column="response_id", values=ids))
