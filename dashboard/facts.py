@@ -67,7 +67,7 @@ def _onset(incident: Incident, now: datetime) -> Fact:
 
 
 def _size(incident: Incident) -> Fact:
-    label = strings.FACT_N_RUNS if incident.unit == "trace" else strings.FACT_N
+    label = strings.FACT_N_OF.get(incident.unit, strings.FACT_N)
     if incident.n is None:
         return Fact(label, formats.NONE, strings.FACT_N_UNKNOWN)
     note = strings.FACT_N_UNKNOWN

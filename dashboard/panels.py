@@ -191,7 +191,7 @@ def texts(incident: Incident, seen: Session) -> None:
             strings.EXAMPLES_ROLE_NEXT.format(role=seen.viewer.role),
         )
         return
-    ranked = incident.measure.what not in {FLAG, CATEGORY} and incident.unit != "trace"
+    ranked = incident.measure.what not in {FLAG, CATEGORY} and incident.unit == "interaction"
     low, start = int(incident.onset_low.timestamp()), int(incident.onset.timestamp())
     end = picture.comparison(incident, seen.scope.at).to_s
     sides = (

@@ -10,7 +10,7 @@ from kafka.errors import KafkaError
 
 from infra.kafka import SETTINGS, client
 from infra.settings import KafkaSettings
-from ingest.errors import Unavailable
+from ingest.errors import Defect, Unavailable
 from ingest.stage_settings import StageSettings
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,11 @@ class SettingsReader:
         ------
         Unavailable
             If the end of the topic has not been reached since the start.
+        Defect
+            If reading has ended by a defect: what would be obeyed is old.
         """
+        if self._thread.ident is not None and not self._thread.is_alive() and not self._stopped.is_set():
+            raise Defect(f"the reader of topic {SETTINGS.name} has ended")
         if not self._caught_up.wait(wait_s):
             raise Unavailable(f"topic {SETTINGS.name} is not read to its end yet")
         return self._current

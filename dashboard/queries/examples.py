@@ -141,6 +141,8 @@ def examples(
         direction = "DESC" if wanted.rising == wanted.hit else "ASC"
         traces = _TRACES.replace("$where", where).replace("$direction", direction)
         value, where = "NULL", traces
+    elif key.unit == "conversation":
+        value = "NULL"  # stage 2 knows conversations by a hash alone: calls of that time stand for them
     elif wanted.kind == "flag":
         where += f" AND {value} {'>=' if wanted.hit else '<'} 0.5"
     elif wanted.kind == "category":
