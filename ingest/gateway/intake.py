@@ -81,9 +81,12 @@ class Redactors:
 
 def mark_synthetic(request: Request) -> None:
     """Say of every resource of a redacted request that no person is behind it."""
-    traces = isinstance(request, ExportTraceServiceRequest)
-    for group in request.resource_spans if traces else request.resource_logs:
-        group.resource.attributes.add(key=SYNTHETIC).value.bool_value = True
+    if isinstance(request, ExportTraceServiceRequest):
+        resources = [group.resource for group in request.resource_spans]
+    else:
+        resources = [group.resource for group in request.resource_logs]
+    for resource in resources:
+        resource.attributes.add(key=SYNTHETIC).value.bool_value = True
 
 
 class Intake:

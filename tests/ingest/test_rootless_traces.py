@@ -200,6 +200,9 @@ class Still:
     def now_ns(self) -> int:
         return START_NS
 
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError(f"nothing waits {seconds} s")
+
 
 def test_in_a_live_partition_that_has_gone_quiet_a_message_without_records_moves_the_clock() -> None:
     stream = Stream()
