@@ -52,8 +52,8 @@ class Key:
     name: str | None = None
     created: str | None = None
     revoked: str | None = None
-    synthetic: str | None = None
     quotas: Quotas = field(default_factory=Quotas)
+    synthetic: str | None = None
 
     @property
     def id(self) -> str:
