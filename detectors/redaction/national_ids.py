@@ -182,6 +182,7 @@ _BY_SHAPE: dict[tuple[int, ...], list[Form]] = {}
 for _form in _FORMS:
     for _shape in _form.shapes:
         _BY_SHAPE.setdefault(_shape, []).append(_form)
+_ONLY_NAMED = frozenset(s for s, forms in _BY_SHAPE.items() if all(f.named is not None for f in forms))
 NATIONAL_SHAPES = frozenset(_BY_SHAPE)
 """Lengths of the digit groups of every form."""
 
@@ -191,7 +192,7 @@ def national_number(item: Number) -> Hit | None:
     forms = _BY_SHAPE.get(item.shape)
     if forms is None or item.plus:
         return None
-    if any(len(gap) > 1 for gap in item.gaps):
+    if any(len(gap) > 1 for gap in item.gaps) or (item.shape in _ONLY_NAMED and not _is_named(item.before)):
         return None
     valid = [f for f in forms if (not f.gaps or item.gaps in f.gaps) and _valid(f.check, item.digits)]
     if not valid:

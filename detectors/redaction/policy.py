@@ -110,6 +110,9 @@ class RedactionPolicy:
         )
         object.__setattr__(self, "version", REDACTION_VERSION + suffix)
 
+    def __hash__(self) -> int:
+        return hash(self.version)  # which is a hash of everything, and rules are looked up often
+
     def rule(self, key: str) -> KeyRule:
         """What ``key`` says about its value."""
         return _rule(self, key) if len(key) <= 256 else KeyRule(header=_is_header(key))
