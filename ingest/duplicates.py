@@ -89,11 +89,22 @@ def _resolved(of: Mapping[SpanId, SpanId]) -> dict[SpanId, SpanId]:
     return ends
 
 
-def _richness(call: Call) -> tuple[int, int, int, SpanId]:
-    """Content first, then tokens and ids; equal ones by id, so that the choice never depends on order."""
+def _richness(call: Call) -> tuple[int, bool, bool, bool, int, SpanId]:
+    """Content first, then whose it is, tokens and ids; of equals the inner one, so that order never decides.
+
+    A provider's own library comes after any instrumentation, of which people read elsewhere too.
+    """
     p = call.partial
     sides = bool(p.messages_in or p.input_texts) + bool(p.messages_out or p.images_out)
-    return sides, p.input_tokens is not None, p.response_id is not None, call.id
+    theirs = call.span.scope.startswith(_SDK_SCOPES)
+    return (
+        sides,
+        not theirs,
+        p.input_tokens is not None,
+        p.response_id is not None,
+        call.span.start_ns,
+        call.id,
+    )
 
 
 def _group(calls: Sequence[Call]) -> Group:
