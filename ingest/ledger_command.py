@@ -16,7 +16,7 @@ from ingest import ledger
 from ingest.errors import BadRecord
 from ingest.holes import prove_holes
 from ingest.import_options import read_span
-from ingest.ledger_read import COMPLETE_NS, read_accounts
+from ingest.ledger_read import COMPLETE_NS, read_accounts, read_holes, remember_holes
 from ingest.log_ends import log_begins, log_ends, log_read
 from ingest.refused import refused
 
@@ -59,8 +59,11 @@ def taken(
     accounts = [
         ledger.with_topic(a, ledger.TopicFacts(begins.get(a.place), read.get(a.place))) for a in accounts
     ]
-    holes = prove_holes(settings, {a.place: a.gaps for a in accounts})
-    accounts = [ledger.with_holes(a, holes.get(a.place, ())) for a in accounts]
+    known = read_holes(client)
+    accounts = [ledger.with_holes(a, known.get(a.place, ())) for a in accounts]
+    proven = prove_holes(settings, {a.place: a.gaps for a in accounts})
+    remember_holes(client, proven)
+    accounts = [ledger.with_holes(a, proven.get(a.place, ())) for a in accounts]
     ends = log_ends(settings, ledger.next_offsets(accounts))
     return ledger.report(accounts, tenants, ends, refused)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from ingest.errors import Unavailable
 from ingest.holes import Gap
 from ingest.ledger import SUMS, PartitionAccount
 from ingest.store import Partition
+
+logger = logging.getLogger(__name__)
 
 COMPLETE_NS = 29 * 24 * 3600 * NS_PER_S
 """Content records live 30 days: the rows of older messages can't all be counted any more."""
@@ -54,7 +57,7 @@ _SOURCES = "".join(
     for table, which in SOURCE_TABLES.items()
 )
 
-_MISMATCHES = f"""
+MISMATCHES = f"""
 SELECT topic, partition, countIf(accounted AND left != 0)
 FROM
 (
@@ -87,6 +90,8 @@ ORDER BY offset
 LIMIT %(limit)s
 """
 
+_HOLES = "SELECT topic, partition, first, last FROM ledger_holes FINAL ORDER BY topic, partition, first"
+
 _TENANTS = f"""
 SELECT
     tenant, sum(received), sum(stored), sum(duplicate), sum(rejected), sum(dead_lettered), sumMap(reasons)
@@ -109,7 +114,7 @@ def read_accounts(client: Client, since_ns: int) -> tuple[list[PartitionAccount]
     try:
         sums = client.query(_SUMS, parameters=bound).result_rows
         begins = _by_place(client.query(_BEGINS).result_rows)
-        wrong = _by_place(client.query(_MISMATCHES, parameters=bound, settings=_FINAL).result_rows)
+        wrong = _by_place(client.query(MISMATCHES, parameters=bound, settings=_FINAL).result_rows)
         accounts = [_account(client, row, begins, wrong) for row in sums]
         tenants = client.query(_TENANTS, parameters=bound).result_rows
     except ClickHouseError as error:
@@ -147,3 +152,32 @@ def _gaps(client: Client, place: Partition, first: int) -> tuple[Gap, ...]:
     """Ranges of offsets from ``first`` on that have no account."""
     bound = {"topic": place[0], "partition": place[1], "first": first, "limit": MAX_GAPS}
     return tuple((int(a), int(b)) for a, b in client.query(_GAPS, parameters=bound).result_rows)
+
+
+def read_holes(client: Client) -> dict[Partition, list[Gap]]:
+    """Holes that were proven before, in order: the topic may hold what is around them no longer.
+
+    Raises
+    ------
+    Unavailable
+        If ClickHouse does not answer.
+    """
+    found: dict[Partition, list[Gap]] = {}
+    try:
+        rows = client.query(_HOLES).result_rows
+    except ClickHouseError as error:
+        raise Unavailable(f"ClickHouse did not answer for the ledger: {str(error)[:300]}") from error
+    for topic, partition, first, last in rows:
+        found.setdefault((str(topic), int(partition)), []).append((int(first), int(last)))
+    return found
+
+
+def remember_holes(client: Client, holes: Mapping[Partition, Sequence[Gap]]) -> None:
+    """Keep newly proven holes; who may only read proves them again."""
+    rows = [[*place, *gap] for place, gaps in sorted(holes.items()) for gap in gaps]
+    if not rows:
+        return
+    try:
+        client.insert("ledger_holes", rows, ["topic", "partition", "first", "last"])
+    except ClickHouseError as error:
+        logger.warning("proven holes could not be kept: %s", str(error)[:300])

@@ -150,6 +150,7 @@ def to_row(stored: StoredInteraction) -> Row:
         i.tool_results if keep else (),
         i.context_texts if keep else (),
         stored.text_absent, i.content_from,
+        min(i.dropped_attributes, _U32 - 1), i.truncated, i.hidden,
         [r.side for r in stored.redactions],
         [r.type for r in stored.redactions],
         [min(r.n, _U16 - 1) for r in stored.redactions],
@@ -182,7 +183,7 @@ def from_row(row: Row) -> StoredInteraction:
         "synthetic", "sampling_probability", "provider", "request_model", "response_model", "response_id",
         "system_prompt", "system_prompt_hash", "input_text", "output_text", "input_tokens", "output_tokens",
         "cached_tokens", "reasoning_tokens", "conversation_id", "prompt_name", "prompt_version",
-        "content_from",
+        "content_from", "dropped_attributes", "truncated", "hidden",
     )  # fmt: skip
     interaction = Interaction(
         start_ns=start_ns,

@@ -27,11 +27,12 @@ from ingest.log_ends import log_ends
 _SERVICES = """
 SELECT tenant, service, dialect, count(),
     countIf(text_absent = 'not captured by the app'),
-    0, 0, 0,
+    countIf(dropped_attributes > 0), countIf(truncated), countIf(hidden),
     countIf(sampling_probability < 1), countIf(clock_skew)
 FROM
 (
-    SELECT tenant, service, dialect, text_absent, sampling_probability, clock_skew
+    SELECT tenant, service, dialect, text_absent, dropped_attributes, truncated, hidden,
+        sampling_probability, clock_skew
     FROM interactions
     WHERE lineage = 'live' AND NOT synthetic AND kind = 'inference' AND start >= now() - toIntervalDay(7)
     ORDER BY start DESC

@@ -75,3 +75,11 @@ def test_what_the_gateway_refused_is_a_list_of_its_own() -> None:
     assert listed[1]["reason"] == "too_large"
     assert report([GOOD], [], refused=listed)["refused"] == listed
     assert report([GOOD], [])["refused"] is None
+
+
+def test_holes_proven_before_are_known_without_the_topic_and_others_change_nothing() -> None:
+    account = replace(GOOD, gaps=((6, 6), (8, 8)))
+    before = with_holes(account, [(1, 2), (6, 6)])
+    assert (before.gaps, before.holes) == (((8, 8),), ((6, 6),))
+    assert with_holes(before, [(8, 8)]).holes == ((6, 6), (8, 8))
+    assert with_holes(before, []) == before

@@ -101,7 +101,7 @@ def piece(kind: str, trace: int, number: int) -> tuple[str, Any]:
             scope="com.openai.sdk.python",
         )
     if kind == "later":  # the clock goes on, past what waits for a root
-        name = f"{number + 100 + trace:032x}"
+        name = f"{100 + 10 * number + trace:032x}"
         return "otlp_spans", traces(span(chat(), trace=name, start_s=420 * number, parent=7))
     if kind in ("chat", "bare"):
         attributes = chat(f"Question {number}", said) if kind == "chat" else TEXTLESS

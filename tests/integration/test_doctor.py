@@ -64,6 +64,7 @@ def test_what_an_application_does_not_send_is_told_with_its_variable(lightship: 
     assert done.returncode == 0
     assert "20 of its last 20 calls came without content" in done.stdout
     assert "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY" in done.stdout
+    assert "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=1024" in done.stdout
 
 
 def test_the_shell_of_an_application_is_compared(lightship: Running) -> None:

@@ -23,7 +23,7 @@ from ingest.assemble import EVALUATION_EVENT
 from ingest.errors import Unavailable
 from ingest.import_findings import findings_of, would_have_paged
 from ingest.ledger import next_offsets, report
-from ingest.ledger_read import read_accounts
+from ingest.ledger_read import read_accounts, read_holes, remember_holes
 from ingest.log_ends import log_ends
 from ingest.messages import RawMessage
 from ingest.score_stage import ScoreStage
@@ -238,6 +238,10 @@ def test_the_ledger_balances_and_finds_what_is_missing(client: Client) -> None:
     client.command("DELETE FROM ledger WHERE topic = 'otlp_spans' AND partition = 0 AND offset = 1")
     gap = [p for p in report(*read_accounts(client, 0))["partitions"] if p["problems"]]
     assert any("have no account" in words for words in gap[0]["problems"])
+    hole = {("otlp_spans", 0): [(1, 1)]}
+    remember_holes(client, hole)
+    remember_holes(client, hole)
+    assert read_holes(client) == hole
 
 
 def test_a_row_that_cannot_be_stored_costs_itself_alone(client: Client) -> None:
