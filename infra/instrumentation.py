@@ -128,7 +128,8 @@ IN_CODE: Mapping[str, str] = {
     "pydantic_ai": "pydantic_ai traces itself when told to: Agent.instrument_all()",
 }
 JS_IN_CODE: Mapping[str, str] = {
-    "ai": "ai traces itself when told to: experimental_telemetry: { isEnabled: true } in each call",
+    "ai": "ai traces itself when told to: registerTelemetry(new OpenTelemetry()) of @ai-sdk/otel, "
+    "before version 7 experimental_telemetry: { isEnabled: true } in each call",
 }
 """Libraries that bring their own instrumentation, and the line of code that switches it on."""
 
