@@ -46,8 +46,19 @@ OPEN_FILE = re.compile(rf"/broker/.*(?:/|%2f)({SPANS_IN.name}|{LOGS_IN.name})(?:
 SECRET = "sk-proj-T3BlbkFJ-harbour-0123456789-abcdefgh"
 
 
+EAGER = """
+import os, sys
+from ingest import relay_app, relay_worker
+relay_app.BLANK_EVERY_S = 1.0
+os._exit(relay_worker.main(sys.argv[1:]))
+"""
+"""A relay that ends idle partitions every second."""
+
+
 @contextlib.contextmanager
-def relay(bootstrap: str, home: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def relay(
+    bootstrap: str, home: Path, *options: str, eager: bool = False
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A relay process that is ready; its root address and itself."""
     port = spare()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")}
@@ -56,7 +67,8 @@ def relay(bootstrap: str, home: Path, *options: str) -> Iterator[tuple[str, subp
         "LIGHTSHIP_KAFKA": bootstrap,
         "LIGHTSHIP_KAFKA_SESSION_TIMEOUT_S": "3",
     }
-    command = [sys.executable, "-m", "ingest.relay_worker", "--port", str(port), *options]
+    program = ["-c", EAGER] if eager else ["-m", "ingest.relay_worker"]
+    command = [sys.executable, *program, "--port", str(port), *options]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE) as process:
         url = f"http://127.0.0.1:{port}"
         try:
@@ -191,6 +203,29 @@ def test_what_is_planted_is_nowhere_but_in_the_open_topics(tmp_path: Path) -> No
     leaks = search.leaks()
     assert not leaks, f"{len(leaks)} leaks, the first: " + "\n".join(leaks[:20])
     assert search.places("topic otlp_") == {p.place for p in garden.planted if not p.secret}
+
+
+def test_an_idle_partition_is_ended_with_an_empty_message_once(tmp_path: Path) -> None:
+    """The embedded broker keeps the last message of a partition for good: it must hold nothing."""
+    home = tmp_path / "home"
+    spec = broker_spec(home, spare())
+    address = kafka_address(spec)
+    with Supervisor(home, [spec], out=None):
+        create_topics(KafkaSettings(bootstrap=address, partitions=PARTITIONS))
+        producer = KafkaProducer(bootstrap_servers=address, acks="all", **CLIENT)
+        with relay(address, tmp_path / "relay", eager=True) as (url, _):
+            for _ in range(2):
+                producer.send(SPANS_IN.name, traces(span(chat())).SerializeToString(), partition=1)
+                producer.flush(30)
+                time.sleep(4.0)
+            metrics = httpx.get(f"{url}/metrics").text
+        producer.close()
+        held = {t: read_all(address, t, PARTITIONS) for t in (SPANS_IN.name, LOGS_IN.name)}
+    last = {(topic, p): value for topic, messages in held.items() for p, value, _ in messages}
+    assert set(last.values()) == {b""}
+    assert len(last) == 2 * PARTITIONS
+    assert sum(not value for messages in held.values() for _, value, _ in messages) <= 2 * PARTITIONS + 2
+    assert 'lightship_relay_messages_total{topic="otlp_spans_in",outcome="dead"}' not in metrics
 
 
 def through(metrics: str) -> float:
