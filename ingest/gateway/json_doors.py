@@ -2,7 +2,8 @@
 
 Judgements become log records (`ingest.judgement_record`) and take the way of all telemetry: redacted,
 grouped, acknowledged. Changes go to the topic ``actions``. Answers to Langfuse's SDK are those of its public
-API: an id, or 207 with an outcome for every event of a batch.
+API: an id for one score (SDK 2 and direct calls), 202 or counts with 207 for a list of them (SDK 5), 207 with an
+outcome for every event of a batch (SDK 2 to 4).
 """
 
 from __future__ import annotations
@@ -64,9 +65,7 @@ class JsonDoors:
         if path == INGESTION:
             return await self._ingestion(tree, len(body), admitted)
         if path == SCORES:
-            score = read_score(tree)
-            await self._judge([score], len(body), admitted)
-            return as_json(200, {"id": score.uid})
+            return await self._scores(tree, len(body), admitted)
         sent = read_feedback(tree)
         await self._judge(sent, len(body), admitted)
         return as_json(200, {"accepted": len(sent), "ids": [s.uid for s in sent]})
@@ -76,6 +75,25 @@ class JsonDoors:
             await self._intake.take(to_request(sent, self._intake.now_ns()), admitted.origin)
         for one in sent:
             self._metrics.add(metrics.JUDGEMENTS, one.judgement.evaluation.source or "")
+
+    async def _scores(self, tree: Any, size: int, admitted: Admitted) -> Answer:
+        if not isinstance(tree, list):
+            score = read_score(tree)
+            await self._judge([score], size, admitted)
+            return as_json(200, {"id": score.uid})
+        _check_number(tree, "scores")
+        good: list[Sent] = []
+        errors: list[dict[str, Any]] = []
+        for i, one in enumerate(tree):
+            try:
+                good.append(read_score(one, f"[{i}]."))
+            except BadRecord as error:
+                errors.append({"index": i, "message": str(error)})
+        if good:
+            await self._judge(good, size, admitted)
+        if not errors:
+            return as_json(202, {"message": "Accepted"})
+        return as_json(207, {"accepted": len(good), "rejected": len(errors), "errors": errors})
 
     async def _changes(self, tree: Any, size: int, admitted: Admitted) -> Answer:
         origin = admitted.origin
@@ -90,8 +108,7 @@ class JsonDoors:
         events = Fields(tree).raw("batch")
         if not isinstance(events, list):
             raise BadRecord("batch is missing: send a list of events")
-        if len(events) > MOST_EVENTS:
-            raise BadRecord(f"{len(events)} events in one request: send at most {MOST_EVENTS}")
+        _check_number(events, "events")
         good: list[Sent] = []
         successes: list[dict[str, Any]] = []
         errors: list[dict[str, Any]] = []
@@ -111,6 +128,11 @@ class JsonDoors:
         if good:
             await self._judge(good, size, admitted)
         return as_json(207, {"successes": successes, "errors": errors})
+
+
+def _check_number(items: Sequence[Any], what: str) -> None:
+    if len(items) > MOST_EVENTS:
+        raise BadRecord(f"{len(items)} {what} in one request: send at most {MOST_EVENTS}")
 
 
 def _error(event_id: str, status: int, message: str) -> dict[str, Any]:

@@ -241,3 +241,17 @@ async def _close(producer: Any) -> None:
             await producer.stop()
     except (KafkaError, OSError, TimeoutError, AssertionError) as error:
         logger.info("a producer was closed with messages under way: %s", type(error).__name__)
+        await _abandon(producer)
+
+
+async def _abandon(producer: Any) -> None:
+    """End what aiokafka leaves running if its `stop` is given up: a sender, its messages, connections.
+
+    Whoever waited for those messages has been told to send them again.
+    """
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(RETRY_S):
+            await producer._sender.close()  # noqa: SLF001 - there is no other way to it
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(RETRY_S):
+            await producer.client.close()

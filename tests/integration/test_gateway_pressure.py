@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from infra.embedded.ports import spare
 from infra.embedded.supervisor import Supervisor
 from infra.kafka import ACTIONS, LOGS, SPANS, create_topics
 from infra.settings import KafkaSettings
+from ingest.errors import Unavailable
 from ingest.gateway import key_file
+from ingest.gateway.producer import KafkaProducer
 from ingest.gateway.quotas import Quotas
 from tests.gateway_process import PATIENCE_S, GatewayProcess, gateway_process
 from tests.ingest.telemetry import chat, span, traces
@@ -119,6 +122,42 @@ def test_a_broker_that_stands_still_is_503_in_bounded_memory_and_it_recovers(tmp
             assert client.post(f"{g.url}/v1/traces", content=body, headers=PROTOBUF).status_code == 200
             with grpc.insecure_channel(g.grpc) as channel:
                 STUB(channel).Export(traces(span(chat())))
+    finally:
+        broker.stop()
+
+
+def sending_tasks() -> int:
+    """How many producers of aiokafka are at work in this loop."""
+    return sum("_sender_routine" in repr(task) for task in asyncio.all_tasks())
+
+
+def test_a_producer_that_is_given_up_leaves_nothing_running(tmp_path: Path) -> None:
+    spec = broker_spec(tmp_path, spare())
+    settings = KafkaSettings(bootstrap=kafka_address(spec), partitions=PARTITIONS)
+    broker = Supervisor(tmp_path, [spec], out=None)
+    broker.start()
+
+    async def until(done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not done():  # noqa: ASYNC110 - what is waited for has no event
+                await asyncio.sleep(0.1)
+
+    async def test() -> None:
+        producer = KafkaProducer(settings, (SPANS.name, LOGS.name))
+        await producer.start()
+        await until(lambda: producer.problem is None)
+        with paused(broker):
+            with pytest.raises(Unavailable):
+                await producer.send(SPANS.name, 0, b"x" * 1000, [])
+            await until(lambda: sending_tasks() == 0)
+        await until(lambda: producer.problem is None)
+        await producer.send(SPANS.name, 0, b"", [])
+        assert sending_tasks() == 1
+        await producer.stop()
+
+    try:
+        create_topics(settings, (SPANS, LOGS))
+        asyncio.run(test())
     finally:
         broker.stop()
 

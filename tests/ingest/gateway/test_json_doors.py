@@ -75,6 +75,7 @@ def test_feedback_is_a_redacted_log_record_in_the_partition_of_its_trace(tmp_pat
     [
         ("/v1/feedback", {**FEEDBACK, "name": "tone", "value": 0.5}),
         ("/api/public/scores", SCORE),
+        ("/api/public/scores", [SCORE]),
         ("/api/public/ingestion", {"batch": [{"id": "e", "type": "score-create", "body": SCORE}]}),
     ],
 )
@@ -96,6 +97,20 @@ def test_a_list_is_taken_whole_or_not_at_all(tmp_path: Path) -> None:
         assert refused.status_code == 400
         assert refused.json()["message"] == "[1].valeu is no field here, did you mean value?"
         assert len(judgements(g)) == 2
+
+    run(tmp_path, test)
+
+
+def test_a_list_of_scores_is_accepted_or_counted(tmp_path: Path) -> None:
+    async def test(g: Running) -> None:
+        answer = await post(g, "/api/public/scores", [SCORE, {**SCORE, "id": "s-2"}])
+        assert (answer.status_code, answer.json()) == (202, {"message": "Accepted"})
+        answer = await post(g, "/api/public/scores", [SCORE, {**SCORE, "name": ""}])
+        assert answer.status_code == 207
+        assert (answer.json()["accepted"], answer.json()["rejected"]) == (1, 1)
+        assert answer.json()["errors"][0]["message"] == "[1].name is missing: give it a text"
+        assert len(judgements(g)) == 3
+        assert (await post(g, "/api/public/scores", [SCORE] * 1001)).status_code == 400
 
     run(tmp_path, test)
 
