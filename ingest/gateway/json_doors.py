@@ -2,8 +2,8 @@
 
 Judgements become log records (`ingest.judgement_record`) and take the way of all telemetry: redacted,
 grouped, acknowledged. Changes go to the topic ``actions``. Answers to Langfuse's SDK are those of its public
-API: an id for one score (SDK 2 and direct calls), 202 or counts with 207 for a list of them (SDK 5), 207 with an
-outcome for every event of a batch (SDK 2 to 4).
+API: an id for one score, 202 or counts with 207 for a list of them (SDK 5), 207 with an outcome for every
+event of a batch (older SDKs).
 """
 
 from __future__ import annotations
