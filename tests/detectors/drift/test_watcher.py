@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -50,6 +50,23 @@ def loops(row: Row, draw: np.random.Generator) -> Row:
 def test_unchanged_traffic_raises_nothing(seed: int) -> None:
     _, findings = watch(World(seed=seed, per_day=250, days=21))
     assert findings == []
+
+
+def test_a_change_in_conversations_began_when_their_last_calls_did() -> None:
+    world = World(seed=1, per_day=500, change=refusals_in_spanish)
+    specs = {name: replace(spec, unit="conversation") for name, spec in SPECS.items()}
+    half_an_hour = timedelta(minutes=30)
+    for calls, wholes in zip(
+        watch(world)[1],
+        watch(world, config(specs=specs, conversation_idle_s=1800.0), "conversation")[1],
+        strict=True,
+    ):
+        for at in ("onset", "onset_low", "onset_high"):
+            assert getattr(calls, at) - getattr(wholes, at) == half_an_hour
+        assert [c.since - w.since for c, w in zip(calls.suspects, wholes.suspects, strict=True)] == [
+            half_an_hour
+        ] * len(calls.suspects)
+        assert wholes.made_at == calls.made_at
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ class World:
             yield self.change(row, draw)
 
 
-def observation(rows: list[Row], offset: int) -> Observation:
+def observation(rows: list[Row], offset: int, unit: str = "interaction") -> Observation:
     """Rows as one message."""
     scores = {}
     for name, spec in SPECS.items():
@@ -100,7 +100,7 @@ def observation(rows: list[Row], offset: int) -> Observation:
     return Observation(
         KEY,
         SourcePosition("otlp_spans", 0, offset),
-        "interaction",
+        unit,
         tuple(r.minute for r in rows),
         {d: column_of([r.dimensions.get(d) for r in rows]) for d in names},
         scores,
@@ -108,7 +108,9 @@ def observation(rows: list[Row], offset: int) -> Observation:
     )
 
 
-def watch(world: World, settings: WatchConfig | None = None) -> tuple[ServiceWatcher, list[Finding]]:
+def watch(
+    world: World, settings: WatchConfig | None = None, unit: str = "interaction"
+) -> tuple[ServiceWatcher, list[Finding]]:
     """Feed a world to a watcher, closing ticks two minutes behind; all findings."""
     watcher = ServiceWatcher(KEY, settings or config(), START // 5)
     findings: list[Finding] = []
@@ -117,10 +119,10 @@ def watch(world: World, settings: WatchConfig | None = None) -> tuple[ServiceWat
     for row in world.rows():
         batch.append(row)
         if len(batch) == 16:
-            watcher.observe(observation(batch, offset), offset)
+            watcher.observe(observation(batch, offset, unit), offset)
             findings += watcher.advance((row.minute - 2) // 5, offset).findings
             batch, offset = [], offset + 1
     if batch:
-        watcher.observe(observation(batch, offset), offset)
+        watcher.observe(observation(batch, offset, unit), offset)
     findings += watcher.advance(None, offset).findings
     return watcher, findings
