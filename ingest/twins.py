@@ -22,7 +22,7 @@ from ingest.duplicates import is_sdk, is_telling, share_a_model
 from ingest.interaction import ContextSpan, Interaction
 from ingest.stage_settings import ContextScope
 from ingest.store import Ask
-from ingest.stored_interaction import StoredInteraction
+from ingest.stored_interaction import InteractionKey, StoredInteraction
 
 LONGEST_CALL_NS = 600 * NS_PER_S
 """Two spans of one call start at most this far apart."""
@@ -144,30 +144,45 @@ def asks_for_twins(calls: Iterable[Interaction]) -> list[Ask]:
 
 
 class Twins:
-    """Calls known so far, by what another span of the same call would have in common with them."""
+    """Calls known so far, by what another span of the same call would have in common with them.
+
+    Of what many have in common only the first `MOST` are remembered: hostile input must not cost its square.
+    """
+
+    MOST = 64
 
     def __init__(self) -> None:
-        self._by_trace: defaultdict[tuple[str, str, str], list[StoredInteraction]] = defaultdict(list)
+        self._spans: dict[InteractionKey, StoredInteraction] = {}
+        self._children: defaultdict[InteractionKey, list[StoredInteraction]] = defaultdict(list)
         self._by_response: defaultdict[tuple[str, str, str], list[StoredInteraction]] = defaultdict(list)
 
     def add(self, calls: Iterable[StoredInteraction]) -> None:
         """Calls that are stored, or planned before what is asked about next."""
         for call in calls:
             i = call.interaction
-            self._by_trace[i.tenant, i.lineage, i.trace_id].append(call)
+            self._spans[call.key] = call
+            if i.parent_span_id is not None:
+                self._keep(self._children[i.tenant, i.lineage, i.trace_id, i.parent_span_id], call)
             if i.response_id is not None and is_telling(i.response_id):
-                self._by_response[i.tenant, i.lineage, i.response_id].append(call)
+                self._keep(self._by_response[i.tenant, i.lineage, i.response_id], call)
+
+    def _keep(self, found: list[StoredInteraction], call: StoredInteraction) -> None:
+        if len(found) < self.MOST:
+            found.append(call)
 
     def of(self, interaction: Interaction) -> Sequence[StoredInteraction]:
         """Calls that are the same one, in a fixed order; the caller knows which of them came before."""
         i = interaction
-        own = (i.trace_id, i.span_id)
-        near = self._by_trace.get((i.tenant, i.lineage, i.trace_id), [])
-        alike = self._by_response.get((i.tenant, i.lineage, i.response_id or ""), [])
+        own = (i.tenant, i.lineage, i.trace_id, i.span_id)
+        parent = self._spans.get((i.tenant, i.lineage, i.trace_id, i.parent_span_id or ""))
         found = {
             c.key: c
-            for c in (*near, *alike)
-            if (c.interaction.trace_id, c.interaction.span_id) != own and same_call(i, c.interaction)
+            for c in (
+                *([parent] if parent is not None else ()),
+                *self._children.get(own, ()),
+                *self._by_response.get((i.tenant, i.lineage, i.response_id or ""), ()),
+            )
+            if c.key != own and same_call(i, c.interaction)
         }
         return [found[key] for key in sorted(found)]
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from detectors.observation import ABSENT
+from detectors.observation import ABSENT, SourcePosition
 from infra.kafka import SETTINGS as SETTINGS_TOPIC
+from ingest.interaction import Interaction
 from ingest.messages import Output, RawMessage
 from ingest.score_stage import ScoreStage
 from ingest.stage_settings import ContextScope, StageSettings
 from ingest.store import MemoryStore
+from ingest.stored_interaction import StoredInteraction
 from ingest.tables import CONTEXT_SPANS, INTERACTIONS, LEDGER
+from ingest.twins import Twins
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import RESOURCE, chat, span, traces
 
@@ -243,3 +247,28 @@ def test_records_of_the_topic_are_read_and_others_left_alone() -> None:
     assert settings == StageSettings(5, {odd: True})
     assert settings.after(5, record.key, b'{"v": 1, "on": false}').is_context(odd) is False
     assert settings.after(5, record.key, None).context_scopes == {}
+
+
+def test_many_calls_with_one_id_or_one_parent_cost_no_more_than_many_calls() -> None:
+    def cost(n: int, alike: bool) -> float:
+        twins, best = Twins(), float("inf")
+        calls = [
+            StoredInteraction(
+                Interaction(
+                    T1, f"{k:016x}", 0, 9, parent_span_id="f" * 16 if alike else None,
+                    response_id="msg_same_for_all" if alike else f"msg_{k}",
+                ),
+                SourcePosition("otlp_spans", 0, k), 0, observed=True,
+            )
+            for k in range(n)
+        ]  # fmt: skip
+        for _ in range(3):
+            twins, started = Twins(), time.process_time()
+            for call in calls:
+                twins.of(call.interaction)
+                twins.add([call])
+            best = min(best, time.process_time() - started)
+        return best
+
+    assert cost(4000, alike=True) < 60 * max(cost(4000, alike=False), 2e-3)
+    assert cost(8000, alike=True) < 4 * max(cost(2000, alike=True), 2e-3) * 2
