@@ -18,6 +18,8 @@ CAPTURE = {
     "(openlit.init(capture_message_content=True))",
     "vercel-ai": "recordInputs and recordOutputs of experimental_telemetry to true (the SDK has no variable)",
     "langfuse": "LANGFUSE_OBSERVE_DECORATOR_IO_CAPTURE_ENABLED=true, and pass no mask to the client",
+    "google-adk": "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true",
+    "mlflow": "mlflow.<library>.autolog(disable=False), without a span processor that drops inputs",
     "litellm": "litellm.turn_off_message_logging = False (proxy: litellm_settings in its config)",
 }
 """What makes each instrumentation family send content, by the dialect it speaks."""
