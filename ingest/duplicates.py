@@ -22,6 +22,8 @@ Group = tuple["Call", list["Call"]]
 
 _SDK_SCOPES = ("com.anthropic.sdk", "com.openai.sdk", "com.google.genai.sdk")
 """Scopes of spans that providers' own libraries emit, without content."""
+_GATEWAY_SCOPE = "litellm"
+"""Scope of a model gateway, where models have names of its own."""
 _MAX_ANCESTORS = 64
 _MIN_ID = 6
 _MAX_AROUND = 64
@@ -92,11 +94,11 @@ def _resolved(of: Mapping[SpanId, SpanId]) -> dict[SpanId, SpanId]:
 def _richness(call: Call) -> tuple[int, bool, bool, bool, int, SpanId]:
     """Content first, then whose it is, tokens and ids; of equals the inner one, so that order never decides.
 
-    A provider's own library comes after any instrumentation, of which people read elsewhere too.
+    A provider's own library, and a model gateway, come after an instrumentation of the application.
     """
     p = call.partial
     sides = bool(p.messages_in or p.input_texts) + bool(p.messages_out or p.images_out)
-    theirs = call.span.scope.startswith(_SDK_SCOPES)
+    theirs = call.span.scope.startswith(_SDK_SCOPES) or call.span.scope == _GATEWAY_SCOPE
     return (
         sides,
         not theirs,
@@ -172,7 +174,7 @@ def _by_nesting(
             outer is not None
             and outer.partial.kind == call.partial.kind
             and _within(call.span, outer.span)
-            and _same_model(call.partial, outer.partial)
+            and (call.span.scope == _GATEWAY_SCOPE or _same_model(call.partial, outer.partial))
             and not _differ(call.partial.response_id, outer.partial.response_id)
         ):
             inside[outer.id].append(call)

@@ -40,16 +40,18 @@ _APIS = frozenset(
 _OPERATIONS = {
     "chat": ("chat", "generate_content", "llm", "generation", "message", "messages", "chat_completion",
              "chat.completions", "invoke_model", "converse", "generatetext", "streamtext", "generateobject",
-             "streamobject", "chat_model", "messages.create", "message_create", "chat_completions"),
-    "completion": ("completion", "text_completion", "text.completions", "completions", "text_completions"),
-    "responses": ("responses", "response"),
-    "embedding": ("embedding", "embeddings", "embed", "embedmany", "embed_content"),
+             "streamobject", "chat_model", "messages.create", "message_create", "chat_completions",
+             "acompletion", "anthropic_messages", "agenerate_content"),
+    "completion": ("completion", "text_completion", "text.completions", "completions", "text_completions",
+                   "atext_completion"),
+    "responses": ("responses", "response", "aresponses"),
+    "embedding": ("embedding", "embeddings", "embed", "embedmany", "embed_content", "aembedding"),
     "transcription": ("transcription", "speech_to_text", "audio_transcription", "transcribe",
-                      "transcriptions", "audio.transcriptions", "stt", "translation"),
-    "speech": ("speech", "text_to_speech", "audio_speech", "tts", "generatespeech", "audio"),
+                      "transcriptions", "audio.transcriptions", "stt", "translation", "atranscription"),
+    "speech": ("speech", "text_to_speech", "audio_speech", "tts", "generatespeech", "audio", "aspeech"),
     "image": ("image", "image_generation", "generate_images", "images", "image_edit", "generateimage",
-              "text_to_image", "imagesresponse"),
-    "rerank": ("rerank", "reranker"),
+              "text_to_image", "imagesresponse", "aimage_generation", "aimage_edit"),
+    "rerank": ("rerank", "reranker", "arerank"),
 }  # fmt: skip
 _OPERATION = {spelling: name for name, spellings in _OPERATIONS.items() for spelling in spellings}
 

@@ -16,6 +16,7 @@ from tests.ingest.telemetry import span, views
 
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Tide?"}]
 ASKED = {"model": "m-1", "messages": MESSAGES}
+CALL = {"gen_ai.operation.name": "chat"}
 ANSWER = {"role": "assistant", "content": "At nine."}
 ANSWERED = {
     "id": "chatcmpl-1",
@@ -95,6 +96,25 @@ def test_a_copy_of_a_call_that_is_not_here_is_context() -> None:
     copy = span({"llm.openai.messages": "[{'role': 'user', 'content': 'Tide?'}]"}, name="raw_gen_ai_request")
     out = assemble_batch(views(copy, scope="litellm"))
     assert (out.interactions, [c.kind for c in out.context_spans]) == ([], ["other"])
+
+
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    [("acompletion", "chat"), ("aembedding", "embedding"), ("aresponses", "responses"),
+     ("atranscription", "transcription"), ("aimage_generation", "image"), ("atext_completion", "completion")],
+)  # fmt: skip
+def test_litellm_names_its_asynchronous_calls(operation: str, name: str) -> None:
+    assert only({"gen_ai.operation.name": operation}, scope="litellm").operation == name
+
+
+def test_a_failed_call_seen_by_an_app_and_by_its_gateway_is_one_whatever_the_gateway_calls_the_model() -> (
+    None
+):
+    app = span({**CALL, "gen_ai.request.model": "desk-model"}, span_id=1, error="429")
+    inner = span({**CALL, "gen_ai.request.model": "gpt-4o-mini"}, span_id=2, parent=1, error="429")
+    spans = [*views(app), *views(inner, scope="litellm")]
+    (i,) = assemble_batch(spans).interactions
+    assert (i.request_model, i.duplicate_spans) == ("desk-model", (f"{2:016x}",))
 
 
 @pytest.mark.parametrize(
