@@ -31,7 +31,7 @@ def spec_of(score: str) -> ScoreSpec | None:
 def title(score: str) -> str:
     """``Refusals``; a name the registry does not know, in words."""
     spec = spec_of(score)
-    return spec.title if spec else plain(score.replace("_", " ")).capitalize()
+    return plain(spec.title) if spec else plain(score.replace("_", " ")).capitalize()
 
 
 def inline(text: str) -> str:

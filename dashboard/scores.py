@@ -41,7 +41,7 @@ def known(name: str, kind: str = "flag") -> Score:
         return Score(name, title, kind, None, "", 0, pages=False)
     return Score(
         spec.name,
-        spec.title,
+        clean(spec.title),
         spec.kind,
         spec.grid,
         spec.value_unit,

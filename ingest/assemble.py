@@ -14,7 +14,7 @@ from typing import Any
 
 from ingest.build import REDACTIONS as REDACTIONS_KEY
 from ingest.build import Scope, build_content, build_context, build_interaction, fill, read_redactions
-from ingest.dialects import genai, legacy_events, precedence
+from ingest.dialects import genai, legacy_events, openinference, precedence
 from ingest.dialects.partial import AGENT, Partial
 from ingest.dialects.span_facts import conversation_of, user_of
 from ingest.dialects.values import real, text
@@ -33,7 +33,10 @@ _MAX_INHERITED = 256
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """An evaluation and what it refers to (`ingest.judgeable.Judgeable`); ``at_ns`` is when it was made."""
+    """An evaluation and what it refers to (`ingest.judgeable.Judgeable`); ``at_ns`` is when it was made.
+
+    ``carrier`` is the span that said it, if one did.
+    """
 
     evaluation: Evaluation
     trace_id: str | None = None
@@ -41,6 +44,7 @@ class Judgement:
     response_id: str | None = None
     conversation_id: str | None = None
     at_ns: int | None = None
+    carrier: SpanId | None = None
 
 
 @dataclass(slots=True)
@@ -109,7 +113,7 @@ def assemble_batch(
         if key not in built and key not in duplicate_of:
             out.context_spans.append(build_context(span, p, family.scope(span)))
         if p is not None and p.evaluations:
-            out.said.extend(Judgement(e, *key, at_ns=span.end_ns) for e in p.evaluations)
+            out.said.extend(_said(span, e) for e in p.evaluations)
     out.said += sorted_logs.said
     _add_documents(built, read)
     out.contents = _loose_contents(sorted_logs, read, tenant, lineage)
@@ -175,6 +179,15 @@ def _sort_log(out: _Logs, log: LogView) -> None:
         out.other += 1
 
 
+def _said(span: SpanView, evaluation: Evaluation) -> Judgement:
+    """What a span says: of itself, or, if it is an evaluator's, of the span it links to and nothing else."""
+    own = (span.trace_id, span.span_id)
+    target: tuple[str | None, str | None] = own
+    if openinference.is_evaluator(span):
+        target = span.links[0] if span.links else (None, None)
+    return Judgement(evaluation, *target, at_ns=span.end_ns, carrier=own)
+
+
 def judgement_of(log: LogView) -> Judgement:
     """What a log record of an evaluation says (`EVALUATION_EVENT`)."""
     return _judgement(log.attributes, log.scope, log.trace_id, log.span_id, log.time_ns)
@@ -216,7 +229,8 @@ def _read_spans(
                 partial = precedence.read_span(span, [*from_logs, *map(genai.read_log, records)])
         for event in span.events:
             if event.name == EVALUATION_EVENT:
-                logs.said.append(_judgement(event.attributes, span.scope, *key, event.time_ns))
+                judgement = _judgement(event.attributes, span.scope, *key, event.time_ns)
+                logs.said.append(replace(judgement, carrier=key))
         out[key] = (span, partial)
     return out
 

@@ -101,6 +101,14 @@ GROUP BY tenant
 ORDER BY tenant
 """  # noqa: S608
 
+_UNMET = f"""
+SELECT tenant, count()
+FROM judgements FINAL
+WHERE {_SINCE} AND judged_span_id = '' AND received_at < now() - INTERVAL 10 MINUTE
+GROUP BY tenant
+"""  # noqa: S608
+"""Judgements that are stored, and whose interaction has not come for so long that it may never."""
+
 
 def read_accounts(client: Client, since_ns: int) -> tuple[list[PartitionAccount], list[dict[str, Any]]]:
     """Accounts of every source partition, and sums by tenant, of messages received since then.
@@ -117,9 +125,14 @@ def read_accounts(client: Client, since_ns: int) -> tuple[list[PartitionAccount]
         wrong = _by_place(client.query(MISMATCHES, parameters=bound, settings=_FINAL).result_rows)
         accounts = [_account(client, row, begins, wrong) for row in sums]
         tenants = client.query(_TENANTS, parameters=bound).result_rows
+        unmet = {str(tenant): int(n) for tenant, n in client.query(_UNMET, parameters=bound).result_rows}
     except ClickHouseError as error:
         raise Unavailable(f"ClickHouse did not answer for the ledger: {str(error)[:300]}") from error
-    return accounts, [dict(zip(("tenant", *SUMS, "reasons"), row, strict=True)) for row in tenants]
+    names = ("tenant", *SUMS, "reasons")
+    return accounts, [
+        {**dict(zip(names, row, strict=True)), "judgement_without_interaction": unmet.get(row[0], 0)}
+        for row in tenants
+    ]
 
 
 def _account(

@@ -34,7 +34,10 @@ class EventView:
 
 @dataclass(slots=True)
 class SpanView:
-    """One span with its resource and scope; ids are lower hex, ``parent_span_id`` is ``None`` for a root."""
+    """One span with its resource and scope; ids are lower hex, ``parent_span_id`` is ``None`` for a root.
+
+    ``links`` are the trace and span ids of spans it refers to.
+    """
 
     trace_id: str
     span_id: str
@@ -51,6 +54,7 @@ class SpanView:
     status_message: str = ""
     trace_state: str = ""
     dropped_attributes: int = 0
+    links: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -128,6 +132,7 @@ def span_views(request: ExportTraceServiceRequest) -> list[SpanView]:
                         status_message=status.message,
                         trace_state=span.trace_state,
                         dropped_attributes=span.dropped_attributes_count,
+                        links=[(link.trace_id.hex(), link.span_id.hex()) for link in span.links],
                     )
                 )
     return out

@@ -148,8 +148,8 @@ class Planner:
         self._records: dict[TraceKey, list[ContentRecord]] = {}
         self._record_places: dict[tuple[str, ...], SourcePosition] = {}
 
-    def plan(self, messages: Sequence[Decoded]) -> Batch:
-        """Decide on every message, in order.
+    def plan(self, messages: Sequence[Decoded], again: Sequence[StoredJudgement] = ()) -> Batch:
+        """Decide on every message, in order; ``again`` as `Judging.look_up` has it.
 
         Raises
         ------
@@ -170,16 +170,18 @@ class Planner:
                 else:
                     work.records.append(content_record(view, work.position, n, d.envelope))
         self._look_up(batch.works)
-        self._judging.look_up(batch.works)
+        self._judging.look_up(batch.works, again)
         for work in batch.works:
             if work.assembled is not None:
                 self._spans(batch, work, work.assembled)
-                self._judging.spans(work, [t for t in work.touched if t.source == work.position])
+                if not self._judging.is_idle:
+                    self._judging.spans(work, [t for t in work.touched if t.source == work.position])
             if work.records:
                 self._logs(batch, work)
             if work.said:
                 work.said, repeated = self._judging.logs(work)
                 work.duplicate += repeated
+        self._judging.again(batch.works, again)
         return batch
 
     def _look_up(self, works: Sequence[Work]) -> None:

@@ -25,6 +25,7 @@ from ingest.messages import Output
 from ingest.observing import INTERACTION, TRACE, Hash, Observed, by_service, observe, observed_interaction
 from ingest.policy_hits import service_of
 from ingest.score_batch import Work
+from ingest.stored_judgement import StoredJudgement
 from ingest.trace_unit import TraceUnit, observed_trace
 
 Runs = Mapping[SourcePosition, Sequence[TraceUnit]]
@@ -45,7 +46,8 @@ class Outputs:
     """
 
     def __init__(self, specs: Mapping[str, ScoreSpec], hash_: Hash, partitions: int) -> None:
-        self._specs = WithJudgements(specs)
+        self._specs = dict(specs)
+        self._with_judgements = WithJudgements(specs)
         self._hash = hash_
         self._partitions = partitions
 
@@ -53,11 +55,12 @@ class Outputs:
         """At most one observation per service and unit, naming the source position; then the rest."""
         at = work.position
         rows = [(service_of(t), observed_interaction(t, at)) for t in work.touched if t.observed]
-        rows += self._judged(work)
+        if work.judged:
+            rows += _judged_rows(work.judged)
         ended = [(_service_of_run(u), observed_trace(u)) for u in runs.get(at, ()) if u.observed]
         observations = [
-            *(self._observation(k, at, INTERACTION, r) for k, r in by_service(rows).items()),
-            *(self._observation(k, at, TRACE, r) for k, r in by_service(ended).items()),
+            *(self._observation(k, work, INTERACTION, r) for k, r in by_service(rows).items()),
+            *(self._observation(k, work, TRACE, r) for k, r in by_service(ended).items()),
         ]
         return [
             *(Output(OBSERVATIONS.name, o.key.text().encode(), encode(o)) for o in observations),
@@ -65,26 +68,9 @@ class Outputs:
             *map(to_output, work.decoded.dead),
         ]
 
-    @staticmethod
-    def _judged(work: Work) -> list[tuple[ServiceKey, Observed]]:
-        """Rows of the judgements that a message counts, with a bounded number of names for each service."""
-        rows: list[tuple[ServiceKey, Observed]] = []
-        names: dict[ServiceKey, dict[str, None]] = {}
-        for judgement in work.judged:
-            found = judgement.observed()
-            if found is None:
-                continue
-            key, row = found
-            taken = names.setdefault(key, {})
-            scores = {bounded(name, taken): value for name, value in row.scores.items()}
-            taken.update(dict.fromkeys(scores))
-            rows.append((key, replace(row, scores=scores)))
-        return rows
-
-    def _observation(
-        self, key: ServiceKey, at: SourcePosition, unit: str, rows: Sequence[Observed]
-    ) -> Observation:
-        return observe(key, at, unit, rows, self._specs, self._hash)
+    def _observation(self, key: ServiceKey, work: Work, unit: str, rows: Sequence[Observed]) -> Observation:
+        specs = self._with_judgements if work.judged else self._specs
+        return observe(key, work.position, unit, rows, specs, self._hash)
 
     def of_clocks(self, overdue: Iterable[tuple[Partition, Lineage]], now_ns: int) -> list[Output]:
         """Messages without records that move a live lineage's clock in a source partition without data."""
@@ -113,6 +99,22 @@ class Outputs:
             for m in marks
             for partition in range(self._partitions)
         ]
+
+
+def _judged_rows(judged: Sequence[StoredJudgement]) -> list[tuple[ServiceKey, Observed]]:
+    """Rows of the judgements that a message counts, with a bounded number of names for each service."""
+    rows: list[tuple[ServiceKey, Observed]] = []
+    names: dict[ServiceKey, dict[str, None]] = {}
+    for judgement in judged:
+        found = judgement.observed()
+        if found is None:
+            continue
+        key, row = found
+        taken = names.setdefault(key, {})
+        scores = {bounded(name, taken): value for name, value in row.scores.items()}
+        taken.update(dict.fromkeys(scores))
+        rows.append((key, replace(row, scores=scores)))
+    return rows
 
 
 def _service_of_run(unit: TraceUnit) -> ServiceKey:

@@ -59,6 +59,7 @@ from ingest.tables import (
 from ingest.text_keeping import NONE as NO_TEXT
 from ingest.text_keeping import why_absent
 from ingest.twins import Views
+from ingest.unmet import Unmet, stored_nameless
 
 logger = logging.getLogger(__name__)
 
@@ -123,6 +124,7 @@ class ScoreStage:
         self._said: set[ContextScope] = set()
         self._runs = Runs(store, scoring)
         self._recent = RecentIds()
+        self._unmet = Unmet()
         limit = settings.dead_letters
         self._limit = DeadLetterLimit(limit.stop_percent, limit.stop_records)
         self._marks = ClockMarks(round(settings.detection.idle_s * NS_PER_S))
@@ -160,7 +162,7 @@ class ScoreStage:
             self._has_rows = {k: found for k, found in self._has_rows.items() if found}
         obeyed = self._obeyed()
         planner = Planner(self._store, self._recall, self._has, self._look_again, self._views, obeyed)
-        batch = planner.plan([decode_message(m) for m in messages])
+        batch = planner.plan([decode_message(m) for m in messages], self._again(messages, now_ns))
         changed = self._score(batch)
         self._insert(batch, changed)
         outcomes = self._outcomes(batch)
@@ -186,6 +188,13 @@ class ScoreStage:
         self._said.update(new)
         return [s.to_output() for s in new]
 
+    def _again(self, messages: Sequence[RawMessage], now_ns: int) -> list[StoredJudgement]:
+        """Judgements of earlier messages that were decided with these, or are to be tried with them."""
+        positions = list(map(position_of, messages))
+        with self._state:
+            settled = self._unmet.settled(positions)
+            return [*settled, *self._unmet.due({at.partition for at in positions}, now_ns)]
+
     def _recall(self, *parts: str) -> SourcePosition | None:
         with self._state:
             return self._recent.position(*parts)
@@ -206,7 +215,9 @@ class ScoreStage:
         progress = self._store.progress(now_ns - KNOWN_SINCE_NS)
         ends = {p: n for p, n in progress.next_offsets.items() if p in new}
         fared = self._store.accounted({p: max(n - REMEMBERED_EACH, 0) for p, n in ends.items()})
+        nameless = stored_nameless(self._store, progress.lineages, {p for _, p in new}, now_ns)
         with self._state:
+            self._unmet.learn(nameless, progress.next_offsets, now_ns)
             self._marks.learn(progress.lineages, ends, now_ns)
             self._seen |= new
             self._limit.accept(Outcome(a.tenant, a.received, ours_in(a.reasons)) for a in fared)
@@ -276,6 +287,8 @@ class ScoreStage:
             for work in batch.works:
                 work.touched = [t for t in work.touched if t.key != key or t.source == work.position]
         if parted := batch.judging.part(batch.buried):
+            with self._state:
+                self._unmet.take(parted, self._clock.now_ns())
             self._store.insert(JUDGEMENTS, [self._judgement_row(j) for j in parted])
         counted = batch.judging.counted()
         for work in batch.works:
@@ -300,6 +313,8 @@ class ScoreStage:
     def _insert_judgements(self, batch: Batch) -> None:
         """Store what was decided on judgements; one that is refused is a dead letter if it was a record."""
         decided = batch.judging.settle(batch.buried)
+        with self._state:  # before they are stored: what may be stored is said again
+            self._unmet.take(decided, self._clock.now_ns())
         for refused in self._store.insert(JUDGEMENTS, [self._judgement_row(j) for j in decided]):
             j = decided[refused.index]
             j.met = None
@@ -323,6 +338,7 @@ class ScoreStage:
         with self._state:
             done = [d for m in messages if (d := self._done.pop(position_of(m), None)) is not None]
             self._marks.acknowledge([d.advance for d in done], now_ns)
+            self._unmet.acknowledge(map(position_of, messages))
             self._recent.learn((parts, d.advance.source) for d in done for parts in d.ids)
             self._limit.accept(d.outcome for d in done)
 
@@ -357,6 +373,7 @@ class ScoreStage:
         with self._state:
             self._marks.forget(gone)
             self._recent.forget(gone)
+            self._unmet.forget(gone)
             self._seen -= gone
             for at in [at for at in self._done if (at.topic, at.partition) in gone]:
                 del self._done[at]

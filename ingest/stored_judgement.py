@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from detectors.observation import ServiceKey, SourcePosition
-from detectors.scorers.judgement import score_of
+from detectors.scorers.judgement import score_of, shown_name
 from infra.clock import NS_PER_S
 from ingest.assemble import Judgement, judgement_of
 from ingest.clock_marks import LIVE
@@ -83,6 +83,17 @@ class StoredJudgement:
     def place(self) -> Place:
         """What makes it the same row."""
         return self.source, self.ordinal
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace it names, if it stands on that trace's partition."""
+        return None if self.is_linked else self.judgement.trace_id
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether a span of another trace said it."""
+        carrier = self.judgement.carrier
+        return carrier is not None and carrier[0] != self.judgement.trace_id
 
     @property
     def id(self) -> tuple[str, str, str, str]:
@@ -176,10 +187,11 @@ def to_row(stored: StoredJudgement, *, keep_text: bool = True) -> Row:
     j, e, m, s = stored.judgement, stored.judgement.evaluation, stored.met, stored.source
     return (
         stored.tenant, stored.lineage, m.service.service if m else "", m.service.environment if m else "",
-        j.trace_id or "", j.span_id or "", j.response_id or "", j.conversation_id or "",
+        stored.trace_id or "", j.span_id or "", j.response_id or "", j.conversation_id or "",
+        (j.trace_id or "") if stored.is_linked else "",
         stored.ordinal, stored.uid, stored.hash, stored.corrects,
-        e.name or "", e.score, e.label, e.explanation if keep_text else None, e.error, e.source or "",
-        stored.who,
+        shown_name(e.name) if e.name else "", e.score, e.label, e.explanation if keep_text else None,
+        e.error, e.source or "", stored.who,
         min(j.at_ns or stored.received_ns, MAX_NS), stored.of_trace,
         m.trace_id if m else "", m.span_id if m else "", min(m.start_ns, MAX_NS) if m else 0,
         dict(m.dimensions) if m else {}, m.user if m else None, m.conversation if m else None,
@@ -195,7 +207,8 @@ def from_row(row: Row) -> StoredJudgement:
     evaluation = Evaluation(
         c["name"] or None, c["value"], c["label"], c["explanation"], c["said_by"] or None, c["error"]
     )
-    trace_id, span_id = c["trace_id"] or None, c["span_id"] or None
+    trace_id, span_id = c["trace_id"] or c["linked_trace_id"] or None, c["span_id"] or None
+    carrier = ("", "") if c["linked_trace_id"] else None
     response_id, conversation_id = c["response_id"] or None, c["conversation_id"] or None
     met = None
     if c["judged_span_id"]:
@@ -213,7 +226,7 @@ def from_row(row: Row) -> StoredJudgement:
     return StoredJudgement(
         c["tenant"],
         c["lineage"],
-        Judgement(evaluation, trace_id, span_id, response_id, conversation_id, int(c["judged_at"])),
+        Judgement(evaluation, trace_id, span_id, response_id, conversation_id, int(c["judged_at"]), carrier),
         SourcePosition(c["source_topic"], c["source_partition"], c["source_offset"]),
         c["ordinal"],
         int(c["received_at"]),

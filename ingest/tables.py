@@ -195,6 +195,7 @@ JUDGEMENTS = Table(
         ("span_id", "String"),
         ("response_id", "String"),
         ("conversation_id", "String"),
+        ("linked_trace_id", "String"),
         ("ordinal", "UInt32"),
         ("uid", "String"),
         ("record_hash", "String"),

@@ -57,6 +57,14 @@ _COUNTED_RUNS = """
 SELECT sum(n) FROM cells FINAL
 WHERE lineage = %(lineage)s AND unit = 'trace' AND score = 'steps' AND slice = 'all'
 """
+_JUDGED = """
+SELECT countIf(judged_trace_id = trace_id AND judged_span_id = span_id AND counted_by != ''), sum(value)
+FROM judgements FINAL WHERE lineage = %(lineage)s
+"""
+_COUNTED_JUDGED = """
+SELECT sum(n), sum(total) FROM cells FINAL
+WHERE lineage = %(lineage)s AND slice = 'all' AND score = 'judgement:helpful'
+"""
 _CONFIRMED = """
 SELECT body FROM findings FINAL WHERE lineage = %(lineage)s AND status = 'confirmed' ORDER BY finding_id
 """
@@ -99,6 +107,11 @@ def aggregated(lightship: Running, journey: Journey) -> None:
     cells = {(s, w, tick): [n, total] for s, w, tick, n, total in rows if w == "all" or s in SPOKEN}
     assert cells == expected
     assert lightship.rows(_COUNTED_RUNS, **bound) == [(journey.runs,)]
+    ((judged, said),) = lightship.rows(_JUDGED, **bound)
+    assert judged == journey.notes
+    ((n, total),) = lightship.rows(_COUNTED_JUDGED, **bound)
+    assert n == judged
+    assert total == pytest.approx(said, rel=0.01)
 
 
 def accounted_for(lightship: Running, *journeys: Journey) -> None:

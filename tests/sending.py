@@ -34,6 +34,8 @@ BATCH = 64
 ADDRESS_EVERY = 10
 GIVE_UP_S = 180.0
 DETAILS = "gen_ai.client.inference.operation.details"
+JUDGED, HELPFUL = "gen_ai.evaluation.result", "helpful"
+"""An evaluator's event, and what it judges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,8 @@ class _Kept(SpanProcessor):
 
 
 class App:
-    """One service. ``logged``: prompts and answers stand in log records instead of on the spans.
+    """One service. ``logged``: prompts and answers stand in log records instead of on the spans, and an
+    evaluator judges every answer a second later.
 
     One of ``addresses`` stands at the end of every `ADDRESS_EVERY`-th question.
     """
@@ -200,7 +203,16 @@ class App:
         trace_id, span_id = f"{context.trace_id:032x}", f"{context.span_id:016x}"
         self.calls.append(Call(self.service, trace_id, span_id, end_ns, language, refused))
         if self._logged:
-            self._log(span, end_ns, content)
+            self._log(span, end_ns, DETAILS, {"gen_ai.operation.name": "chat", **content})
+            self._log(
+                span,
+                end_ns + NS_PER_S,
+                JUDGED,
+                {
+                    "gen_ai.evaluation.name": HELPFUL,
+                    "gen_ai.evaluation.score.value": len(answer) % 5 / 4,
+                },
+            )
         return end_ns
 
     def run(self, at_ns: int, language: str, *, refused: bool = False) -> int:
@@ -233,13 +245,13 @@ class App:
         logs, self._logs = self._logs, []
         return logs, sorted(spans, key=lambda s: s.end_time or 0)
 
-    def _log(self, span: Span, at_ns: int, content: dict[str, str]) -> None:
+    def _log(self, span: Span, at_ns: int, event: str, attributes: dict[str, str | float]) -> None:
         record = LogRecord(
             timestamp=at_ns,
             observed_timestamp=at_ns,
             context=set_span_in_context(span),
-            event_name=DETAILS,
-            attributes={"gen_ai.operation.name": "chat", **content},
+            event_name=event,
+            attributes=attributes,
         )
         scope = InstrumentationScope("harbour.app", "1.0")
         self._logs.append(ReadableLogRecord(record, self._resource, scope))

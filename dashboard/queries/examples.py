@@ -5,15 +5,21 @@ Texts were redacted before they were stored. They are cut in the store, so a hug
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import unquote
 
 from dashboard.formats import utc
+from dashboard.queries.judged import MOST, REACH_S, Said, is_judged, said_of, spans_of
 from dashboard.queries.store import Row, Scope, SeriesKey, Store
+from detectors.scorers.judgement import NUMBER
 
 MAX_TEXT = 800
 """Characters of a text that are read; one more says that it was cut."""
+
+MAX_SAID = 4
+"""Judgements of an interaction that are shown, the latest ones."""
 
 _COLUMNS = {
     "language": "language",
@@ -64,7 +70,7 @@ SELECT
 FROM interactions FINAL
 WHERE tenant = {tenant:String} AND lineage = {lineage:String}
     AND service = {service:String} AND environment = {environment:String}
-    AND start >= toDateTime({from:UInt32}, 'UTC') AND start < toDateTime({to:UInt32}, 'UTC')
+    AND start >= toDateTime({earliest:UInt32}, 'UTC') AND start < toDateTime({to:UInt32}, 'UTC')
     AND NOT synthetic
     AND $where
 ORDER BY $order
@@ -137,7 +143,12 @@ def examples(
     where, bound = _slice(key.slice)
     value = _value(key.score)
     order = "start DESC"
-    if key.unit == "trace":
+    earliest, limit = wanted.from_s, min(wanted.limit, 20)
+    if is_judged(key.score):
+        judged, more = spans_of(key.score, rising=wanted.rising if wanted.hit else None, category=wanted.hit)
+        where, bound, value = f"{where} AND {judged}", {**bound, **more}, "NULL"
+        earliest, limit = max(earliest - REACH_S, 0), MOST
+    elif key.unit == "trace":
         direction = "DESC" if wanted.rising == wanted.hit else "ASC"
         traces = _TRACES.replace("$where", where).replace("$direction", direction)
         value, where = "NULL", traces
@@ -162,12 +173,25 @@ def examples(
             **key.bind(),
             **bound,
             category=wanted.category,
-            limit=min(wanted.limit, 20),
+            limit=limit,
             max_text=MAX_TEXT,
+            earliest=earliest,
             **{"from": wanted.from_s, "to": wanted.to_s},
         ),
     )
-    return tuple(_example(row) for row in rows)
+    found = [_example(row) for row in rows]
+    said = said_of(store, scope, ((e.trace_id, e.span_id) for e in found))
+    found = [_with_said(e, said.get((e.trace_id, e.span_id), ()), key.score) for e in found]
+    if is_judged(key.score) and wanted.hit:
+        found.sort(key=lambda e: e.value or 0.0, reverse=wanted.rising)
+    return tuple(found[: wanted.limit])
+
+
+def _with_said(example: Example, said: Sequence[Said], score: str) -> Example:
+    """An example with what was said of it; of a judgement's score, with its number."""
+    facts = tuple(("judged", s.text) for s in said[:MAX_SAID])
+    value = next((s.value for s in said if s.value is not None and score == NUMBER + s.name), example.value)
+    return replace(example, facts=(*example.facts, *facts), value=value)
 
 
 def _value(score: str) -> str:

@@ -213,6 +213,11 @@ def _documents(numbered: Indexed) -> tuple[str, ...] | None:
     return tuple(t for t in found if isinstance(t, str) and t) or None
 
 
+def is_evaluator(span: SpanView) -> bool:
+    """Whether a span is an evaluation of the span it links to."""
+    return span.attributes.get("openinference.span.kind") == "EVALUATOR"
+
+
 def _evaluations(numbered: Indexed) -> tuple[Evaluation, ...] | None:
     out = []
     for of, (many, one) in product(("", "trace.", "session."), _JUDGEMENTS):

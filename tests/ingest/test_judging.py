@@ -134,10 +134,10 @@ def test_a_judgement_finds_its_interaction_by_response_or_conversation_on_any_pa
     store = MemoryStore()
     answer = {**chat(), "gen_ai.response.id": "resp-1", "gen_ai.conversation.id": "[session:1]"}
     run(store, raw("otlp_spans", 0, 0, traces(span(answer))))
-    by_response = said("a", span_id=None, trace=None, more={"gen_ai.response.id": "resp-1"})
+    of_response = said("a", span_id=None, trace=None, more={"gen_ai.response.id": "resp-1"})
     of_session = said("b", span_id=None, trace=None, more={"session.id": "[session:1]"})
     unknown = said("c", span_id=None, trace=None, more={"gen_ai.response.id": "resp-2"})
-    for offset, request in enumerate((by_response, of_session, unknown)):
+    for offset, request in enumerate((of_response, of_session, unknown)):
         run(store, raw("otlp_logs", 1, offset, request))
     assert {r["name"]: r["judged_span_id"] for r in judged(store)} == {"a": SPAN, "b": SPAN, "c": ""}
 
@@ -161,6 +161,20 @@ def test_what_spans_carry_is_judged_with_them_and_is_no_record_of_its_own() -> N
     assert account(store) == [(1, 1, 1, 0, 0, 0), (1, 1, 0, 1, 0, 0)]
 
 
+def test_what_a_root_says_of_its_trace_or_session_means_its_answer() -> None:
+    store = MemoryStore()
+    root = {
+        "openinference.span.kind": "CHAIN",
+        "trace.annotations.0.annotation.name": "done",
+        "trace.annotations.0.annotation.score": 1,
+        "session.annotations.0.annotation.name": "mood",
+        "session.annotations.0.annotation.label": "calm",
+    }
+    run_of_chain = traces(span(chat(), span_id=1, parent=9), span(root, span_id=9, name="chain"))
+    run(store, raw("otlp_spans", 0, 0, run_of_chain))
+    assert {r["name"]: r["judged_span_id"] for r in judged(store)} == {"done": SPAN, "mood": SPAN}
+
+
 def test_a_judgement_sent_again_is_a_duplicate_and_one_that_corrects_is_not_counted_again() -> None:
     store = MemoryStore()
     run(store, raw("otlp_spans", 0, 0, traces(span(chat()))))
@@ -181,6 +195,18 @@ def test_the_same_judgement_in_one_batch_counts_once_and_lately_seen_ones_need_n
     on.acknowledged(batch)
     assert observations(on.process([raw("otlp_logs", 0, 2, said())])) == []
     assert [row[3] for row in account(store)] == [0, 1, 1, 0]
+
+
+def test_a_judgement_beside_a_repeat_of_its_interaction_finds_the_first() -> None:
+    store = MemoryStore()
+    on = stage(store)
+    first = [raw("otlp_spans", 0, 0, traces(span(chat())))]
+    on.process(first)
+    on.acknowledged(first)
+    (o,) = observations(
+        on.process([raw("otlp_spans", 0, 1, traces(span(chat()))), raw("otlp_logs", 0, 0, said())])
+    )
+    assert o.source.topic == "otlp_logs"
 
 
 def test_numbers_labels_and_nothing() -> None:

@@ -30,7 +30,7 @@ from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, raw
 from tests.ingest.telemetry import START_NS, chat, log, logs, span, traces
 
 TABLES = (INTERACTIONS, CONTEXT_SPANS, CONTENT_RECORDS, JUDGEMENTS, TRACES, LEDGER)
-JUDGED = ("judged", "judged trace", "judged run")
+JUDGED = ("judged", "judged trace", "judged run", "judged answer")
 ANNOTATION = {
     "openinference.span.kind": "LLM",
     "annotations.0.annotation.name": "tone",
@@ -105,20 +105,19 @@ def piece(kind: str, trace: int, number: int) -> tuple[str, Any]:
         return "otlp_spans", traces(span(chat(), trace=name, start_s=420 * number, parent=7))
     if kind in ("chat", "bare"):
         attributes = chat(f"Question {number}", said) if kind == "chat" else TEXTLESS
+        attributes = {**attributes, "gen_ai.response.id": f"{trace}/{number}"}
         if number == 3:  # the app judged by itself
-            attributes = attributes | ANNOTATION
+            attributes |= ANNOTATION
         return "otlp_spans", traces(span(attributes, span_id=number, parent=90, trace=name, start_s=number))
     if kind in JUDGED:
-        judged = log(
-            EVALUATION_EVENT,
-            attributes={
-                "gen_ai.evaluation.name": "helpful",
-                "gen_ai.evaluation.score.value": number / 4,
-            },
-            span_id={"judged": number, "judged trace": None, "judged run": 90}[kind],
-            trace=name,
-            at_s=number + 3,
-        )
+        named = None if kind == "judged answer" else name
+        span_id = {"judged": number, "judged run": 90}.get(kind)
+        values = {
+            "gen_ai.evaluation.name": "helpful",
+            "gen_ai.evaluation.score.value": number / 4,
+            **({} if named else {"gen_ai.response.id": f"{trace}/{number}"}),
+        }
+        judged = log(EVALUATION_EVENT, attributes=values, span_id=span_id, trace=named, at_s=number + 3)
         return "otlp_logs", logs(judged)
     if kind == "asked":
         record = log("gen_ai.user.message", body={"content": f"¿{number}?"}, span_id=number, trace=name)
@@ -140,7 +139,7 @@ def streams(draw: st.DrawFn) -> list[RawMessage]:
     offsets: dict[tuple[str, int], int] = {}
     for kind, trace, number in draw(pieces):
         topic, request = piece(kind, trace, number)
-        partition = trace % PARTITIONS
+        partition = (trace + (kind == "judged answer")) % PARTITIONS
         grouped: bool = draw(st.booleans())
         if order and grouped:  # the gateway puts requests of a few milliseconds together
             last = order[-1]

@@ -43,7 +43,7 @@ from ingest.tables import (
 )
 from ingest.writer import ClickHouseStore
 from tests.embedded_pair import start
-from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, observations, raw
+from tests.ingest.raw import HASH_KEY, PARTITIONS, RECEIVED_NS, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import START_NS, chat, log, logs, span, traces
 
 pytestmark = pytest.mark.integration
@@ -151,7 +151,14 @@ def test_judgements_are_found_by_what_they_name_and_never_far_away(client: Clien
         of("much later", 40 * day, **{"session.id": "[session:1]"}),
         logs(log(EVALUATION_EVENT, attributes={"gen_ai.evaluation.name": "span"}, at_s=10 * day)),
     )
-    messages = [spans, *(raw("otlp_logs", 1, n, r) for n, r in enumerate(requests))]
+    days = (1, 20, 40, 10)
+    messages = [
+        spans,
+        *(
+            raw("otlp_logs", 1, n, r, received_ns=RECEIVED_NS + days[n] * 86_400 * 10**9)
+            for n, r in enumerate(requests)
+        ),
+    ]
     memory, real = MemoryStore(), ClickHouseStore(client)
     for message in messages:
         outputs = stage(memory).process([message])
@@ -213,7 +220,10 @@ def test_runs_without_a_root_and_calls_told_twice_are_found_by_where_they_came_f
 
 
 def test_the_ledger_balances_and_finds_what_is_missing(client: Client) -> None:
-    messages = stream(seed=6, n=20)
+    lost = logs(log(EVALUATION_EVENT, attributes={"gen_ai.evaluation.name": "x"}, trace="f" * 32))
+    messages = [*stream(seed=6, n=20)]
+    ends = [m.offset for m in messages if (m.topic, m.partition) == ("otlp_logs", 0)]
+    messages.append(raw("otlp_logs", 0, max(ends) + 1, lost))
     on = stage(ClickHouseStore(client))
     on.process(messages)
     accounts, tenants = read_accounts(client, 0)
@@ -228,6 +238,7 @@ def test_the_ledger_balances_and_finds_what_is_missing(client: Client) -> None:
     assert tenant["received"] == records == sum(p["received"] for p in told["partitions"])
     assert tenant["rejected"] == tenant["reasons"]["not_genai"] > 0
     assert tenant["duplicate"] > 0
+    assert tenant["judgement_without_interaction"] == 1
 
     client.command("DELETE FROM interactions WHERE source_partition = 0 AND source_offset = 0")
     broken = report(*read_accounts(client, 0))
