@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import orjson
 import pytest
+from aiokafka import codec as aiokafka_codec
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from hypothesis import given, settings
@@ -246,6 +247,12 @@ def test_a_defect_of_ours_stops_the_relay_before_it_has_buried_everything(
     with pytest.raises(Defect, match="21 of 21 messages failed"):
         kit.take(request)
     assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "snappy", "zstd"])
+def test_whatever_compression_a_writer_chose_can_be_read(codec: str) -> None:
+    """The consumer's codecs are a package of their own; without it a partition would stand still."""
+    assert getattr(aiokafka_codec, f"has_{codec}")()
 
 
 @given(st.binary(max_size=300))
