@@ -47,7 +47,7 @@ RAW_BUFFER = 256
 MARK_EVERY_S = 5.0
 SNAPSHOT_EVERY_S = 30.0
 SNAPSHOT_EVERY_MESSAGES = 20_000
-LEAVE_S = 3.0
+LEAVE_S = 8.0
 """How long what is under way is waited for when partitions are given away or the process is told to stop."""
 STOPPED_S = 20.0
 """How long a worker that stops says so, to probes and scrapes."""
@@ -104,7 +104,6 @@ class Wiring:
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "stage"))
     held: dict[int, list[Any]] = field(default_factory=dict)
     since_snapshot: int = 0
-    generation: int = 0
     detect_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
@@ -168,7 +167,7 @@ def _detect_agent(app: faust.App, wiring: Wiring) -> None:
     async def detect(stream: Any) -> None:
         async for taken in stream.noack_take(BATCH * 4, within=WITHIN_S):
             with Guard("detect"):
-                generation = wiring.generation
+                generation = wiring.order.generation
                 events = await in_order(app, wiring.order, wiring.health, taken)
                 messages = [raw_message(e) for e in events]
                 wiring.health.pending += len(events)
@@ -179,7 +178,7 @@ def _detect_agent(app: faust.App, wiring: Wiring) -> None:
                     outputs: list[Output] = outputs,
                     generation: int = generation,
                 ) -> None:
-                    if generation == wiring.generation:  # else they come again, to whom they now belong
+                    if generation == wiring.order.generation:  # else they come again, to whom they now belong
                         outputs[:] = await wiring.in_thread(wiring.detect.process, messages)
 
                 async def send(outputs: list[Output] = outputs) -> None:
@@ -188,7 +187,7 @@ def _detect_agent(app: faust.App, wiring: Wiring) -> None:
                 async with wiring.detect_lock:  # a snapshot must not fall between applying and sending
                     await wiring.until_available("detect", apply)
                     await wiring.until_available("detect", send)
-                    for event in events if generation == wiring.generation else ():
+                    for event in events if generation == wiring.order.generation else ():
                         wiring.held.setdefault(event.message.partition, []).append((stream, event))
                         wiring.health.applied[event.message.partition] = event.message.offset + 1
                 wiring.health.pending -= len(events)
@@ -276,7 +275,6 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
         with Guard("revoke"):
             lost = list(partitions)
             await _settle(wiring)
-            wiring.generation += 1
             forget(lost)
 
     def forget(partitions: Iterable[Any]) -> None:

@@ -22,14 +22,21 @@ IsHole = Callable[[Place, int, int], bool]
 
 @dataclass(slots=True)
 class Sifted:
-    """Messages that may be worked on, by index, and where partitions must be read again from."""
+    """Messages that may be worked on, by index, and where partitions must be read again from.
+
+    ``next`` is what will come next when they are taken.
+    """
 
     kept: list[int] = field(default_factory=list)
     rewind: dict[Place, int] = field(default_factory=dict)
+    next: dict[Place, int] = field(default_factory=dict)
 
 
 class InOrder:
     """Which offset comes next, for each partition that this process reads.
+
+    ``generation`` grows with every `forget`: what was sifted before must not be taken after, since it was
+    compared with an order that is no longer.
 
     Parameters
     ----------
@@ -44,16 +51,22 @@ class InOrder:
         self._committed = committed
         self._is_hole = is_hole
         self._next: dict[Place, int] = {}
+        self.generation = 0
 
     def sift(self, messages: Sequence[RawMessage]) -> Sifted:
-        """Take what follows on what came before, or comes again; leave out what is behind a gap."""
+        """Keep what follows on what came before, or comes again; leave out what is behind a gap.
+
+        Changes nothing until it is taken; may block.
+        """
         out = Sifted()
         behind: set[Place] = set()
         for index, message in enumerate(messages):
             place = (message.topic, message.partition)
             if place in behind:
                 continue
-            due = self._next[place] if place in self._next else self._committed(place)
+            due = out.next.get(place, self._next.get(place))
+            if due is None:
+                due = self._committed(place)
             begin = due or 0
             if message.offset > begin and not self._is_hole(place, begin, message.offset):
                 behind.add(place)
@@ -61,10 +74,15 @@ class InOrder:
                     out.rewind[place] = due
                 continue
             out.kept.append(index)
-            self._next[place] = max(message.offset + 1, begin)
+            out.next[place] = max(message.offset + 1, begin)
         return out
+
+    def take(self, sifted: Sifted) -> None:
+        """The messages kept are worked on."""
+        self._next |= sifted.next
 
     def forget(self, places: Iterable[Place]) -> None:
         """These partitions are given away, or were given out anew."""
+        self.generation += 1
         for place in places:
             self._next.pop(place, None)

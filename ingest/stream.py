@@ -138,13 +138,20 @@ def raw_message(event: Any) -> RawMessage:
 
 
 async def in_order(app: faust.App, order: InOrder, health: Health, events: Sequence[Any]) -> list[Any]:
-    """The events that may be worked on; a partition with a gap is read again from where it begins."""
+    """The events that may be worked on; a partition with a gap is read again from where it begins.
+
+    None, if partitions changed hands meanwhile: then all are read again from what is committed.
+    """
+    generation = order.generation
     messages = [raw_message(e) for e in events]
 
     async def sift() -> Sifted:
         return await asyncio.to_thread(order.sift, messages)
 
     sifted = await health.until_available("order", sift)
+    if order.generation != generation:
+        return []
+    order.take(sifted)
     for (topic, partition), offset in sifted.rewind.items():
         logger.warning("%s/%d is read again from %d", topic, partition, offset)
         await app.consumer.seek(TP(topic, partition), offset)

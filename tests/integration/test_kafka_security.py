@@ -21,6 +21,7 @@ from infra.errors import Misconfigured
 from infra.kafka import LOGS, SPANS, create_topics
 from infra.settings import KafkaSettings
 from ingest import log_ends
+from ingest.drained import has_ended
 from ingest.gateway.producer import KafkaProducer
 from ingest.log_holes import is_hole
 from ingest.messages import Output
@@ -28,6 +29,9 @@ from ingest.sender import Sender
 from tests.apache_kafka import Guarded, apache_spec
 from tests.certificates import certificates
 from tests.embedded_pair import start
+from tests.journey import Journey
+from tests.judged import stored
+from tests.running import TENANT, running, wait
 
 pytestmark = [pytest.mark.integration, pytest.mark.kafka, pytest.mark.usefixtures("refused_connections")]
 
@@ -115,6 +119,31 @@ async def _worker(settings: KafkaSettings, value: bytes) -> None:
     sender = Sender(settings)
     await sender.send([Output(SPANS.name, b"k", value, 0), Output(LOGS.name, b"k", b"log", 1)])
     await sender.close()
+
+
+def test_all_of_lightship_runs_on_it(fortress: Fortress, tmp_path: Path) -> None:
+    kafka = fortress.sasl
+    settings = f"""
+[kafka]
+bootstrap = "{kafka.bootstrap}"
+partitions = {kafka.partitions}
+idempotent = true
+tls = true
+ca_file = "{kafka.ca_file}"
+user = "{kafka.user}"
+password_file = "{kafka.password_file}"
+"""
+    journey = Journey("evaluation-guarded", chats=60, changed=20, notes=20, runs=5)
+    with running(tmp_path / "home", settings, dashboard=False) as lightship:
+        journey.send(lightship)
+        counted = "SELECT count() FROM interactions FINAL WHERE lineage = 'evaluation-guarded'"
+        wait("all is stored", lambda: lightship.rows(counted) == [(len(journey.calls),)])
+        with lightship.store() as client:
+            ended = partial(has_ended, client, TENANT, journey.lineage, kafka.partitions)
+            wait("detection is at the end", ended)
+        stored(lightship, journey)
+        for log in (lightship.home / "logs").iterdir():
+            assert PASSWORD not in log.read_text(encoding="utf-8", errors="replace")
 
 
 def refused(settings: KafkaSettings) -> str:
