@@ -37,7 +37,8 @@ def balance(config: Path | None, since: str | None = None) -> dict[str, Any]:
     settings = reach(load(config))
     client = clickhouse.connect(settings.store)
     turned_away = refused(gateway_address(settings))
-    return taken(client, settings.kafka, SystemClock().now_ns() - back_ns, turned_away)
+    since_ns = SystemClock().now_ns() - back_ns
+    return taken(client, settings.kafka, since_ns, turned_away, recent=since is not None)
 
 
 def taken(
@@ -45,6 +46,8 @@ def taken(
     settings: KafkaSettings,
     since_ns: int,
     refused: Sequence[Mapping[str, Any]] | None = None,
+    *,
+    recent: bool = False,
 ) -> dict[str, Any]:
     """The account of messages received since then, with gaps that are holes told from lost messages.
 
@@ -54,7 +57,7 @@ def taken(
         If a server does not answer.
     """
     read = log_read(settings)  # first: what was acknowledged by then, the account must hold
-    accounts, tenants = read_accounts(client, since_ns)
+    accounts, tenants = read_accounts(client, since_ns, recent=recent)
     begins = log_begins(settings, [a.place for a in accounts])
     accounts = [
         ledger.with_topic(a, ledger.TopicFacts(begins.get(a.place), read.get(a.place))) for a in accounts

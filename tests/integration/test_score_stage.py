@@ -227,6 +227,7 @@ def test_the_ledger_balances_and_finds_what_is_missing(client: Client) -> None:
     on = stage(ClickHouseStore(client))
     on.process(messages)
     accounts, tenants = read_accounts(client, 0)
+    assert read_accounts(client, 1, recent=True) == (accounts, tenants)
     told = report(accounts, tenants, {k: n + 2 for k, n in next_offsets(accounts).items()})
     assert told["balanced"] is True
     assert {p["pending"] for p in told["partitions"]} == {2}
