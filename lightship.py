@@ -171,7 +171,7 @@ def decode(
     raw: Annotated[bool, typer.Option("--raw", help="Leave text unredacted.")] = False,
 ) -> None:
     """Turn recorded OTLP bodies into interactions. One JSON line each; what was in them goes to stderr."""
-    from ingest.decode_lines import decode_files
+    from ingest.files.decode import decode_files
 
     decoded = decode_files(files, raw=raw)
     for line in decoded.lines:
@@ -186,7 +186,7 @@ def score(
     timing: Annotated[bool, typer.Option("--timing", help="Say the time of each scorer.")] = False,
 ) -> None:
     """Redact and score records. Lines of decode, or prompt and output; one JSON line each."""
-    from ingest.score_files import score_files
+    from ingest.files.score import score_files
 
     for line in score_files(files, timing=timing, say=warn):
         out(json.dumps(line, ensure_ascii=False))
@@ -205,7 +205,7 @@ def detect(
     plot: Annotated[Path | None, typer.Option(help="Draw values and onsets into this SVG file.")] = None,
 ) -> None:
     """Watch a series of a file as the stream would. One finding a line, in JSON."""
-    from ingest.detect_files import detect_files
+    from ingest.files.detect import detect_files
 
     columns = {"time": time, "value": value, "n": n}
     for finding in detect_files(files, columns, kind=kind, tick=tick, learn=learn, budget=budget, plot=plot):
@@ -233,7 +233,7 @@ def import_(
     config: ConfigPath = None,
 ) -> None:
     """Send records of files through the pipeline. JSON Lines, JSON, CSV or Parquet; plain, gz or zst."""
-    from ingest.import_command import import_command, show
+    from ingest.importing.command import import_command, show
 
     report = import_command(
         files,
@@ -266,7 +266,7 @@ def ledger(
     config: ConfigPath = None,
 ) -> None:
     """Prove that every record is accounted for. Exits with 1 when the sums do not balance."""
-    from ingest.ledger_command import balance, show
+    from ingest.ledger.command import balance, show
 
     report = balance(config, since)
     answer(report, as_json, show)
@@ -300,7 +300,7 @@ def dead_letters_list(
     config: ConfigPath = None,
 ) -> None:
     """List dead letters, with how many there are of each kind."""
-    from ingest.dead_letter_command import listed, show_list, wanted
+    from ingest.dead_letters.command import listed, show_list, wanted
 
     report = listed(config, wanted((), kind, tenant, service, since), limit)
     answer(report, as_json, show_list)
@@ -313,7 +313,7 @@ def dead_letters_show(
     config: ConfigPath = None,
 ) -> None:
     """Show one: why, from where, and the redacted record."""
-    from ingest.dead_letter_command import show_letter, shown
+    from ingest.dead_letters.command import show_letter, shown
 
     letter = shown(config, key)
     answer(letter, as_json, show_letter)
@@ -332,7 +332,7 @@ def dead_letters_retry(
     config: ConfigPath = None,
 ) -> None:
     """Send redacted records again. For when what stopped them is fixed."""
-    from ingest.dead_letter_command import sent_again, show_retry, wanted
+    from ingest.dead_letters.command import sent_again, show_retry, wanted
 
     meant = wanted(keys or (), kind, tenant, service, since)
     report = sent_again(config, meant, everything=everything, force=force)

@@ -21,11 +21,11 @@ from bench.machine import machine
 from infra import clickhouse
 from infra.settings import Settings, StoreSettings
 from ingest.messages import RawMessage
-from ingest.score_setup import scoring
-from ingest.score_stage import ScoreStage
-from ingest.store import Accounted, Ask, Partition, Progress, Refused, StageStore
-from ingest.tables import Row, Table
-from ingest.writer import ClickHouseStore
+from ingest.score.setup import scoring
+from ingest.score.stage import ScoreStage
+from ingest.store.stage_store import Accounted, Ask, Partition, Progress, Refused, StageStore
+from ingest.store.tables import Row, Table
+from ingest.store.writer import ClickHouseStore
 
 SEED = 7
 BATCH = 64

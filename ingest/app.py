@@ -21,9 +21,9 @@ from faust.types import TP
 from infra import kafka
 from infra.settings import KafkaSettings
 from ingest.errors import BrokenDeploy
-from ingest.in_order import InOrder, IsHole
+from ingest.log.in_order import InOrder, IsHole
+from ingest.log.sender import Sender
 from ingest.messages import Output, RawMessage, in_parts
-from ingest.sender import Sender
 from ingest.stream import (
     WITHIN_S,
     Guard,

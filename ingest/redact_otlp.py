@@ -22,8 +22,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from detectors.record import ToolCall
 from detectors.redaction import Redactor, Report, Walker
-from ingest.assemble import Judgement
-from ingest.build import REDACTIONS
+from ingest.assembly.assemble import Judgement
+from ingest.assembly.build import REDACTIONS
 from ingest.dialects.legacy_events import CONTENT_EVENTS
 from ingest.interaction import FieldRedaction, Interaction
 

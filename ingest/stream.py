@@ -24,7 +24,7 @@ from infra import kafka
 from infra.kafka_access import connection
 from infra.settings import KafkaSettings
 from ingest.errors import Unavailable
-from ingest.in_order import InOrder, Place, Sifted
+from ingest.log.in_order import InOrder, Place, Sifted
 from ingest.messages import RawMessage
 
 logger = logging.getLogger(__name__)

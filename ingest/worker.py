@@ -25,17 +25,17 @@ from infra import clickhouse, errors, kafka
 from infra.clock import NS_PER_S, SystemClock
 from infra.settings import Settings, load
 from ingest.app import Wiring, build
-from ingest.conversations import Limits
-from ingest.detect_stage import DetectStage
-from ingest.detect_writer import ClickHouseDetectStore
-from ingest.log_holes import is_hole
+from ingest.detect.stage import DetectStage
+from ingest.detect.writer import ClickHouseDetectStore
+from ingest.log.holes import is_hole
+from ingest.log.sender import Sender
 from ingest.probe import probe
 from ingest.pulse import Pulse
-from ingest.score_setup import score_stage
-from ingest.score_stage import ScoreStage
-from ingest.sender import Sender
-from ingest.settings_reader import SettingsReader
+from ingest.score.settings_reader import SettingsReader
+from ingest.score.setup import score_stage
+from ingest.score.stage import ScoreStage
 from ingest.stream import EXIT_DEFECT, EXIT_UNAVAILABLE, Health
+from ingest.units.conversations import Limits
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ingest.decode_lines import Decoded, decode_files
+from ingest.files.decode import Decoded, decode_files
 
 FOLDER = Path(__file__).resolve().parent / "fixtures" / "otlp"
 CAPTURES = "captures"

@@ -36,8 +36,8 @@ from infra.embedded.supervisor import Supervisor
 from infra.embedded.whole import Whole, whole
 from infra.kafka import CLIENT, FINDINGS, LOGS, OBSERVATIONS, SPANS, Topic
 from infra.settings import Settings, load
-from ingest.drained import has_ended
 from ingest.errors import Unavailable
+from ingest.importing.drained import has_ended
 from tests.brokers import EMBEDDED, spec_of
 from tests.conftest import ROOT
 from tests.webhook import Webhook

@@ -29,15 +29,15 @@ from infra.embedded.whole import WORKER_PORT
 from infra.settings import Settings, of_tables
 from infra.settings_page import VARIABLES
 from infra.typed_table import overrides
-from ingest.decode_lines import decode_files
 from ingest.demo.report import FoundIncident
 from ingest.demo.report import report as demo_report
 from ingest.demo.schedule import build as demo_schedule
+from ingest.files.decode import decode_files
 from ingest.gateway import app as gateway_app
 from ingest.gateway.json_doors import PATHS
 from ingest.gateway.refusal import ANSWERED
-from ingest.ledger import PartitionAccount
-from ingest.ledger import report as ledger_report
+from ingest.ledger.proof import PartitionAccount
+from ingest.ledger.proof import report as ledger_report
 from tests.ingest.telemetry import chat, span, traces
 from tests.test_formats import message
 

@@ -149,7 +149,7 @@ def _rooms(
     rooms = [
         setup,
         room("gateway", "ingest.gateway"),
-        room("relay", "ingest.relay_worker", "--port", str(ports["relay"])),
+        room("relay", "ingest.relay.worker", "--port", str(ports["relay"])),
         room("worker", "ingest.worker", "--port", str(ports["worker"])),
         room("alerts", "alerts.service"),
     ]

@@ -20,10 +20,10 @@ from infra.settings import Settings
 from ingest.demo.report import FoundIncident, report
 from ingest.demo.run import Progress, run
 from ingest.demo.schedule import build
-from ingest.drained import has_ended, wait_until_drained
 from ingest.errors import Unavailable
-from ingest.ledger import SUMS
-from ingest.ledger_command import taken
+from ingest.importing.drained import has_ended, wait_until_drained
+from ingest.ledger.command import taken
+from ingest.ledger.proof import SUMS
 
 SETTINGS = Path(__file__).with_name("demo.toml")
 DRAIN_S = 900.0

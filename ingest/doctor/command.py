@@ -34,7 +34,7 @@ from ingest.doctor.line import AWAY, FAIL, Line
 WORKER = "http://127.0.0.1:4319"
 ROOMS = {
     "gateway": "ingest.gateway",
-    "relay": "ingest.relay_worker",
+    "relay": "ingest.relay.worker",
     "worker": "ingest.worker",
     "alerts": "alerts.service",
 }

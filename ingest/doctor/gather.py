@@ -22,7 +22,7 @@ from infra.settings import KafkaSettings, Settings, StoreSettings, hide_password
 from ingest.doctor.check_servers import Room, Server
 from ingest.doctor.check_services import ServiceFacts
 from ingest.errors import Unavailable
-from ingest.log_ends import log_ends
+from ingest.log.ends import log_ends
 
 _SERVICES = """
 SELECT tenant, service, dialect, count(),

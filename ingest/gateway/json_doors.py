@@ -1,6 +1,6 @@
 """Doors for JSON: feedback, Langfuse scores, recorded changes.
 
-Judgements become log records (`ingest.judgement_record`) and take the way of all telemetry: redacted,
+Judgements become log records (`ingest.judgements.record`) and take the way of all telemetry: redacted,
 grouped, acknowledged. Changes go to the topic ``actions``. Answers to Langfuse's SDK are those of its public
 API: an id for one score, 202 or counts with 207 for a list of them (SDK 5), 207 with an outcome for every
 event of a batch (older SDKs).
@@ -16,15 +16,15 @@ import orjson
 
 from infra import kafka
 from ingest.errors import BadRecord
-from ingest.feedback import read_feedback
 from ingest.gateway import metrics
 from ingest.gateway.http_answer import Answer, as_json
 from ingest.gateway.intake import Intake
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.receiver import Admitted
 from ingest.json_fields import Fields
-from ingest.judgement_record import Sent, to_request
-from ingest.langfuse_scores import read_score
+from ingest.judgements.feedback import read_feedback
+from ingest.judgements.langfuse_scores import read_score
+from ingest.judgements.record import Sent, to_request
 from ingest.markers import read_markers
 
 FEEDBACK, CHANGES = "/v1/feedback", "/v1/changes"

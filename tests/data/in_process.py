@@ -31,23 +31,23 @@ from detectors.scorers import SPECS
 from infra.clock import NS_PER_S
 from infra.kafka import FINDINGS, OBSERVATIONS, SPANS
 from infra.settings import KafkaSettings, Settings
-from ingest.clock_marks import Advance, ClockMarks
-from ingest.detect_stage import Shard
+from ingest.detect.stage import Shard
 from ingest.gateway.intake import Origin
 from ingest.gateway.producer import MemoryProducer
 from ingest.gateway.splitting import partition_of
-from ingest.import_files import read_rows
-from ingest.import_plan import ImportRow, Placed, place
-from ingest.import_records import portions, span_ids
-from ingest.importer import ImportJob, build_intake, run_import
+from ingest.importing.files import read_rows
+from ingest.importing.importer import ImportJob, build_intake, run_import
+from ingest.importing.plan import ImportRow, Placed, place
+from ingest.importing.records import portions, span_ids
+from ingest.log.clock_marks import Advance, ClockMarks
 from ingest.messages import Output, RawMessage
-from ingest.observing import INTERACTION, by_service, keyed_hash, observe, observed_interaction
-from ingest.policy_hits import policy_findings, service_of
-from ingest.score_setup import scoring
-from ingest.score_stage import ScoreStage
-from ingest.store import MemoryStore
-from ingest.stored_interaction import StoredInteraction, from_row
-from ingest.tables import INTERACTIONS
+from ingest.score.observing import INTERACTION, by_service, keyed_hash, observe, observed_interaction
+from ingest.score.policy_hits import policy_findings, service_of
+from ingest.score.setup import scoring
+from ingest.score.stage import ScoreStage
+from ingest.store.interaction import StoredInteraction, from_row
+from ingest.store.stage_store import MemoryStore
+from ingest.store.tables import INTERACTIONS
 from ingest.worker import watch_config
 from tests.alerts.memory import HandClock, MemoryPost
 from tests.alerts.memory import MemoryStore as MemoryIncidents

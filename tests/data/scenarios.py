@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.import_options import read_plan
-from ingest.importer import ImportJob
+from ingest.importing.importer import ImportJob
+from ingest.importing.options import read_plan
 
 SERVICE = "shop-assistant"
 START = datetime(2026, 9, 1, tzinfo=UTC)

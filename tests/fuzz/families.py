@@ -15,7 +15,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor, redact_text
-from ingest.assemble import assemble_batch
+from ingest.assembly.assemble import assemble_batch
 from ingest.gateway.splitting import split
 from ingest.interaction import to_line
 from ingest.otlp import log_views, parse_traces, span_views

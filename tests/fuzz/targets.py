@@ -17,19 +17,19 @@ from detectors import observation
 from detectors.drift import snapshot
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor, redact_text
 from infra import kafka
-from ingest import dead_letters
-from ingest.assemble import Judgement, assemble_batch
-from ingest.build import REDACTIONS
+from ingest.assembly.assemble import Judgement, assemble_batch
+from ingest.assembly.build import REDACTIONS
 from ingest.compression import decompress, sniff
-from ingest.decode_lines import read_body
-from ingest.decoding import assemble_message, decode_message
+from ingest.dead_letters import letter as dead_letters
 from ingest.errors import BadRecord
+from ingest.files.decode import read_body
 from ingest.gateway.splitting import drop_invalid, split
 from ingest.interaction import to_line, to_record
 from ingest.messages import RawMessage
 from ingest.otlp import LogView, SpanView, log_views, parse_logs, parse_traces, span_views
 from ingest.otlp_json import parse_json
 from ingest.redact_otlp import Request, RequestRedactor, count_records
+from ingest.score.decoding import assemble_message, decode_message
 
 KEY = b"a key for fuzzing, 32 bytes long"
 LARGEST = 4 << 20

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from detectors.observation import Mark, SourcePosition
-from ingest.clock_marks import FORGET_AFTER_NS, Advance, ClockMarks
+from ingest.log.clock_marks import FORGET_AFTER_NS, Advance, ClockMarks
 
 S = 1_000_000_000
 IDLE = 30 * S

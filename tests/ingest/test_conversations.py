@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from detectors.observation import ABSENT, Mark, Observation, ServiceKey, SourcePosition
 from detectors.scorers import SPECS, score_conversations
-from ingest.conversations import Conversations, Limits
-from ingest.detect_stage import Shard
-from ingest.observing import INTERACTION, Observed, keyed_hash, observe
+from ingest.detect.stage import Shard
+from ingest.score.observing import INTERACTION, Observed, keyed_hash, observe
+from ingest.units.conversations import Conversations, Limits
 from tests.detectors.drift.traffic import config
 
 S = 1_000_000_000

@@ -10,8 +10,8 @@ from detectors.drift.series_rows import CellRow, SeriesState
 from detectors.finding import Finding
 from detectors.observation import Mark, Observation, ServiceKey, SourcePosition, encode
 from infra.kafka import DEAD_LETTERS, FINDINGS
-from ingest.detect_stage import DetectStage
-from ingest.detect_writer import LogRow, Snapshot
+from ingest.detect.stage import DetectStage
+from ingest.detect.writer import LogRow, Snapshot
 from ingest.errors import Defect, Unavailable
 from ingest.messages import Output, RawMessage
 from tests.detectors.drift.test_watcher import refusals_in_spanish

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.assemble import assemble_batch
+from ingest.assembly.assemble import assemble_batch
 from ingest.dialects import canonical, precedence
 from ingest.dialects.span_facts import sampling_probability
 from ingest.interaction import Interaction, to_line, to_record

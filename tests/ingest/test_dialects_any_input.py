@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from ingest.assemble import assemble_batch
+from ingest.assembly.assemble import assemble_batch
 from ingest.compression import decompress, sniff
-from ingest.decode_lines import LARGEST_FILE
+from ingest.files.decode import LARGEST_FILE
 from ingest.interaction import to_line
 from ingest.otlp import EventView, LogView, SpanView, span_views
 from ingest.otlp import log_views as views_of_logs

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingest.assemble import assemble_batch
+from ingest.assembly.assemble import assemble_batch
 from ingest.dialects import canonical
 from ingest.dialects.litellm import LONGEST_LITERAL, literal
 from ingest.dialects.payload import token_counts

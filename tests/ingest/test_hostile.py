@@ -14,10 +14,10 @@ from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
 from ingest.gateway.splitting import MAX_PIECE_BYTES, drop_invalid, split
 from ingest.messages import RawMessage, in_parts
 from ingest.redact_otlp import Request, RequestRedactor
-from ingest.score_setup import scoring
-from ingest.score_stage import ScoreStage
-from ingest.store import MemoryStore
-from ingest.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS
+from ingest.score.setup import scoring
+from ingest.score.stage import ScoreStage
+from ingest.store.stage_store import MemoryStore
+from ingest.store.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS
 from tests.conftest import ROOT
 from tests.ingest.raw import HASH_KEY, SETTINGS, raw
 from tests.ingest.telemetry import log, logs, span, traces

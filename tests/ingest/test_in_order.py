@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.in_order import InOrder, Place, Sifted
+from ingest.log.in_order import InOrder, Place, Sifted
 from ingest.messages import RawMessage
 
 SPANS: Place = ("otlp_spans", 2)

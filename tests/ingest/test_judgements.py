@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.assemble import Judgement, assemble_batch
+from ingest.assembly.assemble import Judgement, assemble_batch
 from ingest.errors import BadRecord
-from ingest.feedback import KNOWN, MOST, read_feedback
 from ingest.interaction import Evaluation
-from ingest.judgement_record import UID, Sent, to_record, to_request
-from ingest.langfuse_scores import read_score, read_scores
+from ingest.judgements.feedback import KNOWN, MOST, read_feedback
+from ingest.judgements.langfuse_scores import read_score, read_scores
+from ingest.judgements.record import UID, Sent, to_record, to_request
 from ingest.markers import read_markers
 from ingest.otlp import log_views
 from tests.ingest.telemetry import START_NS, TRACE, chat, span, views

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from detectors.observation import SourcePosition
 from infra.settings import RedactionSettings, Settings
-from ingest import stored_judgement
-from ingest.assemble import EVALUATION_EVENT, Judgement
+from ingest.assembly.assemble import EVALUATION_EVENT, Judgement
 from ingest.interaction import Evaluation
-from ingest.judgement_record import Sent, to_request
+from ingest.judgements.record import Sent, to_request
 from ingest.messages import Output, RawMessage
-from ingest.score_stage import ScoreStage
-from ingest.store import MemoryStore, Refused
-from ingest.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, JUDGEMENTS, LEDGER, Row, Table
+from ingest.score.stage import ScoreStage
+from ingest.store import judgement as stored_judgement
+from ingest.store.stage_store import MemoryStore, Refused
+from ingest.store.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, JUDGEMENTS, LEDGER, Row, Table
 from tests.ingest.raw import HASH_KEY, RECEIVED_NS, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import START_NS, TRACE, chat, log, logs, span, traces
 from tests.ingest.test_score_stage import account, cells, named

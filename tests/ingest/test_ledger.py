@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ingest.gateway.metrics import REJECTED, SPANS, Metrics
-from ingest.ledger import PartitionAccount, TopicFacts, next_offsets, report, with_holes, with_topic
-from ingest.refused import read_refused
+from ingest.ledger.proof import PartitionAccount, TopicFacts, next_offsets, report, with_holes, with_topic
+from ingest.ledger.refused import read_refused
 
 GOOD = PartitionAccount("otlp_spans", 0, 5, 9, 30, 20, 6, 3, 1, 0, 0, 0)
 

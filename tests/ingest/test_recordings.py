@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from ingest.compression import decompress, sniff
-from ingest.decode_lines import LARGEST_FILE, Decoded
+from ingest.files.decode import LARGEST_FILE, Decoded
 from ingest.otlp_json import to_json
 from tests.recordings import CAPTURES, Group, decode_bodies, expected, groups, manifest, own, said
 

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
-from ingest.build import REDACTIONS
+from ingest.assembly.build import REDACTIONS
 from ingest.dialects.span_facts import CONVERSATION_KEYS, USER_KEYS
 from ingest.otlp import log_views, span_views
 from ingest.redact_otlp import Request, RequestRedactor, count_records

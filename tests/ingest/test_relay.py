@@ -22,7 +22,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from infra import kafka
 from infra.clock import NS_PER_S
-from ingest import relay_metrics as metrics
 from ingest.errors import BadRecord, Defect, Unavailable
 from ingest.gateway.grouping import Grouper
 from ingest.gateway.ingest_keys import IngestKeys
@@ -33,7 +32,8 @@ from ingest.gateway.producer import MemoryProducer
 from ingest.gateway.splitting import partition_of
 from ingest.messages import Output, RawMessage
 from ingest.otlp import span_views
-from ingest.relay import OLDEST_NS, Relay, read_request, received_at
+from ingest.relay import metrics
+from ingest.relay.relay import OLDEST_NS, Relay, read_request, received_at
 from tests.ingest.telemetry import chat, log, logs, span, traces
 
 NOW_NS = 1_795_500_100_000_000_000

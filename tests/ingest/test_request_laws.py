@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
-from ingest.assemble import assemble_batch
+from ingest.assembly.assemble import assemble_batch
 from ingest.gateway.splitting import drop_invalid, split
 from ingest.interaction import to_line
 from ingest.otlp import LogView, SpanView, log_views, span_views

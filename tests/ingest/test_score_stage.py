@@ -11,12 +11,12 @@ from detectors.finding import Finding
 from detectors.observation import ABSENT, Observation, SourcePosition
 from infra.kafka import DEAD_LETTERS, FINDINGS, OBSERVATIONS
 from infra.settings import RedactionSettings, Settings
-from ingest import dead_letters
+from ingest.dead_letters import letter as dead_letters
 from ingest.messages import Output, RawMessage
 from ingest.otlp import parse_traces
-from ingest.score_stage import ScoreStage
-from ingest.store import MemoryStore
-from ingest.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, LEDGER, TRACES, Row, Table
+from ingest.score.stage import ScoreStage
+from ingest.store.stage_store import MemoryStore
+from ingest.store.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, LEDGER, TRACES, Row, Table
 from tests.ingest.raw import HASH_KEY, PARTITIONS, RECEIVED_NS, SCORING, SETTINGS, marks, observations, raw
 from tests.ingest.telemetry import RESOURCE, START_NS, chat, log, logs, messages, span, traces
 

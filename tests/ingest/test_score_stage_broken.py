@@ -15,10 +15,10 @@ from infra.kafka import DEAD_LETTERS, FINDINGS
 from infra.settings import DeadLetterSettings
 from ingest.errors import BrokenDeploy
 from ingest.messages import RawMessage
-from ingest.score_stage import ScoreStage
-from ingest.scoring import Scoring
-from ingest.store import MemoryStore
-from ingest.tables import INTERACTIONS, LEDGER
+from ingest.score.scoring import Scoring
+from ingest.score.stage import ScoreStage
+from ingest.store.stage_store import MemoryStore
+from ingest.store.tables import INTERACTIONS, LEDGER
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS, SPECS, raw, score_traces
 from tests.ingest.telemetry import chat, span, traces
 

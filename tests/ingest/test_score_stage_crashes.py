@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from detectors.observation import Mark, Observation, SourcePosition, decode, encode
 from infra.kafka import FINDINGS, OBSERVATIONS
-from ingest.assemble import EVALUATION_EVENT
+from ingest.assembly.assemble import EVALUATION_EVENT
 from ingest.errors import Unavailable
 from ingest.messages import Output, RawMessage
-from ingest.score_stage import ScoreStage
-from ingest.store import MemoryStore, Refused
-from ingest.tables import (
+from ingest.score.stage import ScoreStage
+from ingest.store.stage_store import MemoryStore, Refused
+from ingest.store.tables import (
     CONTENT_RECORDS,
     CONTEXT_SPANS,
     INTERACTIONS,

@@ -11,19 +11,22 @@ from hypothesis import strategies as st
 from detectors.observation import ABSENT, ServiceKey, SourcePosition
 from detectors.record import Redaction, ToolCall
 from infra.settings import RedactionSettings
-from ingest import content_record, dead_letters, stored_context, stored_interaction
-from ingest.dead_letters import DeadLetter
+from ingest.dead_letters import letter as dead_letters
+from ingest.dead_letters.letter import DeadLetter
 from ingest.envelope import Envelope, read_envelope, salvage_envelope
 from ingest.errors import BadRecord
 from ingest.event_time import MAX_AHEAD_NS, MAX_NS, event_time
 from ingest.interaction import CallError, ContextSpan, Interaction
-from ingest.observing import Observed, keyed_hash, observe
-from ingest.recent_ids import RecentIds
-from ingest.score_stage import ScoreStage
-from ingest.store import NEAR_NS, MemoryStore, SpanPlace, asks_for
-from ingest.stored_interaction import StoredInteraction, canonical_scores, position_text, read_position
-from ingest.tables import CONTEXT_SPANS, LEDGER
-from ingest.text_keeping import NOT_FLAGGED, why_absent
+from ingest.score.observing import Observed, keyed_hash, observe
+from ingest.score.recent_ids import RecentIds
+from ingest.score.stage import ScoreStage
+from ingest.score.text_keeping import NOT_FLAGGED, why_absent
+from ingest.store import content_record
+from ingest.store import context as stored_context
+from ingest.store import interaction as stored_interaction
+from ingest.store.interaction import StoredInteraction, canonical_scores, position_text, read_position
+from ingest.store.stage_store import NEAR_NS, MemoryStore, SpanPlace, asks_for
+from ingest.store.tables import CONTEXT_SPANS, LEDGER
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS, SPECS, raw
 from tests.ingest.telemetry import START_NS, chat, log, records, span, traces
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from detectors.observation import SourcePosition
 from ingest.interaction import ContextSpan, Interaction
-from ingest.stored_context import TraceStep, step_of_context, step_of_interaction
-from ingest.stored_interaction import StoredInteraction
-from ingest.trace_unit import TraceUnit, rootless_unit, trace_unit
+from ingest.store.context import TraceStep, step_of_context, step_of_interaction
+from ingest.store.interaction import StoredInteraction
+from ingest.units.trace_unit import TraceUnit, rootless_unit, trace_unit
 
 S = 1_000_000_000
 

@@ -12,12 +12,12 @@ from detectors.observation import ABSENT, SourcePosition
 from infra.kafka import SETTINGS as SETTINGS_TOPIC
 from ingest.interaction import Interaction
 from ingest.messages import Output, RawMessage
-from ingest.score_stage import ScoreStage
-from ingest.stage_settings import ContextScope, StageSettings
-from ingest.store import MemoryStore
-from ingest.stored_interaction import StoredInteraction
-from ingest.tables import CONTEXT_SPANS, INTERACTIONS, LEDGER
-from ingest.twins import Twins
+from ingest.score.stage import ScoreStage
+from ingest.score.stage_settings import ContextScope, StageSettings
+from ingest.store.interaction import StoredInteraction
+from ingest.store.stage_store import MemoryStore
+from ingest.store.tables import CONTEXT_SPANS, INTERACTIONS, LEDGER
+from ingest.units.twins import Twins
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import RESOURCE, chat, span, traces
 

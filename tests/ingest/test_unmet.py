@@ -9,14 +9,14 @@ import pytest
 from google.protobuf.message import Message
 
 from detectors.observation import SourcePosition
-from ingest import stored_judgement
-from ingest.assemble import EVALUATION_EVENT
+from ingest.assembly.assemble import EVALUATION_EVENT
 from ingest.envelope import Envelope
 from ingest.errors import Unavailable
-from ingest.score_stage import ScoreStage
-from ingest.store import MemoryStore, Refused
-from ingest.tables import INTERACTIONS, JUDGEMENTS, Row, Table
-from ingest.unmet import MOST, Unmet
+from ingest.judgements.unmet import MOST, Unmet
+from ingest.score.stage import ScoreStage
+from ingest.store import judgement as stored_judgement
+from ingest.store.stage_store import MemoryStore, Refused
+from ingest.store.tables import INTERACTIONS, JUDGEMENTS, Row, Table
 from tests.ingest.raw import HASH_KEY, RECEIVED_NS, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import TRACE, chat, log, records, span, traces
 from tests.ingest.test_judging import SPAN, judged, run, said

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from detectors.observation import Mark
-from ingest.watermark import LineageClock
+from ingest.detect.watermark import LineageClock
 
 S = 1_000_000_000
 

@@ -20,9 +20,9 @@ from infra.embedded.pair import broker_spec, kafka_address
 from infra.embedded.ports import spare
 from infra.kafka import DEAD_LETTERS, FINDINGS, SPANS
 from infra.settings import KafkaSettings, Settings, StoreSettings
-from ingest.ledger_command import taken
-from ingest.log_ends import log_read
-from ingest.log_reader import log_reader
+from ingest.ledger.command import taken
+from ingest.log.ends import log_read
+from ingest.log.reader import log_reader
 from tests.conftest import ROOT
 from tests.embedded_pair import start
 from tests.ingest.raw import raw
@@ -33,15 +33,15 @@ pytestmark = pytest.mark.integration
 
 WORKER = "from ingest.worker import main; import os; code = main(['--port', '{port}']); os._exit(code)"
 BROKEN = """
-import ingest.app, ingest.score_setup
+import ingest.app, ingest.score.setup
 from detectors.scorers.registry import SPECS
-from ingest.scoring import Scoring
+from ingest.score.scoring import Scoring
 
 def fails(records):
     raise KeyError('a column that is not there')
 
 ingest.app.STOPPED_S = 3.0
-ingest.score_setup.scoring = lambda off: Scoring(fails, fails, SPECS, {'broken': '1'})
+ingest.score.setup.scoring = lambda off: Scoring(fails, fails, SPECS, {'broken': '1'})
 """
 MESSAGES, EACH = 40, 10
 

@@ -15,17 +15,17 @@ from infra.clock import SystemClock
 from infra.embedded.pair import broker_spec, kafka_address
 from infra.kafka import DEAD_LETTERS, LOGS, SPANS, create_topics
 from infra.settings import KafkaSettings
-from ingest.account import RETRIED
-from ingest.dead_letter_command import listed, sent_again, shown
-from ingest.dead_letter_log import Wanted, letters
-from ingest.dead_letter_retry import retry
+from ingest.dead_letters.command import listed, sent_again, shown
+from ingest.dead_letters.log import Wanted, letters
+from ingest.dead_letters.retry import retry
 from ingest.errors import BadRecord
-from ingest.log_reader import log_reader
+from ingest.ledger.account import RETRIED
+from ingest.log.reader import log_reader
 from ingest.messages import Output, RawMessage
-from ingest.score_stage import ScoreStage
-from ingest.scoring import Scoring
-from ingest.store import MemoryStore
-from ingest.tables import INTERACTIONS, LEDGER
+from ingest.score.scoring import Scoring
+from ingest.score.stage import ScoreStage
+from ingest.store.stage_store import MemoryStore
+from ingest.store.tables import INTERACTIONS, LEDGER
 from tests.embedded_pair import start
 from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, SPECS, raw, score_records, score_traces
 from tests.ingest.telemetry import chat, span, traces

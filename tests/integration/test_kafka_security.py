@@ -20,12 +20,12 @@ from infra.embedded.ports import LOOPBACK, spare
 from infra.errors import Misconfigured
 from infra.kafka import LOGS, SPANS, create_topics
 from infra.settings import KafkaSettings
-from ingest import log_ends
-from ingest.drained import has_ended
 from ingest.gateway.producer import KafkaProducer
-from ingest.log_holes import is_hole
+from ingest.importing.drained import has_ended
+from ingest.log import ends as log_ends
+from ingest.log.holes import is_hole
+from ingest.log.sender import Sender
 from ingest.messages import Output
-from ingest.sender import Sender
 from tests.apache_kafka import Guarded, apache_spec
 from tests.certificates import certificates
 from tests.embedded_pair import start

@@ -19,18 +19,18 @@ from infra.embedded.pair import broker_spec, kafka_address
 from infra.kafka import LOGS, SPANS, create_topics
 from infra.kafka import SETTINGS as SETTINGS_TOPIC
 from infra.settings import KafkaSettings, StoreSettings
-from ingest.assemble import EVALUATION_EVENT
+from ingest.assembly.assemble import EVALUATION_EVENT
 from ingest.errors import Unavailable
-from ingest.import_findings import findings_of, would_have_paged
-from ingest.ledger import next_offsets, report
-from ingest.ledger_read import read_accounts, read_holes, remember_holes
-from ingest.log_ends import log_ends
+from ingest.importing.findings import findings_of, would_have_paged
+from ingest.ledger.proof import next_offsets, report
+from ingest.ledger.read import read_accounts, read_holes, remember_holes
+from ingest.log.ends import log_ends
 from ingest.messages import RawMessage
-from ingest.score_stage import ScoreStage
-from ingest.settings_reader import SettingsReader
-from ingest.stage_settings import ContextScope, StageSettings
-from ingest.store import Ask, MemoryStore, StageStore
-from ingest.tables import (
+from ingest.score.settings_reader import SettingsReader
+from ingest.score.stage import ScoreStage
+from ingest.score.stage_settings import ContextScope, StageSettings
+from ingest.store.stage_store import Ask, MemoryStore, StageStore
+from ingest.store.tables import (
     CONTENT_RECORDS,
     CONTEXT_SPANS,
     FINDINGS,
@@ -41,7 +41,7 @@ from ingest.tables import (
     Row,
     Table,
 )
-from ingest.writer import ClickHouseStore
+from ingest.store.writer import ClickHouseStore
 from tests.embedded_pair import start
 from tests.ingest.raw import HASH_KEY, PARTITIONS, RECEIVED_NS, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import START_NS, chat, log, logs, span, traces

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ingest.assemble import assemble_batch
+from ingest.assembly.assemble import assemble_batch
 from ingest.demo.loopback import Loopback
 from ingest.gateway.app import Gateway
 from ingest.gateway.http_body import Memory

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from ingest.assemble import assemble_batch
+from ingest.assembly.assemble import assemble_batch
 from ingest.gateway import metrics
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.key_file import Key, KeyFile, hash_of

@@ -1,0 +1,1 @@
+"""From spans and log records to interactions: each model call once."""

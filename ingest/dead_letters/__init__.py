@@ -1,0 +1,1 @@
+"""What could not be processed: kept, shown, sent again; and when to stop instead."""

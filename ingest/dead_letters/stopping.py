@@ -1,0 +1,63 @@
+"""What people are told when a worker stops because most of what comes dies by a defect."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from detectors.finding import ALL, Finding, finding_id
+from infra.clock import NS_PER_S, to_datetime
+from infra.kafka import FINDINGS
+from ingest.dead_letters.broken_deploy import OURS
+from ingest.dead_letters.letter import DeadLetter
+from ingest.errors import BrokenDeploy
+from ingest.log.clock_marks import LIVE
+from ingest.messages import Output
+from ingest.score.observing import INTERACTION
+
+SERVICE = "lightship"
+SCORE = "dead_letters"
+
+
+def broken_deploy(why: str, dead: Sequence[DeadLetter], version_hash: str) -> BrokenDeploy:
+    """The error that ends the worker, with the finding that pages: one for each set of scorers.
+
+    ``dead`` are the letters that are *not* written, ``why`` the count that decided.
+    """
+    ours = [letter for letter in dead if letter.kind in OURS]
+    kinds = ", ".join(f"{kind} {n}" for kind, n in Counter(x.kind for x in ours).most_common())
+    error = ours[0].reason.partition(":")[0]  # no more of it: what follows may quote the record
+    says = (
+        f"{why} ({kinds} in this batch, the first {error}); nothing of the batch is acknowledged. "
+        "Repair it and start again, or let them become dead letters: dead_letters.stop_percent = 100"
+    )
+    return BrokenDeploy(says, [_alarm(why, ours, version_hash)])
+
+
+def _alarm(why: str, ours: Sequence[DeadLetter], version_hash: str) -> Output:
+    tenant = Counter(x.envelope.tenant for x in ours).most_common(1)[0][0]
+    received_ns = min(x.envelope.received_ns for x in ours)
+    at = to_datetime(received_ns // NS_PER_S * NS_PER_S)
+    finding = Finding(
+        finding_id=finding_id("pipeline", SCORE, tenant, version_hash),
+        alert_kind="pipeline",
+        status="confirmed",
+        tenant=tenant,
+        lineage=LIVE,
+        environment=None,
+        service=SERVICE,
+        unit=INTERACTION,
+        score=SCORE,
+        slice=ALL,
+        series=None,
+        made_at=at,
+        severity="page",
+        onset=at,
+        onset_low=at,
+        onset_high=at,
+        direction="rise",
+        n=len(ours),
+        detector="dead-letter-limit",
+        notes=(f"the worker has stopped: {why}",),
+    )
+    return Output(FINDINGS.name, SERVICE.encode(), finding.to_json().encode(), 0)

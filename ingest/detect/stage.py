@@ -1,0 +1,391 @@
+"""Stage 2: the observation log of a shard, applied in order to the watchers of its services.
+
+A shard is one partition of ``observations``. Everything it does follows from the log alone, so reading it
+again from a snapshot gives the same cells, findings and ids. Repeated observations (stage 1 ran again) are
+recognised by their source position; marks say which positions can no longer come.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from detectors.drift import snapshot as codec
+from detectors.drift.series_rows import CellRow
+from detectors.drift.watch_config import WatchConfig
+from detectors.drift.watcher import ServiceWatcher
+from detectors.finding import Finding
+from detectors.observation import (
+    Control,
+    Mark,
+    Observation,
+    ServiceKey,
+    WrongFormat,
+    decode,
+)
+from detectors.scorers import score_conversations
+from infra.clock import NS_PER_S
+from infra.kafka import DEAD_LETTERS, FINDINGS, SPANS
+from ingest.detect.watermark import LineageClock
+from ingest.detect.writer import DetectStore, LogRow, Snapshot
+from ingest.errors import Defect
+from ingest.messages import Output, RawMessage
+from ingest.units.conversations import LIMITS, Conversations, Limits
+
+logger = logging.getLogger(__name__)
+
+LineageKey = tuple[str, str]
+
+
+LARGEST_HOLE = 1000
+"""Messages; more than one batch of a producer holds."""
+
+_Source = tuple[str, str, str, int]
+"""Tenant, lineage, topic and partition."""
+
+
+@dataclass(slots=True)
+class _Applied:
+    """Which observations of a source partition have been applied.
+
+    Every one below ``below`` has (a mark said so), and those in ``above``: (offset, key, unit).
+    """
+
+    below: int = 0
+    above: set[tuple[int, str, str]] = field(default_factory=set)
+
+    def mark(self, next_offset: int) -> None:
+        """Everything below ``next_offset`` stands in the log before this."""
+        if next_offset > self.below:
+            self.below = next_offset
+            self.above = {p for p in self.above if p[0] >= next_offset}
+
+
+class Shard:
+    """State of one partition of the observation log.
+
+    Parameters
+    ----------
+    config
+        What watchers need; the same for all.
+    partitions
+        Source partitions whose marks make the watermark.
+    lateness_ns
+        How long after the latest event time a tick stays open.
+    limits
+        Of conversations.
+    """
+
+    def __init__(
+        self, config: WatchConfig, partitions: int, lateness_ns: int, limits: Limits = LIMITS
+    ) -> None:
+        self._config = config
+        self._limits = limits
+        self._partitions = partitions
+        self._lateness_ns = lateness_ns
+        self.next_offset: int | None = None
+        self.event_ns = 0
+        self.watchers: dict[ServiceKey, ServiceWatcher] = {}
+        self._clocks: dict[LineageKey, LineageClock] = {}
+        self._conversations: dict[LineageKey, Conversations] = {}
+        self._sources: dict[_Source, _Applied] = {}
+        self.repeated = 0
+        self.holes = 0
+        self.cells: list[tuple[ServiceKey, CellRow, int]] = []
+        self.findings: list[tuple[Finding, int]] = []
+
+    def apply(self, offset: int, message: Observation | Mark | Control) -> None:
+        """Apply one message; cells and findings collect in `cells` and `findings`.
+
+        A log may have holes: a broker killed between numbering a batch and storing it skips the numbers of
+        messages that nobody was told were kept. A hole larger than any batch is lost data.
+
+        Raises
+        ------
+        Defect
+            If ``offset`` leaves a gap of more than `LARGEST_HOLE` behind the last one.
+        """
+        if self.next_offset is not None and offset > self.next_offset:
+            missing = offset - self.next_offset
+            if missing > LARGEST_HOLE:
+                raise Defect(
+                    f"observation log jumps from {self.next_offset} to {offset}: messages are missing; "
+                    "compare the topic's retention with the last snapshot"
+                )
+            self.holes += missing
+            logger.warning("the observation log has a hole of %d before offset %d", missing, offset)
+        self.next_offset = offset + 1
+        if isinstance(message, Observation):
+            self._observe(offset, message)
+        elif isinstance(message, Mark):
+            self._mark(offset, message)
+        else:
+            self._watcher(message.key).control(message)
+
+    def _observe(self, offset: int, o: Observation) -> None:
+        source = (o.key.tenant, o.key.lineage, o.source.topic, o.source.partition)
+        applied = self._sources.setdefault(source, _Applied())
+        place = (o.source.offset, o.key.text(), o.unit)
+        if o.source.offset < applied.below or place in applied.above:
+            self.repeated += 1
+            return
+        applied.above.add(place)
+        self._fold(o, offset)
+        lineage = (o.key.tenant, o.key.lineage)
+        self._conversations_of(lineage).add(o, self._clock(lineage).watermark_ns())
+
+    def _fold(self, o: Observation, offset: int) -> None:
+        for row in self._watcher(o.key).observe(o, offset):
+            self.cells.append((o.key, row, offset))
+
+    def _mark(self, offset: int, mark: Mark) -> None:
+        lineage = (mark.tenant, mark.lineage)
+        applied = self._sources.setdefault((*lineage, mark.topic, mark.partition), _Applied())
+        applied.mark(mark.next_offset)
+        if mark.topic != SPANS.name:
+            return
+        clock = self._clock(lineage)
+        before = clock.watermark_ns()
+        clock.update(mark)
+        now = clock.watermark_ns()
+        self.event_ns = max(self.event_ns, mark.event_ns)
+        if now == before:
+            return
+        for ended in self._conversations_of(lineage).advance(now, offset, complete=clock.complete()):
+            self._fold(ended, offset)
+        for key, watcher in self.watchers.items():
+            if (key.tenant, key.lineage) == lineage:
+                self._advance(key, watcher, now, offset)
+
+    def _advance(self, key: ServiceKey, watcher: ServiceWatcher, watermark_ns: int, offset: int) -> None:
+        closed = watcher.advance(self._config.tick_of(watermark_ns), offset)
+        self.cells.extend((key, row, offset) for row in closed.cells)
+        self.findings.extend((finding, offset) for finding in closed.findings)
+
+    def _clock(self, lineage: LineageKey) -> LineageClock:
+        if lineage not in self._clocks:
+            tick_ns = self._config.tick_s * NS_PER_S
+            self._clocks[lineage] = LineageClock(lineage[1], self._partitions, self._lateness_ns, tick_ns)
+        return self._clocks[lineage]
+
+    def _conversations_of(self, lineage: LineageKey) -> Conversations:
+        if lineage not in self._conversations:
+            made = Conversations(score_conversations, self._config.specs, self._limits)
+            self._conversations[lineage] = made
+        return self._conversations[lineage]
+
+    def counters(self) -> dict[str, float]:
+        """What was counted of conversations since the first snapshot, by metric name."""
+        found = self._conversations.values()
+        return {
+            "lightship_detect_conversations_open": float(sum(c.open for c in found)),
+            "lightship_detect_conversations_evicted_total": float(sum(c.evicted for c in found)),
+            "lightship_detect_conversation_calls_late_total": float(sum(c.late for c in found)),
+            "lightship_detect_conversation_calls_not_taken_total": float(sum(c.not_taken for c in found)),
+        }
+
+    def _watcher(self, key: ServiceKey) -> ServiceWatcher:
+        if key not in self.watchers:
+            watermark_ns = self._clock((key.tenant, key.lineage)).watermark_ns()
+            self.watchers[key] = ServiceWatcher(key, self._config, self._config.tick_of(watermark_ns))
+        return self.watchers[key]
+
+    def pack(self) -> bytes:
+        """The whole state as bytes."""
+        facts: dict[str, Any] = {
+            "next_offset": self.next_offset,
+            "event_ns": self.event_ns,
+            "repeated": self.repeated,
+            "config": self._config.config_hash,
+            "clocks": [[*k, c.state()] for k, c in sorted(self._clocks.items())],
+            "conversations": [[*k, c.state()] for k, c in sorted(self._conversations.items())],
+            "sources": [[*k, a.below, sorted(a.above)] for k, a in sorted(self._sources.items())],
+            "watchers": {},
+        }
+        arrays: codec.Arrays = {}
+        for i, (key, watcher) in enumerate(sorted(self.watchers.items())):
+            state, mine = watcher.state()
+            facts["watchers"][key.text()] = [i, state]
+            arrays |= {f"{i}.{name}": array for name, array in mine.items()}
+        return codec.pack(facts, arrays)
+
+    @classmethod
+    def unpack(
+        cls,
+        data: bytes,
+        config: WatchConfig,
+        partitions: int,
+        lateness_ns: int,
+        limits: Limits = LIMITS,
+    ) -> Shard:
+        """Inverse of `pack`.
+
+        Raises
+        ------
+        detectors.drift.snapshot.WrongSnapshot
+            If the bytes are not readable.
+        """
+        facts, arrays = codec.unpack(data)
+        shard = cls(config, partitions, lateness_ns, limits)
+        shard.next_offset, shard.event_ns = facts["next_offset"], facts["event_ns"]
+        shard.repeated = facts["repeated"]
+        for tenant, lineage, state in facts["clocks"]:
+            shard._clock((tenant, lineage)).restore(state)
+        for tenant, lineage, state in facts.get("conversations", ()):  # version 1 had none
+            shard._conversations_of((tenant, lineage)).restore(state)
+        shard._sources = {
+            (tenant, lineage, topic, partition): _Applied(below, {tuple(p) for p in above})
+            for tenant, lineage, topic, partition, below, above in facts["sources"]
+        }
+        for text, (i, state) in facts["watchers"].items():
+            key = ServiceKey.parse(text)
+            mine = {name.removeprefix(f"{i}."): a for name, a in arrays.items() if name.startswith(f"{i}.")}
+            shard.watchers[key] = ServiceWatcher.restore(key, config, state, mine)
+        return shard
+
+
+class DetectStage:
+    """Batches of the observation log to stored cells and findings.
+
+    ``process`` may be called again with the same batch after `Unavailable`: what was applied is skipped and
+    what was not yet stored is stored.
+    """
+
+    def __init__(
+        self,
+        store: DetectStore,
+        config: WatchConfig,
+        partitions: int,
+        lateness_ns: int,
+        limits: Limits = LIMITS,
+    ) -> None:
+        self._store = store
+        self._config = config
+        self._make: Callable[[bytes], Shard] = lambda data: Shard.unpack(
+            data, config, partitions, lateness_ns, limits
+        )
+        self._empty: Callable[[], Shard] = lambda: Shard(config, partitions, lateness_ns, limits)
+        self._shards: dict[int, Shard] = {}
+        self._epochs: dict[int, int] = {}
+        self._log: list[LogRow] = []
+        self._dead: list[Output] = []
+
+    def process(self, messages: Sequence[RawMessage]) -> list[Output]:
+        """Apply a batch, store what came of it, and return the findings to send.
+
+        Raises
+        ------
+        Unavailable
+            If ClickHouse did not take something; call again.
+        Defect
+            If the log has a gap.
+        """
+        for message in messages:
+            shard = self._shard(message.partition)
+            if shard.next_offset is not None and message.offset < shard.next_offset:
+                continue
+            self._apply(shard, message)
+        shards = list(self._shards.values())  # what is given away meanwhile is not in it any more
+        cells = [c for s in shards for c in s.cells]
+        self._store.write_cells(cells)
+        findings = [f for s in shards for f in s.findings]
+        self._store.write_findings(findings)
+        if findings:
+            self._write_series(self._shards)
+        self._store.write_log(self._log)  # last: who finds a message there finds what came of it
+        outputs = self._dead + [
+            Output(FINDINGS.name, f.service.encode(), f.to_json().encode(), 0) for f, _ in findings
+        ]
+        self._log, self._dead = [], []
+        for shard in shards:
+            shard.cells, shard.findings = [], []
+        return outputs
+
+    def _apply(self, shard: Shard, raw: RawMessage) -> None:
+        try:
+            message = decode(raw.value)
+        except WrongFormat as error:
+            logger.warning("observation %d/%d is not readable: %s", raw.partition, raw.offset, error)
+            self._dead.append(
+                Output(DEAD_LETTERS.name, f"{raw.topic}/{raw.partition}/{raw.offset}".encode(), raw.value, 0)
+            )
+            shard.next_offset = raw.offset + 1
+            return
+        shard.apply(raw.offset, message)
+        if isinstance(message, Mark):
+            key, kind, at_ns = ServiceKey(message.tenant, message.lineage, "", ""), "mark", message.event_ns
+        elif isinstance(message, Observation):
+            key, kind = message.key, "observation"
+            at_ns = max(message.minutes, default=0) * 60_000_000_000
+        else:
+            key, kind, at_ns = message.key, "control", 0
+        self._log.append(LogRow(raw.partition, raw.offset, key, kind, at_ns, raw.value))
+
+    def _shard(self, partition: int) -> Shard:
+        if partition not in self._shards:
+            found = self._store.latest_snapshot(partition)
+            self._shards[partition] = self._make(found.blob) if found else self._empty()
+            self._epochs[partition] = found.epoch + 1 if found else 1
+        return self._shards[partition]
+
+    def snapshot(self, partitions: Iterable[int] | None = None) -> dict[int, int]:
+        """Write snapshots (of all shards by default); per partition the offset they reach.
+
+        Raises
+        ------
+        Unavailable
+            If ClickHouse did not take one.
+        """
+        chosen = {
+            p: s
+            for p, s in list(self._shards.items())
+            if s.next_offset is not None and (partitions is None or p in set(partitions))
+        }
+        self._write_series(chosen)
+        upto = {}
+        for partition, shard in chosen.items():
+            next_offset = shard.next_offset or 0
+            self._store.write_snapshot(
+                Snapshot(partition, self._epochs[partition], next_offset, shard.pack())
+            )
+            self._store.write_progress(partition, next_offset, shard.event_ns)
+            upto[partition] = next_offset
+        return upto
+
+    def heartbeat(self, partitions: Iterable[int]) -> None:
+        """Say how far shards are although nothing came.
+
+        Raises
+        ------
+        Unavailable
+            If ClickHouse does not answer.
+        """
+        for partition in partitions:
+            shard = self._shard(partition)
+            self._store.write_progress(partition, shard.next_offset or 0, shard.event_ns)
+
+    def _write_series(self, shards: Mapping[int, Shard]) -> None:
+        self._store.write_series(
+            [
+                (key, state, shard.next_offset or 0)
+                for shard in shards.values()
+                for key, watcher in shard.watchers.items()
+                for state in watcher.series_states()
+            ]
+        )
+
+    def counters(self) -> dict[str, float]:
+        """What its shards counted, by metric name."""
+        out: dict[str, float] = {}
+        for shard in list(self._shards.values()):
+            for name, value in shard.counters().items():
+                out[name] = out.get(name, 0.0) + value
+        return out
+
+    def revoke(self, partitions: Iterable[int]) -> None:
+        """Forget shards that went to another worker."""
+        for partition in partitions:
+            self._shards.pop(partition, None)
+            self._epochs.pop(partition, None)

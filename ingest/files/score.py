@@ -1,0 +1,43 @@
+"""``lightship score``: lines of files to scored lines, as the stream scores them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+from detectors.scorers.lines import random_redactor, score_lines
+from detectors.scorers.registry import Tally
+from ingest.importing.files import read_rows
+from ingest.interaction import redaction_side
+
+
+def score_files(
+    paths: Sequence[Path], *, timing: bool, say: Callable[[str], None]
+) -> Iterator[dict[str, Any]]:
+    """Each record with its scores; what was read, and the time of each scorer if asked for, goes to ``say``.
+
+    Raises
+    ------
+    BadRecord
+        If a file cannot be read.
+    """
+    rows, left_out = read_rows(paths, ())
+    tally = Tally()
+    scored = 0
+    for line in score_lines(
+        (r.record for r in rows),
+        random_redactor(),
+        side_of=redaction_side,
+        tally=tally,
+        clock_ns=perf_counter_ns,
+    ):
+        scored += 1
+        yield line
+    say(f"{scored} records scored" + "".join(f", {n} left out: {why}" for why, n in left_out.items()))
+    for (name, error), count in sorted(tally.failures.items()):
+        say(f"  {name} failed on {count} records: {error}")
+    if timing:
+        for name, spent_ns in sorted(tally.cost_ns.items()):
+            say(f"  {name:<24} {spent_ns / max(scored, 1) / 1000:8.1f} us a record")

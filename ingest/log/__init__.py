@@ -1,0 +1,1 @@
+"""Reading and writing the log: order, holes, ends, clocks."""

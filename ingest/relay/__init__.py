@@ -1,0 +1,1 @@
+"""From the open topics to the redacted ones."""

@@ -1,0 +1,1 @@
+"""Stage 1: raw messages to stored rows and observations."""

@@ -1,0 +1,374 @@
+"""A batch of raw messages, worked through as if its messages came one by one.
+
+Everything is asked of the store at once, decided in order, scored at once and stored at once; the result is
+that of single steps, so it does not depend on how messages were cut into batches. What is stored already is
+obeyed: an interaction stored from the same position is observed as its row says, one stored from another
+position is a duplicate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from detectors.observation import SourcePosition
+from ingest.assembly.assemble import EVALUATION_EVENT, Assembled
+from ingest.envelope import Envelope, position_of
+from ingest.interaction import UNKNOWN_SERVICE, ContextSpan, Interaction
+from ingest.judgements.judging import Judging
+from ingest.score.decoding import Decoded, assemble_message
+from ingest.score.late_content import add_late, contents_of, lacks_content, redactions_of, with_content
+from ingest.score.stage_settings import ContextScope, StageSettings
+from ingest.store.content_record import ContentRecord, content_record
+from ingest.store.content_record import from_row as content_from_row
+from ingest.store.interaction import InteractionKey, StoredInteraction
+from ingest.store.judgement import StoredJudgement
+from ingest.store.judgement import from_log as judgement_from_log
+from ingest.store.stage_store import NEAR_NS, Ask, Lineage, SpanPlace, StageStore, asks_for
+from ingest.store.tables import CONTENT_RECORDS, JUDGEMENTS, Table
+from ingest.units.known_spans import KnownSpans
+from ingest.units.twins import (
+    Twins,
+    Views,
+    as_context,
+    asks_for_twins,
+    came_before,
+    is_bare_sdk,
+    learned,
+    learned_within,
+)
+
+TraceKey = tuple[str, str, str]
+Recall = Callable[..., SourcePosition | None]
+"""Where a recently acknowledged id was stored from."""
+LookAgain = Callable[[Interaction], Interaction]
+"""Redacts the texts of an interaction once more, now that they are put together."""
+
+
+@dataclass(slots=True)
+class Work:
+    """What one message comes to.
+
+    ``touched`` are the interactions its position may observe, ``contexts``, ``records`` and ``said`` (the
+    judgements of its log records) what is stored from it, ``judged`` the judgements it counts, ``duplicate``
+    how many of its records are stored from elsewhere, ``clock_ns`` the latest event time of its lineage in
+    its partition so far (0: it moves no clock), ``learned`` which scopes only repeat calls. ``scopes`` are
+    those of its spans by trace and span id.
+    """
+
+    decoded: Decoded
+    position: SourcePosition
+    assembled: Assembled | None = None
+    touched: list[StoredInteraction] = field(default_factory=list)
+    contexts: list[ContextSpan] = field(default_factory=list)
+    records: list[ContentRecord] = field(default_factory=list)
+    said: list[StoredJudgement] = field(default_factory=list)
+    judged: Sequence[StoredJudgement] = ()
+    interactions: int = 0
+    duplicate: int = 0
+    clock_ns: int = 0
+    learned: list[ContextScope] = field(default_factory=list)
+    scopes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def scope_of(self, interaction: Interaction) -> str:
+        """Instrumentation scope of the span of a call."""
+        return self.scopes.get((interaction.trace_id, interaction.span_id), "")
+
+    @property
+    def envelope(self) -> Envelope:
+        """Whose message it is."""
+        return self.decoded.envelope
+
+
+@dataclass(slots=True)
+class ToScore:
+    """An interaction to score: new (no ``base``), or ``base`` with content that came late."""
+
+    work: Work
+    stored: StoredInteraction
+    base: StoredInteraction | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """The decisions on a batch: what to score, what to insert, and what each message observes.
+
+    ``judging`` finishes the judgements once interactions are scored. ``buried`` are interactions that could
+    not be scored or stored after all.
+
+    """
+
+    works: list[Work]
+    judging: Judging
+    to_score: list[ToScore] = field(default_factory=list)
+    new_contexts: list[tuple[Work, ContextSpan]] = field(default_factory=list)
+    new_records: list[tuple[Work, ContentRecord]] = field(default_factory=list)
+    buried: set[InteractionKey] = field(default_factory=set)
+
+
+class Planner:
+    """Decides on a batch.
+
+    Parameters
+    ----------
+    store
+        Answers what is stored.
+    recall
+        Position of a recently acknowledged id, given its parts; may know nothing.
+    has
+        Whether a lineage has content in log records, or judgements, at all.
+    look_again
+        A secret may come in parts, which no look at single values finds.
+    views
+        From how many places calls are told, over all batches.
+    obeyed
+        The settings that new interactions are stored under.
+    """
+
+    def __init__(
+        self,
+        store: StageStore,
+        recall: Recall,
+        has: Callable[[Table, str, str], bool],
+        look_again: LookAgain,
+        views: Views,
+        obeyed: StageSettings,
+    ) -> None:
+        self._store = store
+        self._recall = recall
+        self._has_content = partial(has, CONTENT_RECORDS)
+        self._look_again = look_again
+        self._views = views
+        self._obeyed = obeyed
+        self._twins = Twins()
+        self._spans_known = KnownSpans(store)
+        self._known, self._contexts = self._spans_known.interactions, self._spans_known.contexts
+        self._judging = Judging(store, self._spans_known, recall, partial(has, JUDGEMENTS))
+        self._records: dict[TraceKey, list[ContentRecord]] = {}
+        self._record_places: dict[tuple[str, ...], SourcePosition] = {}
+
+    def plan(self, messages: Sequence[Decoded], again: Sequence[StoredJudgement] = ()) -> Batch:
+        """Decide on every message, in order; ``again`` as `Judging.look_up` has it.
+
+        Raises
+        ------
+        Unavailable
+            If the store does not answer.
+        """
+        batch = Batch([Work(d, position_of(d.raw)) for d in messages], self._judging)
+        for work in batch.works:
+            d = work.decoded
+            if d.spans:
+                work.assembled = assemble_message(d)
+                work.scopes = {(v.trace_id, v.span_id): v.scope for _, v in d.spans}
+                for i in work.assembled.interactions:
+                    self._views.note(i, work.scope_of(i))
+            for n, view in d.logs:
+                if view.event == EVALUATION_EVENT:
+                    work.said.append(judgement_from_log(view, work.position, n, d.envelope))
+                else:
+                    work.records.append(content_record(view, work.position, n, d.envelope))
+        self._look_up(batch.works)
+        self._judging.look_up(batch.works, again)
+        for work in batch.works:
+            if work.assembled is not None:
+                self._spans(batch, work, work.assembled)
+                if not self._judging.is_idle:
+                    self._judging.spans(work, [t for t in work.touched if t.source == work.position])
+            if work.records:
+                self._logs(batch, work)
+            if work.said:
+                work.said, repeated = self._judging.logs(work)
+                work.duplicate += repeated
+        self._judging.again(batch.works, again)
+        return batch
+
+    def _look_up(self, works: Sequence[Work]) -> None:
+        calls: list[SpanPlace] = []
+        contexts: list[SpanPlace] = []
+        traces: dict[Lineage, set[str]] = {}
+        logged: list[SpanPlace] = []
+        twins: list[Interaction] = []
+        for work in works:
+            for i in work.assembled.interactions if work.assembled else ():
+                if self._recalled(work.position, i) is None:
+                    calls.append(_place(i))
+                    if self._may_be_context(i, work.scope_of(i)):
+                        contexts.append(_place(i))
+                        twins.append(i)
+                if lacks_content(i) and self._has_content(i.tenant, i.lineage):
+                    traces.setdefault((i.tenant, i.lineage), set()).add(i.trace_id)
+            steps = work.assembled.context_spans if work.assembled else ()
+            contexts.extend(_place(c) for c in steps if self._recalled(work.position, c) is None)
+            for r in work.records:
+                tenant, lineage, trace_id, span_id = r.span_key
+                if trace_id and self._has_content(tenant, lineage):
+                    traces.setdefault((tenant, lineage), set()).add(trace_id)
+                if r.joins:
+                    at_ns = r.view.time_ns or r.received_ns
+                    logged.append(SpanPlace(tenant, lineage, r.service, trace_id, span_id, at_ns))
+        if calls or logged:
+            self._spans_known.find_interactions([*asks_for(calls), *map(_wider, asks_for(logged))])
+        if twins:
+            self._spans_known.find_interactions(asks_for_twins(twins))
+        self._twins.add(self._known.values())
+        if contexts:
+            self._spans_known.find_contexts(asks_for(contexts))
+        self._find_records(traces)
+
+    def _recalled(self, position: SourcePosition, span: Interaction | ContextSpan) -> SourcePosition | None:
+        """Where a span is known to be stored from, if that is not ``position``."""
+        at = self._recall(*_key(span))
+        return None if at == position else at
+
+    def _find_records(self, traces: Mapping[Lineage, set[str]]) -> None:
+        for (tenant, lineage), ids in sorted(traces.items()):
+            ask = Ask(tenant, lineage, frozenset(), frozenset(ids))
+            for row in self._store.find(CONTENT_RECORDS, ask):
+                self._keep(content_from_row(row))
+
+    def _keep(self, record: ContentRecord) -> None:
+        tenant, lineage, trace_id, _ = record.span_key
+        self._record_places.setdefault(record.key, record.source)
+        if record.joins:
+            self._records.setdefault((tenant, lineage, trace_id), []).append(record)
+
+    def _spans(self, batch: Batch, work: Work, assembled: Assembled) -> None:
+        """Interactions and context of one message."""
+        work.duplicate += len(work.decoded.spans) - len(assembled.interactions) - len(assembled.context_spans)
+        for interaction in assembled.interactions:
+            key = _key(interaction)
+            work.learned += learned_within(interaction, work.scope_of(interaction), work.scopes)
+            have = self._known.get(key)
+            at = (
+                have.source if have else self._contexts.get(key) or self._recalled(work.position, interaction)
+            )
+            if at is not None and at != work.position:
+                work.duplicate += 1
+                continue
+            if have is None and self._repeats(batch, work, interaction, stored=at is not None):
+                continue
+            work.interactions += 1
+            if have is None:
+                have = self._fresh(work, interaction)
+                self._known[key] = have
+                self._twins.add([have])
+                batch.to_score.append(ToScore(work, have))
+            work.touched.append(have)
+        for context in assembled.context_spans:
+            key = _key(context)
+            at = self._contexts.get(key) or self._recalled(work.position, context)
+            if at is not None and at != work.position:
+                work.duplicate += 1
+                continue
+            work.contexts.append(context)
+            if at is None:
+                self._contexts[key] = work.position
+                batch.new_contexts.append((work, context))
+
+    def _may_be_context(self, interaction: Interaction, scope: str) -> bool:
+        """Whether a call may be told, or have been told, by another span."""
+        i = interaction
+        return self._views.several(i.tenant, i.lineage) or is_bare_sdk(i, scope)
+
+    def _repeats(self, batch: Batch, work: Work, interaction: Interaction, *, stored: bool) -> bool:
+        """Whether a call is one that another span stands for; then it is context, with what it alone knows.
+
+        ``stored``: an earlier run has stored it as context from this position.
+        """
+        i, scope = interaction, work.scope_of(interaction)
+        twins = [t for t in self._twins.of(i) if came_before(t.source, work.position)]
+        ruled = is_bare_sdk(i, scope) and self._obeyed.is_context(
+            ContextScope(i.tenant, i.lineage, i.service, scope)
+        )
+        if not (stored or ruled or twins):
+            return False
+        twin = twins[0] if twins else None
+        context = as_context(i, twin.interaction.interaction_id if twin else None)
+        work.contexts.append(context)
+        if not stored:
+            self._contexts[_key(i)] = work.position
+            batch.new_contexts.append((work, context))
+        if twin is None:
+            return True
+        rule = learned(i, scope, twin.interaction, twin.scope)
+        work.learned += [rule] if rule is not None else []
+        base = self._known.get(twin.key, twin)
+        near = (base.source.topic, base.source.partition) == (work.position.topic, work.position.partition)
+        if near and (lacks_content(base.interaction) or work.position in base.late.values()):
+            self._add(batch, work, base, self._look_again(i))
+        return True
+
+    def _add(self, batch: Batch, work: Work, base: StoredInteraction, content: Interaction) -> None:
+        """Content that came after its call."""
+        late = add_late(base, content)
+        self._known[base.key] = late
+        work.touched.append(late)
+        batch.to_score.append(ToScore(work, late, base))
+
+    def _fresh(self, work: Work, interaction: Interaction) -> StoredInteraction:
+        """A new interaction with the content known by now."""
+        e = work.decoded.envelope
+        interaction = self._look_again(interaction)
+        redactions = redactions_of((), [interaction])
+        if lacks_content(interaction):
+            records = self._records.get((e.tenant, e.lineage, interaction.trace_id), ())
+            spans = {interaction.span_id, *interaction.duplicate_spans}
+            found = contents_of(r for r in records if r.view.span_id in spans)
+            contents = [self._look_again(content) for content in found.values()]
+            redactions = redactions_of(redactions, contents)
+            interaction = with_content(interaction, contents)
+        return StoredInteraction(
+            interaction,
+            work.position,
+            e.received_ns,
+            observed=not (interaction.synthetic or e.backfill),
+            redactions=redactions,
+            settings_version=self._obeyed.version,
+            scope=work.scope_of(interaction),
+        )
+
+    def _logs(self, batch: Batch, work: Work) -> None:
+        """Content records of one message: kept, and joined to interactions that are there already."""
+        kept: list[ContentRecord] = []
+        again = {r.key for r in work.records if self._record_places.get(r.key) == work.position}
+        for record in work.records:
+            at = self._record_places.get(record.key) or self._recall(*record.key)
+            if at is not None and at != work.position:
+                work.duplicate += 1
+                continue
+            kept.append(record)
+            if record.key not in again:
+                batch.new_records.append((work, record))
+                self._keep(record)
+        work.records = kept
+        for key in sorted({r.span_key for r in kept if r.joins}):
+            base = self._known.get(key)
+            if base is None:
+                continue
+            records = self._records.get(key[:3], ())
+            content = contents_of(r for r in records if _is_before(r, work.position)).get(key[3])
+            if content is None:
+                continue
+            self._add(batch, work, base, self._look_again(content))
+
+
+def _is_before(record: ContentRecord, position: SourcePosition) -> bool:
+    """Whether a record had come when ``position`` was read; the log of one partition tells."""
+    s = record.source
+    return (s.topic, s.partition) == (position.topic, position.partition) and s.offset <= position.offset
+
+
+def _key(span: Interaction | ContextSpan) -> InteractionKey:
+    return span.tenant, span.lineage, span.trace_id, span.span_id
+
+
+def _place(span: Interaction | ContextSpan) -> SpanPlace:
+    return SpanPlace(span.tenant, span.lineage, span.service, span.trace_id, span.span_id, span.start_ns)
+
+
+def _wider(ask: Ask) -> Ask:
+    """For spans of which only a log record is known: its time, and its service if it names one."""
+    services = frozenset() if UNKNOWN_SERVICE in ask.services else ask.services
+    return replace(ask, services=services, from_ns=max(ask.from_ns - NEAR_NS, 0), to_ns=ask.to_ns + NEAR_NS)

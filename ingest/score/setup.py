@@ -1,0 +1,103 @@
+"""Stage 1 as configured: built-in scorers, the store and the key of observations."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+from detectors.record import Record, Trace
+from detectors.scorers.protocol import Scores
+from detectors.scorers.registry import SCORER_VERSIONS, SCORERS, SPECS, TRACE_SCORERS, Tally, score_each
+from infra import clickhouse
+from infra.settings import Settings
+from ingest.gateway.intake import Redactors
+from ingest.gateway.tenant_keys import is_tenant, load_key
+from ingest.interaction import Interaction
+from ingest.score.batch import LookAgain
+from ingest.score.scoring import Scoring
+from ingest.score.stage import ScoreStage
+from ingest.score.stage_settings import StageSettings
+from ingest.settings_check import check
+from ingest.store.writer import ClickHouseStore
+
+_KEY_OF = "default"
+"""The tenant whose key the key of observations is derived from: every deployment has it."""
+
+
+class BuiltInScorers:
+    """The built-in scorers but those switched off; counts what each of them cost and failed on."""
+
+    def __init__(self, off: Collection[str] = ()) -> None:
+        self._scorers = tuple(s for s in SCORERS if s.name not in off)
+        self._trace_scorers = tuple(s for s in TRACE_SCORERS if s.name not in off)
+        self._tally = Tally()
+
+    def records(self, records: Sequence[Record]) -> list[Scores]:
+        """Scores of interactions."""
+        return score_each(records, self._scorers, self._tally, time.perf_counter_ns)
+
+    def traces(self, traces: Sequence[Trace]) -> list[Scores]:
+        """Scores of runs."""
+        return score_each(traces, self._trace_scorers, self._tally, time.perf_counter_ns)
+
+    def versions(self) -> dict[str, str]:
+        """Versions of the scorers in use."""
+        names = [s.name for s in self._scorers] + [s.name for s in self._trace_scorers]
+        return {name: SCORER_VERSIONS[name] for name in names}
+
+    def counters(self) -> Mapping[str, float]:
+        """Records each scorer failed on, and seconds it took, by metric name."""
+        failed: Counter[str] = Counter()
+        for (scorer, _), n in self._tally.failures.items():
+            failed[scorer] += n
+        out = {f'lightship_score_failed_records_total{{scorer="{n}"}}': float(c) for n, c in failed.items()}
+        for name, spent_ns in self._tally.cost_ns.items():
+            out[f'lightship_score_scorer_seconds_total{{scorer="{name}"}}'] = spent_ns / 1e9
+        return out
+
+
+def scoring(off: Collection[str] = ()) -> Scoring:
+    """The built-in scorers as stage 1 takes them; ``off`` names scorers that do not run."""
+    scorers = BuiltInScorers(off)
+    return Scoring(scorers.records, scorers.traces, SPECS, scorers.versions(), scorers.counters)
+
+
+def observation_key(home: Path) -> bytes:
+    """Key for users and conversations in observations; workers that share ``home``'s keys share it."""
+    return blake2b(load_key(home, _KEY_OF), digest_size=32, person=b"observations").digest()
+
+
+def second_look(settings: Settings) -> LookAgain:
+    """A tenant's own redactor over texts that were put together from parts."""
+    redactors = Redactors(settings.home, settings.redaction)
+
+    def look_again(interaction: Interaction) -> Interaction:
+        tenant = interaction.tenant if is_tenant(interaction.tenant) else _KEY_OF
+        return redactors.of(tenant).interaction(interaction)
+
+    return look_again
+
+
+def score_stage(settings: Settings, obeyed: Callable[[], StageSettings] = StageSettings) -> ScoreStage:
+    """Stage 1 over the configured store; ``obeyed`` tells what stands in the topic ``settings``.
+
+    Raises
+    ------
+    infra.errors.Misconfigured
+        If the settings name something that does not exist.
+    infra.errors.Unavailable
+        If ClickHouse does not answer.
+    """
+    check(settings)
+    store = ClickHouseStore(clickhouse.connect(settings.store))
+    return ScoreStage(
+        store,
+        scoring(settings.scorers.off),
+        settings,
+        observation_key(settings.home),
+        look_again=second_look(settings),
+        obeyed=obeyed,
+    )
