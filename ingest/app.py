@@ -104,6 +104,7 @@ class Wiring:
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "stage"))
     held: dict[int, list[Any]] = field(default_factory=dict)
     since_snapshot: int = 0
+    leaving: bool = False
     detect_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
@@ -128,6 +129,15 @@ class Wiring:
         """As `Health.until_available`."""
         return await self.health.until_available(agent, call)
 
+    async def begin(self, events: Sequence[Any]) -> None:
+        """Note that these are being worked on; never returns if the worker is leaving.
+
+        What it began before it was told to stop it ends, and it begins nothing that it might not end.
+        """
+        if self.leaving:
+            await asyncio.Event().wait()
+        self.health.pending += len(events)
+
 
 def build(settings: KafkaSettings, wiring: Wiring, datadir: Path = Path("worker")) -> faust.App:
     """The application with its agents, timers and hooks."""
@@ -147,7 +157,7 @@ def _score_agent(app: faust.App, wiring: Wiring) -> None:
             with Guard("score"):
                 events = await in_order(app, wiring.order, wiring.health, taken)
                 messages = [raw_message(e) for e in events]
-                wiring.health.pending += len(events)
+                await wiring.begin(events)
 
                 async def step(messages: Sequence[RawMessage] = messages) -> None:
                     for part in in_parts(messages, PART_BYTES):
@@ -170,7 +180,7 @@ def _detect_agent(app: faust.App, wiring: Wiring) -> None:
                 generation = wiring.order.generation
                 events = await in_order(app, wiring.order, wiring.health, taken)
                 messages = [raw_message(e) for e in events]
-                wiring.health.pending += len(events)
+                await wiring.begin(events)
                 outputs: list[Output] = []
 
                 async def apply(
@@ -289,6 +299,7 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
             wiring.health.applied.pop(shard, None)
 
     async def stopping(*_: Any, **__: Any) -> None:
+        wiring.leaving = True
         with Guard("shutdown"):
             for _wait in range(round(LEAVE_S / 0.05)):
                 if wiring.health.waiting_for or not wiring.health.pending:
