@@ -1,4 +1,4 @@
-"""Kafka at the edge of the room: reading the log of findings, writing incidents, actions and dead letters.
+"""Kafka at the edge of the room: findings are read; incidents, actions, controls, dead letters written.
 
 Offsets are committed by hand, after what the messages led to is stored. On the embedded broker the end of a
 log is misreported, so lag is read from the high-water mark of the last fetch.
@@ -20,7 +20,8 @@ from kafka.structs import OffsetAndMetadata
 
 from alerts.errors import Unavailable
 from alerts.ports import Message, Source
-from infra.kafka import ACTIONS, DEAD_LETTERS, FINDINGS, INCIDENTS, client, unreachable
+from detectors.observation import Control, encode
+from infra.kafka import ACTIONS, DEAD_LETTERS, FINDINGS, INCIDENTS, OBSERVATIONS, client, unreachable
 from infra.settings import KafkaSettings
 
 logger = logging.getLogger(__name__)
@@ -146,6 +147,10 @@ class Producer:
     def action(self, incident_id: str, value: dict[str, Any]) -> None:
         """What a person did, for audit."""
         self._send(ACTIONS.name, incident_id, json.dumps(value, ensure_ascii=False).encode())
+
+    def control(self, record: Control) -> None:
+        """Into the partition where the observations of its service are: both choose it by the same key."""
+        self._send(OBSERVATIONS.name, record.key.text(), encode(record))
 
     def dead_letter(self, source: Source, value: bytes, reason: str) -> None:
         """Where it stood, why, and its hash; the bytes are not kept, no redactor has seen them."""

@@ -26,6 +26,8 @@ from alerts.errors import Defect, Unavailable
 from alerts.examples import examples_of
 from alerts.identity import Place
 from alerts.incident import Incident
+from alerts.level_store import levels_of
+from alerts.levels import LearnedLevel
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT
 from alerts.ports import FAR_FUTURE_NS, Closed, Undelivered
@@ -69,6 +71,13 @@ SELECT dedup_key, receiver, max(attempt), countIf(outcome IN ({sent:String}, {ga
 FROM notifications FINAL
 WHERE at >= now64(6) - toIntervalHour({hours:UInt32})
 GROUP BY dedup_key, receiver
+"""
+
+_ACCEPTANCES = """
+SELECT incident_id, argMax(actor, seq), argMax(reason, seq)
+FROM incident_transitions FINAL
+WHERE what = 'resolved' AND ending = 'accepted' AND recorded_at >= now64(6) - toIntervalDay({days:UInt32})
+GROUP BY incident_id
 """
 
 _HISTORY = """
@@ -184,6 +193,12 @@ class IncidentLog:
                 out.append(Undelivered(incident, int(seq), str(kind), str(receiver), attempts, done))
         return out
 
+    def acceptances(self) -> dict[str, tuple[str, str]]:
+        """Incidents of the last `KEEP_DAYS` that ended as accepted: by id, who and why."""
+        with self._open() as client:
+            rows = client.query(_ACCEPTANCES, {"days": KEEP_DAYS}).result_rows
+        return {str(incident_id): (str(actor), str(reason)) for incident_id, actor, reason in rows}
+
     def record_attempt(self, attempt: Attempt) -> None:
         """Store one row of the delivery log."""
         with self._open() as client:
@@ -212,15 +227,18 @@ class IncidentLog:
             n, hits, last_s, rows = client.query(_CLOSED, given).result_rows[0]
         return Closed(int(n), int(hits), int(last_s) * NS_PER_S if rows else after_ns)
 
+    def levels(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedLevel]:
+        """Every watched series of a lineage; over all traffic alone without ``slices``."""
+        return levels_of(self._rows, tenant, lineage, slices=slices)
+
     def examples(self, incident: Incident) -> tuple[Example, ...]:
         """Redacted interactions from both sides of the onset."""
+        return examples_of(incident, self._rows)
 
-        def query(statement: str, given: dict[str, Any]) -> Sequence[Sequence[Any]]:
-            with self._open() as client:
-                rows: Sequence[Sequence[Any]] = client.query(statement, given).result_rows
-            return rows
-
-        return examples_of(incident, query)
+    def _rows(self, statement: str, given: dict[str, Any]) -> Sequence[Sequence[Any]]:
+        with self._open() as client:
+            rows: Sequence[Sequence[Any]] = client.query(statement, given).result_rows
+        return rows
 
     def close(self) -> None:
         """Let go of the connection."""

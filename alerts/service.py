@@ -25,6 +25,7 @@ from alerts.brief import Example, Links, cut
 from alerts.desk import Desk, Setup
 from alerts.errors import Unavailable
 from alerts.keys import read_token
+from alerts.level_routes import Levels
 from alerts.log import IncidentLog
 from alerts.metrics import Metrics
 from alerts.notify.channels import notifier_of
@@ -34,6 +35,7 @@ from alerts.notify.sender import Sender
 from alerts.ports import Message
 from alerts.route import receivers_of, router
 from alerts.timing import Timing
+from detectors.observation import Control
 from infra import clickhouse
 from infra.clock import NS_PER_S, Clock, SystemClock
 from infra.errors import InfraError, Misconfigured
@@ -90,6 +92,12 @@ class Service:
         pipeline = Pipeline(notifier_of(receiver, self._clock), log, self._clock)
         return Sender(receiver.name, pipeline, self._fail)
 
+    def _control(self, records: Sequence[Control]) -> None:
+        """Write records into the observation log; they stand in it when this returns."""
+        for record in records:
+            self._producer.control(record)
+        self._producer.flush()
+
     def _fail(self, error: BaseException) -> None:
         self._broken = error
         self._stop.set()
@@ -132,6 +140,7 @@ class Service:
             self.metrics,
             self._token,
             _hosts(self._settings.alerts.host),
+            Levels(self._deliveries, self._control),
         )
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
         server = uvicorn.Server(config)

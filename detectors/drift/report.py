@@ -22,7 +22,7 @@ from detectors.drift.ticks import Floats
 from detectors.drift.trail import Rows, Trail
 from detectors.drift.watch_config import WatchConfig
 from detectors.drift.watched import Crossing, Watched
-from detectors.drift.watching import WatchList
+from detectors.drift.watching import WatchList, dense
 from detectors.finding import ALL, Finding, SliceEffect, Suspect, finding_id
 from detectors.observation import ServiceKey, series_id, slice_text
 from detectors.scorers.protocol import ScoreSpec
@@ -68,7 +68,7 @@ def finding(
     """The finding of one crossing at ``tick``, stated at ``log_offset`` of the log, and what would end it."""
     channel = watched.channels[crossing.channel]
     mine = history.trail.of(watched.number, watched.start, tick)
-    n, s = _dense(channel, mine, watched.start, tick)
+    n, s = dense(channel, mine, watched.start, tick + 1)
     baseline = history.watch.baseline(watched, crossing.channel)
     told = explain(
         baseline,
@@ -160,16 +160,6 @@ def _effect(spec: ScoreSpec, channel: Channel, rows: Rows, told: Explanation) ->
 def _histogram(rows: Rows, cells: int) -> Floats:
     counts: Floats = np.bincount(rows[:, 2], weights=rows[:, 3], minlength=cells)[:cells].astype(float)
     return counts
-
-
-def _dense(channel: Channel, rows: Rows, first: int, last: int) -> tuple[Floats, Floats]:
-    size = last - first + 1
-    weight = rows[:, 3].astype(float)
-    value = channel.table[np.minimum(rows[:, 2], len(channel.table) - 1)]
-    at = rows[:, 0] - first
-    n: Floats = np.bincount(at, weights=weight, minlength=size).astype(float)
-    s: Floats = np.bincount(at, weights=weight * value, minlength=size).astype(float)
-    return n, s
 
 
 def _where(watched: Watched, place: int, told: Explanation, tick: int, history: History) -> Attribution:

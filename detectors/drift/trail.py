@@ -59,6 +59,13 @@ class Trail:
         parts = np.split(rows, starts[1:]) if len(numbers) else []
         return {int(n): part for n, part in zip(numbers, parts, strict=True)}
 
+    def last_ticks(self) -> dict[int, int]:
+        """Tick of the last row of every series."""
+        rows = self.rows()
+        last = np.full(int(rows[:, _SERIES].max(initial=-1)) + 1, -1, dtype=np.int64)
+        last[rows[:, _SERIES]] = rows[:, _TICK]  # rows are in order of time: the last one stays
+        return {int(n): int(last[n]) for n in np.flatnonzero(last >= 0)}
+
     def drop(self, series: Ints, before: int) -> None:
         """Forget the rows of these series older than tick ``before``."""
         rows = self.rows()

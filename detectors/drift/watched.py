@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from detectors.drift.fold import SeriesKey
+from detectors.drift.origin import Origin
 from detectors.drift.plan import Channel
 from detectors.drift.recovery import Recovery
 from detectors.drift.ticks import Ints
@@ -50,6 +51,7 @@ class Watched:
     cells: Ints
     counts: Ints
     open: OpenFinding | None = None
+    origin: Origin = field(default_factory=Origin)
 
     def histogram(self) -> tuple[Ints, Ints]:
         """Cells and counts of the baseline."""

@@ -14,12 +14,16 @@ from typing import Any
 import numpy as np
 
 from detectors.drift import report
+from detectors.drift.accept import Scene, accept
+from detectors.drift.controls import Waiting
 from detectors.drift.fold import Fold, SeriesKey, TickCounts
 from detectors.drift.learning import Learner
 from detectors.drift.level import NO_LEVEL, level
+from detectors.drift.proposal import accept_level
 from detectors.drift.recovery import Recovery
 from detectors.drift.series_rows import CellRow, SeriesState
 from detectors.drift.snapshot import Arrays
+from detectors.drift.states import state_of, watched_columns
 from detectors.drift.trail import Rows, Trail
 from detectors.drift.watch_config import WatchConfig
 from detectors.drift.watched import Crossing, OpenFinding, Watched
@@ -60,6 +64,7 @@ class ServiceWatcher:
         self._trail = Trail()
         self._learner = Learner(config.learn, config.tick_s)
         self._watch = WatchList(config.tick_s)
+        self._waiting = Waiting(key)
         self._names: dict[int, SeriesKey] = {}
         self._last_tick = next_tick
 
@@ -69,7 +74,18 @@ class ServiceWatcher:
         return [row for counts in late for row in self._cells(counts, log_offset + 1)]
 
     def control(self, message: Control) -> None:
-        """Obey a control record; an action that is not known is left for a later version."""
+        """Take a control record, which is obeyed at its tick."""
+        self._waiting.add(message)
+
+    def _obey(self, tick: int) -> list[Finding]:
+        """Obey what is due before ``tick`` closes; an action that is not known is left to a later version."""
+        findings: list[Finding] = []
+        for record in self._waiting.due(tick):
+            if record.action == "accept":
+                findings += accept(record, Scene(self._watch, self._trail, self._config, tick))
+            elif record.action == "accept_level":
+                accept_level(record, self._watch)
+        return findings
 
     def advance(self, until: int | None, log_offset: int) -> Closed:
         """Close the ticks before ``until``, or all that hold counts when there is no more to come."""
@@ -82,10 +98,12 @@ class ServiceWatcher:
         for counts in self._fold.advance(until):
             self._names = self._fold.names()
             self._learn(counts.tick)
+            closed.findings.extend(self._obey(counts.tick))
             closed.cells.extend(self._cells(counts, 0))
             closed.findings.extend(self._feed(counts, log_offset))
         self.next_tick = until
         self._learn(until)
+        closed.findings.extend(self._obey(until))
         return closed
 
     def _cells(self, counts: TickCounts, part: int) -> list[CellRow]:
@@ -199,17 +217,19 @@ class ServiceWatcher:
         redundant = self._fold.redundant(self._last_tick)
         day = 86_400 // self._config.tick_s
         recent = self._trail.by_series(self._last_tick - day + 1, self._last_tick)
-        none = self._trail.between(0, -1)
+        none, last = self._trail.between(0, -1), self._trail.last_ticks()
         return [
-            self._state(number, key, recent.get(number, none))
+            self._state(number, key, recent.get(number, none), last.get(number))
             for number, key in sorted(self._fold.names().items())
             if number not in redundant and (number in self._watch.series or self._learner.knows(number))
         ]
 
-    def _state(self, number: int, key: SeriesKey, recent: Rows) -> SeriesState:
+    def _state(self, number: int, key: SeriesKey, recent: Rows, last: int | None) -> SeriesState:
         spec = self._config.specs[key.score]
         watched = self._watch.series.get(number)
         start = self._learner.start_of(number)
+        if last is None:  # older than the history
+            last = self._last_tick - HISTORY_S // self._config.tick_s
         now = level(spec, recent[:, 2], recent[:, 3])
         base = level(spec, *watched.histogram()) if watched else NO_LEVEL
         at = self._time
@@ -220,9 +240,9 @@ class ServiceWatcher:
             slice=key.slice,
             series_id=series_id(self.key, key.unit, key.score, spec.generation, key.slice),
             kind=spec.kind,
-            state="watching" if watched else "learning",
+            state=state_of(watched, (self.next_tick - 1 - last) * self._config.tick_s),
             first_seen=at(watched.start if watched else start),
-            last_seen=at(self._last_tick),
+            last_seen=at(last),
             watching_since=at(watched.since) if watched else None,
             ready_at=None if watched else at(start + self._config.learn),
             baseline_version=watched.version if watched else None,
@@ -234,7 +254,7 @@ class ServiceWatcher:
             current_high=now.high,
             n_baseline=base.n,
             n_current=now.n,
-            **self._watch.outlook(watched, self.next_tick - 1),
+            **watched_columns(self._watch, watched, spec, base, self.next_tick - 1),
         )
 
     def _time(self, tick: int) -> datetime:
@@ -249,6 +269,7 @@ class ServiceWatcher:
             "fold": self._fold.state(),
             "learner": self._learner.state(),
             "watch": watch_facts,
+            "waiting": self._waiting.state(),
         }
         return facts, arrays | {"trail": self._trail.rows()}
 
@@ -264,4 +285,5 @@ class ServiceWatcher:
         watcher._learner.restore(facts["learner"])
         watcher._watch = WatchList.restore(config.tick_s, facts["watch"], arrays, watcher._names)
         watcher._trail.restore(arrays["trail"])
+        watcher._waiting.restore(facts.get("waiting", ()))
         return watcher

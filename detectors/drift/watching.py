@@ -11,14 +11,14 @@ import numpy as np
 
 from detectors.drift.baseline import FLAG, VALUE, Baseline
 from detectors.drift.budget import CLASS_SHARES
-from detectors.drift.detectable import smallest_changes
 from detectors.drift.dispersion import fit_flags, fit_values
 from detectors.drift.fold import Fold, SeriesKey
+from detectors.drift.origin import Origin
 from detectors.drift.plan import Channel, plan
 from detectors.drift.shiryaev_roberts import FlagBank, ValueBank
 from detectors.drift.side_by_side import SideBySide
 from detectors.drift.snapshot import Arrays
-from detectors.drift.ticks import Ints
+from detectors.drift.ticks import Floats, Ints
 from detectors.drift.trail import Rows, Trail
 from detectors.drift.watch_config import WatchConfig
 from detectors.drift.watched import Crossing, OpenFinding, Watched, packed, unpacked
@@ -90,7 +90,7 @@ class WatchList:
                 done.append(number)
             else:
                 done.append(number)
-                fits.extend(_dense(number, c, mine, start, end) for c in _plan(spec, mine, fold))
+                fits.extend(_Fit(number, c, *dense(c, mine, start, end)) for c in _plan(spec, mine, fold))
         fitted = self._watch(fits, series, rows, start, end, config)
         unfit = {f.series for f in fits} - fitted
         self._flat = None
@@ -119,13 +119,13 @@ class WatchList:
         placed: dict[int, list[tuple[Channel, int, str]]] = {}
         for form, channels, baseline in fitted:
             if channels:
-                bank = self.flags if form == FLAG else self.values
+                bank = self.bank(form)
                 places = bank.append(baseline, np.array([w[f.series] for f in channels]), tick=end - 1)
                 for i, (f, place) in enumerate(zip(channels, places, strict=True)):
                     version = baseline.take([i]).version
                     placed.setdefault(f.series, []).append((f.channel, int(place), version))
         for number in sorted(placed):
-            cells, at = np.unique(rows[number][:, 2], return_inverse=True)
+            cells, counts = histogram(rows[number])
             self.series[number] = Watched(
                 number,
                 series[number],
@@ -134,8 +134,9 @@ class WatchList:
                 start,
                 end,
                 placed[number][0][2],
-                cells.astype(np.int64),
-                np.bincount(at, weights=rows[number][:, 3]).astype(np.int64),
+                cells,
+                counts,
+                origin=Origin(tick=start),
             )
         return set(placed)
 
@@ -183,7 +184,7 @@ class WatchList:
         """A finding was made: forget the evidence, and stay quiet until it ends."""
         watched.open = opened
         for channel, row in zip(watched.channels, watched.rows, strict=True):
-            (self.flags if channel.form == FLAG else self.values).reset([row])
+            self.bank(channel.form).reset([row])
 
     def _ended(self, flat: SideBySide, n: Any, s: Any) -> list[Watched]:
         """Series whose open change ended with this tick."""
@@ -195,15 +196,19 @@ class WatchList:
                     ended.append(watched)
         return ended
 
+    def bank(self, form: str) -> FlagBank | ValueBank:
+        """Where channels of a form have their rows."""
+        return self.flags if form == FLAG else self.values
+
     def baseline(self, watched: Watched, channel: int) -> Baseline:
         """Baseline row of one channel."""
-        bank = self.flags if watched.channels[channel].form == FLAG else self.values
+        bank = self.bank(watched.channels[channel].form)
         assert bank.baseline is not None  # noqa: S101 - it holds this row
         return bank.baseline.take([watched.rows[channel]])
 
     def kappa(self, watched: Watched, channel: int) -> float:
         """Largest divisor of a channel's evidence at usual traffic."""
-        bank = self.flags if watched.channels[channel].form == FLAG else self.values
+        bank = self.bank(watched.channels[channel].form)
         return float(bank.kappa[:, watched.rows[channel], 0].max())
 
     def find(self, key: SeriesKey) -> Watched | None:
@@ -214,28 +219,11 @@ class WatchList:
         """Evidence and threshold of the channel that is nearest to its threshold."""
         pairs = []
         for channel, row in zip(watched.channels, watched.rows, strict=True):
-            bank = self.flags if channel.form == FLAG else self.values
+            bank = self.bank(channel.form)
             gap = bank.w[row] * max(tick - int(bank.last_tick[row]), 0)
             evidence = float(np.log(max(bank.s[:, row].sum() + gap, 1e-300)) + bank.threshold[row])
             pairs.append((evidence, float(bank.threshold[row])))
         return max(pairs, key=lambda p: p[0] - p[1])
-
-    def outlook(self, watched: Watched | None, tick: int) -> dict[str, float | None]:
-        """Evidence, threshold, and the smallest change noticed within an hour, a day and a week."""
-        names = ("detectable_1h", "detectable_1d", "detectable_7d")
-        if watched is None:
-            return dict.fromkeys(("evidence", "threshold", *names))
-        evidence, threshold = self.evidence(watched, tick)
-        bank = self.flags if watched.channels[0].form == FLAG else self.values
-        row = watched.rows[0]
-        changes = smallest_changes(self.baseline(watched, 0), bank.kappa[:, [row]], bank.threshold[[row]])
-        base = self.baseline(watched, 0)
-        level = 1 - base.level[0] if base.mirrored[0] else base.level[0]
-        out: dict[str, float | None] = {"evidence": round(evidence, 9), "threshold": threshold}
-        for name, change in zip(names, changes, strict=True):
-            steps = [abs(v - level) for v in (change.rise[0], change.fall[0]) if np.isfinite(v)]
-            out[name] = float(min(steps)) if steps else None
-        return out
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
         """Facts and arrays for a snapshot."""
@@ -257,7 +245,8 @@ class WatchList:
             arrays[f"series.{number}.cells"], arrays[f"series.{number}.counts"] = w.cells, w.counts
             for i, c in enumerate(w.channels):
                 arrays[f"series.{number}.table.{i}"] = c.table
-        return {"series": facts}, arrays
+        origins = [[w.number, *w.origin.packed()] for _, w in sorted(self.series.items())]
+        return {"series": facts, "origins": origins}, arrays
 
     @classmethod
     def restore(
@@ -283,6 +272,8 @@ class WatchList:
                 arrays[f"series.{number}.counts"],
                 unpacked(opened),
             )
+        for number, *origin in facts.get("origins", ()):
+            watch.series[number].origin = Origin.unpacked(origin)
         return watch
 
 
@@ -300,17 +291,21 @@ def _plan(spec: ScoreSpec, rows: Rows, fold: Fold) -> tuple[Channel, ...]:
     return plan(spec, histogram, len(fold.levels(spec.name)))
 
 
-def _dense(number: int, channel: Channel, rows: Rows, start: int, end: int) -> _Fit:
+def dense(channel: Channel, rows: Rows, start: int, end: int) -> tuple[Floats, Floats]:
+    """(n, s) of a channel in each tick from ``start`` to ``end`` (not included), from rows of one series."""
     at = rows[:, 0] - start
     weight = rows[:, 3].astype(float)
     value = channel.table[np.minimum(rows[:, 2], len(channel.table) - 1)]
     size = end - start
-    return _Fit(
-        number,
-        channel,
-        np.bincount(at, weights=weight, minlength=size),
-        np.bincount(at, weights=weight * value, minlength=size),
-    )
+    n: Floats = np.bincount(at, weights=weight, minlength=size).astype(float)
+    s: Floats = np.bincount(at, weights=weight * value, minlength=size).astype(float)
+    return n, s
+
+
+def histogram(rows: Rows) -> tuple[Ints, Ints]:
+    """Cells of rows of one series and how often each was counted."""
+    cells, at = np.unique(rows[:, 2], return_inverse=True)
+    return cells.astype(np.int64), np.bincount(at, weights=rows[:, 3]).astype(np.int64)
 
 
 def _shares(

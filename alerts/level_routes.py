@@ -1,0 +1,75 @@
+"""The part of the alerts API about baselines: levels as they were learned, and people who accept them.
+
+``GET /baselines`` lists; ``POST /baselines/accept`` takes levels for fine. Whoever accepts gives a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from alerts.errors import NotPossible
+from alerts.levels import LearnedLevel, accepting, is_whole, proposals
+from detectors.drift.proposal import FINE
+from detectors.observation import Control
+
+LIVE, TENANT = "live", "default"
+FILTERS = ("tenant", "lineage", "service", "environment", "unit", "score", "slice")
+MAX_NAME = 200
+
+
+class LevelStore(Protocol):
+    """Where learned levels are read. Raises `Unavailable` when it does not answer."""
+
+    def levels(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedLevel]:
+        """Every watched series of a lineage."""
+
+
+Act = Callable[[Mapping[str, str], str, str], dict[str, Any]]
+Send = Callable[[Sequence[Control]], None]
+"""Writes control records to the observation log and waits; raises `Unavailable`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """What people ask and say about levels. Methods raise `Unavailable`, `NotPossible` says why not."""
+
+    store: LevelStore
+    send: Send
+
+    @property
+    def actions(self) -> Mapping[str, tuple[tuple[str, ...], Act]]:
+        """What may be done: what a request may name beside who and why, and the method."""
+        return {"accept": ((*FILTERS, "version"), self.accept)}
+
+    def listed(self, asked: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Proposals that match; the whole of each score unless a slice is asked for."""
+        return [p.to_dict() for p in proposals(*self._chosen(asked))]
+
+    def accept(self, asked: Mapping[str, str], actor: str, reason: str) -> dict[str, Any]:
+        """Accept the levels that match and are not fine already; ``version`` must be the current one."""
+        if not asked.get("service"):
+            raise NotPossible("name the service whose levels are accepted")
+        _, chosen = self._chosen(asked)
+        if not chosen:
+            raise NotPossible("no watched series matches: it may still be learning")
+        version = asked.get("version")
+        if version and any(one.version != version for one in chosen):
+            raise NotPossible(f"the baseline is not version {version} any more: look at it again")
+        open_ = [one for one in chosen if one.verdict not in FINE]
+        self.send(accepting(open_, actor, reason))
+        return {"v": 1, "accepted": [f"{one.score} in {one.slice}" for one in open_]}
+
+    def _chosen(self, asked: Mapping[str, str]) -> tuple[list[LearnedLevel], list[LearnedLevel]]:
+        slice_ = asked.get("slice", "all")
+        tenant, lineage = asked.get("tenant", TENANT), asked.get("lineage", LIVE)
+        levels = self.store.levels(tenant, lineage, slices=slice_ != "all")
+        names = [n for n in FILTERS if n not in ("tenant", "lineage", "slice") and n in asked]
+        chosen = [
+            one
+            for one in levels
+            if all(getattr(one, n) == asked[n] for n in names)
+            and (is_whole(one) if slice_ == "all" else slice_ in ("*", one.slice))
+        ]
+        return levels, chosen
