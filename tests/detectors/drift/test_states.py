@@ -89,7 +89,7 @@ def test_the_outlook_is_told_in_the_unit_of_the_score_and_in_the_harmful_directi
         assert state.detectable_1d is not None
         assert state.detectable_7d is not None
         assert 0 < state.detectable_7d <= state.detectable_1d
-    # lengths are log-normal around 400 characters: the engine's shifts of the normal score are tens to hundreds
+    # lengths are log-normal around 400 characters: shifts of the normal score are tens to hundreds
     assert 5 < (length.detectable_7d or 0) < 400
     assert (refusal.detectable_7d or 0) > 0.01  # a fall from 5 % could be smaller; a rise is what harms
 
