@@ -350,7 +350,7 @@ def baselines_list(
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
-    """List learned levels as a proposal, with limits, other services, and what would be noticed."""
+    """List learned levels as a proposal. With limits, other services, and what would be noticed."""
     from alerts.levels_command import listed, show_list
 
     report = listed(config, service=service, score=score, slice=slice_, lineage=lineage)
