@@ -77,7 +77,9 @@ def show_list(report: Mapping[str, Any]) -> str:
     rows = report["baselines"]
     if not rows:
         return "no series is watched yet: they learn, or the filter matches none"
-    lines = [("service", "score", "slice", "level", "n", "limit", "others", "verdict", "notices in 1 day")]
+    lines: list[tuple[str, ...]] = [
+        ("service", "score", "slice", "level", "n", "limit", "others", "verdict", "notices in 1 day")
+    ]
     lines += [_line(r) for r in rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join(

@@ -85,13 +85,12 @@ def test_the_outlook_is_told_in_the_unit_of_the_score_and_in_the_harmful_directi
 ) -> None:
     refusal, length = of(watched), of(watched, "output_length")
     assert (refusal.detectable_unit, length.detectable_unit) == ("rate", "characters")
-    for state in (refusal, length):
-        assert state.detectable_1d is not None
-        assert state.detectable_7d is not None
-        assert 0 < state.detectable_7d <= state.detectable_1d
     # lengths are log-normal around 400 characters: shifts of the normal score are tens to hundreds
     assert 5 < (length.detectable_7d or 0) < 400
-    assert (refusal.detectable_7d or 0) > 0.01  # a fall from 5 % could be smaller; a rise is what harms
+    for state in (refusal, length):  # the more time, the smaller; and quiet series say that they see nothing
+        seen = [v for v in (state.detectable_1h, state.detectable_1d, state.detectable_7d) if v is not None]
+        assert seen == sorted(seen, reverse=True)
+        assert refusal.detectable_7d is None or refusal.detectable_7d > 0.01  # a rise: it is what harms
 
 
 ticks = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 5)), max_size=30)
