@@ -17,15 +17,18 @@ from detectors.drift.watching import WatchList
 from detectors.scorers.protocol import ScoreSpec
 
 RATE = "rate"
+MAIN = ("rate", "location", "above")
+"""Channels that speak for a series."""
 NAMES = ("detectable_1h", "detectable_1d", "detectable_7d")
 
 
 def outlook(watch: WatchList, watched: Watched, spec: ScoreSpec) -> dict[str, float | str | None]:
     """`NAMES` and ``detectable_unit``; ``None`` for a time in which nothing the engine looks for shows."""
-    channel, row = watched.channels[0], watched.rows[0]
-    bank, baseline = watch.bank(channel.form), watch.baseline(watched, 0)
+    at = next((i for i, c in enumerate(watched.channels) if c.name in MAIN), 0)
+    channel, row = watched.channels[at], watched.rows[at]
+    bank, baseline = watch.bank(channel.form), watch.baseline(watched, at)
     changes = smallest_changes(baseline, bank.kappa[:, [row]], bank.threshold[[row]])
-    harmful = spec.harmful if channel.name in ("rate", "location", "above") else 0
+    harmful = spec.harmful if channel.name in MAIN else 0
     level = 1 - baseline.level[0] if baseline.mirrored[0] else baseline.level[0]
     out: dict[str, float | str | None] = {"detectable_unit": RATE}
     if channel.name != "location" or spec.grid is None:

@@ -267,14 +267,9 @@ def test_people_act_through_the_api_and_their_actions_are_on_record(world: World
     assert [(m["action"], m["actor"]) for m in said] == [("acknowledge", "ana"), ("accept", "ana")]
     newest = [m for m in everything(world, INCIDENTS.name) if m["incident_id"] == incident_id][-1]
     assert newest["state"] == "resolved"
-    (partition, record) = next(
-        (p, r) for p, r in controls(world) if r.body["finding_id"] == refusals().finding_id
-    )
-    assert (record.action, record.body["actor"], record.body["reason"]) == (
-        "accept",
-        "ana",
-        "prompt 18 is meant so",
-    )
+    asked = ("accept", "ana", "prompt 18 is meant so")
+    partition, record = next((p, r) for p, r in controls(world) if r.body["finding_id"] == "f1")
+    assert (record.action, record.body["actor"], record.body["reason"]) == asked
     placed = DefaultPartitioner()(
         record.key.text().encode(), list(range(world.settings.kafka.partitions)), []
     )
