@@ -21,9 +21,10 @@ from faust.types import TP
 from infra import kafka
 from infra.settings import KafkaSettings
 from ingest.errors import BrokenDeploy
+from ingest.log.batches import batches
 from ingest.log.in_order import InOrder, IsHole
 from ingest.log.sender import Sender
-from ingest.messages import Output, RawMessage, in_parts
+from ingest.messages import Output, RawMessage
 from ingest.stream import (
     WITHIN_S,
     Guard,
@@ -40,10 +41,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BATCH = 256
-PART_BYTES = 8 << 20
-"""A batch is scored in parts of this size: decoded it takes some ten times as much memory."""
-RAW_BUFFER = 256
-"""Raw messages an agent holds: they are a thousand times as large as observations."""
+BATCH_BYTES = 8 << 20
+"""Decoded a batch takes some ten times as much memory."""
+RAW_BUFFER = 128
+"""Raw messages an agent holds beside its batch: they are a hundred times as large as observations."""
 MARK_EVERY_S = 5.0
 SNAPSHOT_EVERY_S = 30.0
 SNAPSHOT_EVERY_MESSAGES = 20_000
@@ -153,15 +154,16 @@ def _score_agent(app: faust.App, wiring: Wiring) -> None:
     spans, logs = (topic_of(app, t, RAW_BUFFER) for t in (kafka.SPANS, kafka.LOGS))
 
     async def score(stream: Any) -> None:
-        async for taken in stream.noack_take(BATCH, within=WITHIN_S):
+        async for taken in batches(stream, BATCH, BATCH_BYTES, WITHIN_S):
             with Guard("score"):
                 events = await in_order(app, wiring.order, wiring.health, taken)
+                if not events:
+                    continue
                 messages = [raw_message(e) for e in events]
                 await wiring.begin(events)
 
                 async def step(messages: Sequence[RawMessage] = messages) -> None:
-                    for part in in_parts(messages, PART_BYTES):
-                        await wiring.sender.send(await wiring.scored(part))
+                    await wiring.sender.send(await wiring.scored(messages))
 
                 await wiring.until_available("score", step)
                 for event in events:
@@ -175,7 +177,7 @@ def _score_agent(app: faust.App, wiring: Wiring) -> None:
 
 def _detect_agent(app: faust.App, wiring: Wiring) -> None:
     async def detect(stream: Any) -> None:
-        async for taken in stream.noack_take(BATCH * 4, within=WITHIN_S):
+        async for taken in batches(stream, BATCH * 4, BATCH_BYTES, WITHIN_S):
             with Guard("detect"):
                 generation = wiring.order.generation
                 events = await in_order(app, wiring.order, wiring.health, taken)

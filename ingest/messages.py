@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -27,15 +27,3 @@ class Output:
     value: bytes
     partition: int | None = None
     headers: tuple[tuple[str, bytes], ...] = ()
-
-
-def in_parts(messages: Sequence[RawMessage], most_bytes: int) -> Iterator[Sequence[RawMessage]]:
-    """``messages`` in order, cut into parts of at most so many bytes, or of one message that has more."""
-    first = size = 0
-    for index, message in enumerate(messages):
-        if index > first and size + len(message.value) > most_bytes:
-            yield messages[first:index]
-            first, size = index, 0
-        size += len(message.value)
-    if first < len(messages):
-        yield messages[first:]

@@ -33,6 +33,10 @@ T = TypeVar("T")
 WITHIN_S = 0.2
 """How long a batch waits to be full."""
 WATCHDOG_S = 120.0
+POLLED = 32
+"""Messages handed out at once: however far behind a worker is, its agents hold little more than they may."""
+LONGEST_WAIT_S = 86_400.0
+"""How long nothing may be read: while a store is away agents are full. The watchdog ends what hangs."""
 EXIT_UNAVAILABLE, EXIT_DEFECT = 3, 70
 
 
@@ -93,7 +97,8 @@ def new_app(name: str, settings: KafkaSettings, datadir: Path, *, buffered_messa
         broker_heartbeat_interval=min(0.5, settings.session_timeout_s / 6),
         broker_commit_interval=1.0,
         broker_commit_every=100_000,
-        broker_max_poll_interval=600.0,
+        broker_max_poll_interval=LONGEST_WAIT_S,
+        broker_max_poll_records=POLLED,
         stream_buffer_maxsize=buffered_messages,
         stream_wait_empty=False,
         consumer_max_fetch_size=8 << 20,
@@ -120,14 +125,15 @@ def _credentials(settings: KafkaSettings) -> Any:
 
 def topic_of(app: faust.App, topic: kafka.Topic, buffered_messages: int | None = None) -> Any:
     """A topic of raw bytes; its agent holds ``buffered_messages``, or as many as the application says."""
-    return app.topic(
+    made: Any = app.topic(
         topic.name,
         value_type=bytes,
         value_serializer="raw",
         key_type=bytes,
         key_serializer="raw",
-        maxsize=buffered_messages,
     )
+    made.maxsize = buffered_messages  # the library takes it as an argument, and forgets it
+    return made
 
 
 def raw_message(event: Any) -> RawMessage:

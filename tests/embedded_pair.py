@@ -44,7 +44,7 @@ def refused_connections(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """For tests in which a broker goes away: kafka-python leaks the sockets of connections that were refused.
 
     They are collected here, quietly, rather than in whatever test comes next, as its error. Captured log
-    records refer to them.
+    records refer to them. What leaks while a whole module is set up a mark of the module must ignore.
     """
     yield
     for phase in ("setup", "call"):

@@ -17,6 +17,7 @@ from infra.settings import KafkaSettings
 from ingest.errors import Unavailable
 from ingest.gateway.intake import Intake
 from ingest.gateway.producer import Producer
+from ingest.log.batches import batches
 from ingest.log.in_order import InOrder, IsHole
 from ingest.log.sender import Sender
 from ingest.messages import Output
@@ -36,8 +37,8 @@ from ingest.stream import (
 GROUP = "lightship-relay"
 OPEN = (kafka.SPANS_IN.name, kafka.LOGS_IN.name)
 BATCH = 64
-BUFFERED = 128
-"""Messages an agent holds: a Collector's may be 8 MiB each."""
+BUFFERED = 16
+"""Messages an agent holds beside its batch: a Collector's may be 8 MiB each."""
 AT_ONCE_BYTES = 16 << 20
 """Bytes of messages that are taken apart at the same time; a larger message alone."""
 NS_PER_US = 1000
@@ -74,7 +75,7 @@ def build_relay(
         await health.until_available("dead letters", lambda: sender.send(letters))
 
     async def take(stream: Any) -> None:
-        async for taken in stream.noack_take(BATCH, within=WITHIN_S):
+        async for taken in batches(stream, BATCH, AT_ONCE_BYTES, WITHIN_S):
             with Guard("relay"):
                 events = await in_order(app, order, health, taken)
                 health.pending += len(events)

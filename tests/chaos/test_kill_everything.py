@@ -2,7 +2,8 @@
 
 Unlike in the end-to-end test kills also hit what is only starting, Kafka's protocol inside of the embedded
 broker, and the time in which what was sent is still being scored, detected and told; and broker and worker
-stand still for a while. How much of it: `INTERACTIONS` and `SEEDS`, for each kind of broker.
+stand still for a while. How much of it: `INTERACTIONS`, and `SEEDS` from `FIRST_SEED` on, for each kind of
+broker; environment variables shorten it, or cut it into pieces.
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ pytestmark = [
     pytest.mark.chaos,
     pytest.mark.timeout(12 * 3600),
     pytest.mark.usefixtures("refused_connections"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
 INTERACTIONS = int(os.environ.get("LIGHTSHIP_CHAOS_INTERACTIONS", "50000"))
 SEEDS = int(os.environ.get("LIGHTSHIP_CHAOS_SEEDS", "10"))
-FIRST_SEED = 101
+FIRST_SEED = int(os.environ.get("LIGHTSHIP_CHAOS_FIRST_SEED", "101"))
 PATIENCE_S = 180 + INTERACTIONS / 50
 AFTER_SENDING_S = 25.0
 """How long kills go on when everything is sent."""

@@ -12,7 +12,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
 from ingest.gateway.splitting import MAX_PIECE_BYTES, drop_invalid, split
-from ingest.messages import RawMessage, in_parts
 from ingest.redact_otlp import Request, RequestRedactor
 from ingest.score.setup import scoring
 from ingest.score.stage import ScoreStage
@@ -80,13 +79,6 @@ def test_a_hundred_thousand_tiny_spans_are_all_kept() -> None:
     pieces = split(request, 4)
     assert sum(piece.records for piece in pieces) == 100_000
     assert max(len(piece.body) for piece in pieces) <= 1.1 * MAX_PIECE_BYTES
-
-
-def test_a_batch_is_worked_on_in_parts_of_bounded_size() -> None:
-    messages = [RawMessage("otlp_spans", 0, i, b"x" * n) for i, n in enumerate((5, 5, 5, 30, 1, 1))]
-    parts = list(in_parts(messages, 10))
-    assert [[m.offset for m in part] for part in parts] == [[0, 1], [2], [3], [4, 5]]
-    assert list(in_parts([], 10)) == []
 
 
 _HUGE = """
