@@ -276,6 +276,25 @@ def ledger(
 
 
 @app.command()
+def verify(
+    ids: Annotated[list[str], typer.Argument(metavar="FINDING|INCIDENT", help="Ids, one or more.")],
+    explain: Annotated[bool, typer.Option("--explain", help="Show what each was computed from.")] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Follow the log from its beginning, however long it is.")
+    ] = False,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Compute findings again from what is stored. Exits with 1, and the first difference, if one differs."""
+    from ingest.verify.command import holds, report, show
+    from ingest.verify.command import verify as check
+
+    verdicts = check(config, ids, whole=whole)
+    out(json.dumps(report(verdicts), indent=2) if as_json else show(verdicts, explained=explain))
+    sys.exit(OK if holds(verdicts) else FAILED)
+
+
+@app.command()
 def doctor(
     app: Annotated[bool, typer.Option("--app", help="Check this shell's variables, too.")] = False,
     wait: Annotated[float, typer.Option(min=0, help="Seconds a test interaction may take.")] = 30.0,

@@ -42,8 +42,9 @@ class Suspect:
 class Finding:
     """One statement about one series. Times are aware UTC; values in ``effect_unit``; absent is ``None``.
 
-    ``evidence`` and ``threshold`` are natural logarithms of the statistic; ``log_from`` and ``log_to`` are
-    offsets of the observation log that the statement rests on. ``onset`` lies in
+    ``evidence`` and ``threshold`` are natural logarithms of the statistic. The statement rests on the
+    messages ``log_from`` to ``log_to`` of partition ``log_partition`` of the observation log, the last of
+    which it was made at; ``log_digest`` is the head of the chain of digests there. ``onset`` lies in
     ``[onset_low, onset_high]``, the effect in ``[effect_low, effect_high]`` (95 %).
     """
 
@@ -87,6 +88,8 @@ class Finding:
     baseline_version: str | None = None
     log_from: int | None = None
     log_to: int | None = None
+    log_partition: int | None = None
+    log_digest: str | None = None
     notes: tuple[str, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:

@@ -73,7 +73,7 @@ SELECT incident_id, service, score, slice, toUnixTimestamp64Micro(onset) * 1000 
 WHERE lineage = %(lineage)s
 """
 
-_OF_THE_RUN = ("finding_id", "lineage", "series", "log_from", "log_to")
+_OF_THE_RUN = ("finding_id", "lineage", "series", "log_from", "log_to", "log_partition", "log_digest")
 """Facts of a finding that name the lineage or its place in the log."""
 
 

@@ -98,7 +98,8 @@ def test_the_changelog_names_the_versions_of_today() -> None:
 def test_findings_of_the_first_release_are_read_and_written_the_same() -> None:
     text = (FIXTURES / "finding.v1.json").read_text(encoding="utf-8")
     assert Finding.from_dict(json.loads(text)) == full()
-    assert json.loads(full().to_json()) == json.loads(text)
+    written = json.loads(full().to_json())
+    assert {key: written[key] for key in json.loads(text)} == json.loads(text)
     assert not [key for key, value in json.loads(text).items() if value is None]
 
 

@@ -6,7 +6,7 @@ here reads a clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +21,7 @@ from detectors.drift.learning import Learner
 from detectors.drift.level import NO_LEVEL, level
 from detectors.drift.proposal import accept_level
 from detectors.drift.recovery import Recovery
+from detectors.drift.reference import Reference
 from detectors.drift.series_rows import CellRow, SeriesState
 from detectors.drift.snapshot import Arrays
 from detectors.drift.states import state_of, watched_columns
@@ -54,6 +55,8 @@ class ServiceWatcher:
         The same for all services.
     next_tick
         Rows before this tick are late from the start.
+
+    ``on_tick`` is called with every tick that has closed, before what crossed in it is stated.
     """
 
     def __init__(self, key: ServiceKey, config: WatchConfig, next_tick: int) -> None:
@@ -67,6 +70,7 @@ class ServiceWatcher:
         self._waiting = Waiting(key)
         self._names: dict[int, SeriesKey] = {}
         self._last_tick = next_tick
+        self.on_tick: Callable[[int, WatchList], None] | None = None
 
     def observe(self, observation: Observation, log_offset: int) -> list[CellRow]:
         """Fold one observation; cells of its late rows, which no detector sees."""
@@ -165,6 +169,8 @@ class ServiceWatcher:
         self._trail.append(tick, series, cells, numbers)
         self._learner.seen(tick, {int(n) for n in np.unique(series)} - set(self._watch.series))
         crossed, ended = self._watch.update(tick, series, cells, numbers)
+        if self.on_tick is not None:
+            self.on_tick(tick, self._watch)
         findings = self._close(ended, tick)
         for watched, crossing in crossed:
             stated, recovery = self._explain(watched, crossing, tick, log_offset)
@@ -211,6 +217,14 @@ class ServiceWatcher:
                 findings.append(replace(watched.open.finding, ended_at=self._time(tick + 1)))
             watched.open = None
         return findings
+
+    def references(self, unit: str, score: str, slice_: str) -> list[Reference]:
+        """What a series is compared with, channel by channel; nothing while it is not watched."""
+        watched = self._watch.find(SeriesKey(unit, score, slice_))
+        if watched is None:
+            return []
+        generation = self._config.specs[score].generation
+        return self._watch.references(watched, series_id(self.key, unit, score, generation, slice_))
 
     def series_states(self) -> list[SeriesState]:
         """State of every series that is watched or learning."""

@@ -15,6 +15,7 @@ from detectors.drift.dispersion import fit_flags, fit_values
 from detectors.drift.fold import Fold, SeriesKey
 from detectors.drift.origin import Origin
 from detectors.drift.plan import Channel, plan
+from detectors.drift.reference import Reference, as_text
 from detectors.drift.shiryaev_roberts import FlagBank, ValueBank
 from detectors.drift.side_by_side import SideBySide
 from detectors.drift.snapshot import Arrays
@@ -205,6 +206,20 @@ class WatchList:
         bank = self.bank(watched.channels[channel].form)
         assert bank.baseline is not None  # noqa: S101 - it holds this row
         return bank.baseline.take([watched.rows[channel]])
+
+    def references(self, watched: Watched, series: str) -> list[Reference]:
+        """Its baseline channel by channel; ``series`` is its id."""
+        key, cells, counts = watched.key, tuple(watched.cells.tolist()), tuple(watched.counts.tolist())
+        found = []
+        for i, channel in enumerate(watched.channels):
+            base = self.baseline(watched, i)
+            found.append(
+                Reference(
+                    *(key.unit, key.score, key.slice, series, watched.version, channel.name),
+                    *(base.version, as_text(base), cells, counts),
+                )
+            )
+        return found
 
     def kappa(self, watched: Watched, channel: int) -> float:
         """Largest divisor of a channel's evidence at usual traffic."""

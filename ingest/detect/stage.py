@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from detectors.drift import snapshot as codec
+from detectors.drift.reference import Reference
 from detectors.drift.series_rows import CellRow
 from detectors.drift.watch_config import WatchConfig
 from detectors.drift.watcher import ServiceWatcher
@@ -28,6 +29,9 @@ from detectors.observation import (
 from detectors.scorers import score_conversations
 from infra.clock import NS_PER_S
 from infra.kafka import DEAD_LETTERS, FINDINGS, SPANS
+from ingest.detect.chain import LogChain
+from ingest.detect.evidence import keep
+from ingest.detect.run_config import UNSTATED, RunConfig
 from ingest.detect.watermark import LineageClock
 from ingest.detect.writer import DetectStore, LogRow, Snapshot
 from ingest.errors import Defect
@@ -95,6 +99,10 @@ class Shard:
         self.holes = 0
         self.cells: list[tuple[ServiceKey, CellRow, int]] = []
         self.findings: list[tuple[Finding, int]] = []
+        self.references: list[tuple[ServiceKey, Reference]] = []
+        self.partition: int | None = None
+        self.chain = LogChain()
+        self._began: dict[ServiceKey, int | None] = {}
 
     def apply(self, offset: int, message: Observation | Mark | Control) -> None:
         """Apply one message; cells and findings collect in `cells` and `findings`.
@@ -117,12 +125,28 @@ class Shard:
             self.holes += missing
             logger.warning("the observation log has a hole of %d before offset %d", missing, offset)
         self.next_offset = offset + 1
+        said = len(self.findings)
         if isinstance(message, Observation):
             self._observe(offset, message)
         elif isinstance(message, Mark):
             self._mark(offset, message)
         else:
             self._watcher(message.key).control(message)
+        self.findings[said:] = [(self._placed(f, at), at) for f, at in self.findings[said:]]
+
+    def _placed(self, finding: Finding, offset: int) -> Finding:
+        """The finding with its place in the log; what it was compared with is kept."""
+        key = ServiceKey(finding.tenant, finding.lineage, finding.environment or "", finding.service)
+        if key in self.watchers:
+            found = self.watchers[key].references(finding.unit, finding.score, finding.slice)
+            self.references.extend((key, one) for one in found)
+        return replace(
+            finding,
+            log_from=self._began.get(key),
+            log_to=offset,
+            log_partition=self.partition,
+            log_digest=self.chain.head if self.chain.since is not None else None,
+        )
 
     def _observe(self, offset: int, o: Observation) -> None:
         source = (o.key.tenant, o.key.lineage, o.source.topic, o.source.partition)
@@ -132,6 +156,7 @@ class Shard:
             self.repeated += 1
             return
         applied.above.add(place)
+        self._began.setdefault(o.key, offset)
         self._fold(o, offset)
         lineage = (o.key.tenant, o.key.lineage)
         self._conversations_of(lineage).add(o, self._clock(lineage).watermark_ns())
@@ -199,6 +224,8 @@ class Shard:
             "event_ns": self.event_ns,
             "repeated": self.repeated,
             "config": self._config.config_hash,
+            "chain": [self.chain.head, self.chain.last, self.chain.since],
+            "began": [[key.text(), offset] for key, offset in sorted(self._began.items())],
             "clocks": [[*k, c.state()] for k, c in sorted(self._clocks.items())],
             "conversations": [[*k, c.state()] for k, c in sorted(self._conversations.items())],
             "sources": [[*k, a.below, sorted(a.above)] for k, a in sorted(self._sources.items())],
@@ -231,6 +258,9 @@ class Shard:
         shard = cls(config, partitions, lateness_ns, limits)
         shard.next_offset, shard.event_ns = facts["next_offset"], facts["event_ns"]
         shard.repeated = facts["repeated"]
+        shard.chain = LogChain(*facts.get("chain", ()))  # the first snapshots of version 2 had neither
+        began = facts.get("began", [[text, None] for text in facts["watchers"]])
+        shard._began = {ServiceKey.parse(text): offset for text, offset in began}
         for tenant, lineage, state in facts["clocks"]:
             shard._clock((tenant, lineage)).restore(state)
         for tenant, lineage, state in facts.get("conversations", ()):  # version 1 had none
@@ -260,9 +290,13 @@ class DetectStage:
         partitions: int,
         lateness_ns: int,
         limits: Limits = LIMITS,
+        *,
+        run: RunConfig = UNSTATED,
     ) -> None:
         self._store = store
         self._config = config
+        self._run = run
+        self._run_is_stored = run is UNSTATED
         self._make: Callable[[bytes], Shard] = lambda data: Shard.unpack(
             data, config, partitions, lateness_ns, limits
         )
@@ -287,10 +321,15 @@ class DetectStage:
             if shard.next_offset is not None and message.offset < shard.next_offset:
                 continue
             self._apply(shard, message)
-        shards = list(self._shards.values())  # what is given away meanwhile is not in it any more
-        cells = [c for s in shards for c in s.cells]
+        shards = dict(self._shards)  # what is given away meanwhile is not in it any more
+        if not self._run_is_stored:
+            self._store.write_run_config(self._run)
+            self._run_is_stored = True
+        for partition, shard in shards.items():
+            keep(self._store, partition, shard.findings, shard.references, self._run)
+        cells = [c for s in shards.values() for c in s.cells]
         self._store.write_cells(cells)
-        findings = [f for s in shards for f in s.findings]
+        findings = [f for s in shards.values() for f in s.findings]
         self._store.write_findings(findings)
         if findings:
             self._write_series(self._shards)
@@ -299,8 +338,8 @@ class DetectStage:
             Output(FINDINGS.name, f.service.encode(), f.to_json().encode(), 0) for f, _ in findings
         ]
         self._log, self._dead = [], []
-        for shard in shards:
-            shard.cells, shard.findings = [], []
+        for shard in shards.values():
+            shard.cells, shard.findings, shard.references = [], [], []
         return outputs
 
     def _apply(self, shard: Shard, raw: RawMessage) -> None:
@@ -313,6 +352,7 @@ class DetectStage:
             )
             shard.next_offset = raw.offset + 1
             return
+        shard.chain.add(raw.offset, raw.value)
         shard.apply(raw.offset, message)
         if isinstance(message, Mark):
             key, kind, at_ns = ServiceKey(message.tenant, message.lineage, "", ""), "mark", message.event_ns
@@ -321,12 +361,14 @@ class DetectStage:
             at_ns = max(message.minutes, default=0) * 60_000_000_000
         else:
             key, kind, at_ns = message.key, "control", 0
-        self._log.append(LogRow(raw.partition, raw.offset, key, kind, at_ns, raw.value))
+        digests = shard.chain.last, shard.chain.head, self._run.digest
+        self._log.append(LogRow(raw.partition, raw.offset, key, kind, at_ns, raw.value, *digests))
 
     def _shard(self, partition: int) -> Shard:
         if partition not in self._shards:
             found = self._store.latest_snapshot(partition)
             self._shards[partition] = self._make(found.blob) if found else self._empty()
+            self._shards[partition].partition = partition
             self._epochs[partition] = found.epoch + 1 if found else 1
         return self._shards[partition]
 

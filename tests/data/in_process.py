@@ -31,6 +31,7 @@ from detectors.scorers import SPECS
 from infra.clock import NS_PER_S
 from infra.kafka import FINDINGS, OBSERVATIONS, SPANS
 from infra.settings import KafkaSettings, Settings
+from ingest.detect.run_config import watch_config
 from ingest.detect.stage import Shard
 from ingest.gateway.intake import Origin
 from ingest.gateway.producer import MemoryProducer
@@ -48,7 +49,6 @@ from ingest.score.stage import ScoreStage
 from ingest.store.interaction import StoredInteraction, from_row
 from ingest.store.stage_store import MemoryStore
 from ingest.store.tables import INTERACTIONS
-from ingest.worker import watch_config
 from tests.alerts.memory import HandClock, MemoryPost
 from tests.alerts.memory import MemoryStore as MemoryIncidents
 

@@ -1,0 +1,126 @@
+"""What stage 2 runs with: all that decides what it states, as plain values, by digest.
+
+The settings of detection and budget (of which a finding names the ``config_hash``), the number of partitions,
+the engine and how every score is counted. It is stored before anything is stated under it, and a finding is
+computed again from what is stored, never from today's settings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, TypeVar
+
+from detectors.drift.budget import Budget, service_budget
+from detectors.drift.report import DETECTOR
+from detectors.drift.watch_config import WatchConfig
+from detectors.scorers import SPECS
+from detectors.scorers.protocol import ScoreSpec
+from infra.clock import NS_PER_S
+from infra.sections import BudgetSettings, DetectionSettings
+from infra.settings import Settings
+from ingest.detect.chain import digest_of
+from ingest.units.conversations import Limits
+
+DAY_S = 86_400
+S = TypeVar("S", DetectionSettings, BudgetSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What a shard is made with."""
+
+    config: WatchConfig
+    partitions: int
+    lateness_ns: int
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """``body`` is JSON with keys in order, ``digest`` is of it, ``config_hash`` as findings name it."""
+
+    digest: str
+    config_hash: str
+    body: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> RunConfig:
+        """What a worker with these settings runs with."""
+        body = json.dumps(
+            {
+                "detection": asdict(settings.detection),
+                "budget": asdict(settings.budget),
+                "partitions": settings.kafka.partitions,
+                "engine": DETECTOR,
+                "scores": {name: _spec_digest(spec) for name, spec in SPECS.items()},
+            },
+            sort_keys=True,
+        )
+        return cls(digest_of(body.encode()), settings.config_hash(), body)
+
+    def settings(self) -> Settings:
+        """Settings with what is in the body; what it does not say is as shipped.
+
+        Raises
+        ------
+        ValueError
+            If the body is not of its form or a value cannot be used.
+        """
+        try:
+            body = json.loads(self.body)
+            shipped = Settings()
+            return replace(
+                shipped,
+                detection=_section(DetectionSettings, body["detection"]),
+                budget=_section(BudgetSettings, body["budget"]),
+                kafka=replace(shipped.kafka, partitions=int(body["partitions"])),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"the stored configuration {self.digest} is not readable: {error!r}") from error
+
+    def other_scores(self) -> list[str]:
+        """Scores that were counted otherwise than this version counts them."""
+        now: Mapping[str, str] = {name: _spec_digest(spec) for name, spec in SPECS.items()}
+        then = json.loads(self.body).get("scores", {})
+        return sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
+
+
+UNSTATED = RunConfig("", "", "")
+"""Of a stage whose findings nobody computes again."""
+
+
+def _section(kind: type[S], body: Mapping[str, Any]) -> S:
+    known = {f.name for f in fields(kind)}
+    return kind(**{k: v for k, v in body.items() if k in known})
+
+
+def _spec_digest(spec: ScoreSpec) -> str:
+    return digest_of(repr(spec).encode())[:8]
+
+
+def watch_config(settings: Settings) -> WatchConfig:
+    """What detection needs of the settings."""
+    d, b = settings.detection, settings.budget
+    return WatchConfig(
+        specs=SPECS,
+        tick_s=d.tick_s,
+        learn=round(d.learn_days * DAY_S / d.tick_s),
+        max_values=d.max_values,
+        pages=service_budget(Budget(b.pages_per_month, 30 * DAY_S), b.max_services),
+        tickets=service_budget(Budget(b.tickets_per_week, 7 * DAY_S), b.max_services),
+        config_hash=settings.config_hash(),
+        conversation_idle_s=d.conversation_idle_s,
+    )
+
+
+def engine(settings: Settings) -> Engine:
+    """What a shard is made with under these settings."""
+    d = settings.detection
+    return Engine(
+        watch_config(settings),
+        settings.kafka.partitions,
+        round(d.lateness_s * NS_PER_S),
+        Limits(d.conversation_idle_s, d.conversation_longest_s),
+    )

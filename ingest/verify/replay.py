@@ -1,0 +1,80 @@
+"""Stage 2 over stored messages: its own code, with what it ran with then. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from detectors.drift.reference import Reference
+from detectors.finding import Finding
+from detectors.observation import Message, ServiceKey
+from ingest.detect.run_config import RunConfig, engine
+from ingest.detect.stage import Shard
+from ingest.verify.links import LogRecord
+
+Runs = Callable[[str], RunConfig]
+"""What stage 2 ran with, by digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A finding as computed again, and what its series was compared with."""
+
+    finding: Finding
+    references: tuple[Reference, ...]
+
+
+@dataclass(slots=True)
+class Replay:
+    """A shard that applies stored messages, from nothing or from a snapshot.
+
+    ``statements`` are what it stated, by id and offset. Where the configuration changes between two messages
+    the worker was started again, from its snapshot: so is the shard.
+    """
+
+    partition: int
+    runs: Runs
+    shard: Shard | None = None
+    config: str | None = None
+    statements: dict[tuple[str, int], Statement] = field(default_factory=dict)
+    on_new_shard: Callable[[Shard], None] = lambda _: None
+
+    @classmethod
+    def of_snapshot(cls, partition: int, blob: bytes, config: str, runs: Runs) -> Replay:
+        """From the state in ``blob``, going on under ``config``.
+
+        Raises
+        ------
+        detectors.drift.snapshot.WrongSnapshot
+            If the bytes are not readable.
+        ValueError
+            If the configuration is not.
+        """
+        replay = cls(partition, runs)
+        replay._start(blob, config)
+        return replay
+
+    def _start(self, blob: bytes | None, config: str) -> None:
+        e = engine(self.runs(config).settings())
+        made = (e.config, e.partitions, e.lateness_ns, e.limits)
+        self.shard = Shard(*made) if blob is None else Shard.unpack(blob, *made)
+        self.shard.partition, self.config = self.partition, config
+
+    def apply(self, record: LogRecord, message: Message) -> None:
+        """The next message."""
+        if self.shard is None or self.config != record.config:
+            self._start(None if self.shard is None else self.shard.pack(), record.config)
+        shard = self.shard
+        assert shard is not None  # noqa: S101 - made above
+        shard.chain.add(record.offset, record.blob)
+        shard.apply(record.offset, message)
+        for finding, offset in shard.findings:
+            self.statements[finding.finding_id, offset] = Statement(
+                finding, tuple(r for key, r in shard.references if _same_series(key, r, finding))
+            )
+        shard.cells, shard.findings, shard.references = [], [], []
+
+
+def _same_series(key: ServiceKey, reference: Reference, finding: Finding) -> bool:
+    mine = (reference.unit, reference.score, reference.slice)
+    return key.service == finding.service and mine == (finding.unit, finding.score, finding.slice)
