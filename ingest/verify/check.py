@@ -85,8 +85,8 @@ class Verdict:
 class Check:
     """Follows one partition of the log and judges each claim where it was made.
 
-    ``whole`` asks for the beginning of the log, however long it is. ``explained`` turns the place where the
-    log is broken into words that say more.
+    ``whole`` asks for the beginning of the log, however long it is; without, ``quick`` messages at most are
+    followed from there. ``explained`` turns the place where the log is broken into words that say more.
     """
 
     records: Records
@@ -94,6 +94,7 @@ class Check:
     claims: Sequence[Claim]
     whole: bool = False
     explained: Callable[[Broken], Difference] = lambda broken: broken.difference
+    quick: int = QUICK
     verdicts: dict[str, Verdict] = field(default_factory=dict, init=False)
     _first: int | None = field(default=None, init=False)
     _applied: int = field(default=0, init=False)
@@ -152,7 +153,7 @@ class Check:
         count, first, expired = self.records.log_size(self.partition, last)
         kept = [c.evidence[0].snapshot for c in self.claims]
         usable = None if None in kept else min((k for k in kept if k), key=lambda k: k.next_offset)
-        if usable is None or (not expired and (self.whole or count <= QUICK)):
+        if usable is None or (not expired and (self.whole or count <= self.quick)):
             if first:
                 missing = place(self.partition, 0) + f" to {first - 1}"
                 raise Broken(

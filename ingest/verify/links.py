@@ -10,6 +10,7 @@ from ingest.detect.chain import GENESIS, link, message_digest
 from ingest.verify.difference import Difference, shown
 
 TABLE = "observations"
+_ONE_TOO_MANY = "no such row", "one", "the chain goes on without it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Links:
     partition: int
     head: str | None = None
     next_offset: int | None = None
-    covered: int = field(default=0, init=False)
+    _last: tuple[str, LogRecord] | None = field(default=None, init=False)
 
     def follow(self, records: Iterable[LogRecord]) -> Iterator[tuple[LogRecord, Message]]:
         """The records with what they say, as long as they are right.
@@ -92,8 +93,8 @@ class Links:
         head = link(self.head, digest)
         if head != record.chain:
             raise self._break_before(record, following, head)
+        self._last = self.head, record
         self.head, self.next_offset = head, record.offset + 1
-        self.covered += 1
 
     def _beginning(self, record: LogRecord, digest: str) -> str:
         """Head before the first row that is seen: the chain's own beginning."""
@@ -112,7 +113,11 @@ class Links:
         if following is not None and following.offset != record.offset:
             without = link(self.head, message_digest(following.offset, following.blob))
             if without == following.chain:
-                return self._broken(record, "", "no such row", "one", "the chain goes on without it")
+                return self._broken(record, "", *_ONE_TOO_MANY)
+        if self._last is not None:
+            before, last = self._last
+            if link(before, message_digest(record.offset, record.blob)) == record.chain:
+                return self._broken(last, "", *_ONE_TOO_MANY)
         expected = self.next_offset
         if expected is not None and record.offset > expected:
             missing = place(self.partition, expected)

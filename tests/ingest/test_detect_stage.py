@@ -30,7 +30,7 @@ LATENESS_NS = 2 * NS_PER_MIN
 class Kept:
     """A store in memory: rows by key, as the tables keep them. ``failures`` makes the next calls fail."""
 
-    log: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    log: dict[tuple[int, int], LogRow] = field(default_factory=dict)
     cells: dict[tuple[object, ...], CellRow] = field(default_factory=dict)
     findings: dict[str, str] = field(default_factory=dict)
     series: list[SeriesState] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Kept:
 
     def write_log(self, rows: Sequence[LogRow]) -> None:
         self._maybe_fail()
-        self.log |= {(r.partition, r.offset): r.blob for r in rows}
+        self.log |= {(r.partition, r.offset): r for r in rows}
 
     def write_cells(self, rows: Sequence[tuple[ServiceKey, CellRow, int]]) -> None:
         self._maybe_fail()
