@@ -12,7 +12,7 @@ from datetime import datetime
 
 from alerts import lead, runbook, words
 from alerts.headline import headline
-from alerts.identity import POLICY
+from alerts.identity import PIPELINE, POLICY
 from alerts.incident import Incident
 from detectors.finding import ALL, Finding, SliceEffect, Suspect
 from infra.clock import NS_PER_S, to_datetime
@@ -94,7 +94,8 @@ class Example:
 class Reproduce:
     """What it takes to compute the finding again; offsets are of the observation log.
 
-    ``command`` is the command that does it, ``None`` while there is none.
+    ``log_digest`` is the head of its chain of digests at ``log_to``; ``command`` the command that does it,
+    ``None`` if nothing can.
     """
 
     finding_ids: tuple[str, ...]
@@ -103,6 +104,8 @@ class Reproduce:
     baseline_version: str | None
     log_from: int | None
     log_to: int | None
+    log_partition: int | None
+    log_digest: str | None
     version: str
     command: str | None
 
@@ -203,8 +206,10 @@ def brief_of(
             baseline_version=finding.baseline_version,
             log_from=finding.log_from,
             log_to=finding.log_to,
+            log_partition=finding.log_partition,
+            log_digest=finding.log_digest,
             version=links.version,
-            command=None,
+            command=_verify(incident),
         ),
         do=Do(
             runbook=book.name,
@@ -214,6 +219,13 @@ def brief_of(
         ),
         trust=trust,
     )
+
+
+def _verify(incident: Incident) -> str | None:
+    """The command that computes its findings again; what a worker says of itself has none."""
+    if all(f.alert_kind == PIPELINE for f in incident.findings):
+        return None
+    return f"lightship verify {incident.incident_id}"
 
 
 def _what(incident: Incident, finding: Finding) -> What:

@@ -146,6 +146,8 @@ def _reproduce_lines(brief: Brief) -> list[str]:
     ]
     if r.log_from is not None and r.log_to is not None:
         known.append(f"log {r.log_from} to {r.log_to}")
+    if r.log_digest is not None:
+        known.append(f"chain {r.log_digest}")
     return [*([r.command] if r.command else []), *([" · ".join(known)] if known else [])]
 
 

@@ -272,6 +272,7 @@ REPRODUCE_CONFIG = "config {value}"
 REPRODUCE_BASELINE = "baseline {value}"
 REPRODUCE_LOG = "observation log up to {value}"
 REPRODUCE_DETECTOR = "detector {value}"
+REPRODUCE_COMMAND = "lightship verify {value}"
 
 # trends
 TRENDS = "Trends"

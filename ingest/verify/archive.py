@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -23,7 +24,8 @@ AT_ONCE = 20_000
 
 _COLUMNS = (
     "tenant", "lineage", "environment", "service", "finding_id", "alert_kind", "status", "unit", "score",
-    "slice", "severity",
+    "slice", "severity", "made_at", "onset", "onset_low", "onset_high", "effect", "effect_low", "effect_high",
+    "evidence",
 )  # fmt: skip
 """Columns of ``findings`` that repeat keys of the body."""
 
@@ -42,7 +44,7 @@ class Archive:
             f"SELECT {', '.join(names)} FROM findings FINAL WHERE finding_id IN {{ids:Array(String)}}",  # noqa: S608
             {"ids": list(ids)},
         )
-        made = (dict(zip(names, row, strict=True)) for row in rows)
+        made = (dict(zip(names, map(_aware, row), strict=True)) for row in rows)
         return {str(c["finding_id"]): StoredFinding(c.pop("body"), c, int(c.pop("version"))) for c in made}
 
     def of_incident(self, incident_id: str) -> list[str] | None:
@@ -195,6 +197,11 @@ class Archive:
             raise Unavailable(f"ClickHouse did not answer: {str(error)[:300]}") from error
         rows: Sequence[Sequence[Any]] = found.result_rows
         return rows
+
+
+def _aware(value: Any) -> Any:
+    """Times of columns in UTC come without a zone."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
 def _text(value: Any) -> str:

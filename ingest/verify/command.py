@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from infra import clickhouse
 from infra.embedded.reach import reach
 from infra.settings import Settings, load
 from ingest.errors import BadRecord
+from ingest.store.tables import FINDINGS
 from ingest.verify import original, policy
 from ingest.verify.archive import Archive
 from ingest.verify.check import Check, Claim, Verdict
@@ -100,7 +101,8 @@ def _one(archive: Archive, finding_id: str, row: StoredFinding) -> Claim | Verdi
             finding, archive.interaction, archive.observed_at
         )
         if isinstance(again, Finding):
-            again = body_differs(row, again.to_json(), name)
+            own = {c: v for c, v in row.columns.items() if c in FINDINGS.names}
+            again = body_differs(replace(row, columns=own), again.to_json(), name)
         return judged(again, Way("rows"))
     if finding.alert_kind == PIPELINE:
         note = "a worker said it of itself"

@@ -37,7 +37,6 @@ class Replay:
     shard: Shard | None = None
     config: str | None = None
     statements: dict[tuple[str, int], Statement] = field(default_factory=dict)
-    on_new_shard: Callable[[Shard], None] = lambda _: None
 
     @classmethod
     def of_snapshot(cls, partition: int, blob: bytes, config: str, runs: Runs) -> Replay:
@@ -55,10 +54,25 @@ class Replay:
         return replay
 
     def _start(self, blob: bytes | None, config: str) -> None:
+        self.shard, self.config = self._made(blob, config), config
+
+    def _made(self, blob: bytes | None, config: str) -> Shard:
         e = engine(self.runs(config).settings())
         made = (e.config, e.partitions, e.lateness_ns, e.limits)
-        self.shard = Shard(*made) if blob is None else Shard.unpack(blob, *made)
-        self.shard.partition, self.config = self.partition, config
+        shard = Shard(*made) if blob is None else Shard.unpack(blob, *made)
+        shard.partition = self.partition
+        return shard
+
+    def as_of_today(self, blob: bytes) -> bytes:
+        """A snapshot as this version writes it: an older one may lack what came since.
+
+        Raises
+        ------
+        detectors.drift.snapshot.WrongSnapshot
+            If the bytes are not readable.
+        """
+        assert self.config is not None  # noqa: S101 - asked when messages have been applied
+        return self._made(blob, self.config).pack()
 
     def apply(self, record: LogRecord, message: Message) -> None:
         """The next message."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from detectors.drift import snapshot as codec
 from detectors.drift.reference import Reference, from_text
 from detectors.drift.report import DETECTOR
+from detectors.finding import rfc3339
 from ingest.detect.chain import digest_of
 from ingest.detect.evidence import Evidence
 from ingest.detect.run_config import RunConfig
@@ -92,10 +94,11 @@ def body_differs(stored: StoredFinding, computed: str, row: str) -> Difference |
         return Difference(
             "findings", row, "body", digest_of(computed.encode()), digest_of(stored.body.encode())
         )
-    for column, value in stored.columns.items():
+    for column, kept in stored.columns.items():
         a = expected[column] or "" if column == "environment" else expected[column]
-        if a != value:
-            return Difference("findings", row, column, shown(a), shown(value))
+        b = rfc3339(kept) if isinstance(kept, datetime) else kept
+        if a != b:
+            return Difference("findings", row, column, shown(a), shown(b))
     return None
 
 
