@@ -19,7 +19,6 @@ from infra.command_line import (
     Files,
     KeyFile,
     Port,
-    Service,
     answer,
     nobody_reads_on,
     out,
