@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ class Labelled:
 
     name: str
     times_s: Floats
-    values: Floats
+    values: NDArray[np.floating[Any]]
     tick_s: int
     episodes: tuple[tuple[int, int], ...]
     kind: str = "real"
@@ -127,7 +128,7 @@ def mentions(rng: Rng) -> Labelled:
     """Mentions in five minutes: whole numbers, a day, gusts that are usual, two that are not."""
     count = 12_000
     rate = 20 * np.exp(0.8 * _day(count, 300) + 0.3 * _memory(rng, count, 0.9))
-    for at in np.flatnonzero(rng.random(count) < 0.003):
+    for at in np.flatnonzero(rng.random(count) < 0.003).tolist():
         rate[at : at + 6] *= rng.uniform(1.3, 2.5)
     starts = _place(rng, count, 24, 2)
     for at in starts:
@@ -172,7 +173,7 @@ def road_speed(rng: Rng) -> Labelled:
     """Irregular readings with gaps; short jams are usual, one lasts half a day."""
     count = 2_400
     y = 68 + 5 * rng.standard_normal(count)
-    for at in np.flatnonzero(rng.random(count) < 0.004):
+    for at in np.flatnonzero(rng.random(count) < 0.004).tolist():
         y[at : at + 5] -= rng.uniform(10, 30)
     (at,) = _place(rng, count, 60)
     y[at : at + 60] = 22 + 4 * rng.standard_normal(60)

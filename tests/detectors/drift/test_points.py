@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -15,7 +13,7 @@ from detectors.drift.watch import watch
 
 START_S = 1_767_225_600.0
 W = 1e-6
-Floats = NDArray[np.floating[Any]]
+Floats = NDArray[np.float64]
 
 
 def _metric(seed: int, count: int = 3_000) -> NDArray[np.float64]:
@@ -121,7 +119,7 @@ def test_a_side_without_a_tail_is_not_watched() -> None:
 
 
 def _noise(seed: int, count: int = 600) -> Floats:
-    return np.random.default_rng(seed).standard_normal(count)
+    return np.asarray(np.random.default_rng(seed).standard_normal(count), dtype=float)
 
 
 def test_a_point_is_said_once_its_followers_are_known() -> None:
@@ -143,7 +141,7 @@ def test_what_happened_often_is_no_longer_strange() -> None:
 
 def test_more_scatter_raises_the_limits() -> None:
     points = _points(_noise(13), 600, 300, W)
-    points.restart(np.arange(600, 700), 5 * _noise(14, 100))
+    points.restart(np.arange(600, 700), np.multiply(5.0, _noise(14, 100)))
     later = 5 * _noise(15, 2_000)
     assert [p for i, v in enumerate(later) if (p := points.step(700 + i, float(v))[1])] == []
 

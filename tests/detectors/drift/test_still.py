@@ -16,7 +16,7 @@ def test_a_run_is_told_once_with_its_beginning() -> None:
 
 
 def test_a_run_that_began_while_learning_counts_from_its_beginning_in_length() -> None:
-    still = StillWatch.learn(np.array([1.0, 2.0, 2.0]), 2)
+    still = StillWatch.learn(np.array([1.0, 3.0, 4.0, 2.0, 2.0]), 2)
     told = [still.step(3 + i, 2.0) for i in range(LEAST_RUN)]
     assert [i for i, t in enumerate(told) if t is not None] == [LEAST_RUN - 3]
 
