@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import sys
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -30,7 +29,7 @@ from ingest.dead_letters.app import dead_letters
 if TYPE_CHECKING:
     from infra.settings import Settings
 
-OK, FAILED, USAGE, UNAVAILABLE, DEFECT = 0, 1, 2, 3, 70
+OK, FAILED = 0, 1
 
 app = typer.Typer(
     name="lightship",
@@ -291,6 +290,20 @@ def verify(
 
 
 @app.command()
+def budget(
+    tenant: Annotated[str, typer.Option(help="Of this tenant.")] = "default",
+    lineage: Annotated[str, typer.Option(help="Of this lineage.")] = "live",
+    days: Annotated[float, typer.Option(min=1, max=395, help="How far to look back.")] = 30.0,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Say how many false alarms are allowed. And how many were expected, and called false by people."""
+    from alerts.spending import show, spent
+
+    answer(spent(config, tenant, lineage, days), as_json, show)
+
+
+@app.command()
 def doctor(
     app: Annotated[bool, typer.Option("--app", help="Check this shell's variables, too.")] = False,
     wait: Annotated[float, typer.Option(min=0, help="Seconds a test interaction may take.")] = 30.0,
@@ -372,25 +385,6 @@ def keys_block(
     warn(block(config, key_file, tenant, undo=undo))
 
 
-def _exit_code(error: Exception) -> int:
-    """Say what went wrong, in words, and with which code to end."""
-    from infra.errors import Misconfigured, Unavailable
-    from ingest import errors as ingest
-
-    if isinstance(error, Misconfigured | ingest.BadRecord):
-        warn(f"lightship: {error}")
-        return USAGE
-    if isinstance(error, Unavailable | ingest.Unavailable):
-        warn(f"lightship: {error}")
-        return UNAVAILABLE
-    if isinstance(error, OSError):
-        warn(f"lightship: {error.filename or 'the network'}: {error.strerror or error}")
-        return USAGE if error.filename else UNAVAILABLE
-    traceback.print_exception(error)
-    warn("lightship: this is a defect of ours, please report it")
-    return DEFECT
-
-
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run a command and turn what goes wrong below into a message and an exit code."""
     for library in ("kafka", "aiokafka", "clickhouse_connect"):
@@ -403,7 +397,9 @@ def main(argv: list[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         nobody_reads_on()
     except Exception as error:  # noqa: BLE001 - the outermost guard
-        sys.exit(_exit_code(error))
+        from ingest.exit_code import exit_code
+
+        sys.exit(exit_code(error))
     sys.exit(OK)
 
 

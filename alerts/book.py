@@ -10,7 +10,7 @@ from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
 
-from alerts import group, lead
+from alerts import group, lead, several
 from alerts.identity import POLICY, Place, incident_id, place_of, said_ns
 from alerts.incident import RECOVERING, RESOLVED, Hits, Incident, Transition
 from alerts.life import Elapsed, End, Event, Evidence, Raise, fresh, record, step
@@ -109,22 +109,34 @@ class Book:
         now_ns = said_ns(finding)
         place = place_of(finding)
         changes = self._elapse(self.at(place), lambda _: now_ns)
-        owner = self._incidents.get(self._owners.get((place, finding.finding_id), ""))
+        fleet = several.fleet_of(place)
+        owner_id = self._owners.get((place, finding.finding_id)) or self._owners.get(
+            (fleet, finding.finding_id)
+        )
+        owner = self._incidents.get(owner_id or "")
         if owner is not None:
             change = self._update(owner, finding, now_ns)
         elif not lead.supports(finding):
             change = None  # taken back before anyone was told
         else:
             target = group.place_finding(finding, self.at(place), self.timing)
+            target = target or several.fleet_incident(finding, self.at(fleet), self.timing)
             if target is not None:
                 change = self._join(target, finding, now_ns)
             else:
                 change = self._open(finding, now_ns) if finding.severity != "info" else None
         if change is not None:
             changes.append(change)
+            changes += self._supersede(finding, now_ns)
         if finding.alert_kind == "silence":
             changes += self._seeing(finding, now_ns)
         return changes
+
+    def _supersede(self, finding: Finding, now_ns: int) -> list[Change]:
+        """A new finding about several services ends the incidents of single ones that it explains."""
+        reason = f"part of a change in several services: {_words(finding)}"
+        end = End("superseded", reason=reason, finding=finding)
+        return [self._step(i, [end], now_ns) for i in several.explained(finding, self, self.timing)]
 
     def _seeing(self, finding: Finding, now_ns: int) -> list[Change]:
         """While a place is silent nothing recovers there; data coming back starts the wait anew."""

@@ -78,6 +78,8 @@ class Where:
     slice: str
     slices: tuple[SliceEffect, ...]
     cleared: tuple[str, ...]
+    services_hit: tuple[str, ...] = ()
+    services_spared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +192,12 @@ def brief_of(
             tenant=words.plain(finding.tenant),
             lineage=words.plain(finding.lineage),
             environment=words.plain(finding.environment) if finding.environment else None,
-            service=words.plain(finding.service),
+            service=words.whose(finding),
             slice=words.plain(where, 80),
             slices=_ranked(incident),
             cleared=tuple(words.plain(s, 80) for s in incident.lead.cleared[:MAX_CLEARED]),
+            services_hit=tuple(words.plain(s) for s in incident.lead.services_hit[:MAX_SLICES]),
+            services_spared=tuple(words.plain(s) for s in incident.lead.services_spared[:MAX_CLEARED]),
         ),
         suspects=tuple(
             Suspect(words.plain(s.kind), words.plain(s.value), s.since) for s in incident.suspects

@@ -152,6 +152,21 @@ class Producer:
         """Into the partition where the observations of its service are: both choose it by the same key."""
         self._send(OBSERVATIONS.name, record.key.text(), encode(record))
 
+    def records(self, messages: Sequence[tuple[str, bytes, bytes]]) -> None:
+        """Write (topic, key, value) messages and wait until the broker has them all.
+
+        Raises
+        ------
+        Unavailable
+            If it does not take one.
+        """
+        try:
+            sent = [self._open().send(topic, key=key, value=value) for topic, key, value in messages]
+            for future in sent:
+                future.get(FLUSH_S)
+        except KafkaError as error:
+            raise Unavailable(f"Kafka does not take control records: {error}") from error
+
     def dead_letter(self, source: Source, value: bytes, reason: str) -> None:
         """Where it stood, why, and its hash; the bytes are not kept, no redactor has seen them."""
         body = {

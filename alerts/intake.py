@@ -98,8 +98,8 @@ def _check_parts(finding: Finding) -> None:
         _check_text("suspects", suspect.value, empty=True)
         if not EARLIEST <= suspect.since <= LATEST:
             raise BadRecord(f"finding suspects: {suspect.since.isoformat()} is not a time of this era")
-    for name in (*finding.cleared, *finding.notes):
-        _check_text("cleared and notes", name, empty=True)
+    for name in (*finding.cleared, *finding.services_hit, *finding.services_spared, *finding.notes):
+        _check_text("cleared, services and notes", name, empty=True)
 
 
 def _check_number(name: str, number: object) -> None:

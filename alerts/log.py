@@ -7,7 +7,7 @@ UTC here and stored to the microsecond.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +33,8 @@ from alerts.notify.protocol import GAVE_UP, SENT
 from alerts.ports import FAR_FUTURE_NS, Closed, Undelivered
 from alerts.rows import attempt_row, state_row, transition_row
 from alerts.wire import incident_from_json
+from detectors.finding import SEVERAL
+from detectors.observation import ServiceKey
 from infra.clock import NS_PER_S
 from infra.errors import Unavailable as InfraUnavailable
 
@@ -92,9 +94,18 @@ _CLOSED = """
 SELECT sumIf(n, score IN {scores:Array(String)}), sumIf(total, score IN {scores:Array(String)}),
     toUnixTimestamp(max(tick)), count()
 FROM cells FINAL
-WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND service = {service:String}
+WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+    AND ({service:String} = '*' OR service = {service:String})
     AND environment = {environment:String} AND slice = 'all'
     AND tick > fromUnixTimestamp64Nano({after:Int64}) AND tick < fromUnixTimestamp64Nano({before:Int64})
+"""
+
+SERVICES = """
+SELECT tenant, lineage, environment, service, min(first_seen) AS since
+FROM series
+WHERE service != {several:String}
+GROUP BY tenant, lineage, environment, service
+ORDER BY since, tenant, lineage, environment, service
 """
 
 
@@ -112,6 +123,11 @@ class Moment:
     actor: str
     reason: str
     finding_id: str | None
+
+
+def service_keys(rows: Iterable[Sequence[Any]]) -> list[ServiceKey]:
+    """Services of rows of `SERVICES`."""
+    return [ServiceKey(*map(str, row[:4])) for row in rows]
 
 
 def dedup_key(incident_id: str, seq: int) -> str:
@@ -230,6 +246,11 @@ class IncidentLog:
     def levels(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedLevel]:
         """Every watched series of a lineage; over all traffic alone without ``slices``."""
         return levels_of(self._rows, tenant, lineage, slices=slices)
+
+    def services(self) -> list[ServiceKey]:
+        """Every service detection knows, in the order they were first seen."""
+        with self._open() as client:
+            return service_keys(client.query(SERVICES, {"several": SEVERAL}).result_rows)
 
     def examples(self, incident: Incident) -> tuple[Example, ...]:
         """Redacted interactions from both sides of the onset."""

@@ -111,6 +111,10 @@ def _where_lines(brief: Brief) -> list[str]:
     place += [where.environment] if where.environment else []
     place += [where.lineage] if where.lineage != "live" else []
     lines = [" · ".join([where.service, *place])]
+    if where.services_hit:
+        lines.append(f"hit: {', '.join(where.services_hit)}")
+    if where.services_spared:
+        lines.append(f"not hit: {', '.join(where.services_spared)}")
     lines.append("all traffic" if where.slice == ALL else f"explained by {where.slice}")
     lines += [f"{s.slice}{_slice_words(s)}" for s in where.slices]
     return [*lines, f"unaffected: {', '.join(where.cleared)}"] if where.cleared else lines

@@ -16,7 +16,11 @@ STATUSES = ("provisional", "confirmed", "withdrawn")
 SEVERITIES = ("page", "ticket", "info")
 ALL = "all"
 """Text form of the empty slice."""
+SEVERAL = "*"
+"""Service of a finding about several services; ``services_hit`` names those that take part for sure, largest
+first, ``services_spared`` those that surely do not."""
 
+_LISTS = ("cleared", "services_hit", "services_spared", "notes")
 _TIMES = ("made_at", "onset", "onset_low", "onset_high", "ended_at")
 
 
@@ -90,6 +94,8 @@ class Finding:
     log_to: int | None = None
     log_partition: int | None = None
     log_digest: str | None = None
+    services_hit: tuple[str, ...] = ()
+    services_spared: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,7 +104,7 @@ class Finding:
         for name in _TIMES:
             out[name] = None if out[name] is None else rfc3339(out[name])
         out["suspects"] = [{**asdict(s), "since": rfc3339(s.since)} for s in self.suspects]
-        for name in ("slices", "cleared", "notes"):
+        for name in ("slices", *_LISTS):
             out[name] = list(out[name])
         return out
 
@@ -126,7 +132,7 @@ class Finding:
         values["suspects"] = tuple(
             Suspect(s["kind"], s["value"], parse_rfc3339(s["since"])) for s in values.get("suspects") or ()
         )
-        for name in ("cleared", "notes"):
+        for name in _LISTS:
             values[name] = tuple(values.get(name) or ())
         try:
             return cls(**values)

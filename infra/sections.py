@@ -177,7 +177,10 @@ class DetectionSettings:
 
 @dataclass(frozen=True, slots=True)
 class BudgetSettings:
-    """How often the whole fleet may raise something for nothing."""
+    """How often the whole fleet (a tenant's services in one lineage) may raise something for nothing.
+
+    A change takes effect when the alerts service starts again: it tells detection.
+    """
 
     pages_per_month: float = field(default=1.0, metadata=about("false pages in 30 days", within=(1e-6, 1000)))
     tickets_per_week: float = field(
@@ -185,6 +188,29 @@ class BudgetSettings:
     )
     max_services: int = field(
         default=50, metadata=about("services the budget is divided among", within=(1, 10_000))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """What one service may raise for nothing, out of the fleet's budget; others divide the rest."""
+
+    pages_per_month: float = field(
+        default=0.0, metadata=about("false pages in 30 days; 0: as the others", within=(0, 1000))
+    )
+    tickets_per_week: float = field(
+        default=0.0, metadata=about("false tickets in 7 days; 0: as the others", within=(0, 10_000))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSettings:
+    """What a change of one score deserves, if not what its scorer says."""
+
+    severity: str = field(
+        metadata=about(
+            "of a change in the harmful direction, any other is a ticket", one_of=("page", "ticket")
+        )
     )
 
 

@@ -33,6 +33,8 @@ from infra.sections import (
     RedactionSettings,
     RouteSettings,
     ScorerSettings,
+    ScoreSettings,
+    ServiceSettings,
     StoreSettings,
     TelemetrySettings,
 )
@@ -50,7 +52,9 @@ __all__ = [
     "ReceiverSettings",
     "RedactionSettings",
     "RouteSettings",
+    "ScoreSettings",
     "ScorerSettings",
+    "ServiceSettings",
     "Settings",
     "StoreSettings",
     "TelemetrySettings",
@@ -89,7 +93,9 @@ class Settings:
     scorers: ScorerSettings = field(default_factory=ScorerSettings)
     dead_letters: DeadLetterSettings = field(default_factory=DeadLetterSettings)
     detection: DetectionSettings = field(default_factory=DetectionSettings)
+    score: Mapping[str, ScoreSettings] = field(default_factory=dict)
     budget: BudgetSettings = field(default_factory=BudgetSettings)
+    service: Mapping[str, ServiceSettings] = field(default_factory=dict)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     receiver: tuple[ReceiverSettings, ...] = ()
     route: tuple[RouteSettings, ...] = ()
@@ -97,8 +103,11 @@ class Settings:
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     def config_hash(self) -> str:
-        """16 hex digits over what decides findings: the detection section and the budget."""
-        body = {"detection": asdict(self.detection), "budget": asdict(self.budget)}
+        """16 hex digits over what decides findings: the detection section, severities and the budget."""
+        body: dict[str, Any] = {"detection": asdict(self.detection), "budget": asdict(self.budget)}
+        for name, chosen in (("score", self.score), ("service", self.service)):
+            if chosen:
+                body[name] = {key: asdict(value) for key, value in chosen.items()}
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
 

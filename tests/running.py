@@ -46,9 +46,9 @@ PATIENCE_S = 180.0
 EVERY_S = 0.1
 TRIES = 3
 TENANT = "default"
-SERVERS = ("gateway", "grpc", "relay", "worker", "alerts", "dashboard", "kafka", "clickhouse")
+SERVERS = ("gateway", "grpc", "relay", "worker", "fleet", "alerts", "dashboard", "kafka", "clickhouse")
 """What listens on a port."""
-PROCESSES = ("broker", "store", "gateway", "relay", "worker", "alerts", "dashboard")
+PROCESSES = ("broker", "store", "gateway", "relay", "worker", "fleet", "alerts", "dashboard")
 """What can be killed; the broker's process holds its object store, and Kafka's protocol is its child."""
 
 STREAM_GROUP = "lightship"

@@ -17,8 +17,12 @@ PERIODS_S: Mapping[str, int] = MappingProxyType(
 """Names of budget periods and their length; a month is 30 days."""
 
 MAX_SERVICES = 50
-SERVICES_SHARE = 0.8
-"""Part of the budget for services; the rest is for roll-ups across services and reserve."""
+FLEET_SHARES: Mapping[str, float] = MappingProxyType(
+    {"services": 0.8, "fleet": 0.1, "late": 0.05, "unregistered": 0.05}
+)
+"""How the operator's budget is divided: registered services, roll-ups across services, services beyond the
+expected number, and services nobody has given a share yet."""
+SERVICES_SHARE = FLEET_SHARES["services"]
 
 CLASS_SHARES: Mapping[str, float] = MappingProxyType(
     {"rollup": 0.35, "slice": 0.35, "pair": 0.10, "fast": 0.10, "volume": 0.05, "reserve": 0.05}
@@ -82,6 +86,19 @@ def service_budget(fleet: Budget, max_services: int = MAX_SERVICES) -> Budget:
     if max_services < 1:
         raise ValueError(f"max_services must be at least 1, got {max_services}")
     return fleet.part(SERVICES_SHARE / max_services)
+
+
+def tail_part(k: int) -> float:
+    """What the ``k``-th (from 1) of any number of late comers gets of a reserve: the parts add up to one.
+
+    Raises
+    ------
+    ValueError
+        If ``k`` is not positive.
+    """
+    if k < 1:
+        raise ValueError(f"late comers are counted from 1, got {k}")
+    return 1 / (k * (k + 1))
 
 
 def ticket_level(page: Budget, ticket: Budget) -> float:

@@ -53,6 +53,11 @@ class Learner:
         for number in poor:
             self._starts[number] = start + self._day
 
+    def again(self, number: int, start: int) -> None:
+        """Let a series that is done learn anew from tick ``start``."""
+        self._done.discard(number)
+        self._starts[number] = start
+
     def knows(self, series: int) -> bool:
         """Whether a series is learning."""
         return series in self._starts

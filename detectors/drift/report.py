@@ -18,6 +18,7 @@ from detectors.drift.fold import Fold, SeriesKey
 from detectors.drift.plan import Channel
 from detectors.drift.recovery import Recovery
 from detectors.drift.second_opinion import second_opinion
+from detectors.drift.severity import severity_of
 from detectors.drift.ticks import Floats
 from detectors.drift.trail import Rows, Trail
 from detectors.drift.watch_config import WatchConfig
@@ -105,7 +106,7 @@ def finding(
         slice=watched.key.slice,
         series=own_id,
         made_at=at(tick + 1),
-        severity=_severity(spec, rises),
+        severity=severity_of(spec, rises=rises),
         onset=began(told.onset),
         onset_low=began(told.onset_low),
         onset_high=began(told.onset_high + 1),
@@ -255,12 +256,6 @@ def _suspects(
                 distance = abs(seen.first - told.onset)
                 found.append((distance, dimension, value, Suspect(dimension, value, at(seen.first))))
     return tuple(s for *_, s in sorted(found, key=lambda f: f[:3]))
-
-
-def _severity(spec: ScoreSpec, rises: bool) -> str:
-    """A change in the harmful direction deserves what the score declares; any other is a ticket."""
-    harms = spec.harmful == 0 or (spec.harmful > 0) == rises
-    return spec.severity if harms else "ticket"
 
 
 def _notes(spec: ScoreSpec, channel: Channel, fold: Fold) -> tuple[str, ...]:

@@ -200,6 +200,27 @@ class Bank:
         self.last_tick[index] = tick
         self.reset(index)
 
+    def rebudget(self, rows: Ints | Sequence[int], w: Floats) -> None:
+        """Give rows another share of the budget, from the next tick on.
+
+        The evidence stays and the threshold it is compared with moves: S / w is what it was. Dispersion is
+        priced again at the new threshold. Raising w from w0 to w1 at a time that does not depend on the data
+        costs at most (w1 - w0) expected false pages for each tick since the row's last reset.
+
+        Raises
+        ------
+        ValueError
+            If a share is out of range.
+        """
+        index, w = np.asarray(rows, dtype=np.int64), np.asarray(w, dtype=float)
+        if not (np.all(w > 0) and np.all(w < 0.3)):
+            raise ValueError(f"budget shares per tick must lie in (0, 0.3), got {w.min()}..{w.max()}")
+        if self.baseline is None or not len(index):
+            return
+        self.s[:, index] = np.minimum(self.s[:, index] * (w / self.w[index]), LARGEST)
+        self.w[index] = w
+        self.kappa[:, index] = price(self.baseline.take(index), np.log(1 / w))
+
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
         """Everything, as named arrays; `restore` gives a bank with equal bits."""
         out: dict[str, NDArray[np.generic]] = {

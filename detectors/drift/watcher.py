@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from detectors.drift import report
+from detectors.closed_ticks import SharedRow
+from detectors.drift import grant, report
 from detectors.drift.accept import Scene, accept
 from detectors.drift.controls import Waiting
 from detectors.drift.fold import Fold, SeriesKey, TickCounts
@@ -23,6 +24,7 @@ from detectors.drift.proposal import accept_level
 from detectors.drift.recovery import Recovery
 from detectors.drift.reference import Reference
 from detectors.drift.series_rows import CellRow, SeriesState
+from detectors.drift.shared_counts import shared_counts
 from detectors.drift.snapshot import Arrays
 from detectors.drift.states import state_of, watched_columns
 from detectors.drift.trail import Rows, Trail
@@ -42,6 +44,7 @@ class Closed:
 
     cells: list[CellRow] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    shared: list[SharedRow] = field(default_factory=list)
 
 
 class ServiceWatcher:
@@ -89,7 +92,14 @@ class ServiceWatcher:
                 findings += accept(record, Scene(self._watch, self._trail, self._config, tick))
             elif record.action == "accept_level":
                 accept_level(record, self._watch)
+            elif record.action == grant.BUDGET:
+                self._spend(grant.Grant.of(record.body))
         return findings
+
+    def _spend(self, granted: grant.Grant | None) -> None:
+        if granted is not None:
+            self._config = self._config.granted(granted)
+            self._watch.spend(self._config)
 
     def advance(self, until: int | None, log_offset: int) -> Closed:
         """Close the ticks before ``until``, or all that hold counts when there is no more to come."""
@@ -104,6 +114,7 @@ class ServiceWatcher:
             self._learn(counts.tick)
             closed.findings.extend(self._obey(counts.tick))
             closed.cells.extend(self._cells(counts, 0))
+            closed.shared.extend(shared_counts(self.key, counts, self._names, self._config.specs))
             closed.findings.extend(self._feed(counts, log_offset))
         self.next_tick = until
         self._learn(until)
@@ -284,6 +295,7 @@ class ServiceWatcher:
             "learner": self._learner.state(),
             "watch": watch_facts,
             "waiting": self._waiting.state(),
+            "budget": self._config.budget_state(),
         }
         return facts, arrays | {"trail": self._trail.rows()}
 
@@ -300,4 +312,6 @@ class ServiceWatcher:
         watcher._watch = WatchList.restore(config.tick_s, facts["watch"], arrays, watcher._names)
         watcher._trail.restore(arrays["trail"])
         watcher._waiting.restore(facts.get("waiting", ()))
+        watcher._config = config.with_budget(facts.get("budget"))
+        watcher._watch.spend(watcher._config)
         return watcher

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from detectors.drift.baseline import FLAG, VALUE, Baseline
-from detectors.drift.budget import CLASS_SHARES
 from detectors.drift.dispersion import fit_flags, fit_values
 from detectors.drift.fold import Fold, SeriesKey
 from detectors.drift.origin import Origin
 from detectors.drift.plan import Channel, plan
 from detectors.drift.reference import Reference, as_text
+from detectors.drift.shares import Shares
 from detectors.drift.shiryaev_roberts import FlagBank, ValueBank
 from detectors.drift.side_by_side import SideBySide
 from detectors.drift.snapshot import Arrays
@@ -30,8 +30,6 @@ MIN_ROWS = 100
 """Rows a baseline needs; a series with fewer lives in its roll-up."""
 DOMINANT = 0.98
 """A slice with more of the traffic than this only repeats the whole."""
-LATE_SERIES = 200
-"""How many series that begin after the first fit a service's reserve is split over."""
 
 
 @dataclass(slots=True)
@@ -50,6 +48,7 @@ class WatchList:
 
     tick_s: int
     series: dict[int, Watched] = field(default_factory=dict)
+    shares: Shares = field(default_factory=Shares)
     flags: FlagBank = field(init=False)
     values: ValueBank = field(init=False)
     _flat: SideBySide | None = None
@@ -116,7 +115,8 @@ class WatchList:
                 good = np.flatnonzero(baseline.fit)
                 fitted.append((form, [chosen[i] for i in good], baseline.take(good)))
         kept = Counter(f.series for _, channels, _ in fitted for f in channels)
-        w = _shares({n: series[n] for n in kept}, kept, config, late=bool(self.series))
+        self.shares.deal({n: series[n] for n in kept}, config)
+        w = {n: self.shares.w(n, channels, config) for n, channels in kept.items()}
         placed: dict[int, list[tuple[Channel, int, str]]] = {}
         for form, channels, baseline in fitted:
             if channels:
@@ -226,6 +226,20 @@ class WatchList:
         bank = self.bank(watched.channels[channel].form)
         return float(bank.kappa[:, watched.rows[channel], 0].max())
 
+    def spend(self, config: WatchConfig) -> None:
+        """Let thresholds follow the budget and severities in ``config``; the evidence stays."""
+        for since in sorted({watched.since for watched in self.series.values()}):  # version 2 kept no shares
+            self.shares.deal({n: w.key for n, w in self.series.items() if w.since == since}, config)
+        self.shares.follow({n: watched.key for n, watched in self.series.items()}, config)
+        for form, bank in ((FLAG, self.flags), (VALUE, self.values)):
+            w = bank.w.copy()
+            for number, watched in self.series.items():
+                mine = [r for c, r in zip(watched.channels, watched.rows, strict=True) if c.form == form]
+                w[mine] = self.shares.w(number, len(watched.channels), config)
+            moved = np.flatnonzero(w != bank.w)
+            if len(moved):
+                bank.rebudget(moved, w[moved])
+
     def find(self, key: SeriesKey) -> Watched | None:
         """The watched series with this key."""
         return next((w for w in self.series.values() if w.key == key), None)
@@ -261,7 +275,7 @@ class WatchList:
             for i, c in enumerate(w.channels):
                 arrays[f"series.{number}.table.{i}"] = c.table
         origins = [[w.number, *w.origin.packed()] for _, w in sorted(self.series.items())]
-        return {"series": facts, "origins": origins}, arrays
+        return {"series": facts, "origins": origins, "shares": self.shares.state()}, arrays
 
     @classmethod
     def restore(
@@ -269,6 +283,7 @@ class WatchList:
     ) -> WatchList:
         """Inverse of `state`."""
         watch = cls(tick_s)
+        watch.shares = Shares.restore(facts.get("shares", []))
         watch.flags = FlagBank.restore(_part(arrays, "flags."))
         watch.values = ValueBank.restore(_part(arrays, "values."))
         for number, channels, rows, start, since, version, opened in facts["series"]:
@@ -321,24 +336,3 @@ def histogram(rows: Rows) -> tuple[Ints, Ints]:
     """Cells of rows of one series and how often each was counted."""
     cells, at = np.unique(rows[:, 2], return_inverse=True)
     return cells.astype(np.int64), np.bincount(at, weights=rows[:, 3]).astype(np.int64)
-
-
-def _shares(
-    series: Mapping[int, SeriesKey], channels: Mapping[int, int], config: WatchConfig, *, late: bool
-) -> dict[int, float]:
-    """Expected false alarms per tick that each channel of a series may spend, of its severity's budget.
-
-    Series over the whole of the traffic divide one part of the budget, slices another; what begins later
-    draws from the reserve.
-    """
-    classes = {
-        n: ("rollup" if key.slice == ALL else "slice", config.specs[key.score].severity)
-        for n, key in series.items()
-    }
-    sizes = Counter(classes.values())
-    out = {}
-    for number, (kind, severity) in classes.items():
-        service = (config.pages if severity == "page" else config.tickets).per_tick(config.tick_s)
-        share = CLASS_SHARES["reserve"] / LATE_SERIES if late else CLASS_SHARES[kind] / sizes[kind, severity]
-        out[number] = service * share / channels[number]
-    return out

@@ -12,18 +12,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
-from detectors.drift.budget import Budget, service_budget
 from detectors.drift.report import DETECTOR
 from detectors.drift.watch_config import WatchConfig
 from detectors.scorers import SPECS
 from detectors.scorers.protocol import ScoreSpec
 from infra.clock import NS_PER_S
-from infra.sections import BudgetSettings, DetectionSettings
+from infra.sections import BudgetSettings, DetectionSettings, ScoreSettings, ServiceSettings
 from infra.settings import Settings
 from ingest.detect.chain import digest_of
 from ingest.units.conversations import Limits
+from ingest.watching import shard_config
 
-DAY_S = 86_400
 S = TypeVar("S", DetectionSettings, BudgetSettings)
 
 
@@ -52,6 +51,8 @@ class RunConfig:
             {
                 "detection": asdict(settings.detection),
                 "budget": asdict(settings.budget),
+                "score": {name: asdict(chosen) for name, chosen in settings.score.items()},
+                "service": {name: asdict(chosen) for name, chosen in settings.service.items()},
                 "partitions": settings.kafka.partitions,
                 "engine": DETECTOR,
                 "scores": {name: _spec_digest(spec) for name, spec in SPECS.items()},
@@ -75,6 +76,8 @@ class RunConfig:
                 shipped,
                 detection=_section(DetectionSettings, body["detection"]),
                 budget=_section(BudgetSettings, body["budget"]),
+                score={name: ScoreSettings(**chosen) for name, chosen in body.get("score", {}).items()},
+                service={name: ServiceSettings(**chosen) for name, chosen in body.get("service", {}).items()},
                 kafka=replace(shipped.kafka, partitions=int(body["partitions"])),
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -100,26 +103,11 @@ def _spec_digest(spec: ScoreSpec) -> str:
     return digest_of(repr(spec).encode())[:8]
 
 
-def watch_config(settings: Settings) -> WatchConfig:
-    """What detection needs of the settings."""
-    d, b = settings.detection, settings.budget
-    return WatchConfig(
-        specs=SPECS,
-        tick_s=d.tick_s,
-        learn=round(d.learn_days * DAY_S / d.tick_s),
-        max_values=d.max_values,
-        pages=service_budget(Budget(b.pages_per_month, 30 * DAY_S), b.max_services),
-        tickets=service_budget(Budget(b.tickets_per_week, 7 * DAY_S), b.max_services),
-        config_hash=settings.config_hash(),
-        conversation_idle_s=d.conversation_idle_s,
-    )
-
-
 def engine(settings: Settings) -> Engine:
     """What a shard is made with under these settings."""
     d = settings.detection
     return Engine(
-        watch_config(settings),
+        shard_config(settings),
         settings.kafka.partitions,
         round(d.lateness_s * NS_PER_S),
         Limits(d.conversation_idle_s, d.conversation_longest_s),

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from detectors.closed_ticks import BEGINNING, Entry, SharedRow
 from detectors.drift import snapshot as codec
+from detectors.drift.budget import tail_part
 from detectors.drift.reference import Reference
 from detectors.drift.series_rows import CellRow
 from detectors.drift.watch_config import WatchConfig
@@ -31,6 +33,7 @@ from infra.clock import NS_PER_S
 from infra.kafka import DEAD_LETTERS, FINDINGS, SPANS
 from ingest.detect.chain import LogChain
 from ingest.detect.evidence import keep
+from ingest.detect.reports import reports
 from ingest.detect.run_config import UNSTATED, RunConfig
 from ingest.detect.watermark import LineageClock
 from ingest.detect.writer import DetectStore, LogRow, Snapshot
@@ -103,6 +106,8 @@ class Shard:
         self.partition: int | None = None
         self.chain = LogChain()
         self._began: dict[ServiceKey, int | None] = {}
+        self.closed: list[Entry] = []
+        self._told = BEGINNING
 
     def apply(self, offset: int, message: Observation | Mark | Control) -> None:
         """Apply one message; cells and findings collect in `cells` and `findings`.
@@ -180,14 +185,21 @@ class Shard:
             return
         for ended in self._conversations_of(lineage).advance(now, offset, complete=clock.complete()):
             self._fold(ended, offset)
+        shared: list[SharedRow] = []
         for key, watcher in self.watchers.items():
             if (key.tenant, key.lineage) == lineage:
-                self._advance(key, watcher, now, offset)
+                shared += self._advance(key, watcher, now, offset)
+        if self._config.tick_of(now) > self._config.tick_of(before):
+            self.closed.append(Entry(offset, self._told, *lineage, self._config.tick_of(now), tuple(shared)))
+            self._told = offset
 
-    def _advance(self, key: ServiceKey, watcher: ServiceWatcher, watermark_ns: int, offset: int) -> None:
+    def _advance(
+        self, key: ServiceKey, watcher: ServiceWatcher, watermark_ns: int, offset: int
+    ) -> list[SharedRow]:
         closed = watcher.advance(self._config.tick_of(watermark_ns), offset)
         self.cells.extend((key, row, offset) for row in closed.cells)
         self.findings.extend((finding, offset) for finding in closed.findings)
+        return closed.shared
 
     def _clock(self, lineage: LineageKey) -> LineageClock:
         if lineage not in self._clocks:
@@ -213,8 +225,10 @@ class Shard:
 
     def _watcher(self, key: ServiceKey) -> ServiceWatcher:
         if key not in self.watchers:
-            watermark_ns = self._clock((key.tenant, key.lineage)).watermark_ns()
-            self.watchers[key] = ServiceWatcher(key, self._config, self._config.tick_of(watermark_ns))
+            lineage = (key.tenant, key.lineage)
+            tick = self._config.tick_of(self._clock(lineage).watermark_ns())
+            known = sum((k.tenant, k.lineage) == lineage for k in self.watchers)
+            self.watchers[key] = ServiceWatcher(key, self._config.part(tail_part(known + 1)), tick)
         return self.watchers[key]
 
     def pack(self) -> bytes:
@@ -223,6 +237,7 @@ class Shard:
             "next_offset": self.next_offset,
             "event_ns": self.event_ns,
             "repeated": self.repeated,
+            "told": self._told,
             "config": self._config.config_hash,
             "chain": [self.chain.head, self.chain.last, self.chain.since],
             "began": [[key.text(), offset] for key, offset in sorted(self._began.items())],
@@ -261,6 +276,7 @@ class Shard:
         shard.chain = LogChain(*facts.get("chain", ()))  # the first snapshots of version 2 had neither
         began = facts.get("began", [[text, None] for text in facts["watchers"]])
         shard._began = {ServiceKey.parse(text): offset for text, offset in began}
+        shard._told = facts.get("told", BEGINNING)  # version 2 told nothing
         for tenant, lineage, state in facts["clocks"]:
             shard._clock((tenant, lineage)).restore(state)
         for tenant, lineage, state in facts.get("conversations", ()):  # version 1 had none
@@ -337,9 +353,10 @@ class DetectStage:
         outputs = self._dead + [
             Output(FINDINGS.name, f.service.encode(), f.to_json().encode(), 0) for f, _ in findings
         ]
+        outputs += [o for p, s in sorted(shards.items()) for o in reports(p, s.closed)]
         self._log, self._dead = [], []
         for shard in shards.values():
-            shard.cells, shard.findings, shard.references = [], [], []
+            shard.cells, shard.findings, shard.references, shard.closed = [], [], [], []
         return outputs
 
     def _apply(self, shard: Shard, raw: RawMessage) -> None:

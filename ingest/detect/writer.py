@@ -84,10 +84,11 @@ class DetectStore(EvidenceStore, Protocol):
 
 
 class ClickHouseDetectStore:
-    """`DetectStore` over a ClickHouse client."""
+    """`DetectStore` over a ClickHouse client; snapshots and progress are those of ``room`` in ``topic``."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, room: str = ROOM, topic: str = "observations") -> None:
         self._client = client
+        self._room, self._topic = room, topic
 
     def write_log(self, rows: Sequence[LogRow]) -> None:
         """Keep log messages."""
@@ -169,12 +170,12 @@ class ClickHouseDetectStore:
         self._insert(
             "snapshots",
             ("room", "shard", "epoch", "next_offset", "blob", "digest"),
-            [(ROOM, s.shard, s.epoch, s.next_offset, s.blob, digest_of(s.blob))],
+            [(self._room, s.shard, s.epoch, s.next_offset, s.blob, digest_of(s.blob))],
         )
 
     def keep_snapshot(self, shard: int, upto: int) -> KeptSnapshot | None:
         """Copy the last snapshot at or before ``upto`` to where snapshots stay."""
-        bound = {"room": ROOM, "shard": shard, "upto": upto}
+        bound = {"room": self._room, "shard": shard, "upto": upto}
         try:
             self._client.command(_KEEP, parameters=bound)
             rows = self._client.query(_KEPT, parameters=bound).result_rows
@@ -214,7 +215,7 @@ class ClickHouseDetectStore:
         self._insert(
             "progress",
             ("room", "topic", "partition", "next_offset", "event_time"),
-            [(ROOM, "observations", partition, next_offset, to_datetime(event_ns))],
+            [(self._room, self._topic, partition, next_offset, to_datetime(event_ns))],
         )
 
     def latest_snapshot(self, shard: int) -> Snapshot | None:
@@ -223,7 +224,7 @@ class ClickHouseDetectStore:
             rows = self._client.query(
                 "SELECT epoch, next_offset, blob FROM snapshots WHERE room = {room:String} AND "
                 "shard = {shard:UInt16} ORDER BY next_offset DESC, epoch DESC LIMIT 1",
-                parameters={"room": ROOM, "shard": shard},
+                parameters={"room": self._room, "shard": shard},
                 column_formats={"blob": "bytes"},
             ).result_rows
         except ClickHouseError as error:

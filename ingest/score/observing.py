@@ -69,6 +69,7 @@ def observed_interaction(stored: StoredInteraction, position: SourcePosition) ->
         stored.event_ns,
         {
             "language": _text(language),
+            "provider": i.provider,
             "request_model": i.request_model,
             "response_model": i.response_model,
             "release": i.release,

@@ -104,7 +104,7 @@ def test_limits_are_kept_on_both_sides(
     tmp_path: Path, heading: str, key: str, within: tuple[float, float]
 ) -> None:
     low, high = within
-    heading = heading.replace("<tenant>", "acme")
+    heading = heading.replace("<tenant>", "acme").replace("<service>", "desk")
     for value in (str(low - 1), str(high + 1), "nan"):
         message = refused(tmp_path, f"{heading}\n{key} = {value}")
         assert key in message

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from detectors.drift.grant import Grant
 from detectors.drift.series_rows import CellRow
 from detectors.drift.snapshot import pack, unpack
 from detectors.drift.watcher import ServiceWatcher
+from detectors.scorers.severities import with_severities
 from tests.detectors.drift.traffic import DAY, KEY, SPECS, START, Row, World, config, observation, watch
 
 CHANGE = START + 14 * DAY + 240
@@ -205,3 +207,46 @@ def test_learning_series_say_until_when() -> None:
     at = ready.pop()
     assert at is not None
     assert abs(at.timestamp() - (START + 14 * DAY) * 60) < 7200
+
+
+def thresholds(watcher: ServiceWatcher) -> dict[tuple[str, str], float]:
+    return {(s.score, s.slice): s.threshold for s in watcher.series_states() if s.threshold is not None}
+
+
+def test_another_budget_moves_thresholds_at_once_and_keeps_the_evidence() -> None:
+    world = World(seed=1, per_day=300, days=14.1, refusal=0.03)
+    watcher, _ = watch(world)
+    before = {(s.score, s.slice): s for s in watcher.series_states() if s.evidence is not None}
+    watcher.control(Grant(config().pages.pages * 20, config().tickets.pages).control(KEY))
+    watcher.advance(watcher.next_tick + 1, 10_000)
+    after = {(s.score, s.slice): s for s in watcher.series_states() if s.evidence is not None}
+    assert before
+    for name, then in before.items():
+        now, pages = after[name], SPECS[name[0]].severity == "page"
+        assert then.threshold is not None
+        assert now.threshold is not None
+        assert then.threshold - now.threshold == pytest.approx(np.log(20) if pages else 0)
+        assert then.evidence == pytest.approx(now.evidence, abs=0.1)  # one more tick accrued
+
+
+def test_a_record_of_a_later_tick_waits_also_through_a_restart() -> None:
+    watcher, _ = watch(World(seed=1, per_day=300, days=14.1))
+    due = watcher.next_tick + 10
+    watcher.control(replace(Grant(1.0, 1.0).control(KEY), tick=due))
+    before = thresholds(watcher)
+    watcher.advance(due, 10_000)
+    facts, arrays = unpack(pack(*watcher.state()))
+    watcher = ServiceWatcher.restore(KEY, config(), facts, arrays)
+    assert thresholds(watcher) == before
+    watcher.advance(due + 1, 10_001)
+    assert all(now < before[name] for name, now in thresholds(watcher).items())
+
+
+def test_another_severity_in_the_settings_draws_from_the_other_budget() -> None:
+    watcher, _ = watch(World(seed=1, per_day=300, days=14.1))
+    facts, arrays = unpack(pack(*watcher.state()))
+    quiet = config(specs=with_severities(SPECS, {"refusal": "ticket"}))
+    after = thresholds(ServiceWatcher.restore(KEY, quiet, facts, arrays))
+    before = thresholds(watcher)
+    assert after["refusal", "all"] < before["refusal", "all"] - 1
+    assert after["secrets", "all"] < before["secrets", "all"] - 0.5  # has the pages' share for itself
