@@ -90,11 +90,17 @@ def decode(data: bytes) -> Report | Control:
         raise WrongFormat(f"report version {data[0]} is not readable, expected {VERSION}")
     try:
         partition, entries = msgpack.unpackb(data[2:], use_list=False)
-        report = Report(partition, tuple(Entry(*e[:5], tuple(SharedRow(*r) for r in e[5])) for e in entries))
+        report = Report(partition, tuple(_entry(*e) for e in entries))
         _check(report)
     except (ValueError, TypeError, IndexError, msgpack.UnpackException) as error:
         raise WrongFormat(f"report is not readable: {error}") from error
     return report
+
+
+def _entry(
+    offset: int, before: int, tenant: str, lineage: str, until: int, rows: Sequence[Sequence[Any]]
+) -> Entry:
+    return Entry(offset, before, tenant, lineage, until, tuple(SharedRow(*r) for r in rows))
 
 
 def _check(report: Report) -> None:

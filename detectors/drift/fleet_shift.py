@@ -9,6 +9,7 @@ the common one: with so few events that neither holds, it is named neither way.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -39,7 +40,7 @@ class Part:
     @property
     def sds(self) -> float:
         """Excess in standard deviations."""
-        return self.excess / max(self.variance, 1e-12) ** 0.5
+        return self.excess / math.sqrt(max(self.variance, 1e-12))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def _sum(parts: list[Part]) -> Part:
 
 def _spared(part: Part, size: float) -> bool:
     """Whether the excess is surely less than half of what a part of ``size`` would have."""
-    return part.excess + CLEAR_SD * part.variance**0.5 < HALF * size * part.expected
+    return part.excess + CLEAR_SD * math.sqrt(part.variance) < HALF * size * part.expected
 
 
 def _season(b: Baseline, ticks: Ints) -> Floats:

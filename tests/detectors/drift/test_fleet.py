@@ -41,7 +41,7 @@ def closed(
             for slice_ in ("request_model=m-1", "provider=acme") if n else ():
                 cells = [(c, k) for c, k in ((0, n - hits), (1, hits)) if k]
                 row = (tick, "interaction", "refusal", slice_)
-                rows.append(SharedRow("", service, *row, *map(tuple, zip(*cells, strict=True))))  # type: ignore[arg-type]
+                rows.append(SharedRow("", service, *row, *map(tuple, zip(*cells, strict=True))))
         yield rows
 
 
@@ -119,7 +119,7 @@ def test_neither_order_nor_cuts_nor_restarts_change_a_bit() -> None:
             size = int(draw.integers(1, 400))
             rows = [row for some in ticks[at : at + size] for row in some]
             if at:  # names are numbered as they come: the first tick keeps its order
-                draw.shuffle(rows)  # type: ignore[arg-type]
+                draw.shuffle(rows)
             fleet.add(rows)
             at += size
             facts, arrays = unpack(pack(*fleet.state()))
