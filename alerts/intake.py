@@ -93,6 +93,10 @@ def _check_parts(finding: Finding) -> None:
         for number in (ranked.share, ranked.effect):
             if number is not None:
                 _check_number("slices", number)
+    for child in finding.children:
+        _check_text("children", child.slice, empty=False)
+        _check_number("children", child.evidence)
+        _check_number("children", child.threshold)
     for suspect in finding.suspects:
         _check_text("suspects", suspect.kind, empty=False)
         _check_text("suspects", suspect.value, empty=True)

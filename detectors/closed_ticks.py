@@ -21,7 +21,7 @@ from detectors.observation import Control, WrongFormat
 
 VERSION = 1
 """First byte of a report; the kind byte tells it from messages of the observation log, whose are 1 to 3."""
-_REPORT = 4
+REPORT = 4
 BEGINNING = -1
 """What stands before the first entry of a shard, or of one that had to begin anew."""
 
@@ -66,7 +66,7 @@ def encode(report: Report) -> bytes:
         [e.offset, e.before, e.tenant, e.lineage, e.until, [_plain(r) for r in e.rows]]
         for e in report.entries
     ]
-    return bytes((VERSION, _REPORT)) + bytes(msgpack.packb([report.partition, entries]))
+    return bytes((VERSION, REPORT)) + bytes(msgpack.packb([report.partition, entries]))
 
 
 def _plain(r: SharedRow) -> list[Any]:
@@ -81,7 +81,7 @@ def decode(data: bytes) -> Report | Control:
     WrongFormat
         If it is neither of the two, or not of a readable version.
     """
-    if len(data) < 3 or data[1] != _REPORT:
+    if len(data) < 3 or data[1] != REPORT:
         message = observation.decode(data)
         if not isinstance(message, Control):
             raise WrongFormat(f"a {type(message).__name__} does not belong into the log of closed ticks")

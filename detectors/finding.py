@@ -34,6 +34,15 @@ class SliceEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class Child:
+    """A slice that shows its whole's change too: logarithms of its own statistic and threshold."""
+
+    slice: str
+    evidence: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
 class Suspect:
     """Something that changed close to the onset: ``kind`` is a dimension or marker kind."""
 
@@ -94,6 +103,7 @@ class Finding:
     log_to: int | None = None
     log_partition: int | None = None
     log_digest: str | None = None
+    children: tuple[Child, ...] = ()
     services_hit: tuple[str, ...] = ()
     services_spared: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
@@ -104,7 +114,7 @@ class Finding:
         for name in _TIMES:
             out[name] = None if out[name] is None else rfc3339(out[name])
         out["suspects"] = [{**asdict(s), "since": rfc3339(s.since)} for s in self.suspects]
-        for name in ("slices", *_LISTS):
+        for name in ("slices", "children", *_LISTS):
             out[name] = list(out[name])
         return out
 
@@ -129,6 +139,7 @@ class Finding:
             if values.get(name) is not None:
                 values[name] = parse_rfc3339(values[name])
         values["slices"] = tuple(SliceEffect(**s) for s in values.get("slices") or ())
+        values["children"] = tuple(Child(**c) for c in values.get("children") or ())
         values["suspects"] = tuple(
             Suspect(s["kind"], s["value"], parse_rfc3339(s["since"])) for s in values.get("suspects") or ()
         )

@@ -25,19 +25,19 @@ from detectors.drift.dispersion import fit_flags, fit_values
 from detectors.drift.effect import explain, kappa_at
 from detectors.drift.fleet_pool import Member, Pool, members_of
 from detectors.drift.fleet_report import Crossed, at, fleet_finding, same_change
+from detectors.drift.fleet_series import FleetSeries, nearest_cause, packed_series, unpacked_series
 from detectors.drift.fleet_shift import shift
 from detectors.drift.fold import SeriesKey
 from detectors.drift.grant import Grant
 from detectors.drift.learning import Learner
 from detectors.drift.plan import Channel
-from detectors.drift.shared_counts import SHARED
 from detectors.drift.shares import Shares
 from detectors.drift.shiryaev_roberts import FlagBank, ValueBank
 from detectors.drift.snapshot import Arrays
 from detectors.drift.ticks import Ints
 from detectors.drift.trail import Rows, Trail
 from detectors.drift.watch_config import WatchConfig
-from detectors.drift.watched import OpenFinding, packed, unpacked
+from detectors.drift.watched import OpenFinding
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
 
@@ -47,20 +47,6 @@ FLEET_CLASSES: Mapping[str, float] = MappingProxyType({"slice": 0.9, "reserve": 
 """How the fleet's own share of the budget is divided."""
 MIN_ROWS = 100
 """Rows of a service's baseline; with fewer it is not in the pool."""
-
-
-@dataclass(slots=True)
-class _Series:
-    """One series over services. ``rows`` are its channels' rows in the bank of each channel's form."""
-
-    number: int
-    key: SeriesKey
-    pools: list[Pool]
-    rows: list[int]
-    start: int
-    since: int
-    version: str
-    open: OpenFinding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +72,7 @@ class FleetWatcher:
     _numbers: dict[tuple[SeriesKey, str], int] = field(default_factory=dict)
     _names: list[tuple[SeriesKey, str]] = field(default_factory=list)
     _fitted: dict[int, dict[str, Member]] = field(default_factory=dict)
-    _series: dict[SeriesKey, _Series] = field(default_factory=dict)
+    _series: dict[SeriesKey, FleetSeries] = field(default_factory=dict)
     _open: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
     _trail: Trail = field(default_factory=Trail)
     _learner: Learner = field(init=False)
@@ -146,7 +132,7 @@ class FleetWatcher:
         self._learner.seen(tick, now.keys() - self._fitted.keys())
         crossed = []
         findings = []
-        for series in sorted(self._series.values(), key=_nearest_cause):
+        for series in sorted(self._series.values(), key=nearest_cause):
             sums = [tuple(float(side[0]) for side in p.pooled(now, tick, tick)) for p in series.pools]
             if series.open is not None:
                 ended = series.open.recovery.update(*sums[series.open.channel])
@@ -164,7 +150,7 @@ class FleetWatcher:
             self._trail.drop_before(tick - kept)
         return findings
 
-    def _update(self, series: _Series, tick: int, sums: list[tuple[float, ...]]) -> Crossed | None:
+    def _update(self, series: FleetSeries, tick: int, sums: list[tuple[float, ...]]) -> Crossed | None:
         """The series' clearest crossing with this tick."""
         best = None
         for channel, (pool, row, (n, s)) in enumerate(zip(series.pools, series.rows, sums, strict=True)):
@@ -207,16 +193,16 @@ class FleetWatcher:
         self._reset(series)
         return [] if said_already else [stated]
 
-    def _ended(self, series: _Series, tick: int) -> list[Finding]:
+    def _ended(self, series: FleetSeries, tick: int) -> list[Finding]:
         assert series.open is not None  # noqa: S101 - only called then
         said, series.open = series.open.finding, None
         return [] if said is None else [replace(said, ended_at=at(tick + 1, self.config.tick_s))]
 
-    def _reset(self, series: _Series) -> None:
+    def _reset(self, series: FleetSeries) -> None:
         for pool, row in zip(series.pools, series.rows, strict=True):
             self._bank(pool).reset([row])
 
-    def _leave(self, series: _Series, number: int, tick: int) -> None:
+    def _leave(self, series: FleetSeries, number: int, tick: int) -> None:
         """A service changed by itself: its level is not what it was, so it learns anew."""
         self._fitted.pop(number, None)
         self._learner.again(number, tick + 1)
@@ -225,7 +211,7 @@ class FleetWatcher:
         ]
         self._reset(series)
 
-    def _baseline(self, series: _Series, channel: int) -> Baseline:
+    def _baseline(self, series: FleetSeries, channel: int) -> Baseline:
         bank = self._bank(series.pools[channel])
         assert bank.baseline is not None  # noqa: S101 - it holds this row
         return bank.baseline.take([series.rows[channel]])
@@ -280,7 +266,7 @@ class FleetWatcher:
                 int(self._bank(pool).append(baseline, w, tick=b.end - 1)[0]) for pool, baseline in b.fitted
             ]
             pools, version = [pool for pool, _ in b.fitted], b.fitted[0][1].version
-            self._series[b.key] = _Series(number, b.key, pools, places, b.start, b.end, version)
+            self._series[b.key] = FleetSeries(number, b.key, pools, places, b.start, b.end, version)
 
     def _bank(self, pool: Pool) -> FlagBank | ValueBank:
         return self._flags if pool.form == FLAG else self._values
@@ -303,7 +289,7 @@ class FleetWatcher:
             "open": [[tick, sorted(cells)] for tick, cells in sorted(self._open.items())],
             "learner": self._learner.state(),
             "shares": self._shares.state(),
-            "series": [_packed(s) for s in self._series.values()],
+            "series": [packed_series(s) for s in self._series.values()],
         }
         return facts, arrays
 
@@ -326,22 +312,10 @@ class FleetWatcher:
         fleet._trail.restore(arrays["trail"])
         fleet._flags = FlagBank.restore(_part(arrays, "flags."))
         fleet._values = ValueBank.restore(_part(arrays, "values."))
-        for packed_series in facts["series"]:
-            series = _unpacked(packed_series, fleet._fitted)
+        for state in facts["series"]:
+            series = unpacked_series(state, fleet._fitted)
             fleet._series[series.key] = series
         return fleet
-
-
-def _packed(s: _Series) -> list[Any]:
-    pools = [[p.name, p.form, p.level, list(p.members)] for p in s.pools]
-    key = [s.key.unit, s.key.score, s.key.slice]
-    return [s.number, key, pools, s.rows, s.start, s.since, s.version, packed(s.open)]
-
-
-def _unpacked(state: list[Any], fitted: Mapping[int, Mapping[str, Member]]) -> _Series:
-    number, key, pools, rows, start, since, version, opened = state
-    made = [Pool(name, form, level, {n: fitted[n][name] for n in ns}) for name, form, level, ns in pools]
-    return _Series(number, SeriesKey(*key), made, list(rows), start, since, version, unpacked(opened))
 
 
 def _by_series(tick: int, rows: Ints) -> dict[int, Rows]:
@@ -354,8 +328,3 @@ def _by_series(tick: int, rows: Ints) -> dict[int, Rows]:
 
 def _part(arrays: Arrays, prefix: str) -> Arrays:
     return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-
-
-def _nearest_cause(series: _Series) -> tuple[int, SeriesKey]:
-    """Series by model before series by provider: of two that say the same the first one speaks."""
-    return next(i for i, dim in enumerate(SHARED) if series.key.slice.startswith(dim)), series.key

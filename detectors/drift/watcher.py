@@ -16,6 +16,7 @@ import numpy as np
 from detectors.closed_ticks import SharedRow
 from detectors.drift import grant, report
 from detectors.drift.accept import Scene, accept
+from detectors.drift.children import children
 from detectors.drift.controls import Waiting
 from detectors.drift.fold import Fold, SeriesKey, TickCounts
 from detectors.drift.learning import Learner
@@ -185,6 +186,7 @@ class ServiceWatcher:
         findings = self._close(ended, tick)
         for watched, crossing in crossed:
             stated, recovery = self._explain(watched, crossing, tick, log_offset)
+            stated = replace(stated, children=children(self._watch, watched, tick))
             said = None if self._said_by_rollup(watched, stated) else stated
             self._watch.open(watched, OpenFinding(said, crossing.channel, recovery))
             if said is not None:

@@ -12,6 +12,7 @@ from detectors.drift.grant import Grant
 from detectors.drift.series_rows import CellRow
 from detectors.drift.snapshot import pack, unpack
 from detectors.drift.watcher import ServiceWatcher
+from detectors.finding import Finding
 from detectors.scorers.severities import with_severities
 from tests.detectors.drift.traffic import DAY, KEY, SPECS, START, Row, World, config, observation, watch
 
@@ -250,3 +251,20 @@ def test_another_severity_in_the_settings_draws_from_the_other_budget() -> None:
     before = thresholds(watcher)
     assert after["refusal", "all"] < before["refusal", "all"] - 1
     assert after["secrets", "all"] < before["secrets", "all"] - 0.5  # has the pages' share for itself
+
+
+def test_slices_that_show_it_too_are_evidence_of_the_whole_and_no_findings_of_their_own() -> None:
+    @since
+    def everywhere(row: Row, draw: np.random.Generator) -> Row:
+        return replace(row, scores={**row.scores, "refusal": float(draw.random() < 0.12)})
+
+    _, findings = watch(World(seed=2, per_day=900, change=everywhere))
+    (found,) = [f for f in findings if f.slice == "all"]
+    assert {c.slice for c in found.children} <= {f"language={x}" for x in ("en", "es", "de", "fr")}
+    assert found.children
+    gaps = [c.threshold - c.evidence for c in found.children]
+    assert gaps == sorted(gaps)
+    assert all(c.evidence >= c.threshold / 2 for c in found.children)
+    later = [f for f in findings if f.made_at >= found.made_at and f is not found]
+    assert later == []
+    assert Finding.from_dict(found.to_dict()) == found
