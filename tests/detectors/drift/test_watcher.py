@@ -235,11 +235,11 @@ def test_a_record_of_a_later_tick_waits_also_through_a_restart() -> None:
     due = watcher.next_tick + 10
     watcher.control(replace(Grant(1.0, 1.0).control(KEY), tick=due))
     before = thresholds(watcher)
-    watcher.advance(due, 10_000)
+    watcher.advance(due - 1, 10_000)
     facts, arrays = unpack(pack(*watcher.state()))
     watcher = ServiceWatcher.restore(KEY, config(), facts, arrays)
     assert thresholds(watcher) == before
-    watcher.advance(due + 1, 10_001)
+    watcher.advance(due, 10_001)
     assert all(now < before[name] for name, now in thresholds(watcher).items())
 
 
