@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from detectors.closed_ticks import BEGINNING, Entry, SharedRow
@@ -31,6 +31,7 @@ from detectors.observation import (
 from detectors.scorers import score_conversations
 from infra.clock import NS_PER_S
 from infra.kafka import DEAD_LETTERS, FINDINGS, SPANS
+from ingest.detect.applied import Applied
 from ingest.detect.chain import LogChain
 from ingest.detect.evidence import keep
 from ingest.detect.reports import reports
@@ -51,23 +52,6 @@ LARGEST_HOLE = 1000
 
 _Source = tuple[str, str, str, int]
 """Tenant, lineage, topic and partition."""
-
-
-@dataclass(slots=True)
-class _Applied:
-    """Which observations of a source partition have been applied.
-
-    Every one below ``below`` has (a mark said so), and those in ``above``: (offset, key, unit).
-    """
-
-    below: int = 0
-    above: set[tuple[int, str, str]] = field(default_factory=set)
-
-    def mark(self, next_offset: int) -> None:
-        """Everything below ``next_offset`` stands in the log before this."""
-        if next_offset > self.below:
-            self.below = next_offset
-            self.above = {p for p in self.above if p[0] >= next_offset}
 
 
 class Shard:
@@ -97,7 +81,7 @@ class Shard:
         self.watchers: dict[ServiceKey, ServiceWatcher] = {}
         self._clocks: dict[LineageKey, LineageClock] = {}
         self._conversations: dict[LineageKey, Conversations] = {}
-        self._sources: dict[_Source, _Applied] = {}
+        self._sources: dict[_Source, Applied] = {}
         self.repeated = 0
         self.holes = 0
         self.cells: list[tuple[ServiceKey, CellRow, int]] = []
@@ -155,7 +139,7 @@ class Shard:
 
     def _observe(self, offset: int, o: Observation) -> None:
         source = (o.key.tenant, o.key.lineage, o.source.topic, o.source.partition)
-        applied = self._sources.setdefault(source, _Applied())
+        applied = self._sources.setdefault(source, Applied())
         place = (o.source.offset, o.key.text(), o.unit)
         if o.source.offset < applied.below or place in applied.above:
             self.repeated += 1
@@ -172,7 +156,7 @@ class Shard:
 
     def _mark(self, offset: int, mark: Mark) -> None:
         lineage = (mark.tenant, mark.lineage)
-        applied = self._sources.setdefault((*lineage, mark.topic, mark.partition), _Applied())
+        applied = self._sources.setdefault((*lineage, mark.topic, mark.partition), Applied())
         applied.mark(mark.next_offset)
         if mark.topic != SPANS.name:
             return
@@ -282,7 +266,7 @@ class Shard:
         for tenant, lineage, state in facts.get("conversations", ()):  # version 1 had none
             shard._conversations_of((tenant, lineage)).restore(state)
         shard._sources = {
-            (tenant, lineage, topic, partition): _Applied(below, {tuple(p) for p in above})
+            (tenant, lineage, topic, partition): Applied(below, {tuple(p) for p in above})
             for tenant, lineage, topic, partition, below, above in facts["sources"]
         }
         for text, (i, state) in facts["watchers"].items():
