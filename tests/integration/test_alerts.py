@@ -19,20 +19,17 @@ from typing import Any
 import httpx
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer
 
 from alerts.errors import Unavailable
 from alerts.notify.webhook import SIGNATURE, verify
 from alerts.service import Service
-from detectors.closed_ticks import REPORT
-from detectors.drift.grant import Grant
-from detectors.finding import SEVERAL, Finding
-from detectors.observation import Control, ServiceKey, decode
+from detectors.finding import Finding
+from detectors.observation import Control, decode
 from infra.clickhouse import connect, migrate
-from infra.kafka import CLIENT, FINDINGS, INCIDENTS, OBSERVATIONS, TICKS, TOPICS, Topic, create_topics
+from infra.kafka import CLIENT, FINDINGS, INCIDENTS, OBSERVATIONS, TOPICS, Topic, create_topics
 from infra.settings import (
     AlertSettings,
-    BudgetSettings,
     KafkaSettings,
     ReceiverSettings,
     RouteSettings,
@@ -449,30 +446,3 @@ def test_a_wrong_password_is_a_wrong_setting(broker: str, store: str, tmp_path: 
     )
     assert done.returncode == 2, done.stderr
     assert b"correct LIGHTSHIP_CLICKHOUSE" in done.stderr
-
-
-def test_a_service_is_told_its_budget_and_the_new_one_after_a_restart(world: World) -> None:
-    key = ServiceKey("default", f"evaluation-{world.group}", "", "desk")
-    client = connect(world.settings.store)
-    names = ("tenant", "lineage", "environment", "service", "unit", "score", "generation", "slice")
-    place = (key.tenant, key.lineage, key.environment, key.service)
-    client.insert("series", [(*place, "interaction", "refusal", 1, "all")], names)
-    client.close()
-
-    def told(topic: Topic, whose: ServiceKey) -> list[Grant | None]:
-        consumer = KafkaConsumer(bootstrap_servers=world.settings.kafka.bootstrap, **CLIENT)
-        places = [TopicPartition(topic.name, p) for p in consumer.partitions_for_topic(topic.name)]
-        consumer.assign(places)
-        consumer.seek_to_beginning(*places)
-        values = [r.value for rs in consumer.poll(timeout_ms=1500, max_records=10_000).values() for r in rs]
-        consumer.close()
-        records = [decode(v) for v in values if v[1] != REPORT]
-        return [Grant.of(r.body) for r in records if isinstance(r, Control) and r.key == whose]
-
-    with world.service():
-        until(lambda: told(OBSERVATIONS, key) == [Grant(0.8 / 50, 2 * 0.8 / 50)])
-        until(lambda: told(TICKS, replace(key, service=SEVERAL)) == [Grant(0.1, 0.2)])
-    budget = BudgetSettings(pages_per_month=5, max_services=10)
-    world.settings = replace(world.settings, budget=budget)
-    with world.service():
-        until(lambda: told(OBSERVATIONS, key)[1:] == [Grant(0.4, 0.16)])
