@@ -54,6 +54,14 @@ class Archive:
         )
         return [str(i) for i in rows[0][0]] if rows else None
 
+    def of_lineage(self, lineage: str) -> list[str]:
+        """Findings of a lineage."""
+        rows = self._rows(
+            "SELECT finding_id FROM findings FINAL WHERE lineage = {lineage:String} ORDER BY finding_id",
+            {"lineage": lineage},
+        )
+        return [str(row[0]) for row in rows]
+
     def evidence(self, tenant: str, finding_id: str) -> list[Evidence]:
         """What the statements of a finding rest on, the first one first."""
         names = (

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from clickhouse_connect.driver.client import Client
+
 from detectors.finding import Finding
 from infra import clickhouse
 from infra.embedded.reach import reach
@@ -61,6 +63,18 @@ def verified(
         for verdict in Check(archive, partition, mine, whole, explained).run():
             verdicts[verdict.finding_id] = verdict
     return [*(verdicts[finding_id] for finding_id in stored), *missing]
+
+
+def of_lineage(client: Client, settings: Settings, lineage: str) -> list[Verdict]:
+    """A verdict on every finding of a lineage.
+
+    Raises
+    ------
+    Unavailable
+        If a server does not answer.
+    """
+    archive = Archive(client, settings.store.score_months)
+    return verified(archive, settings, archive.of_lineage(lineage))
 
 
 def _named(archive: Archive, ids: Sequence[str]) -> tuple[dict[str, StoredFinding], list[Verdict]]:
