@@ -81,10 +81,13 @@ def _what_lines(what: What) -> list[str]:
     ]
     if what.largest_share is not None and people:
         people.append(f"the busiest makes up {figures.share(what.largest_share)}")
-    if people:
-        lines.append(", ".join(people))
-    if what.inputs_changed is not None:
-        lines.append("inputs changed too" if what.inputs_changed else "inputs did not change")
+    lines.append(", ".join(people) or "users and conversations: not computed")
+    inputs = {
+        None: "changes of inputs: not computed",
+        True: "inputs changed too",
+        False: "inputs did not change",
+    }
+    lines.append(inputs[what.inputs_changed])
     if what.hits and what.alert_kind != "policy":
         lines.append(f"{figures.count(what.hits)} policy hits")
     if what.evidence is not None and what.threshold is not None:

@@ -17,6 +17,9 @@ from detectors.observation import ABSENT, Observation, slice_text
 from detectors.scorers.judgement import bounded
 from detectors.scorers.protocol import ScoreSpec
 
+UNSLICED = frozenset({"request_parameters"})
+"""Dimensions whose new values are suspects, and by whose values no traffic is divided."""
+
 _CELL_BITS = 20
 _SLICE_BITS = 16
 _CELLS = (1 << _CELL_BITS) - 1
@@ -120,11 +123,16 @@ class Fold:
         slices: list[list[int]] = [[0] for _ in ticks]
         for dimension, column in o.dimensions.items():
             seen = self._seen.setdefault((o.unit, dimension), {})
-            numbers = [self._slice_number(o.unit, dimension, v) for v in column.values]
+            if dimension in UNSLICED:
+                known = len(seen)
+                numbers = [-1 if v in seen or known < self._max_values else 0 for v in column.values]
+            else:
+                numbers = [self._slice_number(o.unit, dimension, v) for v in column.values]
             for row, at in enumerate(column.rows):
                 if at == ABSENT or numbers[at] == 0:
                     continue
-                slices[row].append(numbers[at] << _CELL_BITS)
+                if numbers[at] > 0:
+                    slices[row].append(numbers[at] << _CELL_BITS)
                 value = column.values[at]
                 record = seen.get(value)
                 if record is None:
@@ -186,7 +194,7 @@ class Fold:
         alone = []
         for (unit, dimension), values in self._seen.items():
             had = [value for value, seen in values.items() if seen.first <= tick]
-            if len(had) == 1:
+            if len(had) == 1 and dimension not in UNSLICED:
                 alone.append(self._slices[unit, dimension, had[0]])
         return frozenset((s << _SLICE_BITS) | n for s in self._scores.values() for n in alone)
 

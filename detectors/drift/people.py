@@ -1,9 +1,9 @@
 """Who is behind the hits of a flag: how many users and conversations, and how much is one user's alone.
 
-Per flag and closed tick the hits are kept by (user, conversation, slices), as keyed hashes; the oldest ticks are
-forgotten when there are more than `MOST`. Whole ticks are kept or not at all, so what is known does not depend
-on the order in which the rows of a tick came. A change that began before what is kept has no count: a wrong
-number would be worse than none.
+Per flag and closed tick the hits are kept by (user, conversation, slices), as keyed hashes; the oldest ticks
+are forgotten when there are more than `MOST`. Whole ticks are kept or not at all, so what is known does not
+depend on the order in which the rows of a tick came. A change that began before what is kept has no count: a
+wrong number would be worse than none.
 """
 
 from __future__ import annotations
@@ -78,11 +78,14 @@ class People:
         Scores by name.
     tick_s
         Length of a tick, seconds.
+    since
+        First tick of which it is told everything.
     """
 
-    def __init__(self, specs: Mapping[str, ScoreSpec], tick_s: int) -> None:
+    def __init__(self, specs: Mapping[str, ScoreSpec], tick_s: int, since: int) -> None:
         self._specs = specs
         self._minutes = tick_s // 60
+        self._since = since
         self._hits: dict[str, _Hits] = {}
 
     def add(self, o: Observation, next_tick: int) -> None:
@@ -93,7 +96,7 @@ class People:
             spec = self._specs.get(score)
             if spec is None or spec.kind != "flag" or spec.unit != o.unit or 1 not in column.rows:
                 continue
-            mine = self._hits.setdefault(score, _Hits())
+            mine = self._hits.setdefault(score, _Hits(self._since))
             for row in (i for i, cell in enumerate(column.rows) if cell == 1):
                 tick = o.minutes[row] // self._minutes
                 if tick >= next_tick:
@@ -130,17 +133,28 @@ class People:
 
     def state(self) -> list[Any]:
         """Plain form for a snapshot."""
+        return [self._since, *self._states()]
+
+    def _states(self) -> list[Any]:
         return [
-            [score, h.since, [[t, _plain(hits)] for t, hits in h.ticks], [
-                [t, None if counted is None else _plain(sorted(counted.items()))]
-                for t, counted in sorted(h.open.items())
-            ]]
+            [
+                score,
+                h.since,
+                [[t, _plain(hits)] for t, hits in h.ticks],
+                [
+                    [t, None if counted is None else _plain(sorted(counted.items()))]
+                    for t, counted in sorted(h.open.items())
+                ],
+            ]
             for score, h in sorted(self._hits.items())
         ]
 
     def restore(self, state: Sequence[Any]) -> None:
         """Inverse of `state`."""
-        for score, since, ticks, opened in state:
+        if not state:
+            return
+        self._since, *scores = state
+        for score, since, ticks, opened in scores:
             hits = _Hits(since)
             hits.ticks.extend((t, _hits_of(plain)) for t, plain in ticks)
             hits.kept = sum(len(kept) for _, kept in hits.ticks)

@@ -15,6 +15,7 @@ from detectors.drift.attribution import Attribution, SliceCounts, attribute
 from detectors.drift.baseline import VALUE
 from detectors.drift.effect import Explanation, explain, quantile_effect
 from detectors.drift.fold import Fold, SeriesKey
+from detectors.drift.people import UNKNOWN, People
 from detectors.drift.plan import Channel
 from detectors.drift.recovery import Recovery
 from detectors.drift.second_opinion import second_opinion
@@ -54,6 +55,7 @@ class History:
     fold: Fold
     watch: WatchList
     names: dict[int, SeriesKey]
+    people: People
 
 
 def finding(
@@ -81,6 +83,8 @@ def finding(
     )
     effect = _effect(spec, channel, mine, told)
     where = _where(watched, crossing.channel, told, tick, history)
+    hit = spec.kind == "flag" and told.direction > 0
+    who = history.people.affected(spec.name, watched.key.slice, told.onset, tick) if hit else UNKNOWN
     opinion = second_opinion(baseline, watched.start, n, s, told.onset_low)
     rises = told.direction > 0 if channel.name != "below" else told.direction < 0
     at, began = _clock(config.tick_s), _clock(config.tick_s, config.counted_after_s(watched.key.unit))
@@ -119,6 +123,9 @@ def finding(
         current_value=effect.after,
         n=told.n,
         n_baseline=told.n_baseline,
+        n_users=who.users,
+        n_conversations=who.conversations,
+        largest_share=who.largest_share,
         inputs_changed=where.inputs_changed,
         evidence=round(crossing.evidence, 9),
         threshold=round(crossing.threshold, 9),

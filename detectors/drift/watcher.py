@@ -21,6 +21,7 @@ from detectors.drift.controls import Waiting
 from detectors.drift.fold import Fold, SeriesKey, TickCounts
 from detectors.drift.learning import Learner
 from detectors.drift.level import NO_LEVEL, level
+from detectors.drift.people import People
 from detectors.drift.proposal import accept_level
 from detectors.drift.recovery import Recovery
 from detectors.drift.reference import Reference
@@ -72,6 +73,7 @@ class ServiceWatcher:
         self._learner = Learner(config.learn, config.tick_s)
         self._watch = WatchList(config.tick_s)
         self._waiting = Waiting(key)
+        self._people = People(config.specs, config.tick_s, next_tick)
         self._names: dict[int, SeriesKey] = {}
         self._last_tick = next_tick
         self.on_tick: Callable[[int, WatchList], None] | None = None
@@ -79,6 +81,7 @@ class ServiceWatcher:
     def observe(self, observation: Observation, log_offset: int) -> list[CellRow]:
         """Fold one observation; cells of its late rows, which no detector sees."""
         late = self._fold.add(observation, self.next_tick)
+        self._people.add(observation, self.next_tick)
         return [row for counts in late for row in self._cells(counts, log_offset + 1)]
 
     def control(self, message: Control) -> None:
@@ -112,6 +115,7 @@ class ServiceWatcher:
             return closed
         for counts in self._fold.advance(until):
             self._names = self._fold.names()
+            self._people.close(counts.tick)
             self._learn(counts.tick)
             closed.findings.extend(self._obey(counts.tick))
             closed.cells.extend(self._cells(counts, 0))
@@ -206,7 +210,7 @@ class ServiceWatcher:
             tick,
             log_offset,
             self._config,
-            report.History(self._trail, self._fold, self._watch, self._names),
+            report.History(self._trail, self._fold, self._watch, self._names, self._people),
         )
 
     def _said_by_rollup(self, watched: Watched, stated: Finding) -> bool:
@@ -298,6 +302,7 @@ class ServiceWatcher:
             "watch": watch_facts,
             "waiting": self._waiting.state(),
             "budget": self._config.budget_state(),
+            "people": self._people.state(),
         }
         return facts, arrays | {"trail": self._trail.rows()}
 
@@ -316,4 +321,5 @@ class ServiceWatcher:
         watcher._waiting.restore(facts.get("waiting", ()))
         watcher._config = config.with_budget(facts.get("budget"))
         watcher._watch.spend(watcher._config)
+        watcher._people.restore(facts.get("people", ()))
         return watcher

@@ -76,6 +76,7 @@ def observed_interaction(stored: StoredInteraction, position: SourcePosition) ->
             "prompt_version": i.prompt_version,
             "system_prompt": i.system_prompt_hash if stored.known_at(SYSTEM_PROMPT, position) else None,
             "operation": i.operation,
+            "request_parameters": stored.parameters,
         },
         stored.observed_at(position),
         i.user,

@@ -268,3 +268,19 @@ def test_slices_that_show_it_too_are_evidence_of_the_whole_and_no_findings_of_th
     later = [f for f in findings if f.made_at >= found.made_at and f is not found]
     assert later == []
     assert Finding.from_dict(found.to_dict()) == found
+
+
+@since
+def warmer(row: Row, draw: np.random.Generator) -> Row:
+    scores = {**row.scores, "refusal": float(draw.random() < 0.4)}
+    return replace(row, dimensions={**row.dimensions, "request_parameters": "temperature=1.4"}, scores=scores)
+
+
+def test_request_parameters_are_suspects_and_divide_no_traffic() -> None:
+    def with_parameters(row: Row, draw: np.random.Generator) -> Row:
+        before = replace(row, dimensions={**row.dimensions, "request_parameters": "temperature=0.2"})
+        return warmer(before, draw)
+
+    watcher, findings = watch(World(seed=1, per_day=300, change=with_parameters))
+    assert [("request_parameters", "temperature=1.4")] == [(s.kind, s.value) for s in findings[0].suspects]
+    assert not [s for s in watcher.series_states() if "request_parameters" in s.slice]
