@@ -10,8 +10,11 @@ NAMES = (
     "max_tokens", "presence_penalty", "quality", "reasoning_effort", "reasoning_level", "service_tier", "size",
     "temperature", "top_k", "top_p",
 )  # fmt: skip
-"""Those that are set once for an application. What differs from call to call (a seed, stop words, whether
-the answer is streamed) says nothing, and what may hold text is left alone."""
+"""Those that are set once for an application.
+
+What differs from call to call (a seed, stop words, whether the answer is streamed) says nothing, and what may
+hold text is left alone.
+"""
 
 LONGEST_WORD = 16
 

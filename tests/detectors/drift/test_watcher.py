@@ -282,5 +282,5 @@ def test_request_parameters_are_suspects_and_divide_no_traffic() -> None:
         return warmer(before, draw)
 
     watcher, findings = watch(World(seed=1, per_day=300, change=with_parameters))
-    assert [("request_parameters", "temperature=1.4")] == [(s.kind, s.value) for s in findings[0].suspects]
+    assert [(s.kind, s.value) for s in findings[0].suspects] == [("request_parameters", "temperature=1.4")]
     assert not [s for s in watcher.series_states() if "request_parameters" in s.slice]
