@@ -7,8 +7,8 @@ from typing import Any
 
 NAMES = (
     "dimensions", "encoding_format", "frequency_penalty", "max_completion_tokens", "max_output_tokens",
-    "max_tokens", "presence_penalty", "quality", "reasoning_effort", "reasoning_level", "service_tier", "size",
-    "temperature", "top_k", "top_p",
+    "max_tokens", "presence_penalty", "quality", "reasoning_effort", "reasoning_level", "service_tier",
+    "size", "temperature", "top_k", "top_p",
 )  # fmt: skip
 """Those that are set once for an application.
 
