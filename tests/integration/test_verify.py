@@ -18,13 +18,20 @@ from infra.settings import KafkaSettings, Settings, StoreSettings
 from ingest.detect.run_config import RunConfig, engine
 from ingest.detect.stage import DetectStage
 from ingest.detect.writer import ClickHouseDetectStore
+from ingest.errors import BadRecord
 from ingest.messages import RawMessage
+from ingest.score.stage import ScoreStage
+from ingest.store.writer import ClickHouseStore
 from ingest.verify import original
 from ingest.verify.archive import Archive
 from ingest.verify.check import Verdict
 from ingest.verify.command import report, show, verified
 from tests.detectors.drift.test_watcher import refusals_in_spanish
 from tests.detectors.drift.traffic import World
+from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS
+from tests.ingest.raw import raw as raw_message
+from tests.ingest.telemetry import chat, logs, span, traces
+from tests.ingest.telemetry import log as log_record
 from tests.ingest.test_detect_stage import log_of, raw, said
 
 pytestmark = pytest.mark.integration
@@ -50,11 +57,19 @@ def log() -> list[RawMessage]:
 
 
 @pytest.fixture
-def stored(store: str, log: Sequence[RawMessage]) -> Iterator[Stored]:
+def empty(store: str) -> Iterator[Stored]:
+    """A database in which nothing is stored yet."""
     own = StoreSettings(url=store, database=f"verify_{uuid.uuid4().hex[:8]}")
     clickhouse.migrate(own)
     client = clickhouse.connect(own)
-    settings = Settings(store=own, kafka=KafkaSettings(partitions=2))
+    yield Stored(client, Settings(store=own, kafka=KafkaSettings(partitions=2)), [])
+    client.command(f"DROP DATABASE {own.database}")
+    client.close()
+
+
+@pytest.fixture
+def stored(empty: Stored, log: Sequence[RawMessage]) -> Stored:
+    client, settings = empty.client, empty.settings
     e = engine(settings)
     run = RunConfig.of(settings)
 
@@ -72,9 +87,7 @@ def stored(store: str, log: Sequence[RawMessage]) -> Iterator[Stored]:
             begin = at // (3 * AT_ONCE) * 3 * AT_ONCE + AT_ONCE
             running.process(log[begin : at + AT_ONCE])
     assert ids
-    yield Stored(client, settings, sorted(set(ids)))
-    client.command(f"DROP DATABASE {own.database}")
-    client.close()
+    return Stored(client, settings, sorted(set(ids)))
 
 
 def first(verdicts: Sequence[Verdict]) -> str:
@@ -149,3 +162,33 @@ def test_what_was_changed_in_a_table_is_named(stored: Stored, table: str, change
     told = first(stored.verify())
     assert told.startswith(f"{table}, ")
     assert named in told
+
+
+def test_policy_hits_follow_from_the_stored_interactions(empty: Stored) -> None:
+    plain = {k: v for k, v in chat().items() if not k.endswith("messages")}
+    spans = traces(
+        span(chat("q", "hunter2"), span_id=1),
+        span(chat("q", "hunter2 again"), span_id=2, start_s=1),
+        span(plain, span_id=3, start_s=120),
+    )
+    said_later = {"index": 0, "message": {"content": "hunter2"}}
+    late = logs(log_record("gen_ai.choice", body=said_later, span_id=3, at_s=120.9))
+    messages = [raw_message("otlp_spans", 0, 7, spans), raw_message("otlp_logs", 0, 4, late)]
+    ScoreStage(ClickHouseStore(empty.client), SCORING, SETTINGS, HASH_KEY).process(messages)
+    empty.ids = Archive(empty.client, 13).of_lineage("live")
+    assert len(empty.ids) == 2
+    assert first(empty.verify()) == ""
+    for change, named in (
+        ("score_secrets = 0", "score_secrets: expected 0.5 or more, found 0.0"),
+        ("score_secrets = NULL", "score_secrets: expected 0.5 or more, found nothing"),
+    ):
+        empty.client.command(f"ALTER TABLE interactions UPDATE {change} WHERE 1 SETTINGS mutations_sync = 2")
+        told = [v.difference.text() for v in empty.verify() if v.difference]
+        assert len(told) == 2
+        assert all(t.startswith("interactions, interaction ") and t.endswith(named) for t in told)
+
+
+def test_what_nobody_stored_is_said(empty: Stored) -> None:
+    empty.ids = ["0123456789abcdef"]
+    with pytest.raises(BadRecord, match="no finding or incident '0123456789abcdef'"):
+        empty.verify()
