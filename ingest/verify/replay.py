@@ -86,7 +86,7 @@ class Replay:
             self.statements[finding.finding_id, offset] = Statement(
                 finding, tuple(r for key, r in shard.references if _same_series(key, r, finding))
             )
-        shard.cells, shard.findings, shard.references = [], [], []
+        shard.cells, shard.findings, shard.references, shard.closed = [], [], [], []
 
 
 def _same_series(key: ServiceKey, reference: Reference, finding: Finding) -> bool:
