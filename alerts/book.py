@@ -15,7 +15,7 @@ from alerts.identity import POLICY, Place, incident_id, place_of, said_ns
 from alerts.incident import RECOVERING, RESOLVED, Hits, Incident, Transition
 from alerts.life import Elapsed, End, Event, Evidence, Raise, fresh, record, step
 from alerts.timing import Timing
-from detectors.finding import SEVERITIES, Finding
+from detectors.finding import SEVERAL, SEVERITIES, Finding
 from infra.clock import to_ns
 
 MAX_INCIDENTS = 20_000
@@ -209,8 +209,15 @@ class Book:
                 incident = self._changed(incident, seen=seen, beyond=incident.beyond + 1)
             if dropped is not finding:
                 incident, row = record(incident, "joined", _words(finding), finding)
-                rows.append(row)
+                rows.append(self._also_told(incident, row))
         return self._done_after(incident, finding, now_ns, rows)
+
+    def _also_told(self, incident: Incident, row: Transition) -> Transition:
+        """A service that joins an incident about several has people of its own, who hear of it once."""
+        if incident.place.service != SEVERAL or incident.fired_ns is None or not incident.is_open:
+            return row
+        new = tuple(r for r in self._route(incident) if r not in incident.told)
+        return replace(row, notify="opened", receivers=new) if new else row
 
     def _update(self, incident: Incident, finding: Finding, now_ns: int) -> Change | None:
         old = next((f for f in incident.findings if f.finding_id == finding.finding_id), None)
@@ -270,7 +277,7 @@ class Book:
                 routed = self._route(row.incident)
                 # whoever was told of it hears how it goes on
                 receivers = tuple(dict.fromkeys(routed if row.notify == "opened" else (*told, *routed)))
-                told = tuple(dict.fromkeys((*told, *receivers)))
+            told = tuple(dict.fromkeys((*told, *receivers)))
             addressed.append(replace(row, receivers=receivers, incident=replace(row.incident, told=told)))
         incident = replace(incident, told=told)
         self._put(incident)

@@ -49,6 +49,15 @@ def explained(finding: Finding, incidents: Iterable[Incident], timing: Timing) -
     ]
 
 
+def services_of(incident: Incident) -> tuple[str, ...]:
+    """The service an incident is about; of one about several, those that are hit or found it themselves."""
+    if incident.place.service != SEVERAL:
+        return (incident.place.service,)
+    hit = dict.fromkeys(s for f in incident.findings if supports(f) for s in f.services_hit)
+    own = dict.fromkeys(f.service for f in incident.findings if f.service != SEVERAL)
+    return (*hit, *(s for s in own if s not in hit)) or (SEVERAL,)
+
+
 def _part_of(one: Finding, several: Finding, timing: Timing) -> bool:
     if several.service != SEVERAL or not supports(several) or one.alert_kind in (POLICY, PIPELINE):
         return False

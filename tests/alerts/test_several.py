@@ -13,8 +13,10 @@ from alerts.headline import headline
 from alerts.incident import Incident
 from alerts.life import Acknowledge
 from alerts.render import render_text
+from alerts.route import router
 from detectors.finding import SEVERAL, Finding, SliceEffect
 from infra.clock import to_ns
+from infra.settings import ReceiverSettings, RouteSettings, Settings
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret
 
 FLEET = replace(
@@ -95,3 +97,19 @@ def test_the_message_says_several_services_and_names_them() -> None:
     text = render_text(brief_of(incident))
     assert "hit: support-assistant, desk" in text
     assert "not hit: archive" in text
+
+
+def test_the_people_of_every_service_hear_of_it_once() -> None:
+    receivers = tuple(ReceiverSettings(name) for name in ("support", "desk", "claims", "archive"))
+    routes = (
+        RouteSettings("support", services=("support-*",)),
+        RouteSettings("desk", services=("desk",)),
+        RouteSettings("claims", services=("claims",)),
+        RouteSettings("archive", services=("archive",)),
+    )
+    book = Book(TIMING, route=router(Settings(receiver=receivers, route=routes)))
+    findings = (FLEET, refusals(), refusals("f5", service="claims"), refusals("f6", service="claims"))
+    rows = [r for f in findings for c in book.apply(f) for r in c.rows if r.notify]
+    assert [r.receivers for r in rows] == [("support", "desk"), ("claims",)]
+    (incident,) = book
+    assert incident.told == ("support", "desk", "claims")
