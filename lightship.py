@@ -319,6 +319,23 @@ def doctor(
     sys.exit(exit_code(lines))
 
 
+@app.command()
+def rescore(
+    service: Annotated[str, typer.Option(help="Whose text.")],
+    score: Annotated[list[str], typer.Option(help="Scores of a new generation, several times.")],
+    environment: Annotated[str | None, typer.Option(help="Of this environment alone.")] = None,
+    span: Annotated[str | None, typer.Option(help="How far back: 15d; learn_days and a day.")] = None,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Score stored text again to learn from it. For scores whose values changed their meaning."""
+    from ingest.rescoring.command import rescore as again
+    from ingest.rescoring.command import show
+
+    report = again(config, service, score, environment=environment, days=span, say=warn)
+    answer(report, as_json, show)
+
+
 @config.command("check")
 def config_check(config: ConfigPath = None) -> None:
     """Say whether the settings can work. Exits with 2 and the reason if not."""

@@ -1,6 +1,8 @@
 """The part of the alerts API about baselines: levels as they were learned, and people who accept them.
 
-``GET /baselines`` lists; ``POST /baselines/accept`` takes levels for fine. Whoever accepts gives a reason.
+``GET /baselines`` lists; ``POST /baselines/accept`` takes levels for fine; ``/adopt`` has a service watch
+by what an import learned; ``/expect`` announces a boundary after which new levels are fine. Who decides
+gives a reason.
 """
 
 from __future__ import annotations
@@ -9,13 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from alerts.adopting import Source, adopting, baselines_of
 from alerts.errors import NotPossible
 from alerts.levels import LearnedLevel, accepting, is_whole, proposals
+from detectors.drift.expected import expect_body
 from detectors.drift.proposal import FINE
-from detectors.observation import Control
+from detectors.finding import parse_rfc3339
+from detectors.observation import Control, ServiceKey
 
 LIVE, TENANT = "live", "default"
 FILTERS = ("tenant", "lineage", "service", "environment", "unit", "score", "slice")
+PLACE = ("tenant", "lineage", "service", "environment")
 MAX_NAME = 200
 
 
@@ -24,6 +30,9 @@ class LevelStore(Protocol):
 
     def levels(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedLevel]:
         """Every watched series of a lineage."""
+
+    def shard_snapshots(self) -> Sequence[bytes]:
+        """The newest snapshot of each shard of detection."""
 
 
 Act = Callable[[Mapping[str, str], str, str], dict[str, Any]]
@@ -37,11 +46,16 @@ class Levels:
 
     store: LevelStore
     send: Send
+    tick_s: int
 
     @property
     def actions(self) -> Mapping[str, tuple[tuple[str, ...], Act]]:
         """What may be done: what a request may name beside who and why, and the method."""
-        return {"accept": ((*FILTERS, "version"), self.accept)}
+        return {
+            "accept": ((*FILTERS, "version"), self.accept),
+            "adopt": ((*PLACE, "from", "from_service", "from_environment"), self.adopt),
+            "expect": ((*PLACE, "at", "scores"), self.expect),
+        }
 
     def listed(self, asked: Mapping[str, str]) -> list[dict[str, Any]]:
         """Proposals that match; the whole of each score unless a slice is asked for."""
@@ -61,6 +75,28 @@ class Levels:
         self.send(accepting(open_, actor, reason))
         return {"v": 1, "accepted": [f"{one.score} in {one.slice}" for one in open_]}
 
+    def adopt(self, asked: Mapping[str, str], actor: str, reason: str) -> dict[str, Any]:
+        """Have a service watch by the baselines of another lineage."""
+        target = _place(asked)
+        lineage, environment = asked.get("from", ""), asked.get("from_environment")
+        if not lineage or lineage == target.lineage:
+            raise NotPossible("name with from the lineage, another one, whose baselines are adopted")
+        source = Source(target.tenant, lineage, asked.get("from_service") or target.service, environment)
+        series = baselines_of(self.store.shard_snapshots(), source)
+        self.send([adopting(series, target, actor, reason)])
+        return {"v": 1, "adopted": [f"{one.key.score} in {one.key.slice}" for one in series]}
+
+    def expect(self, asked: Mapping[str, str], actor: str, reason: str) -> dict[str, Any]:
+        """Announce a boundary; ``scores`` are names with commas between them, ``at`` is RFC 3339."""
+        try:
+            at = parse_rfc3339(asked.get("at", ""))
+        except ValueError as error:
+            raise NotPossible(f"at must be a time such as 2026-03-17T04:05:00Z: {error}") from error
+        scores = [name.strip() for name in asked.get("scores", "").split(",") if name.strip()]
+        tick = int(at.timestamp()) // self.tick_s
+        self.send([Control(_place(asked), "expect", tick, dict(expect_body(scores, actor, reason)))])
+        return {"v": 1, "expected": {"at": asked["at"], "scores": scores}}
+
     def _chosen(self, asked: Mapping[str, str]) -> tuple[list[LearnedLevel], list[LearnedLevel]]:
         slice_ = asked.get("slice", "all")
         tenant, lineage = asked.get("tenant", TENANT), asked.get("lineage", LIVE)
@@ -73,3 +109,11 @@ class Levels:
             and (is_whole(one) if slice_ == "all" else slice_ in ("*", one.slice))
         ]
         return levels, chosen
+
+
+def _place(asked: Mapping[str, str]) -> ServiceKey:
+    """The service that is meant."""
+    if not asked.get("service"):
+        raise NotPossible("name the service")
+    tenant, lineage = asked.get("tenant", TENANT), asked.get("lineage", LIVE)
+    return ServiceKey(tenant, lineage, asked.get("environment", ""), asked["service"])

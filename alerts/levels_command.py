@@ -107,3 +107,15 @@ def show_accepted(report: Mapping[str, Any]) -> str:
     """What was accepted."""
     done: Sequence[str] = report["accepted"]
     return "accepted: " + ", ".join(done) if done else "all of these are fine already"
+
+
+def show_adopted(report: Mapping[str, Any]) -> str:
+    """What was adopted."""
+    return "to be watched from the next tick on: " + ", ".join(report["adopted"])
+
+
+def show_expected(report: Mapping[str, Any]) -> str:
+    """What was announced."""
+    expected = report["expected"]
+    what = ", ".join(expected["scores"]) or "scores that do not page"
+    return f"changes of {what} at {expected['at']} will be taken for the new level"

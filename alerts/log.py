@@ -82,6 +82,10 @@ WHERE what = 'resolved' AND ending = 'accepted' AND recorded_at >= now64(6) - to
 GROUP BY incident_id
 """
 
+_SNAPSHOTS = """
+SELECT shard, argMax(blob, next_offset) AS newest FROM snapshots WHERE room = 'detect' GROUP BY shard
+"""
+
 _HISTORY = """
 SELECT seq, toUnixTimestamp64Micro(at), what, state, evidence, ending, severity, actor, reason, finding_id
 FROM incident_transitions FINAL
@@ -251,6 +255,12 @@ class IncidentLog:
         """Every service detection knows, in the order they were first seen."""
         with self._open() as client:
             return service_keys(client.query(SERVICES, {"several": SEVERAL}).result_rows)
+
+    def shard_snapshots(self) -> list[bytes]:
+        """The newest snapshot of each shard of detection."""
+        with self._open() as client:
+            rows = client.query(_SNAPSHOTS, column_formats={"newest": "bytes"}).result_rows
+        return [bytes(blob) for _, blob in rows]
 
     def examples(self, incident: Incident) -> tuple[Example, ...]:
         """Redacted interactions from both sides of the onset."""

@@ -143,7 +143,7 @@ class Service:
             self.metrics,
             self._token,
             _hosts(self._settings.alerts.host),
-            Levels(self._deliveries, self._control),
+            Levels(self._deliveries, self._control, self._settings.detection.tick_s),
         )
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
         server = uvicorn.Server(config)

@@ -86,4 +86,4 @@ def start_anew(watched: Watched, origin: Origin, scene: Scene) -> None:
     watched.cells, watched.counts = histogram(rows)
     watched.start, watched.since = first, scene.tick
     watched.version = scene.watch.baseline(watched, 0).version
-    watched.origin = origin
+    watched.origin, watched.anchor = origin, ()

@@ -4,6 +4,10 @@ A *series* here is (unit, score, slice) within one service. Every row of an obse
 empty slice and once in each single-dimension slice whose value is tracked; sums are of whole numbers, so
 they do not depend on how rows were grouped into messages. A tick that has closed takes no more counts:
 rows that come later are *late*, counted apart and never fed to a detector.
+
+Values of two generations of a scorer are not comparable. A score counts in the newest generation seen: with
+the first row of a newer one, what its open ticks hold of the older is dropped, and rows of the older that
+come after it (workers are not replaced all at once) are left out.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from detectors.finding import ALL
-from detectors.observation import ABSENT, Observation, slice_text
+from detectors.observation import ABSENT, Observation, slice_pairs, slice_text
 from detectors.scorers.judgement import bounded
 from detectors.scorers.protocol import ScoreSpec
 
@@ -75,6 +79,8 @@ class Fold:
         self._scores: dict[str, int] = {}
         self._slices: dict[tuple[str, str, str], int] = {}
         self._levels: dict[str, dict[str, int]] = {}
+        self._generations: dict[str, int] = {}
+        self._renewed: list[str] = []
         self._seen: dict[tuple[str, str], dict[str, Seen]] = {}
         self._open: dict[int, dict[int, int]] = {}
         self.late_rows = 0
@@ -109,6 +115,8 @@ class Fold:
             name = bounded(said, self._scores)
             spec = self._specs.get(name)
             if spec is None or spec.unit != o.unit:
+                continue
+            if not self.renew(name, o.generations.get(said, spec.generation)):
                 continue
             codes = None
             if spec.kind == "category":
@@ -154,6 +162,46 @@ class Fold:
             return 0
         self._slices[key] = len(self._slices) + 1
         return self._slices[key]
+
+    def renew(self, score: str, generation: int) -> bool:
+        """Count a score in a generation from now on; whether it is not an older one than is counted."""
+        known = self._generations.setdefault(score, generation)
+        if generation <= known:
+            return generation == known
+        self._generations[score] = generation
+        self._levels.pop(score, None)
+        self._renewed.append(score)
+        number = self._scores.get(score)
+        for tick, bucket in self._open.items():
+            self._open[tick] = {k: n for k, n in bucket.items() if k >> _CELL_BITS + _SLICE_BITS != number}
+        return True
+
+    def take_renewed(self) -> list[str]:
+        """Scores that are counted in a newer generation since the last call."""
+        renewed, self._renewed = self._renewed, []
+        return renewed
+
+    def generation(self, score: str) -> int:
+        """The generation a score is counted in."""
+        return self._generations.get(score, self._specs[score].generation)
+
+    def admit(self, key: SeriesKey) -> int | None:
+        """Number of a series no row of which has come; None where the score or the slice is not tracked."""
+        spec = self._specs.get(key.score)
+        if spec is None or spec.unit != key.unit:
+            return None
+        slice_ = 0
+        if key.slice != ALL:
+            ((dimension, value),) = slice_pairs(key.slice).items()
+            slice_ = self._slice_number(key.unit, dimension, value)
+            if not slice_:
+                return None
+        return self._scores.setdefault(key.score, len(self._scores)) << _SLICE_BITS | slice_
+
+    def level_number(self, score: str, name: str) -> int:
+        """Cell of a category's name, given one if it has none."""
+        levels = self._levels.setdefault(score, {})
+        return levels.setdefault(name, len(levels))
 
     def advance(self, until: int) -> list[TickCounts]:
         """Close every open tick before ``until``; their counts in order of time."""
@@ -212,6 +260,7 @@ class Fold:
             "scores": list(self._scores),
             "slices": [list(k) for k in self._slices],
             "levels": {k: list(v) for k, v in self._levels.items()},
+            "generations": dict(self._generations),
             "seen": [
                 [unit, dimension, [[v, s.first, s.last, s.rows] for v, s in values.items()]]
                 for (unit, dimension), values in self._seen.items()
@@ -225,6 +274,7 @@ class Fold:
         self._scores = {name: i for i, name in enumerate(state["scores"])}
         self._slices = {(u, d, v): i + 1 for i, (u, d, v) in enumerate(state["slices"])}
         self._levels = {k: {name: i for i, name in enumerate(v)} for k, v in state["levels"].items()}
+        self._generations = dict(state.get("generations", {}))  # the first snapshots of version 2 had none
         self._seen = {
             (unit, dimension): {v: Seen(first, last, rows) for v, first, last, rows in values}
             for unit, dimension, values in state["seen"]

@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
-LEARNED, ACCEPTED = "learned", "accepted"
+LEARNED, ACCEPTED, EXPECTED = "learned", "accepted", "expected"
+REFRESHED, ADOPTED = "refreshed", "adopted"
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Why a series is compared with the baseline it has: from which tick it counts, who said so and why.
 
-    ``kind`` is *learned* (from a window of its own) or *accepted* (a person took a change for the new level).
+    ``kind`` is *learned* (from a window of its own), *accepted* (a person took a change for the new level),
+    *expected* (a change at a boundary that a person had announced), *adopted* (from another lineage) or
+    *refreshed* (four weeks that do not
+    differ from what was learned or accepted). ``by`` is empty while no person has said that the level is
+    fine.
     """
 
     kind: str = LEARNED

@@ -6,6 +6,7 @@ here reads a clock.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,26 +16,32 @@ import numpy as np
 
 from detectors.closed_ticks import SharedRow
 from detectors.drift import grant, report
-from detectors.drift.accept import Scene, accept
+from detectors.drift.accept import Scene, accept, onset_tick, start_anew
+from detectors.drift.adopt import adopt
 from detectors.drift.children import children
 from detectors.drift.controls import Waiting
+from detectors.drift.expected import Announced, informed
 from detectors.drift.fold import Fold, SeriesKey, TickCounts
 from detectors.drift.learning import Learner
 from detectors.drift.level import NO_LEVEL, level
+from detectors.drift.origin import ADOPTED
 from detectors.drift.people import People
 from detectors.drift.proposal import accept_level
 from detectors.drift.recovery import Recovery
 from detectors.drift.reference import Reference
+from detectors.drift.review import as_slow, review
 from detectors.drift.series_rows import CellRow, SeriesState
 from detectors.drift.shared_counts import shared_counts
 from detectors.drift.snapshot import Arrays
 from detectors.drift.states import state_of, watched_columns
+from detectors.drift.ticks import DAY_S
 from detectors.drift.trail import Rows, Trail
 from detectors.drift.watch_config import WatchConfig
 from detectors.drift.watched import Crossing, OpenFinding, Watched
 from detectors.drift.watching import WatchList
 from detectors.finding import ALL, Finding
 from detectors.observation import Control, Observation, ServiceKey, series_id
+from detectors.scorers.protocol import ScoreSpec
 
 HISTORY_S = 30 * 86_400
 """How far back an onset is looked for."""
@@ -74,6 +81,8 @@ class ServiceWatcher:
         self._watch = WatchList(config.tick_s)
         self._waiting = Waiting(key)
         self._people = People(config.specs, config.tick_s, next_tick)
+        self._superseded: list[Finding] = []
+        self._announced = Announced()
         self._names: dict[int, SeriesKey] = {}
         self._last_tick = next_tick
         self.on_tick: Callable[[int, WatchList], None] | None = None
@@ -82,7 +91,20 @@ class ServiceWatcher:
         """Fold one observation; cells of its late rows, which no detector sees."""
         late = self._fold.add(observation, self.next_tick)
         self._people.add(observation, self.next_tick)
+        self._renew()
         return [row for counts in late for row in self._cells(counts, log_offset + 1)]
+
+    def _renew(self) -> None:
+        """Let series of scores that changed their generation start anew."""
+        for score in self._fold.take_renewed():
+            numbers = [n for n, key in self._fold.names().items() if key.score == score]
+            self._superseded += [
+                replace(w.open.finding, notes=(*w.open.finding.notes, "over: the scorer has changed"))
+                for w in self._watch.drop(numbers)
+                if w.open is not None and w.open.finding is not None
+            ]
+            self._learner.forget(numbers)
+            self._trail.drop(np.array(numbers, dtype=np.int64), self.next_tick)
 
     def control(self, message: Control) -> None:
         """Take a control record, which is obeyed at its tick."""
@@ -93,7 +115,12 @@ class ServiceWatcher:
         findings: list[Finding] = []
         for record in self._waiting.due(tick):
             if record.action == "accept":
-                findings += accept(record, Scene(self._watch, self._trail, self._config, tick))
+                findings += accept(record, self._scene(tick))
+            elif record.action == "adopt":
+                adopt(record, self._scene(tick), self._fold, self._learner, self._renew)
+                self._names = self._fold.names()
+            elif record.action == "expect":
+                self._announced.add(record)
             elif record.action == "accept_level":
                 accept_level(record, self._watch)
             elif record.action == grant.BUDGET:
@@ -105,6 +132,20 @@ class ServiceWatcher:
             self._config = self._config.granted(granted)
             self._watch.spend(self._config)
 
+    def _scene(self, tick: int) -> Scene:
+        return Scene(self._watch, self._trail, self._config, tick)
+
+    def _review(self, tick: int, log_offset: int) -> list[Finding]:
+        """Look at the baselines, before the first tick of a day with anything in it closes."""
+        day_ticks = DAY_S // self._config.tick_s
+        if tick // day_ticks == self._last_tick // day_ticks:
+            return []
+        findings = []
+        for slow in review(self._scene(tick)):
+            stated, recovery = self._explain(slow.watched, slow.crossing, tick - 1, log_offset)
+            findings += self._state_finding(slow.watched, slow.crossing, as_slow(stated), recovery)
+        return findings
+
     def advance(self, until: int | None, log_offset: int) -> Closed:
         """Close the ticks before ``until``, or all that hold counts when there is no more to come."""
         if until is None:
@@ -113,11 +154,15 @@ class ServiceWatcher:
         closed = Closed()
         if until <= self.next_tick:
             return closed
+        ended = self._time(self.next_tick)
+        closed.findings.extend(replace(f, ended_at=ended) for f in self._superseded)
+        self._superseded = []
         for counts in self._fold.advance(until):
             self._names = self._fold.names()
             self._people.close(counts.tick)
             self._learn(counts.tick)
             closed.findings.extend(self._obey(counts.tick))
+            closed.findings.extend(self._review(counts.tick, log_offset))
             closed.cells.extend(self._cells(counts, 0))
             closed.shared.extend(shared_counts(self.key, counts, self._names, self._config.specs))
             closed.findings.extend(self._feed(counts, log_offset))
@@ -154,7 +199,7 @@ class ServiceWatcher:
         whole = key.slice == ALL  # distributions are kept for the whole, sums for slices
         return CellRow(
             key,
-            spec.generation,
+            self._fold.generation(key.score),
             tick * self._config.tick_s,
             part,
             sum(counts),
@@ -191,20 +236,30 @@ class ServiceWatcher:
         for watched, crossing in crossed:
             stated, recovery = self._explain(watched, crossing, tick, log_offset)
             stated = replace(stated, children=children(self._watch, watched, tick))
-            said = None if self._said_by_rollup(watched, stated) else stated
-            self._watch.open(watched, OpenFinding(said, crossing.channel, recovery))
-            if said is not None:
-                findings.append(said)
+            findings += self._state_finding(watched, crossing, stated, recovery)
         if tick % (86_400 // self._config.tick_s) == 0:
             self._trail.drop_before(tick - HISTORY_S // self._config.tick_s)
         return findings
+
+    def _state_finding(
+        self, watched: Watched, crossing: Crossing, stated: Finding, recovery: Recovery
+    ) -> list[Finding]:
+        """Open a finding, unless its roll-up said it, or take the change for the level if it was expected."""
+        tick, tick_s = self._last_tick + 1, self._config.tick_s
+        boundary = self._announced.covering(stated, tick_s)
+        if boundary is not None:
+            start_anew(watched, boundary.origin(onset_tick(stated, self._config)), self._scene(tick))
+            return [informed(stated, tick, tick_s)]
+        said = None if self._said_by_rollup(watched, stated) else stated
+        self._watch.open(watched, OpenFinding(said, crossing.channel, recovery))
+        return [] if said is None else [said]
 
     def _explain(
         self, watched: Watched, crossing: Crossing, tick: int, log_offset: int
     ) -> tuple[Finding, Recovery]:
         return report.finding(
             self.key,
-            self._config.specs[watched.key.score],
+            self._spec(watched.key.score),
             watched,
             crossing,
             tick,
@@ -232,7 +287,7 @@ class ServiceWatcher:
         for watched in ended:
             if watched.open is not None and watched.open.finding is not None:
                 findings.append(replace(watched.open.finding, ended_at=self._time(tick + 1)))
-            watched.open = None
+            watched.open, watched.calm_since = None, tick + 1
         return findings
 
     def references(self, unit: str, score: str, slice_: str) -> list[Reference]:
@@ -240,7 +295,7 @@ class ServiceWatcher:
         watched = self._watch.find(SeriesKey(unit, score, slice_))
         if watched is None:
             return []
-        generation = self._config.specs[score].generation
+        generation = self._fold.generation(score)
         return self._watch.references(watched, series_id(self.key, unit, score, generation, slice_))
 
     def series_states(self) -> list[SeriesState]:
@@ -255,12 +310,19 @@ class ServiceWatcher:
             if number not in redundant and (number in self._watch.series or self._learner.knows(number))
         ]
 
+    def _spec(self, score: str) -> ScoreSpec:
+        """What is known of a score, in the generation that is counted."""
+        return replace(self._config.specs[score], generation=self._fold.generation(score))
+
     def _state(self, number: int, key: SeriesKey, recent: Rows, last: int | None) -> SeriesState:
-        spec = self._config.specs[key.score]
+        spec = self._spec(key.score)
         watched = self._watch.series.get(number)
         start = self._learner.start_of(number)
         if last is None:  # older than the history
             last = self._last_tick - HISTORY_S // self._config.tick_s
+        if watched is not None:
+            elsewhere = watched.origin.kind == ADOPTED  # its first tick holds what was learned there
+            recent = recent[recent[:, 0] >= watched.start + elsewhere]
         now = level(spec, recent[:, 2], recent[:, 3])
         base = level(spec, *watched.histogram()) if watched else NO_LEVEL
         at = self._time
@@ -303,6 +365,8 @@ class ServiceWatcher:
             "waiting": self._waiting.state(),
             "budget": self._config.budget_state(),
             "people": self._people.state(),
+            "superseded": [f.to_json() for f in self._superseded],
+            "announced": self._announced.state(),
         }
         return facts, arrays | {"trail": self._trail.rows()}
 
@@ -322,4 +386,6 @@ class ServiceWatcher:
         watcher._config = config.with_budget(facts.get("budget"))
         watcher._watch.spend(watcher._config)
         watcher._people.restore(facts.get("people", ()))
+        watcher._superseded = [Finding.from_dict(json.loads(f)) for f in facts.get("superseded", ())]
+        watcher._announced.restore(facts.get("announced", ()))
         return watcher

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,11 +18,19 @@ from detectors.drift.reference import Reference, as_text
 from detectors.drift.shares import Shares
 from detectors.drift.shiryaev_roberts import FlagBank, ValueBank
 from detectors.drift.side_by_side import SideBySide
-from detectors.drift.snapshot import Arrays
+from detectors.drift.snapshot import Arrays, part
 from detectors.drift.ticks import Floats, Ints
 from detectors.drift.trail import Rows, Trail
 from detectors.drift.watch_config import WatchConfig
-from detectors.drift.watched import Crossing, OpenFinding, Watched, packed, unpacked
+from detectors.drift.watched import (
+    Crossing,
+    OpenFinding,
+    Watched,
+    life_of,
+    packed,
+    relive,
+    unpacked,
+)
 from detectors.finding import ALL
 from detectors.scorers.protocol import ScoreSpec
 
@@ -40,6 +48,34 @@ class _Fit:
     channel: Channel
     n: Any
     s: Any
+
+
+class Learned(Protocol):
+    """A baseline by itself: one row a channel, and what was learned from."""
+
+    @property
+    def key(self) -> SeriesKey:
+        """Which series it is of."""
+
+    @property
+    def version(self) -> str:
+        """Of its first channel."""
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """What is watched."""
+
+    @property
+    def baselines(self) -> tuple[Baseline, ...]:
+        """Per channel."""
+
+    @property
+    def cells(self) -> Ints:
+        """Cells that were learned from."""
+
+    @property
+    def counts(self) -> Ints:
+        """How often each was counted."""
 
 
 @dataclass(slots=True)
@@ -140,6 +176,37 @@ class WatchList:
                 origin=Origin(tick=start),
             )
         return set(placed)
+
+    def take_in(self, learned: Mapping[int, Learned], origin: Origin, tick: int, config: WatchConfig) -> None:
+        """Watch series by baselines that were learned elsewhere, from ``tick`` on."""
+        keys = {number: one.key for number, one in learned.items()}
+        sizes = {number: len(one.channels) for number, one in learned.items()}
+        self.shares.deal(keys, config)
+        w = {number: self.shares.w(number, channels, config) for number, channels in sizes.items()}
+        for number, one in sorted(learned.items()):
+            rows = [
+                int(self.bank(channel.form).append(baseline, w[number], tick=tick - 1)[0])
+                for channel, baseline in zip(one.channels, one.baselines, strict=True)
+            ]
+            self.series[number] = Watched(
+                number,
+                one.key,
+                one.channels,
+                tuple(rows),
+                tick - 1,
+                tick,
+                one.version,
+                one.cells,
+                one.counts,
+                origin=origin,
+            )
+        self._flat = None
+
+    def drop(self, numbers: Iterable[int]) -> list[Watched]:
+        """Watch these series no longer; the ones that were. Their share of the budget stays unspent."""
+        found = [self.series.pop(n) for n in numbers if n in self.series]
+        self._flat = None
+        return found
 
     def update(
         self, tick: int, series: Ints, cells: Ints, counts: Ints
@@ -274,8 +341,8 @@ class WatchList:
             arrays[f"series.{number}.cells"], arrays[f"series.{number}.counts"] = w.cells, w.counts
             for i, c in enumerate(w.channels):
                 arrays[f"series.{number}.table.{i}"] = c.table
-        origins = [[w.number, *w.origin.packed()] for _, w in sorted(self.series.items())]
-        return {"series": facts, "origins": origins, "shares": self.shares.state()}, arrays
+        lives = [life_of(w) for _, w in sorted(self.series.items())]
+        return {"series": facts, "lives": lives, "shares": self.shares.state()}, arrays
 
     @classmethod
     def restore(
@@ -284,8 +351,8 @@ class WatchList:
         """Inverse of `state`."""
         watch = cls(tick_s)
         watch.shares = Shares.restore(facts.get("shares", []))
-        watch.flags = FlagBank.restore(_part(arrays, "flags."))
-        watch.values = ValueBank.restore(_part(arrays, "values."))
+        watch.flags = FlagBank.restore(part(arrays, "flags."))
+        watch.values = ValueBank.restore(part(arrays, "values."))
         for number, channels, rows, start, since, version, opened in facts["series"]:
             watch.series[number] = Watched(
                 number,
@@ -302,13 +369,9 @@ class WatchList:
                 arrays[f"series.{number}.counts"],
                 unpacked(opened),
             )
-        for number, *origin in facts.get("origins", ()):
-            watch.series[number].origin = Origin.unpacked(origin)
+        for number, *life in facts.get("lives", ()):
+            relive(watch.series[number], *life)
         return watch
-
-
-def _part(arrays: Arrays, prefix: str) -> Arrays:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
 
 def _worth_slicing(spec: ScoreSpec, key: SeriesKey) -> bool:

@@ -269,9 +269,8 @@ class Shard:
             (tenant, lineage, topic, partition): Applied(below, {tuple(p) for p in above})
             for tenant, lineage, topic, partition, below, above in facts["sources"]
         }
-        for text, (i, state) in facts["watchers"].items():
+        for text, state, mine in codec.services(facts, arrays):
             key = ServiceKey.parse(text)
-            mine = {name.removeprefix(f"{i}."): a for name, a in arrays.items() if name.startswith(f"{i}.")}
             shard.watchers[key] = ServiceWatcher.restore(key, config, state, mine)
         return shard
 

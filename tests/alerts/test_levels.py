@@ -17,10 +17,14 @@ from alerts.level_routes import Levels
 from alerts.levels import LearnedLevel, proposals
 from alerts.levels_command import show_accepted, show_list
 from alerts.metrics import Metrics
+from detectors.drift import snapshot
+from detectors.drift.adopt import unpack
 from detectors.drift.proposal import BEYOND, BY_PERSON, PROPOSED
 from detectors.observation import Control, decode, encode
+from detectors.scorers import SPECS
 from tests.alerts.invented import TIMING
 from tests.alerts.memory import HandClock, MemoryPost, MemoryStore
+from tests.detectors.drift.traffic import World, config, watch
 
 TOKEN = "invented-token-of-thirty-characters"
 CHAT = LearnedLevel(
@@ -40,6 +44,7 @@ class Bench:
     known: tuple[LearnedLevel, ...] = (CHAT, SEARCH, BILLING, LENGTH, SPANISH)
     sent: list[Control] = field(default_factory=list)
     answers: bool = True
+    snapshots: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         desk = Desk(
@@ -50,7 +55,7 @@ class Bench:
             HandClock(),
             Metrics(),
         )
-        people = Levels(self, self.send)
+        people = Levels(self, self.send, 300)
         app = api.build(desk, lambda *_: [], list, Metrics(), TOKEN, levels=people)
         self.client = TestClient(
             app, base_url="http://127.0.0.1:4320", headers={"authorization": f"Bearer {TOKEN}"}
@@ -64,6 +69,9 @@ class Bench:
             for one in self.known
             if (one.tenant, one.lineage) == (tenant, lineage) and (slices or one.slice == "all")
         ]
+
+    def shard_snapshots(self) -> list[bytes]:
+        return self.snapshots
 
     def send(self, records: Sequence[Control]) -> None:
         self.sent += [m for m in (decode(encode(r)) for r in records) if isinstance(m, Control)]
@@ -139,3 +147,38 @@ def test_only_who_has_the_token_and_only_while_the_store_answers() -> None:
     bench.answers = False
     assert bench.accept().status_code == 503
     assert bench.client.get("/baselines").status_code == 503
+
+
+def test_a_service_adopts_what_an_import_learned() -> None:
+    bench = Bench()
+    calls = {name: spec for name, spec in SPECS.items() if spec.unit == "interaction"}
+    watcher, _ = watch(World(seed=1, per_day=60, days=14.1), config(specs=calls))
+    state, arrays = watcher.state()
+    facts = {"watchers": {watcher.key.text(): [0, state]}}
+    bench.snapshots = [snapshot.pack(facts, {f"0.{name}": array for name, array in arrays.items()})]
+    body = {"service": "desk", "environment": "production", "from": watcher.key.lineage, "actor": "Ada"}
+    assert bench.client.post("/baselines/adopt", json=body).status_code == 422  # without a reason
+    answer = bench.client.post("/baselines/adopt", json={**body, "reason": "the same prompts"})
+    assert answer.status_code == 200, answer.text
+    assert "refusal in all" in answer.json()["adopted"]
+    (record,) = bench.sent
+    assert (record.action, record.key.text()) == ("adopt", "default/live/production/desk")
+    assert {one.key.score for one in unpack(record.body["baselines"])} >= {"refusal", "secrets"}
+    for wrong, words in (
+        ({"from": "import-9"}, "no service 'desk' in lineage 'import-9'"),
+        ({"from": "live"}, "another one"),
+        ({"from_service": "other"}, "no service 'other'"),
+    ):
+        refused = bench.client.post("/baselines/adopt", json={**body, "reason": "x", **wrong})
+        assert (refused.status_code, words in refused.json()["error"]) == (409, True)
+
+
+def test_a_boundary_is_announced_at_its_tick() -> None:
+    bench = Bench()
+    body = {"service": "harbour-chat", "at": "2026-03-17T04:05:00Z", "actor": "Ada", "reason": "release 7"}
+    answer = bench.client.post("/baselines/expect", json={**body, "scores": "refusal, output_length"})
+    assert answer.json()["expected"]["scores"] == ["refusal", "output_length"]
+    (record,) = bench.sent
+    assert (record.action, record.tick) == ("expect", 1773720300 // 300)
+    wrong = bench.client.post("/baselines/expect", json={**body, "at": "tomorrow"})
+    assert (wrong.status_code, "2026-03-17T04:05:00Z" in wrong.json()["error"]) == (409, True)
