@@ -73,7 +73,7 @@ def test_agreement_is_of_cells_names_and_absences() -> None:
 @pytest.mark.parametrize(("changed", "one"), [(0, True), (2, True), (3, False), (200, False)])
 def test_the_bound_is_one_in_a_hundred(changed: int, one: bool) -> None:
     old: list[Scores] = [{"refusal": 0.0}] * 200
-    new: list[Scores] = [{"refusal": 1.0}] * changed + [{"refusal": 0.0}] * (200 - changed)
+    new: list[Scores] = [{"refusal": float(i < changed)} for i in range(200)]
     (found,) = compare(SPECS, old, new)
     assert (found.n, found.same, found.one_generation) == (200, 200 - changed, one)
     assert (changed <= (1 - AGREE) * 200 + 1e-9) == one

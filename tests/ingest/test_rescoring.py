@@ -19,7 +19,7 @@ from ingest.messages import Output, RawMessage
 from ingest.rescoring.job import DAY_NS, Rescore, outputs
 from ingest.store.interaction import StoredInteraction
 from tests.detectors.drift.traffic import config
-from tests.ingest.test_detect_stage import LATENESS_NS, Kept
+from tests.ingest.test_detect_stage import LATENESS_NS, Kept, said
 
 NS = 1_000_000_000
 FROM_NS = 20_500 * DAY_NS
@@ -88,7 +88,7 @@ def test_stage_2_learns_from_it_what_a_live_service_can_adopt(repeated: bool) ->
     for shard in (0, 1):
         mine = [o for o in stream if (o.partition is None and shard == 0) or o.partition == shard]
         raw = [RawMessage(OBSERVATIONS.name, shard, i, o.value) for i, o in enumerate(mine)]
-        assert not [o for o in stage.process(raw) if o.topic != OBSERVATIONS.name]
+        assert said(stage.process(raw)) == set()
     stage.snapshot()
     found = store.latest_snapshot(0)
     assert found is not None

@@ -75,8 +75,8 @@ def test_what_differs_from_the_import_on_the_first_day_is_found_with_its_size(
     assert found.lineage == "live"
 
 
-def test_series_that_are_watched_or_of_another_generation_are_left_alone(imported: list[adopt.Kept]) -> None:
-    other = [replace(one, generation=2) if one.key.score == "refusal" else one for one in imported]
+def test_series_that_are_watched_or_of_an_older_generation_are_left_alone(imported: list[adopt.Kept]) -> None:
+    other = [replace(one, generation=0) if one.key.score == "refusal" else one for one in imported]
     watcher, _ = live(other, 0.03, days=0.05)
     assert states(watcher, "refusal")["all"].state == "learning"
     lengths = states(watcher, "output_length")["all"]
