@@ -11,7 +11,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from detectors.finding import Finding
+from detectors.finding import SEVERAL, Finding
 from infra import clickhouse
 from infra.embedded.reach import reach
 from infra.settings import Settings, load
@@ -120,6 +120,9 @@ def _one(archive: Archive, finding_id: str, row: StoredFinding) -> Claim | Verdi
         return judged(again, Way("rows"))
     if finding.alert_kind == PIPELINE:
         note = "a worker said it of itself"
+        return judged(Difference("findings", name, "", "evidence", "none is kept", note))
+    if finding.service == SEVERAL:
+        note = "it is about several services and rests on the logs of several shards: verify theirs"
         return judged(Difference("findings", name, "", "evidence", "none is kept", note))
     evidence = archive.evidence(finding.tenant, finding_id)
     mine = [e for e in evidence if e.version <= row.version]
