@@ -42,7 +42,9 @@ def grants_of(settings: Settings, services: Sequence[ServiceKey]) -> dict[Servic
             out |= allot(fleet, own, keys, b.max_services)
         except ValueError as error:
             raise Misconfigured(str(error)) from error
-        out[ServiceKey(tenant, lineage, "", SEVERAL)] = fleet.part(FLEET_SHARES["fleet"])
+        environments = sorted({key.environment for key in keys})
+        shared = fleet.part(FLEET_SHARES["fleet"] / len(environments))
+        out |= {ServiceKey(tenant, lineage, name, SEVERAL): shared for name in environments}
     return out
 
 

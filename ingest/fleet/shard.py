@@ -43,7 +43,7 @@ class FleetShard:
         self.repeated = 0
         self._applied: dict[int, int] = {}
         self._until: dict[_Lineage, dict[int, int]] = {}
-        self._granted: dict[_Lineage, Grant] = {}
+        self._granted: dict[ServiceKey, Grant] = {}
         self.watchers: dict[ServiceKey, FleetWatcher] = {}
         self.findings: list[tuple[Finding, int]] = []
 
@@ -91,20 +91,19 @@ class FleetShard:
     def _watcher(self, lineage: _Lineage, environment: str) -> FleetWatcher:
         key = ServiceKey(*lineage, environment, SEVERAL)
         if key not in self.watchers:
-            granted = self._granted.get(lineage)
-            config = self._config if granted is None else self._config.granted(granted)
+            granted = self._granted.get(key)
             part = tail_part(len(self._of(lineage)) + 1)
-            self.watchers[key] = FleetWatcher(key, config.part(part), 0)
+            config = self._config.part(part) if granted is None else self._config.granted(granted)
+            self.watchers[key] = FleetWatcher(key, config, 0)
         return self.watchers[key]
 
     def _control(self, message: Control) -> None:
         granted = Grant.of(message.body)
         if message.action != grant.BUDGET or granted is None:
             return
-        lineage = (message.key.tenant, message.key.lineage)
-        self._granted[lineage] = granted
-        for i, (_, watcher) in enumerate(self._of(lineage)):
-            watcher.grant(granted.part(tail_part(i + 1)))
+        self._granted[message.key] = granted
+        if message.key in self.watchers:
+            self.watchers[message.key].grant(granted)
 
     def counters(self) -> dict[str, float]:
         """What was counted, by metric name."""
@@ -122,7 +121,7 @@ class FleetShard:
             "repeated": self.repeated,
             "applied": sorted(self._applied.items()),
             "until": [[*lineage, sorted(told.items())] for lineage, told in sorted(self._until.items())],
-            "granted": [[*lineage, g.state()] for lineage, g in sorted(self._granted.items())],
+            "granted": [[key.text(), g.state()] for key, g in sorted(self._granted.items())],
             "watchers": [],
         }
         arrays: codec.Arrays = {}
@@ -147,10 +146,10 @@ class FleetShard:
         shard.repeated = facts["repeated"]
         shard._applied = dict(map(tuple, facts["applied"]))
         shard._until = {(t, lin): dict(map(tuple, told)) for t, lin, told in facts["until"]}
-        for tenant, lineage, state in facts["granted"]:
+        for text, state in facts["granted"]:
             granted = Grant.of(state)
             if granted is not None:
-                shard._granted[tenant, lineage] = granted
+                shard._granted[ServiceKey.parse(text)] = granted
         for i, (text, state) in enumerate(facts["watchers"]):
             key = ServiceKey.parse(text)
             mine = {n.removeprefix(f"{i}."): a for n, a in arrays.items() if n.startswith(f"{i}.")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -25,6 +26,9 @@ def test_every_fleet_has_its_budget_and_a_part_for_what_services_share() -> None
     assert granted[DESK] == granted[CODE] == granted[other] == Grant(0.08, 0.16)
     fleets = {key.lineage: grant for key, grant in granted.items() if key.service == SEVERAL}
     assert fleets == {"live": Grant(0.1, 0.2), "import-1": Grant(0.1, 0.2)}
+    staging = grants_of(SETTINGS, [DESK, replace(CODE, environment="staging")])
+    shared = {key.environment: grant for key, grant in staging.items() if key.service == SEVERAL}
+    assert shared == {"": Grant(0.05, 0.1), "staging": Grant(0.05, 0.1)}
     per_fleet = sum(g.pages_per_month for key, g in granted.items() if key.lineage == "live")
     assert per_fleet <= SETTINGS.budget.pages_per_month
 

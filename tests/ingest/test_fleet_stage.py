@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from detectors.closed_ticks import Entry, Report, SharedRow, decode, encode
+from detectors.closed_ticks import BEGINNING, Entry, Report, SharedRow, decode, encode
 from detectors.drift.allocation import allot
 from detectors.drift.budget import FLEET_SHARES
 from detectors.drift.grant import Grant
@@ -21,6 +21,7 @@ from detectors.observation import encode as encode_observation
 from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
 from ingest.detect.stage import DetectStage
 from ingest.errors import Defect, Unavailable
+from ingest.fleet.shard import FleetShard
 from ingest.fleet.stage import FleetStage
 from ingest.messages import Output, RawMessage
 from tests.detectors.drift.traffic import DAY, SPECS, START, Row, config, observation
@@ -201,3 +202,18 @@ def test_a_control_record_for_the_fleet_moves_its_threshold(
     plain = findings_of(fleet_stage(Kept()).process(raw(interleaved(reports, 0))))
     generous = findings_of(fleet_stage(Kept()).process(stream))
     assert generous[0].made_at < plain[0].made_at
+
+
+def test_environments_are_watched_apart_and_have_budgets_of_their_own() -> None:
+    row = SharedRow("", "a", 7, "interaction", "refusal", "provider=acme", (0, 1), (5, 2))
+    shard = FleetShard(REFUSALS, 1)
+    staging = ServiceKey("default", "live", "staging", SEVERAL)
+    shard.apply(0, Grant(0.5, 0.7).control(staging))
+    rows = (row, replace(row, environment="staging"))
+    shard.apply(1, Report(0, (Entry(9, BEGINNING, "default", "live", 8, rows),)))
+    assert shard.watchers[staging].config.pages.pages == 0.5
+    production = shard.watchers[replace(staging, environment="")]
+    assert production.config.pages.pages == REFUSALS.pages.pages / 2
+    again = FleetShard.unpack(shard.pack(), REFUSALS, 1)
+    assert again.watchers.keys() == shard.watchers.keys()
+    assert again.pack() == shard.pack()
