@@ -41,7 +41,9 @@ from detectors.drift.watched import OpenFinding
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
 
-HISTORY_S = 30 * 86_400
+HISTORY_DAYS = 30
+WATCHED_DAYS = 7
+"""How far back counts are kept, and those of services in a watched series."""
 LEAST_MEMBERS = 2
 FLEET_CLASSES: Mapping[str, float] = MappingProxyType({"slice": 0.9, "reserve": 0.1})
 """How the fleet's own share of the budget is divided."""
@@ -146,9 +148,15 @@ class FleetWatcher:
         for crossing in crossed:
             findings += self._state(crossing, tick)
         if tick % (86_400 // self.config.tick_s) == 0:
-            kept = max(HISTORY_S // self.config.tick_s, 2 * self.config.learn)
-            self._trail.drop_before(tick - kept)
+            self._forget(tick)
         return findings
+
+    def _forget(self, tick: int) -> None:
+        """Drop what nobody will look at: all services' counts are many, and a watched one has a baseline."""
+        day = 86_400 // self.config.tick_s
+        self._trail.drop_before(tick - max(HISTORY_DAYS * day, 2 * self.config.learn))
+        watched = {n for s in self._series.values() for pool in s.pools for n in pool.members}
+        self._trail.drop(np.array(sorted(watched), dtype=np.int64), tick - WATCHED_DAYS * day)
 
     def _update(self, series: FleetSeries, tick: int, sums: list[tuple[float, ...]]) -> Crossed | None:
         """The series' clearest crossing with this tick."""
