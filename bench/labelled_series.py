@@ -371,6 +371,24 @@ def gaps(rng: Rng) -> Labelled:
     return Labelled("gaps", _at(count, 300)[keep], y[keep], 300, ())
 
 
+def small_step(rng: Rng) -> Labelled:
+    """Noise with a little memory whose level rises by two standard deviations."""
+    count = 4_032
+    y = 100 + 5 * _memory(rng, count, 0.4)
+    (at,) = _place(rng, count, 1)
+    y[at:] += 10
+    return Labelled("small step", _at(count, 300), y, 300, ((at, at),))
+
+
+def small_step_by_day(rng: Rng) -> Labelled:
+    """Hourly, a day in it, and a level that falls by one and a half standard deviations of the rest."""
+    count, tick = 1_500, 3_600
+    y = 100 + 20 * _day(count, tick) + 6 * _memory(rng, count, 0.3)
+    (at,) = _place(rng, count, 1)
+    y[at:] -= 9
+    return Labelled("small step by day", _at(count, tick), y, tick, ((at, at),))
+
+
 def refusals(rng: Rng) -> Labelled:
     """A rate of one in twenty that becomes one in five."""
     count = 12_000
@@ -394,7 +412,7 @@ GENERATORS: tuple[Callable[[Rng], Labelled], ...] = (
     *(nightly_copies, road_speed, yearly_flow, borehole, random_walk, memory_noise, heavy_noise, quiet_days),
     *(leaking_memory, passengers, new_noise, stuck_sensor, office_hours, daily_users, errors_per_minute),
     *(slow_leak, short_noise, short_shift, short_spike, two_states, gusts, growth, long_tail, restless),
-    *(gaps, refusals, lengths),
+    *(gaps, refusals, lengths, small_step, small_step_by_day),
 )
 
 

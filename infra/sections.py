@@ -173,6 +173,10 @@ class DetectionSettings:
     max_values: int = field(
         default=20, metadata=about("values of a dimension that get series of their own", within=(1, 200))
     )
+    adwin_tickets: bool = field(
+        default=False,
+        metadata=about("file tickets on what river's ADWIN alone sees (no budget holds them)"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

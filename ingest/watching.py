@@ -34,4 +34,5 @@ def _config(settings: Settings, share: float) -> WatchConfig:
         tickets=granted.tickets,
         config_hash=settings.config_hash(),
         conversation_idle_s=d.conversation_idle_s,
+        adwin_tickets=d.adwin_tickets,
     )

@@ -8,6 +8,7 @@ time twice as much has been seen, outliers cut to what was expected: a week show
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from statistics import median
 
 import numpy as np
 
@@ -44,9 +45,9 @@ class _Scale:
 
     @classmethod
     def of(cls, size: int, ticks: Ints, values: Floats, tick_s: int, w: float) -> _Scale:
-        blocks, means = _blocks(ticks, values, size)
+        blocks, middles = _blocks(ticks, values, size)
         confirm = CONFIRM if size == 1 else CONFIRM_BLOCKS
-        own = cls(size, size * tick_s, size * w, confirm, None, blocks.tolist(), means.tolist(), 0)
+        own = cls(size, size * tick_s, size * w, confirm, None, blocks.tolist(), middles.tolist(), 0)
         own.learn()
         return own
 
@@ -72,15 +73,16 @@ class _Scale:
         return point
 
     def restart(self, ticks: Ints, values: Floats) -> None:
-        blocks, means = _blocks(ticks, values, self.size)
+        blocks, middles = _blocks(ticks, values, self.size)
         if self.watch is not None:
-            self.watch.restart(blocks, means)
-        self.ticks, self.values = blocks.tolist(), means.tolist()
+            self.watch.restart(blocks, middles)
+        self.ticks, self.values = blocks.tolist(), middles.tolist()
 
 
 def _blocks(ticks: Ints, values: Floats, size: int) -> tuple[Ints, Floats]:
-    blocks, at = np.unique(ticks // size, return_inverse=True)
-    return blocks, np.asarray(np.bincount(at, weights=values) / np.bincount(at), dtype=float)
+    """Blocks that hold values, and the median of each: a single odd value makes no odd block."""
+    blocks, begins = np.unique(ticks // size, return_index=True)
+    return blocks, np.array([np.median(part) for part in np.split(values, begins[1:])])
 
 
 class PointScales:
@@ -113,7 +115,7 @@ class PointScales:
         point = None
         if block != self._block:
             if 2 * len(self._open) >= scale.size:
-                point = scale.step(self._block, sum(self._open) / len(self._open))
+                point = scale.step(self._block, median(self._open))
             self._block, self._open = block, []
         self._open.append(value)
         if point is None:

@@ -25,7 +25,7 @@ FEW = 200
 """Misses below which a window is short: its largest says little."""
 SHAPE = (-0.3, 0.5)
 """Pareto shapes are held between these: wilder ones are noise of a short window."""
-LEAST_FACTOR, LEAST_FACTOR_FEW = 1.75, 2.5
+LEAST_FACTOR, LEAST_FACTOR_FEW = 1.75, 3.0
 MOST_FACTOR, REPEATED = 4.0, 5
 """However thin or thick the tail, a point must lie so many times farther out than anything learned. Where
 the `REPEATED` largest are alike the tail has an end, and the least factor is enough."""
@@ -137,18 +137,24 @@ class PointWatch:
             self.scale *= grown
 
     def step(self, tick: int, value: float) -> tuple[float, Point | None]:
-        """Take the value of a tick; what to learn of it, and the far point that is decided by it, if any."""
+        """Take the value of a tick: what is to be learned of it, and the far point decided by it, if any.
+
+        Of a far value what was expected is learned.
+        """
         if self._pending is not None:
             self._later.append((tick, value))
-            return value, self._decide() if len(self._later) == self.confirm else None
+            before = self._pending.level
+            kept = before if self.far.side(value - before) else value
+            return kept, self._decide() if len(self._later) == self.confirm else None
         level = self.usual.expect(tick)
         side = 0 if level is None else self.far.side(value - level)
         if level is not None and side and self._quiet >= MEMORY and self._strange(side, value - level):
             self._pending, self._later = Point(tick, side, value, level, jump=False), []
             return level, None
         self._quiet = 0 if side else self._quiet + 1
-        self.usual.take(tick, value, level if side else None)
-        return value, None
+        kept = value if level is None or not side else level
+        self.usual.take(tick, value, kept)
+        return kept, None
 
     def _strange(self, side: int, miss: float) -> bool:
         seen = self._seen[side]

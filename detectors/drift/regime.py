@@ -11,7 +11,7 @@ from detectors.drift.baseline import FLAG, VALUE, Baseline
 from detectors.drift.channels import ValueChannel, learn_channels
 from detectors.drift.dispersion import fit_flags, fit_values
 from detectors.drift.effect import Explanation, explain
-from detectors.drift.file_finding import Frame
+from detectors.drift.file_finding import POINT_DETECTOR, Frame
 from detectors.drift.level_shift import KINDS as LEVEL_KINDS
 from detectors.drift.level_shift import LevelShift
 from detectors.drift.own_unit import OwnUnit, of_quantile, of_rate
@@ -24,7 +24,7 @@ from detectors.drift.shiryaev_roberts import Bank, FlagBank, ValueBank
 from detectors.drift.still import StillWatch
 from detectors.drift.ticks import DAY_S, Floats
 from detectors.drift.volume import fold_volume, possible_events
-from detectors.drift.wander import with_wander
+from detectors.drift.wander import as_dispersed, with_wander
 from detectors.finding import Finding
 
 JUMP_SLACK = 3
@@ -86,7 +86,7 @@ class Regime:
             if channel.name == "location":
                 location = part = with_wander(part) if data.kind == "real" else part
             if channel.name in ("spread", "tail"):
-                part = _as_dispersed(part, location)
+                part = as_dispersed(part, location)
             if channel.name == "tail" and data.kind == "real":
                 part = replace(part, rare=np.zeros_like(part.rare))
             usable.append((channel.form, part) if part.total_n[0] > 0 else None)
@@ -105,7 +105,8 @@ class Regime:
                 self.places.append((FLAG, -1))
                 continue
             form, part = one
-            self.places.append((form, int(self.banks[form].append(part, w, short=True)[0])))
+            last = int(data.ticks[self.end - 1])
+            self.places.append((form, int(self.banks[form].append(part, w, tick=last, short=True)[0])))
 
     def findings(self) -> Iterator[Finding]:
         """Watch from the end of learning on; stops when the next reference can be learned."""
@@ -278,6 +279,8 @@ class Regime:
             baseline_version=self._baseline(leader).version,
             note=self._second_opinion(shown, told, tick).note,
         )
+        if earliest is not None:  # a jump: the statistic has not crossed yet
+            made = replace(made, detector=POINT_DETECTOR, evidence=None, threshold=None)
         return made, told
 
     def _own_unit(self, channel: int, told: Explanation, tick: int) -> OwnUnit:
@@ -289,18 +292,3 @@ class Regime:
             q = 0.5 if name == "location" else 0.95
             return of_quantile(told, self.data.ticks, values, self.since, tick, q)
         return of_rate(told)
-
-
-def _as_dispersed(baseline: Baseline, location: Baseline) -> Baseline:
-    """A baseline with at least the dispersion of the location.
-
-    How far values lie from the middle depends on where they wander, but excursions are too few for the
-    learning period to show it.
-    """
-    return replace(
-        baseline,
-        block_kappa=np.maximum(baseline.block_kappa, location.block_kappa),
-        block_df=np.where(
-            baseline.block_df > 0, np.minimum(baseline.block_df, location.block_df), location.block_df
-        ),
-    )

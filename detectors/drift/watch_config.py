@@ -19,6 +19,7 @@ class WatchConfig:
     ``pages`` and ``tickets`` are what a watcher's service may raise for nothing; what a shard is given, all
     its services of a lineage may together while no control record says what each may.
     ``conversation_idle_s`` is how long after its last call a conversation is counted.
+    ``adwin_tickets`` says whether ADWIN may file tickets of its own.
     """
 
     specs: Mapping[str, ScoreSpec]
@@ -29,6 +30,7 @@ class WatchConfig:
     tickets: Budget
     config_hash: str
     conversation_idle_s: float = 1800.0
+    adwin_tickets: bool = False
 
     def budget(self, severity: str) -> Budget:
         """What a service may raise for nothing of one severity."""

@@ -18,6 +18,7 @@ from detectors.closed_ticks import SharedRow
 from detectors.drift import grant, report
 from detectors.drift.accept import Scene, accept, onset_tick, start_anew
 from detectors.drift.adopt import adopt
+from detectors.drift.adwin_tickets import AdwinTickets, ticket
 from detectors.drift.children import children
 from detectors.drift.controls import Waiting
 from detectors.drift.expected import Announced, informed
@@ -85,6 +86,7 @@ class ServiceWatcher:
         self._announced = Announced()
         self._names: dict[int, SeriesKey] = {}
         self._last_tick = next_tick
+        self._adwin = AdwinTickets()
         self.on_tick: Callable[[int, WatchList], None] | None = None
 
     def observe(self, observation: Observation, log_offset: int) -> list[CellRow]:
@@ -237,6 +239,10 @@ class ServiceWatcher:
             stated, recovery = self._explain(watched, crossing, tick, log_offset)
             stated = replace(stated, children=children(self._watch, watched, tick))
             findings += self._state_finding(watched, crossing, stated, recovery)
+        if self._config.adwin_tickets:
+            for watched, crossing in self._adwin.update(tick, self._watch, series, cells, numbers):
+                stated, _ = self._explain(watched, crossing, tick, log_offset)
+                findings.append(ticket(stated))
         if tick % (86_400 // self._config.tick_s) == 0:
             self._trail.drop_before(tick - HISTORY_S // self._config.tick_s)
         return findings
@@ -356,6 +362,7 @@ class ServiceWatcher:
     def state(self) -> tuple[dict[str, Any], Arrays]:
         """Facts and arrays for a snapshot."""
         watch_facts, arrays = self._watch.state()
+        adwin_facts, adwin_arrays = self._adwin.state()
         facts = {
             "next_tick": self.next_tick,
             "last_tick": self._last_tick,
@@ -367,8 +374,9 @@ class ServiceWatcher:
             "people": self._people.state(),
             "superseded": [f.to_json() for f in self._superseded],
             "announced": self._announced.state(),
+            "adwin": adwin_facts,
         }
-        return facts, arrays | {"trail": self._trail.rows()}
+        return facts, arrays | adwin_arrays | {"trail": self._trail.rows()}
 
     @classmethod
     def restore(
@@ -388,4 +396,5 @@ class ServiceWatcher:
         watcher._people.restore(facts.get("people", ()))
         watcher._superseded = [Finding.from_dict(json.loads(f)) for f in facts.get("superseded", ())]
         watcher._announced.restore(facts.get("announced", ()))
+        watcher._adwin = AdwinTickets.restore(facts.get("adwin", {}), arrays)
         return watcher

@@ -218,9 +218,7 @@ class WatchList:
         """
         if not self.series:
             return [], []
-        if self._flat is None:
-            self._flat = SideBySide.of(self.series)
-        flat = self._flat
+        flat = self.side_by_side()
         n, s = flat.sums(series, cells, counts)
         crossed: dict[int, Crossing] = {}
         for form, bank in ((FLAG, self.flags), (VALUE, self.values)):
@@ -243,6 +241,12 @@ class WatchList:
                 if have is None or c.evidence - c.threshold > have.evidence - have.threshold:
                     crossed[number] = c
         return [(self.series[n], crossed[n]) for n in sorted(crossed)], self._ended(flat, n, s)
+
+    def side_by_side(self) -> SideBySide:
+        """Channels of all watched series (there must be one)."""
+        if self._flat is None:
+            self._flat = SideBySide.of(self.series)
+        return self._flat
 
     def _closed_channels(self, flat: SideBySide) -> Any:
         still_open = [n for n, w in self.series.items() if w.open is not None]
