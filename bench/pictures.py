@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.detection_streams import DAY, MONDAY, TICK_S, Stream, draw
+from bench.detection.streams import DAY, MONDAY, TICK_S, Change, Stream, draw
 from bench.svg import ALARM, FAINT, LINE, Panel, chart
 from detectors.drift import Baseline, FlagBank, explain, fit_flags, watch
 
@@ -33,9 +33,9 @@ class _Run:
 
     def __init__(self, stream: Stream, series: int, seed: int, shift: float = 0.0, w: float = W) -> None:
         rng = np.random.default_rng(seed)
-        self.n, self.s = draw(
-            stream, rng, series, learn=LEARN, watch=WATCH, shift=shift, at=CHANGE * DAY if shift else 0
-        )
+        change = Change(CHANGE * DAY, shift) if shift else None
+        drawn = draw(stream, rng, series, learn=LEARN, watch=WATCH, change=change)
+        self.n, self.s = drawn.n, drawn.s
         cut = LEARN * DAY
         self.baseline: Baseline = fit_flags(self.n[:cut], self.s[:cut], MONDAY, TICK_S)
         bank = FlagBank(TICK_S)
