@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.detection.streams import DAY, MONDAY, TICK_S, Change, Stream, draw
+from bench.machine import machine
 from bench.svg import ALARM, FAINT, LINE, Panel, chart
 from detectors.drift import Baseline, FlagBank, explain, fit_flags, watch
 
@@ -170,6 +171,7 @@ PICTURES: Mapping[str, Callable[[], str]] = MappingProxyType(
 
 def main(folder: Path = FOLDER) -> int:
     """Draw all of them into a folder."""
+    print(machine())
     folder.mkdir(parents=True, exist_ok=True)
     for name, make in PICTURES.items():
         text = make()
