@@ -110,8 +110,8 @@ class Book:
         place = place_of(finding)
         changes = self._elapse(self.at(place), lambda _: now_ns)
         fleet = several.fleet_of(place)
-        owner_id = self._owners.get((place, finding.finding_id)) or self._owners.get(
-            (fleet, finding.finding_id)
+        owner_id = self._owners.get((fleet, finding.finding_id)) or self._owners.get(
+            (place, finding.finding_id)
         )
         owner = self._incidents.get(owner_id or "")
         if owner is not None:
@@ -133,10 +133,16 @@ class Book:
         return changes
 
     def _supersede(self, finding: Finding, now_ns: int) -> list[Change]:
-        """A new finding about several services ends the incidents of single ones that it explains."""
+        """A new finding about several services takes over the incidents of single ones that it explains."""
         reason = f"part of a change in several services: {_words(finding)}"
         end = End("superseded", reason=reason, finding=finding)
-        return [self._step(i, [end], now_ns) for i in several.explained(finding, self, self.timing)]
+        mine = self._owners.get((place_of(finding), finding.finding_id), "")
+        changes: list[Change] = []
+        for single in several.explained(finding, self, self.timing):
+            changes.append(self._step(single, [end], now_ns))
+            standing = filter(lead.supports, single.findings)
+            changes.extend(self._join(self._incidents[mine], found, now_ns) for found in standing)
+        return changes
 
     def _seeing(self, finding: Finding, now_ns: int) -> list[Change]:
         """While a place is silent nothing recovers there; data coming back starts the wait anew."""

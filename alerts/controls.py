@@ -17,11 +17,9 @@ def accepting(incident: Incident, actor: str, reason: str, tick_s: int) -> list[
     Equal arguments give equal records. A record for a finding that has ended meanwhile changes nothing, so
     all may be sent again.
     """
-    place = incident.place
-    key = ServiceKey(place.tenant, place.lineage, place.environment or "", place.service)
     return [
         Control(
-            key,
+            ServiceKey(f.tenant, f.lineage, f.environment or "", f.service),
             "accept",
             to_ns(f.onset) // (tick_s * NS_PER_S),
             {

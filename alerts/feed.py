@@ -20,8 +20,9 @@ from kafka.structs import OffsetAndMetadata
 
 from alerts.errors import Unavailable
 from alerts.ports import Message, Source
+from detectors.finding import SEVERAL
 from detectors.observation import Control, encode
-from infra.kafka import ACTIONS, DEAD_LETTERS, FINDINGS, INCIDENTS, OBSERVATIONS, client, unreachable
+from infra.kafka import ACTIONS, DEAD_LETTERS, FINDINGS, INCIDENTS, OBSERVATIONS, TICKS, client, unreachable
 from infra.settings import KafkaSettings
 
 logger = logging.getLogger(__name__)
@@ -149,8 +150,12 @@ class Producer:
         self._send(ACTIONS.name, incident_id, json.dumps(value, ensure_ascii=False).encode())
 
     def control(self, record: Control) -> None:
-        """Into the partition where the observations of its service are: both choose it by the same key."""
-        self._send(OBSERVATIONS.name, record.key.text(), encode(record))
+        """Into the partition where the observations of its service are: both choose it by the same key.
+
+        What is about several services goes to who watches them together.
+        """
+        topic = TICKS if record.key.service == SEVERAL else OBSERVATIONS
+        self._send(topic.name, record.key.text(), encode(record))
 
     def records(self, messages: Sequence[tuple[str, bytes, bytes]]) -> None:
         """Write (topic, key, value) messages and wait until the broker has them all.

@@ -20,7 +20,9 @@ from typing import Any
 import numpy as np
 
 from detectors.closed_ticks import SharedRow
+from detectors.drift.accept import onset_tick
 from detectors.drift.baseline import FLAG, VALUE, Baseline
+from detectors.drift.controls import text_of
 from detectors.drift.dispersion import fit_flags, fit_values
 from detectors.drift.effect import explain, kappa_at
 from detectors.drift.fleet_pool import Member, Pool, members_of
@@ -31,6 +33,7 @@ from detectors.drift.fold import SeriesKey
 from detectors.drift.grant import Grant
 from detectors.drift.learning import Learner
 from detectors.drift.plan import Channel
+from detectors.drift.relevel import relevel
 from detectors.drift.shares import Shares
 from detectors.drift.shiryaev_roberts import FlagBank, ValueBank
 from detectors.drift.snapshot import Arrays
@@ -39,7 +42,7 @@ from detectors.drift.trail import Rows, Trail
 from detectors.drift.watch_config import WatchConfig
 from detectors.drift.watched import OpenFinding
 from detectors.finding import Finding
-from detectors.observation import ServiceKey
+from detectors.observation import Control, ServiceKey
 
 HISTORY_DAYS = 30
 WATCHED_DAYS = 7
@@ -110,6 +113,28 @@ class FleetWatcher:
             moved = np.flatnonzero(w != bank.w)
             if len(moved):
                 bank.rebudget(moved, w[moved])
+
+    def accept(self, record: Control) -> list[Finding]:
+        """Go on at the level since the onset of a finding that a person took for a new one; its end.
+
+        Services keep what they learned: how they differ from each other is not what changed.
+        """
+        body = record.body
+        key = SeriesKey(*(text_of(body, name) for name in ("unit", "score", "slice")))
+        series = self._series.get(key)
+        said = series.open.finding if series is not None and series.open is not None else None
+        if series is None or said is None or said.finding_id != text_of(body, "finding_id"):
+            return []
+        first, last = onset_tick(said, self.config), self.next_tick - 1
+        rows = self._trail.by_series(first, last)
+        for channel, (pool, row) in enumerate(zip(series.pools, series.rows, strict=True)):
+            n, s = (side[:, np.newaxis] for side in pool.pooled(rows, first, last))
+            new = relevel(self._baseline(series, channel), first, n, s)
+            self._bank(pool).replace([row], new, tick=last)
+        series.open, series.start, series.since = None, first, self.next_tick
+        series.version = self._baseline(series, 0).version
+        ended = at(self.next_tick, self.config.tick_s)
+        return [replace(said, ended_at=ended, notes=(*said.notes, "accepted as the new level"))]
 
     @property
     def watched(self) -> int:

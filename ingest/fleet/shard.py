@@ -57,7 +57,7 @@ class FleetShard:
         """
         self.next_offset = offset + 1
         if isinstance(message, Control):
-            self._control(message)
+            self._control(message, offset)
             return
         for entry in message.entries:
             have = self._applied.get(message.partition)
@@ -97,13 +97,15 @@ class FleetShard:
             self.watchers[key] = FleetWatcher(key, config, 0)
         return self.watchers[key]
 
-    def _control(self, message: Control) -> None:
+    def _control(self, message: Control, offset: int) -> None:
+        watcher = self.watchers.get(message.key)
         granted = Grant.of(message.body)
-        if message.action != grant.BUDGET or granted is None:
-            return
-        self._granted[message.key] = granted
-        if message.key in self.watchers:
-            self.watchers[message.key].grant(granted)
+        if message.action == "accept" and watcher is not None:
+            self.findings += [(f, offset) for f in watcher.accept(message)]
+        elif message.action == grant.BUDGET and granted is not None:
+            self._granted[message.key] = granted
+            if watcher is not None:
+                watcher.grant(granted)
 
     def counters(self) -> dict[str, float]:
         """What was counted, by metric name."""

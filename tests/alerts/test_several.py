@@ -9,6 +9,7 @@ import pytest
 
 from alerts.book import Book
 from alerts.brief import brief_of
+from alerts.controls import accepting
 from alerts.headline import headline
 from alerts.incident import Incident
 from alerts.life import Acknowledge
@@ -81,6 +82,23 @@ def test_a_wider_finding_ends_the_incidents_it_explains() -> None:
     assert (one.state, one.ending) == ("resolved", "superseded")
     assert several.is_open
     assert several.place.service == SEVERAL
+    assert {f.finding_id for f in several.findings} == {"f9", "f1"}
+
+
+def test_what_was_taken_over_ends_and_is_accepted_where_it_is_now() -> None:
+    book = Book(TIMING)
+    later = replace(FLEET, made_at=FLEET.made_at + timedelta(minutes=30))
+    for finding in (refusals(status="confirmed"), later):
+        book.apply(finding)
+    (several,) = (i for i in book if i.is_open)
+    asked = accepting(several, "kim", "the new model is stricter", TIMING.tick_s)
+    assert {(r.key.service, r.body["finding_id"]) for r in asked} == {
+        (SEVERAL, "f9"),
+        ("support-assistant", "f1"),
+    }
+    book.apply(replace(refusals(status="confirmed"), ended_at=at("06:00")))
+    book.apply(replace(later, ended_at=at("06:05")))
+    assert not any(i.active for i in book if i.place.service == SEVERAL)
 
 
 def test_what_a_person_has_taken_stays_open() -> None:

@@ -14,7 +14,7 @@ from detectors.drift.fleet import FleetWatcher
 from detectors.drift.grant import Grant
 from detectors.drift.snapshot import pack, unpack
 from detectors.finding import SEVERAL, Finding
-from detectors.observation import ServiceKey
+from detectors.observation import Control, ServiceKey
 from tests.detectors.drift.traffic import START, config
 
 FLEET = ServiceKey("default", "live", "", SEVERAL)
@@ -154,3 +154,22 @@ def test_environments_and_unknown_scores_are_left_out() -> None:
     (row, *_) = next(closed(lambda *_: 1.0))
     fleet.add([replace(row, score="no such score"), replace(row, tick=FIRST - 1)])
     assert fleet.advance(FIRST + 10) == []
+
+
+def test_an_accepted_shift_is_the_new_level_and_its_return_a_finding() -> None:
+    def for_two_days(service: str, tick: int) -> float:
+        return 4.0 if CHANGE <= tick < CHANGE + 2 * 288 else 1.0
+
+    ticks = list(closed(for_two_days, days=19))
+    until = LEARN + 48 + 288
+    fleet, (found,) = run(iter(ticks[:until]))
+    body = {"unit": found.unit, "score": found.score, "slice": found.slice, "finding_id": found.finding_id}
+    assert fleet.accept(Control(FLEET, "accept", 0, {**body, "finding_id": "another"})) == []
+    (over,) = fleet.accept(Control(FLEET, "accept", 0, body))
+    assert over.finding_id == found.finding_id
+    assert over.ended_at == datetime.fromtimestamp((FIRST + until) * 300, UTC)
+    assert fleet.accept(Control(FLEET, "accept", 0, body)) == []
+    _, later = run(iter(ticks[until:]), fleet)
+    assert [f.direction for f in later if f.ended_at is None] == ["fall"]
+    assert later[0].onset is not None
+    assert abs(later[0].onset.timestamp() - (CHANGE + 2 * 288) * 300) < 6 * 3600
