@@ -12,6 +12,9 @@ from detectors.observation import ServiceKey
 from ingest.detect.chain import GENESIS, digest_of
 from ingest.detect.run_config import RunConfig
 
+DETECT, FLEET = "detect", "fleet"
+"""Rooms that state: from the observation log, and from the log of closed ticks."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptSnapshot:
@@ -27,7 +30,7 @@ class Evidence:
 
     ``version`` is its position in ``partition`` of the log, ``chain`` the head of the chain there, ``config``
     the digest of what stage 2 ran with, ``body_digest`` that of the finding as JSON. ``snapshot`` is the last
-    one before it, ``None`` while there was none.
+    one before it, ``None`` while there was none. ``room`` is whose log it is.
     """
 
     tenant: str
@@ -38,6 +41,7 @@ class Evidence:
     config: str
     snapshot: KeptSnapshot | None
     body_digest: str
+    room: str = DETECT
 
 
 class EvidenceStore(Protocol):
@@ -62,6 +66,7 @@ def keep(
     findings: Sequence[tuple[Finding, int]],
     references: Sequence[tuple[ServiceKey, Reference]],
     run: RunConfig,
+    room: str = DETECT,
 ) -> None:
     """Keep what the new findings of a shard rest on; before they are stored themselves.
 
@@ -84,6 +89,7 @@ def keep(
                 run.digest,
                 snapshot,
                 digest_of(f.to_json().encode()),
+                room,
             )
             for f, offset in findings
         ]

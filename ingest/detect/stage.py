@@ -36,6 +36,7 @@ from ingest.detect.chain import LogChain
 from ingest.detect.evidence import keep
 from ingest.detect.reports import reports
 from ingest.detect.run_config import UNSTATED, RunConfig
+from ingest.detect.told import event_ns, told_by
 from ingest.detect.watermark import LineageClock
 from ingest.detect.writer import DetectStore, LogRow, Snapshot
 from ingest.errors import Defect
@@ -354,15 +355,9 @@ class DetectStage:
             return
         shard.chain.add(raw.offset, raw.value)
         shard.apply(raw.offset, message)
-        if isinstance(message, Mark):
-            key, kind, at_ns = ServiceKey(message.tenant, message.lineage, "", ""), "mark", message.event_ns
-        elif isinstance(message, Observation):
-            key, kind = message.key, "observation"
-            at_ns = max(message.minutes, default=0) * 60_000_000_000
-        else:
-            key, kind, at_ns = message.key, "control", 0
+        kind, key = told_by(message)
         digests = shard.chain.last, shard.chain.head, self._run.digest
-        self._log.append(LogRow(raw.partition, raw.offset, key, kind, at_ns, raw.value, *digests))
+        self._log.append(LogRow(raw.partition, raw.offset, key, kind, event_ns(message), raw.value, *digests))
 
     def _shard(self, partition: int) -> Shard:
         if partition not in self._shards:

@@ -16,11 +16,13 @@ from detectors.finding import Finding
 from detectors.observation import ServiceKey
 from infra.clock import to_datetime
 from ingest.detect.chain import digest_of
-from ingest.detect.evidence import Evidence, EvidenceStore, KeptSnapshot
+from ingest.detect.evidence import DETECT, FLEET, Evidence, EvidenceStore, KeptSnapshot
 from ingest.detect.run_config import RunConfig
 from ingest.errors import Unavailable
 
-ROOM = "detect"
+ROOM = DETECT
+LOGS = {DETECT: "observations", FLEET: "closed_ticks"}
+"""Where the log of a room is kept."""
 _DIGESTED = ("blob", "digest", "chain", "config")
 _LATEST = (
     "FROM {table} WHERE room = {{room:String}} AND shard = {{shard:UInt16}} "
@@ -84,7 +86,7 @@ class DetectStore(EvidenceStore, Protocol):
 
 
 class ClickHouseDetectStore:
-    """`DetectStore` over a ClickHouse client; snapshots and progress are those of ``room`` in ``topic``."""
+    """`DetectStore` over a ClickHouse client, for a ``room`` that reads ``topic``."""
 
     def __init__(self, client: Client, room: str = ROOM, topic: str = "observations") -> None:
         self._client = client
@@ -93,7 +95,7 @@ class ClickHouseDetectStore:
     def write_log(self, rows: Sequence[LogRow]) -> None:
         """Keep log messages."""
         self._insert(
-            "observations",
+            LOGS[self._room],
             ("partition", "offset", "tenant", "lineage", "environment", "service", "kind", "at", *_DIGESTED),
             (
                 (
@@ -190,7 +192,7 @@ class ClickHouseDetectStore:
 
     def write_evidence(self, rows: Sequence[Evidence]) -> None:
         """Keep what statements rest on."""
-        names = ("tenant", "finding_id", "version", "partition", "chain", "config", "body_digest")
+        names = ("tenant", "finding_id", "version", "room", "partition", "chain", "config", "body_digest")
         self._insert(
             "evidence",
             (*names, "snapshot_offset", "snapshot_digest"),

@@ -7,6 +7,7 @@ nothing else. A repeated entry is known by its offset in its shard's log; a miss
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from detectors.closed_ticks import BEGINNING, Entry, Report
@@ -19,9 +20,13 @@ from detectors.drift.watch_config import WatchConfig
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, ServiceKey
 from infra.clock import NS_PER_S
+from ingest.detect.chain import LogChain
 from ingest.errors import Defect
 
 _Lineage = tuple[str, str]
+
+PARTITION = 0
+"""The log of closed ticks has one."""
 
 
 class FleetShard:
@@ -46,6 +51,7 @@ class FleetShard:
         self._granted: dict[ServiceKey, Grant] = {}
         self.watchers: dict[ServiceKey, FleetWatcher] = {}
         self.findings: list[tuple[Finding, int]] = []
+        self.chain = LogChain()
 
     def apply(self, offset: int, message: Report | Control) -> None:
         """Apply one message; findings collect in `findings`.
@@ -56,9 +62,18 @@ class FleetShard:
             If an entry of a shard is missing.
         """
         self.next_offset = offset + 1
+        said = len(self.findings)
         if isinstance(message, Control):
             self._control(message, offset)
-            return
+        else:
+            self._report(offset, message)
+        head = self.chain.head if self.chain.since is not None else None
+        self.findings[said:] = [
+            (replace(f, log_from=self.chain.since, log_to=at, log_partition=PARTITION, log_digest=head), at)
+            for f, at in self.findings[said:]
+        ]
+
+    def _report(self, offset: int, message: Report) -> None:
         for entry in message.entries:
             have = self._applied.get(message.partition)
             if have is not None and entry.offset <= have:
@@ -121,6 +136,7 @@ class FleetShard:
             "config": self._config.config_hash,
             "event_ns": self.event_ns,
             "repeated": self.repeated,
+            "chain": [self.chain.head, self.chain.last, self.chain.since],
             "applied": sorted(self._applied.items()),
             "until": [[*lineage, sorted(told.items())] for lineage, told in sorted(self._until.items())],
             "granted": [[key.text(), g.state()] for key, g in sorted(self._granted.items())],
@@ -146,6 +162,7 @@ class FleetShard:
         shard = cls(config, partitions)
         shard.next_offset, shard.event_ns = facts["next_offset"], facts["event_ns"]
         shard.repeated = facts["repeated"]
+        shard.chain = LogChain(*facts.get("chain", ()))
         shard._applied = dict(map(tuple, facts["applied"]))
         shard._until = {(t, lin): dict(map(tuple, told)) for t, lin, told in facts["until"]}
         for text, state in facts["granted"]:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from detectors.closed_ticks import decode
+from detectors.closed_ticks import Report, decode
 from detectors.drift.watch_config import WatchConfig
-from detectors.observation import WrongFormat
+from detectors.observation import Control, ServiceKey, WrongFormat
 from infra.kafka import DEAD_LETTERS, FINDINGS
-from ingest.detect.writer import DetectStore, Snapshot
-from ingest.fleet.shard import FleetShard
+from ingest.detect.evidence import FLEET, keep
+from ingest.detect.run_config import UNSTATED, RunConfig
+from ingest.detect.writer import DetectStore, LogRow, Snapshot
+from ingest.fleet.shard import PARTITION, FleetShard
 from ingest.messages import Output, RawMessage
 
 logger = logging.getLogger(__name__)
-
-PARTITION = 0
-"""The log of closed ticks has one."""
 
 
 class FleetStage:
@@ -25,8 +24,13 @@ class FleetStage:
     ``process`` may be called again with the same batch after `Unavailable`.
     """
 
-    def __init__(self, store: DetectStore, config: WatchConfig, partitions: int) -> None:
+    def __init__(
+        self, store: DetectStore, config: WatchConfig, partitions: int, run: RunConfig = UNSTATED
+    ) -> None:
         self._store = store
+        self._run = run
+        self._run_is_stored = run is UNSTATED
+        self._log: list[LogRow] = []
         self._config = config
         self._partitions = partitions
         self._shard: FleetShard | None = None
@@ -47,11 +51,16 @@ class FleetStage:
         for message in messages:
             if shard.next_offset is None or message.offset >= shard.next_offset:
                 self._apply(shard, message)
+        if not self._run_is_stored:
+            self._store.write_run_config(self._run)
+            self._run_is_stored = True
+        keep(self._store, PARTITION, shard.findings, (), self._run, FLEET)
         self._store.write_findings(shard.findings)
+        self._store.write_log(self._log)
         outputs = self._dead + [
             Output(FINDINGS.name, f.service.encode(), f.to_json().encode(), 0) for f, _ in shard.findings
         ]
-        self._dead, shard.findings = [], []
+        self._log, self._dead, shard.findings = [], [], []
         return outputs
 
     def _apply(self, shard: FleetShard, raw: RawMessage) -> None:
@@ -63,7 +72,11 @@ class FleetStage:
             self._dead.append(Output(DEAD_LETTERS.name, key, raw.value, 0))
             shard.next_offset = raw.offset + 1
             return
+        shard.chain.add(raw.offset, raw.value)
         shard.apply(raw.offset, message)
+        kind, owner = told_by(message)
+        digests = shard.chain.last, shard.chain.head, self._run.digest
+        self._log.append(LogRow(PARTITION, raw.offset, owner, kind, shard.event_ns, raw.value, *digests))
 
     def _loaded(self) -> FleetShard:
         if self._shard is None:
@@ -109,3 +122,10 @@ class FleetStage:
     def revoke(self) -> None:
         """Forget the shard: another process goes on with it."""
         self._shard = None
+
+
+def told_by(message: Report | Control) -> tuple[str, ServiceKey]:
+    """Kind of a message of the log, and whose it is; a report is of no service."""
+    if isinstance(message, Control):
+        return "control", message.key
+    return "report", ServiceKey("", "", "", "")

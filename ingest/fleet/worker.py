@@ -20,6 +20,7 @@ from aiohttp import web
 
 from infra import clickhouse, errors, kafka
 from infra.settings import Settings, load
+from ingest.detect.run_config import RunConfig
 from ingest.detect.writer import ClickHouseDetectStore
 from ingest.fleet.app import build_fleet
 from ingest.fleet.stage import FleetStage
@@ -35,7 +36,8 @@ USAGE = 2
 def build(settings: Settings, host: str, port: int) -> faust.App:
     """The application with its probe, from settings."""
     store = ClickHouseDetectStore(clickhouse.connect(settings.store), room="fleet", topic=kafka.TICKS.name)
-    stage, health = FleetStage(store, fleet_config(settings), settings.kafka.partitions), Health()
+    run = RunConfig.of(settings)
+    stage, health = FleetStage(store, fleet_config(settings), settings.kafka.partitions, run), Health()
     sender, holes = Sender(settings.kafka), partial(is_hole, settings.kafka)
     app = build_fleet(settings.kafka, stage, sender, health, holes, settings.home / "fleet")
 

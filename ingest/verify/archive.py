@@ -10,9 +10,9 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from detectors.observation import ServiceKey, SourcePosition
-from ingest.detect.evidence import Evidence, KeptSnapshot
+from ingest.detect.evidence import DETECT, Evidence, KeptSnapshot
 from ingest.detect.run_config import RunConfig
-from ingest.detect.writer import ROOM
+from ingest.detect.writer import LOGS
 from ingest.errors import Unavailable
 from ingest.store.interaction import StoredInteraction, from_row, position_text
 from ingest.store.tables import INTERACTIONS
@@ -33,9 +33,14 @@ _COLUMNS = (
 class Archive:
     """Reads of one ClickHouse; raises ``Unavailable`` when it does not answer."""
 
-    def __init__(self, client: Client, kept_months: int) -> None:
+    def __init__(self, client: Client, kept_months: int, room: str = DETECT) -> None:
         self._client = client
         self._kept_months = kept_months
+        self._room = room
+
+    def of_room(self, room: str) -> Archive:
+        """The same, with the log and the snapshots of ``room``."""
+        return Archive(self._client, self._kept_months, room)
 
     def findings(self, ids: Sequence[str]) -> dict[str, StoredFinding]:
         """Stored findings by id."""
@@ -72,6 +77,7 @@ class Archive:
             "body_digest",
             "snapshot_offset",
             "snapshot_digest",
+            "room",
         )
         rows = self._rows(
             f"SELECT {', '.join(names)} FROM evidence FINAL WHERE tenant = {{tenant:String}} "  # noqa: S608
@@ -83,8 +89,9 @@ class Archive:
                 *(tenant, finding_id, int(version), int(partition), str(chain), str(config)),
                 None if at is None else KeptSnapshot(int(at), str(digest)),
                 str(body),
+                str(room),
             )
-            for version, partition, chain, config, body, at, digest in rows
+            for version, partition, chain, config, body, at, digest, room in rows
         ]
 
     def snapshot(self, shard: int, next_offset: int) -> tuple[str, bytes] | None:
@@ -92,7 +99,7 @@ class Archive:
         rows = self._rows(
             "SELECT digest, blob FROM kept_snapshots FINAL WHERE room = {room:String} "
             "AND shard = {shard:UInt16} AND next_offset = {at:UInt64}",
-            {"room": ROOM, "shard": shard, "at": next_offset},
+            {"room": self._room, "shard": shard, "at": next_offset},
             blob=True,
         )
         return (str(rows[0][0]), bytes(rows[0][1])) if rows else None
@@ -123,19 +130,19 @@ class Archive:
             for version, channel, own, body, cells, counts in rows
         ]
 
-    def log_size(self, partition: int, upto: int) -> tuple[int, int | None, bool]:
-        """How many rows there are up to an offset, the first, and whether older ones may have expired.
+    def log_size(self, partition: int, upto: int) -> tuple[int, bool]:
+        """How many rows there are up to an offset, and whether older ones may have expired.
 
         They may where the first is nearly as old as rows are kept.
         """
         rows = self._rows(
-            "SELECT uniqExact(offset), minOrNull(offset), min(written_at) < now() - "
-            "toIntervalMonth({months:UInt16}) + toIntervalDay(2) FROM observations "
+            "SELECT uniqExact(offset), min(written_at) < now() - toIntervalMonth({months:UInt16}) "  # noqa: S608
+            f"+ toIntervalDay(2) FROM {LOGS[self._room]} "
             "WHERE partition = {partition:UInt16} AND offset <= {upto:UInt64}",
             {"partition": partition, "upto": upto, "months": self._kept_months},
         )
-        count, first, old = rows[0]
-        return int(count), None if first is None else int(first), bool(count and first and old)
+        count, old = rows[0]
+        return int(count), bool(count and old)
 
     def log(self, partition: int, first: int, last: int) -> Iterator[LogRecord]:
         """Rows of the log with offsets ``first`` to ``last``, in order; one written twice comes twice.
@@ -144,9 +151,10 @@ class Archive:
         """
         while first <= last:
             rows = self._rows(
-                "SELECT offset, tenant, lineage, environment, service, kind, blob, digest, chain, config "
-                "FROM observations WHERE partition = {partition:UInt16} AND offset BETWEEN {first:UInt64} "
-                "AND {last:UInt64} ORDER BY offset, written_at DESC LIMIT {most:UInt32}",
+                "SELECT offset, tenant, lineage, environment, service, kind, blob, digest, chain, config "  # noqa: S608
+                f"FROM {LOGS[self._room]} "
+                "WHERE partition = {partition:UInt16} AND offset BETWEEN {first:UInt64} AND {last:UInt64} "
+                "ORDER BY offset, written_at DESC LIMIT {most:UInt32}",
                 {"partition": partition, "first": first, "last": last, "most": AT_ONCE},
                 blob=True,
             )

@@ -18,8 +18,10 @@ from detectors.observation import ServiceKey
 from ingest.detect.chain import digest_of
 from ingest.detect.evidence import Evidence, KeptSnapshot
 from ingest.detect.run_config import RunConfig
+from ingest.detect.stage import Shard
 from ingest.verify.difference import Difference
 from ingest.verify.links import Broken, Links, LogRecord, place
+from ingest.verify.logs import Log
 from ingest.verify.path import Path, Statistic
 from ingest.verify.replay import Replay
 from ingest.verify.same import StoredFinding, StoredReference, differs, snapshot_differs
@@ -35,8 +37,8 @@ class Records(Protocol):
     def log(self, partition: int, first: int, last: int) -> Iterator[LogRecord]:
         """Rows of the log, in order."""
 
-    def log_size(self, partition: int, upto: int) -> tuple[int, int | None, bool]:
-        """How many rows there are up to an offset, the first, and whether older ones may have expired."""
+    def log_size(self, partition: int, upto: int) -> tuple[int, bool]:
+        """How many rows there are up to an offset, and whether older ones may have expired."""
 
     def snapshot(self, shard: int, next_offset: int) -> tuple[str, bytes] | None:
         """Digest and bytes of a kept snapshot."""
@@ -89,6 +91,7 @@ class Check:
     followed from there. ``explained`` turns the place where the log is broken into words that say more.
     """
 
+    log: Log
     records: Records
     partition: int
     claims: Sequence[Claim]
@@ -146,25 +149,20 @@ class Check:
         if due:
             at = links.next_offset or 0
             rows_missing = place(self.partition, at) + f" to {last}"
-            raise Broken(at, Difference("observations", rows_missing, "", "rows", "none", "the log ends"))
+            raise Broken(at, Difference(self.log.table, rows_missing, "", "rows", "none", "the log ends"))
 
     def _begin(self, last: int) -> tuple[Replay, Links]:
         """Where to start: see above."""
-        count, first, expired = self.records.log_size(self.partition, last)
+        count, expired = self.records.log_size(self.partition, last)
         kept = [c.evidence[0].snapshot for c in self.claims]
         usable = None if None in kept else min((k for k in kept if k), key=lambda k: k.next_offset)
         if usable is None or (not expired and (self.whole or count <= self.quick)):
-            if first:
-                missing = place(self.partition, 0) + f" to {first - 1}"
-                raise Broken(
-                    0, Difference("observations", missing, "", "rows", "none", "the log begins later")
-                )
-            return Replay(self.partition, self._runs), Links(self.partition)
+            return Replay(self.log, self.partition, self._runs), Links(self.partition, log=self.log)
         self._start = usable
         blob = self._snapshot(usable)
         config = self._config_at(usable.next_offset, last)
         try:
-            replay = Replay.of_snapshot(self.partition, blob, config, self._runs)
+            replay = Replay.of_snapshot(self.log, self.partition, blob, config, self._runs)
         except WrongSnapshot as error:
             raise WrongState(usable, "blob", "a readable snapshot", str(error)) from error
         shard = replay.shard
@@ -172,7 +170,7 @@ class Check:
         if shard.next_offset != usable.next_offset:
             raise WrongState(usable, "next_offset", str(usable.next_offset), str(shard.next_offset))
         del self._snapshots[usable.next_offset]
-        return replay, Links(self.partition, shard.chain.head, usable.next_offset)
+        return replay, Links(self.partition, shard.chain.head, usable.next_offset, self.log)
 
     def _runs(self, digest: str) -> RunConfig:
         return trusted(self.records.run_config(digest), digest)
@@ -213,7 +211,7 @@ class Check:
     def _watch(self, replay: Replay) -> None:
         """Look at the statistic of each claim's series."""
         shard = replay.shard
-        if shard is None:
+        if not isinstance(shard, Shard):
             return
         for claim in self.claims:
             watcher = shard.watchers.get(claim.key)

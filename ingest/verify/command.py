@@ -11,7 +11,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from detectors.finding import SEVERAL, Finding
+from detectors.finding import Finding
 from infra import clickhouse
 from infra.embedded.reach import reach
 from infra.settings import Settings, load
@@ -21,6 +21,7 @@ from ingest.verify import original, policy
 from ingest.verify.archive import Archive
 from ingest.verify.check import Check, Claim, Verdict
 from ingest.verify.difference import Difference
+from ingest.verify.logs import LOGS_BY_ROOM
 from ingest.verify.path import Path as Way
 from ingest.verify.path import explain
 from ingest.verify.same import StoredFinding, body_differs
@@ -51,16 +52,17 @@ def verified(
     """The same over an archive."""
     stored, missing = _named(archive, ids)
     verdicts: dict[str, Verdict] = {}
-    claims: dict[int, list[Claim]] = {}
+    claims: dict[tuple[str, int], list[Claim]] = {}
     for finding_id, row in stored.items():
         found = _one(archive, finding_id, row)
         if isinstance(found, Claim):
-            claims.setdefault(found.last.partition, []).append(found)
+            claims.setdefault((found.last.room, found.last.partition), []).append(found)
         else:
             verdicts[finding_id] = found
-    for partition, mine in sorted(claims.items()):
-        explained = partial(original.explained, settings.kafka, partition)
-        for verdict in Check(archive, partition, mine, whole, explained).run():
+    for (room, partition), mine in sorted(claims.items()):
+        log = LOGS_BY_ROOM[room]
+        explained = partial(original.explained, settings.kafka, log, partition)
+        for verdict in Check(log, archive.of_room(room), partition, mine, whole, explained).run():
             verdicts[verdict.finding_id] = verdict
     return [*(verdicts[finding_id] for finding_id in stored), *missing]
 
@@ -120,9 +122,6 @@ def _one(archive: Archive, finding_id: str, row: StoredFinding) -> Claim | Verdi
         return judged(again, Way("rows"))
     if finding.alert_kind == PIPELINE:
         note = "a worker said it of itself"
-        return judged(Difference("findings", name, "", "evidence", "none is kept", note))
-    if finding.service == SEVERAL:
-        note = "it is about several services and rests on the logs of several shards: verify theirs"
         return judged(Difference("findings", name, "", "evidence", "none is kept", note))
     evidence = archive.evidence(finding.tenant, finding_id)
     mine = [e for e in evidence if e.version <= row.version]

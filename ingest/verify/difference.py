@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
+from detectors.closed_ticks import Report
 from detectors.drift.snapshot import Arrays
 from detectors.observation import Message, Observation
 
@@ -89,7 +90,7 @@ def first_array(expected: Arrays, found: Arrays) -> tuple[str, Any, Any] | None:
     return None
 
 
-def first_column(expected: Message, found: Message) -> tuple[str, Any, Any] | None:
+def first_column(expected: Message | Report, found: Message | Report) -> tuple[str, Any, Any] | None:
     """Column and row of the first value of a log message that differs, with both values."""
     if not (isinstance(expected, Observation) and isinstance(found, Observation)):
         if type(expected) is not type(found):
@@ -115,8 +116,8 @@ def first_column(expected: Message, found: Message) -> tuple[str, Any, Any] | No
     return first_key(_facts(expected), _facts(found))
 
 
-def _facts(message: Message) -> dict[str, Any]:
-    return {name: getattr(message, name) for name in message.__slots__}
+def _facts(message: Message | Report) -> dict[str, Any]:
+    return asdict(message)
 
 
 def _named(values: Sequence[str], rows: Sequence[int]) -> list[str | int | None]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from detectors.observation import Mark, Message, Observation, ServiceKey, decode
+from detectors.observation import ServiceKey
 from ingest.detect.chain import GENESIS, link, message_digest
 from ingest.verify.difference import Difference, shown
+from ingest.verify.logs import OBSERVED, AnyMessage, Log
 
-TABLE = "observations"
 _ONE_TOO_MANY = "no such row", "one", "the chain goes on without it"
 
 
@@ -55,9 +55,10 @@ class Links:
     partition: int
     head: str | None = None
     next_offset: int | None = None
+    log: Log = OBSERVED
     _last: tuple[str, LogRecord] | None = field(default=None, init=False)
 
-    def follow(self, records: Iterable[LogRecord]) -> Iterator[tuple[LogRecord, Message]]:
+    def follow(self, records: Iterable[LogRecord]) -> Iterator[tuple[LogRecord, AnyMessage]]:
         """The records with what they say, as long as they are right.
 
         Raises
@@ -98,15 +99,13 @@ class Links:
 
     def _beginning(self, record: LogRecord, digest: str) -> str:
         """Head before the first row that is seen: the chain's own beginning."""
-        if link(GENESIS, digest) == record.chain:
-            return GENESIS
-        raise self._broken(
-            record,
-            "chain",
-            link(GENESIS, digest),
-            record.chain,
-            "the chain does not begin here: earlier rows are gone",
-        )
+        if record.offset and link(GENESIS, digest) != record.chain:
+            raise self._missing(0, record.offset, "the chain does not begin here")
+        return GENESIS
+
+    def _missing(self, first: int, end: int, note: str) -> Broken:
+        row = place(self.partition, first) + (f" to {end - 1}" if end - 1 > first else "")
+        return Broken(first, Difference(self.log.table, row, "", "rows", "none", note))
 
     def _break_before(self, record: LogRecord, following: LogRecord | None, head: str) -> Broken:
         assert self.head is not None  # noqa: S101 - _check has set it
@@ -120,22 +119,13 @@ class Links:
                 return self._broken(last, "", *_ONE_TOO_MANY)
         expected = self.next_offset
         if expected is not None and record.offset > expected:
-            missing = place(self.partition, expected)
-            if record.offset - 1 > expected:
-                missing += f" to {record.offset - 1}"
-            difference = Difference(
-                TABLE, missing, "", "rows", "none", f"the chain at offset {record.offset} holds them"
-            )
-            return Broken(expected, difference)
+            return self._missing(expected, record.offset, f"the chain at offset {record.offset} holds them")
         return self._broken(record, "chain", head, record.chain, "head of the chain")
 
-    def _read(self, record: LogRecord) -> Message:
+    def _read(self, record: LogRecord) -> AnyMessage:
         """The message, after a look at the columns that repeat parts of it."""
-        message = decode(record.blob)
-        if isinstance(message, Mark):
-            kind, key = "mark", ServiceKey(message.tenant, message.lineage, "", "")
-        else:
-            kind, key = "observation" if isinstance(message, Observation) else "control", message.key
+        message = self.log.read(record.blob)
+        kind, key = self.log.told(message)
         if record.kind != kind:
             raise self._broken(record, "kind", kind, record.kind, "")
         if record.key != key:
@@ -144,5 +134,5 @@ class Links:
 
     def _broken(self, record: LogRecord, column: str, expected: str, found: str, note: str) -> Broken:
         row = place(self.partition, record.offset, record.kind)
-        difference = Difference(TABLE, row, column, shown(expected), shown(found), note)
+        difference = Difference(self.log.table, row, column, shown(expected), shown(found), note)
         return Broken(record.offset, difference, record)

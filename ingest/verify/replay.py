@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from detectors.drift.reference import Reference
 from detectors.finding import Finding
-from detectors.observation import Message, ServiceKey
-from ingest.detect.run_config import RunConfig, engine
+from detectors.observation import ServiceKey
+from ingest.detect.run_config import RunConfig
 from ingest.detect.stage import Shard
 from ingest.verify.links import LogRecord
+from ingest.verify.logs import AnyMessage, AnyShard, Log
 
 Runs = Callable[[str], RunConfig]
 """What stage 2 ran with, by digest."""
@@ -32,14 +33,15 @@ class Replay:
     the worker was started again, from its snapshot: so is the shard.
     """
 
+    log: Log
     partition: int
     runs: Runs
-    shard: Shard | None = None
+    shard: AnyShard | None = None
     config: str | None = None
     statements: dict[tuple[str, int], Statement] = field(default_factory=dict)
 
     @classmethod
-    def of_snapshot(cls, partition: int, blob: bytes, config: str, runs: Runs) -> Replay:
+    def of_snapshot(cls, log: Log, partition: int, blob: bytes, config: str, runs: Runs) -> Replay:
         """From the state in ``blob``, going on under ``config``.
 
         Raises
@@ -49,19 +51,15 @@ class Replay:
         ValueError
             If the configuration is not.
         """
-        replay = cls(partition, runs)
+        replay = cls(log, partition, runs)
         replay._start(blob, config)
         return replay
 
     def _start(self, blob: bytes | None, config: str) -> None:
         self.shard, self.config = self._made(blob, config), config
 
-    def _made(self, blob: bytes | None, config: str) -> Shard:
-        e = engine(self.runs(config).settings())
-        made = (e.config, e.partitions, e.lateness_ns, e.limits)
-        shard = Shard(*made) if blob is None else Shard.unpack(blob, *made)
-        shard.partition = self.partition
-        return shard
+    def _made(self, blob: bytes | None, config: str) -> AnyShard:
+        return self.log.make(self.runs(config), self.partition, blob)
 
     def as_of_today(self, blob: bytes) -> bytes:
         """A snapshot as this version writes it: an older one may lack what came since.
@@ -74,19 +72,22 @@ class Replay:
         assert self.config is not None  # noqa: S101 - asked when messages have been applied
         return self._made(blob, self.config).pack()
 
-    def apply(self, record: LogRecord, message: Message) -> None:
+    def apply(self, record: LogRecord, message: AnyMessage) -> None:
         """The next message."""
         if self.shard is None or self.config != record.config:
             self._start(None if self.shard is None else self.shard.pack(), record.config)
         shard = self.shard
         assert shard is not None  # noqa: S101 - made above
         shard.chain.add(record.offset, record.blob)
-        shard.apply(record.offset, message)
+        self.log.apply(shard, record.offset, message)
+        references = shard.references if isinstance(shard, Shard) else []
         for finding, offset in shard.findings:
             self.statements[finding.finding_id, offset] = Statement(
-                finding, tuple(r for key, r in shard.references if _same_series(key, r, finding))
+                finding, tuple(r for key, r in references if _same_series(key, r, finding))
             )
-        shard.cells, shard.findings, shard.references, shard.closed = [], [], [], []
+        shard.findings = []
+        if isinstance(shard, Shard):
+            shard.cells, shard.references, shard.closed = [], [], []
 
 
 def _same_series(key: ServiceKey, reference: Reference, finding: Finding) -> bool:

@@ -19,13 +19,19 @@ from detectors.finding import SEVERAL, Finding
 from detectors.observation import Mark, Message, ServiceKey, SourcePosition, WrongFormat
 from detectors.observation import encode as encode_observation
 from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
+from infra.settings import BudgetSettings, KafkaSettings, Settings
+from ingest.detect.run_config import RunConfig
 from ingest.detect.stage import DetectStage
 from ingest.errors import Defect, Unavailable
 from ingest.fleet.shard import FleetShard
 from ingest.fleet.stage import FleetStage
 from ingest.messages import Output, RawMessage
+from ingest.verify.check import Check
+from ingest.verify.logs import CLOSED
+from ingest.watching import fleet_config
 from tests.detectors.drift.traffic import DAY, SPECS, START, Row, config, observation
 from tests.ingest.test_detect_stage import LATENESS_NS, NS_PER_MIN, Kept
+from tests.ingest.test_verify import Memory, claims
 
 FLEET = Grant(1.0, 2.0)
 VOLUMES = {"a": 60, "b": 90, "c": 120, "d": 160, "e": 220, "f": 300, "g": 400, "h": 550}
@@ -98,6 +104,11 @@ def said() -> tuple[list[list[Report]], list[Finding]]:
     return reports, alone
 
 
+def placeless(finding: Finding) -> str:
+    """A finding without its place in the log, which interleaving moves."""
+    return json.dumps({k: v for k, v in finding.to_dict().items() if not k.startswith("log_")})
+
+
 def fleet_stage(store: Kept) -> FleetStage:
     return FleetStage(store, replace(REFUSALS, pages=FLEET.pages.part(FLEET_SHARES["fleet"])), SHARDS)
 
@@ -135,7 +146,7 @@ def test_interleaving_repeats_restarts_and_a_store_that_fails_change_nothing(
     said: tuple[list[list[Report]], list[Finding]], seed: int
 ) -> None:
     reports, _ = said
-    expected = {f.to_json() for f in findings_of(fleet_stage(Kept()).process(raw(interleaved(reports, 0))))}
+    expected = {placeless(f) for f in findings_of(fleet_stage(Kept()).process(raw(interleaved(reports, 0))))}
     draw = random.Random(seed)
     cut = [
         [Report(r.partition, (e,)) for report in mine for r in [report] for e in report.entries]
@@ -155,7 +166,7 @@ def test_interleaving_repeats_restarts_and_a_store_that_fails_change_nothing(
             outputs = running.process(sent[at : at + size])
         except Unavailable:
             outputs = running.process(sent[at : at + size])
-        found |= {f.to_json() for f in findings_of(outputs)}
+        found |= {placeless(f) for f in findings_of(outputs)}
         at += size
         if draw.random() < 0.5:
             running.snapshot()
@@ -217,3 +228,27 @@ def test_environments_are_watched_apart_and_have_budgets_of_their_own() -> None:
     again = FleetShard.unpack(shard.pack(), REFUSALS, 1)
     assert again.watchers.keys() == shard.watchers.keys()
     assert again.pack() == shard.pack()
+
+
+def test_a_finding_of_the_fleet_follows_from_the_log_of_closed_ticks(
+    said: tuple[list[list[Report]], list[Finding]],
+) -> None:
+    reports, _ = said
+    settings = Settings(budget=BudgetSettings(pages_per_month=50), kafka=KafkaSettings(partitions=SHARDS))
+    store = Kept()
+    running = FleetStage(store, fleet_config(settings), SHARDS, RunConfig.of(settings))
+    for some in batches(raw(interleaved(reports, 0)), 4):
+        running.process(some)
+        running.snapshot()
+    assert store.findings
+    for quick in (100_000, 10):
+        verdicts = Check(CLOSED, Memory(store), 0, claims(store), quick=quick).run()
+        assert [v.difference for v in verdicts] == [None] * len(verdicts)
+        assert {v.path.start for v in verdicts if v.path} == {"beginning" if quick > 10 else "snapshot"}
+    last = max(place for place in store.log if place[1] < claims(store)[0].last.version)
+    forged = replace(store.log[last], blob=store.log[last].blob[:-1] + b"\x07")
+    store.log[last] = forged
+    (first, *_) = Check(CLOSED, Memory(store), 0, claims(store)).run()
+    assert first.difference is not None
+    assert (first.difference.table, first.difference.column) == ("closed_ticks", "blob")
+    assert f"offset {last[1]}" in first.difference.row

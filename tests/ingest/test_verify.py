@@ -20,6 +20,7 @@ from ingest.detect.writer import LogRow
 from ingest.verify.check import Check, Claim, Verdict
 from ingest.verify.difference import Difference, first_column
 from ingest.verify.links import Broken, Links, LogRecord
+from ingest.verify.logs import OBSERVED
 from ingest.verify.same import StoredFinding, StoredReference
 from tests.detectors.drift.test_watcher import refusals_in_spanish
 from tests.detectors.drift.traffic import KEY, World
@@ -41,9 +42,8 @@ class Memory:
             if p == partition and first <= offset <= last:
                 yield LogRecord(offset, r.key, r.kind, r.blob, r.digest, r.chain, r.config)
 
-    def log_size(self, partition: int, upto: int) -> tuple[int, int | None, bool]:
-        offsets = [o for p, o in self.kept.log if p == partition and o <= upto]
-        return len(offsets), min(offsets, default=None), self.expired
+    def log_size(self, partition: int, upto: int) -> tuple[int, bool]:
+        return sum(1 for p, o in self.kept.log if p == partition and o <= upto), self.expired
 
     def snapshot(self, shard: int, next_offset: int) -> tuple[str, bytes] | None:
         found = [s for s in self.kept.snapshots if (s.shard, s.next_offset) == (shard, next_offset)]
@@ -53,7 +53,7 @@ class Memory:
         return self.kept.runs.get(digest)
 
     def references(self, key: ServiceKey, series: str, version: str) -> Sequence[StoredReference]:
-        assert key == KEY
+        assert key.tenant == KEY.tenant
         return [
             StoredReference(r.version, r.channel, r.channel_version, r.body, r.cells, r.counts)
             for (s, v, _), r in self.kept.references.items()
@@ -94,7 +94,7 @@ def claims(kept: Kept) -> list[Claim]:
 
 
 def check(kept: Kept, *, quick: int = 20_000, whole: bool = False, expired: bool = False) -> list[Verdict]:
-    return Check(Memory(kept, expired), 0, claims(kept), whole, quick=quick).run()
+    return Check(OBSERVED, Memory(kept, expired), 0, claims(kept), whole, quick=quick).run()
 
 
 def test_every_finding_follows_from_the_log(kept: Kept) -> None:

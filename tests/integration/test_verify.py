@@ -22,10 +22,10 @@ from ingest.errors import BadRecord
 from ingest.messages import RawMessage
 from ingest.score.stage import ScoreStage
 from ingest.store.writer import ClickHouseStore
-from ingest.verify import original
 from ingest.verify.archive import Archive
 from ingest.verify.check import Verdict
 from ingest.verify.command import report, show, verified
+from ingest.verify.logs import LOGS_BY_ROOM, OBSERVED
 from tests.detectors.drift.test_watcher import refusals_in_spanish
 from tests.detectors.drift.traffic import World
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS
@@ -135,7 +135,7 @@ def test_a_changed_row_of_the_log_is_named_by_the_original_in_kafka(
         producer.send(topic.name, value=message.value, partition=0)
     producer.flush(60)
     producer.close()
-    monkeypatch.setattr(original, "OBSERVATIONS", topic)
+    monkeypatch.setitem(LOGS_BY_ROOM, OBSERVED.room, replace(OBSERVED, topic=topic))
     stored.settings = replace(stored.settings, kafka=kafka)
     assert first(stored.verify()).startswith(f"{where}, scores.refusal of row 0: expected ")
 
