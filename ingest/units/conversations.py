@@ -291,11 +291,15 @@ def _calls(o: Observation, specs: Mapping[str, ScoreSpec]) -> list[_Call]:
     n = len(o.minutes)
     at_ms, traces, prompts, users = (column or (0,) * n for column in (o.at_ms, o.traces, o.prompts, o.users))
     named = {d: o.dimensions[d] for d in DIMENSIONS if d in o.dimensions}
+    shared: dict[tuple[int, ...], dict[str, str]] = {}
     out = []
     for row, conversation in enumerate(o.conversations):
         if not conversation:
             continue
         error, refusal, asked, said, latency = (column[row] for column in values.values())
+        which = tuple(c.rows[row] for c in named.values())
+        if which not in shared:  # many calls wait at a time, and few differ in this
+            shared[which] = {d: c.values[c.rows[row]] for d, c in named.items() if c.rows[row] != ABSENT}
         out.append(
             _Call(
                 o.minutes[row] * MS_PER_MINUTE + at_ms[row],
@@ -311,7 +315,7 @@ def _calls(o: Observation, specs: Mapping[str, ScoreSpec]) -> list[_Call]:
                 None if asked is None else round(asked),
                 None if said is None else round(said),
                 round((latency or 0.0) * 1000),
-                {d: c.values[c.rows[row]] for d, c in named.items() if c.rows[row] != ABSENT},
+                shared[which],
             )
         )
     return out
