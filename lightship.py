@@ -117,7 +117,11 @@ def demo(
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
-    """Show what is found in planted incidents. Two instrumented apps, 14 quiet days, then a day with them."""
+    """Show what is found in planted incidents. Two instrumented apps, 14 quiet days, then a day with them.
+
+    A gateway that asks for ingest keys is given the one in LIGHTSHIP_INGEST_KEY.
+    """
+    from infra.application_env import INGEST_KEY
     from infra.clock import SystemClock
     from ingest.demo.command import SETTINGS, demonstrate, started
     from ingest.demo.screen import DemoScreen
@@ -126,7 +130,8 @@ def demo(
     screen = DemoScreen(stay=not once and sys.stdout.isatty())
     with started(_checked(path), config=path, dashboard=not once) as running:
         screen.ready(running.ready_s, running.whole.addresses)
-        result = demonstrate(running, SystemClock(), screen.progress, screen.say)
+        key = os.environ.get(INGEST_KEY, "")
+        result = demonstrate(running, SystemClock(), screen.progress, screen.say, key)
         out(json.dumps(result, indent=2)) if as_json else screen.table(result)
         screen.wait(running.whole.addresses, str(result["lineage"]))
     sys.exit(OK if result["ok"] else FAILED)

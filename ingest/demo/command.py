@@ -61,9 +61,13 @@ def started(
 
 
 def demonstrate(
-    running: Started, clock: Clock, progress: Callable[[Progress], None], say: Callable[[str], None]
+    running: Started,
+    clock: Clock,
+    progress: Callable[[Progress], None],
+    say: Callable[[str], None],
+    key: str = "",
 ) -> dict[str, Any]:
-    """Send the schedule to a running Lightship and judge what it found.
+    """Send the schedule to a running Lightship, with an ingest key if it asks for one; judge what it found.
 
     Raises
     ------
@@ -74,7 +78,8 @@ def demonstrate(
     lineage = f"demo-{secrets.token_hex(4)}"
     schedule = build(clock.now_ns(), tick_s=settings.detection.tick_s)
     addresses = running.whole.addresses
-    traffic = run(schedule, addresses["gateway"], lineage, progress=progress)
+    headers = {"authorization": f"Bearer {key}"} if key else None
+    traffic = run(schedule, addresses["gateway"], lineage, headers=headers, progress=progress)
     say(f"sent {traffic.interactions:,} interactions; waiting for the last of them to be processed")
     client = clickhouse.connect(running.whole.settings.store)
     wait_until_drained(
