@@ -100,6 +100,6 @@ def _scenario(scenario: Scenario, plan: Plan) -> Report:
 
 
 def budget_figure(row: str, name: str, alarms: Alarms, budget: float = BUDGET) -> Figure:
-    """The upper limit of the share of unchanged series that page, less the slack."""
+    """The upper limit of the share of unchanged series that page, against the budget and the slack."""
     detail = f"{alarms.crossed} of {alarms.series}; {alarms.per_10k:.2g} per 10,000 observations"
-    return Figure(row, f"{name}: false alarms", alarms.upper - SLACK, budget, detail)
+    return Figure(row, f"{name}: false alarms, upper limit", alarms.upper, budget + SLACK, detail)
