@@ -295,6 +295,24 @@ def verify(
 
 
 @app.command()
+def odd(
+    service: Annotated[str, typer.Option(help="Whose outputs.")],
+    environment: Annotated[str | None, typer.Option(help="Deployment environment.")] = None,
+    day: Annotated[str | None, typer.Option(help="2026-03-17, UTC; the last 24 hours by default.")] = None,
+    lineage: Annotated[str, typer.Option(help="live, or that of an import.")] = "live",
+    tenant: Annotated[str, typer.Option(help="Of this tenant.")] = "default",
+    top: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 20,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Rank the outputs of a day, the oddest first. A list to look through: it never pages."""
+    from dashboard.odd_command import odd_outputs, show_odd
+
+    asked = {"service": service, "environment": environment, "day": day, "lineage": lineage}
+    answer(odd_outputs(config, **asked, tenant=tenant, top=top), as_json, show_odd)  # type: ignore[arg-type]
+
+
+@app.command()
 def budget(
     tenant: Annotated[str, typer.Option(help="Of this tenant.")] = "default",
     lineage: Annotated[str, typer.Option(help="Of this lineage.")] = "live",
