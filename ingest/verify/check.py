@@ -27,7 +27,7 @@ from ingest.verify.replay import Replay
 from ingest.verify.same import StoredFinding, StoredReference, differs, snapshot_differs
 from ingest.verify.stored_config import WrongConfig, trusted
 
-QUICK = 20_000
+QUICK = 2_000
 """Messages that are followed from the beginning of the log; with more, a snapshot is taken."""
 
 
@@ -223,7 +223,7 @@ class Check:
         for c in mine:
             f = c.finding
             tick_s = self._runs(c.last.config).settings().detection.tick_s
-            self._statistics.setdefault(f.finding_id, Statistic(f.unit, f.score, f.slice, tick_s))
+            self._statistics.setdefault(f.finding_id, Statistic(f, tick_s))
         watched = [self._statistics[c.finding.finding_id] for c in mine]
 
         def on_tick(tick: int, watch: object) -> None:
@@ -262,7 +262,7 @@ class Check:
             None if start is None else start.digest,
             claim.last.chain,
             claim.last.config,
-            ticks=() if statistic is None else statistic.until(claim.finding),
+            ticks=() if statistic is None else statistic.ticks(),
         )
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from detectors.drift.fold import SeriesKey
 from detectors.drift.reference import Reference
-from detectors.drift.watched import Watched
 from detectors.drift.watching import WatchList
 from detectors.finding import Finding, rfc3339
 
@@ -64,35 +64,30 @@ class Path:
 
 @dataclass(slots=True)
 class Statistic:
-    """The statistic of one series, tick by tick, as detection closes them."""
+    """The statistic of a finding's series, tick by tick, from an hour before the onset's interval."""
 
-    unit: str
-    score: str
-    slice: str
+    finding: Finding
     tick_s: int
     _ticks: deque[tuple[int, float, float]] = field(default_factory=lambda: deque(maxlen=TICKS))
+    _first: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        begin = self.finding.onset_low or self.finding.onset or self.finding.made_at
+        self._first = int(begin.timestamp() - BEFORE_S) // self.tick_s
 
     def closed(self, tick: int, watch: WatchList) -> None:
         """A tick has closed, nothing of what crossed in it is stated yet."""
-        for watched in watch.series.values():
-            if self._is_it(watched):
-                self._ticks.append((tick, *watch.evidence(watched, tick)))
+        if tick < self._first:
+            return
+        f = self.finding
+        watched = watch.find(SeriesKey(f.unit, f.score, f.slice))
+        if watched is not None:
+            self._ticks.append((tick, *watch.evidence(watched, tick)))
 
-    def _is_it(self, watched: Watched) -> bool:
-        key = watched.key
-        return (key.unit, key.score, key.slice) == (self.unit, self.score, self.slice)
-
-    def until(self, finding: Finding) -> tuple[tuple[datetime, float, float], ...]:
-        """Evidence and threshold from an hour before the onset's interval to when it was stated."""
-        begin = finding.onset_low or finding.onset
-        if begin is None:
-            return ()
+    def ticks(self) -> tuple[tuple[datetime, float, float], ...]:
+        """Time, evidence and threshold of each until it was stated."""
         timed = [(datetime.fromtimestamp(t * self.tick_s, UTC), e, h) for t, e, h in self._ticks]
-        return tuple(
-            (at, round(e, 6), round(h, 6))
-            for at, e, h in timed
-            if (begin - at).total_seconds() <= BEFORE_S and at < finding.made_at
-        )
+        return tuple((at, round(e, 6), round(h, 6)) for at, e, h in timed if at < self.finding.made_at)
 
 
 def explain(finding: Finding, path: Path, limit: int = 40) -> list[str]:
