@@ -12,13 +12,13 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from kafka import KafkaProducer
 
 from detectors.closed_ticks import BEGINNING, Entry, Report, SharedRow, encode
-from detectors.finding import Finding
 from infra.clickhouse import connect, migrate
 from infra.embedded.ports import spare
 from infra.kafka import CLIENT, TICKS, create_topics
@@ -46,6 +46,11 @@ def reports(lineage: str, ticks: Sequence[Sequence[SharedRow]]) -> list[Report]:
             before[number] = offset
             out.append(Report(number, (entry,)))
     return out
+
+
+def without_place(body: str) -> dict[str, Any]:
+    """A finding without its place in the log, which holds what other tests wrote, too."""
+    return {k: v for k, v in json.loads(body).items() if not k.startswith("log_")}
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -96,7 +101,7 @@ def test_a_killed_process_goes_on_and_says_what_an_undisturbed_one_says(
     undisturbed = FleetShard(fleet_config(settings), len(SHARDS))
     for i, report in enumerate(said):
         undisturbed.apply(i, report)
-    expected = {f.finding_id: f.to_json() for f, _ in undisturbed.findings}
+    expected = {f.finding_id: without_place(f.to_json()) for f, _ in undisturbed.findings}
     assert expected
     client = connect(settings.store)
 
@@ -107,10 +112,10 @@ def test_a_killed_process_goes_on_and_says_what_an_undisturbed_one_says(
         producer.flush(timeout=30)
         producer.close()
 
-    def found() -> dict[str, str]:
+    def found() -> dict[str, dict[str, Any]]:
         query = "SELECT body FROM findings FINAL WHERE lineage = {lineage:String}"
         rows = client.query(query, {"lineage": lineage}).result_rows
-        return {json.loads(body)["finding_id"]: body for (body,) in rows}
+        return {json.loads(body)["finding_id"]: without_place(body) for (body,) in rows}
 
     def snapshots() -> int:
         query = "SELECT count() FROM snapshots WHERE room = 'fleet'"
@@ -124,4 +129,4 @@ def test_a_killed_process_goes_on_and_says_what_an_undisturbed_one_says(
         send(said[middle - 50 :])  # a shard told some of it twice
         until(lambda: found() == expected)
     client.close()
-    assert {Finding.from_dict(json.loads(body)).service for body in expected.values()} == {"*"}
+    assert {body["service"] for body in expected.values()} == {"*"}
