@@ -19,7 +19,7 @@ from detectors.drift.shares import Shares
 from detectors.drift.shiryaev_roberts import FlagBank, ValueBank
 from detectors.drift.side_by_side import SideBySide
 from detectors.drift.snapshot import Arrays, part
-from detectors.drift.ticks import Floats, Ints
+from detectors.drift.ticks import DAY_S, Floats, Ints
 from detectors.drift.trail import Rows, Trail
 from detectors.drift.watch_config import WatchConfig
 from detectors.drift.watched import (
@@ -35,7 +35,9 @@ from detectors.finding import ALL
 from detectors.scorers.protocol import ScoreSpec
 
 MIN_ROWS = 100
-"""Rows a baseline needs; a series with fewer lives in its roll-up."""
+"""Rows a baseline needs."""
+LEAST_A_WEEK, WEEK_S = 20, 7 * DAY_S
+"""A slice with fewer rows lives in its roll-up."""
 DOMINANT = 0.98
 """A slice with more of the traffic than this only repeats the whole."""
 
@@ -120,7 +122,7 @@ class WatchList:
             spec = config.specs[key.score]
             if key.slice != ALL and not _worth_slicing(spec, key):
                 done.append(number)
-            elif mine is None or mine[:, 3].sum() < MIN_ROWS:
+            elif mine is None or mine[:, 3].sum() < _least_rows(key, (end - start) * self.tick_s):
                 poor.append(number)
             elif key.slice != ALL and mine[:, 3].sum() > DOMINANT * whole.get((key.unit, key.score), 0):
                 done.append(number)
@@ -376,6 +378,10 @@ class WatchList:
         for number, *life in facts.get("lives", ()):
             relive(watch.series[number], *life)
         return watch
+
+
+def _least_rows(key: SeriesKey, window_s: int) -> float:
+    return MIN_ROWS if key.slice == ALL else max(MIN_ROWS, LEAST_A_WEEK * window_s / WEEK_S)
 
 
 def _worth_slicing(spec: ScoreSpec, key: SeriesKey) -> bool:
