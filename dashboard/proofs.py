@@ -79,7 +79,7 @@ def _noticed(measure: Measure, change: float | None, unit: str | None) -> str:
         return formats.NONE
     size = abs(change)
     if not measure.is_share:
-        return f"±{formats.measure(size, '' if unit in (None, MEDIAN) else unit)}"
+        return f"±{formats.measure(size, unit if unit and unit != MEDIAN else '')}"
     if size < 0.001:
         return f"±{formats.number(10_000 * size, 1)} per 10,000"
     return f"±{formats.number(100 * size, formats.places(50 * size))}{formats.THIN}pp"
