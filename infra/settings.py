@@ -108,7 +108,12 @@ class Settings:
         for name, chosen in (("score", self.score), ("service", self.service)):
             if chosen:
                 body[name] = {key: asdict(value) for key, value in chosen.items()}
-        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+        return hash_of_sections(body)
+
+
+def hash_of_sections(sections: Mapping[str, Any]) -> str:
+    """16 hex digits over sections as plain values."""
+    return hashlib.sha256(json.dumps(sections, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:

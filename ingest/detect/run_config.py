@@ -18,7 +18,7 @@ from detectors.scorers import SPECS
 from detectors.scorers.protocol import ScoreSpec
 from infra.clock import NS_PER_S
 from infra.sections import BudgetSettings, DetectionSettings, ScoreSettings, ServiceSettings
-from infra.settings import Settings
+from infra.settings import Settings, hash_of_sections
 from ingest.detect.chain import digest_of
 from ingest.units.conversations import Limits
 from ingest.watching import shard_config
@@ -82,6 +82,18 @@ class RunConfig:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"the stored configuration {self.digest} is not readable: {error!r}") from error
+
+    def own_hash(self) -> str:
+        """The ``config_hash`` that follows from the body: settings that came later are not in it.
+
+        Raises
+        ------
+        ValueError
+            If the body is not of its form.
+        """
+        body = json.loads(self.body)
+        chosen = {name: body[name] for name in ("score", "service") if body.get(name)}
+        return hash_of_sections({name: body[name] for name in ("detection", "budget")} | chosen)
 
     def other_scores(self) -> list[str]:
         """Scores that were counted otherwise than this version counts them."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from detectors.observation import ServiceKey, SourcePosition
+from infra.clock import to_ns
 from ingest.detect.evidence import DETECT, Evidence, KeptSnapshot
 from ingest.detect.run_config import RunConfig
 from ingest.detect.writer import LOGS
@@ -18,6 +19,9 @@ from ingest.store.interaction import StoredInteraction, from_row, position_text
 from ingest.store.tables import INTERACTIONS
 from ingest.verify.links import LogRecord
 from ingest.verify.same import StoredFinding, StoredReference
+
+LONGEST = timedelta(days=1)
+"""An interaction, and the minute of a policy hit, lie within."""
 
 AT_ONCE = 20_000
 """Rows of the log read with one statement."""
@@ -166,17 +170,21 @@ class Archive:
                 return
             first = int(rows[-1][0]) + 1
 
-    def interaction(self, key: ServiceKey, trace_id: str, span_id: str) -> StoredInteraction | None:
-        """One stored interaction."""
-        found = self._interactions(
-            key, "trace_id = {trace:String} AND span_id = {span:String}", trace=trace_id, span=span_id
-        )
+    def interaction(
+        self, key: ServiceKey, until: datetime, trace_id: str, span_id: str
+    ) -> StoredInteraction | None:
+        """One stored interaction that ended before ``until``."""
+        named = "trace_id = {trace:String} AND span_id = {span:String}"
+        found = self._interactions(key, until, named, trace=trace_id, span=span_id)
         return found[0] if found else None
 
-    def observed_at(self, key: ServiceKey, position: SourcePosition, score: str) -> list[StoredInteraction]:
+    def observed_at(
+        self, key: ServiceKey, until: datetime, position: SourcePosition, score: str
+    ) -> list[StoredInteraction]:
         """Interactions of which a score was observed at a source position, or the span."""
         return self._interactions(
             key,
+            until,
             "((source_topic = {topic:String} AND source_partition = {partition:UInt16} "
             "AND source_offset = {offset:UInt64}) OR late_scores[{score:String}] = {text:String}) "
             "ORDER BY start, trace_id, span_id",
@@ -187,14 +195,25 @@ class Archive:
             text=position_text(position),
         )
 
-    def _interactions(self, key: ServiceKey, where: str, **bound: object) -> list[StoredInteraction]:
+    def _interactions(
+        self, key: ServiceKey, until: datetime, where: str, **bound: object
+    ) -> list[StoredInteraction]:
+        """Those of a service that ended before ``until`` and took no longer than `LONGEST`."""
         names = ", ".join(f"`{name}`" for name in INTERACTIONS.names)
         owner = {name: getattr(key, name) for name in ("tenant", "lineage", "service", "environment")}
         rows = self._rows(
             f"SELECT {names} FROM interactions FINAL WHERE tenant = {{tenant:String}} "  # noqa: S608
             "AND lineage = {lineage:String} AND service = {service:String} "
-            f"AND environment = {{environment:String}} AND {where}",
-            {**owner, **bound},
+            "AND environment = {environment:String} AND start BETWEEN "
+            "fromUnixTimestamp64Micro({first:Int64}, 'UTC') AND "
+            "fromUnixTimestamp64Micro({last:Int64}, 'UTC') "
+            f"AND {where}",
+            {
+                **owner,
+                **bound,
+                "first": to_ns(until - LONGEST) // 1000,
+                "last": to_ns(until) // 1000 + 1,
+            },
             times_ns=True,
         )
         return [from_row(row) for row in rows]

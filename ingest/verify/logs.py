@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from detectors import closed_ticks, observation
 from detectors.closed_ticks import Report
@@ -45,7 +45,7 @@ class Log:
 
 def _shard(run: RunConfig, partition: int, blob: bytes | None) -> Shard:
     e = engine(run.settings())
-    made = (e.config, e.partitions, e.lateness_ns, e.limits)
+    made = (replace(e.config, config_hash=run.config_hash), e.partitions, e.lateness_ns, e.limits)
     shard = Shard(*made) if blob is None else Shard.unpack(blob, *made)
     shard.partition = partition
     return shard
@@ -53,7 +53,7 @@ def _shard(run: RunConfig, partition: int, blob: bytes | None) -> Shard:
 
 def _fleet_shard(run: RunConfig, _: int, blob: bytes | None) -> FleetShard:
     settings = run.settings()
-    made = (fleet_config(settings), settings.kafka.partitions)
+    made = (replace(fleet_config(settings), config_hash=run.config_hash), settings.kafka.partitions)
     return FleetShard(*made) if blob is None else FleetShard.unpack(blob, *made)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from detectors.finding import Finding, finding_id
 from detectors.observation import ServiceKey, SourcePosition
@@ -13,8 +14,8 @@ from ingest.verify.difference import Difference, shown
 
 _NOTE = re.compile(r"(?P<rule>[\w-]+): interaction (?P<trace>[0-9a-f]+):(?P<span>[0-9a-f]+)")
 
-One = Callable[[ServiceKey, str, str], StoredInteraction | None]
-Observed = Callable[[ServiceKey, SourcePosition, str], Sequence[StoredInteraction]]
+One = Callable[[ServiceKey, datetime, str, str], StoredInteraction | None]
+Observed = Callable[[ServiceKey, datetime, SourcePosition, str], Sequence[StoredInteraction]]
 
 
 def recompute(stored: Finding, one: One, observed: Observed) -> Finding | Difference:
@@ -34,7 +35,7 @@ def recompute(stored: Finding, one: One, observed: Observed) -> Finding | Differ
     if own != stored.finding_id:
         return Difference("findings", row, "finding_id", own, stored.finding_id, "from service and notes")
     where = f"interaction {interaction_id}"
-    hit = one(key, note["trace"], note["span"])
+    hit = one(key, stored.made_at, note["trace"], note["span"])
     if hit is None:
         return Difference("interactions", where, "", "a row", "none", "the first hit")
     value = hit.scores.get(rule.score)
@@ -43,7 +44,9 @@ def recompute(stored: Finding, one: One, observed: Observed) -> Finding | Differ
             "interactions", where, f"score_{rule.score}", f"{rule.at_least} or more", shown(value)
         )
     position = hit.late.get(rule.score, hit.source)
-    rows = sorted(observed(key, position, rule.score), key=lambda r: r.key != hit.key)  # it names the finding
+    rows = sorted(
+        observed(key, stored.made_at, position, rule.score), key=lambda r: r.key != hit.key
+    )  # it names the finding
     found = policy_findings(rows, position)
     same = [f for f in found if f.finding_id == stored.finding_id]
     return same[0] if same else Difference("interactions", where, "", "the first hit of its minute", "none")

@@ -39,7 +39,8 @@ def trusted(run: RunConfig | None, digest: str) -> RunConfig:
             raise WrongConfig(digest, *changed, "with this value it has its digest")
         raise WrongConfig(digest, "body", digest, found, "digests of the body")
     try:
-        own = run.settings().config_hash()
+        run.settings()
+        own = run.own_hash()
     except ValueError as error:
         raise WrongConfig(digest, "body", "a readable configuration", str(error)) from error
     if run.config_hash != own:
