@@ -14,7 +14,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import betaincinv
 
 from detectors.drift.shiryaev_roberts import LARGEST
 from detectors.drift.ticks import Bools, Floats, Ints
@@ -27,7 +27,7 @@ SCHEMA = 1
 def upper_rate(hits: Floats, conversations: Floats, confidence: float = 0.99) -> Floats:
     """Clopper-Pearson upper bound of a rate: what a baseline lets ``p_high`` be."""
     hits, n = np.asarray(hits, dtype=float), np.asarray(conversations, dtype=float)
-    bound: Floats = stats.beta.ppf(confidence, hits + 1, np.maximum(n - hits, 1e-9))
+    bound: Floats = betaincinv(hits + 1, np.maximum(n - hits, 1e-9), confidence)
     return np.where(hits >= n, 1.0, bound)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy import stats
+from scipy.special import boxcox
 
 from detectors.drift.ticks import Floats, Ints
 from detectors.drift.usual import MEMORY, Usual, learn_usual
@@ -70,7 +70,7 @@ def _limit(x: Floats, w: float) -> float | None:
     if mean <= 0:
         return None
     shape, scale = _pareto(excess, mean)
-    beyond = float(stats.genpareto.isf(min(w * len(x) / count, 1.0), shape, scale=scale))
+    beyond = -scale * float(boxcox(min(w * len(x) / count, 1.0), -shape))  # of the Pareto tail
     least = LEAST_FACTOR_FEW if len(x) < FEW else LEAST_FACTOR
     largest = float(positive[-1])
     most = min(least * largest / float(positive[-REPEATED]), MOST_FACTOR)
