@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from detectors.drift.baseline import FLAG, MIN_RATE, Baseline
 from detectors.drift.price import ODDS, RARE_KAPPA, SHIFTS
@@ -70,9 +70,9 @@ class Difference:
 
     def is_nothing(self) -> bool:
         """Whether the 95 % interval lies inside the band."""
-        return abs(self.value) + float(stats.t.ppf(0.975, self.df)) * self.error <= BANDS[self.form]
+        return abs(self.value) + float(stdtrit(self.df, 0.975)) * self.error <= BANDS[self.form]
 
     def evidence(self) -> float:
         """Minus the logarithm of the two-sided p-value of lying at the edge of the band or inside."""
         t = (abs(self.value) - BANDS[self.form]) / self.error
-        return float(-np.log(2) - stats.t.logsf(t, self.df)) if t > 0 else 0.0
+        return float(-np.log(2) - np.log(stdtr(self.df, -t))) if t > 0 else 0.0

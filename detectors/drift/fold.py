@@ -83,6 +83,8 @@ class Fold:
         self._renewed: list[str] = []
         self._seen: dict[tuple[str, str], dict[str, Seen]] = {}
         self._open: dict[int, dict[int, int]] = {}
+        self._names: dict[int, SeriesKey] = {}
+        self._named = (0, 0)
         self.late_rows = 0
 
     def add(self, observation: Observation, next_tick: int) -> list[TickCounts]:
@@ -219,8 +221,14 @@ class Fold:
         """Earliest open tick that holds counts."""
         return min(self._open, default=None)
 
-    def names(self) -> dict[int, SeriesKey]:
-        """Key of every series number that can occur."""
+    def names(self) -> Mapping[int, SeriesKey]:
+        """Key of every series number that can occur; not to be changed."""
+        now = (len(self._scores), len(self._slices))  # both only grow
+        if now != self._named:
+            self._names, self._named = self._name_all(), now
+        return self._names
+
+    def _name_all(self) -> dict[int, SeriesKey]:
         slices = {0: (None, ALL)} | {
             n: (unit, slice_text(**{dimension: value}))
             for (unit, dimension, value), n in self._slices.items()
@@ -281,6 +289,7 @@ class Fold:
         }
         self._open = {tick: dict(map(tuple, items)) for tick, items in state["open"]}
         self.late_rows = state["late_rows"]
+        self._named = (0, 0)
 
 
 def _counts(tick: int, bucket: Mapping[int, int]) -> TickCounts:

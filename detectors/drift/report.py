@@ -5,7 +5,7 @@ Everything is read from the service's own history, so the same log gives the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -54,7 +54,7 @@ class History:
     trail: Trail
     fold: Fold
     watch: WatchList
-    names: dict[int, SeriesKey]
+    names: Mapping[int, SeriesKey]
     people: People
 
 

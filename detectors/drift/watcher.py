@@ -7,6 +7,7 @@ here reads a clock.
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -84,7 +85,7 @@ class ServiceWatcher:
         self._people = People(config.specs, config.tick_s, next_tick)
         self._superseded: list[Finding] = []
         self._announced = Announced()
-        self._names: dict[int, SeriesKey] = {}
+        self._names: Mapping[int, SeriesKey] = {}
         self._last_tick = next_tick
         self._adwin = AdwinTickets()
         self.on_tick: Callable[[int, WatchList], None] | None = None
@@ -177,10 +178,9 @@ class ServiceWatcher:
         names, redundant = self._fold.names(), self._fold.redundant(counts.tick)
         rows: list[CellRow] = []
         begin = 0
-        for end in range(1, len(counts.series) + 1):
-            if end < len(counts.series) and counts.series[end] == counts.series[begin]:
-                continue
+        while begin < len(counts.series):
             number = counts.series[begin]
+            end = bisect_right(counts.series, number, begin)
             if number not in redundant:
                 rows.append(
                     self._cell_row(
@@ -194,7 +194,8 @@ class ServiceWatcher:
         spec = self._config.specs[key.score]
         total, categories = 0.0, []
         if spec.grid is not None:
-            total = sum(spec.grid.value(cell) * n for cell, n in zip(cells, counts, strict=True))
+            value = spec.grid.value
+            total = sum([value(cell) * n for cell, n in zip(cells, counts, strict=True)])
         else:
             levels = self._fold.levels(key.score)
             categories = [levels[c] for c in cells]
@@ -226,9 +227,10 @@ class ServiceWatcher:
         self._last_tick = max(self._last_tick, tick)
         redundant = self._fold.redundant(tick)
         series = np.array(counts.series, dtype=np.int64)
-        keep = ~np.isin(series, np.array(sorted(redundant), dtype=np.int64))
-        cells, numbers = np.array(counts.cells, dtype=np.int64)[keep], np.array(counts.counts)[keep]
-        series = series[keep]
+        cells, numbers = np.array(counts.cells, dtype=np.int64), np.array(counts.counts)
+        if redundant:
+            keep = ~np.isin(series, np.array(sorted(redundant), dtype=np.int64))
+            series, cells, numbers = series[keep], cells[keep], numbers[keep]
         self._trail.append(tick, series, cells, numbers)
         self._learner.seen(tick, {int(n) for n in np.unique(series)} - set(self._watch.series))
         crossed, ended = self._watch.update(tick, series, cells, numbers)

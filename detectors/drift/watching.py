@@ -252,6 +252,8 @@ class WatchList:
 
     def _closed_channels(self, flat: SideBySide) -> Any:
         still_open = [n for n, w in self.series.items() if w.open is not None]
+        if not still_open:
+            return np.zeros(len(flat.series), dtype=bool)
         return np.isin(flat.series, np.array(still_open, dtype=np.int64))
 
     def open(self, watched: Watched, opened: OpenFinding) -> None:

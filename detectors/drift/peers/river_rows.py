@@ -16,13 +16,12 @@ al. 2015 (HDDM).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from river import drift
 
 from detectors.drift.ticks import Bools, Floats, Ints
 
@@ -31,12 +30,9 @@ BLOCK = 512
 SEED = 1
 """Of detectors that draw at random."""
 
-NUMBERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {"ADWIN": drift.ADWIN, "PageHinkley": drift.PageHinkley, "KSWIN": drift.KSWIN}
-)
-HITS: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {"HDDM_A": drift.binary.HDDMA, "HDDM_W": drift.binary.HDDMW}
-)
+NUMBERS = ("ADWIN", "PageHinkley", "KSWIN")
+HITS: Mapping[str, str] = MappingProxyType({"HDDM_A": "HDDMA", "HDDM_W": "HDDMW"})
+"""Names of river's classes."""
 
 
 class RiverRows:
@@ -132,7 +128,10 @@ class RiverRows:
 
     def _make(self) -> Any:
         seed = {"seed": SEED} if self.name == "KSWIN" else {}
-        return {**NUMBERS, **HITS}[self.name](**seed, **self.settings)
+        from river import drift  # it costs every start dear, and few see a change
+
+        in_river: Any = drift.binary if self.name in HITS else drift
+        return getattr(in_river, HITS.get(self.name, self.name))(**seed, **self.settings)
 
     def _feed(self, row: int, n: float, s: float) -> bool:
         saw = False

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import stats  # noqa: TID253 - of backtests alone
 from scipy.spatial import distance
 
 from detectors.drift.ticks import Bools, Floats, Ints
