@@ -75,4 +75,5 @@ class Difference:
     def evidence(self) -> float:
         """Minus the logarithm of the two-sided p-value of lying at the edge of the band or inside."""
         t = (abs(self.value) - BANDS[self.form]) / self.error
-        return float(-np.log(2) - np.log(stdtr(self.df, -t))) if t > 0 else 0.0
+        with np.errstate(divide="ignore"):  # beyond what a float holds it is infinite
+            return float(-np.log(2) - np.log(stdtr(self.df, -t))) if t > 0 else 0.0
