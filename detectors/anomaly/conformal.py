@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import stats  # noqa: TID253 - of one command alone
 
 Floats = NDArray[np.float64]
 TAIL_SHARE = 0.1
