@@ -84,5 +84,5 @@ def predicted(rate: float, n: float, confidence: float = CONFIDENCE) -> Interval
 
 def _hits(q: float, size: int, rate: float) -> int:
     """Least number of hits that is not exceeded with probability ``q``."""
-    most = math.ceil(bdtrik(q, size, rate))
+    most: int = math.ceil(bdtrik(q, size, rate))
     return most - 1 if most > 0 and bdtr(most - 1, size, rate) >= q else most
