@@ -219,6 +219,20 @@ class ScoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """Declared limits: levels that are nothing to page for, known before anything is learned.
+
+    The first that matches holds. The fast path pages for gross rises above it.
+    """
+
+    score: str = field(metadata=about("name of a flag, such as `refusal`"))
+    at_most: float = field(
+        metadata=about("largest share of calls that is nothing to page for", within=(1e-6, 0.5))
+    )
+    services: tuple[str, ...] = field(default=(), metadata=about("services; `*` and `?` allowed; empty: all"))
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiverSettings:
     """Where alerts go. Without any, they are printed by the alerts service."""
 

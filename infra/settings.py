@@ -29,6 +29,7 @@ from infra.sections import (
     DetectionSettings,
     GatewaySettings,
     KafkaSettings,
+    LimitSettings,
     ReceiverSettings,
     RedactionSettings,
     RouteSettings,
@@ -49,6 +50,7 @@ __all__ = [
     "DetectionSettings",
     "GatewaySettings",
     "KafkaSettings",
+    "LimitSettings",
     "ReceiverSettings",
     "RedactionSettings",
     "RouteSettings",
@@ -96,6 +98,7 @@ class Settings:
     score: Mapping[str, ScoreSettings] = field(default_factory=dict)
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     service: Mapping[str, ServiceSettings] = field(default_factory=dict)
+    limit: tuple[LimitSettings, ...] = ()
     alerts: AlertSettings = field(default_factory=AlertSettings)
     receiver: tuple[ReceiverSettings, ...] = ()
     route: tuple[RouteSettings, ...] = ()
@@ -103,11 +106,13 @@ class Settings:
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     def config_hash(self) -> str:
-        """16 hex digits over what decides findings: the detection section, severities and the budget."""
+        """16 hex digits over what decides findings: detection, severities, budget and declared limits."""
         body: dict[str, Any] = {"detection": asdict(self.detection), "budget": asdict(self.budget)}
         for name, chosen in (("score", self.score), ("service", self.service)):
             if chosen:
                 body[name] = {key: asdict(value) for key, value in chosen.items()}
+        if self.limit:
+            body["limit"] = [asdict(limit) for limit in self.limit]
         return hash_of_sections(body)
 
 

@@ -32,6 +32,10 @@ def check(settings: Settings) -> None:
         allot(Grant(b.pages_per_month, b.tickets_per_week), own, (), b.max_services)
     except ValueError as error:
         raise Misconfigured(str(error)) from error
+    flags = [name for name, spec in SPECS.items() if spec.kind == "flag"]
+    for limit in settings.limit:
+        if limit.score not in flags:
+            raise unknown("flag in limit.score:", limit.score, flags)
     for tenant, chosen in settings.redaction.items():
         if not is_tenant(tenant):
             raise Misconfigured(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detectors.drift.budget import FLEET_SHARES
 from detectors.drift.grant import Grant
+from detectors.drift.limits import Limit
 from detectors.drift.watch_config import WatchConfig
 from detectors.scorers import SPECS
 from detectors.scorers.severities import with_severities
@@ -35,4 +36,5 @@ def _config(settings: Settings, share: float) -> WatchConfig:
         config_hash=settings.config_hash(),
         conversation_idle_s=d.conversation_idle_s,
         adwin_tickets=d.adwin_tickets,
+        limits=tuple(Limit(one.score, one.at_most, one.services) for one in settings.limit),
     )

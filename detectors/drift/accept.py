@@ -35,16 +35,20 @@ class Scene:
     tick: int
 
 
-def accept(record: Control, scene: Scene) -> list[Finding]:
-    """Obey an ``accept`` record; the finding it ends, or nothing where that is not open (any more)."""
+def accept(record: Control, scene: Scene, risen: Finding | None = None) -> list[Finding]:
+    """Obey an ``accept`` record; the finding it ends, or nothing where that is not open (any more).
+
+    ``risen`` is the finding where the fast path has said it.
+    """
     body = record.body
     key = SeriesKey(*(text_of(body, name) for name in ("unit", "score", "slice")))
     watched = scene.watch.find(key)
-    said = watched.open.finding if watched is not None and watched.open is not None else None
-    if watched is None or said is None or said.finding_id != text_of(body, "finding_id"):
+    told = watched.open.finding if watched is not None and watched.open is not None else None
+    said = risen or told
+    if said is None or said.finding_id != text_of(body, "finding_id"):
         return []
     origin = Origin(ACCEPTED, onset_tick(said, scene.config), text_of(body, "actor"), text_of(body, "reason"))
-    for one in [watched, *_moved_with(watched, scene.watch)]:
+    for one in [] if watched is None else [watched, *_moved_with(watched, scene.watch)]:
         start_anew(one, origin, scene)
     ended = datetime.fromtimestamp(scene.tick * scene.config.tick_s, UTC)
     return [replace(said, ended_at=ended, notes=(*said.notes, "accepted as the new level"))]

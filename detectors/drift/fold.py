@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from detectors.drift.weight import Weight
 from detectors.finding import ALL
 from detectors.observation import ABSENT, Observation, slice_pairs, slice_text
 from detectors.scorers.judgement import bounded
@@ -41,12 +42,16 @@ class SeriesKey:
 
 @dataclass(frozen=True, slots=True)
 class TickCounts:
-    """Counts of one tick: parallel lists sorted by series and cell. ``series`` are numbers of a `Fold`."""
+    """Counts of one tick: parallel lists sorted by series and cell. ``series`` are numbers of a `Fold`.
+
+    ``beyond`` is how many of the counts detection leaves out (see `weight`).
+    """
 
     tick: int
     series: list[int]
     cells: list[int]
     counts: list[int]
+    beyond: list[int]
 
 
 @dataclass(slots=True)
@@ -85,6 +90,9 @@ class Fold:
         self._open: dict[int, dict[int, int]] = {}
         self._names: dict[int, SeriesKey] = {}
         self._named = (0, 0)
+        self._beyond: dict[int, dict[int, int]] = {}
+        self._weight = Weight()
+        self._latest: dict[int, int] = {}
         self.late_rows = 0
 
     def add(self, observation: Observation, next_tick: int) -> list[TickCounts]:
@@ -94,12 +102,15 @@ class Fold:
         slices = self._slices_of_rows(o, ticks)
         columns = self._columns(o)
         late: dict[int, dict[int, int]] = {}
+        beyond = self._weight.beyond(o, next_tick * self._minutes)
         for row, tick in enumerate(ticks):
+            left_out = self._beyond.setdefault(tick, {}) if beyond[row] else None
             if tick < next_tick:
                 self.late_rows += 1
                 bucket = late.setdefault(tick, {})
             else:
                 bucket = self._open.setdefault(tick, {})
+                self._latest[tick] = max(self._latest.get(tick, 0), o.minutes[row])
             for cells, codes, score in columns:
                 cell = cells[row]
                 if cell == ABSENT:
@@ -108,7 +119,9 @@ class Fold:
                 for high in slices[row]:
                     key = high | low
                     bucket[key] = bucket.get(key, 0) + 1
-        return [_counts(tick, late[tick]) for tick in sorted(late)]
+                    if left_out is not None:
+                        left_out[key] = left_out.get(key, 0) + 1
+        return [_counts(tick, late[tick], {}) for tick in sorted(late)]
 
     def _columns(self, o: Observation) -> list[tuple[tuple[int, ...], list[int] | None, int]]:
         """Per known score: its cells by row, the cell behind each name (categories), its number in place."""
@@ -207,15 +220,23 @@ class Fold:
 
     def advance(self, until: int) -> list[TickCounts]:
         """Close every open tick before ``until``; their counts in order of time."""
-        return [_counts(t, self._open.pop(t)) for t in sorted(t for t in self._open if t < until)]
+        self._latest = {t: minute for t, minute in self._latest.items() if t >= until}
+        self._weight.close(until * self._minutes)
+        closed = sorted(t for t in self._open if t < until)
+        return [_counts(t, self._open.pop(t), self._beyond.pop(t, {})) for t in closed]
 
-    def open_counts(self) -> list[TickCounts]:
-        """Counts so far of the ticks still open."""
-        return [_counts(t, self._open[t]) for t in sorted(self._open)]
+    def open_counts(self, last: int | None = None) -> list[TickCounts]:
+        """Counts so far of the ticks still open, up to tick ``last``."""
+        ticks = sorted(t for t in self._open if last is None or t <= last)
+        return [_counts(t, self._open[t], self._beyond.get(t, {})) for t in ticks]
 
     def last_open_tick(self) -> int | None:
         """Latest open tick that holds counts."""
         return max(self._open, default=None)
+
+    def latest_minute(self, tick: int) -> int:
+        """Latest minute of an open tick that holds rows; its last one where that is not known."""
+        return self._latest.get(tick, (tick + 1) * self._minutes - 1)
 
     def first_open_tick(self) -> int | None:
         """Earliest open tick that holds counts."""
@@ -274,6 +295,9 @@ class Fold:
                 for (unit, dimension), values in self._seen.items()
             ],
             "open": [[tick, sorted(bucket.items())] for tick, bucket in sorted(self._open.items())],
+            "latest": sorted(self._latest.items()),
+            "beyond": [[tick, sorted(bucket.items())] for tick, bucket in sorted(self._beyond.items())],
+            "weight": self._weight.state(),
             "late_rows": self.late_rows,
         }
 
@@ -288,12 +312,19 @@ class Fold:
             for unit, dimension, values in state["seen"]
         }
         self._open = {tick: dict(map(tuple, items)) for tick, items in state["open"]}
+        self._latest = dict(map(tuple, state.get("latest", ())))
+        self._beyond = {tick: dict(map(tuple, items)) for tick, items in state.get("beyond", ())}
+        self._weight.restore(state.get("weight", ((), ())))
         self.late_rows = state["late_rows"]
         self._named = (0, 0)
 
 
-def _counts(tick: int, bucket: Mapping[int, int]) -> TickCounts:
+def _counts(tick: int, bucket: Mapping[int, int], beyond: Mapping[int, int]) -> TickCounts:
     keys = sorted(bucket)
     return TickCounts(
-        tick, [k >> _CELL_BITS for k in keys], [k & _CELLS for k in keys], [bucket[k] for k in keys]
+        tick,
+        [k >> _CELL_BITS for k in keys],
+        [k & _CELLS for k in keys],
+        [bucket[k] for k in keys],
+        [beyond.get(k, 0) for k in keys],
     )

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from detectors.drift.attribution import Attribution, SliceCounts, attribute
-from detectors.drift.baseline import VALUE
+from detectors.drift.baseline import VALUE, Baseline
 from detectors.drift.effect import Explanation, explain, quantile_effect
 from detectors.drift.fold import Fold, SeriesKey
 from detectors.drift.people import UNKNOWN, People
@@ -67,13 +67,19 @@ def finding(
     log_offset: int,
     config: WatchConfig,
     history: History,
+    *,
+    against: Baseline | None = None,
+    told: Explanation | None = None,
 ) -> tuple[Finding, Recovery]:
-    """The finding of one crossing at ``tick``, stated at ``log_offset`` of the log, and what would end it."""
+    """The finding of one crossing at ``tick``, stated at ``log_offset`` of the log, and what would end it.
+
+    ``against`` is the reference where it is not the series' own baseline; ``told`` what is known already.
+    """
     channel = watched.channels[crossing.channel]
     mine = history.trail.of(watched.number, watched.start, tick)
     n, s = dense(channel, mine, watched.start, tick + 1)
-    baseline = history.watch.baseline(watched, crossing.channel)
-    told = explain(
+    baseline = against or history.watch.baseline(watched, crossing.channel)
+    told = told or explain(
         baseline,
         watched.start,
         n,
@@ -87,7 +93,7 @@ def finding(
     who = history.people.affected(spec.name, watched.key.slice, told.onset, tick) if hit else UNKNOWN
     opinion = second_opinion(baseline, watched.start, n, s, told.onset_low)
     rises = told.direction > 0 if channel.name != "below" else told.direction < 0
-    at, began = _clock(config.tick_s), _clock(config.tick_s, config.counted_after_s(watched.key.unit))
+    at, began = clock(config.tick_s), clock(config.tick_s, config.counted_after_s(watched.key.unit))
     own_id = series_id(service, watched.key.unit, spec.name, spec.generation, watched.key.slice)
     recovery = Recovery.begin(
         channel.form,
@@ -279,6 +285,6 @@ def _notes(spec: ScoreSpec, channel: Channel, fold: Fold) -> tuple[str, ...]:
     return ()
 
 
-def _clock(tick_s: int, behind_s: float = 0) -> Callable[[int], datetime]:
+def clock(tick_s: int, behind_s: float = 0) -> Callable[[int], datetime]:
     """Time of a tick; of what is counted ``behind_s`` after it ended, the time at which it did."""
     return lambda tick: datetime.fromtimestamp(tick * tick_s - behind_s, UTC)

@@ -169,6 +169,10 @@ class Bank:
             return self._crossings(index, self.s[:, index])
         return self._crossings(index, self._step(tick, index, n, s).s)
 
+    def near(self) -> Ints:
+        """Rows that one more tick may bring to their ticket level: no tick adds more than the cap."""
+        return np.flatnonzero((self.s.sum(0) + self.w) * np.exp(_cap(self.w)) >= self.ticket)
+
     def evidence(self, tick: int | None = None) -> Floats:
         """log(sum_j S_j / w) per row, with the share accrued up to ``tick`` where given."""
         total = self.s.sum(0)
@@ -292,7 +296,7 @@ class Bank:
         f = np.maximum(1.0, np.maximum(traffic / usual, n / burst))
         w = self.w[index]
         log_l, learned = self._learn(tick, index, n, s, f)
-        log_l = np.where(n > 0, np.minimum(log_l, np.log(1 / w) / 4), 0.0)
+        log_l = np.where(n > 0, np.minimum(log_l, _cap(w)), 0.0)
         grown = (self.s[:, index] + w * gap / len(self.alternatives)) * np.exp(log_l)
         learned = tuple(  # type: ignore[assignment]
             np.where(n > 0, new, old[index]) for new, old in zip(learned, self.learned, strict=True)
@@ -338,6 +342,11 @@ class Bank:
 
     def _direction(self, rows: Ints, alternative: Floats) -> Ints:
         raise NotImplementedError
+
+
+def _cap(w: Floats) -> Floats:
+    """The most that one tick may add to the log evidence of a row."""
+    return np.log(1 / w) / 4
 
 
 class FlagBank(Bank):

@@ -40,16 +40,25 @@ def state_of(watched: Watched | None, silent_s: int) -> str:
 
 
 def watched_columns(
-    watch: WatchList, watched: Watched | None, spec: ScoreSpec, level: Level, tick: int
+    watch: WatchList,
+    watched: Watched | None,
+    spec: ScoreSpec,
+    level: Level,
+    tick: int,
+    limit: float | None = None,
 ) -> dict[str, Any]:
-    """What a series row says of the baseline, by column, ``tick`` being the last one closed."""
+    """What a series row says of the baseline, by column, ``tick`` being the last one closed.
+
+    ``limit`` is the declared one of the score.
+    """
     if watched is None:
-        nothing = dict.fromkeys(
-            ("evidence", "threshold", *NAMES, "detectable_unit", "examples", "level_limit")
+        nothing: dict[str, Any] = dict.fromkeys(
+            ("evidence", "threshold", *NAMES, "detectable_unit", "examples")
         )
+        nothing["level_limit"] = limit
         return {**nothing, **dict.fromkeys(("origin", "level_verdict", "accepted_by", "accepted_reason"), "")}
     evidence, threshold = watch.evidence(watched, tick)
-    origin, limit = watched.origin, None
+    origin = watched.origin
     return {
         "evidence": round(evidence, 9),
         "threshold": threshold,

@@ -28,6 +28,13 @@ class Trail:
             rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3] = tick, series, cells, counts
             self._parts.append(rows)
 
+    def extended(self, tick: int, series: Ints, cells: Ints, counts: Ints) -> Trail:
+        """Another trail with what one more tick counted; this one stays as it is."""
+        out = Trail()
+        out._parts = [*self._parts]
+        out.append(tick, series, cells, counts)
+        return out
+
     def __len__(self) -> int:
         return sum(len(p) for p in self._parts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from detectors.drift.origin import Origin
 from detectors.drift.plan import Channel, plan
 from detectors.drift.reference import Reference, as_text
 from detectors.drift.shares import Shares
-from detectors.drift.shiryaev_roberts import FlagBank, ValueBank
+from detectors.drift.shiryaev_roberts import Bank, Crossings, FlagBank, ValueBank
 from detectors.drift.side_by_side import SideBySide
 from detectors.drift.snapshot import Arrays, part
 from detectors.drift.ticks import DAY_S, Floats, Ints
@@ -90,6 +90,7 @@ class WatchList:
     flags: FlagBank = field(init=False)
     values: ValueBank = field(init=False)
     _flat: SideBySide | None = None
+    _near: frozenset[int] | None = None
 
     def __post_init__(self) -> None:
         self.flags, self.values = FlagBank(self.tick_s), ValueBank(self.tick_s)
@@ -131,7 +132,7 @@ class WatchList:
                 fits.extend(_Fit(number, c, *dense(c, mine, start, end)) for c in _plan(spec, mine, fold))
         fitted = self._watch(fits, series, rows, start, end, config)
         unfit = {f.series for f in fits} - fitted
-        self._flat = None
+        self._flat = self._near = None
         return [n for n in done if n not in unfit], poor + sorted(unfit)
 
     def _watch(
@@ -202,12 +203,12 @@ class WatchList:
                 one.counts,
                 origin=origin,
             )
-        self._flat = None
+        self._flat = self._near = None
 
     def drop(self, numbers: Iterable[int]) -> list[Watched]:
         """Watch these series no longer; the ones that were. Their share of the budget stays unspent."""
         found = [self.series.pop(n) for n in numbers if n in self.series]
-        self._flat = None
+        self._flat = self._near = None
         return found
 
     def update(
@@ -218,17 +219,48 @@ class WatchList:
         Returns the ones that crossed, in order, and the ones whose open change ended (still open: the caller
         closes them).
         """
+        self._near = None
         if not self.series:
             return [], []
         flat = self.side_by_side()
         n, s = flat.sums(series, cells, counts)
+        watched = (n > 0) & ~self._closed_channels(flat)
+        crossed = self._crossed(
+            flat, watched, lambda bank, at: bank.update(tick, n[at], s[at], flat.rows[at])
+        )
+        return crossed, self._ended(flat, n, s)
+
+    def peek(self, tick: int, series: Ints, cells: Ints, counts: Ints) -> list[tuple[Watched, Crossing]]:
+        """Series that would cross with what an open tick holds so far; changes nothing."""
+        flat = self.side_by_side()
+        n, s = flat.sums(series, cells, counts)
+        near = np.isin(flat.series, np.array(sorted(self.near()), dtype=np.int64))
+        watched = (n > 0) & near & ~self._closed_channels(flat)
+        return self._crossed(flat, watched, lambda bank, at: bank.peek(tick, n[at], s[at], flat.rows[at]))
+
+    def near(self) -> frozenset[int]:
+        """Numbers of the series that the next tick may bring to a crossing."""
+        if self._near is None:
+            rows = {FLAG: set(map(int, self.flags.near())), VALUE: set(map(int, self.values.near()))}
+            self._near = frozenset(
+                number
+                for number, w in self.series.items()
+                if w.open is None
+                and any(row in rows[c.form] for c, row in zip(w.channels, w.rows, strict=True))
+            )
+        return self._near
+
+    def _crossed(
+        self, flat: SideBySide, watched: Any, step: Callable[[Bank, Ints], Crossings]
+    ) -> list[tuple[Watched, Crossing]]:
+        """Series that crossed when ``step`` was done with their channels, each by its clearest channel."""
         crossed: dict[int, Crossing] = {}
         for form, bank in ((FLAG, self.flags), (VALUE, self.values)):
-            mine = np.flatnonzero((flat.forms == form) & (n > 0) & ~self._closed_channels(flat))
+            mine = np.flatnonzero((flat.forms == form) & watched)
             if not len(mine):
                 continue
             order = mine[np.argsort(flat.rows[mine], kind="stable")]
-            crossings = bank.update(tick, n[order], s[order], flat.rows[order])
+            crossings = step(bank, order)
             by_row = {int(r): int(c) for r, c in zip(flat.rows[order], order, strict=True)}
             for i, row in enumerate(crossings.rows):
                 channel = by_row[int(row)]
@@ -242,7 +274,7 @@ class WatchList:
                 have = crossed.get(number)
                 if have is None or c.evidence - c.threshold > have.evidence - have.threshold:
                     crossed[number] = c
-        return [(self.series[n], crossed[n]) for n in sorted(crossed)], self._ended(flat, n, s)
+        return [(self.series[n], crossed[n]) for n in sorted(crossed)]
 
     def side_by_side(self) -> SideBySide:
         """Channels of all watched series (there must be one)."""

@@ -17,7 +17,13 @@ from detectors.drift.watch_config import WatchConfig
 from detectors.scorers import SPECS
 from detectors.scorers.protocol import ScoreSpec
 from infra.clock import NS_PER_S
-from infra.sections import BudgetSettings, DetectionSettings, ScoreSettings, ServiceSettings
+from infra.sections import (
+    BudgetSettings,
+    DetectionSettings,
+    LimitSettings,
+    ScoreSettings,
+    ServiceSettings,
+)
 from infra.settings import Settings, hash_of_sections
 from ingest.detect.chain import digest_of
 from ingest.units.conversations import Limits
@@ -47,18 +53,18 @@ class RunConfig:
     @classmethod
     def of(cls, settings: Settings) -> RunConfig:
         """What a worker with these settings runs with."""
-        body = json.dumps(
-            {
-                "detection": asdict(settings.detection),
-                "budget": asdict(settings.budget),
-                "score": {name: asdict(chosen) for name, chosen in settings.score.items()},
-                "service": {name: asdict(chosen) for name, chosen in settings.service.items()},
-                "partitions": settings.kafka.partitions,
-                "engine": DETECTOR,
-                "scores": {name: _spec_digest(spec) for name, spec in SPECS.items()},
-            },
-            sort_keys=True,
-        )
+        facts: dict[str, Any] = {
+            "detection": asdict(settings.detection),
+            "budget": asdict(settings.budget),
+            "score": {name: asdict(chosen) for name, chosen in settings.score.items()},
+            "service": {name: asdict(chosen) for name, chosen in settings.service.items()},
+            "partitions": settings.kafka.partitions,
+            "engine": DETECTOR,
+            "scores": {name: _spec_digest(spec) for name, spec in SPECS.items()},
+        }
+        if settings.limit:
+            facts["limit"] = [asdict(limit) for limit in settings.limit]
+        body = json.dumps(facts, sort_keys=True)
         return cls(digest_of(body.encode()), settings.config_hash(), body)
 
     def settings(self) -> Settings:
@@ -78,6 +84,10 @@ class RunConfig:
                 budget=_section(BudgetSettings, body["budget"]),
                 score={name: ScoreSettings(**chosen) for name, chosen in body.get("score", {}).items()},
                 service={name: ServiceSettings(**chosen) for name, chosen in body.get("service", {}).items()},
+                limit=tuple(
+                    LimitSettings(one["score"], one["at_most"], tuple(one["services"]))
+                    for one in body.get("limit", ())
+                ),
                 kafka=replace(shipped.kafka, partitions=int(body["partitions"])),
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -92,7 +102,7 @@ class RunConfig:
             If the body is not of its form.
         """
         body = json.loads(self.body)
-        chosen = {name: body[name] for name in ("score", "service") if body.get(name)}
+        chosen = {name: body[name] for name in ("score", "service", "limit") if body.get(name)}
         return hash_of_sections({name: body[name] for name in ("detection", "budget")} | chosen)
 
     def other_scores(self) -> list[str]:

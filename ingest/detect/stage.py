@@ -152,8 +152,9 @@ class Shard:
         self._conversations_of(lineage).add(o, self._clock(lineage).watermark_ns())
 
     def _fold(self, o: Observation, offset: int) -> None:
-        for row in self._watcher(o.key).observe(o, offset):
-            self.cells.append((o.key, row, offset))
+        watcher = self._watcher(o.key)
+        self.cells.extend((o.key, row, offset) for row in watcher.observe(o, offset))
+        self.findings.extend((finding, offset) for finding in watcher.peek(offset))
 
     def _mark(self, offset: int, mark: Mark) -> None:
         lineage = (mark.tenant, mark.lineage)
@@ -183,7 +184,8 @@ class Shard:
     ) -> list[SharedRow]:
         closed = watcher.advance(self._config.tick_of(watermark_ns), offset)
         self.cells.extend((key, row, offset) for row in closed.cells)
-        self.findings.extend((finding, offset) for finding in closed.findings)
+        of_traffic = watcher.pass_time(watermark_ns // (60 * NS_PER_S), offset)
+        self.findings.extend((finding, offset) for finding in (*closed.findings, *of_traffic))
         return closed.shared
 
     def _clock(self, lineage: LineageKey) -> LineageClock:

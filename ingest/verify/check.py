@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from detectors.drift.report import DETECTOR
 from detectors.drift.snapshot import WrongSnapshot
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
@@ -262,8 +263,13 @@ class Check:
             None if start is None else start.digest,
             claim.last.chain,
             claim.last.config,
-            ticks=() if statistic is None else statistic.ticks(),
+            ticks=() if statistic is None or not _of_engine(claim) else statistic.ticks(),
         )
+
+
+def _of_engine(claim: Claim) -> bool:
+    """Whether the engine's own statistic, at closed ticks, is what the finding rests on."""
+    return claim.finding.detector == DETECTOR and claim.finding.status == "confirmed"
 
 
 class WrongState(Exception):

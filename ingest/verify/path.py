@@ -110,6 +110,10 @@ def explain(finding: Finding, path: Path, limit: int = 40) -> list[str]:
         for r in path.references
     ]
     lines += _ticks(path.ticks, limit)
+    if not path.ticks and finding.evidence is not None:
+        lines.append(
+            f"  log evidence {finding.evidence:8.3f} of {finding.threshold or 0:.3f}, {finding.detector}"
+        )
     if finding.effect is not None:
         lines.append(
             f"  effect {finding.effect:.6g} ({finding.effect_low:.6g} to {finding.effect_high:.6g}) "
