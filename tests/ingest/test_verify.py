@@ -121,7 +121,7 @@ def test_a_long_log_is_followed_from_the_snapshot_before_the_finding(kept: Kept)
     assert whole is not None
     assert path.start == "snapshot"
     assert path.messages < whole.messages / 2
-    assert path.ticks[-1] == whole.ticks[-1]
+    assert path.ticks[-1:] == whole.ticks[-1:]
 
 
 def test_what_expired_is_no_difference_and_what_was_taken_away_is(kept: Kept) -> None:
