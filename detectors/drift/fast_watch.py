@@ -21,7 +21,7 @@ from detectors.drift.snapshot import Arrays, part
 from detectors.drift.ticks import Ints
 from detectors.drift.watch_config import WatchConfig
 from detectors.drift.watched import OpenFinding, packed, unpacked
-from detectors.finding import Finding
+from detectors.finding import ALL, Finding
 from detectors.observation import Observation
 from detectors.scorers.protocol import ScoreSpec
 
@@ -160,6 +160,18 @@ class FastWatch:
                 self.accept(key, said)
                 return self.end(key)
         return None
+
+    def settle(self, said: Finding) -> None:
+        """A finding that was not said here is accepted: of a whole, bet again, on nothing of before."""
+        key = said.unit, said.score
+        if said.slice != ALL or key[0] not in self.units or key[1] not in self.units[key[0]].scores:
+            return
+        opened = self.open.get(key)
+        if opened is not None and opened.finding is not None:
+            return  # another change, which goes on
+        if said.direction == "rise":
+            self.accept(key, said)
+        self.end(key)
 
     def accept(self, key: Key, said: Finding) -> None:
         """The level of a finding is nothing to tell any more."""

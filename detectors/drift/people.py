@@ -89,9 +89,10 @@ class People:
         self._hits: dict[str, _Hits] = {}
 
     def add(self, o: Observation, next_tick: int) -> None:
-        """Take the hits of one observation; those before ``next_tick`` are late and left out."""
-        if not (any(o.users) or any(o.conversations)):
-            return
+        """Take the hits of one observation; those before ``next_tick`` are late and left out.
+
+        Hits of nobody known count too, whatever they came together with: they are part of the whole.
+        """
         for score, column in o.scores.items():
             spec = self._specs.get(score)
             if spec is None or spec.kind != "flag" or spec.unit != o.unit or 1 not in column.rows:

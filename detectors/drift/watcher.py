@@ -169,7 +169,10 @@ class ServiceWatcher(ServiceSeries):
         for record in self._waiting.due(tick):
             if record.action == "accept":
                 risen = self._fast.take_back(text_of(record.body, "finding_id"))
-                findings += accept(record, self._scene(tick), risen)
+                over = accept(record, self._scene(tick), risen)
+                for said in over if risen is None else ():
+                    self._fast.settle(said)
+                findings += over
                 self._fast.price(self._baseline_of)
             elif record.action == "adopt":
                 adopt(record, self._scene(tick), self._fold, self._learner, self._renew)
@@ -210,6 +213,7 @@ class ServiceWatcher(ServiceSeries):
                 slow.watched, slow.crossing, tick - 1, log_offset, self._history()
             )
             findings += self._state_finding(slow.watched, slow.crossing, as_slow(stated), recovery)
+        self._fast.price(self._baseline_of)  # of the baselines as they are now
         return findings
 
     def advance(self, until: int | None, log_offset: int) -> Closed:
@@ -269,7 +273,9 @@ class ServiceWatcher(ServiceSeries):
         self._learner.seen(tick, {int(n) for n in np.unique(series)} - set(self._watch.series))
         history = self._history()
         findings = self._close_fast(tick, fed, log_offset, history)
-        crossed, ended = self._watch.update(tick, series, cells, numbers)
+        anew = [n for n, w in self._watch.series.items() if w.since > tick]  # the tick is in their level
+        rest = ~np.isin(series, np.array(anew, dtype=np.int64))
+        crossed, ended = self._watch.update(tick, series[rest], cells[rest], numbers[rest])
         if self.on_tick is not None:
             self.on_tick(tick, self._watch)
         findings += self._close(ended, tick)

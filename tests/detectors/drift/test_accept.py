@@ -83,7 +83,8 @@ def one_change() -> Run:
 
 def test_an_accepted_change_ends_and_is_the_level_from_its_onset_on(one_change: Run) -> None:
     watcher, said = one_change
-    opened, closed = (f for _, f in said)
+    first, opened, closed = (f for _, f in said)  # on the fast path, retold by the engine, ended
+    assert (first.alert_kind, first.finding_id) == ("fast", opened.finding_id)
     assert (opened.slice, opened.ended_at, closed.finding_id) == ("all", None, opened.finding_id)
     assert closed.ended_at is not None
     assert "accepted as the new level" in closed.notes
@@ -97,9 +98,9 @@ def test_an_accepted_change_ends_and_is_the_level_from_its_onset_on(one_change: 
 
 def test_what_changes_after_that_is_found() -> None:
     _, said = run(world(17), accepted)
-    opened = [(tick, f) for tick, f in said if f.ended_at is None and f.slice == "all"]
-    tick, second = opened[1]
+    opened = {f.finding_id: (tick, f) for tick, f in said if f.ended_at is None and f.slice == "all"}
     assert len(opened) == 2
+    tick, second = list(opened.values())[1]
     assert 0 < tick * 5 - SECOND < DAY
     assert second.baseline_value == pytest.approx(0.3, abs=0.08)
 

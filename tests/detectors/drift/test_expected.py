@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.drift.expected import HOLDS_S, Announced, Boundary, expect_body, informed
+from detectors.finding import Finding
 from detectors.observation import Control
 from tests.alerts.invented import refusals
 from tests.detectors.drift.hourly import DAY, FIRST, weeks
@@ -23,6 +24,11 @@ def step(hour: int) -> float:
     return 0.05 if hour < 16 * DAY else 0.4
 
 
+def told_once(findings: list[Finding]) -> bool:
+    """Whether all is said of one finding that pages; the engine retells what the fast path said first."""
+    return {f.severity for f in findings} == {"page"} and len({f.finding_id for f in findings}) == 1
+
+
 def test_an_expected_change_is_told_for_information_and_is_the_level() -> None:
     watcher, findings = weeks(step, 20, controls=(announced(16 * DAY, "refusal"),))
     (told,) = findings
@@ -36,13 +42,13 @@ def test_harm_that_pages_is_not_expected_unless_its_score_is_named() -> None:
     plain = weeks(step, 18)[1]
     for controls in ((announced(16 * DAY),), (announced(16 * DAY, "output_length"),)):
         _, findings = weeks(step, 18, controls=controls)
-        assert [f.severity for f in findings] == ["page"]
+        assert told_once(findings)
         assert findings == plain
 
 
 def test_another_time_is_not_the_boundary() -> None:
     for hour in (10 * DAY, 16 * DAY + 60):
-        assert [f.severity for f in weeks(step, 18, controls=(announced(hour, "refusal"),))[1]] == ["page"]
+        assert told_once(weeks(step, 18, controls=(announced(hour, "refusal"),))[1])
 
 
 hours = st.integers(-400, 400)
