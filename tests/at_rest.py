@@ -21,8 +21,9 @@ def raw_messages(bootstrap: str) -> Iterator[tuple[str, bytes]]:
             consumer.seek(place, 0)
             deadline = time.monotonic() + PATIENCE_S
             while consumer.position(place) < end:
-                assert time.monotonic() < deadline, f"{place} was not read to its end {end}"
+                assert time.monotonic() < deadline, f"{place} stands still before its end {end}"
                 for record in consumer.poll(timeout_ms=500).get(place, []):
+                    deadline = time.monotonic() + PATIENCE_S
                     headers = b" ".join(name.encode() + b"=" + value for name, value in record.headers)
                     where = f"topic {place.topic}/{place.partition}/{record.offset}"
                     yield where, b"\n".join((record.key or b"", headers, record.value or b""))
