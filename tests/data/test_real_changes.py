@@ -123,7 +123,7 @@ def test_hits_that_run_ahead_of_detection_change_nothing(real: Real) -> None:
 @pytest.mark.parametrize(
     ("source", "model", "seed"),
     [
-        *((REFUSALS[0], REFUSALS[1], seed) for seed in SEEDS),
+        *((REFUSALS[0], REFUSALS[1], seed) for seed in range(1, 11)),
         (REFUSALS[0], "gpt4", 1),
         (REFUSALS[0], REFUSALS[2], 1),
         (REPETITION[0], REPETITION[1], 1),
