@@ -30,6 +30,7 @@ KILLED_BEFORE = {
     20: "store",
     27: "dashboard",
     34: "relay",
+    41: "fleet",
     50: "broker",
     53: "store",
     55: "worker",
