@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
-from alerts import several
 from alerts.incident import Incident
 from infra.settings import ReceiverSettings, RouteSettings, Settings
 
@@ -23,14 +22,11 @@ def routes_of(settings: Settings) -> tuple[RouteSettings, ...]:
     return settings.route or (RouteSettings(receiver=receivers_of(settings)[0].name),)
 
 
-def matches(route: RouteSettings, incident: Incident, service: str) -> bool:
-    """Whether a route takes what an incident does to a service.
-
-    An empty matcher takes all; names may hold ``*`` and ``?``.
-    """
+def matches(route: RouteSettings, incident: Incident) -> bool:
+    """Whether a route takes an incident. An empty matcher takes all; names may hold ``*`` and ``?``."""
     place = incident.place
     return (
-        _any(route.services, service)
+        _any(route.services, place.service)
         and _any(route.severities, incident.severity)
         and _any(route.lineages, place.lineage)
     )
@@ -41,14 +37,10 @@ def _any(patterns: Sequence[str], name: str) -> bool:
 
 
 def router(settings: Settings) -> Callable[[Incident], tuple[str, ...]]:
-    """Names of the receivers for an incident: one or none for each service it is about."""
+    """Names of the receivers for an incident: one, or none when no route matches."""
     routes = routes_of(settings)
 
     def route(incident: Incident) -> tuple[str, ...]:
-        found = (
-            next((r.receiver for r in routes if matches(r, incident, s)), None)
-            for s in several.services_of(incident)
-        )
-        return tuple(dict.fromkeys(receiver for receiver in found if receiver is not None))
+        return next(((r.receiver,) for r in routes if matches(r, incident)), ())
 
     return route

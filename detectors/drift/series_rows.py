@@ -26,10 +26,7 @@ class CellRow:
 
 @dataclass(frozen=True, slots=True)
 class SeriesState:
-    """What is known of one series now; `COLUMNS` are the names of the table's columns.
-
-    The fields on the baseline are empty while a series learns.
-    """
+    """What is known of one series now; `COLUMNS` are the names of the table's columns."""
 
     unit: str
     score: str
@@ -56,13 +53,6 @@ class SeriesState:
     detectable_1h: float | None
     detectable_1d: float | None
     detectable_7d: float | None
-    detectable_unit: str | None
-    origin: str
-    examples: int | None
-    level_limit: float | None
-    level_verdict: str
-    accepted_by: str
-    accepted_reason: str
 
     COLUMNS: ClassVar[tuple[str, ...]] = ()
 

@@ -89,9 +89,7 @@ REPETITION = EachRecord(
         ScoreSpec(
             "repetition", "Repetition in outputs", "bounded", LogitGrid(), harmful=1, severity="ticket"
         ),
-        ScoreSpec(
-            "degenerate", "Degenerate outputs", "flag", FlagGrid(), harmful=1, severity="page", usual=0.02
-        ),
+        ScoreSpec("degenerate", "Degenerate outputs", "flag", FlagGrid(), harmful=1, severity="page"),
     ),
     score_one=_score,
 )

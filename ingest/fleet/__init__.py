@@ -1,1 +1,0 @@
-"""The fleet shard: what services have in common, watched over all of them."""

@@ -1,1 +1,0 @@
-"""Stored text scored again, for scores whose values changed their meaning."""

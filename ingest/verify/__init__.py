@@ -1,1 +1,0 @@
-"""Whether stored findings follow from what is stored."""
