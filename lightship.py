@@ -6,33 +6,30 @@ import json
 import logging
 import os
 import sys
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from alerts.levels_app import baselines
 from infra.command_line import (
     AsJson,
     ConfigPath,
     Files,
     KeyFile,
-    Kind,
     Port,
-    Service,
-    Since,
-    Tenant,
     answer,
     nobody_reads_on,
     out,
     show_version,
     warn,
 )
+from ingest.dead_letters.app import dead_letters
 
 if TYPE_CHECKING:
     from infra.settings import Settings
 
-OK, FAILED, USAGE, UNAVAILABLE, DEFECT = 0, 1, 2, 3, 70
+OK, FAILED = 0, 1
 
 app = typer.Typer(
     name="lightship",
@@ -43,8 +40,8 @@ app = typer.Typer(
 )
 config = typer.Typer(help="The settings file.", no_args_is_help=True)
 app.add_typer(config, name="config")
-dead_letters = typer.Typer(help="Records that could not be processed.", no_args_is_help=True)
 app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(baselines, name="baselines")
 keys = typer.Typer(help="Keys that applications send with.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 
@@ -279,6 +276,57 @@ def ledger(
 
 
 @app.command()
+def verify(
+    ids: Annotated[list[str], typer.Argument(metavar="FINDING|INCIDENT", help="Ids, one or more.")],
+    explain: Annotated[bool, typer.Option("--explain", help="Show what each was computed from.")] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Follow the log from its beginning, however long it is.")
+    ] = False,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Compute findings again from what is stored. Exits with 1, and the first difference, if one differs."""
+    from ingest.verify.command import holds, report, show
+    from ingest.verify.command import verify as check
+
+    verdicts = check(config, ids, whole=whole)
+    out(json.dumps(report(verdicts), indent=2) if as_json else show(verdicts, explained=explain))
+    sys.exit(OK if holds(verdicts) else FAILED)
+
+
+@app.command()
+def odd(
+    service: Annotated[str, typer.Option(help="Whose outputs.")],
+    environment: Annotated[str | None, typer.Option(help="Deployment environment.")] = None,
+    day: Annotated[str | None, typer.Option(help="2026-03-17, UTC; the last 24 hours by default.")] = None,
+    lineage: Annotated[str, typer.Option(help="live, or that of an import.")] = "live",
+    tenant: Annotated[str, typer.Option(help="Of this tenant.")] = "default",
+    top: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 20,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Rank the outputs of a day, the oddest first. A list to look through: it never pages."""
+    from dashboard.odd_command import odd_outputs, show_odd
+
+    asked = {"service": service, "environment": environment, "day": day, "lineage": lineage}
+    answer(odd_outputs(config, **asked, tenant=tenant, top=top), as_json, show_odd)  # type: ignore[arg-type]
+
+
+@app.command()
+def budget(
+    tenant: Annotated[str, typer.Option(help="Of this tenant.")] = "default",
+    lineage: Annotated[str, typer.Option(help="Of this lineage.")] = "live",
+    days: Annotated[float, typer.Option(min=1, max=395, help="How far to look back.")] = 30.0,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Say how many false alarms are allowed. And how many were expected, and called false by people."""
+    from alerts.spending import show, spent
+
+    answer(spent(config, tenant, lineage, days), as_json, show)
+
+
+@app.command()
 def doctor(
     app: Annotated[bool, typer.Option("--app", help="Check this shell's variables, too.")] = False,
     wait: Annotated[float, typer.Option(min=0, help="Seconds a test interaction may take.")] = 30.0,
@@ -294,54 +342,21 @@ def doctor(
     sys.exit(exit_code(lines))
 
 
-@dead_letters.command("list")
-def dead_letters_list(
-    kind: Kind = None,
-    tenant: Tenant = None,
-    service: Service = None,
-    since: Since = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many to list, the newest first.")] = 50,
+@app.command()
+def rescore(
+    service: Annotated[str, typer.Option(help="Whose text.")],
+    score: Annotated[list[str], typer.Option(help="Scores of a new generation, several times.")],
+    environment: Annotated[str | None, typer.Option(help="Of this environment alone.")] = None,
+    span: Annotated[str | None, typer.Option(help="How far back: 15d; learn_days and a day.")] = None,
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
-    """List dead letters, with how many there are of each kind."""
-    from ingest.dead_letters.command import listed, show_list, wanted
+    """Score stored text again to learn from it. For scores whose values changed their meaning."""
+    from ingest.rescoring.command import rescore as again
+    from ingest.rescoring.command import show
 
-    report = listed(config, wanted((), kind, tenant, service, since), limit)
-    answer(report, as_json, show_list)
-
-
-@dead_letters.command("show")
-def dead_letters_show(
-    key: Annotated[str, typer.Argument(metavar="KEY", help="Its key in the list.")],
-    as_json: AsJson = False,
-    config: ConfigPath = None,
-) -> None:
-    """Show one: why, from where, and the redacted record."""
-    from ingest.dead_letters.command import show_letter, shown
-
-    letter = shown(config, key)
-    answer(letter, as_json, show_letter)
-
-
-@dead_letters.command("retry")
-def dead_letters_retry(
-    keys: Annotated[list[str] | None, typer.Argument(metavar="KEY", help="Keys in the list.")] = None,
-    kind: Kind = None,
-    tenant: Tenant = None,
-    service: Service = None,
-    since: Since = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that were not retried yet.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Those retried before, too.")] = False,
-    as_json: AsJson = False,
-    config: ConfigPath = None,
-) -> None:
-    """Send redacted records again. For when what stopped them is fixed."""
-    from ingest.dead_letters.command import sent_again, show_retry, wanted
-
-    meant = wanted(keys or (), kind, tenant, service, since)
-    report = sent_again(config, meant, everything=everything, force=force)
-    answer(report, as_json, show_retry)
+    report = again(config, service, score, environment=environment, days=span, say=warn)
+    answer(report, as_json, show)
 
 
 @config.command("check")
@@ -410,25 +425,6 @@ def keys_block(
     warn(block(config, key_file, tenant, undo=undo))
 
 
-def _exit_code(error: Exception) -> int:
-    """Say what went wrong, in words, and with which code to end."""
-    from infra.errors import Misconfigured, Unavailable
-    from ingest import errors as ingest
-
-    if isinstance(error, Misconfigured | ingest.BadRecord):
-        warn(f"lightship: {error}")
-        return USAGE
-    if isinstance(error, Unavailable | ingest.Unavailable):
-        warn(f"lightship: {error}")
-        return UNAVAILABLE
-    if isinstance(error, OSError):
-        warn(f"lightship: {error.filename or 'the network'}: {error.strerror or error}")
-        return USAGE if error.filename else UNAVAILABLE
-    traceback.print_exception(error)
-    warn("lightship: this is a defect of ours, please report it")
-    return DEFECT
-
-
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run a command and turn what goes wrong below into a message and an exit code."""
     for library in ("kafka", "aiokafka", "clickhouse_connect"):
@@ -441,7 +437,9 @@ def main(argv: list[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         nobody_reads_on()
     except Exception as error:  # noqa: BLE001 - the outermost guard
-        sys.exit(_exit_code(error))
+        from ingest.exit_code import exit_code
+
+        sys.exit(exit_code(error))
     sys.exit(OK)
 
 

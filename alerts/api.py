@@ -1,13 +1,14 @@
 """The alerts API: what is open, and what people decide. Served on the loopback interface.
 
-``GET /healthz`` and ``/readyz`` and ``/metrics`` are open. Everything under ``/incidents`` needs the token
-(``Authorization: Bearer ...``). A request whose ``Host`` is not ours is refused: a web page could send it.
+``GET /healthz`` and ``/readyz`` and ``/metrics`` are open. Everything under ``/incidents`` and ``/baselines``
+needs the token (``Authorization: Bearer ...``). A request whose ``Host`` is not ours is refused: a web page
+could send it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -23,6 +24,7 @@ from alerts.errors import NotPossible, Unavailable
 from alerts.headline import headline
 from alerts.incident import DETECTOR, OPEN, STATES, Incident
 from alerts.keys import is_allowed
+from alerts.level_routes import FILTERS, MAX_NAME, Levels
 from alerts.log import Moment
 from alerts.metrics import Metrics
 from alerts.render import render_json
@@ -58,9 +60,11 @@ def build(
     metrics: Metrics,
     token: str,
     hosts: Sequence[str] = (),
+    levels: Levels | None = None,
 ) -> Starlette:
     """The application. ``hosts`` are accepted beside the names of the loopback interface."""
     api = _Api(desk, history, problems, metrics, token)
+    people = _LevelsApi(levels, token)
     routes = [
         Route("/healthz", api.healthz),
         Route("/readyz", api.readyz),
@@ -68,6 +72,8 @@ def build(
         Route("/incidents", api.listed),
         Route("/incidents/{incident_id}", api.one),
         Route("/incidents/{incident_id}/{action}", api.act, methods=["POST"]),
+        Route("/baselines", people.listed),
+        Route("/baselines/{action}", people.act, methods=["POST"]),
     ]
     allowed = ["127.0.0.1", "localhost", "[::1]", *hosts]
     return Starlette(
@@ -153,8 +159,7 @@ class _Api:
         return JSONResponse(_summary(incident))
 
     def _check(self, request: Request) -> None:
-        if not is_allowed(request.headers.get("authorization", ""), self._token):
-            raise _Refused(401, "the token is missing or wrong: Authorization: Bearer <token>")
+        _check_token(request, self._token)
 
     def _whole(self, incident: Incident) -> dict[str, Any]:
         try:
@@ -164,6 +169,54 @@ class _Api:
             history = None
         whole = {k: v for k, v in incident_to_dict(incident).items() if k != "exact"}
         return {**whole, "brief": render_json(self._desk.brief(incident)), "history": history}
+
+
+class _LevelsApi:
+    """Handlers about baselines."""
+
+    def __init__(self, levels: Levels | None, token: str) -> None:
+        self._levels, self._token = levels, token
+
+    async def listed(self, request: Request) -> Response:
+        """Learned levels, as proposals."""
+        levels = self._open(request)
+        asked = dict(request.query_params)
+        unknown = sorted(set(asked) - set(FILTERS))
+        if unknown:
+            raise _Refused(400, f"unknown filter {unknown[0]!r}: use {', '.join(FILTERS)}")
+        try:
+            rows = await run_in_threadpool(levels.listed, asked)
+        except Unavailable as error:
+            raise _Refused(503, str(error)) from error
+        return JSONResponse({"v": 1, "baselines": rows})
+
+    async def act(self, request: Request) -> Response:
+        """Accept levels: ``{"service": ..., "score": ..., "actor": ..., "reason": ...}``."""
+        levels = self._open(request)
+        action = request.path_params["action"]
+        if action not in levels.actions:
+            raise _Refused(404, f"{action!r} is none of {', '.join(levels.actions)}")
+        names, act = levels.actions[action]
+        actor, reason, asked = await _asked(request, names)
+        if not reason:
+            raise _Refused(422, f"{action} needs a reason")
+        try:
+            return JSONResponse(await run_in_threadpool(act, asked, actor, reason))
+        except NotPossible as error:
+            raise _Refused(409, str(error)) from error
+        except Unavailable as error:
+            raise _Refused(503, str(error)) from error
+
+    def _open(self, request: Request) -> Levels:
+        _check_token(request, self._token)
+        if self._levels is None:
+            raise _Refused(404, "this service keeps no baselines")
+        return self._levels
+
+
+def _check_token(request: Request, token: str) -> None:
+    if not is_allowed(request.headers.get("authorization", ""), token):
+        raise _Refused(401, "the token is missing or wrong: Authorization: Bearer <token>")
 
 
 def _is_asked_for(incident: Incident, asked: dict[str, str], state: str) -> bool:
@@ -202,6 +255,12 @@ def _moment(moment: Moment) -> dict[str, Any]:
 
 async def _said(request: Request) -> tuple[str, str]:
     """Actor and reason of a body, checked."""
+    actor, reason, _ = await _asked(request, ())
+    return actor, reason
+
+
+async def _asked(request: Request, names: Collection[str]) -> tuple[str, str, dict[str, str]]:
+    """Actor and reason of a body and what else it may name, checked."""
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -211,12 +270,15 @@ async def _said(request: Request) -> tuple[str, str]:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise _Refused(400, "the body must be JSON") from error
-    if not isinstance(data, dict) or set(data) - {"actor", "reason"}:
-        raise _Refused(422, "the body may hold actor and reason, nothing else")
+    if not isinstance(data, dict) or set(data) - {"actor", "reason", *names}:
+        raise _Refused(422, f"the body may hold {', '.join((*names, 'actor'))} and reason, nothing else")
     actor, reason = data.get("actor"), data.get("reason") or ""
     actor = actor.strip() if isinstance(actor, str) else ""
     if not 0 < len(actor) <= MAX_ACTOR or actor == DETECTOR:
         raise _Refused(422, f"actor must be the name of a person, 1 to {MAX_ACTOR} characters")
     if not isinstance(reason, str) or len(reason) > MAX_REASON:
         raise _Refused(422, f"reason may have {MAX_REASON} characters")
-    return actor, reason.strip()
+    asked = {name: data[name] for name in names if data.get(name) is not None}
+    if any(not isinstance(value, str) or len(value) > MAX_NAME for value in asked.values()):
+        raise _Refused(422, f"{', '.join(names)} are texts of at most {MAX_NAME} characters")
+    return actor, reason.strip(), asked

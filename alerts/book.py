@@ -10,12 +10,12 @@ from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
 
-from alerts import group, lead
+from alerts import group, lead, several
 from alerts.identity import POLICY, Place, incident_id, place_of, said_ns
 from alerts.incident import RECOVERING, RESOLVED, Hits, Incident, Transition
 from alerts.life import Elapsed, End, Event, Evidence, Raise, fresh, record, step
 from alerts.timing import Timing
-from detectors.finding import SEVERITIES, Finding
+from detectors.finding import SEVERAL, SEVERITIES, Finding
 from infra.clock import to_ns
 
 MAX_INCIDENTS = 20_000
@@ -109,21 +109,39 @@ class Book:
         now_ns = said_ns(finding)
         place = place_of(finding)
         changes = self._elapse(self.at(place), lambda _: now_ns)
-        owner = self._incidents.get(self._owners.get((place, finding.finding_id), ""))
+        fleet = several.fleet_of(place)
+        owner_id = self._owners.get((fleet, finding.finding_id)) or self._owners.get(
+            (place, finding.finding_id)
+        )
+        owner = self._incidents.get(owner_id or "")
         if owner is not None:
             change = self._update(owner, finding, now_ns)
         elif not lead.supports(finding):
             change = None  # taken back before anyone was told
         else:
             target = group.place_finding(finding, self.at(place), self.timing)
+            target = target or several.fleet_incident(finding, self.at(fleet), self.timing)
             if target is not None:
                 change = self._join(target, finding, now_ns)
             else:
                 change = self._open(finding, now_ns) if finding.severity != "info" else None
         if change is not None:
             changes.append(change)
+            changes += self._supersede(finding, now_ns)
         if finding.alert_kind == "silence":
             changes += self._seeing(finding, now_ns)
+        return changes
+
+    def _supersede(self, finding: Finding, now_ns: int) -> list[Change]:
+        """A new finding about several services takes over the incidents of single ones that it explains."""
+        reason = f"part of a change in several services: {_words(finding)}"
+        end = End("superseded", reason=reason, finding=finding)
+        mine = self._owners.get((place_of(finding), finding.finding_id), "")
+        changes: list[Change] = []
+        for single in several.explained(finding, self, self.timing):
+            changes.append(self._step(single, [end], now_ns))
+            standing = filter(lead.supports, single.findings)
+            changes.extend(self._join(self._incidents[mine], found, now_ns) for found in standing)
         return changes
 
     def _seeing(self, finding: Finding, now_ns: int) -> list[Change]:
@@ -197,8 +215,15 @@ class Book:
                 incident = self._changed(incident, seen=seen, beyond=incident.beyond + 1)
             if dropped is not finding:
                 incident, row = record(incident, "joined", _words(finding), finding)
-                rows.append(row)
+                rows.append(self._also_told(incident, row))
         return self._done_after(incident, finding, now_ns, rows)
+
+    def _also_told(self, incident: Incident, row: Transition) -> Transition:
+        """A service that joins an incident about several has people of its own, who hear of it once."""
+        if incident.place.service != SEVERAL or incident.fired_ns is None or not incident.is_open:
+            return row
+        new = tuple(r for r in self._route(incident) if r not in incident.told)
+        return replace(row, notify="opened", receivers=new) if new else row
 
     def _update(self, incident: Incident, finding: Finding, now_ns: int) -> Change | None:
         old = next((f for f in incident.findings if f.finding_id == finding.finding_id), None)
@@ -258,7 +283,7 @@ class Book:
                 routed = self._route(row.incident)
                 # whoever was told of it hears how it goes on
                 receivers = tuple(dict.fromkeys(routed if row.notify == "opened" else (*told, *routed)))
-                told = tuple(dict.fromkeys((*told, *receivers)))
+            told = tuple(dict.fromkeys((*told, *receivers)))
             addressed.append(replace(row, receivers=receivers, incident=replace(row.incident, told=told)))
         incident = replace(incident, told=told)
         self._put(incident)

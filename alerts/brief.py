@@ -12,7 +12,7 @@ from datetime import datetime
 
 from alerts import lead, runbook, words
 from alerts.headline import headline
-from alerts.identity import POLICY
+from alerts.identity import PIPELINE, POLICY
 from alerts.incident import Incident
 from detectors.finding import ALL, Finding, SliceEffect, Suspect
 from infra.clock import NS_PER_S, to_datetime
@@ -78,6 +78,8 @@ class Where:
     slice: str
     slices: tuple[SliceEffect, ...]
     cleared: tuple[str, ...]
+    services_hit: tuple[str, ...] = ()
+    services_spared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ class Example:
 class Reproduce:
     """What it takes to compute the finding again; offsets are of the observation log.
 
-    ``command`` is the command that does it, ``None`` while there is none.
+    ``log_digest`` is the head of its chain of digests at ``log_to``; ``command`` the command that does it,
+    ``None`` if nothing can.
     """
 
     finding_ids: tuple[str, ...]
@@ -103,6 +106,8 @@ class Reproduce:
     baseline_version: str | None
     log_from: int | None
     log_to: int | None
+    log_partition: int | None
+    log_digest: str | None
     version: str
     command: str | None
 
@@ -187,10 +192,12 @@ def brief_of(
             tenant=words.plain(finding.tenant),
             lineage=words.plain(finding.lineage),
             environment=words.plain(finding.environment) if finding.environment else None,
-            service=words.plain(finding.service),
+            service=words.whose(finding),
             slice=words.plain(where, 80),
             slices=_ranked(incident),
             cleared=tuple(words.plain(s, 80) for s in incident.lead.cleared[:MAX_CLEARED]),
+            services_hit=tuple(words.plain(s) for s in incident.lead.services_hit[:MAX_SLICES]),
+            services_spared=tuple(words.plain(s) for s in incident.lead.services_spared[:MAX_CLEARED]),
         ),
         suspects=tuple(
             Suspect(words.plain(s.kind), words.plain(s.value), s.since) for s in incident.suspects
@@ -203,8 +210,10 @@ def brief_of(
             baseline_version=finding.baseline_version,
             log_from=finding.log_from,
             log_to=finding.log_to,
+            log_partition=finding.log_partition,
+            log_digest=finding.log_digest,
             version=links.version,
-            command=None,
+            command=_verify(incident),
         ),
         do=Do(
             runbook=book.name,
@@ -214,6 +223,13 @@ def brief_of(
         ),
         trust=trust,
     )
+
+
+def _verify(incident: Incident) -> str | None:
+    """The command that computes its findings again; what a worker says of itself has none."""
+    if all(f.alert_kind == PIPELINE for f in incident.findings):
+        return None
+    return f"lightship verify {incident.incident_id}"
 
 
 def _what(incident: Incident, finding: Finding) -> What:

@@ -18,6 +18,7 @@ from typing import Any
 
 from alerts.book import Book, Change, Route
 from alerts.brief import Brief, Links, Trust, brief_of
+from alerts.controls import ACCEPTED, accepting
 from alerts.errors import BadRecord, NotPossible, Unavailable
 from alerts.identity import POLICY, Place, place_of
 from alerts.incident import PENDING, RECOVERING, Incident
@@ -94,6 +95,7 @@ class Desk:
                     self._post_later(incident)
             for message in undelivered:
                 self._enqueue(message.incident, message.seq, message.kind, message.receiver, message)
+            self._accept_again()
             self._count_open()
             self._owner = True
         logger.info("%d incidents loaded, %d messages in the outbox", len(incidents), len(undelivered))
@@ -183,6 +185,8 @@ class Desk:
             self._commit([change])
             audit = self._audit(change.incident, action, actor, reason)
             self._unposted.append(partial(self._post.action, incident_id, audit))
+            if change.incident.ending == ACCEPTED:
+                self._accept(change.incident, actor, reason)
             self._metrics.add("actions", 1)
             logger.info("%s of incident %s", action, incident_id)
             try:
@@ -190,6 +194,18 @@ class Desk:
             except Unavailable as error:
                 logger.warning("an action is stored and will be posted later: %s", error)
             return change.incident
+
+    def _accept(self, incident: Incident, actor: str, reason: str) -> None:
+        """Have detection take the changes of an incident for the new level."""
+        for record in accepting(incident, actor, reason, self._setup.timing.tick_s):
+            self._unposted.append(partial(self._post.control, record))
+
+    def _accept_again(self) -> None:
+        """What detection has not obeyed yet may never have reached it: it is asked again."""
+        for incident_id, (actor, reason) in self._store.acceptances().items():
+            incident = self._book.get(incident_id)
+            if incident is not None and incident.ending == ACCEPTED:
+                self._accept(incident, actor, reason)
 
     def find(self, incident_id: str) -> Incident | None:
         """An incident by id."""

@@ -25,6 +25,7 @@ Query = Callable[[str, dict[str, Any]], Sequence[Sequence[Any]]]
 
 _COLUMNS = {
     "language": "language",
+    "provider": "provider",
     "request_model": "request_model",
     "response_model": "response_model",
     "release": "release",

@@ -1,4 +1,4 @@
-"""Kafka at the edge of the room: reading the log of findings, writing incidents, actions and dead letters.
+"""Kafka at the edge of the room: findings are read; incidents, actions, controls, dead letters written.
 
 Offsets are committed by hand, after what the messages led to is stored. On the embedded broker the end of a
 log is misreported, so lag is read from the high-water mark of the last fetch.
@@ -20,7 +20,9 @@ from kafka.structs import OffsetAndMetadata
 
 from alerts.errors import Unavailable
 from alerts.ports import Message, Source
-from infra.kafka import ACTIONS, DEAD_LETTERS, FINDINGS, INCIDENTS, client, unreachable
+from detectors.finding import SEVERAL
+from detectors.observation import Control, encode
+from infra.kafka import ACTIONS, DEAD_LETTERS, FINDINGS, INCIDENTS, OBSERVATIONS, TICKS, client, unreachable
 from infra.settings import KafkaSettings
 
 logger = logging.getLogger(__name__)
@@ -146,6 +148,29 @@ class Producer:
     def action(self, incident_id: str, value: dict[str, Any]) -> None:
         """What a person did, for audit."""
         self._send(ACTIONS.name, incident_id, json.dumps(value, ensure_ascii=False).encode())
+
+    def control(self, record: Control) -> None:
+        """Into the partition where the observations of its service are: both choose it by the same key.
+
+        What is about several services goes to who watches them together.
+        """
+        topic = TICKS if record.key.service == SEVERAL else OBSERVATIONS
+        self._send(topic.name, record.key.text(), encode(record))
+
+    def records(self, messages: Sequence[tuple[str, bytes, bytes]]) -> None:
+        """Write (topic, key, value) messages and wait until the broker has them all.
+
+        Raises
+        ------
+        Unavailable
+            If it does not take one.
+        """
+        try:
+            sent = [self._open().send(topic, key=key, value=value) for topic, key, value in messages]
+            for future in sent:
+                future.get(FLUSH_S)
+        except KafkaError as error:
+            raise Unavailable(f"Kafka does not take control records: {error}") from error
 
     def dead_letter(self, source: Source, value: bytes, reason: str) -> None:
         """Where it stood, why, and its hash; the bytes are not kept, no redactor has seen them."""

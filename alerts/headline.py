@@ -33,11 +33,11 @@ def headline(incident: Incident) -> str:
     subject = words.subject(finding, incident.hits.count)
     where = _place(incident, finding)
     for name, slice_ in ((40, 40), (30, 24), (20, 16)):
-        text = f"{words.plain(finding.service, name)}: {subject}{where(slice_)} {tail}"
+        text = f"{words.whose(finding, name)}: {subject}{where(slice_)} {tail}"
         if len(text) < HEADLINE_LIMIT:
             return text
-    room = HEADLINE_LIMIT - 4 - len(words.plain(finding.service, 20)) - len(where(16)) - len(tail)
-    return f"{words.plain(finding.service, 20)}: {words.plain(subject, max(room, 10))}{where(16)} {tail}"
+    room = HEADLINE_LIMIT - 4 - len(words.whose(finding, 20)) - len(where(16)) - len(tail)
+    return f"{words.whose(finding, 20)}: {words.plain(subject, max(room, 10))}{where(16)} {tail}"
 
 
 class _Placed:

@@ -93,13 +93,17 @@ def _check_parts(finding: Finding) -> None:
         for number in (ranked.share, ranked.effect):
             if number is not None:
                 _check_number("slices", number)
+    for child in finding.children:
+        _check_text("children", child.slice, empty=False)
+        _check_number("children", child.evidence)
+        _check_number("children", child.threshold)
     for suspect in finding.suspects:
         _check_text("suspects", suspect.kind, empty=False)
         _check_text("suspects", suspect.value, empty=True)
         if not EARLIEST <= suspect.since <= LATEST:
             raise BadRecord(f"finding suspects: {suspect.since.isoformat()} is not a time of this era")
-    for name in (*finding.cleared, *finding.notes):
-        _check_text("cleared and notes", name, empty=True)
+    for name in (*finding.cleared, *finding.services_hit, *finding.services_spared, *finding.notes):
+        _check_text("cleared, services and notes", name, empty=True)
 
 
 def _check_number(name: str, number: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from alerts.identity import POLICY
-from detectors.finding import ALL, SEVERITIES, Finding, Suspect
+from detectors.finding import ALL, SEVERAL, SEVERITIES, Finding, Suspect
 from detectors.scorers import SPECS
 
 MUCH_LARGER = 2.0
@@ -40,11 +40,11 @@ def is_harm(finding: Finding) -> bool:
 def lead_of(findings: Sequence[Finding]) -> Finding:
     """The finding the headline is about.
 
-    Highest severity first; then rates of harm before moved distributions, and waiting times, which follow
-    from what is produced, last. Of rates of harm the one that changed most, over all traffic where that is
-    known: it hurts most users, while evidence says little more than that a threshold was passed. Of
-    distributions the one found first: what moved most clearly. Then the strongest evidence, the largest
-    effect. Withdrawn findings lead only when nothing else is left.
+    One about several services before those of single ones. Highest severity first; then rates of harm before
+    moved distributions, and waiting times, which follow from what is produced, last. Of rates of harm the one
+    that changed most, over all traffic where that is known: it hurts most users, while evidence says little
+    more than that a threshold was passed. Of distributions the one found first: what moved most clearly. Then
+    the strongest evidence, the largest effect. Withdrawn findings lead only when nothing else is left.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def lead_of(findings: Sequence[Finding]) -> Finding:
         hurts = is_harm(f) and f.effect_unit == "rate"
         size = whole.get((f.unit, f.score), _size(f)) if hurts else 0.0
         found = 0.0 if is_harm(f) else f.made_at.timestamp()
-        return (*_kind(f), -size, found, *_strength(f))
+        return (f.service != SEVERAL, *_kind(f), -size, found, *_strength(f))
 
     return min(standing, key=rank)
 
@@ -84,8 +84,9 @@ def _size(finding: Finding) -> float:
 
 
 def relatives(findings: Sequence[Finding], lead: Finding) -> list[Finding]:
-    """Standing findings about the lead's score, the lead among them."""
-    same = [f for f in findings if (f.unit, f.score) == (lead.unit, lead.score) and supports(f)]
+    """Standing findings about the lead's score and service, the lead among them."""
+    about = (lead.service, lead.unit, lead.score)
+    same = [f for f in findings if (f.service, f.unit, f.score) == about and supports(f)]
     return same or [lead]
 
 

@@ -7,7 +7,7 @@ UTC here and stored to the microsecond.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -26,11 +26,15 @@ from alerts.errors import Defect, Unavailable
 from alerts.examples import examples_of
 from alerts.identity import Place
 from alerts.incident import Incident
+from alerts.level_store import levels_of
+from alerts.levels import LearnedLevel
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT
 from alerts.ports import FAR_FUTURE_NS, Closed, Undelivered
 from alerts.rows import attempt_row, state_row, transition_row
 from alerts.wire import incident_from_json
+from detectors.finding import SEVERAL
+from detectors.observation import ServiceKey
 from infra.clock import NS_PER_S
 from infra.errors import Unavailable as InfraUnavailable
 
@@ -71,6 +75,17 @@ WHERE at >= now64(6) - toIntervalHour({hours:UInt32})
 GROUP BY dedup_key, receiver
 """
 
+_ACCEPTANCES = """
+SELECT incident_id, argMax(actor, seq), argMax(reason, seq)
+FROM incident_transitions FINAL
+WHERE what = 'resolved' AND ending = 'accepted' AND recorded_at >= now64(6) - toIntervalDay({days:UInt32})
+GROUP BY incident_id
+"""
+
+_SNAPSHOTS = """
+SELECT shard, argMax(blob, next_offset) AS newest FROM snapshots WHERE room = 'detect' GROUP BY shard
+"""
+
 _HISTORY = """
 SELECT seq, toUnixTimestamp64Micro(at), what, state, evidence, ending, severity, actor, reason, finding_id
 FROM incident_transitions FINAL
@@ -83,9 +98,18 @@ _CLOSED = """
 SELECT sumIf(n, score IN {scores:Array(String)}), sumIf(total, score IN {scores:Array(String)}),
     toUnixTimestamp(max(tick)), count()
 FROM cells FINAL
-WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND service = {service:String}
+WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+    AND ({service:String} = '*' OR service = {service:String})
     AND environment = {environment:String} AND slice = 'all'
     AND tick > fromUnixTimestamp64Nano({after:Int64}) AND tick < fromUnixTimestamp64Nano({before:Int64})
+"""
+
+SERVICES = """
+SELECT tenant, lineage, environment, service, min(first_seen) AS since
+FROM series
+WHERE service != {several:String}
+GROUP BY tenant, lineage, environment, service
+ORDER BY since, tenant, lineage, environment, service
 """
 
 
@@ -103,6 +127,11 @@ class Moment:
     actor: str
     reason: str
     finding_id: str | None
+
+
+def service_keys(rows: Iterable[Sequence[Any]]) -> list[ServiceKey]:
+    """Services of rows of `SERVICES`."""
+    return [ServiceKey(*map(str, row[:4])) for row in rows]
 
 
 def dedup_key(incident_id: str, seq: int) -> str:
@@ -184,6 +213,12 @@ class IncidentLog:
                 out.append(Undelivered(incident, int(seq), str(kind), str(receiver), attempts, done))
         return out
 
+    def acceptances(self) -> dict[str, tuple[str, str]]:
+        """Incidents of the last `KEEP_DAYS` that ended as accepted: by id, who and why."""
+        with self._open() as client:
+            rows = client.query(_ACCEPTANCES, {"days": KEEP_DAYS}).result_rows
+        return {str(incident_id): (str(actor), str(reason)) for incident_id, actor, reason in rows}
+
     def record_attempt(self, attempt: Attempt) -> None:
         """Store one row of the delivery log."""
         with self._open() as client:
@@ -212,15 +247,29 @@ class IncidentLog:
             n, hits, last_s, rows = client.query(_CLOSED, given).result_rows[0]
         return Closed(int(n), int(hits), int(last_s) * NS_PER_S if rows else after_ns)
 
+    def levels(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedLevel]:
+        """Every watched series of a lineage; over all traffic alone without ``slices``."""
+        return levels_of(self._rows, tenant, lineage, slices=slices)
+
+    def services(self) -> list[ServiceKey]:
+        """Every service detection knows, in the order they were first seen."""
+        with self._open() as client:
+            return service_keys(client.query(SERVICES, {"several": SEVERAL}).result_rows)
+
+    def shard_snapshots(self) -> list[bytes]:
+        """The newest snapshot of each shard of detection."""
+        with self._open() as client:
+            rows = client.query(_SNAPSHOTS, column_formats={"newest": "bytes"}).result_rows
+        return [bytes(blob) for _, blob in rows]
+
     def examples(self, incident: Incident) -> tuple[Example, ...]:
         """Redacted interactions from both sides of the onset."""
+        return examples_of(incident, self._rows)
 
-        def query(statement: str, given: dict[str, Any]) -> Sequence[Sequence[Any]]:
-            with self._open() as client:
-                rows: Sequence[Sequence[Any]] = client.query(statement, given).result_rows
-            return rows
-
-        return examples_of(incident, query)
+    def _rows(self, statement: str, given: dict[str, Any]) -> Sequence[Sequence[Any]]:
+        with self._open() as client:
+            rows: Sequence[Sequence[Any]] = client.query(statement, given).result_rows
+        return rows
 
     def close(self) -> None:
         """Let go of the connection."""

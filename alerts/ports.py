@@ -10,6 +10,7 @@ from alerts.book import Change
 from alerts.brief import Brief
 from alerts.identity import Place
 from alerts.incident import Incident
+from detectors.observation import Control
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,9 @@ class Store(Protocol):
     def outbox(self) -> list[Undelivered]:
         """Recent messages with how far each got, oldest first."""
 
+    def acceptances(self) -> dict[str, tuple[str, str]]:
+        """Recent incidents that a person ended as accepted: by id, who and why."""
+
     def closed(
         self, place: Place, scores: Sequence[str], after_ns: int, before_ns: int = FAR_FUTURE_NS
     ) -> Closed:
@@ -79,6 +83,9 @@ class Post(Protocol):
 
     def action(self, incident_id: str, value: dict[str, Any]) -> None:
         """What a person did."""
+
+    def control(self, record: Control) -> None:
+        """What detection is to obey, into the observation log of its service."""
 
     def dead_letter(self, source: Source, value: bytes, reason: str) -> None:
         """What could not be read."""

@@ -81,10 +81,13 @@ def _what_lines(what: What) -> list[str]:
     ]
     if what.largest_share is not None and people:
         people.append(f"the busiest makes up {figures.share(what.largest_share)}")
-    if people:
-        lines.append(", ".join(people))
-    if what.inputs_changed is not None:
-        lines.append("inputs changed too" if what.inputs_changed else "inputs did not change")
+    lines.append(", ".join(people) or "users and conversations: not computed")
+    inputs = {
+        None: "changes of inputs: not computed",
+        True: "inputs changed too",
+        False: "inputs did not change",
+    }
+    lines.append(inputs[what.inputs_changed])
     if what.hits and what.alert_kind != "policy":
         lines.append(f"{figures.count(what.hits)} policy hits")
     if what.evidence is not None and what.threshold is not None:
@@ -111,6 +114,10 @@ def _where_lines(brief: Brief) -> list[str]:
     place += [where.environment] if where.environment else []
     place += [where.lineage] if where.lineage != "live" else []
     lines = [" · ".join([where.service, *place])]
+    if where.services_hit:
+        lines.append(f"hit: {', '.join(where.services_hit)}")
+    if where.services_spared:
+        lines.append(f"not hit: {', '.join(where.services_spared)}")
     lines.append("all traffic" if where.slice == ALL else f"explained by {where.slice}")
     lines += [f"{s.slice}{_slice_words(s)}" for s in where.slices]
     return [*lines, f"unaffected: {', '.join(where.cleared)}"] if where.cleared else lines
@@ -146,6 +153,8 @@ def _reproduce_lines(brief: Brief) -> list[str]:
     ]
     if r.log_from is not None and r.log_to is not None:
         known.append(f"log {r.log_from} to {r.log_to}")
+    if r.log_digest is not None:
+        known.append(f"chain {r.log_digest}")
     return [*([r.command] if r.command else []), *([" · ".join(known)] if known else [])]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
+from alerts import several
 from alerts.incident import Incident
 from infra.settings import ReceiverSettings, RouteSettings, Settings
 
@@ -22,11 +23,14 @@ def routes_of(settings: Settings) -> tuple[RouteSettings, ...]:
     return settings.route or (RouteSettings(receiver=receivers_of(settings)[0].name),)
 
 
-def matches(route: RouteSettings, incident: Incident) -> bool:
-    """Whether a route takes an incident. An empty matcher takes all; names may hold ``*`` and ``?``."""
+def matches(route: RouteSettings, incident: Incident, service: str) -> bool:
+    """Whether a route takes what an incident does to a service.
+
+    An empty matcher takes all; names may hold ``*`` and ``?``.
+    """
     place = incident.place
     return (
-        _any(route.services, place.service)
+        _any(route.services, service)
         and _any(route.severities, incident.severity)
         and _any(route.lineages, place.lineage)
     )
@@ -37,10 +41,14 @@ def _any(patterns: Sequence[str], name: str) -> bool:
 
 
 def router(settings: Settings) -> Callable[[Incident], tuple[str, ...]]:
-    """Names of the receivers for an incident: one, or none when no route matches."""
+    """Names of the receivers for an incident: one or none for each service it is about."""
     routes = routes_of(settings)
 
     def route(incident: Incident) -> tuple[str, ...]:
-        return next(((r.receiver,) for r in routes if matches(r, incident)), ())
+        found = (
+            next((r.receiver for r in routes if matches(r, incident, s)), None)
+            for s in several.services_of(incident)
+        )
+        return tuple(dict.fromkeys(receiver for receiver in found if receiver is not None))
 
     return route

@@ -24,7 +24,9 @@ from alerts import api, feed
 from alerts.brief import Example, Links, cut
 from alerts.desk import Desk, Setup
 from alerts.errors import Unavailable
+from alerts.grants import Grants
 from alerts.keys import read_token
+from alerts.level_routes import Levels
 from alerts.log import IncidentLog
 from alerts.metrics import Metrics
 from alerts.notify.channels import notifier_of
@@ -34,6 +36,7 @@ from alerts.notify.sender import Sender
 from alerts.ports import Message
 from alerts.route import receivers_of, router
 from alerts.timing import Timing
+from detectors.observation import Control
 from infra import clickhouse
 from infra.clock import NS_PER_S, Clock, SystemClock
 from infra.errors import InfraError, Misconfigured
@@ -44,6 +47,7 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 0.5
 ELAPSE_EVERY_S = 3.0
+GRANT_EVERY_S = 10.0
 PING_EVERY_S = 5.0
 LONGEST_PAUSE_S = 10.0
 STOP_S = 10.0
@@ -75,6 +79,7 @@ class Service:
         self._trouble: str | None = "starting"
         self._broken: BaseException | None = None
         self._pinged = (0, False)
+        self._grants = Grants(settings, self._log.services, self._producer.records)
         self._senders = {r.name: self._sender(r) for r in receivers_of(settings)}
         self._shown = {r.name for r in receivers_of(settings) if r.examples}
         self._token = read_token(settings.home)
@@ -89,6 +94,12 @@ class Service:
         log = _Counted(self._deliveries, self.metrics)
         pipeline = Pipeline(notifier_of(receiver, self._clock), log, self._clock)
         return Sender(receiver.name, pipeline, self._fail)
+
+    def _control(self, records: Sequence[Control]) -> None:
+        """Write records into the observation log; they stand in it when this returns."""
+        for record in records:
+            self._producer.control(record)
+        self._producer.flush()
 
     def _fail(self, error: BaseException) -> None:
         self._broken = error
@@ -132,6 +143,7 @@ class Service:
             self.metrics,
             self._token,
             _hosts(self._settings.alerts.host),
+            Levels(self._deliveries, self._control, self._settings.detection.tick_s),
         )
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
         server = uvicorn.Server(config)
@@ -163,7 +175,7 @@ class Service:
     def _work(self) -> None:
         """Read, take, commit; wait where something does not answer."""
         batch: list[Message] = []
-        load_due, pause_s, next_elapse_ns = False, 0.5, 0
+        load_due, pause_s, next_elapse_ns, next_grant_ns = False, 0.5, 0, 0
         while not self._stop.is_set():
             try:
                 if self._feed is None:
@@ -172,6 +184,7 @@ class Service:
                 load_due |= self._feed.newly_assigned()
                 if load_due:
                     self.desk.load()
+                    self._grants.forget()
                     load_due = False
                 elif not self._feed.assigned:
                     batch = []  # it belongs to another process now
@@ -186,6 +199,9 @@ class Service:
                 if self._feed.assigned and self._clock.now_ns() >= next_elapse_ns:
                     self.desk.elapse()
                     next_elapse_ns = self._clock.now_ns() + int(ELAPSE_EVERY_S * NS_PER_S)
+                if self._feed.assigned and self._clock.now_ns() >= next_grant_ns:
+                    self._grants.tell()
+                    next_grant_ns = self._clock.now_ns() + int(GRANT_EVERY_S * NS_PER_S)
                 self.metrics.set("lag", self._feed.lag())
                 self.metrics.set("waiting", sum(s.waiting for s in self._senders.values()))
                 self._trouble, pause_s = None, 0.5

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from alerts import figures
 from alerts.identity import POLICY
-from detectors.finding import ALL, Finding
+from detectors.finding import ALL, SEVERAL, Finding
 from detectors.scorers import SPECS, ScoreSpec
 
 MAX_NAME = 40
@@ -47,6 +47,11 @@ def plain(text: str, limit: int = MAX_NAME) -> str:
     shown = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
     shown = " ".join(shown.split())
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+
+
+def whose(finding: Finding, limit: int = MAX_NAME) -> str:
+    """The service, or that there are several."""
+    return "several services" if finding.service == SEVERAL else plain(finding.service, limit)
 
 
 def unit_plural(unit: str) -> str:

@@ -19,13 +19,14 @@ FOLDER = Path(__file__).parent
 
 
 def benches() -> dict[str, str]:
-    """What each bench measures, by name: the modules here that can be run."""
+    """What each bench measures, by name: the modules and packages here that can be run."""
     found = {}
-    for path in sorted(FOLDER.glob("[a-z]*.py")):
+    for path in (*FOLDER.glob("[a-z]*.py"), *FOLDER.glob("*/__main__.py")):
         text = path.read_text(encoding="utf-8")
         if 'if __name__ == "__main__"' in text:
-            found[path.stem] = text.partition('"""')[2].partition(":")[0].partition("\n")[0]
-    return found
+            name = path.parent.name if path.stem == "__main__" else path.stem
+            found[name] = text.partition('"""')[2].partition(":")[0].partition("\n")[0]
+    return dict(sorted(found.items()))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from scipy import stats
+from scipy.special import bdtr, bdtrik, ndtri, stdtrit
 
 CONFIDENCE = 0.95
 
@@ -32,7 +32,7 @@ def together(n_intervals: int, confidence: float = CONFIDENCE) -> float:
 
 def normal_quantile(confidence: float) -> float:
     """How many standard deviations a two-sided interval of this confidence reaches."""
-    return float(stats.norm.isf((1 - confidence) / 2))
+    return -float(ndtri((1 - confidence) / 2))
 
 
 def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> Interval:
@@ -66,7 +66,7 @@ def mean(total: float, squares: float, n: float, confidence: float = CONFIDENCE)
         return Interval(-math.inf, math.inf)
     centre = total / n
     variance = max(0.0, squares - n * centre * centre) / (n - 1)
-    half = float(stats.t.isf((1 - confidence) / 2, n - 1)) * math.sqrt(variance / n)
+    half = -float(stdtrit(n - 1, (1 - confidence) / 2)) * math.sqrt(variance / n)
     return Interval(centre - half, centre + half)
 
 
@@ -75,5 +75,14 @@ def predicted(rate: float, n: float, confidence: float = CONFIDENCE) -> Interval
     if n < 1:
         return Interval(0.0, 1.0)
     size = round(n)
-    low, high = stats.binom.interval(confidence, size, min(1.0, max(0.0, rate)))
-    return Interval(float(low) / size, float(high) / size)
+    if not 0 < rate < 1:
+        sure = min(1.0, max(0.0, rate))
+        return Interval(sure, sure)
+    low, high = (_hits(q, size, rate) for q in ((1 - confidence) / 2, (1 + confidence) / 2))
+    return Interval(low / size, high / size)
+
+
+def _hits(q: float, size: int, rate: float) -> int:
+    """Least number of hits that is not exceeded with probability ``q``."""
+    most: int = math.ceil(bdtrik(q, size, rate))
+    return most - 1 if most > 0 and bdtr(most - 1, size, rate) >= q else most

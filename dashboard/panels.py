@@ -234,5 +234,6 @@ def reproduce(incident: Incident) -> None:
     ]
     said = " · ".join(filter(None, parts))
     if said:
+        said = f"{said} · {strings.REPRODUCE_COMMAND.format(value=incident.id)}"
         components.section(strings.REPRODUCE, strings.REPRODUCE_NOTE)
         components.quiet(said)

@@ -10,6 +10,9 @@ from dashboard.measures import Measure, measured
 from dashboard.queries.fleet import Watched
 from dashboard.scores import known
 
+RATE, MEDIAN = "rate", "median"
+"""Units that detection names: of a share, and of a score without a unit of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:
@@ -53,9 +56,9 @@ def _proof(w: Watched) -> Proof:
         level=_level(measure, *level),
         counted=w.n_current if learning else w.n_baseline,
         alerts_from=start,
-        within_1h=_noticed(measure, w.detectable_1h),
-        within_1d=_noticed(measure, w.detectable_1d),
-        within_7d=_noticed(measure, w.detectable_7d),
+        within_1h=_noticed(measure, w.detectable_1h, w.detectable_unit),
+        within_1d=_noticed(measure, w.detectable_1d, w.detectable_unit),
+        within_7d=_noticed(measure, w.detectable_7d, w.detectable_unit),
     )
 
 
@@ -70,11 +73,13 @@ def _level(measure: Measure, value: float | None, low: float | None, high: float
     return f"{said} ({formats.measure(low)}{formats.DASH}{formats.measure(high)})"
 
 
-def _noticed(measure: Measure, change: float | None) -> str:
-    """A smallest change of a share: ``±0.8 pp``, ``±12 per 10,000``; numbers have none in their own unit."""
-    if change is None or not measure.is_share:
+def _noticed(measure: Measure, change: float | None, unit: str | None) -> str:
+    """A smallest change: ``±0.8 pp``, ``±12 per 10,000`` of a share, ``±12 characters`` of a median."""
+    if change is None or (unit in (None, RATE)) != measure.is_share:
         return formats.NONE
     size = abs(change)
+    if not measure.is_share:
+        return f"±{formats.measure(size, unit if unit and unit != MEDIAN else '')}"
     if size < 0.001:
         return f"±{formats.number(10_000 * size, 1)} per 10,000"
     return f"±{formats.number(100 * size, formats.places(50 * size))}{formats.THIN}pp"

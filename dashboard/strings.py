@@ -130,7 +130,7 @@ ENDING_WORDS = {
     "recovered": "recovered",
     "withdrawn": "taken back by the detector",
     "accepted": "accepted as the new level",
-    "superseded": "replaced by a new configuration",
+    "superseded": "replaced by a wider incident or a new configuration",
     "false_alarm": "false alarm",
 }
 BASELINE_VERSION = "baseline {version}"
@@ -272,6 +272,7 @@ REPRODUCE_CONFIG = "config {value}"
 REPRODUCE_BASELINE = "baseline {value}"
 REPRODUCE_LOG = "observation log up to {value}"
 REPRODUCE_DETECTOR = "detector {value}"
+REPRODUCE_COMMAND = "lightship verify {value}"
 
 # trends
 TRENDS = "Trends"

@@ -16,7 +16,11 @@ STATUSES = ("provisional", "confirmed", "withdrawn")
 SEVERITIES = ("page", "ticket", "info")
 ALL = "all"
 """Text form of the empty slice."""
+SEVERAL = "*"
+"""Service of a finding about several services; ``services_hit`` names those that take part for sure, largest
+first, ``services_spared`` those that surely do not."""
 
+_LISTS = ("cleared", "services_hit", "services_spared", "notes")
 _TIMES = ("made_at", "onset", "onset_low", "onset_high", "ended_at")
 
 
@@ -27,6 +31,15 @@ class SliceEffect:
     slice: str
     share: float | None
     effect: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A slice that shows its whole's change too: logarithms of its own statistic and threshold."""
+
+    slice: str
+    evidence: float
+    threshold: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +55,9 @@ class Suspect:
 class Finding:
     """One statement about one series. Times are aware UTC; values in ``effect_unit``; absent is ``None``.
 
-    ``evidence`` and ``threshold`` are natural logarithms of the statistic; ``log_from`` and ``log_to`` are
-    offsets of the observation log that the statement rests on. ``onset`` lies in
+    ``evidence`` and ``threshold`` are natural logarithms of the statistic. The statement rests on the
+    messages ``log_from`` to ``log_to`` of partition ``log_partition`` of the observation log, the last of
+    which it was made at; ``log_digest`` is the head of the chain of digests there. ``onset`` lies in
     ``[onset_low, onset_high]``, the effect in ``[effect_low, effect_high]`` (95 %).
     """
 
@@ -87,6 +101,11 @@ class Finding:
     baseline_version: str | None = None
     log_from: int | None = None
     log_to: int | None = None
+    log_partition: int | None = None
+    log_digest: str | None = None
+    children: tuple[Child, ...] = ()
+    services_hit: tuple[str, ...] = ()
+    services_spared: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
@@ -95,7 +114,7 @@ class Finding:
         for name in _TIMES:
             out[name] = None if out[name] is None else rfc3339(out[name])
         out["suspects"] = [{**asdict(s), "since": rfc3339(s.since)} for s in self.suspects]
-        for name in ("slices", "cleared", "notes"):
+        for name in ("slices", "children", *_LISTS):
             out[name] = list(out[name])
         return out
 
@@ -120,10 +139,11 @@ class Finding:
             if values.get(name) is not None:
                 values[name] = parse_rfc3339(values[name])
         values["slices"] = tuple(SliceEffect(**s) for s in values.get("slices") or ())
+        values["children"] = tuple(Child(**c) for c in values.get("children") or ())
         values["suspects"] = tuple(
             Suspect(s["kind"], s["value"], parse_rfc3339(s["since"])) for s in values.get("suspects") or ()
         )
-        for name in ("cleared", "notes"):
+        for name in _LISTS:
             values[name] = tuple(values.get(name) or ())
         try:
             return cls(**values)

@@ -283,6 +283,26 @@ def _escape(value: str) -> str:
     return value
 
 
+def slice_pairs(text: str) -> dict[str, str]:
+    """Inverse of `slice_text`.
+
+    Raises
+    ------
+    ValueError
+        If a part is no pair.
+    """
+    if text == "all":
+        return {}
+    pairs = dict(part.split("=") for part in text.split(","))
+    return {name: _unescape(value) for name, value in pairs.items()}
+
+
+def _unescape(value: str) -> str:
+    for character in "=,%":
+        value = value.replace(f"%{ord(character):02X}", character)
+    return value
+
+
 def series_id(key: ServiceKey, unit: str, score: str, generation: int, slice_: str) -> str:
     """16 hex digits: 64-bit BLAKE2b of the series' key."""
     text = "\x1f".join((key.text(), unit, score, str(generation), slice_))

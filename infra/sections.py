@@ -173,11 +173,18 @@ class DetectionSettings:
     max_values: int = field(
         default=20, metadata=about("values of a dimension that get series of their own", within=(1, 200))
     )
+    adwin_tickets: bool = field(
+        default=False,
+        metadata=about("file tickets on what river's ADWIN alone sees (no budget holds them)"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetSettings:
-    """How often the whole fleet may raise something for nothing."""
+    """How often the whole fleet (a tenant's services in one lineage) may raise something for nothing.
+
+    A change takes effect when the alerts service starts again: it tells detection.
+    """
 
     pages_per_month: float = field(default=1.0, metadata=about("false pages in 30 days", within=(1e-6, 1000)))
     tickets_per_week: float = field(
@@ -186,6 +193,43 @@ class BudgetSettings:
     max_services: int = field(
         default=50, metadata=about("services the budget is divided among", within=(1, 10_000))
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """What one service may raise for nothing, out of the fleet's budget; others divide the rest."""
+
+    pages_per_month: float = field(
+        default=0.0, metadata=about("false pages in 30 days; 0: as the others", within=(0, 1000))
+    )
+    tickets_per_week: float = field(
+        default=0.0, metadata=about("false tickets in 7 days; 0: as the others", within=(0, 10_000))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSettings:
+    """What a change of one score deserves, if not what its scorer says."""
+
+    severity: str = field(
+        metadata=about(
+            "of a change in the harmful direction, any other is a ticket", one_of=("page", "ticket")
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """Declared limits: levels that are nothing to page for, known before anything is learned.
+
+    The first that matches holds. The fast path pages for gross rises above it.
+    """
+
+    score: str = field(metadata=about("name of a flag, such as `refusal`"))
+    at_most: float = field(
+        metadata=about("largest share of calls that is nothing to page for", within=(1e-6, 0.5))
+    )
+    services: tuple[str, ...] = field(default=(), metadata=about("services; `*` and `?` allowed; empty: all"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,13 @@ from infra.sections import (
     DetectionSettings,
     GatewaySettings,
     KafkaSettings,
+    LimitSettings,
     ReceiverSettings,
     RedactionSettings,
     RouteSettings,
     ScorerSettings,
+    ScoreSettings,
+    ServiceSettings,
     StoreSettings,
     TelemetrySettings,
 )
@@ -47,10 +50,13 @@ __all__ = [
     "DetectionSettings",
     "GatewaySettings",
     "KafkaSettings",
+    "LimitSettings",
     "ReceiverSettings",
     "RedactionSettings",
     "RouteSettings",
+    "ScoreSettings",
     "ScorerSettings",
+    "ServiceSettings",
     "Settings",
     "StoreSettings",
     "TelemetrySettings",
@@ -89,7 +95,10 @@ class Settings:
     scorers: ScorerSettings = field(default_factory=ScorerSettings)
     dead_letters: DeadLetterSettings = field(default_factory=DeadLetterSettings)
     detection: DetectionSettings = field(default_factory=DetectionSettings)
+    score: Mapping[str, ScoreSettings] = field(default_factory=dict)
     budget: BudgetSettings = field(default_factory=BudgetSettings)
+    service: Mapping[str, ServiceSettings] = field(default_factory=dict)
+    limit: tuple[LimitSettings, ...] = ()
     alerts: AlertSettings = field(default_factory=AlertSettings)
     receiver: tuple[ReceiverSettings, ...] = ()
     route: tuple[RouteSettings, ...] = ()
@@ -97,9 +106,19 @@ class Settings:
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     def config_hash(self) -> str:
-        """16 hex digits over what decides findings: the detection section and the budget."""
-        body = {"detection": asdict(self.detection), "budget": asdict(self.budget)}
-        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+        """16 hex digits over what decides findings: detection, severities, budget and declared limits."""
+        body: dict[str, Any] = {"detection": asdict(self.detection), "budget": asdict(self.budget)}
+        for name, chosen in (("score", self.score), ("service", self.service)):
+            if chosen:
+                body[name] = {key: asdict(value) for key, value in chosen.items()}
+        if self.limit:
+            body["limit"] = [asdict(limit) for limit in self.limit]
+        return hash_of_sections(body)
+
+
+def hash_of_sections(sections: Mapping[str, Any]) -> str:
+    """16 hex digits over sections as plain values."""
+    return hashlib.sha256(json.dumps(sections, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -41,6 +41,8 @@ VARIABLES = (
 TAIL = """
 Tables and keys of the file follow. A table of the form `[[name]]` may stand several times.
 """
+KEYS: Mapping[str, str] = {"redaction": "tenant"}
+"""What tables are kept by, where it is not what they are called."""
 SHAPES: Mapping[Any, str] = {bool: "true or false", int: "whole number", float: "number", str: "text"}
 
 
@@ -71,7 +73,7 @@ def tables() -> Iterator[tuple[str, Any]]:
         elif typing.get_origin(hint) is tuple:
             yield f"[[{name}]]", inner[0]
         elif inner:
-            yield f"[{name}.<tenant>]", inner[1]
+            yield f"[{name}.<{KEYS.get(name, name)}>]", inner[1]
 
 
 def _row(cls: Any, f: Field[Any]) -> str:

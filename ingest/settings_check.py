@@ -1,9 +1,11 @@
-"""Names in the settings that only these rooms know: scorers, kinds of redaction, tenants."""
+"""What of the settings only these rooms know: names of scorers, scores, kinds, tenants; sums of budgets."""
 
 from __future__ import annotations
 
+from detectors.drift.allocation import allot
+from detectors.drift.grant import Grant
 from detectors.redaction.kinds import ALL_TYPES
-from detectors.scorers.registry import SCORER_VERSIONS
+from detectors.scorers.registry import SCORER_VERSIONS, SPECS
 from infra.errors import Misconfigured
 from infra.settings import Settings
 from infra.typed_table import unknown
@@ -21,6 +23,19 @@ def check(settings: Settings) -> None:
     for name in settings.scorers.off:
         if name not in SCORER_VERSIONS:
             raise unknown("scorer in scorers.off:", name, SCORER_VERSIONS)
+    for name in settings.score:
+        if name not in SPECS:
+            raise unknown("score in [score]:", name, SPECS)
+    b = settings.budget
+    own = {name: Grant(s.pages_per_month, s.tickets_per_week) for name, s in settings.service.items()}
+    try:
+        allot(Grant(b.pages_per_month, b.tickets_per_week), own, (), b.max_services)
+    except ValueError as error:
+        raise Misconfigured(str(error)) from error
+    flags = [name for name, spec in SPECS.items() if spec.kind == "flag"]
+    for limit in settings.limit:
+        if limit.score not in flags:
+            raise unknown("flag in limit.score:", limit.score, flags)
     for tenant, chosen in settings.redaction.items():
         if not is_tenant(tenant):
             raise Misconfigured(

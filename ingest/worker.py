@@ -18,13 +18,11 @@ from pathlib import Path
 import faust
 from aiohttp import web
 
-from detectors.drift.budget import Budget, service_budget
-from detectors.drift.watch_config import WatchConfig
-from detectors.scorers import SPECS
 from infra import clickhouse, errors, kafka
-from infra.clock import NS_PER_S, SystemClock
+from infra.clock import SystemClock
 from infra.settings import Settings, load
 from ingest.app import Wiring, build
+from ingest.detect.run_config import RunConfig, engine
 from ingest.detect.stage import DetectStage
 from ingest.detect.writer import ClickHouseDetectStore
 from ingest.log.holes import is_hole
@@ -35,35 +33,18 @@ from ingest.score.settings_reader import SettingsReader
 from ingest.score.setup import score_stage
 from ingest.score.stage import ScoreStage
 from ingest.stream import EXIT_DEFECT, EXIT_UNAVAILABLE, Health
-from ingest.units.conversations import Limits
 
 logger = logging.getLogger(__name__)
 
 USAGE = 2
-DAY_S = 86_400
-
-
-def watch_config(settings: Settings) -> WatchConfig:
-    """What detection needs of the settings."""
-    d, b = settings.detection, settings.budget
-    return WatchConfig(
-        specs=SPECS,
-        tick_s=d.tick_s,
-        learn=round(d.learn_days * DAY_S / d.tick_s),
-        max_values=d.max_values,
-        pages=service_budget(Budget(b.pages_per_month, 30 * DAY_S), b.max_services),
-        tickets=service_budget(Budget(b.tickets_per_week, 7 * DAY_S), b.max_services),
-        config_hash=settings.config_hash(),
-        conversation_idle_s=d.conversation_idle_s,
-    )
 
 
 def detect_stage(settings: Settings) -> DetectStage:
     """Stage 2 over the configured store."""
     store = ClickHouseDetectStore(clickhouse.connect(settings.store))
-    lateness_ns = round(settings.detection.lateness_s * NS_PER_S)
-    limits = Limits(settings.detection.conversation_idle_s, settings.detection.conversation_longest_s)
-    return DetectStage(store, watch_config(settings), settings.kafka.partitions, lateness_ns, limits)
+    e = engine(settings)
+    run = RunConfig.of(settings)
+    return DetectStage(store, e.config, e.partitions, e.lateness_ns, e.limits, run=run)
 
 
 def _serve_probe(

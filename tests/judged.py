@@ -68,12 +68,13 @@ WHERE lineage = %(lineage)s AND slice = 'all' AND score = 'judgement:helpful'
 _CONFIRMED = """
 SELECT body FROM findings FINAL WHERE lineage = %(lineage)s AND status = 'confirmed' ORDER BY finding_id
 """
+_FINDINGS = "SELECT finding_id FROM findings FINAL WHERE lineage = %(lineage)s"
 _INCIDENTS = """
 SELECT incident_id, service, score, slice, toUnixTimestamp64Micro(onset) * 1000 FROM incidents FINAL
 WHERE lineage = %(lineage)s
 """
 
-_OF_THE_RUN = ("finding_id", "lineage", "series", "log_from", "log_to")
+_OF_THE_RUN = ("finding_id", "lineage", "series", "log_from", "log_to", "log_partition", "log_digest")
 """Facts of a finding that name the lineage or its place in the log."""
 
 
@@ -141,6 +142,16 @@ def confirmed(lightship: Running, lineage: str) -> dict[tuple[str, ...], Any]:
         assert key not in out
         out[key] = _rounded({k: v for k, v in said.items() if k not in _OF_THE_RUN})
     return out
+
+
+def verified(lightship: Running, *lineages: str) -> None:
+    """Every finding follows from what is stored, by ``lightship verify``."""
+    ids = [i for lineage in lineages for (i,) in lightship.rows(_FINDINGS, lineage=lineage)]
+    done = lightship.lightship("verify", "--json", *ids)
+    report = json.loads(done.stdout)
+    different = [f for f in report["findings"] if not f["verified"]]
+    assert (done.returncode, different) == (0, [])
+    assert len(report["findings"]) == len(ids) > 0
 
 
 @dataclass(frozen=True, slots=True)

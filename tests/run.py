@@ -1,7 +1,8 @@
 """The test command: runs what the machine allows, says what it left out and why, and keeps to a budget.
 
-With ``CI=true`` a missing tool is a failure. Long chaos runs, the Collector and benches have their own make
-targets and are named here so that nobody believes they ran.
+With ``CI=true`` a missing tool is a failure. What needs servers waits a good deal, so it runs in two lanes
+side by side. Long chaos runs, the Collector and benches have their own make targets and are named here, so
+that nobody believes they ran.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +37,15 @@ class Stage:
     pytest: bool = True
 
 
+@dataclass(frozen=True)
+class Done:
+    """What a stage came to: tests passed and failed, and the line that says so."""
+
+    passed: int
+    failed: int
+    line: str
+
+
 def _data() -> str | None:
     named = os.environ.get("LIGHTSHIP_DATA")
     path = Path(named) if named else ROOT.parent / "shared" / "data"
@@ -54,28 +65,29 @@ def _marked(name: str, *more: str) -> tuple[str, ...]:
     return (str(BIN / "pytest"), "-q", "-m", f"{name} and not chaos", *more)
 
 
-def stages() -> list[Stage]:
-    """All stages, fast ones first."""
+def lanes() -> list[list[list[Stage]]]:
+    """Groups of stages one after another, fast ones first; the lanes of a group run at the same time."""
     alone = " and ".join(f"not {m}" for m in OTHERS)
-    return [
+    quick = [
         Stage("format", (str(BIN / "ruff"), "format", "--check", "-q", "."), pytest=False),
         Stage("lint", (str(BIN / "ruff"), "check", "-q", "."), pytest=False),
-        Stage("types", (str(BIN / "mypy"),), pytest=False),
         Stage("rooms", (str(BIN / "lint-imports"),), pytest=False),
         Stage("docs", (str(BIN / "mkdocs"), "build", "--strict", "--quiet"), pytest=False),
-        Stage("unit", (str(BIN / "pytest"), "-q", "-n", "auto", "-m", alone)),
-        Stage(
-            "integration",
-            _marked(
-                "integration and not browser and not data and not kafka", "-n", "2", "--dist", "loadfile"
-            ),
-            _module("chdb"),
-        ),
+    ]
+    types = Stage("types", (str(BIN / "mypy"),), pytest=False)
+    unit = Stage("unit", (str(BIN / "pytest"), "-q", "-n", "auto", "-m", alone))
+    integration = Stage(
+        "integration",
+        _marked("integration and not browser and not data and not kafka", "-n", "2", "--dist", "loadfile"),
+        _module("chdb"),
+    )
+    others = [
         Stage("kafka", _marked("kafka", "-n", "2", "--dist", "loadfile"), apache_kafka.absent),
         Stage("live", _marked("live and not integration"), _module("openai")),
-        Stage("data", _marked("data", "-n", "auto"), _data),
         Stage("browser", _marked("browser"), _chromium),
+        Stage("data", _marked("data", "-n", "2"), _data),
     ]
+    return [[quick, [types]], [[unit]], [[integration], others]]
 
 
 def _count(report: Path) -> tuple[int, int]:
@@ -89,33 +101,43 @@ def _count(report: Path) -> tuple[int, int]:
     return total - bad - skipped, bad
 
 
+def run(stage: Stage, reports: Path, *, strict: bool) -> Done:
+    """Run one stage; what it prints is shown when it has ended."""
+    lack = stage.missing()
+    if lack:
+        return Done(0, int(strict), f"{'FAILED ' if strict else 'left out'} {stage.name}: {lack}")
+    report = reports / f"{stage.name}.xml"
+    report.unlink(missing_ok=True)
+    argv = [*stage.argv, f"--junitxml={report}"] if stage.pytest else list(stage.argv)
+    print(f"== {stage.name} begins", flush=True)  # noqa: T201
+    start = time.monotonic()
+    ended = subprocess.run(argv, cwd=ROOT, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    took_s = time.monotonic() - start
+    print(f"== {stage.name} took {took_s:.0f} s\n{ended.stdout.decode(errors='replace')}", flush=True)  # noqa: T201
+    good, bad = _count(report) if report.exists() else (int(not stage.pytest and ended.returncode == 0), 0)
+    verdict = "ok     " if ended.returncode == 0 else "FAILED "
+    failed = max(bad, int(ended.returncode != 0))
+    return Done(good, failed, f"{verdict} {stage.name}: {good} passed, {took_s:.0f} s")
+
+
 def main() -> int:
     """Run all stages; 0 if everything that ran passed and, in CI, nothing was missing."""
     strict = os.environ.get("CI") == "true"
     only = set(sys.argv[1:])
     reports = ROOT / ".pytest_cache" / "reports"
     reports.mkdir(parents=True, exist_ok=True)
-    began, passed, failed, lines = time.monotonic(), 0, 0, []
-    for stage in stages():
-        if only and stage.name not in only:
-            continue
-        lack = stage.missing()
-        if lack:
-            lines.append(f"{'FAILED ' if strict else 'left out'} {stage.name}: {lack}")
-            failed += int(strict)
-            continue
-        report = reports / f"{stage.name}.xml"
-        report.unlink(missing_ok=True)
-        argv = [*stage.argv, f"--junitxml={report}"] if stage.pytest else list(stage.argv)
-        print(f"== {stage.name}", flush=True)  # noqa: T201
-        start = time.monotonic()
-        code = subprocess.run(argv, cwd=ROOT, check=False).returncode
-        good, bad = _count(report) if report.exists() else (int(not stage.pytest and code == 0), 0)
-        passed += good
-        failed += max(bad, int(code != 0))
-        verdict = "ok     " if code == 0 else "FAILED "
-        lines.append(f"{verdict} {stage.name}: {good} passed, {time.monotonic() - start:.0f} s")
+    began = time.monotonic()
+
+    def lane(chosen: Sequence[Stage]) -> list[Done]:
+        return [run(s, reports, strict=strict) for s in chosen if not only or s.name in only]
+
+    done: list[Done] = []
+    for group in lanes():
+        with ThreadPoolExecutor(len(group)) as pool:
+            for part in pool.map(lane, group):
+                done += part
     spent = time.monotonic() - began
+    passed, failed, lines = sum(d.passed for d in done), sum(d.failed for d in done), [d.line for d in done]
     lines.append("left out by design: chaos (make chaos), collector, benches (make bench)")
     if spent > BUDGET_S:
         lines.append(f"FAILED  budget: {spent / 60:.1f} min, allowed {BUDGET_S / 60:.0f}")

@@ -44,11 +44,13 @@ from tests.webhook import Webhook
 
 PATIENCE_S = 180.0
 EVERY_S = 0.1
+EVERY_DEAR_S = 0.5
+"""Between two looks for which clients have to connect."""
 TRIES = 3
 TENANT = "default"
-SERVERS = ("gateway", "grpc", "relay", "worker", "alerts", "dashboard", "kafka", "clickhouse")
+SERVERS = ("gateway", "grpc", "relay", "worker", "fleet", "alerts", "dashboard", "kafka", "clickhouse")
 """What listens on a port."""
-PROCESSES = ("broker", "store", "gateway", "relay", "worker", "alerts", "dashboard")
+PROCESSES = ("broker", "store", "gateway", "relay", "worker", "fleet", "alerts", "dashboard")
 """What can be killed; the broker's process holds its object store, and Kafka's protocol is its child."""
 
 STREAM_GROUP = "lightship"
@@ -85,7 +87,9 @@ _APPLIED = 'lightship_worker_applied_offset{partition="'
 _SNAPSHOTS = "SELECT shard, max(next_offset) FROM snapshots WHERE room = 'detect' GROUP BY shard"
 
 
-def wait(what: str, done: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
+def wait(
+    what: str, done: Callable[[], object], patience_s: float = PATIENCE_S, every_s: float = EVERY_S
+) -> None:
     """Poll until ``done`` gives something true; a server that does not answer is not done."""
     deadline = time.monotonic() + patience_s
     seen: object = None
@@ -98,7 +102,7 @@ def wait(what: str, done: Callable[[], object], patience_s: float = PATIENCE_S) 
             if seen:
                 return
         assert time.monotonic() < deadline, f"after {patience_s:g} s still not {what}; last: {seen!r}"
-        time.sleep(EVERY_S)
+        time.sleep(every_s)
 
 
 @dataclass(slots=True)
@@ -208,13 +212,13 @@ class Running:
 
         Each step waits for what the step before can still write, so together they leave nothing under way.
         """
-        wait("stage 1 has acknowledged all it was sent", self._read, patience_s)
+        wait("stage 1 has acknowledged all it was sent", self._read, patience_s, EVERY_DEAR_S)
         with self.store() as client:
             ended = partial(has_ended, client, TENANT, lineage, self.partitions)
-            wait("detection is at the end", ended, patience_s)
-        wait("the observation log is applied", self._detected, patience_s)
-        wait("the findings are taken", self._taken, patience_s)
-        wait("everybody is told", lambda: self.rows(_UNDELIVERED) == [(0,)], patience_s)
+            wait("detection is at the end", ended, patience_s, EVERY_DEAR_S)
+        wait("the observation log is applied", self._detected, patience_s, EVERY_DEAR_S)
+        wait("the findings are taken", self._taken, patience_s, EVERY_DEAR_S)
+        wait("everybody is told", lambda: self.rows(_UNDELIVERED) == [(0,)], patience_s, EVERY_DEAR_S)
 
     def _read(self) -> bool:
         with reader(self.bootstrap, STREAM_GROUP) as consumer:

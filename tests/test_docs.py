@@ -29,6 +29,7 @@ from infra.embedded.whole import WORKER_PORT
 from infra.settings import Settings, of_tables
 from infra.settings_page import VARIABLES
 from infra.typed_table import overrides
+from ingest import exit_code
 from ingest.demo.report import FoundIncident
 from ingest.demo.report import report as demo_report
 from ingest.demo.schedule import build as demo_schedule
@@ -148,7 +149,7 @@ def test_every_flag_is_described_and_every_described_flag_exists(command: str) -
 
 def test_exit_codes_are_those_of_the_code() -> None:
     listed = re.findall(r"^\| (\d+) \|", section("Commands"), re.MULTILINE)
-    codes = (lightship.OK, lightship.FAILED, lightship.USAGE, lightship.UNAVAILABLE, lightship.DEFECT)
+    codes = (lightship.OK, lightship.FAILED, exit_code.USAGE, exit_code.UNAVAILABLE, exit_code.DEFECT)
     assert listed == [str(code) for code in codes]
 
 

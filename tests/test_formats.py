@@ -18,7 +18,8 @@ from alerts.book import Book
 from alerts.brief import Links, brief_of
 from alerts.notify import webhook
 from alerts.notify.protocol import Delivery
-from detectors import finding, observation
+from detectors import closed_ticks, finding, observation
+from detectors.closed_ticks import Entry, Report, SharedRow
 from detectors.drift import snapshot
 from detectors.finding import Finding, SliceEffect, Suspect
 from tests.alerts.invented import TIMING, overall, refusals
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "tests" / "fixtures"
 FORMATS = {
     "observation": (observation.VERSION, "bin"),
+    "closed_ticks": (closed_ticks.VERSION, "bin"),
     "snapshot": (snapshot.VERSION, "bin"),
     "finding": (finding.VERSION, "json"),
     "incident": (wire.VERSION, "json"),
@@ -95,10 +97,11 @@ def test_the_changelog_names_the_versions_of_today() -> None:
     assert said == {name: str(version) for name, (version, _) in FORMATS.items()}
 
 
-def test_findings_of_the_first_release_are_read_and_written_the_same() -> None:
+def test_findings_of_the_first_release_are_read_and_their_keys_written_the_same() -> None:
     text = (FIXTURES / "finding.v1.json").read_text(encoding="utf-8")
     assert Finding.from_dict(json.loads(text)) == full()
-    assert json.loads(full().to_json()) == json.loads(text)
+    written = json.loads(full().to_json())
+    assert {key: written[key] for key in json.loads(text)} == json.loads(text)
     assert not [key for key, value in json.loads(text).items() if value is None]
 
 
@@ -107,6 +110,18 @@ def test_a_key_that_came_later_does_not_stop_a_reader() -> None:
     assert Finding.from_dict({**data, "came_later": [1]}) == full()
     with pytest.raises(ValueError, match="version 2"):
         Finding.from_dict({**data, "v": 2})
+
+
+def test_reports_of_closed_ticks_are_read_and_written_the_same() -> None:
+    data = (FIXTURES / "closed_ticks.v1.bin").read_bytes()
+    row = SharedRow("production", "harbour-chat", 5_934_005, *REFUSALS, (0, 1), (41, 2))
+    first = Entry(107, closed_ticks.BEGINNING, "default", "live", 5_934_006, (row,))
+    report = Report(3, (first, Entry(131, 107, "default", "live", 5_934_007, ())))
+    assert closed_ticks.decode(data) == report
+    assert closed_ticks.encode(report) == data
+
+
+REFUSALS = ("interaction", "refusal", "request_model=m-1")
 
 
 def message() -> bytes:

@@ -23,6 +23,7 @@ MAX_SAID = 4
 
 _COLUMNS = {
     "language": "language",
+    "provider": "provider",
     "request_model": "request_model",
     "response_model": "response_model",
     "release": "release",

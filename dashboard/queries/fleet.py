@@ -71,7 +71,7 @@ _WATCHED = """
 SELECT
     service, environment, unit, score, kind, state, watching_since, ready_at, baseline_version,
     baseline_value, baseline_low, baseline_high, current_value, current_low, current_high,
-    n_baseline, n_current, detectable_1h, detectable_1d, detectable_7d
+    n_baseline, n_current, detectable_1h, detectable_1d, detectable_7d, detectable_unit
 FROM series FINAL
 WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND slice = 'all'
 ORDER BY service, environment, unit, score, generation DESC
@@ -102,7 +102,8 @@ class Service:
 class Watched:
     """A roll-up series ("all" traffic of one score): what it is compared with and what it would notice.
 
-    ``detectable_*`` is the smallest change noticed within that time, in the unit of the score.
+    ``detectable_*`` is the smallest change noticed within that time, in ``detectable_unit``: ``rate`` or
+    that of the score.
     """
 
     service: str
@@ -125,6 +126,7 @@ class Watched:
     detectable_1h: float | None
     detectable_1d: float | None
     detectable_7d: float | None
+    detectable_unit: str | None
 
 
 def services(store: Store, scope: Scope) -> tuple[Service, ...]:

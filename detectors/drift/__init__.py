@@ -32,7 +32,7 @@ A file of one series::
     watch(times_s, values, kind=, tick_s=, learn=, budget=, services=, n=) -> Iterator[Finding]
 
 Gross rises over distinct conversations: ``fast_path.FastBank``. A change that stays: ``relevel.relevel``.
-Budget: ``Budget.parse("1/month")``, ``service_budget``, ``Allocation.admit(class, channels) -> w``.
+Budget: ``Budget.parse("1/month")``; ``allocation.allot`` among services, ``shares.Shares`` inside one.
 """
 
 from __future__ import annotations

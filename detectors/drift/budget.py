@@ -8,7 +8,7 @@ the expected number of false pages over the fleet stays within it, whatever the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 
 PERIODS_S: Mapping[str, int] = MappingProxyType(
@@ -17,8 +17,12 @@ PERIODS_S: Mapping[str, int] = MappingProxyType(
 """Names of budget periods and their length; a month is 30 days."""
 
 MAX_SERVICES = 50
-SERVICES_SHARE = 0.8
-"""Part of the budget for services; the rest is for roll-ups across services and reserve."""
+FLEET_SHARES: Mapping[str, float] = MappingProxyType(
+    {"services": 0.8, "fleet": 0.1, "late": 0.05, "unregistered": 0.05}
+)
+"""How the operator's budget is divided: registered services, roll-ups across services, services beyond the
+expected number, and services nobody has given a share yet."""
+SERVICES_SHARE = FLEET_SHARES["services"]
 
 CLASS_SHARES: Mapping[str, float] = MappingProxyType(
     {"rollup": 0.35, "slice": 0.35, "pair": 0.10, "fast": 0.10, "volume": 0.05, "reserve": 0.05}
@@ -84,49 +88,14 @@ def service_budget(fleet: Budget, max_services: int = MAX_SERVICES) -> Budget:
     return fleet.part(SERVICES_SHARE / max_services)
 
 
-def ticket_level(page: Budget, ticket: Budget) -> float:
-    """Part of the page threshold at which one statistic means a ticket (1 when tickets are no rarer)."""
-    return min(1.0, page.pages / page.period_s / (ticket.pages / ticket.period_s))
+def tail_part(k: int) -> float:
+    """What the ``k``-th (from 1) of any number of late comers gets of a reserve: the parts add up to one.
 
-
-def parent_is_quiet(parent_evidence: float, parent_threshold: float) -> bool:
-    """Whether a slice may page by itself: its roll-up is not half way (in log evidence) to its own page."""
-    return parent_evidence < parent_threshold / 2
-
-
-@dataclass(slots=True)
-class Allocation:
-    """Hands out one service's shares, series by series, and never more than there is.
-
-    ``capacity`` is how many series of each class the class share is divided by. Series beyond it get None:
-    they are watched through their roll-up only. Handing out is in order of admission: replay gives the same.
+    Raises
+    ------
+    ValueError
+        If ``k`` is not positive.
     """
-
-    budget: Budget
-    tick_s: int
-    capacity: Mapping[str, int]
-    used: dict[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        unknown = sorted(set(self.capacity) - set(CLASS_SHARES))
-        if unknown or any(n < 1 for n in self.capacity.values()):
-            raise ValueError(
-                f"capacity needs positive numbers for classes of {', '.join(CLASS_SHARES)}: {self.capacity}"
-            )
-
-    def admit(self, series_class: str, channels: int = 1) -> float | None:
-        """``w`` of each of the series' channels, or None when the class is full.
-
-        Raises
-        ------
-        ValueError
-            If the class has no capacity set or ``channels`` is not positive.
-        """
-        if series_class not in self.capacity or channels < 1:
-            raise ValueError(f"no capacity for class {series_class!r} with {channels} channels")
-        used = self.used.get(series_class, 0)
-        if used >= self.capacity[series_class]:
-            return None
-        self.used[series_class] = used + 1
-        share = CLASS_SHARES[series_class] / self.capacity[series_class] / channels
-        return self.budget.per_tick(self.tick_s) * share
+    if k < 1:
+        raise ValueError(f"late comers are counted from 1, got {k}")
+    return 1 / (k * (k + 1))

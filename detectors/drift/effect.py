@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 from detectors.drift.baseline import FLAG, Baseline, block_ticks
 from detectors.drift.onset import OnsetScan, scan_flag, scan_value
@@ -171,7 +171,7 @@ def quantile_effect(
 
 def wilson(n: Floats, s: Floats, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
     """Wilson interval of a rate from s hits among n events (need not be whole)."""
-    z = float(stats.norm.ppf((1 + confidence) / 2))
+    z = float(ndtri((1 + confidence) / 2))
     n = np.maximum(n, 1e-9)
     p = np.clip(s / n, 0, 1)
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
@@ -217,7 +217,7 @@ def _means(
     n0: Floats, s0: Floats, n1: Floats, s1: Floats, *, kappa: float, event_var: float
 ) -> tuple[Floats, Floats, Floats, Floats]:
     m0, m1 = s0 / np.maximum(n0, 1e-9), s1 / np.maximum(n1, 1e-9)
-    t = stats.t.ppf((1 + CONFIDENCE) / 2, np.maximum(n1 / kappa - 1, 1))
+    t = stdtrit(np.maximum(n1 / kappa - 1, 1), (1 + CONFIDENCE) / 2)
     half1 = t * np.sqrt(event_var * kappa / np.maximum(n1, 1e-9))
     half = t * np.sqrt(event_var * kappa * (1 / np.maximum(n1, 1e-9) + 1 / np.maximum(n0, 1e-9)))
     return m1 - m0 - half, m1 - m0 + half, m1 - half1, m1 + half1
@@ -236,6 +236,6 @@ def _quantile(values: Floats, counts: Floats, q: float) -> float:
 def _quantile_bounds(values: Floats, counts: Floats, q: float, kappa: float) -> tuple[float, float]:
     """Order-statistic interval of a quantile."""
     n = float(counts.sum()) / kappa
-    half = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * np.sqrt(q * (1 - q) / n)
+    half = float(ndtri((1 + CONFIDENCE) / 2)) * np.sqrt(q * (1 - q) / n)
     low, high = max(q - half, 1e-9), min(q + half, 1 - 1e-9)
     return _quantile(values, counts, low), _quantile(values, counts, high)

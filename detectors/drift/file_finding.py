@@ -12,7 +12,8 @@ from detectors.drift.points import Point
 from detectors.finding import ALL, Finding, finding_id
 
 DETECTOR = "shiryaev-roberts/1"
-POINT_DETECTOR = "points/1"
+POINT_DETECTOR = "points/2"
+STILL_DETECTOR = "still/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,23 @@ class Frame:
             current_value=point.value,
             n=1,
             detector=POINT_DETECTOR,
+            **self._common(),
+        )
+
+    def still(self, since: int, tick: int, value: float, made_at_s: float) -> Finding:
+        """A value that has not moved from tick ``since`` to ``tick``."""
+        return Finding(
+            finding_id=finding_id(self.config_hash, "still", since),
+            alert_kind="anomaly",
+            made_at=datetime.fromtimestamp(made_at_s, UTC),
+            severity="ticket",
+            onset=self._at(since),
+            onset_low=self._at(since),
+            onset_high=self._at(since + 1),
+            current_value=value,
+            n=tick - since + 1,
+            detector=STILL_DETECTOR,
+            notes=(f"has been {value:g} without a change for {tick - since + 1} ticks",),
             **self._common(),
         )
 

@@ -53,6 +53,17 @@ class Learner:
         for number in poor:
             self._starts[number] = start + self._day
 
+    def again(self, number: int, start: int) -> None:
+        """Let a series that is done learn anew from tick ``start``."""
+        self._done.discard(number)
+        self._starts[number] = start
+
+    def forget(self, series: Iterable[int]) -> None:
+        """Let these learn from the beginning when rows of theirs come."""
+        for number in series:
+            self._starts.pop(number, None)
+            self._done.discard(number)
+
     def knows(self, series: int) -> bool:
         """Whether a series is learning."""
         return series in self._starts

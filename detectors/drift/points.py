@@ -1,66 +1,62 @@
-"""Single points and jumps of a metric: values that its own recent level has never been so far from.
+"""Single points and jumps of a metric: values that lie farther from what is usual than the metric ever did.
 
 For series with one value a tick, where a person circles a spike or a step long before days of evidence exist.
-The innovation of a tick is its value less the median of the ticks before it, so slow wander and daily cycles
-cost nothing. Its tail is that of the
-learning window, extended by a generalised Pareto distribution (Pickands 1975) fitted to the largest tenth: a
-point is far when its tail probability is below the budget of a tick. Assumption that breaks first: what is
-rare in the learning window is as rare as its tail says.
+What is usual is said by `usual`; the tail of its misses is that of the learning window, extended by a
+generalised Pareto distribution (Pickands 1975) fitted to the largest tenth. A point is far when its tail
+probability is below the budget of a tick. What happened `OFTEN` times is no longer strange. Assumption that
+breaks first: what is rare in the learning window is as rare as its tail says.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy import stats
+from scipy.special import boxcox
 
-from detectors.drift.ticks import Floats
+from detectors.drift.ticks import Floats, Ints
+from detectors.drift.usual import MEMORY, Usual, learn_usual
 
-MEMORY = 12
-"""Values before a point whose median is its level."""
 CONFIRM = 6
 """Values after a far one that tell a jump, which stays, from a spike."""
 TAIL_SHARE = 0.1
-LEAST_TAIL = 20
+LEAST_TAIL = 8
+FEW = 200
+"""Misses below which a window is short: its largest says little."""
 SHAPE = (-0.3, 0.5)
 """Pareto shapes are held between these: wilder ones are noise of a short window."""
-LEAST_FACTOR = 1.75
-"""However thin the tail, a point must lie this much farther out than anything learned."""
+LEAST_FACTOR, LEAST_FACTOR_FEW = 1.75, 3.0
+MOST_FACTOR, REPEATED = 4.0, 5
+"""However thin or thick the tail, a point must lie so many times farther out than anything learned. Where
+the `REPEATED` largest are alike the tail has an end, and the least factor is enough."""
+OFTEN = 3
+OFTEN_FACTOR = 1.25
+"""Far points of one side that make later ones usual, unless so much farther than the least of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Far:
-    """How far an innovation may lie from zero, upwards and downwards, in the unit of the values."""
+    """How far a miss may lie from zero, upwards and downwards, in the unit of the values."""
 
     up: float
     down: float
 
-    def side(self, innovation: float) -> int:
+    def side(self, miss: float) -> int:
         """+1 or -1 where it lies farther out than that, else 0."""
-        if innovation > self.up:
+        if miss > self.up:
             return 1
-        return -1 if innovation < -self.down else 0
+        return -1 if miss < -self.down else 0
 
 
-def innovations(values: Floats) -> Floats:
-    """Each value less the median of the `MEMORY` before it; NaN for the first of them."""
-    out = np.full(len(values), np.nan)
-    if len(values) > MEMORY:
-        before = np.lib.stride_tricks.sliding_window_view(values, MEMORY)[:-1]
-        out[MEMORY:] = values[MEMORY:] - np.median(before, axis=1)
-    return out
+def learn_far(misses: Floats, w: float) -> Far | None:
+    """Limits from the misses of a learning window, for ``w`` expected false points a tick.
 
-
-def learn_far(values: Floats, w: float) -> Far | None:
-    """Limits from the values of a learning window, for ``w`` expected false points a tick.
-
-    None when the window is too short for a tail, or constant.
+    None when the window is too short for a tail, or constant; a side without a tail is not watched.
     """
-    seen = innovations(values)
-    seen = seen[np.isfinite(seen)]
-    up, down = (_limit(side, w / 2) for side in (seen, -seen))
-    return None if up is None or down is None else Far(up, down)
+    up, down = (_limit(side, w / 2) for side in (misses, -misses))
+    if up is None and down is None:
+        return None
+    return Far(up or np.inf, down or np.inf)
 
 
 def _limit(x: Floats, w: float) -> float | None:
@@ -74,8 +70,11 @@ def _limit(x: Floats, w: float) -> float | None:
     if mean <= 0:
         return None
     shape, scale = _pareto(excess, mean)
-    beyond = float(stats.genpareto.isf(min(w * len(x) / count, 1.0), shape, scale=scale))
-    return max(start + beyond, LEAST_FACTOR * float(positive[-1]))
+    beyond = -scale * float(boxcox(min(w * len(x) / count, 1.0), -shape))  # of the Pareto tail
+    least = LEAST_FACTOR_FEW if len(x) < FEW else LEAST_FACTOR
+    largest = float(positive[-1])
+    most = min(least * largest / float(positive[-REPEATED]), MOST_FACTOR)
+    return largest * min(max((start + beyond) / largest, least), most)
 
 
 def _pareto(excess: Floats, mean: float) -> tuple[float, float]:
@@ -97,50 +96,82 @@ class Point:
     jump: bool
 
 
+@dataclass(slots=True)
 class PointWatch:
-    """Watches one value a tick; what it saw is said `CONFIRM` values later, when a jump can be told apart.
+    """Watches one value a tick; what it saw is said ``confirm`` values later, when a jump shows."""
 
-    Parameters
-    ----------
-    far
-        Limits from `learn_far`.
-    values
-        The last values before the first one watched.
-    """
+    far: Far
+    usual: Usual
+    scale: float
+    confirm: int = CONFIRM
+    _pending: Point | None = None
+    _later: list[tuple[int, float]] = field(default_factory=list)
+    _quiet: int = MEMORY
+    _seen: dict[int, list[float]] = field(default_factory=lambda: {1: [], -1: []})
 
-    def __init__(self, far: Far, values: Floats) -> None:
-        self.far = far
-        self._pending: Point | None = None
-        self._later: list[float] = []
-        self.restart(values)
+    @classmethod
+    def learn(
+        cls, ticks: Ints, values: Floats, tick_s: int, w: float, confirm: int = CONFIRM
+    ) -> PointWatch | None:
+        """From the values of a learning window; None where it has no tail."""
+        usual, missed = learn_usual(ticks, values, tick_s)
+        far = learn_far(missed, w)
+        return None if far is None else cls(far, usual, _scale(missed), confirm)
 
-    def restart(self, values: Floats) -> None:
-        """Go on after ``values`` (the last of them count); what was pending is forgotten."""
-        self._memory = list(values[-MEMORY:])
+    @property
+    def pending(self) -> bool:
+        """Whether a far value waits for what follows it."""
+        return self._pending is not None
+
+    def remember(self, before: PointWatch) -> None:
+        """Take over what an earlier watch of the same metric has said."""
+        self._seen, self._quiet = before._seen, before._quiet
+
+    def restart(self, ticks: Ints, values: Floats) -> None:
+        """Go on at the level, and with the scatter where it is larger, of these values."""
+        self.usual.restart(ticks.tolist(), values.tolist())
         self._pending, self._later, self._quiet = None, [], MEMORY
+        grown = _scale(values - np.median(values)) / self.scale if self.scale > 0 else 1.0
+        if grown > 1:
+            self.far = Far(self.far.up * grown, self.far.down * grown)
+            self.scale *= grown
 
-    def step(self, tick: int, value: float) -> Point | None:
-        """Take the value of a tick; the far point that is decided by it, if any."""
+    def step(self, tick: int, value: float) -> tuple[float, Point | None]:
+        """Take the value of a tick: what is to be learned of it, and the far point decided by it, if any.
+
+        Of a far value what was expected is learned.
+        """
         if self._pending is not None:
-            self._later.append(value)
-            return self._decide() if len(self._later) == CONFIRM else None
-        level = float(np.median(self._memory))
-        side = self.far.side(value - level) if len(self._memory) == MEMORY else 0
-        if side and self._quiet >= MEMORY:
+            self._later.append((tick, value))
+            before = self._pending.level
+            kept = before if self.far.side(value - before) else value
+            return kept, self._decide() if len(self._later) == self.confirm else None
+        level = self.usual.expect(tick)
+        side = 0 if level is None else self.far.side(value - level)
+        if level is not None and side and self._quiet >= MEMORY and self._strange(side, value - level):
             self._pending, self._later = Point(tick, side, value, level, jump=False), []
-            return None
+            return level, None
         self._quiet = 0 if side else self._quiet + 1
-        self._remember([value])
-        return None
+        kept = value if level is None or not side else level
+        self.usual.take(tick, value, kept)
+        return kept, None
+
+    def _strange(self, side: int, miss: float) -> bool:
+        seen = self._seen[side]
+        return len(seen) < OFTEN or abs(miss) > OFTEN_FACTOR * sorted(seen)[-OFTEN]
 
     def _decide(self) -> Point:
         assert self._pending is not None  # noqa: S101 - the caller knows
         p = self._pending
         half = (p.value + p.level) / 2
-        stayed = sum((v - half) * p.side > 0 for v in self._later)
-        self._remember([p.value, *self._later])
+        stayed = sum((v - half) * p.side > 0 for _, v in self._later)
+        self._seen[p.side].append(abs(p.value - p.level))
+        self.usual.take(p.tick, p.value, p.level)
+        for tick, value in self._later:
+            self.usual.take(tick, value)
         self._pending, self._quiet = None, 0
-        return replace(p, jump=stayed >= CONFIRM - 1)
+        return replace(p, jump=stayed >= self.confirm - 1)
 
-    def _remember(self, values: list[float]) -> None:
-        self._memory = [*self._memory, *values][-MEMORY:]
+
+def _scale(misses: Floats) -> float:
+    return float(np.median(np.abs(misses))) if len(misses) else 0.0

@@ -11,21 +11,29 @@ from detectors.drift.baseline import FLAG, VALUE, Baseline
 from detectors.drift.channels import ValueChannel, learn_channels
 from detectors.drift.dispersion import fit_flags, fit_values
 from detectors.drift.effect import Explanation, explain
-from detectors.drift.file_finding import Frame
+from detectors.drift.file_finding import POINT_DETECTOR, Frame
 from detectors.drift.level_shift import KINDS as LEVEL_KINDS
 from detectors.drift.level_shift import LevelShift
 from detectors.drift.own_unit import OwnUnit, of_quantile, of_rate
-from detectors.drift.points import Point, PointWatch, learn_far
+from detectors.drift.point_scales import PointScales
+from detectors.drift.points import Point
 from detectors.drift.relevel import relevel
 from detectors.drift.rows import LearnPeriod, Rows
 from detectors.drift.second_opinion import SecondOpinion, second_opinion
 from detectors.drift.shiryaev_roberts import Bank, FlagBank, ValueBank
+from detectors.drift.still import StillWatch
 from detectors.drift.ticks import DAY_S, Floats
 from detectors.drift.volume import fold_volume, possible_events
+from detectors.drift.wander import as_dispersed, with_wander
 from detectors.finding import Finding
 
 JUMP_SLACK = 3
 """A jump may have begun so many ticks before its first far value."""
+POINT_SHARE = 5.0
+"""Single points are tickets: they may be so many times as many as changes, which are pages."""
+MOST_PER_LEARNING = 0.02
+"""However large the budget, no series spends more expected false findings while as much time passes as it
+learned from: a budget a month says little about a value a year."""
 SETTLE_TICKS = 12
 SETTLE_MEMORY = 5
 SETTLE_EVENTS = 20
@@ -49,7 +57,8 @@ class Regime:
     banks: dict[str, Bank] = field(init=False)
     places: list[tuple[str, int]] = field(init=False)
     """Where each channel's statistic is: form and row of its bank; row -1 where nothing could be learned."""
-    points: PointWatch | None = field(init=False)
+    points: PointScales | None = field(init=False)
+    still: StillWatch | None = field(init=False)
     level: LevelShift | None = field(init=False)
     since: int = field(init=False)
     """First tick of the history that explains the next crossing."""
@@ -61,21 +70,25 @@ class Regime:
         self.channels = learn_channels(data.kind, data.values[self.start : self.end])  # type: ignore[arg-type]
         rows = slice(self.start, data.rows)
         learned = int(data.ticks[self.end - 1]) - self.first_tick + 1
+        self.share = min(self.share, MOST_PER_LEARNING / learned)
         if data.kind == "volume":
             volume = data.volume(self.first_tick, rows)
             self.counts = [fold_volume(volume, possible_events(volume[:learned]))]
         else:
             self.counts = [data.fold(c, self.first_tick, rows) for c in self.channels]
-        self.banks = {FLAG: FlagBank(data.tick_s), VALUE: ValueBank(data.tick_s)}
+        tick_s = min(data.tick_s, DAY_S)  # horizons end at so many days: longer ticks count as days
+        self.banks = {FLAG: FlagBank(tick_s), VALUE: ValueBank(tick_s)}
         self.places = []
         usable = []
         for channel, (n, s) in zip(self.channels, self.counts, strict=True):
             fit = fit_flags if channel.form == FLAG else fit_values
-            part = fit(n[:learned, None], s[:learned, None], self.first_tick, data.tick_s)
+            part = fit(n[:learned, None], s[:learned, None], self.first_tick, tick_s)
             if channel.name == "location":
-                location = part
+                location = part = with_wander(part) if data.kind == "real" else part
             if channel.name in ("spread", "tail"):
-                part = _as_dispersed(part, location)
+                part = as_dispersed(part, location)
+            if channel.name == "tail" and data.kind == "real":
+                part = replace(part, rare=np.zeros_like(part.rare))
             usable.append((channel.form, part) if part.total_n[0] > 0 else None)
         self.level = None
         if data.kind in LEVEL_KINDS:
@@ -83,28 +96,35 @@ class Regime:
             self.level = LevelShift.learn(
                 data.kind, data.numbers(learning), data.ticks[learning], data.tick_s
             )
-        self.points = self._learn_points(slice(self.start, self.end))
+        self.points, self.still = None, None
+        if data.kind == "real":  # of other scores a single value says nothing
+            self._learn_values(slice(self.start, self.end))
         w = self.share / max(1, sum(u is not None for u in usable) + (self.points is not None))
         for one in usable:
             if one is None:
                 self.places.append((FLAG, -1))
                 continue
             form, part = one
-            self.places.append((form, int(self.banks[form].append(part, w, short=True)[0])))
+            last = int(data.ticks[self.end - 1])
+            self.places.append((form, int(self.banks[form].append(part, w, tick=last, short=True)[0])))
 
     def findings(self) -> Iterator[Finding]:
         """Watch from the end of learning on; stops when the next reference can be learned."""
         changed_at: int | None = None  # first row of the new regime, after a crossing
-        settle_until, crossed_tick = -1, -1
+        settle_until: int | None = None
+        crossed_tick = 0
         for tick, after in self._closing():
+            yield from self._stands_still(tick, float(self.data.times_s[after]))
             if changed_at is not None and self.period.over(self.data, changed_at, after):
                 self.next_row = changed_at
                 return
-            if changed_at is not None and settle_until >= 0:
+            if changed_at is not None and settle_until is not None:
                 if tick >= settle_until and after - changed_at >= SETTLE_EVENTS:
                     self._settle(crossed_tick + 1, tick)
-                    settle_until = -1
+                    settle_until = None
                 continue
+            if self.still is not None and self.still.stands:
+                continue  # told already; the same value says nothing more
             leader, point = self._close(tick), self._point(tick)
             if leader is None and point is not None and not point.jump:
                 yield self.frame.point(point, float(self.data.times_s[after]))
@@ -157,19 +177,27 @@ class Regime:
                     best, leader = float(evidence - threshold), mine[int(row)]
         return leader
 
-    def _learn_points(self, rows: slice) -> PointWatch | None:
-        """Single points are watched for metrics only: of other scores one value says nothing."""
-        if self.data.kind != "real":
-            return None
-        values = self.data.means(rows)
-        far = learn_far(values, self.share / 4)
-        return None if far is None else PointWatch(far, values)
+    def _learn_values(self, rows: slice) -> None:
+        """What is watched of a metric value by value."""
+        ticks, values = self.data.means(rows)
+        points = PointScales(ticks, values, self.data.tick_s, POINT_SHARE * self.share)
+        self.points = points if points.watched else None
+        self.still = StillWatch.learn(values, int(ticks[-1]))
+
+    def _value(self, tick: int) -> float:
+        low, high = np.searchsorted(self.data.ticks, [tick, tick + 1])
+        return float(self.data.means(slice(int(low), int(high)))[1][0])
 
     def _point(self, tick: int) -> Point | None:
-        if self.points is None:
-            return None
-        low, high = np.searchsorted(self.data.ticks, [tick, tick + 1])
-        return self.points.step(tick, float(self.data.means(slice(int(low), int(high)))[0]))
+        return None if self.points is None else self.points.step(tick, self._value(tick))
+
+    def _stands_still(self, tick: int, made_at_s: float) -> Iterator[Finding]:
+        if self.still is None:
+            return
+        value = self._value(tick)
+        since = self.still.step(tick, value)
+        if since is not None:
+            yield self.frame.still(since, tick, value, made_at_s)
 
     def _location(self) -> int:
         return [c.name for c in self.channels].index("location")
@@ -230,7 +258,7 @@ class Regime:
             bank.replace(rows, relevel(bank.baseline, first, n, s), tick=last)
         if self.points is not None:
             low, high = np.searchsorted(self.data.ticks, [first, last + 1])
-            self.points.restart(self.data.means(slice(int(low), int(high))))
+            self.points.restart(*self.data.means(slice(int(low), int(high))))
         self.since = first
 
     def _finding(
@@ -251,6 +279,8 @@ class Regime:
             baseline_version=self._baseline(leader).version,
             note=self._second_opinion(shown, told, tick).note,
         )
+        if earliest is not None:  # a jump: the statistic has not crossed yet
+            made = replace(made, detector=POINT_DETECTOR, evidence=None, threshold=None)
         return made, told
 
     def _own_unit(self, channel: int, told: Explanation, tick: int) -> OwnUnit:
@@ -262,16 +292,3 @@ class Regime:
             q = 0.5 if name == "location" else 0.95
             return of_quantile(told, self.data.ticks, values, self.since, tick, q)
         return of_rate(told)
-
-
-def _as_dispersed(baseline: Baseline, location: Baseline) -> Baseline:
-    """A baseline with at least the dispersion of the location.
-
-    How far values lie from the middle depends on where they wander, but excursions are too few for the
-    learning period to show it.
-    """
-    return replace(
-        baseline,
-        block_kappa=np.maximum(baseline.block_kappa, location.block_kappa),
-        block_df=np.minimum(baseline.block_df, location.block_df),
-    )

@@ -5,24 +5,26 @@ Everything is read from the service's own history, so the same log gives the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 
 from detectors.drift.attribution import Attribution, SliceCounts, attribute
-from detectors.drift.baseline import VALUE
+from detectors.drift.baseline import VALUE, Baseline
 from detectors.drift.effect import Explanation, explain, quantile_effect
 from detectors.drift.fold import Fold, SeriesKey
+from detectors.drift.people import UNKNOWN, People
 from detectors.drift.plan import Channel
 from detectors.drift.recovery import Recovery
 from detectors.drift.second_opinion import second_opinion
+from detectors.drift.severity import severity_of
 from detectors.drift.ticks import Floats
 from detectors.drift.trail import Rows, Trail
 from detectors.drift.watch_config import WatchConfig
 from detectors.drift.watched import Crossing, Watched
-from detectors.drift.watching import WatchList
+from detectors.drift.watching import WatchList, dense
 from detectors.finding import ALL, Finding, SliceEffect, Suspect, finding_id
 from detectors.observation import ServiceKey, series_id, slice_text
 from detectors.scorers.protocol import ScoreSpec
@@ -52,7 +54,8 @@ class History:
     trail: Trail
     fold: Fold
     watch: WatchList
-    names: dict[int, SeriesKey]
+    names: Mapping[int, SeriesKey]
+    people: People
 
 
 def finding(
@@ -64,13 +67,19 @@ def finding(
     log_offset: int,
     config: WatchConfig,
     history: History,
+    *,
+    against: Baseline | None = None,
+    told: Explanation | None = None,
 ) -> tuple[Finding, Recovery]:
-    """The finding of one crossing at ``tick``, stated at ``log_offset`` of the log, and what would end it."""
+    """The finding of one crossing at ``tick``, stated at ``log_offset`` of the log, and what would end it.
+
+    ``against`` is the reference where it is not the series' own baseline; ``told`` what is known already.
+    """
     channel = watched.channels[crossing.channel]
     mine = history.trail.of(watched.number, watched.start, tick)
-    n, s = _dense(channel, mine, watched.start, tick)
-    baseline = history.watch.baseline(watched, crossing.channel)
-    told = explain(
+    n, s = dense(channel, mine, watched.start, tick + 1)
+    baseline = against or history.watch.baseline(watched, crossing.channel)
+    told = told or explain(
         baseline,
         watched.start,
         n,
@@ -80,9 +89,11 @@ def finding(
     )
     effect = _effect(spec, channel, mine, told)
     where = _where(watched, crossing.channel, told, tick, history)
+    hit = spec.kind == "flag" and told.direction > 0
+    who = history.people.affected(spec.name, watched.key.slice, told.onset, tick) if hit else UNKNOWN
     opinion = second_opinion(baseline, watched.start, n, s, told.onset_low)
     rises = told.direction > 0 if channel.name != "below" else told.direction < 0
-    at, began = _clock(config.tick_s), _clock(config.tick_s, config.counted_after_s(watched.key.unit))
+    at, began = clock(config.tick_s), clock(config.tick_s, config.counted_after_s(watched.key.unit))
     own_id = series_id(service, watched.key.unit, spec.name, spec.generation, watched.key.slice)
     recovery = Recovery.begin(
         channel.form,
@@ -105,7 +116,7 @@ def finding(
         slice=watched.key.slice,
         series=own_id,
         made_at=at(tick + 1),
-        severity=_severity(spec, rises),
+        severity=severity_of(spec, rises=rises),
         onset=began(told.onset),
         onset_low=began(told.onset_low),
         onset_high=began(told.onset_high + 1),
@@ -118,6 +129,9 @@ def finding(
         current_value=effect.after,
         n=told.n,
         n_baseline=told.n_baseline,
+        n_users=who.users,
+        n_conversations=who.conversations,
+        largest_share=who.largest_share,
         inputs_changed=where.inputs_changed,
         evidence=round(crossing.evidence, 9),
         threshold=round(crossing.threshold, 9),
@@ -160,16 +174,6 @@ def _effect(spec: ScoreSpec, channel: Channel, rows: Rows, told: Explanation) ->
 def _histogram(rows: Rows, cells: int) -> Floats:
     counts: Floats = np.bincount(rows[:, 2], weights=rows[:, 3], minlength=cells)[:cells].astype(float)
     return counts
-
-
-def _dense(channel: Channel, rows: Rows, first: int, last: int) -> tuple[Floats, Floats]:
-    size = last - first + 1
-    weight = rows[:, 3].astype(float)
-    value = channel.table[np.minimum(rows[:, 2], len(channel.table) - 1)]
-    at = rows[:, 0] - first
-    n: Floats = np.bincount(at, weights=weight, minlength=size).astype(float)
-    s: Floats = np.bincount(at, weights=weight * value, minlength=size).astype(float)
-    return n, s
 
 
 def _where(watched: Watched, place: int, told: Explanation, tick: int, history: History) -> Attribution:
@@ -267,12 +271,6 @@ def _suspects(
     return tuple(s for *_, s in sorted(found, key=lambda f: f[:3]))
 
 
-def _severity(spec: ScoreSpec, rises: bool) -> str:
-    """A change in the harmful direction deserves what the score declares; any other is a ticket."""
-    harms = spec.harmful == 0 or (spec.harmful > 0) == rises
-    return spec.severity if harms else "ticket"
-
-
 def _notes(spec: ScoreSpec, channel: Channel, fold: Fold) -> tuple[str, ...]:
     """What the channel measured, where that is not the score itself."""
     if channel.name in ("above", "below", "tail") and spec.grid is not None:
@@ -287,6 +285,6 @@ def _notes(spec: ScoreSpec, channel: Channel, fold: Fold) -> tuple[str, ...]:
     return ()
 
 
-def _clock(tick_s: int, behind_s: float = 0) -> Callable[[int], datetime]:
+def clock(tick_s: int, behind_s: float = 0) -> Callable[[int], datetime]:
     """Time of a tick; of what is counted ``behind_s`` after it ended, the time at which it did."""
     return lambda tick: datetime.fromtimestamp(tick * tick_s - behind_s, UTC)

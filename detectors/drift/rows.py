@@ -73,11 +73,11 @@ class Rows:
         """How many there are."""
         return len(self.ticks)
 
-    def means(self, rows: slice) -> Floats:
-        """Mean of the values of each tick that has any, in order."""
-        _, at = np.unique(self.ticks[rows], return_inverse=True)
+    def means(self, rows: slice) -> tuple[Ints, Floats]:
+        """Ticks that have values, in order, and the mean of each."""
+        ticks, at = np.unique(self.ticks[rows], return_inverse=True)
         total = np.bincount(at, weights=self.numbers(rows))
-        return np.asarray(total / np.bincount(at), dtype=float)
+        return ticks, np.asarray(total / np.bincount(at), dtype=float)
 
     def volume(self, first: int, rows: slice) -> Floats:
         """Sum of the values per tick, zeros where nothing came, from ``first`` to the end of ``rows``."""

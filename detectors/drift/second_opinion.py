@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from river import drift
 
 from detectors.drift.baseline import FLAG, Baseline, bounded_rate
 from detectors.drift.ticks import Floats, Ints, day_number, hour_of_day, weekday
@@ -53,6 +52,8 @@ def second_opinion(
     ticks = first_tick + np.arange(len(n), dtype=np.int64)
     counted = np.flatnonzero(n > 0)
     values = residuals(baseline, ticks[counted], n[counted], s[counted])
+    from river import drift  # it costs every start of a worker dear, and few ever see a crossing
+
     adwin: Any = drift.ADWIN  # the library has no types
     detector = adwin(delta=DELTA, clock=CLOCK)
     seen: int | None = None

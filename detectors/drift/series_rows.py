@@ -26,7 +26,10 @@ class CellRow:
 
 @dataclass(frozen=True, slots=True)
 class SeriesState:
-    """What is known of one series now; `COLUMNS` are the names of the table's columns."""
+    """What is known of one series now; `COLUMNS` are the names of the table's columns.
+
+    The fields on the baseline are empty while a series learns.
+    """
 
     unit: str
     score: str
@@ -53,6 +56,13 @@ class SeriesState:
     detectable_1h: float | None
     detectable_1d: float | None
     detectable_7d: float | None
+    detectable_unit: str | None
+    origin: str
+    examples: int | None
+    level_limit: float | None
+    level_verdict: str
+    accepted_by: str
+    accepted_reason: str
 
     COLUMNS: ClassVar[tuple[str, ...]] = ()
 

@@ -169,6 +169,10 @@ class Bank:
             return self._crossings(index, self.s[:, index])
         return self._crossings(index, self._step(tick, index, n, s).s)
 
+    def near(self) -> Ints:
+        """Rows that one more tick may bring to their ticket level: no tick adds more than the cap."""
+        return np.flatnonzero((self.s.sum(0) + self.w) * np.exp(_cap(self.w)) >= self.ticket)
+
     def evidence(self, tick: int | None = None) -> Floats:
         """log(sum_j S_j / w) per row, with the share accrued up to ``tick`` where given."""
         total = self.s.sum(0)
@@ -199,6 +203,27 @@ class Bank:
         self.kappa[:, index] = kappa
         self.last_tick[index] = tick
         self.reset(index)
+
+    def rebudget(self, rows: Ints | Sequence[int], w: Floats) -> None:
+        """Give rows another share of the budget, from the next tick on.
+
+        The evidence stays and the threshold it is compared with moves: S / w is what it was. Dispersion is
+        priced again at the new threshold. Raising w from w0 to w1 at a time that does not depend on the data
+        costs at most (w1 - w0) expected false pages for each tick since the row's last reset.
+
+        Raises
+        ------
+        ValueError
+            If a share is out of range.
+        """
+        index, w = np.asarray(rows, dtype=np.int64), np.asarray(w, dtype=float)
+        if not (np.all(w > 0) and np.all(w < 0.3)):
+            raise ValueError(f"budget shares per tick must lie in (0, 0.3), got {w.min()}..{w.max()}")
+        if self.baseline is None or not len(index):
+            return
+        self.s[:, index] = np.minimum(self.s[:, index] * (w / self.w[index]), LARGEST)
+        self.w[index] = w
+        self.kappa[:, index] = price(self.baseline.take(index), np.log(1 / w))
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
         """Everything, as named arrays; `restore` gives a bank with equal bits."""
@@ -271,7 +296,7 @@ class Bank:
         f = np.maximum(1.0, np.maximum(traffic / usual, n / burst))
         w = self.w[index]
         log_l, learned = self._learn(tick, index, n, s, f)
-        log_l = np.where(n > 0, np.minimum(log_l, np.log(1 / w) / 4), 0.0)
+        log_l = np.where(n > 0, np.minimum(log_l, _cap(w)), 0.0)
         grown = (self.s[:, index] + w * gap / len(self.alternatives)) * np.exp(log_l)
         learned = tuple(  # type: ignore[assignment]
             np.where(n > 0, new, old[index]) for new, old in zip(learned, self.learned, strict=True)
@@ -317,6 +342,11 @@ class Bank:
 
     def _direction(self, rows: Ints, alternative: Floats) -> Ints:
         raise NotImplementedError
+
+
+def _cap(w: Floats) -> Floats:
+    """The most that one tick may add to the log evidence of a row."""
+    return np.log(1 / w) / 4
 
 
 class FlagBank(Bank):

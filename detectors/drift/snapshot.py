@@ -7,7 +7,7 @@ facts held no conversations).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgpack
@@ -58,6 +58,17 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Arrays]:
     except (zstandard.ZstdError, ValueError, TypeError, msgpack.UnpackException) as error:
         raise WrongSnapshot(f"snapshot is damaged: {error}") from error
     return facts, arrays
+
+
+def part(arrays: Arrays, prefix: str) -> Arrays:
+    """The arrays whose names begin so, without that."""
+    return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
+
+
+def services(facts: Mapping[str, Any], arrays: Arrays) -> Iterator[tuple[str, dict[str, Any], Arrays]]:
+    """State and arrays of each service in the snapshot of a shard, by the text of its key."""
+    for text, (i, state) in facts["watchers"].items():
+        yield text, state, part(arrays, f"{i}.")
 
 
 def _dtype(name: str) -> np.dtype[Any]:

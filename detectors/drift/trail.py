@@ -28,6 +28,13 @@ class Trail:
             rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3] = tick, series, cells, counts
             self._parts.append(rows)
 
+    def extended(self, tick: int, series: Ints, cells: Ints, counts: Ints) -> Trail:
+        """Another trail with what one more tick counted; this one stays as it is."""
+        out = Trail()
+        out._parts = [*self._parts]
+        out.append(tick, series, cells, counts)
+        return out
+
     def __len__(self) -> int:
         return sum(len(p) for p in self._parts)
 
@@ -58,6 +65,13 @@ class Trail:
         numbers, starts = np.unique(rows[:, _SERIES], return_index=True)
         parts = np.split(rows, starts[1:]) if len(numbers) else []
         return {int(n): part for n, part in zip(numbers, parts, strict=True)}
+
+    def last_ticks(self) -> dict[int, int]:
+        """Tick of the last row of every series."""
+        rows = self.rows()
+        last = np.full(int(rows[:, _SERIES].max(initial=-1)) + 1, -1, dtype=np.int64)
+        last[rows[:, _SERIES]] = rows[:, _TICK]  # rows are in order of time: the last one stays
+        return {int(n): int(last[n]) for n in np.flatnonzero(last >= 0)}
 
     def drop(self, series: Ints, before: int) -> None:
         """Forget the rows of these series older than tick ``before``."""

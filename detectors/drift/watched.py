@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
+from detectors.drift.comparison import Standing
 from detectors.drift.fold import SeriesKey
+from detectors.drift.origin import Origin
 from detectors.drift.plan import Channel
 from detectors.drift.recovery import Recovery
 from detectors.drift.ticks import Ints
@@ -37,7 +39,9 @@ class Watched:
     """One watched series.
 
     ``rows`` are its channels' rows in the bank of each channel's form. ``start`` and ``since`` bound its
-    learning window, in ticks. While a finding is open the banks rest.
+    learning window, in ticks. While a finding is open the banks rest. ``anchor`` is how the channels stood
+    when the level was last learned or accepted, where the baseline has been refreshed since; ``calm_since``
+    the tick after the last finding that ended.
     """
 
     number: int
@@ -50,10 +54,25 @@ class Watched:
     cells: Ints
     counts: Ints
     open: OpenFinding | None = None
+    origin: Origin = field(default_factory=Origin)
+    anchor: tuple[Standing, ...] = ()
+    calm_since: int = 0
 
     def histogram(self) -> tuple[Ints, Ints]:
         """Cells and counts of the baseline."""
         return self.cells, self.counts
+
+
+def life_of(watched: Watched) -> list[Any]:
+    """Plain form of how it came to its baseline, for a snapshot."""
+    w = watched
+    return [w.number, w.origin.packed(), w.calm_since, [list(astuple(a)) for a in w.anchor]]
+
+
+def relive(watched: Watched, origin: list[Any], calm_since: int, anchor: list[Any]) -> None:
+    """Inverse of `life_of`."""
+    watched.origin, watched.calm_since = Origin.unpacked(origin), calm_since
+    watched.anchor = tuple(Standing(*a) for a in anchor)
 
 
 def packed(opened: OpenFinding | None) -> list[Any] | None:

@@ -146,16 +146,18 @@ def country_code(digits: str) -> str | None:
     return digits[:2] if digits[:2] in _NATIONAL_LENGTH else None
 
 
+_DATES = frozenset({(4, 2, 2), (2, 2, 4), (1, 2, 4), (2, 1, 4), (1, 1, 4)})
+"""Lengths of year, month and day, either way round."""
+
+
 def _is_date(item: Number) -> bool:
     shape = item.shape
-    if len(shape) < 3 or item.gaps[0] != item.gaps[1] or item.gaps[0] not in ("-", "/", ".", " "):
+    if shape[:3] not in _DATES or item.gaps[0] != item.gaps[1] or item.gaps[0] not in ("-", "/", ".", " "):
         return False
     a, b, c = (int(part) for part in _parts(item)[:3])
-    if shape[:3] == (4, 2, 2):
+    if shape[0] == 4:
         return 1800 <= a <= 2200 and 1 <= b <= 12 and 1 <= c <= 31
-    if shape[:3] in ((2, 2, 4), (1, 2, 4), (2, 1, 4), (1, 1, 4)):
-        return min(a, b) >= 1 and max(a, b) <= 31 and min(a, b) <= 12 and 1800 <= c <= 2200
-    return False
+    return min(a, b) >= 1 and max(a, b) <= 31 and min(a, b) <= 12 and 1800 <= c <= 2200
 
 
 def _parts(item: Number) -> list[str]:

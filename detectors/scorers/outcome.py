@@ -25,7 +25,7 @@ OUTCOME = EachRecord(
     name="outcome",
     version="1",
     specs=(
-        ScoreSpec("error", "Errors", "flag", FlagGrid(), harmful=1, severity="page"),
+        ScoreSpec("error", "Errors", "flag", FlagGrid(), harmful=1, severity="page", usual=0.1),
         ScoreSpec("truncated", "Cut-off outputs", "flag", FlagGrid(), harmful=1),
         ScoreSpec("finish_reason", "Finish reason", "category", None),
     ),

@@ -21,7 +21,8 @@ class ScoreSpec:
 
     ``harmful`` is the direction that hurts users: 1 a rise, -1 a fall, 0 neither. ``severity`` is what a
     change in it deserves by default: ``page`` for rates of harm to users, ``ticket`` for distributions.
-    ``generation`` changes when values stop being comparable with older ones.
+    ``generation`` changes when values stop being comparable with older ones. ``usual`` is the highest rate of
+    a flag that is nothing unusual in any service: a gross rise over it is told before anything is learned.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ScoreSpec:
     severity: str = "ticket"
     generation: int = 1
     value_unit: str = ""
+    usual: float | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

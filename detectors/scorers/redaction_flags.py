@@ -32,7 +32,9 @@ REDACTION_FLAGS = EachRecord(
     name="redaction_flags",
     version="1",
     specs=(
-        ScoreSpec("secrets", "Secrets in outputs", "flag", FlagGrid(), harmful=1, severity="page"),
+        ScoreSpec(
+            "secrets", "Secrets in outputs", "flag", FlagGrid(), harmful=1, severity="page", usual=0.01
+        ),
         ScoreSpec("pii", "PII in outputs", "flag", FlagGrid(), harmful=1, severity="page"),
         ScoreSpec("secrets_prompt", "Secrets in prompts", "flag", FlagGrid(), harmful=1),
         ScoreSpec("pii_prompt", "PII in prompts", "flag", FlagGrid(), harmful=1),

@@ -124,6 +124,6 @@ def _score(record: Record) -> Scores:
 REFUSAL = EachRecord(
     name="refusal",
     version="1",
-    specs=(ScoreSpec("refusal", "Refusals", "flag", FlagGrid(), harmful=1, severity="page"),),
+    specs=(ScoreSpec("refusal", "Refusals", "flag", FlagGrid(), harmful=1, severity="page", usual=0.1),),
     score_one=_score,
 )

@@ -89,7 +89,9 @@ REPETITION = EachRecord(
         ScoreSpec(
             "repetition", "Repetition in outputs", "bounded", LogitGrid(), harmful=1, severity="ticket"
         ),
-        ScoreSpec("degenerate", "Degenerate outputs", "flag", FlagGrid(), harmful=1, severity="page"),
+        ScoreSpec(
+            "degenerate", "Degenerate outputs", "flag", FlagGrid(), harmful=1, severity="page", usual=0.02
+        ),
     ),
     score_one=_score,
 )

@@ -16,6 +16,7 @@ from infra.settings import Settings, hide_password, settings_file
 
 WORKER_PORT = 4319
 RELAY_PORT = 4321
+FLEET_PORT = 4322
 _CALLED = {"grpc": "gRPC of the gateway"}
 
 
@@ -40,8 +41,8 @@ def whole(
     Parameters
     ----------
     ports
-        Ports asked for, by ``kafka clickhouse gateway grpc relay worker alerts dashboard``; others are the
-        usual ones or the next free ones. The gateway has no gRPC side if ``gateway.grpc_port`` is 0.
+        Ports asked for, by ``kafka clickhouse gateway grpc relay worker fleet alerts dashboard``; others are
+        the usual ones or the next free ones. The gateway has no gRPC side if ``gateway.grpc_port`` is 0.
     dashboard
         Whether to serve the dashboard.
     config
@@ -74,6 +75,7 @@ def whole(
         "grpc": settings.gateway.grpc_port,
         "worker": WORKER_PORT,
         "relay": RELAY_PORT,
+        "fleet": FLEET_PORT,
         "alerts": settings.alerts.port,
         "dashboard": settings.dashboard.port,
     }
@@ -105,6 +107,7 @@ def whole(
         "gateway": f"http://{LOOPBACK}:{chosen['gateway']}",
         "relay": f"http://{LOOPBACK}:{chosen['relay']}",
         "worker": f"http://{LOOPBACK}:{chosen['worker']}",
+        "fleet": f"http://{LOOPBACK}:{chosen['fleet']}",
         "alerts": f"http://{LOOPBACK}:{chosen['alerts']}",
         "kafka": kafka,
         "clickhouse": hide_password(clickhouse),
@@ -151,6 +154,7 @@ def _rooms(
         room("gateway", "ingest.gateway"),
         room("relay", "ingest.relay.worker", "--port", str(ports["relay"])),
         room("worker", "ingest.worker", "--port", str(ports["worker"])),
+        room("fleet", "ingest.fleet.worker", "--port", str(ports["fleet"])),
         room("alerts", "alerts.service"),
     ]
     if dashboard:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
+from detectors.closed_ticks import BEGINNING, Entry, SharedRow
 from detectors.drift import snapshot as codec
+from detectors.drift.budget import tail_part
+from detectors.drift.reference import Reference
 from detectors.drift.series_rows import CellRow
 from detectors.drift.watch_config import WatchConfig
 from detectors.drift.watcher import ServiceWatcher
@@ -28,6 +31,12 @@ from detectors.observation import (
 from detectors.scorers import score_conversations
 from infra.clock import NS_PER_S
 from infra.kafka import DEAD_LETTERS, FINDINGS, SPANS
+from ingest.detect.applied import Applied
+from ingest.detect.chain import LogChain
+from ingest.detect.evidence import keep
+from ingest.detect.reports import reports
+from ingest.detect.run_config import UNSTATED, RunConfig
+from ingest.detect.told import event_ns, told_by
 from ingest.detect.watermark import LineageClock
 from ingest.detect.writer import DetectStore, LogRow, Snapshot
 from ingest.errors import Defect
@@ -44,23 +53,6 @@ LARGEST_HOLE = 1000
 
 _Source = tuple[str, str, str, int]
 """Tenant, lineage, topic and partition."""
-
-
-@dataclass(slots=True)
-class _Applied:
-    """Which observations of a source partition have been applied.
-
-    Every one below ``below`` has (a mark said so), and those in ``above``: (offset, key, unit).
-    """
-
-    below: int = 0
-    above: set[tuple[int, str, str]] = field(default_factory=set)
-
-    def mark(self, next_offset: int) -> None:
-        """Everything below ``next_offset`` stands in the log before this."""
-        if next_offset > self.below:
-            self.below = next_offset
-            self.above = {p for p in self.above if p[0] >= next_offset}
 
 
 class Shard:
@@ -90,11 +82,17 @@ class Shard:
         self.watchers: dict[ServiceKey, ServiceWatcher] = {}
         self._clocks: dict[LineageKey, LineageClock] = {}
         self._conversations: dict[LineageKey, Conversations] = {}
-        self._sources: dict[_Source, _Applied] = {}
+        self._sources: dict[_Source, Applied] = {}
         self.repeated = 0
         self.holes = 0
         self.cells: list[tuple[ServiceKey, CellRow, int]] = []
         self.findings: list[tuple[Finding, int]] = []
+        self.references: list[tuple[ServiceKey, Reference]] = []
+        self.partition: int | None = None
+        self.chain = LogChain()
+        self._began: dict[ServiceKey, int | None] = {}
+        self.closed: list[Entry] = []
+        self._told = BEGINNING
 
     def apply(self, offset: int, message: Observation | Mark | Control) -> None:
         """Apply one message; cells and findings collect in `cells` and `findings`.
@@ -117,32 +115,50 @@ class Shard:
             self.holes += missing
             logger.warning("the observation log has a hole of %d before offset %d", missing, offset)
         self.next_offset = offset + 1
+        said = len(self.findings)
         if isinstance(message, Observation):
             self._observe(offset, message)
         elif isinstance(message, Mark):
             self._mark(offset, message)
         else:
             self._watcher(message.key).control(message)
+        self.findings[said:] = [(self._placed(f, at), at) for f, at in self.findings[said:]]
+
+    def _placed(self, finding: Finding, offset: int) -> Finding:
+        """The finding with its place in the log; what it was compared with is kept."""
+        key = ServiceKey(finding.tenant, finding.lineage, finding.environment or "", finding.service)
+        if key in self.watchers:
+            found = self.watchers[key].references(finding.unit, finding.score, finding.slice)
+            self.references.extend((key, one) for one in found)
+        return replace(
+            finding,
+            log_from=self._began.get(key),
+            log_to=offset,
+            log_partition=self.partition,
+            log_digest=self.chain.head if self.chain.since is not None else None,
+        )
 
     def _observe(self, offset: int, o: Observation) -> None:
         source = (o.key.tenant, o.key.lineage, o.source.topic, o.source.partition)
-        applied = self._sources.setdefault(source, _Applied())
+        applied = self._sources.setdefault(source, Applied())
         place = (o.source.offset, o.key.text(), o.unit)
         if o.source.offset < applied.below or place in applied.above:
             self.repeated += 1
             return
         applied.above.add(place)
+        self._began.setdefault(o.key, offset)
         self._fold(o, offset)
         lineage = (o.key.tenant, o.key.lineage)
         self._conversations_of(lineage).add(o, self._clock(lineage).watermark_ns())
 
     def _fold(self, o: Observation, offset: int) -> None:
-        for row in self._watcher(o.key).observe(o, offset):
-            self.cells.append((o.key, row, offset))
+        watcher = self._watcher(o.key)
+        self.cells.extend((o.key, row, offset) for row in watcher.observe(o, offset))
+        self.findings.extend((finding, offset) for finding in watcher.peek(offset))
 
     def _mark(self, offset: int, mark: Mark) -> None:
         lineage = (mark.tenant, mark.lineage)
-        applied = self._sources.setdefault((*lineage, mark.topic, mark.partition), _Applied())
+        applied = self._sources.setdefault((*lineage, mark.topic, mark.partition), Applied())
         applied.mark(mark.next_offset)
         if mark.topic != SPANS.name:
             return
@@ -155,14 +171,22 @@ class Shard:
             return
         for ended in self._conversations_of(lineage).advance(now, offset, complete=clock.complete()):
             self._fold(ended, offset)
+        shared: list[SharedRow] = []
         for key, watcher in self.watchers.items():
             if (key.tenant, key.lineage) == lineage:
-                self._advance(key, watcher, now, offset)
+                shared += self._advance(key, watcher, now, offset)
+        if self._config.tick_of(now) > self._config.tick_of(before):
+            self.closed.append(Entry(offset, self._told, *lineage, self._config.tick_of(now), tuple(shared)))
+            self._told = offset
 
-    def _advance(self, key: ServiceKey, watcher: ServiceWatcher, watermark_ns: int, offset: int) -> None:
+    def _advance(
+        self, key: ServiceKey, watcher: ServiceWatcher, watermark_ns: int, offset: int
+    ) -> list[SharedRow]:
         closed = watcher.advance(self._config.tick_of(watermark_ns), offset)
         self.cells.extend((key, row, offset) for row in closed.cells)
-        self.findings.extend((finding, offset) for finding in closed.findings)
+        of_traffic = watcher.pass_time(watermark_ns // (60 * NS_PER_S), offset)
+        self.findings.extend((finding, offset) for finding in (*closed.findings, *of_traffic))
+        return closed.shared
 
     def _clock(self, lineage: LineageKey) -> LineageClock:
         if lineage not in self._clocks:
@@ -188,8 +212,10 @@ class Shard:
 
     def _watcher(self, key: ServiceKey) -> ServiceWatcher:
         if key not in self.watchers:
-            watermark_ns = self._clock((key.tenant, key.lineage)).watermark_ns()
-            self.watchers[key] = ServiceWatcher(key, self._config, self._config.tick_of(watermark_ns))
+            lineage = (key.tenant, key.lineage)
+            tick = self._config.tick_of(self._clock(lineage).watermark_ns())
+            known = sum((k.tenant, k.lineage) == lineage for k in self.watchers)
+            self.watchers[key] = ServiceWatcher(key, self._config.part(tail_part(known + 1)), tick)
         return self.watchers[key]
 
     def pack(self) -> bytes:
@@ -198,7 +224,10 @@ class Shard:
             "next_offset": self.next_offset,
             "event_ns": self.event_ns,
             "repeated": self.repeated,
+            "told": self._told,
             "config": self._config.config_hash,
+            "chain": [self.chain.head, self.chain.last, self.chain.since],
+            "began": [[key.text(), offset] for key, offset in sorted(self._began.items())],
             "clocks": [[*k, c.state()] for k, c in sorted(self._clocks.items())],
             "conversations": [[*k, c.state()] for k, c in sorted(self._conversations.items())],
             "sources": [[*k, a.below, sorted(a.above)] for k, a in sorted(self._sources.items())],
@@ -231,17 +260,20 @@ class Shard:
         shard = cls(config, partitions, lateness_ns, limits)
         shard.next_offset, shard.event_ns = facts["next_offset"], facts["event_ns"]
         shard.repeated = facts["repeated"]
+        shard.chain = LogChain(*facts.get("chain", ()))  # the first snapshots of version 2 had neither
+        began = facts.get("began", [[text, None] for text in facts["watchers"]])
+        shard._began = {ServiceKey.parse(text): offset for text, offset in began}
+        shard._told = facts.get("told", BEGINNING)  # version 2 told nothing
         for tenant, lineage, state in facts["clocks"]:
             shard._clock((tenant, lineage)).restore(state)
         for tenant, lineage, state in facts.get("conversations", ()):  # version 1 had none
             shard._conversations_of((tenant, lineage)).restore(state)
         shard._sources = {
-            (tenant, lineage, topic, partition): _Applied(below, {tuple(p) for p in above})
+            (tenant, lineage, topic, partition): Applied(below, {tuple(p) for p in above})
             for tenant, lineage, topic, partition, below, above in facts["sources"]
         }
-        for text, (i, state) in facts["watchers"].items():
+        for text, state, mine in codec.services(facts, arrays):
             key = ServiceKey.parse(text)
-            mine = {name.removeprefix(f"{i}."): a for name, a in arrays.items() if name.startswith(f"{i}.")}
             shard.watchers[key] = ServiceWatcher.restore(key, config, state, mine)
         return shard
 
@@ -260,9 +292,13 @@ class DetectStage:
         partitions: int,
         lateness_ns: int,
         limits: Limits = LIMITS,
+        *,
+        run: RunConfig = UNSTATED,
     ) -> None:
         self._store = store
         self._config = config
+        self._run = run
+        self._run_is_stored = run is UNSTATED
         self._make: Callable[[bytes], Shard] = lambda data: Shard.unpack(
             data, config, partitions, lateness_ns, limits
         )
@@ -287,10 +323,15 @@ class DetectStage:
             if shard.next_offset is not None and message.offset < shard.next_offset:
                 continue
             self._apply(shard, message)
-        shards = list(self._shards.values())  # what is given away meanwhile is not in it any more
-        cells = [c for s in shards for c in s.cells]
+        shards = dict(self._shards)  # what is given away meanwhile is not in it any more
+        if not self._run_is_stored:
+            self._store.write_run_config(self._run)
+            self._run_is_stored = True
+        for partition, shard in shards.items():
+            keep(self._store, partition, shard.findings, shard.references, self._run)
+        cells = [c for s in shards.values() for c in s.cells]
         self._store.write_cells(cells)
-        findings = [f for s in shards for f in s.findings]
+        findings = [f for s in shards.values() for f in s.findings]
         self._store.write_findings(findings)
         if findings:
             self._write_series(self._shards)
@@ -298,9 +339,10 @@ class DetectStage:
         outputs = self._dead + [
             Output(FINDINGS.name, f.service.encode(), f.to_json().encode(), 0) for f, _ in findings
         ]
+        outputs += [o for p, s in sorted(shards.items()) for o in reports(p, s.closed)]
         self._log, self._dead = [], []
-        for shard in shards:
-            shard.cells, shard.findings = [], []
+        for shard in shards.values():
+            shard.cells, shard.findings, shard.references, shard.closed = [], [], [], []
         return outputs
 
     def _apply(self, shard: Shard, raw: RawMessage) -> None:
@@ -313,20 +355,17 @@ class DetectStage:
             )
             shard.next_offset = raw.offset + 1
             return
+        shard.chain.add(raw.offset, raw.value)
         shard.apply(raw.offset, message)
-        if isinstance(message, Mark):
-            key, kind, at_ns = ServiceKey(message.tenant, message.lineage, "", ""), "mark", message.event_ns
-        elif isinstance(message, Observation):
-            key, kind = message.key, "observation"
-            at_ns = max(message.minutes, default=0) * 60_000_000_000
-        else:
-            key, kind, at_ns = message.key, "control", 0
-        self._log.append(LogRow(raw.partition, raw.offset, key, kind, at_ns, raw.value))
+        kind, key = told_by(message)
+        digests = shard.chain.last, shard.chain.head, self._run.digest
+        self._log.append(LogRow(raw.partition, raw.offset, key, kind, event_ns(message), raw.value, *digests))
 
     def _shard(self, partition: int) -> Shard:
         if partition not in self._shards:
             found = self._store.latest_snapshot(partition)
             self._shards[partition] = self._make(found.blob) if found else self._empty()
+            self._shards[partition].partition = partition
             self._epochs[partition] = found.epoch + 1 if found else 1
         return self._shards[partition]
 

@@ -10,13 +10,29 @@ from typing import Any, Protocol
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from detectors.drift.reference import Reference
 from detectors.drift.series_rows import CellRow, SeriesState
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
 from infra.clock import to_datetime
+from ingest.detect.chain import digest_of
+from ingest.detect.evidence import DETECT, FLEET, Evidence, EvidenceStore, KeptSnapshot
+from ingest.detect.run_config import RunConfig
 from ingest.errors import Unavailable
 
-ROOM = "detect"
+ROOM = DETECT
+LOGS = {DETECT: "observations", FLEET: "closed_ticks"}
+"""Where the log of a room is kept."""
+_DIGESTED = ("blob", "digest", "chain", "config")
+_LATEST = (
+    "FROM {table} WHERE room = {{room:String}} AND shard = {{shard:UInt16}} "
+    "AND next_offset <= {{upto:UInt64}} ORDER BY next_offset DESC LIMIT 1"
+)
+_KEEP = (
+    "INSERT INTO kept_snapshots (room, shard, next_offset, digest, blob) "
+    "SELECT room, shard, next_offset, digest, blob " + _LATEST.format(table="snapshots")
+)
+_KEPT = "SELECT next_offset, digest " + _LATEST.format(table="kept_snapshots")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +45,9 @@ class LogRow:
     kind: str
     at_ns: int
     blob: bytes
+    digest: str = ""
+    chain: str = ""
+    config: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +60,7 @@ class Snapshot:
     blob: bytes
 
 
-class DetectStore(Protocol):
+class DetectStore(EvidenceStore, Protocol):
     """Where stage 2 keeps things; every write may be repeated without harm."""
 
     def write_log(self, rows: Sequence[LogRow]) -> None:
@@ -67,17 +86,24 @@ class DetectStore(Protocol):
 
 
 class ClickHouseDetectStore:
-    """`DetectStore` over a ClickHouse client."""
+    """`DetectStore` over a ClickHouse client, for a ``room`` that reads ``topic``."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, room: str = ROOM, topic: str = "observations") -> None:
         self._client = client
+        self._room, self._topic = room, topic
 
     def write_log(self, rows: Sequence[LogRow]) -> None:
         """Keep log messages."""
         self._insert(
-            "observations",
-            ("partition", "offset", "tenant", "lineage", "environment", "service", "kind", "at", "blob"),
-            ((r.partition, r.offset, *_key(r.key), r.kind, to_datetime(r.at_ns), r.blob) for r in rows),
+            LOGS[self._room],
+            ("partition", "offset", "tenant", "lineage", "environment", "service", "kind", "at", *_DIGESTED),
+            (
+                (
+                    *(r.partition, r.offset, *_key(r.key), r.kind, to_datetime(r.at_ns)),
+                    *(r.blob, r.digest, r.chain, r.config),
+                )
+                for r in rows
+            ),
         )
 
     def write_cells(self, rows: Sequence[tuple[ServiceKey, CellRow, int]]) -> None:
@@ -145,8 +171,45 @@ class ClickHouseDetectStore:
         s = snapshot
         self._insert(
             "snapshots",
-            ("room", "shard", "epoch", "next_offset", "blob"),
-            [(ROOM, s.shard, s.epoch, s.next_offset, s.blob)],
+            ("room", "shard", "epoch", "next_offset", "blob", "digest"),
+            [(self._room, s.shard, s.epoch, s.next_offset, s.blob, digest_of(s.blob))],
+        )
+
+    def keep_snapshot(self, shard: int, upto: int) -> KeptSnapshot | None:
+        """Copy the last snapshot at or before ``upto`` to where snapshots stay."""
+        bound = {"room": self._room, "shard": shard, "upto": upto}
+        try:
+            self._client.command(_KEEP, parameters=bound)
+            rows = self._client.query(_KEPT, parameters=bound).result_rows
+        except ClickHouseError as error:
+            raise Unavailable(f"ClickHouse did not keep a snapshot: {error}") from error
+        return KeptSnapshot(int(rows[0][0]), str(rows[0][1])) if rows else None
+
+    def write_run_config(self, run: RunConfig) -> None:
+        """Keep what stage 2 runs with."""
+        names = ("digest", "config_hash", "body")
+        self._insert("run_configs", names, [(run.digest, run.config_hash, run.body)])
+
+    def write_evidence(self, rows: Sequence[Evidence]) -> None:
+        """Keep what statements rest on."""
+        names = ("tenant", "finding_id", "version", "room", "partition", "chain", "config", "body_digest")
+        self._insert(
+            "evidence",
+            (*names, "snapshot_offset", "snapshot_digest"),
+            (
+                tuple(getattr(e, n) for n in names)
+                + ((e.snapshot.next_offset, e.snapshot.digest) if e.snapshot else (None, ""))
+                for e in rows
+            ),
+        )
+
+    def write_references(self, rows: Sequence[tuple[ServiceKey, Reference]]) -> None:
+        """Keep baselines."""
+        names = ("unit", "score", "slice", "version", "channel", "channel_version", "body")
+        self._insert(
+            "baselines",
+            ("tenant", "lineage", "environment", "service", *names, "series_id", "cell", "count"),
+            ((*_key(key), *(getattr(r, n) for n in names), r.series, r.cells, r.counts) for key, r in rows),
         )
 
     def write_progress(self, partition: int, next_offset: int, event_ns: int) -> None:
@@ -154,7 +217,7 @@ class ClickHouseDetectStore:
         self._insert(
             "progress",
             ("room", "topic", "partition", "next_offset", "event_time"),
-            [(ROOM, "observations", partition, next_offset, to_datetime(event_ns))],
+            [(self._room, self._topic, partition, next_offset, to_datetime(event_ns))],
         )
 
     def latest_snapshot(self, shard: int) -> Snapshot | None:
@@ -163,7 +226,7 @@ class ClickHouseDetectStore:
             rows = self._client.query(
                 "SELECT epoch, next_offset, blob FROM snapshots WHERE room = {room:String} AND "
                 "shard = {shard:UInt16} ORDER BY next_offset DESC, epoch DESC LIMIT 1",
-                parameters={"room": ROOM, "shard": shard},
+                parameters={"room": self._room, "shard": shard},
                 column_formats={"blob": "bytes"},
             ).result_rows
         except ClickHouseError as error:

@@ -32,14 +32,16 @@ from ingest.doctor.doors import Door, check_passage, go_through, grpc_door, http
 from ingest.doctor.line import AWAY, FAIL, Line
 
 WORKER = "http://127.0.0.1:4319"
+FLEET = "http://127.0.0.1:4322"
 ROOMS = {
     "gateway": "ingest.gateway",
     "relay": "ingest.relay.worker",
     "worker": "ingest.worker",
+    "fleet": "ingest.fleet.worker",
     "alerts": "alerts.service",
 }
 """Rooms and the modules that run them; the gateway is the first."""
-GUESSED = frozenset(("worker", "alerts"))
+GUESSED = frozenset(("worker", "fleet", "alerts"))
 """Rooms whose address no setting tells to other machines."""
 OPEN_TOPICS = [t.name for t in TOPICS if t.unredacted]
 
@@ -101,6 +103,7 @@ def _addresses(settings: Settings) -> dict[str, str]:
     usual = {
         "gateway": gateway_address(settings),
         "worker": WORKER,
+        "fleet": FLEET,
         "alerts": f"http://{settings.alerts.host}:{settings.alerts.port}",
     }
     return {**usual, **found}

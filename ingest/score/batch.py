@@ -19,6 +19,7 @@ from ingest.interaction import UNKNOWN_SERVICE, ContextSpan, Interaction
 from ingest.judgements.judging import Judging
 from ingest.score.decoding import Decoded, assemble_message
 from ingest.score.late_content import add_late, contents_of, lacks_content, redactions_of, with_content
+from ingest.score.parameters import parameters_text
 from ingest.score.stage_settings import ContextScope, StageSettings
 from ingest.store.content_record import ContentRecord, content_record
 from ingest.store.content_record import from_row as content_from_row
@@ -327,6 +328,7 @@ class Planner:
             redactions=redactions,
             settings_version=self._obeyed.version,
             scope=work.scope_of(interaction),
+            parameters=parameters_text(interaction.request_parameters),
         )
 
     def _logs(self, batch: Batch, work: Work) -> None:

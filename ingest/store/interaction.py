@@ -41,7 +41,8 @@ class StoredInteraction:
 
     ``late`` maps scores observed after the span to the position that observed them; all others were observed
     at ``source``. ``revision`` counts the additions of content. ``text_absent`` says why text is not kept,
-    ``prompt_hash`` tells repeated prompts also then. ``scope`` is the instrumentation scope of the span.
+    ``prompt_hash`` tells repeated prompts also then. ``scope`` is the instrumentation scope of the span,
+    ``parameters`` are those of the request in a line, as known with it.
     """
 
     interaction: Interaction
@@ -57,6 +58,7 @@ class StoredInteraction:
     text_absent: str | None = None
     prompt_hash: int | None = None
     scope: str = ""
+    parameters: str | None = None
 
     @property
     def key(self) -> InteractionKey:
@@ -161,7 +163,7 @@ def to_row(stored: StoredInteraction) -> Row:
         event_time(i.end_ns, stored.received_ns, i.lineage)[1],
         stored.observed, stored.settings_version, stored.revision,
         {name: position_text(p) for name, p in stored.late.items()},
-        stored.prompt_hash, stored.scope,
+        stored.prompt_hash, stored.scope, stored.parameters,
         source.topic, source.partition, source.offset, stored.received_ns,
     )  # fmt: skip
 
@@ -213,6 +215,7 @@ def from_row(row: Row) -> StoredInteraction:
         text_absent=c["text_absent"],
         prompt_hash=c["prompt_hash"],
         scope=c["scope"],
+        parameters=c["parameters"],
     )
 
 

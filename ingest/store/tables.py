@@ -133,6 +133,7 @@ INTERACTIONS = Table(
         ("late_scores", f"Map({_NAME}, String)"),
         ("prompt_hash", "Nullable(UInt64)"),
         ("scope", _NAME),
+        ("parameters", _NAME_OR_NOT),
         *_SOURCE,
     ),
     ("tenant", "lineage", "service", "start", "trace_id", "span_id"),

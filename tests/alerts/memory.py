@@ -16,6 +16,7 @@ from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT, Delivery, Outcome
 from alerts.ports import FAR_FUTURE_NS, Closed, Source, Undelivered
 from alerts.wire import incident_from_json, incident_to_json
+from detectors.observation import Control
 
 
 class Killed(BaseException):
@@ -86,6 +87,13 @@ class MemoryStore:
                 out.append(Undelivered(incident_from_json(body), seq, row.notify, receiver, n, done))
         return out
 
+    def acceptances(self) -> dict[str, tuple[str, str]]:
+        return {
+            i: (row.actor, row.reason)
+            for (i, _), (row, _) in self.transitions.items()
+            if row.what == "resolved" and row.incident.ending == "accepted"
+        }
+
     def closed(
         self, place: Place, scores: Sequence[str], after_ns: int, before_ns: int = FAR_FUTURE_NS
     ) -> Closed:
@@ -109,6 +117,7 @@ class MemoryPost:
     incidents: list[tuple[str, str]] = field(default_factory=list)
     actions: list[dict[str, Any]] = field(default_factory=list)
     letters: list[tuple[Source, str]] = field(default_factory=list)
+    controls: list[Control] = field(default_factory=list)
     answers: bool = True
 
     def incident(self, incident_id: str, value: str) -> None:
@@ -120,6 +129,12 @@ class MemoryPost:
     def action(self, incident_id: str, value: dict[str, Any]) -> None:
         assert value["incident_id"] == incident_id
         self.actions.append(value)
+
+    def control(self, record: Control) -> None:
+        self.steps("before control")
+        if not self.answers:
+            raise Unavailable("no broker")
+        self.controls.append(record)
 
     def dead_letter(self, source: Source, value: bytes, reason: str) -> None:
         self.letters.append((source, f"{reason} ({len(value)} bytes)"))

@@ -285,3 +285,30 @@ def test_a_lineage_without_a_route_is_kept_and_not_told() -> None:
     process.read()
     assert len(process.desk.all()) == 1
     assert world.channel.got == []
+
+
+def test_accepting_asks_detection_until_it_has_obeyed() -> None:
+    world = World(refusals(), lengths())
+    process = world.run()
+    incident = next(i for i in process.desk.all() if i.score == "refusal")
+    world.post.answers = False  # the broker is away when the person accepts, and the process ends
+    process.desk.act(incident.incident_id, "accept", "Ada", "the new prompt is stricter")
+    assert world.post.controls == []
+    world.post.answers = True
+    again = world.run()
+    again.desk.elapse()
+    asked = {(r.action, r.key.text(), r.body["slice"], r.body["finding_id"]) for r in world.post.controls}
+    where = "default/live/production/support-assistant"
+    assert asked == {("accept", where, "language=es", "f1"), ("accept", where, "all", "f3")}
+    assert world.post.controls[0].tick == int(at("04:05").timestamp()) // TIMING.tick_s
+    assert world.post.controls[0].body["reason"] == "the new prompt is stricter"
+    done = [ended(f, "04:30").to_json().encode() for f in (refusals(), lengths())]
+    world.log += done  # detection says that it has
+    world.run().desk.elapse()
+    n = len(world.post.controls)
+    restarted = world.run()
+    restarted.desk.elapse()
+    assert len(world.post.controls) == n
+    after = restarted.desk.find(incident.incident_id)
+    assert after is not None
+    assert (after.state, after.ending) == (RESOLVED, "accepted")

@@ -23,7 +23,7 @@ from tests.at_rest import raw_messages, rows_of_everything
 from tests.brokers import KINDS
 from tests.chaos.killer import Killer
 from tests.journey import SLICES, Journey
-from tests.judged import accounted_for, aggregated, confirmed, incidents, stored, told
+from tests.judged import accounted_for, aggregated, confirmed, incidents, stored, told, verified
 from tests.running import Running, running
 from tests.searching import Planted, Search
 
@@ -98,6 +98,7 @@ def test_random_kills_change_nothing(tmp_path: Path, kind: str) -> None:
             stored(lightship, journey)
             aggregated(lightship, journey)
             accounted_for(lightship, *done)
+            verified(lightship, journey.lineage)
             assert (confirmed(lightship, journey.lineage), alerts(lightship, journey.lineage)) == expected
             rows.append(row(kind, seed, journey, killer.did, time.monotonic() - began))
             say(f"{kind}, seed {seed}: all is there, once")

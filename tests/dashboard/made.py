@@ -107,5 +107,6 @@ def watched(
         "detectable_1h": 0.034,
         "detectable_1d": 0.007,
         "detectable_7d": 0.0004,
+        "detectable_unit": "rate",
     } | facts
     return Watched(**row)

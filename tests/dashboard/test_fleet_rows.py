@@ -154,7 +154,10 @@ def test_what_learning_can_prove_by_when() -> None:
 def test_a_service_without_paging_scores_shows_all_of_its_own() -> None:
     found = proofs.rows([watched(score="latency_s", kind="positive")], learning_only=False)
     assert [p.score for p in found] == ["Latency"]
-    assert found[0].within_1h == "–"  # a median has no smallest change in its own unit
+    assert found[0].within_1h == "–"  # a rate of a median's channel is not in its unit
+    told = watched(score="latency_s", kind="positive", detectable_unit="s", detectable_1h=0.5)
+    (own,) = proofs.rows([told], learning_only=False)
+    assert own.within_1h == "±0.50\u202fs"
 
 
 def test_an_unknown_service_is_a_row_of_its_own() -> None:

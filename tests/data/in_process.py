@@ -48,7 +48,7 @@ from ingest.score.stage import ScoreStage
 from ingest.store.interaction import StoredInteraction, from_row
 from ingest.store.stage_store import MemoryStore
 from ingest.store.tables import INTERACTIONS
-from ingest.worker import watch_config
+from ingest.watching import shard_config
 from tests.alerts.memory import HandClock, MemoryPost
 from tests.alerts.memory import MemoryStore as MemoryIncidents
 
@@ -165,7 +165,7 @@ class Pipeline:
         said yet.
         """
         lateness_ns = round(self.settings.detection.lateness_s * NS_PER_S)
-        shard = Shard(watch_config(self.settings), PARTITIONS, lateness_ns)
+        shard = Shard(shard_config(self.settings), PARTITIONS, lateness_ns)
         alerts = _Alerts(self.settings)
         offset = 0
         for output in log:

@@ -71,7 +71,7 @@ def is_a_rise_at_the_change(finding: Finding, score: str) -> None:
 
 def said(outcome: Outcome) -> list[Finding]:
     """Findings without their place in the log, which depends on where requests are cut."""
-    findings = [replace(f, log_from=None, log_to=None) for f in outcome.findings]
+    findings = [replace(f, log_from=None, log_to=None, log_digest=None) for f in outcome.findings]
     return sorted(findings, key=lambda f: (f.made_at, f.finding_id))
 
 

@@ -53,7 +53,7 @@ def _size(imports: Sequence[Import], one: Import) -> int:
 
 def drifts(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What detection said, but for its place in the log, in order of score."""
-    said = [{k: v for k, v in f.items() if k not in ("log_from", "log_to")} for f in findings]
+    said = [{k: v for k, v in f.items() if not k.startswith("log_")} for f in findings]
     return sorted((f for f in said if f["alert_kind"] == "drift"), key=lambda f: str(f["finding_id"]))
 
 

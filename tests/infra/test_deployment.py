@@ -25,7 +25,7 @@ import yaml
 import lightship
 from infra import healthcheck
 from infra.embedded.child_spec import ChildSpec
-from infra.embedded.whole import RELAY_PORT, WORKER_PORT, whole
+from infra.embedded.whole import FLEET_PORT, RELAY_PORT, WORKER_PORT, whole
 from infra.kafka import LOGS_IN, MAX_MESSAGE_BYTES, SPANS_IN
 from infra.settings import KafkaSettings, Settings, StoreSettings, load
 from infra.settings_page import VARIABLES
@@ -55,6 +55,7 @@ PORTS = {
     "gateway": DEFAULTS.gateway.port,
     "relay": RELAY_PORT,
     "worker": WORKER_PORT,
+    "fleet": FLEET_PORT,
     "alerts": DEFAULTS.alerts.port,
     "dashboard": DEFAULTS.dashboard.port,
 }
@@ -115,7 +116,7 @@ def embedded(tmp_path: Path) -> tuple[ChildSpec, ...]:
 
 def test_what_up_starts_are_programs_that_know_their_flags(tmp_path: Path) -> None:
     specs = embedded(tmp_path)
-    names = ["broker", "store", "setup", "gateway", "relay", "worker", "alerts", "dashboard"]
+    names = ["broker", "store", "setup", "gateway", "relay", "worker", "fleet", "alerts", "dashboard"]
     assert [s.name for s in specs] == names
     for spec in specs:
         check_command(list(spec.argv))
@@ -372,7 +373,7 @@ def test_an_address_of_ones_own_replaces_the_embedded_server(tmp_path: Path) -> 
         home=tmp_path, kafka=KafkaSettings(bootstrap="k:1"), store=StoreSettings(url="http://u:geheim@h:1")
     )
     everything = whole(settings, dashboard=False)
-    assert [s.name for s in everything.specs] == ["setup", "gateway", "relay", "worker", "alerts"]
+    assert [s.name for s in everything.specs] == ["setup", "gateway", "relay", "worker", "fleet", "alerts"]
     assert everything.addresses["kafka"] == "k:1"
     assert "geheim" not in json.dumps(dict(everything.addresses))
     assert fnmatch(everything.specs[0].env["LIGHTSHIP_CLICKHOUSE"], "http://u:*@h:1")

@@ -48,7 +48,7 @@ def test_the_shipped_defaults_are_allowed_values(tmp_path: Path) -> None:
     """Writing every default into a file changes nothing."""
     lines = []
     for heading, cls in tables():
-        if heading[1:].strip("[]") in ("receiver", "route") or "<" in heading:
+        if heading[1:].strip("[]") in ("receiver", "route", "limit") or "<" in heading:
             continue
         lines.append(heading)
         lines += [
@@ -104,7 +104,8 @@ def test_limits_are_kept_on_both_sides(
     tmp_path: Path, heading: str, key: str, within: tuple[float, float]
 ) -> None:
     low, high = within
-    heading = heading.replace("<tenant>", "acme")
+    heading = heading.replace("<tenant>", "acme").replace("<service>", "desk")
+    heading += '\nscore = "refusal"' if heading == "[[limit]]" else ""
     for value in (str(low - 1), str(high + 1), "nan"):
         message = refused(tmp_path, f"{heading}\n{key} = {value}")
         assert key in message

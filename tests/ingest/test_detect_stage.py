@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
 
+from detectors.closed_ticks import Report, decode
+from detectors.drift.grant import Grant
+from detectors.drift.reference import Reference
 from detectors.drift.series_rows import CellRow, SeriesState
 from detectors.finding import Finding
-from detectors.observation import Mark, Observation, ServiceKey, SourcePosition, encode
-from infra.kafka import DEAD_LETTERS, FINDINGS
+from detectors.observation import Mark, Message, Observation, ServiceKey, SourcePosition, encode
+from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
+from ingest.detect.chain import digest_of
+from ingest.detect.evidence import Evidence, KeptSnapshot
+from ingest.detect.run_config import RunConfig
 from ingest.detect.stage import DetectStage
 from ingest.detect.writer import LogRow, Snapshot
 from ingest.errors import Defect, Unavailable
@@ -25,11 +32,14 @@ LATENESS_NS = 2 * NS_PER_MIN
 class Kept:
     """A store in memory: rows by key, as the tables keep them. ``failures`` makes the next calls fail."""
 
-    log: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    log: dict[tuple[int, int], LogRow] = field(default_factory=dict)
     cells: dict[tuple[object, ...], CellRow] = field(default_factory=dict)
     findings: dict[str, str] = field(default_factory=dict)
     series: list[SeriesState] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
+    runs: dict[str, RunConfig] = field(default_factory=dict)
+    evidence: dict[tuple[str, int], Evidence] = field(default_factory=dict)
+    references: dict[tuple[str, str, str], Reference] = field(default_factory=dict)
     failures: int = 0
 
     def _maybe_fail(self) -> None:
@@ -39,7 +49,7 @@ class Kept:
 
     def write_log(self, rows: Sequence[LogRow]) -> None:
         self._maybe_fail()
-        self.log |= {(r.partition, r.offset): r.blob for r in rows}
+        self.log |= {(r.partition, r.offset): r for r in rows}
 
     def write_cells(self, rows: Sequence[tuple[ServiceKey, CellRow, int]]) -> None:
         self._maybe_fail()
@@ -57,6 +67,21 @@ class Kept:
 
     def write_progress(self, partition: int, next_offset: int, event_ns: int) -> None:
         pass
+
+    def keep_snapshot(self, shard: int, upto: int) -> KeptSnapshot | None:
+        mine = [s for s in self.snapshots if s.shard == shard and s.next_offset <= upto]
+        found = max(mine, key=lambda s: s.next_offset, default=None)
+        return KeptSnapshot(found.next_offset, digest_of(found.blob)) if found else None
+
+    def write_run_config(self, run: RunConfig) -> None:
+        self.runs[run.digest] = run
+
+    def write_evidence(self, rows: Sequence[Evidence]) -> None:
+        self._maybe_fail()
+        self.evidence |= {(e.finding_id, e.version): e for e in rows}
+
+    def write_references(self, rows: Sequence[tuple[ServiceKey, Reference]]) -> None:
+        self.references |= {(r.series, r.version, r.channel): r for _, r in rows}
 
     def latest_snapshot(self, shard: int) -> Snapshot | None:
         mine = [s for s in self.snapshots if s.shard == shard]
@@ -90,7 +115,7 @@ def stage(store: Kept, partitions: int = 2) -> DetectStage:
     return DetectStage(store, config(), partitions, LATENESS_NS)
 
 
-def raw(log: Sequence[Observation | Mark], start: int = 0) -> list[RawMessage]:
+def raw(log: Sequence[Message], start: int = 0) -> list[RawMessage]:
     return [RawMessage("observations", 0, start + i, encode(m)) for i, m in enumerate(log)]
 
 
@@ -98,25 +123,37 @@ def said(outputs: Sequence[Output]) -> set[bytes]:
     return {o.value for o in outputs if o.topic == FINDINGS.name}
 
 
-@pytest.fixture(scope="module")
-def log() -> list[Observation | Mark]:
-    return log_of(World(seed=1, per_day=150, days=15, refusal=0.01, change=refusals_in_spanish))
+def closed(outputs: Sequence[Output]) -> set[tuple[object, ...]]:
+    """What the fleet shard is told of ticks, without places in the log, which repeats move."""
+    told = [decode(o.value) for o in outputs if o.topic == TICKS.name]
+    return {(e.until, e.rows) for r in told if isinstance(r, Report) for e in r.entries}
 
 
 @pytest.fixture(scope="module")
-def undisturbed(log: list[Observation | Mark]) -> tuple[Kept, set[bytes]]:
+def log() -> list[Message]:
+    """Traffic with a change; a budget is given while series learn and another when they are watched."""
+    world = World(seed=1, per_day=150, days=15, refusal=0.01, change=refusals_in_spanish)
+    messages: list[Message] = [*log_of(world)]
+    for place, pages in ((len(messages) // 3, 0.1), (len(messages) * 29 // 30, 0.01)):
+        messages.insert(place, Grant(pages, 0.1).control(KEY))
+    return messages
+
+
+@pytest.fixture(scope="module")
+def undisturbed(log: list[Message]) -> tuple[Kept, set[bytes], set[tuple[object, ...]]]:
     store = Kept()
-    sent = said(stage(store).process(raw(log)))
-    assert sent
-    return store, sent
+    outputs = stage(store).process(raw(log))
+    assert said(outputs)
+    assert closed(outputs)
+    return store, said(outputs), closed(outputs)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_crashes_repeats_and_an_unreliable_store_change_nothing(
-    log: list[Observation | Mark], undisturbed: tuple[Kept, set[bytes]], seed: int
+    log: list[Message], undisturbed: tuple[Kept, set[bytes], set[tuple[object, ...]]], seed: int
 ) -> None:
     draw = random.Random(seed)
-    messages: list[Observation | Mark] = []
+    messages: list[Message] = []
     for m in log:  # stage 1 ran again: an observation stands in the log twice, also behind its mark
         messages.append(m)
         if isinstance(m, Observation) and draw.random() < 0.1:
@@ -124,7 +161,7 @@ def test_crashes_repeats_and_an_unreliable_store_change_nothing(
         elif isinstance(m, Mark) and draw.random() < 0.05 and isinstance(messages[-2], Observation):
             messages.append(messages[-2])
     stream = raw(messages)
-    store, sent = Kept(), set[bytes]()
+    store, sent, told = Kept(), set[bytes](), set[tuple[object, ...]]()
     running, at, kills = stage(store), 0, 0
     while at < len(stream):
         size = draw.randrange(1, 400)
@@ -132,10 +169,11 @@ def test_crashes_repeats_and_an_unreliable_store_change_nothing(
             store.failures = draw.randrange(1, 4)
         while True:
             try:
-                sent |= said(running.process(stream[at : at + size]))
+                outputs = running.process(stream[at : at + size])
                 break
             except Unavailable:
                 continue
+        sent, told = sent | said(outputs), told | closed(outputs)
         at += size
         if draw.random() < 0.3:
             running.snapshot()
@@ -144,19 +182,20 @@ def test_crashes_repeats_and_an_unreliable_store_change_nothing(
             found = store.latest_snapshot(0)
             at = found.next_offset if found else 0
             running = stage(store)
-    expected, findings = undisturbed
+    expected, findings, ticks = undisturbed
+    assert told == ticks
     assert {k: v.n for k, v in store.cells.items()} == {k: v.n for k, v in expected.cells.items()}
     strip = [{_without_log(f) for f in s} for s in (sent, findings)]
     assert strip[0] == strip[1]
 
 
 def _without_log(finding: bytes) -> str:
-    """A finding without the offset it was stated at, which repeats move."""
-    head, _, tail = finding.decode().partition('"log_to":')
-    return head + tail.partition(",")[2]
+    """A finding without its place in the log, which repeats move."""
+    said = json.loads(finding)
+    return json.dumps({k: v for k, v in said.items() if not k.startswith("log_")})
 
 
-def test_lost_messages_stop_the_process_and_a_skipped_number_does_not(log: list[Observation | Mark]) -> None:
+def test_lost_messages_stop_the_process_and_a_skipped_number_does_not(log: list[Message]) -> None:
     running = stage(Kept())
     running.process(raw(log[:10]))
     running.process(raw(log[10:12], start=11))
@@ -165,12 +204,13 @@ def test_lost_messages_stop_the_process_and_a_skipped_number_does_not(log: list[
 
 
 def test_bytes_that_are_no_message_become_a_dead_letter_and_are_passed(
-    log: list[Observation | Mark],
+    log: list[Message],
 ) -> None:
     running = stage(Kept())
     bad = RawMessage("observations", 0, 2, b"\x09nothing")
     outputs = running.process([*raw(log[:2]), bad, *raw(log[2:4], start=3)])
-    assert [(o.topic, o.value) for o in outputs] == [(DEAD_LETTERS.name, b"\x09nothing")]
+    dead = [o for o in outputs if o.topic != TICKS.name]
+    assert [(o.topic, o.value) for o in dead] == [(DEAD_LETTERS.name, b"\x09nothing")]
 
 
 def test_a_second_import_into_an_ended_lineage_goes_on_from_there() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from infra.errors import Misconfigured
-from infra.settings import RedactionSettings, ScorerSettings, Settings
+from infra.settings import LimitSettings, RedactionSettings, ScorerSettings, Settings
 from ingest.gateway.serve import parse
 from ingest.settings_check import check
 
@@ -19,6 +19,10 @@ from ingest.settings_check import check
             "redaction.a.types: 'emial', did you",
         ),
         (Settings(redaction={"A b": RedactionSettings()}), "[redaction.A b] cannot name a tenant"),
+        (
+            Settings(limit=(LimitSettings("refusals", 0.02),)),
+            "limit.score: 'refusals', did you mean 'refusal'?",
+        ),
     ],
 )
 def test_a_name_that_does_not_exist_is_refused(settings: Settings, said: str) -> None:

@@ -18,14 +18,16 @@ from typing import Any
 
 import httpx
 import pytest
+from aiokafka.partitioner import DefaultPartitioner
 from kafka import KafkaConsumer, KafkaProducer
 
 from alerts.errors import Unavailable
 from alerts.notify.webhook import SIGNATURE, verify
 from alerts.service import Service
 from detectors.finding import Finding
+from detectors.observation import Control, decode
 from infra.clickhouse import connect, migrate
-from infra.kafka import CLIENT, FINDINGS, INCIDENTS, TOPICS, Topic, create_topics
+from infra.kafka import CLIENT, FINDINGS, INCIDENTS, OBSERVATIONS, TOPICS, Topic, create_topics
 from infra.settings import (
     AlertSettings,
     KafkaSettings,
@@ -265,6 +267,15 @@ def test_people_act_through_the_api_and_their_actions_are_on_record(world: World
     assert [(m["action"], m["actor"]) for m in said] == [("acknowledge", "ana"), ("accept", "ana")]
     newest = [m for m in everything(world, INCIDENTS.name) if m["incident_id"] == incident_id][-1]
     assert newest["state"] == "resolved"
+    asked = ("accept", "ana", "prompt 18 is meant so")
+    partition, record = next((p, r) for p, r in controls(world) if r.body["finding_id"] == "f1")
+    assert (record.action, record.body["actor"], record.body["reason"]) == asked
+    placed = DefaultPartitioner()(
+        record.key.text().encode(), list(range(world.settings.kafka.partitions)), []
+    )
+    assert (
+        partition == placed
+    )  # where stage 1, which has another client, puts the observations of the service
 
 
 def test_policy_hits_end_when_traffic_goes_on_without_them(world: World) -> None:
@@ -287,7 +298,17 @@ def test_policy_hits_end_when_traffic_goes_on_without_them(world: World) -> None
     assert incident.ending == "recovered"
 
 
+def controls(world: World) -> list[tuple[int, Control]]:
+    """Control records of the observation log, with their partition."""
+    messages = [(r.partition, decode(r.value)) for r in records(world, OBSERVATIONS.name)]
+    return [(p, m) for p, m in messages if isinstance(m, Control)]
+
+
 def everything(world: World, topic: str) -> list[dict[str, Any]]:
+    return [json.loads(record.value) for record in records(world, topic)]
+
+
+def records(world: World, topic: str) -> list[Any]:
     consumer = KafkaConsumer(
         topic,
         bootstrap_servers=world.settings.kafka.bootstrap,
@@ -296,7 +317,7 @@ def everything(world: World, topic: str) -> list[dict[str, Any]]:
         **CLIENT,
     )
     try:
-        return [json.loads(record.value) for record in consumer]
+        return list(consumer)
     finally:
         consumer.close()
 

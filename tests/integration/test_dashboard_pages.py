@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import dashboard
 from dashboard import data
+from detectors.finding import SEVERAL, SliceEffect
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.dashboard import world, world_hostile, world_incidents
@@ -70,6 +71,17 @@ def _kinds(client: Client) -> dict[str, str]:
             baseline_value=0.03,
             current_value=0.12,
             notes=("share of values above 5.02",),
+        ),
+        "several": world_incidents.finding(
+            world.NOW,
+            **owner,
+            finding_id="f4",
+            service=SEVERAL,
+            slice="request_model=m-1",
+            slices=(SliceEffect("request_model=m-1", 1.0, 0.04),),
+            cleared=(),
+            services_hit=("support-bot", "claims-triage"),
+            services_spared=("newsletter-writer",),
         ),
         "policy": world_incidents.finding(
             world.NOW,
@@ -187,6 +199,7 @@ def test_a_number_shows_its_shape_and_a_silence_shows_none(app: AppTest, filled:
         ("other", ("Prompt language, share of", "which values moved")),
         ("tail", ("Latency, share above 5.02\u202fs", "Latency: before and since", "Effect +9.0\u202fpp")),
         ("policy", ("Hits 2,214", "counted", "Secrets in outputs, every")),
+        ("several", ("request_model=m-1",)),
     ],
 )
 def test_every_kind_of_finding_has_its_page(

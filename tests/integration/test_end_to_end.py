@@ -14,7 +14,7 @@ import pytest
 
 from tests.brokers import KINDS
 from tests.journey import Journey
-from tests.judged import accounted_for, aggregated, confirmed, incidents, stored, told
+from tests.judged import accounted_for, aggregated, confirmed, incidents, stored, told, verified
 from tests.running import PROCESSES, running
 
 pytestmark = [
@@ -30,6 +30,7 @@ KILLED_BEFORE = {
     20: "store",
     27: "dashboard",
     34: "relay",
+    41: "fleet",
     50: "broker",
     53: "store",
     55: "worker",
@@ -68,6 +69,7 @@ def test_killing_every_process_changes_nothing(tmp_path: Path, kind: str) -> Non
         accounted_for(lightship, quiet, disturbed)
         assert confirmed(lightship, disturbed.lineage) == confirmed(lightship, quiet.lineage)
         assert len(confirmed(lightship, quiet.lineage)) > 0
+        verified(lightship, quiet.lineage, disturbed.lineage)
         for journey in (quiet, disturbed):
             (incident,) = incidents(lightship, journey.lineage)
             assert (incident.service, incident.score, incident.slice) == (

@@ -79,18 +79,25 @@ def test_any_state_is_reached_from_any_other(settings: StoreSettings, client: Cl
 def test_an_interrupted_migration_is_finished_by_the_next_run(
     settings: StoreSettings, client: Client, up: bool
 ) -> None:
-    """Whichever statement was the last one that was carried out."""
-    whole = definitions(client)
-    start, target = (0, NEWEST) if up else (NEWEST, 0)
+    """Whichever statement was the last one that was carried out: what is there is what was to be there.
+
+    Every migration is run alone, between the states before and after it.
+    """
     shipped = read_migrations()
-    for at, migration in enumerate(shipped):
+    for at, migration in reversed(list(enumerate(shipped))):
+        after = definitions(client)
+        migrate(settings, to=at)
+        start, target, wanted = (at, at + 1, after) if up else (at + 1, at, definitions(client))
+        stopped = [*shipped[:at], replace(migration), *shipped[at + 1 :]]
         for survived in range(0, len(migration.up if up else migration.down), 2):
             migrate(settings, to=start)
-            stopped = [*shipped[:at], _stopped(migration, survived), *shipped[at + 1 :]]
+            stopped[at] = _stopped(migration, survived)
             with pytest.raises(Unavailable, match=f"migration {NAMES[at]}: .*the power went"):
                 migrate(settings, to=target, migrations=stopped)
             migrate(settings, to=target)
-            assert definitions(client) == whole if up else tables(client) == ["schema_migrations"]
+            assert definitions(client) == wanted
+        migrate(settings, to=at)
+    assert tables(client) == ["schema_migrations"]
 
 
 def _stopped(migration: Migration, survived: int) -> Migration:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.drift import FlagBank, ValueBank, fit_flags, fit_values
+from detectors.drift.baseline import Baseline
 from detectors.drift.detectable import LEAST_TICKS, delay_ticks, smallest_changes
 from detectors.drift.price import ODDS, price
 from detectors.drift.volume import fold_volume, possible_events
@@ -69,3 +70,28 @@ def test_traffic_counts_as_hits_among_what_is_possible() -> None:
     assert possible > 1_000
     assert possible_events(np.zeros(5)) >= 1
     assert possible_events(np.zeros(0)) >= 1
+
+
+@pytest.mark.parametrize("form", ["flag", "value"])
+def test_what_is_promised_within_a_day_is_noticed_within_about_one(form: str) -> None:
+    h = float(H)
+    rng = np.random.default_rng(7)
+    baseline, bank = _learned(form, rng, h)
+    _, day, _ = smallest_changes(baseline, bank.kappa, bank.threshold)
+    if form == "flag":
+        after = float(np.median(day.rise))
+        n, s = flags(rng, 0.05, days=17, series=40, after=after)
+    else:
+        n, s = values(rng, days=17, series=40, shift=float(np.median(day.rise - baseline.level)))
+    first = first_crossing(form, n, s, h)
+    assert np.median(np.where(first < 0, 3 * DAY, first)) < 1.5 * DAY
+
+
+def _learned(form: str, rng: np.random.Generator, h: float) -> tuple[Baseline, FlagBank | ValueBank]:
+    bank: FlagBank | ValueBank
+    if form == "flag":
+        bank, baseline = FlagBank(TICK_S), fit_flags(*flags(rng, 0.05, days=14, series=40), MONDAY, TICK_S)
+    else:
+        bank, baseline = ValueBank(TICK_S), fit_values(*values(rng, days=14, series=40), MONDAY, TICK_S)
+    bank.append(baseline, float(np.exp(-h)))
+    return baseline, bank

@@ -1,4 +1,4 @@
-"""Budget and speed on traffic as it is: a fast part of ``bench/detection.py``.
+"""Budget and speed on traffic as it is: a fast part of ``bench/detection``.
 
 The threshold is the theoretical one; nothing is calibrated. ``BUDGET`` is the share of unchanged series that
 may page within a watched fortnight, and the binomial limit allows for the number of series simulated.

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import msgpack
 import pytest
@@ -113,3 +114,20 @@ def test_only_the_first_values_are_tracked_but_all_count() -> None:
     counts = named(fold, fold.advance(1))
     assert counts[0, "refusal", "all", "1"] == 4
     assert {s for _, _, s, _ in counts} == {"all", "language=a", "language=b"}
+
+
+def test_a_conversation_weighs_a_few_calls_in_detection_and_all_of_them_in_charts() -> None:
+    fold = Fold(SPECS, 300, 20)
+    loop = message([(0, None, 1, None)] * 50, 0)
+    fold.add(replace(loop, conversations=(9,) * 50), 0)
+    fold.add(replace(message([(0, None, 0, None)] * 3, 1), conversations=(1, 2, 0)), 0)
+    (counts,) = fold.advance(1)
+    assert (counts.cells, counts.counts, counts.beyond) == ([0, 1], [3, 50], [0, 40])
+
+
+def test_users_weigh_a_few_calls_once_there_are_people() -> None:
+    fold = Fold(SPECS, 300, 20)
+    rows: list[Row] = [(0, None, 1, None)] * 50
+    fold.add(replace(message(rows, 0), users=(7,) * 50), 0)
+    fold.add(replace(message([(5, None, 1, None)] * 50, 0), users=(*range(10, 35), *(7,) * 25)), 0)
+    assert [c.beyond for c in fold.advance(2)] == [[0], [15]]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detectors.drift.points import CONFIRM, MEMORY, Far, Point, PointWatch, innovations, learn_far
+from detectors.drift.point_scales import PointScales, block_ticks
+from detectors.drift.points import CONFIRM, OFTEN, Point, PointWatch, learn_far
+from detectors.drift.usual import MEMORY, Usual, learn_usual, misses
 from detectors.drift.watch import watch
 
 START_S = 1_767_225_600.0
 W = 1e-6
-Floats = NDArray[np.floating[Any]]
+Floats = NDArray[np.float64]
 
 
 def _metric(seed: int, count: int = 3_000) -> NDArray[np.float64]:
@@ -23,20 +23,46 @@ def _metric(seed: int, count: int = 3_000) -> NDArray[np.float64]:
     return np.asarray(20 + 5 * np.sin(2 * np.pi * t / 288) + 0.5 * rng.standard_normal(count), dtype=float)
 
 
-def _watch_all(values: NDArray[np.float64], learn: int = 1_000) -> list[Point]:
-    far = learn_far(values[:learn], W)
-    assert far is not None
-    points = PointWatch(far, values[:learn])
-    seen = [points.step(i, float(v)) for i, v in enumerate(values[learn:], start=learn)]
+def _points(values: Floats, learn: int, tick_s: int, w: float) -> PointWatch:
+    made = PointWatch.learn(np.arange(learn), values[:learn], tick_s, w)
+    assert made is not None
+    return made
+
+
+def _watch_all(values: Floats, learn: int = 1_000, tick_s: int = 300) -> list[Point]:
+    points = _points(values, learn, tick_s, W)
+    seen = [points.step(i, float(v))[1] for i, v in enumerate(values[learn:], start=learn)]
     return [p for p in seen if p is not None]
 
 
-def test_innovations_are_distances_from_the_median_before() -> None:
+def test_without_a_cycle_the_expected_is_the_median_before() -> None:
     values = np.arange(20.0)
-    out = innovations(values)
+    out = misses(Usual.of(0), np.arange(20), values)
     assert np.isnan(out[:MEMORY]).all()
     assert np.allclose(out[MEMORY:], 6.5)
-    assert np.isnan(innovations(values[:5])).all()
+    assert np.isnan(misses(Usual.of(0), np.arange(5), values[:5])).all()
+
+
+def test_a_cycle_is_used_where_it_helps() -> None:
+    rng = np.random.default_rng(1)
+    t = np.arange(24 * 28)
+    noise = rng.standard_normal(len(t))
+    week = 20.0 * ((t // 24) % 7 >= 5)
+    steep = 10 * np.sin(2 * np.pi * t / 24)
+    for values, cycle in ((noise, 0), (noise + steep, 24), (noise + steep + week * (t % 24 > 8), 168)):
+        usual, missed = learn_usual(t, values, 3_600)
+        assert usual.cycle == cycle
+        assert np.isfinite(missed).all()
+
+
+def test_after_a_jump_a_cycle_goes_on_at_the_new_level() -> None:
+    t = np.arange(24 * 20)
+    values = 10 * np.sin(2 * np.pi * t / 24)
+    usual = Usual.of(24)
+    misses(usual, t[:240], values[:240])
+    usual.restart(t[240:264].tolist(), (values[240:264] + 50).tolist())
+    seen = misses(usual, t[264:], values[264:] + 50)
+    assert np.abs(seen).max() < 1e-9
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -69,18 +95,71 @@ def test_a_heavier_tail_allows_more() -> None:
     assert heavy.up > 2 * light.up
 
 
+def test_where_the_largest_are_alike_the_tail_has_an_end() -> None:
+    """A step that comes twice a day is the farthest a value goes; twice as far is strange."""
+    rng = np.random.default_rng(9)
+    x = rng.standard_normal(2_000)
+    x[::200] = 50.0
+    far = learn_far(x, W)
+    assert far is not None
+    assert 50 < far.up < 100
+
+
 @pytest.mark.parametrize("values", [np.zeros(500), np.arange(50.0), np.zeros(0)])
 def test_windows_without_a_tail_learn_nothing(values: NDArray[np.float64]) -> None:
     assert learn_far(values, W) is None
 
 
+def test_a_side_without_a_tail_is_not_watched() -> None:
+    """Counts that are mostly zero cannot fall."""
+    far = learn_far(np.random.default_rng(10).poisson(0.3, 1_000).astype(float), W)
+    assert far is not None
+    assert np.isfinite(far.up)
+    assert np.isinf(far.down)
+
+
+def _noise(seed: int, count: int = 600) -> Floats:
+    return np.asarray(np.random.default_rng(seed).standard_normal(count), dtype=float)
+
+
 def test_a_point_is_said_once_its_followers_are_known() -> None:
-    points = PointWatch(Far(5.0, 5.0), np.zeros(MEMORY))
-    assert points.step(0, 9.0) is None
-    assert [points.step(i, 0.0) for i in range(1, CONFIRM)] == [None] * (CONFIRM - 1)
-    assert points.step(CONFIRM, 0.0) == Point(0, 1, 9.0, 0.0, jump=False)
+    points = _points(_noise(11), 600, 300, W)
+    told = [points.step(600 + i, 20.0 * (i == 0)) for i in range(CONFIRM + 1)]
+    assert [point for _, point in told[:-1]] == [None] * CONFIRM
+    point = told[-1][1]
+    assert point is not None
+    assert (point.tick, point.side, point.value, point.jump) == (600, 1, 20.0, False)
     # soon after, another is part of the same trouble
-    assert [points.step(CONFIRM + i, 9.0 * (i == 3)) for i in range(1, 12)] == [None] * 11
+    assert [points.step(607 + i, 20.0 * (i == 3))[1] for i in range(11)] == [None] * 11
+
+
+def test_what_happened_often_is_no_longer_strange() -> None:
+    values = _noise(12, 4_000)
+    values[700::100] += 25.0
+    assert [p.tick for p in _watch_all(values, 600)] == [700 + 100 * i for i in range(OFTEN)]
+
+
+def test_more_scatter_raises_the_limits() -> None:
+    points = _points(_noise(13), 600, 300, W)
+    points.restart(np.arange(600, 700), np.multiply(5.0, _noise(14, 100)))
+    later = 5 * _noise(15, 2_000)
+    assert [p for i, v in enumerate(later) if (p := points.step(700 + i, float(v))[1])] == []
+
+
+@pytest.mark.parametrize(
+    ("learned", "tick_s", "ticks"), [(100, 300, 0), (600, 300, 6), (1_548, 1_800, 12), (90_000, 60, 720)]
+)
+def test_blocks_divide_the_day_and_are_many(learned: int, tick_s: int, ticks: int) -> None:
+    assert block_ticks(learned, tick_s) == ticks
+
+
+def test_an_hour_that_is_odd_as_a_whole_is_told_by_blocks() -> None:
+    rng = np.random.default_rng(16)
+    values = rng.standard_normal(3_000)
+    values[2_004:2_040] += 2.5  # within what single values do
+    scales = PointScales(np.arange(1_200), values[:1_200], 300, W)
+    told = [p for i, v in enumerate(values[1_200:], start=1_200) if (p := scales.step(i, float(v)))]
+    assert [(p.side, 2_000 <= p.tick <= 2_016) for p in told] == [(1, True)]
 
 
 def test_findings_of_a_metric_name_the_spike_and_the_jump() -> None:

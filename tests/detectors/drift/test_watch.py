@@ -207,6 +207,26 @@ def test_a_flag_that_never_changes_says_nothing(value: float) -> None:
     assert list(watch(times, np.full(len(times), value), kind="real", learn=4_000)) == []
 
 
+def test_a_series_of_years_before_1970_is_told_once_and_not_at_every_tick() -> None:
+    """A budget a month allows a value a year almost anything: a series may not spend all of that."""
+    rng = np.random.default_rng(12)
+    times = -3.0e9 + 365 * DAY_S * np.arange(160)
+    values = 1_100 + 120 * rng.standard_normal(160)
+    assert list(watch(times, values, kind="real", tick_s=365 * 86_400, learn=60)) == []
+    values[110:] -= 400
+    (one,) = watch(times, values, kind="real", tick_s=365 * 86_400, learn=60)
+    assert one.direction == "fall"
+    assert one.onset_low is not None
+    assert one.onset_low.timestamp() <= times[110] <= one.made_at.timestamp()
+
+
+def test_growth_that_goes_on_is_no_change() -> None:
+    rng = np.random.default_rng(13)
+    t = np.arange(200)
+    values = (100 + 2 * t) * rng.lognormal(0, 0.05, 200)
+    assert list(watch(START_S + 30 * DAY_S * t, values, kind="real", tick_s=30 * 86_400, learn=100)) == []
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"kind": "rate"}, "one of flag, bounded"),
     ({"values": [0.0, np.nan, 1.0]}, "value nan in row 1"),

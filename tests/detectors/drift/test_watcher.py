@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from detectors.drift.grant import Grant
 from detectors.drift.series_rows import CellRow
 from detectors.drift.snapshot import pack, unpack
 from detectors.drift.watcher import ServiceWatcher
+from detectors.finding import Finding
+from detectors.scorers.severities import with_severities
 from tests.detectors.drift.traffic import DAY, KEY, SPECS, START, Row, World, config, observation, watch
 
 CHANGE = START + 14 * DAY + 240
@@ -119,10 +122,11 @@ def test_an_open_change_is_said_once_and_its_end_is_said() -> None:
 
     _, findings = watch(World(seed=3, per_day=1500, days=17, change=for_six_hours))
     whole = [f for f in findings if f.slice == "all"]
-    assert [f.ended_at is None for f in whole] == [True, False]
-    assert whole[0].finding_id == whole[1].finding_id
-    assert whole[1].ended_at is not None
-    assert whole[1].ended_at > datetime.fromtimestamp((CHANGE + 360) * 60, UTC)
+    assert len({f.finding_id for f in whole}) == 1  # on the fast path, retold by the engine, ended
+    assert [f.ended_at is None for f in whole] == [True, True, False]
+    assert [f.alert_kind for f in whole] == ["fast"] * 3
+    assert whole[2].ended_at is not None
+    assert whole[2].ended_at > datetime.fromtimestamp((CHANGE + 360) * 60, UTC)
 
 
 def test_replay_from_a_snapshot_at_any_cut_gives_the_same_bits() -> None:
@@ -205,3 +209,81 @@ def test_learning_series_say_until_when() -> None:
     at = ready.pop()
     assert at is not None
     assert abs(at.timestamp() - (START + 14 * DAY) * 60) < 7200
+
+
+def thresholds(watcher: ServiceWatcher) -> dict[tuple[str, str], float]:
+    return {(s.score, s.slice): s.threshold for s in watcher.series_states() if s.threshold is not None}
+
+
+def test_another_budget_moves_thresholds_at_once_and_keeps_the_evidence() -> None:
+    world = World(seed=1, per_day=300, days=14.1, refusal=0.03)
+    watcher, _ = watch(world)
+    before = {(s.score, s.slice): s for s in watcher.series_states() if s.evidence is not None}
+    watcher.control(Grant(config().pages.pages * 20, config().tickets.pages).control(KEY))
+    watcher.advance(watcher.next_tick + 1, 10_000)
+    after = {(s.score, s.slice): s for s in watcher.series_states() if s.evidence is not None}
+    assert before
+    for name, then in before.items():
+        now, pages = after[name], SPECS[name[0]].severity == "page"
+        assert then.threshold is not None
+        assert now.threshold is not None
+        assert then.threshold - now.threshold == pytest.approx(np.log(20) if pages else 0)
+        assert then.evidence == pytest.approx(now.evidence, abs=0.1)  # one more tick accrued
+
+
+def test_a_record_of_a_later_tick_waits_also_through_a_restart() -> None:
+    watcher, _ = watch(World(seed=1, per_day=300, days=14.1))
+    due = watcher.next_tick + 10
+    watcher.control(replace(Grant(1.0, 1.0).control(KEY), tick=due))
+    before = thresholds(watcher)
+    watcher.advance(due - 1, 10_000)
+    facts, arrays = unpack(pack(*watcher.state()))
+    watcher = ServiceWatcher.restore(KEY, config(), facts, arrays)
+    assert thresholds(watcher) == before
+    watcher.advance(due, 10_001)
+    assert all(now < before[name] for name, now in thresholds(watcher).items())
+
+
+def test_another_severity_in_the_settings_draws_from_the_other_budget() -> None:
+    watcher, _ = watch(World(seed=1, per_day=300, days=14.1))
+    facts, arrays = unpack(pack(*watcher.state()))
+    quiet = config(specs=with_severities(SPECS, {"refusal": "ticket"}))
+    after = thresholds(ServiceWatcher.restore(KEY, quiet, facts, arrays))
+    before = thresholds(watcher)
+    assert after["refusal", "all"] < before["refusal", "all"] - 1
+    assert after["secrets", "all"] < before["secrets", "all"] - 0.5  # has the pages' share for itself
+
+
+def test_slices_that_show_it_too_are_evidence_of_the_whole_and_no_findings_of_their_own() -> None:
+    @since
+    def everywhere(row: Row, draw: np.random.Generator) -> Row:
+        return replace(row, scores={**row.scores, "refusal": float(draw.random() < 0.12)})
+
+    _, findings = watch(World(seed=2, per_day=900, change=everywhere))
+    whole = [f for f in findings if f.slice == "all"]
+    assert len({f.finding_id for f in whole}) == 1  # the engine retells what the fast path said first
+    found = whole[-1]
+    assert {c.slice for c in found.children} <= {f"language={x}" for x in ("en", "es", "de", "fr")}
+    assert found.children
+    gaps = [c.threshold - c.evidence for c in found.children]
+    assert gaps == sorted(gaps)
+    assert all(c.evidence >= c.threshold / 2 for c in found.children)
+    later = [f for f in findings if f.made_at >= found.made_at and f is not found]
+    assert later == []
+    assert Finding.from_dict(found.to_dict()) == found
+
+
+@since
+def warmer(row: Row, draw: np.random.Generator) -> Row:
+    scores = {**row.scores, "refusal": float(draw.random() < 0.4)}
+    return replace(row, dimensions={**row.dimensions, "request_parameters": "temperature=1.4"}, scores=scores)
+
+
+def test_request_parameters_are_suspects_and_divide_no_traffic() -> None:
+    def with_parameters(row: Row, draw: np.random.Generator) -> Row:
+        before = replace(row, dimensions={**row.dimensions, "request_parameters": "temperature=0.2"})
+        return warmer(before, draw)
+
+    watcher, findings = watch(World(seed=1, per_day=300, change=with_parameters))
+    assert [(s.kind, s.value) for s in findings[0].suspects] == [("request_parameters", "temperature=1.4")]
+    assert not [s for s in watcher.series_states() if "request_parameters" in s.slice]

@@ -18,7 +18,7 @@ from detectors.scorers.protocol import ScoreSpec
 KEY = ServiceKey("default", "demo-t", "demo", "desk")
 DAY = 1440
 START = 29_635_200
-"""Minute of a Tuesday midnight, UTC."""
+"""Minute of a Thursday midnight, UTC."""
 
 SPECS: Mapping[str, ScoreSpec] = {
     s.name: s

@@ -107,6 +107,8 @@ def _observation(key: ServiceKey, offset: int, unit: str, rows: list[Row]) -> Ob
             values = [r[4].get(name) for r in rows]
             cells = [ABSENT if v is None else spec.grid.cell(float(v)) for v in values]
             scores[name] = Column((), tuple(cells))
+    if unit == "interaction":
+        scores["error"] = Column((), (0,) * len(rows))  # says that they are calls, for traffic itself
     minutes = tuple(r[2] // 60_000_000_000 for r in rows)
     source = SourcePosition("otlp_spans", 0, offset)
     return Observation(key, source, unit, minutes, dimensions, scores, dict.fromkeys(scores, 1))
@@ -135,8 +137,10 @@ def _findings(schedule: Schedule) -> list[Finding]:
             key = ServiceKey("default", "demo-test", "demo", service)
             watcher = watchers.setdefault(service, ServiceWatcher(key, config, 0))
             watcher.observe(_observation(key, offset, unit, mine), offset)
+            found += watcher.peek(offset)
             last_tick = config.tick_of(mine[-1][2])
             found += watcher.advance(last_tick, offset).findings
+            found += watcher.pass_time(mine[-1][2] // 60_000_000_000, offset)
     for watcher in watchers.values():
         found += watcher.advance(None, 10**9).findings
     return found

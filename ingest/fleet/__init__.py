@@ -1,0 +1,1 @@
+"""The fleet shard: what services have in common, watched over all of them."""

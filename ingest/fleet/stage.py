@@ -1,0 +1,131 @@
+"""Batches of the log of closed ticks to stored findings: beside `ingest.detect.stage`, of which it is fed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from detectors.closed_ticks import Report, decode
+from detectors.drift.watch_config import WatchConfig
+from detectors.observation import Control, ServiceKey, WrongFormat
+from infra.kafka import DEAD_LETTERS, FINDINGS
+from ingest.detect.evidence import FLEET, keep
+from ingest.detect.run_config import UNSTATED, RunConfig
+from ingest.detect.writer import DetectStore, LogRow, Snapshot
+from ingest.fleet.shard import PARTITION, FleetShard
+from ingest.messages import Output, RawMessage
+
+logger = logging.getLogger(__name__)
+
+
+class FleetStage:
+    """Applies messages once, stores what came of them, and says what to send.
+
+    ``process`` may be called again with the same batch after `Unavailable`.
+    """
+
+    def __init__(
+        self, store: DetectStore, config: WatchConfig, partitions: int, run: RunConfig = UNSTATED
+    ) -> None:
+        self._store = store
+        self._run = run
+        self._run_is_stored = run is UNSTATED
+        self._log: list[LogRow] = []
+        self._config = config
+        self._partitions = partitions
+        self._shard: FleetShard | None = None
+        self._epoch = 1
+        self._dead: list[Output] = []
+
+    def process(self, messages: Sequence[RawMessage]) -> list[Output]:
+        """Apply a batch, store what came of it, and return what to send.
+
+        Raises
+        ------
+        Unavailable
+            If ClickHouse did not take something; call again.
+        Defect
+            If reports of a shard are missing.
+        """
+        shard = self._loaded()
+        for message in messages:
+            if shard.next_offset is None or message.offset >= shard.next_offset:
+                self._apply(shard, message)
+        if not self._run_is_stored:
+            self._store.write_run_config(self._run)
+            self._run_is_stored = True
+        keep(self._store, PARTITION, shard.findings, (), self._run, FLEET)
+        self._store.write_findings(shard.findings)
+        self._store.write_log(self._log)
+        outputs = self._dead + [
+            Output(FINDINGS.name, f.service.encode(), f.to_json().encode(), 0) for f, _ in shard.findings
+        ]
+        self._log, self._dead, shard.findings = [], [], []
+        return outputs
+
+    def _apply(self, shard: FleetShard, raw: RawMessage) -> None:
+        try:
+            message = decode(raw.value)
+        except WrongFormat as error:
+            logger.warning("closed ticks at %d are not readable: %s", raw.offset, error)
+            key = f"{raw.topic}/{raw.partition}/{raw.offset}".encode()
+            self._dead.append(Output(DEAD_LETTERS.name, key, raw.value, 0))
+            shard.next_offset = raw.offset + 1
+            return
+        shard.chain.add(raw.offset, raw.value)
+        shard.apply(raw.offset, message)
+        kind, owner = told_by(message)
+        digests = shard.chain.last, shard.chain.head, self._run.digest
+        self._log.append(LogRow(PARTITION, raw.offset, owner, kind, shard.event_ns, raw.value, *digests))
+
+    def _loaded(self) -> FleetShard:
+        if self._shard is None:
+            found = self._store.latest_snapshot(PARTITION)
+            self._shard = (
+                FleetShard.unpack(found.blob, self._config, self._partitions)
+                if found
+                else FleetShard(self._config, self._partitions)
+            )
+            self._epoch = found.epoch + 1 if found else 1
+        return self._shard
+
+    def snapshot(self) -> int | None:
+        """Write a snapshot; the offset it reaches, ``None`` if there is nothing yet.
+
+        Raises
+        ------
+        Unavailable
+            If ClickHouse did not take it.
+        """
+        shard = self._shard
+        if shard is None or shard.next_offset is None:
+            return None
+        self._store.write_snapshot(Snapshot(PARTITION, self._epoch, shard.next_offset, shard.pack()))
+        self._store.write_progress(PARTITION, shard.next_offset, shard.event_ns)
+        return shard.next_offset
+
+    def heartbeat(self) -> None:
+        """Say how far the shard is although nothing came.
+
+        Raises
+        ------
+        Unavailable
+            If ClickHouse does not answer.
+        """
+        shard = self._loaded()
+        self._store.write_progress(PARTITION, shard.next_offset or 0, shard.event_ns)
+
+    def counters(self) -> dict[str, float]:
+        """What the shard counted, by metric name."""
+        return {} if self._shard is None else self._shard.counters()
+
+    def revoke(self) -> None:
+        """Forget the shard: another process goes on with it."""
+        self._shard = None
+
+
+def told_by(message: Report | Control) -> tuple[str, ServiceKey]:
+    """Kind of a message of the log, and whose it is; a report is of no service."""
+    if isinstance(message, Control):
+        return "control", message.key
+    return "report", ServiceKey("", "", "", "")

@@ -1,0 +1,1 @@
+"""Stored text scored again, for scores whose values changed their meaning."""

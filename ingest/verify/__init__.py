@@ -1,0 +1,1 @@
+"""Whether stored findings follow from what is stored."""

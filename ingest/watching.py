@@ -1,0 +1,40 @@
+"""What detection needs of the settings, for the shards of stage 2 and for the fleet shard."""
+
+from __future__ import annotations
+
+from detectors.drift.budget import FLEET_SHARES
+from detectors.drift.grant import Grant
+from detectors.drift.limits import Limit
+from detectors.drift.watch_config import WatchConfig
+from detectors.scorers import SPECS
+from detectors.scorers.severities import with_severities
+from infra.settings import Settings
+
+DAY_S = 86_400
+
+
+def shard_config(settings: Settings) -> WatchConfig:
+    """Of a shard; its budget is for services that no control record has given one yet."""
+    return _config(settings, FLEET_SHARES["unregistered"] / settings.kafka.partitions)
+
+
+def fleet_config(settings: Settings) -> WatchConfig:
+    """Of the fleet shard; its budget is for fleets that no control record has given one yet."""
+    return _config(settings, FLEET_SHARES["fleet"])
+
+
+def _config(settings: Settings, share: float) -> WatchConfig:
+    d, b = settings.detection, settings.budget
+    granted = Grant(b.pages_per_month, b.tickets_per_week).part(share)
+    return WatchConfig(
+        specs=with_severities(SPECS, {name: s.severity for name, s in settings.score.items()}),
+        tick_s=d.tick_s,
+        learn=round(d.learn_days * DAY_S / d.tick_s),
+        max_values=d.max_values,
+        pages=granted.pages,
+        tickets=granted.tickets,
+        config_hash=settings.config_hash(),
+        conversation_idle_s=d.conversation_idle_s,
+        adwin_tickets=d.adwin_tickets,
+        limits=tuple(Limit(one.score, one.at_most, one.services) for one in settings.limit),
+    )

@@ -1,0 +1,194 @@
+"""``lightship verify`` on the real store engine: after kills, and after tampering with each table."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from kafka import KafkaProducer
+
+from detectors.observation import Observation, decode, encode
+from infra import clickhouse
+from infra.kafka import OBSERVATIONS, create_topics
+from infra.settings import KafkaSettings, Settings, StoreSettings
+from ingest.detect.run_config import RunConfig, engine
+from ingest.detect.stage import DetectStage
+from ingest.detect.writer import ClickHouseDetectStore
+from ingest.errors import BadRecord
+from ingest.messages import RawMessage
+from ingest.score.stage import ScoreStage
+from ingest.store.writer import ClickHouseStore
+from ingest.verify.archive import Archive
+from ingest.verify.check import Verdict
+from ingest.verify.command import report, show, verified
+from ingest.verify.logs import LOGS_BY_ROOM, OBSERVED
+from tests.detectors.drift.test_watcher import refusals_in_spanish
+from tests.detectors.drift.traffic import World
+from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS
+from tests.ingest.raw import raw as raw_message
+from tests.ingest.telemetry import chat, logs, span, traces
+from tests.ingest.telemetry import log as log_record
+from tests.ingest.test_detect_stage import log_of, raw, said
+
+pytestmark = pytest.mark.integration
+
+AT_ONCE = 40
+
+
+@dataclass
+class Stored:
+    """Stage 2 has written all of a log to a database of its own."""
+
+    client: Client
+    settings: Settings
+    ids: list[str]
+
+    def verify(self, *, whole: bool = False) -> list[Verdict]:
+        return verified(Archive(self.client, 13), self.settings, self.ids, whole=whole)
+
+
+@pytest.fixture(scope="module")
+def log() -> list[RawMessage]:
+    return raw(log_of(World(seed=1, per_day=150, days=15, refusal=0.01, change=refusals_in_spanish)))
+
+
+@pytest.fixture
+def empty(store: str) -> Iterator[Stored]:
+    """A database in which nothing is stored yet."""
+    own = StoreSettings(url=store, database=f"verify_{uuid.uuid4().hex[:8]}")
+    clickhouse.migrate(own)
+    client = clickhouse.connect(own)
+    yield Stored(client, Settings(store=own, kafka=KafkaSettings(partitions=2)), [])
+    client.command(f"DROP DATABASE {own.database}")
+    client.close()
+
+
+@pytest.fixture
+def stored(empty: Stored, log: Sequence[RawMessage]) -> Stored:
+    client, settings = empty.client, empty.settings
+    e = engine(settings)
+    run = RunConfig.of(settings)
+
+    def stage() -> DetectStage:
+        kept = ClickHouseDetectStore(client)
+        return DetectStage(kept, e.config, e.partitions, e.lateness_ns, e.limits, run=run)
+
+    running, ids = stage(), []
+    for at in range(0, len(log), AT_ONCE):
+        ids += [json.loads(f)["finding_id"] for f in said(running.process(log[at : at + AT_ONCE]))]
+        if at % (3 * AT_ONCE) == 0:
+            running.snapshot()
+        if at % (5 * AT_ONCE) == 0:  # killed: what comes after its last snapshot is applied again
+            running = stage()
+            begin = at // (3 * AT_ONCE) * 3 * AT_ONCE + AT_ONCE
+            running.process(log[begin : at + AT_ONCE])
+    assert ids
+    return Stored(client, settings, sorted(set(ids)))
+
+
+def first(verdicts: Sequence[Verdict]) -> str:
+    """What the first finding that differs says."""
+    return next((v.difference.text() for v in verdicts if v.difference), "")
+
+
+def test_all_is_verified_after_kills_and_says_from_what(stored: Stored) -> None:
+    for whole in (False, True):
+        verdicts = stored.verify(whole=whole)
+        assert first(verdicts) == ""
+        text = show(verdicts, explained=True)
+        assert "the beginning of the log" in text
+        assert "log evidence" in text
+        told = report(verdicts)
+        assert told["verified"]
+        assert {f["finding_id"] for f in told["findings"]} == set(stored.ids)
+    assert stored.client.query("SELECT count() FROM kept_snapshots").result_rows[0][0] > 0
+
+
+def one_more_refusal(blob: bytes) -> bytes:
+    message = decode(blob)
+    assert isinstance(message, Observation)
+    column = message.scores["refusal"]
+    rows = (1 - column.rows[0], *column.rows[1:])
+    return encode(replace(message, scores={**message.scores, "refusal": replace(column, rows=rows)}))
+
+
+def test_a_changed_row_of_the_log_is_named_by_the_original_in_kafka(
+    stored: Stored, log: Sequence[RawMessage], broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offset = max(m.offset for m in log[:-60] if isinstance(decode(m.value), Observation))
+    blob = one_more_refusal(log[offset].value)
+    stored.client.command(
+        f"ALTER TABLE observations UPDATE blob = unhex('{blob.hex()}') WHERE offset = {offset} "
+        "SETTINGS mutations_sync = 2"
+    )
+    where = f"observations, partition 0 offset {offset} (observation), blob"
+    assert first(stored.verify()).startswith(f"{where}: expected ")
+    topic = replace(OBSERVATIONS, name=f"verify-{uuid.uuid4().hex[:8]}")
+    kafka = KafkaSettings(bootstrap=broker, partitions=2)
+    create_topics(kafka, (topic,))
+    producer = KafkaProducer(bootstrap_servers=broker, enable_idempotence=False, acks="all")
+    for message in log[: offset + 1]:
+        producer.send(topic.name, value=message.value, partition=0)
+    producer.flush(60)
+    producer.close()
+    monkeypatch.setitem(LOGS_BY_ROOM, OBSERVED.room, replace(OBSERVED, topic=topic))
+    stored.settings = replace(stored.settings, kafka=kafka)
+    assert first(stored.verify()).startswith(f"{where}, scores.refusal of row 0: expected ")
+
+
+LATENESS = """replace(body, '"lateness_s": 120.0', '"lateness_s": 60.0')"""
+SEVERITY = """replace(body, '"severity":"page"', '"severity":"info"')"""
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "named"),
+    [
+        ("observations", "DELETE WHERE offset = 300", "partition 0 offset 300: expected rows, found none"),
+        ("run_configs", f"UPDATE body = {LATENESS}", "detection.lateness_s: expected 120.0, found 60.0"),
+        ("baselines", "UPDATE count = arrayMap(c -> c + 1, count)", "count[0]: expected "),
+        ("kept_snapshots", "UPDATE blob = concat(blob, 'x')", "snapshot at offset "),
+        ("findings", "UPDATE effect = effect / 2", ", effect: expected "),
+        ("findings", f"UPDATE body = {SEVERITY}", "body, severity: expected page, found info"),
+        ("evidence", "UPDATE chain = 'x'", ", chain: expected "),
+    ],
+)
+def test_what_was_changed_in_a_table_is_named(stored: Stored, table: str, change: str, named: str) -> None:
+    where = "" if "WHERE" in change else " WHERE 1"
+    stored.client.command(f"ALTER TABLE {table} {change}{where} SETTINGS mutations_sync = 2")
+    told = first(stored.verify())
+    assert told.startswith(f"{table}, ")
+    assert named in told
+
+
+def test_policy_hits_follow_from_the_stored_interactions(empty: Stored) -> None:
+    plain = {k: v for k, v in chat().items() if not k.endswith("messages")}
+    spans = traces(
+        span(chat("q", "hunter2"), span_id=1),
+        span(chat("q", "hunter2 again"), span_id=2, start_s=1),
+        span(plain, span_id=3, start_s=120),
+    )
+    said_later = {"index": 0, "message": {"content": "hunter2"}}
+    late = logs(log_record("gen_ai.choice", body=said_later, span_id=3, at_s=120.9))
+    messages = [raw_message("otlp_spans", 0, 7, spans), raw_message("otlp_logs", 0, 4, late)]
+    ScoreStage(ClickHouseStore(empty.client), SCORING, SETTINGS, HASH_KEY).process(messages)
+    empty.ids = Archive(empty.client, 13).of_lineage("live")
+    assert len(empty.ids) == 2
+    assert first(empty.verify()) == ""
+    for change, named in (
+        ("score_secrets = 0", "score_secrets: expected 0.5 or more, found 0.0"),
+        ("score_secrets = NULL", "score_secrets: expected 0.5 or more, found nothing"),
+    ):
+        empty.client.command(f"ALTER TABLE interactions UPDATE {change} WHERE 1 SETTINGS mutations_sync = 2")
+        told = [v.difference.text() for v in empty.verify() if v.difference]
+        assert len(told) == 2
+        assert all(t.startswith("interactions, interaction ") and t.endswith(named) for t in told)
+
+
+def test_what_nobody_stored_is_said(empty: Stored) -> None:
+    empty.ids = ["0123456789abcdef"]
+    with pytest.raises(BadRecord, match="no finding or incident '0123456789abcdef'"):
+        empty.verify()
