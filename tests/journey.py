@@ -22,6 +22,8 @@ QUIET_NS = 14 * DAY_NS + 6 * HOUR_NS
 CHANGE_NS = 30 * HOUR_NS
 CHATS, CHANGED_CHATS, NOTES, RUNS = 1500, 330, 120, 60
 SLICES = 60
+REGISTERED_BY = 5
+"""Before this slice services are given their budgets. It is a matter of seconds, which are days here."""
 USUAL, RISEN = 0.02, 0.85
 """Share of refusals, and that in Spanish after the change."""
 
@@ -105,6 +107,8 @@ class Journey:
                     app = self.apps[arrival.service]
                     act = app.run if arrival.service == 2 else app.chat
                     act(arrival.at_ns, arrival.language, refused=arrival.refused)
+                if number == REGISTERED_BY:
+                    to.registered(self.lineage, [app.service for app in self.apps])
                 before_slice(number)
                 delivery.deliver(*self.apps)
         finally:

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,8 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from alerts.feed import GROUP as ALERTS_GROUP
+from detectors.drift.grant import BUDGET
+from detectors.observation import Control, decode
 from infra import clickhouse, errors
 from infra.embedded.child import ChildState, Phase
 from infra.embedded.child_spec import BackOff
@@ -206,6 +208,27 @@ class Running:
             "the gateway takes the end of the lineage",
             lambda: httpx.post(url, content=b"", headers=headers, timeout=30).raise_for_status(),
         )
+
+    def registered(self, lineage: str, services: Sequence[str]) -> None:
+        """Wait until detection has been told the budget of each service of a lineage."""
+        wait(f"budgets of {', '.join(services)}", lambda: set(services) <= self._granted(lineage))
+
+    def _granted(self, lineage: str) -> set[str]:
+        with reader(self.bootstrap) as consumer:
+            places = self._places(OBSERVATIONS)
+            ends = {place: end_of(consumer, place) for place in places}
+            consumer.assign(places)
+            consumer.seek_to_beginning(*places)
+            found: set[str] = set()
+            while any(consumer.position(place) < end for place, end in ends.items()):
+                for records in consumer.poll(timeout_ms=500).values():
+                    messages = (decode(record.value) for record in records)
+                    found |= {
+                        m.key.service
+                        for m in messages
+                        if isinstance(m, Control) and m.action == BUDGET and m.key.lineage == lineage
+                    }
+        return found
 
     def settle(self, lineage: str, patience_s: float = PATIENCE_S) -> None:
         """Wait until everything of an ended lineage is stored, detected, handled and told.

@@ -96,10 +96,10 @@ class FastUnit:
             have = self._sums.get(minute)
             self._sums[minute] = more if have is None else have.plus(more)
 
-    def peek(self) -> list[Rise]:
-        """What has risen with the calls of open ticks so far; changes nothing."""
+    def peek(self, until: int) -> list[Rise]:
+        """What has risen with the calls of open ticks before ``until`` so far; changes nothing."""
         bank, found = self.bank.copy(), list[Rise]()
-        for minute in sorted(self._sums):
+        for minute in sorted(m for m in self._sums if m < until * self._minutes):
             for flag in self._step(bank, minute, self._sums[minute]):
                 if all(r.score != self.scores[flag] for r in found):
                     found += self._rise(bank, flag, minute, self._ahead)

@@ -48,6 +48,11 @@ from detectors.finding import ALL, Finding
 from detectors.observation import Control, Observation, ServiceKey
 
 
+OPEN_TICKS = 4
+"""So many ticks at most are open while a stream is read as it comes. What lies further ahead belongs to a
+history that is read in large pieces, or to a wrong clock, and waits until all before it has been looked at."""
+
+
 @dataclass(slots=True)
 class Closed:
     """What came of closing ticks."""
@@ -124,7 +129,7 @@ class ServiceWatcher(ServiceSeries):
         """Provisional findings of open ticks, as far as they have been observed; to be asked in log order."""
         findings: list[Finding] = []
         rising, self._rising = self._rising, False
-        for key, rise in self._fast.peek() if rising else ():
+        for key, rise in self._fast.peek(self.next_tick + OPEN_TICKS) if rising else ():
             tick = rise.minute * 60 // self._config.tick_s
             name = name_of("fast", *key)
             if not self._open_tick.knows(name):
