@@ -27,7 +27,7 @@ _SOURCES = {
     ACCEPTED: "the accepted level",
     DECLARED: "the declared limit",
     LEARNED: "the highest rate of the baseline's week",
-    USUAL: "what is usual of any service: declare a limit of your own",
+    USUAL: "what is usual of any service, or of this one when it began: declare a limit of your own",
 }
 
 

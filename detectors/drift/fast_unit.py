@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from detectors.drift.distinct import Call, Distinct, Reach, Trials
-from detectors.drift.fast_path import FastBank
+from detectors.drift.fast_path import FastBank, upper_rate
 from detectors.drift.snapshot import Arrays
-from detectors.drift.ticks import Bools
+from detectors.drift.ticks import Bools, Floats
 from detectors.observation import Observation
 
 MOST_OF_ONE = 0.5
@@ -25,6 +25,8 @@ UNPRICED = 0.25
 """Stands in the bank for a flag without a limit, which is not bet on."""
 HIGHEST = 0.5
 """Limits from here on leave no room for a gross rise."""
+FIRST = 100
+"""Bets that show what a service begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class FastUnit:
         self.bank = FastBank(np.full(size, UNPRICED), np.full(size, w), -1)
         self.priced: Bools = np.zeros(size, dtype=bool)
         self.resting: Bools = np.zeros(size, dtype=bool)
+        self._first: Floats = np.zeros((2, size))
         self._known = Distinct(size)
         self._open: list[Call] = []
         self._ahead = Distinct(size, self._known)
@@ -72,6 +75,16 @@ class FastUnit:
         if usable != self.priced[flag] or value != self.bank.p_high[flag]:
             self.priced[flag], self.bank.p_high[flag] = usable, value
             self.bank.reset([flag])
+
+    @property
+    def met(self) -> int:
+        """Flags that had enough first calls."""
+        return int((self._first[0] >= FIRST).sum())
+
+    def begins_with(self, score: str) -> float | None:
+        """Upper 99 % bound of a flag's rate among its first calls, once there were enough of them."""
+        n, hits = self._first[:, self.scores.index(score)]
+        return float(upper_rate(hits, n)) if n >= FIRST else None
 
     def rest(self, score: str, resting: bool) -> None:
         """Stop betting on a flag while something is said of it, or begin anew."""
@@ -112,6 +125,7 @@ class FastUnit:
         self._open = [c for c in self._open if c.minute // self._minutes != tick]
         for minute, calls in groupby(mine, key=lambda c: c.minute):
             trials = self._known.take(calls, minute, [int(b) for b in self.bank.began])
+            self._first += np.where(self._first[0] < FIRST, (trials.bets, trials.hits), 0.0)
             for flag in self._step(self.bank, minute, trials):
                 if all(r.score != self.scores[flag] for r in found):
                     found += self._rise(self.bank, flag, minute, self._known)
@@ -145,7 +159,7 @@ class FastUnit:
             "open": [list(call) for call in self._open],
         }
         arrays: Arrays = {**self.bank.snapshot(), "priced": self.priced.copy()}
-        return facts, arrays | {"resting": self.resting.copy()}
+        return facts, arrays | {"resting": self.resting.copy(), "first": self._first.copy()}
 
     def restore(self, facts: Mapping[str, Any], arrays: Arrays) -> None:
         """Inverse of `state`; what was kept of other flags than these is left out as a whole."""
@@ -154,6 +168,8 @@ class FastUnit:
         self.bank = FastBank.restore(arrays)
         self.priced = np.array(arrays["priced"], dtype=bool)
         self.resting = np.array(arrays["resting"], dtype=bool)
+        if "first" in arrays:  # a state from before it had none
+            self._first = np.array(arrays["first"], dtype=float)
         self._known.restore(facts["known"])
         self._open = [Call(*call) for call in facts["open"]]
         self._look(self._open)

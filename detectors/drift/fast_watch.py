@@ -1,7 +1,8 @@
 """The fast path of one service: which flags it bets on, against which limit, and what it has said.
 
 Flags whose rise hurts users are watched over all traffic. The limit is what the operator declared; else the
-highest rate of the learned profile, at its upper 99 % bound; else what is usual of any service (`ScoreSpec`).
+highest rate of the learned profile, at its upper 99 % bound; else what is usual of any service (`ScoreSpec`),
+or what this one began with, if that is more: how a service has always been is no change.
 """
 
 from __future__ import annotations
@@ -44,14 +45,22 @@ def is_fast(spec: ScoreSpec) -> bool:
     return spec.kind == "flag" and spec.harmful > 0 and spec.severity == "page"
 
 
-def ceiling(spec: ScoreSpec, service: str, baseline: Baseline | None, config: WatchConfig) -> Ceiling | None:
-    """The limit of a flag; ``baseline`` is the one row of its series over all traffic, once it is learned."""
+def ceiling(
+    spec: ScoreSpec, service: str, baseline: Baseline | None, began: float | None, config: WatchConfig
+) -> Ceiling | None:
+    """The limit of a flag, if it has one.
+
+    ``baseline`` is the one row of its series over all traffic, once it is learned; ``began`` the highest rate
+    that its first calls allow, once there were enough.
+    """
     said = declared(config.limits, service, spec.name)
     if said is not None:
         return Ceiling(said, DECLARED)
     if baseline is not None:
         return Ceiling(highest_rate(baseline), LEARNED)
-    return None if spec.usual is None else Ceiling(spec.usual, USUAL)
+    if spec.usual is None or began is None:
+        return None
+    return Ceiling(max(spec.usual, began), USUAL)
 
 
 def highest_rate(baseline: Baseline) -> float:
@@ -104,7 +113,8 @@ class FastWatch:
         for unit, one in self.units.items():
             for score in one.scores:
                 key = unit, score
-                found = ceiling(self.config.specs[score], self.service, baseline_of(key), self.config)
+                spec, began = self.config.specs[score], one.begins_with(score)
+                found = ceiling(spec, self.service, baseline_of(key), began, self.config)
                 rate = self.accepted.get(key, 0.0)
                 if found is not None and found.source != LEARNED and rate > found.rate:
                     found = Ceiling(rate, ACCEPTED)
@@ -123,10 +133,13 @@ class FastWatch:
         for unit, one in self.units.items():
             yield from (((unit, rise.score), rise) for rise in one.peek(until))
 
-    def close(self, tick: int) -> Iterator[tuple[Key, Rise]]:
+    def close(self, tick: int, baseline_of: Callable[[Key], Baseline | None]) -> list[tuple[Key, Rise]]:
         """Close one tick: what rose in it."""
-        for unit, one in self.units.items():
-            yield from (((unit, rise.score), rise) for rise in one.close(tick))
+        met = {unit: one.met for unit, one in self.units.items()}
+        found = [((u, rise.score), rise) for u, one in self.units.items() for rise in one.close(tick)]
+        if any(one.met > met[unit] for unit, one in self.units.items()):
+            self.price(baseline_of)
+        return found
 
     def say(self, key: Key, opened: OpenFinding) -> None:
         """Something was said of a rise, here or elsewhere: rest until it ends."""

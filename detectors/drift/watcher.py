@@ -47,10 +47,9 @@ from detectors.drift.watching import WatchList
 from detectors.finding import ALL, Finding
 from detectors.observation import Control, Observation, ServiceKey
 
-
 OPEN_TICKS = 4
-"""So many ticks at most are open while a stream is read as it comes. What lies further ahead belongs to a
-history that is read in large pieces, or to a wrong clock, and waits until all before it has been looked at."""
+"""So many ticks at most are open while a stream is read as it comes. What lies further ahead is of a history
+that is read in large pieces, or of a wrong clock, and waits until all before it has been looked at."""
 
 
 @dataclass(slots=True)
@@ -305,7 +304,7 @@ class ServiceWatcher(ServiceSeries):
         numbers = {(k.unit, k.score): n for n, k in self._names.items() if k.slice == ALL}
         over = self._fast.ended(lambda key: sums_of(*fed, numbers[key]))
         findings = [replace(f, ended_at=self._time(tick + 1)) for f in over]
-        for key, rise in self._fast.close(tick):
+        for key, rise in self._fast.close(tick, self._baseline_of):
             stated, recovery = self._explain_rise(key, rise, log_offset, history)
             said = self._said(stated)
             boundary = self._announced.covering(stated, self._config.tick_s)

@@ -62,7 +62,8 @@ def holds(finding: Finding, true_effect: float) -> bool:
 
 
 def is_a_rise_at_the_change(finding: Finding, score: str) -> None:
-    assert (finding.alert_kind, finding.score, finding.slice) == ("drift", score, "all")
+    assert finding.alert_kind in ("drift", "fast")
+    assert (finding.score, finding.slice) == (score, "all")
     assert finding.direction == "rise"
     assert finding.onset_low is not None
     assert finding.onset_high is not None
