@@ -27,6 +27,10 @@ HIGHEST = 0.5
 """Limits from here on leave no room for a gross rise."""
 FIRST = 100
 """Bets that show what a service begins with."""
+OPEN_TICKS = 24
+"""So many ticks at most are open in a stream that is read as it comes, even where a part of it hangs a while.
+What lies further ahead is of a history that is read in large pieces, or of a wrong clock, and waits until all
+before it has been looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,9 @@ class FastUnit:
         self.resting: Bools = np.zeros(size, dtype=bool)
         self._first: Floats = np.zeros((2, size))
         self._known = Distinct(size)
-        self._open: list[Call] = []
-        self._ahead = Distinct(size, self._known)
+        self._open: dict[int, list[tuple[int, Call]]] = {}
+        self._taken, self._first_open = 0, -1
+        self._ahead: Distinct | None = None
         self._sums: dict[int, Trials] = {}
 
     def price(self, score: str, p_high: float | None) -> None:
@@ -97,22 +102,42 @@ class FastUnit:
         columns = [(i, o.scores[s].rows) for i, s in enumerate(self.scores) if s in o.scores]
         if o.unit != self.unit or not columns:
             return False
-        calls = [c for c in _calls(o, columns) if c.minute // self._minutes >= next_tick]
-        self._open += calls
-        before = {m: t.hits.sum() for m, t in self._sums.items()}
-        self._look(calls)
-        return any(t.hits.sum() > before.get(m, 0.0) for m, t in self._sums.items())
+        fresh: list[Call] = []
+        for call in _calls(o, columns):
+            tick = call.minute // self._minutes
+            if tick >= next_tick:
+                self._open.setdefault(tick, []).append((self._taken, call))
+                self._taken += 1
+                fresh.append(call)
+        if not fresh:
+            return False
+        first = min(self._open)
+        if first != self._first_open:
+            self._first_open, self._ahead, self._sums = first, None, {}
+        near = [c for c in fresh if c.minute // self._minutes < first + OPEN_TICKS]
+        if self._ahead is not None:
+            before = {m: t.hits.sum() for m, t in self._sums.items()}
+            self._look(self._ahead, near)
+            return any(t.hits.sum() > before.get(m, 0.0) for m, t in self._sums.items())
+        if not any(call.hits for call in near):
+            return False
+        self._ahead = Distinct(len(self.scores), self._known)
+        ticks = (self._open.get(t, []) for t in range(first, first + OPEN_TICKS))
+        self._look(self._ahead, [call for _, call in sorted(c for calls in ticks for c in calls)])
+        return True
 
-    def _look(self, calls: Sequence[Call]) -> None:
+    def _look(self, ahead: Distinct, calls: Sequence[Call]) -> None:
         for minute, some in groupby(calls, key=lambda c: c.minute):
-            more = self._ahead.take(some, minute, [int(b) for b in self.bank.began])
+            more = ahead.take(some, minute, [int(b) for b in self.bank.began])
             have = self._sums.get(minute)
             self._sums[minute] = more if have is None else have.plus(more)
 
-    def peek(self, until: int) -> list[Rise]:
-        """What has risen with the calls of open ticks before ``until`` so far; changes nothing."""
+    def peek(self) -> list[Rise]:
+        """What has risen with the calls of open ticks so far; changes nothing."""
         bank, found = self.bank.copy(), list[Rise]()
-        for minute in sorted(m for m in self._sums if m < until * self._minutes):
+        if self._ahead is None:
+            return found
+        for minute in sorted(self._sums):
             for flag in self._step(bank, minute, self._sums[minute]):
                 if all(r.score != self.scores[flag] for r in found):
                     found += self._rise(bank, flag, minute, self._ahead)
@@ -121,8 +146,7 @@ class FastUnit:
     def close(self, tick: int) -> list[Rise]:
         """Close one tick: what rose in it, each flag once."""
         found = list[Rise]()
-        mine = sorted(c for c in self._open if c.minute // self._minutes == tick)
-        self._open = [c for c in self._open if c.minute // self._minutes != tick]
+        mine = sorted(call for _, call in self._open.pop(tick, ()))
         for minute, calls in groupby(mine, key=lambda c: c.minute):
             trials = self._known.take(calls, minute, [int(b) for b in self.bank.began])
             self._first += np.where(self._first[0] < FIRST, (trials.bets, trials.hits), 0.0)
@@ -131,8 +155,7 @@ class FastUnit:
                     found += self._rise(self.bank, flag, minute, self._known)
         if tick % max(60 // self._minutes, 1) == 0:
             self._known.forget(tick * self._minutes)
-        self._ahead, self._sums = Distinct(len(self.scores), self._known), {}
-        self._look(self._open)
+        self._ahead, self._sums = None, {}
         return found
 
     def _step(self, bank: FastBank, minute: int, trials: Trials) -> list[int]:
@@ -156,7 +179,7 @@ class FastUnit:
         facts = {
             "scores": list(self.scores),
             "known": self._known.state(),
-            "open": [list(call) for call in self._open],
+            "open": [list(call) for _, call in sorted(c for calls in self._open.values() for c in calls)],
         }
         arrays: Arrays = {**self.bank.snapshot(), "priced": self.priced.copy()}
         return facts, arrays | {"resting": self.resting.copy(), "first": self._first.copy()}
@@ -171,8 +194,10 @@ class FastUnit:
         if "first" in arrays:  # a state from before it had none
             self._first = np.array(arrays["first"], dtype=float)
         self._known.restore(facts["known"])
-        self._open = [Call(*call) for call in facts["open"]]
-        self._look(self._open)
+        for taken, fields in enumerate(facts["open"]):
+            call = Call(*fields)
+            self._open.setdefault(call.minute // self._minutes, []).append((taken, call))
+        self._taken = len(facts["open"])
 
 
 def _calls(o: Observation, columns: Sequence[tuple[int, Sequence[int]]]) -> list[Call]:

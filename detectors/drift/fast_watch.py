@@ -128,10 +128,10 @@ class FastWatch:
         one = self.units.get(o.unit)
         return one is not None and one.observe(o, next_tick)
 
-    def peek(self, until: int) -> Iterator[tuple[Key, Rise]]:
-        """What has risen in ticks that are open, before tick ``until``."""
+    def peek(self) -> Iterator[tuple[Key, Rise]]:
+        """What has risen in ticks that are open."""
         for unit, one in self.units.items():
-            yield from (((unit, rise.score), rise) for rise in one.peek(until))
+            yield from (((unit, rise.score), rise) for rise in one.peek())
 
     def close(self, tick: int, baseline_of: Callable[[Key], Baseline | None]) -> list[tuple[Key, Rise]]:
         """Close one tick: what rose in it."""

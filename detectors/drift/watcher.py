@@ -47,10 +47,6 @@ from detectors.drift.watching import WatchList
 from detectors.finding import ALL, Finding
 from detectors.observation import Control, Observation, ServiceKey
 
-OPEN_TICKS = 4
-"""So many ticks at most are open while a stream is read as it comes. What lies further ahead is of a history
-that is read in large pieces, or of a wrong clock, and waits until all before it has been looked at."""
-
 
 @dataclass(slots=True)
 class Closed:
@@ -128,7 +124,7 @@ class ServiceWatcher(ServiceSeries):
         """Provisional findings of open ticks, as far as they have been observed; to be asked in log order."""
         findings: list[Finding] = []
         rising, self._rising = self._rising, False
-        for key, rise in self._fast.peek(self.next_tick + OPEN_TICKS) if rising else ():
+        for key, rise in self._fast.peek() if rising else ():
             tick = rise.minute * 60 // self._config.tick_s
             name = name_of("fast", *key)
             if not self._open_tick.knows(name):
@@ -265,7 +261,9 @@ class ServiceWatcher(ServiceSeries):
         redundant = self._fold.redundant(counts.tick)
         series, cells = np.array(counts.series, dtype=np.int64), np.array(counts.cells, dtype=np.int64)
         weighed = np.array(counts.counts, dtype=np.int64) - np.array(counts.beyond, dtype=np.int64)
-        keep = (weighed > 0) & ~np.isin(series, np.array(sorted(redundant), dtype=np.int64))
+        keep = weighed > 0
+        if redundant:
+            keep &= np.array([number not in redundant for number in counts.series], dtype=bool)
         return series[keep], cells[keep], weighed[keep]
 
     def _feed(self, counts: TickCounts, log_offset: int) -> list[Finding]:

@@ -13,7 +13,7 @@ CHANGE = START + DAY // 2
 
 
 def _usual() -> WatchConfig:
-    return config(specs=SPECS | {"refusal": replace(SPECS["refusal"], usual=0.1)})
+    return config(specs={**SPECS, "refusal": replace(SPECS["refusal"], usual=0.1)})
 
 
 def _refuses_more(row: Row, draw: np.random.Generator) -> Row:
