@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from kafka import TopicPartition
 
 from infra import clickhouse
-from infra.settings import StoreSettings
+from infra.settings import KafkaSettings, StoreSettings
 from tests.running import PATIENCE_S, end_of, reader
 
 
-def raw_messages(bootstrap: str) -> Iterator[tuple[str, bytes]]:
+def raw_messages(kafka: KafkaSettings) -> Iterator[tuple[str, bytes]]:
     """Every message of every topic as it lies there: where it is, and its key, headers and value."""
-    with reader(bootstrap) as consumer:
+    with reader(kafka) as consumer:
         places = [TopicPartition(t, p) for t in consumer.topics() for p in consumer.partitions_for_topic(t)]
         for place in sorted(places):
             end = end_of(consumer, place)

@@ -22,7 +22,7 @@ QUIET_NS = 14 * DAY_NS + 6 * HOUR_NS
 CHANGE_NS = 30 * HOUR_NS
 CHATS, CHANGED_CHATS, NOTES, RUNS = 1500, 330, 120, 60
 SLICES = 60
-REGISTERED_BY = 30
+REGISTERED_BY = 15
 """Before this slice services are given their budgets. It is a matter of seconds, which are days here."""
 USUAL, RISEN = 0.02, 0.85
 """Share of refusals, and that in Spanish after the change."""

@@ -36,8 +36,8 @@ from infra.embedded.pair import kafka_address
 from infra.embedded.ports import spare
 from infra.embedded.supervisor import Supervisor
 from infra.embedded.whole import Whole, whole
-from infra.kafka import CLIENT, FINDINGS, LOGS, OBSERVATIONS, SPANS, Topic
-from infra.settings import Settings, load
+from infra.kafka import FINDINGS, LOGS, OBSERVATIONS, SPANS, Topic, client
+from infra.settings import KafkaSettings, Settings, load
 from ingest.errors import Unavailable
 from ingest.importing.drained import has_ended
 from tests.brokers import EMBEDDED, spec_of
@@ -124,14 +124,14 @@ class Running:
         return self.everything.addresses["gateway"]
 
     @property
-    def bootstrap(self) -> str:
-        """Address of Kafka."""
-        return self.everything.settings.kafka.bootstrap
+    def kafka(self) -> KafkaSettings:
+        """Where Kafka is, and how it is spoken to."""
+        return self.everything.settings.kafka
 
     @property
     def partitions(self) -> int:
         """Partitions of the raw topics and of the observation log."""
-        return self.everything.settings.kafka.partitions
+        return self.kafka.partitions
 
     @contextlib.contextmanager
     def store(self) -> Iterator[Client]:
@@ -214,7 +214,7 @@ class Running:
         wait(f"budgets of {', '.join(services)}", lambda: set(services) <= self._granted(lineage))
 
     def _granted(self, lineage: str) -> set[str]:
-        with reader(self.bootstrap) as consumer:
+        with reader(self.kafka) as consumer:
             places = self._places(OBSERVATIONS)
             ends = {place: end_of(consumer, place) for place in places}
             consumer.assign(places)
@@ -244,7 +244,7 @@ class Running:
         wait("everybody is told", lambda: self.rows(_UNDELIVERED) == [(0,)], patience_s, EVERY_DEAR_S)
 
     def _read(self) -> bool:
-        with reader(self.bootstrap, STREAM_GROUP) as consumer:
+        with reader(self.kafka, STREAM_GROUP) as consumer:
             return all(_is_read(consumer, p) for t in (SPANS, LOGS) for p in self._places(t))
 
     def _detected(self) -> bool:
@@ -255,11 +255,11 @@ class Running:
             if line.startswith(_APPLIED):
                 partition, _, offset = line.removeprefix(_APPLIED).partition('"} ')
                 applied[int(partition)] = max(int(offset), applied.get(int(partition), 0))
-        with reader(self.bootstrap) as consumer:
+        with reader(self.kafka) as consumer:
             return all(applied.get(p.partition, 0) == end_of(consumer, p) for p in self._places(OBSERVATIONS))
 
     def _taken(self) -> bool:
-        with reader(self.bootstrap, ALERTS_GROUP) as consumer:
+        with reader(self.kafka, ALERTS_GROUP) as consumer:
             return all(_is_read(consumer, p) for p in self._places(FINDINGS))
 
     def _places(self, topic: Topic) -> list[TopicPartition]:
@@ -311,14 +311,13 @@ def _whole(loaded: Settings, ports: dict[str, int], kind: str, *, dashboard: boo
 
 
 @contextlib.contextmanager
-def reader(bootstrap: str, group: str | None = None) -> Iterator[Any]:
+def reader(kafka: KafkaSettings, group: str | None = None) -> Iterator[Any]:
     """A consumer that reads without taking part in its group."""
     consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap,
         group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        **CLIENT,
+        **client(kafka),
     )
     try:
         yield consumer

@@ -119,7 +119,7 @@ def nothing_in_clear(lightship: Running) -> None:
 def at_rest(lightship: Running, settings: StoreSettings) -> Iterator[tuple[str, bytes]]:
     """Where things lie, and their bytes."""
     yield from rows_of_everything(settings)
-    yield from raw_messages(lightship.bootstrap)
+    yield from raw_messages(lightship.kafka)
     for path in sorted((lightship.home / "logs").iterdir()):
         yield f"log {path.name}", path.read_bytes()
 

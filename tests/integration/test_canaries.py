@@ -27,7 +27,7 @@ from google.protobuf.message import Message
 from infra.embedded.pair import embedded_pair
 from infra.embedded.ports import spare
 from infra.embedded.supervisor import Supervisor
-from infra.settings import StoreSettings
+from infra.settings import KafkaSettings, StoreSettings
 from tests.at_rest import raw_messages, rows_of_everything
 from tests.canaries import log_request, trace_request
 from tests.garden import Garden
@@ -67,7 +67,7 @@ def test_what_is_planted_is_nowhere_at_rest(tmp_path: Path, monkeypatch: pytest.
     with Supervisor(tmp_path / "home", pair.specs, out=None):
         for where, data in rows_of_everything(StoreSettings(url=pair.clickhouse)):
             search.look(where, data)
-        for where, data in raw_messages(pair.kafka):
+        for where, data in raw_messages(KafkaSettings(bootstrap=pair.kafka)):
             search.look(where, data)
     for path in sorted(p for p in tmp_path.rglob("*") if p.is_file() and not p.is_symlink()):
         search.look(f"file {path.relative_to(tmp_path)}", path.read_bytes())

@@ -118,7 +118,7 @@ def test_a_worker_that_is_told_to_stop_leaves_nothing_half_done(days: Days) -> N
         assert lightship.state("worker").exit_code == 0
         to = {(str(t), int(p)): int(n) for t, p, n in lightship.rows(_STORED_TO)}
         to |= {(OBSERVATIONS.name, int(p)): int(n) for p, n in lightship.rows(_SNAPSHOTS)}
-        with reader(lightship.bootstrap, STREAM_GROUP) as consumer:
+        with reader(lightship.kafka, STREAM_GROUP) as consumer:
             places = [(t.name, p) for t in (SPANS, LOGS, OBSERVATIONS) for p in range(lightship.partitions)]
             committed = {place: consumer.committed(TopicPartition(*place)) or 0 for place in places}
         assert {place: n for place, n in committed.items() if n} == to

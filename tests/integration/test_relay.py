@@ -196,7 +196,7 @@ def test_what_is_planted_is_nowhere_but_in_the_open_topics(tmp_path: Path) -> No
                 assert time.monotonic() < deadline, text
                 time.sleep(0.2)
             search.look("metrics", text.encode())
-        for where, data in raw_messages(address):
+        for where, data in raw_messages(KafkaSettings(bootstrap=address)):
             if not where.startswith((f"topic {SPANS_IN.name}/", f"topic {LOGS_IN.name}/")):
                 search.look(where, data)
     for path in (p for p in tmp_path.rglob("*") if p.is_file() and not p.is_symlink()):
