@@ -27,10 +27,9 @@ HIGHEST = 0.5
 """Limits from here on leave no room for a gross rise."""
 FIRST = 100
 """Bets that show what a service begins with."""
-OPEN_TICKS = 24
-"""So many ticks at most are open in a stream that is read as it comes, even where a part of it hangs a while.
-What lies further ahead is of a history that is read in large pieces, or of a wrong clock, and waits until all
-before it has been looked at."""
+OPEN_TICKS = 4
+"""So many ticks at most are open while a stream is read as it comes. What lies further ahead is of a history
+that is read in large pieces, or of a wrong clock, and waits until all before it has been looked at."""
 
 
 @dataclass(frozen=True, slots=True)

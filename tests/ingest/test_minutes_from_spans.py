@@ -48,8 +48,8 @@ def findings(calls: Iterable[Asked]) -> list[Finding]:
     for number, call in enumerate(calls, 1):
         batches.setdefault(int(call.at_s // BATCH_S), []).append(call.span(number))
     for offset, (_, spans) in enumerate(sorted(batches.items())):
-        for partition in range(PARTITIONS):  # the other one has nothing and says so
-            request = traces(*spans) if partition == 0 else traces()
+        for partition in range(PARTITIONS):
+            request = traces(*spans[partition::PARTITIONS])
             message = raw("otlp_spans", partition, offset, request, lineage="demo-minutes")
             for output in stage.process([message]):
                 if output.topic == OBSERVATIONS.name and output.partition in (None, 0):
