@@ -1,7 +1,7 @@
 """Row 21: gross changes over distinct conversations, 240 an hour, and what must stay silent.
 
-The largest usual rate comes from 14 days of learning: the upper bound of the busiest hour of the day, as the
-rate of a service swings. A message of stage 1 brings what a minute held.
+The largest usual rate comes from 14 days of learning, as in a service. A message of stage 1 brings what a
+minute held.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from bench.detection.engine import fit
 from bench.detection.figure import Alarms, Figure, Ints, Report
 from bench.detection.ordinary import SCENARIOS, budget_figure
 from bench.detection.plan import FLEET_H, WATCH, H, Plan
 from bench.detection.streams import DAY, Floats, Sample, Stream, draw
-from detectors.drift.fast_path import FastBank, upper_rate
+from detectors.drift.fast_path import FastBank
+from detectors.drift.fast_watch import highest_rate
 
 PER_TICK = 20
 """Conversations a tick of five minutes."""
@@ -46,14 +48,10 @@ def gross(plan: Plan) -> Report:
 
 
 def usual_rate(sample: Sample) -> Floats:
-    """Upper bound of the rate of the busiest hour of the day, per series."""
-    hour = np.arange(sample.learn) % DAY // 12
-    bounds = [
-        upper_rate(sample.s[: sample.learn][hour == h].sum(0), sample.n[: sample.learn][hour == h].sum(0))
-        for h in range(24)
-    ]
-    highest: Floats = np.minimum(np.max(bounds, axis=0), 0.49)
-    return highest
+    """The highest rate of the learned week, per series: the limit of a service that has learned."""
+    baseline = fit(sample)
+    highest: Floats = np.array([highest_rate(baseline.take([i])) for i in range(len(baseline))])
+    return np.minimum(highest, 0.49)
 
 
 def minutes_to_page(stream: Stream, after: float, share: float, plan: Plan, *, learn: int) -> Ints:

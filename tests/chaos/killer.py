@@ -25,7 +25,8 @@ class Killer(threading.Thread):
     """Kills something every now and then until it is told to stop: all in turn, each time in another order.
 
     Meanwhile, after ``sleep_after_s``, the broker stands still for `BROKER_SLEEPS_S`, and after that the
-    worker for `WORKER_SLEEPS_S`. ``did`` counts what was done to whom.
+    worker for `WORKER_SLEEPS_S`. ``did`` counts what was done to whom; while ``rests`` is set nothing is
+    killed.
     """
 
     def __init__(self, lightship: Running, rng: random.Random, sleep_after_s: float) -> None:
@@ -35,6 +36,7 @@ class Killer(threading.Thread):
         self._rng = rng
         self._sleep_after_s = sleep_after_s
         self._enough = threading.Event()
+        self.rests = threading.Event()
         self._asleep = ""
         self._sleeper = threading.Thread(target=self._sleeps, name="sleeper", daemon=True)
 
@@ -43,6 +45,8 @@ class Killer(threading.Thread):
         self._sleeper.start()
         turn: list[str] = []
         while not self._enough.wait(self._rng.uniform(*PAUSE_S)):
+            if self.rests.is_set():
+                continue
             if self._rng.random() < AT_ONCE:
                 for name in PROCESSES:
                     self._kill(name)

@@ -22,7 +22,7 @@ from infra.settings import StoreSettings
 from tests.at_rest import raw_messages, rows_of_everything
 from tests.brokers import KINDS
 from tests.chaos.killer import Killer
-from tests.journey import SLICES, Journey
+from tests.journey import REGISTERED_BY, SLICES, Journey
 from tests.judged import accounted_for, aggregated, confirmed, incidents, stored, told, verified
 from tests.running import Running, running
 from tests.searching import Planted, Search
@@ -50,11 +50,15 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def send(lightship: Running, journey: Journey, what: str) -> None:
-    """Send it, and say how far it is."""
+def send(lightship: Running, journey: Journey, what: str, killer: Killer | None = None) -> None:
+    """Send it, and say how far it is. The killer rests while services are given their budgets."""
     began = time.monotonic()
 
     def before_slice(number: int) -> None:
+        if killer is not None and number == REGISTERED_BY - 1:
+            killer.rests.set()
+        if killer is not None and number == REGISTERED_BY:
+            killer.rests.clear()
         if number % (SLICES // 6) == 0:
             say(f"{what}: {number} of {SLICES} parts sent, {time.monotonic() - began:.0f} s")
 
@@ -89,7 +93,7 @@ def test_random_kills_change_nothing(tmp_path: Path, kind: str) -> None:
             killer = Killer(lightship, random.Random(seed), sleep_after_s=took_s / 3)
             killer.start()
             try:
-                send(lightship, journey, f"{kind}, seed {seed}")
+                send(lightship, journey, f"{kind}, seed {seed}", killer)
                 time.sleep(AFTER_SENDING_S)
             finally:
                 killer.stop()
