@@ -25,7 +25,8 @@ Explain a crossing of one channel, from stored ticks that reach from the learnin
     effect.quantile_effect(cell_values, before, afters, q=, kappa=) -> effect, low, high, old, new
     attribution.attribute(whole, slices, event_var=, kappa=) -> Attribution(slices, cleared, mix_share,
         inputs_changed)
-    detectable.smallest_changes(baseline, bank.kappa, bank.threshold) -> Detectable(span_s, rise, fall) a span
+    detectable.smallest_changes(baseline, bank.cost(rows), bank.threshold) -> Detectable(span_s, rise, fall)
+        a span
 
 A file of one series::
 
@@ -38,9 +39,10 @@ Budget: ``Budget.parse("1/month")``; ``allocation.allot`` among services, ``shar
 from __future__ import annotations
 
 from detectors.drift.baseline import Baseline
+from detectors.drift.crossings import Crossings
 from detectors.drift.dispersion import fit_flags, fit_values
 from detectors.drift.effect import Explanation, explain
-from detectors.drift.shiryaev_roberts import Bank, Crossings, FlagBank, ValueBank
+from detectors.drift.shiryaev_roberts import Bank, FlagBank, ValueBank
 from detectors.drift.watch import watch
 
 __all__ = [

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.drift.ticks import Bools, Floats, Ints, day_number, hour_of_day, weekday
+from detectors.drift.ticks import Bools, Floats, Ints, Singles, day_number, hour_of_day, weekday
 
 FLAG = "flag"
 VALUE = "value"
@@ -21,7 +21,8 @@ HORIZONS_S = (
 quiet series take."""
 DAY_INDEX = 6
 """Place of the day among them."""
-SCHEMA = 1
+SCHEMA = 2
+"""1 held everything in double precision."""
 MIN_RATE = 1e-7
 
 
@@ -43,12 +44,12 @@ class Baseline:
     form: str
     tick_s: int
     level: Floats  # (C,) expected value per event
-    hour: Floats  # (C, 24) additive effect
-    week: Floats  # (C, 7) additive effect, Monday first
+    hour: Singles  # (C, 24) additive effect
+    week: Singles  # (C, 7) additive effect, Monday first
     k0: Floats  # (C,) dispersion of single ticks, >= 1, for winsorising
     event_var: Floats  # (C,) variance of one event (1 for flags)
-    block_kappa: Floats  # (C, 15) dispersion of block sums per horizon
-    block_df: Floats  # (C, 15) how many blocks that rests on; 0 = too few to say
+    block_kappa: Singles  # (C, 15) dispersion of block sums per horizon
+    block_df: Singles  # (C, 15) how many blocks that rests on; 0 = too few to say
     info: Floats  # (C,) mean information per tick
     usual_n: Floats  # (C,) highest usual hourly mean of n per tick
     burst_n: Floats  # (C,) highest usual n of a single tick
@@ -76,9 +77,8 @@ class Baseline:
     @property
     def long_run(self) -> Floats:
         """Largest measured dispersion, at least 1: so many events say as much as one independent event."""
-        known: Floats = np.where(self.block_df > 0, self.block_kappa, 1.0)
-        out: Floats = np.maximum(1.0, known.max(axis=1))
-        return out
+        known = np.where(self.block_df > 0, self.block_kappa, 1.0).astype(float)
+        return np.asarray(np.maximum(1.0, known.max(axis=1)), dtype=float)
 
     def take(self, rows: Ints | Sequence[int]) -> Baseline:
         """The named rows, in that order."""
@@ -111,9 +111,10 @@ class Baseline:
             If the schema is not readable.
         """
         schema = int(arrays["schema"])
-        if schema != SCHEMA:
+        if schema not in (1, SCHEMA):
             raise ValueError(f"baseline schema {schema} is not readable, expected {SCHEMA}")
-        return cls(str(arrays["form"]), int(arrays["tick_s"]), **{name: arrays[name] for name in _ARRAYS})  # type: ignore[arg-type]
+        held = {n: arrays[n].astype(np.float32) if n in _SINGLES else arrays[n] for n in _ARRAYS}
+        return cls(str(arrays["form"]), int(arrays["tick_s"]), **held)  # type: ignore[arg-type]
 
     @classmethod
     def concat(cls, parts: Sequence[Baseline]) -> Baseline:
@@ -133,6 +134,7 @@ class Baseline:
         )
 
 
+_SINGLES = ("hour", "week", "block_kappa", "block_df")
 _ARRAYS = tuple(f.name for f in fields(Baseline) if f.name not in ("form", "tick_s"))
 
 

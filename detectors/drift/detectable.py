@@ -1,7 +1,8 @@
 """The smallest change a channel would notice within an hour, a day, a week.
 
-From the delay law: an alternative that is true gathers n KL_j / kappa_j of evidence a tick, against the
-threshold h plus the log of the number of alternatives. A median, not a promise; no faster than four ticks.
+From the delay law: an alternative that is true gathers n (KL_j / kappa_j - fade_j) of evidence a tick,
+against the threshold h plus the log of the number of alternatives. A median, not a promise; no faster than
+four ticks.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.drift.baseline import FLAG, Baseline
-from detectors.drift.price import ODDS, SHIFTS
+from detectors.drift.price import ODDS, SHIFTS, Price, event_info, gain_per_event
 from detectors.drift.ticks import DAY_S, HOUR_S, Bools, Floats, Ints
 
 SPANS_S = (HOUR_S, DAY_S, 7 * DAY_S)
@@ -31,23 +32,18 @@ class Detectable:
     fall: Floats
 
 
-def delay_ticks(baseline: Baseline, kappa: Floats, h: Floats) -> Floats:
-    """Typical ticks from a change to its page, (J, C), at usual traffic; ``kappa`` from `price.price`."""
-    if baseline.form == FLAG:
-        g = baseline.level
-        n = baseline.info / np.maximum(g * (1 - g), 1e-12)
-        p = ODDS[:, None] * g / (1 + (ODDS[:, None] - 1) * g)
-        gain = n * (p * np.log(p / g) + (1 - p) * np.log((1 - p) / (1 - g)))
-    else:
-        gain = baseline.info * SHIFTS[:, None] ** 2 / 2
-    need = (h + np.log(len(gain))) * kappa[:, :, 0]
-    out: Floats = np.maximum(need / np.maximum(gain, 1e-300), LEAST_TICKS)
+def delay_ticks(baseline: Baseline, cost: Price, h: Floats) -> Floats:
+    """Typical ticks from a change to its page, (J, C), at usual traffic."""
+    gain = gain_per_event(baseline)
+    usual = baseline.info / event_info(baseline)
+    rate = usual * (gain / cost.kappa[0] - cost.fade)
+    out: Floats = np.maximum((h + np.log(len(gain))) / np.maximum(rate, 1e-300), LEAST_TICKS)
     return out
 
 
-def smallest_changes(baseline: Baseline, kappa: Floats, h: Floats) -> tuple[Detectable, ...]:
+def smallest_changes(baseline: Baseline, cost: Price, h: Floats) -> tuple[Detectable, ...]:
     """One `Detectable` per span of `SPANS_S`."""
-    delay = delay_ticks(baseline, kappa, np.broadcast_to(h, (len(baseline),)))
+    delay = delay_ticks(baseline, cost, np.broadcast_to(h, (len(baseline),)))
     if baseline.form == FLAG:
         g, odds = baseline.level, ODDS[:, None]
         after = odds * g / (1 + (odds - 1) * g)

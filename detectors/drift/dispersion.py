@@ -15,7 +15,7 @@ from scipy.special import chdtri
 
 from detectors.drift.baseline import DAY_INDEX, FLAG, VALUE, Baseline, block_ticks, bounded_rate
 from detectors.drift.season import HourCells, HourGrid, Profile, fit_profile
-from detectors.drift.ticks import Bools, Floats, whole_days
+from detectors.drift.ticks import Bools, Floats, single, whole_days
 
 WINSOR_SD = 4.0
 FREE_EVENTS = 1.5
@@ -124,12 +124,12 @@ def _fit(form: str, n: Floats, s: Floats, *, first_tick: int, tick_s: int, mirro
         form=form,
         tick_s=tick_s,
         level=profile.level,
-        hour=profile.hour,
-        week=profile.week,
+        hour=single(profile.hour),
+        week=single(profile.week),
         k0=k0,
         event_var=event_var,
-        block_kappa=block_kappa,
-        block_df=block_df,
+        block_kappa=single(block_kappa),
+        block_df=single(block_df),
         info=(var if form == FLAG else n).mean(1),
         usual_n=usual_n,
         burst_n=burst_n,

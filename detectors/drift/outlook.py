@@ -27,7 +27,7 @@ def outlook(watch: WatchList, watched: Watched, spec: ScoreSpec) -> dict[str, fl
     at = next((i for i, c in enumerate(watched.channels) if c.name in MAIN), 0)
     channel, row = watched.channels[at], watched.rows[at]
     bank, baseline = watch.bank(channel.form), watch.baseline(watched, at)
-    changes = smallest_changes(baseline, bank.kappa[:, [row]], bank.threshold[[row]])
+    changes = smallest_changes(baseline, bank.cost([row]), bank.threshold[[row]])
     harmful = spec.harmful if channel.name in MAIN else 0
     level = 1 - baseline.level[0] if baseline.mirrored[0] else baseline.level[0]
     out: dict[str, float | str | None] = {"detectable_unit": RATE}

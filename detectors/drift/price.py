@@ -1,29 +1,35 @@
-"""How much a unit of evidence is worth: kappa_j, the divisor of each alternative's log-likelihood ratio.
+"""What a unit of evidence is worth: the divisor of each alternative's log-likelihood ratio, and what fades.
 
-kappa_j is the smallest number for which sums over blocks of a quarter of an hour to a week push the
+kappa_j is the smallest divisor for which sums over blocks of a quarter of an hour to months push the
 statistic over its threshold no more often than the budget e^-h allows, when the dispersion of a block is
 known only from df reference blocks: (1 + 2 X / (df k))^(-df/2) = e^-h, the right-Haar (Student t) predictive
-of a variance (Perez-Ortiz, Lardy, de Heide, Grunwald 2024). X is then turned into a count by the exact
-inverse of the Poisson Cramer function. Assumption that breaks first: dispersion after learning is that of
+of a variance (Perez-Ortiz, Lardy, de Heide, Grunwald 2024). X is then turned into a rate by the inverse
+Cramer function of an event, which ends where all events or none are hits; where dispersion is that of a
+level that wanders, rises reach further. Assumption that breaks first: dispersion after learning is that of
 learning.
+
+Horizons nobody has seen, or where days differ much, would make every change dear, also one that needs an
+hour. So part of an alternative's gain may *fade*: each event takes away fade_j, which keeps the mean of the
+likelihood ratio at most one, and a block of L ticks must then gather that much more to cross. Each
+alternative takes the part with which it is found soonest.
 
 Three cases cannot show their dispersion and may take a *declared* one (never below what was measured): flags
 with few events; and, where it is the smaller of the two prices, any channel in its first fortnight, whose day
 sums are too few, and traffic no one has seen yet. Declared: clusters of 1.5 events (what a winsorised tick
-can weigh) and a level that wanders by `FLAG_WANDER` or `VALUE_WANDER`, kappa_L = 1.5 + I L wander^2. The
-guarantee is then as good as that declaration. In the first week an unseen weekend is added to what the blocks
-say.
+can weigh; fewer where a few days show it) and a level that wanders by `FLAG_WANDER` or `VALUE_WANDER`,
+kappa_L = 1.5 + I L wander^2. The guarantee is then as good as that declaration. In the first week an unseen
+weekend is added to what the blocks say.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import lambertw
 
 from detectors.drift.baseline import DAY_INDEX, FLAG, Baseline, block_ticks
-from detectors.drift.ticks import Floats
+from detectors.drift.ticks import Floats, Singles
 
 ODDS: Floats = np.array([1 / 8, 1 / 4, 1 / 2, 2 / 3, 4 / 5, 5 / 4, 3 / 2, 2, 3, 5, 10, 30, 100])
 """Alternatives of a flag: odds after a change over odds before."""
@@ -31,6 +37,14 @@ SHIFTS: Floats = np.array([-1.6, -0.8, -0.4, -0.2, -0.1, -0.05, 0.05, 0.1, 0.2, 
 """Alternatives of a value channel: shift in standard deviations of one event."""
 TRAFFIC = (1.0, 4.0, 16.0)
 """Multiples of usual traffic at which kappa is solved: shared effects do not average out over more events."""
+FADES = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+"""Parts of an alternative's own gain that may fade; the one with the shortest delay is taken."""
+BETWEEN = 0.9
+"""What is true may lie between two alternatives: it gains less than either would."""
+WANDER_SHARE = 0.7
+"""Of the dispersion beyond independent events, so much is taken for wander of the level in log odds, whose
+rises reach further than those of counts; the rest for clusters."""
+NEWTON_STEPS = 12
 DF_FLOOR = 0.2
 """Least share of df left where unseen traffic magnifies the error of the excess."""
 UNKNOWN = 1e9
@@ -47,8 +61,19 @@ VALUE_WANDER = 0.15
 """The same for value channels, in standard deviations of one event."""
 
 
-def price(baseline: Baseline, h: Floats) -> Floats:
-    """Divisors (J, C, 3) for thresholds ``h`` = log(1 / w) per row, at 1, 4 and 16 times usual traffic.
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What evidence costs: a tick's log-likelihood ratio l_j is worth l_j / kappa_j less fade_j an event.
+
+    ``kappa`` (3, J, C) at 1, 4 and 16 times usual traffic, ``fade`` (J, C).
+    """
+
+    kappa: Singles
+    fade: Singles
+
+
+def price(baseline: Baseline, h: Floats) -> Price:
+    """Price of evidence for thresholds ``h`` = log(1 / w) per row.
 
     Raises
     ------
@@ -58,27 +83,76 @@ def price(baseline: Baseline, h: Floats) -> Floats:
     h = np.broadcast_to(np.asarray(h, dtype=float), (len(baseline),))
     if not np.all(h > 1):
         raise ValueError(f"thresholds must be above 1, got {h.min()}")
-    at = [_price(baseline, h, f) for f in TRAFFIC]
-    return np.maximum.accumulate(np.stack(at, axis=2), axis=2)
+    gain = gain_per_event(baseline)
+    usual = baseline.info / event_info(baseline)
+    demands = [_demands(baseline, h, f) for f in TRAFFIC]
+    tried = np.stack([_divisor(demands[0], a * gain * usual) for a in FADES])
+    best = (BETWEEN / tried - np.array(FADES)[:, None, None]).argmax(0)
+    fade = np.array(FADES)[best] * gain
+    at = [
+        np.take_along_axis(tried, best[None], 0)[0],
+        *(_divisor(demand, fade * usual * f) for demand, f in zip(demands[1:], TRAFFIC[1:], strict=True)),
+    ]
+    kappa = np.maximum.accumulate(np.stack(at), axis=0)
+    return Price(kappa.astype(np.float32), fade.astype(np.float32))
 
 
-def _price(b: Baseline, h: Floats, f: float) -> Floats:
+def event_info(b: Baseline) -> Floats:
+    """Information of one event per row, in the unit of ``info``."""
+    if b.form != FLAG:
+        return np.ones(len(b))
+    return np.maximum(b.level * (1 - b.level), 1e-12)
+
+
+def gain_per_event(b: Baseline) -> Floats:
+    """Mean of an event's log-likelihood ratio when its alternative is true, (J, C)."""
+    if b.form != FLAG:
+        return np.broadcast_to(SHIFTS[:, None] ** 2 / 2, (len(SHIFTS), len(b)))
+    q, o = np.clip(b.level, 1e-12, 1 - 1e-12), ODDS[:, None]
+    after = o * q / (1 + (o - 1) * q)
+    return np.asarray(after * np.log(o) - np.log1p((o - 1) * q), dtype=float)
+
+
+@dataclass(frozen=True, slots=True)
+class _Demand:
+    """Of one horizon: the evidence a block may gather by chance (J, C), and what it may come to (C,)."""
+
+    ticks: int
+    evidence: Floats
+    patience: Floats
+
+
+def _demands(b: Baseline, h: Floats, f: float) -> list[_Demand]:
     info = b.info * f
     size, drift = _alternatives(b, info)
-    kappa = np.ones_like(drift)
-    measured, assumed = _measured(b), _assumed(b)
+    measured = _measured(b)
     young = b.ticks * b.tick_s < YOUNG_S
+    # a quarter of an hour shows how events cluster also in a few days
+    finest = np.clip(measured[0].largest(h) / h, 1.0, RARE_KAPPA)
+    clusters = np.where(young & ~b.rare, finest, RARE_KAPPA)
+    assumed = _assumed(b, clusters)
+    out = []
     for index, ticks in enumerate(_horizons(b)):
         slack = 2 + 2 * np.clip((measured[index].kappa - 1.2) / 0.3, 0, 1)
         level = np.maximum(h - np.maximum(0, np.log(ticks / slack)), 1.0)
         patience = np.maximum(h - np.maximum(0, np.log(ticks / h)), 1.0)
-        by_blocks = measured[index].at(f).largest(level)
-        by_prior = assumed[index].at(f).largest(level)
-        x = np.where(young | (f > 1), np.minimum(by_blocks, by_prior), by_blocks)
-        x = np.where(b.rare, by_prior, x)
-        x = np.maximum(x, level)
-        u = _excess(b, x / np.maximum(info * ticks, 1e-12), size)
-        kappa = np.maximum(kappa, (np.abs(size) * info * ticks * u - ticks * drift) / patience)
+        blocks, prior = measured[index].at(f), assumed[index].at(f)
+        by_blocks, by_prior = blocks.largest(level), prior.largest(level)
+        declared = b.rare | ((young | (f > 1)) & (by_prior < by_blocks))
+        x = np.maximum(np.where(declared, by_prior, by_blocks), level)
+        known = np.where(declared, prior.kappa, blocks.kappa)
+        counts = np.where(declared, clusters, 1.0)
+        wander = WANDER_SHARE * np.maximum(1 - counts / np.maximum(known, 1.0), 0.0)
+        u = _excess(b, x / np.maximum(info * ticks, 1e-12), size, wander)
+        out.append(_Demand(ticks, np.abs(size) * info * ticks * u - ticks * drift, patience))
+    return out
+
+
+def _divisor(demands: Sequence[_Demand], fade_per_tick: Floats) -> Floats:
+    """Smallest divisor, at least 1, with which no horizon gathers more than it may."""
+    kappa = np.ones_like(demands[0].evidence)
+    for d in demands:
+        kappa = np.maximum(kappa, d.evidence / (d.patience + fade_per_tick * d.ticks))
     return kappa
 
 
@@ -112,16 +186,17 @@ def _measured(b: Baseline) -> list[_Known]:
     Longer blocks than a day only ever raise kappa, and never lend their few df to it.
     """
     ticks = _horizons(b)
-    out = [_Known(b.block_kappa[:, i], b.block_df[:, i]) for i in range(DAY_INDEX + 1)]
-    df = b.block_df[:, DAY_INDEX]
+    kappas, dfs = b.block_kappa.astype(float), b.block_df.astype(float)
+    out = [_Known(kappas[:, i], dfs[:, i]) for i in range(DAY_INDEX + 1)]
+    df = dfs[:, DAY_INDEX]
     half, whole = np.full(len(b), ticks[DAY_INDEX - 1]), np.full(len(b), ticks[DAY_INDEX])
-    before, last = b.block_kappa[:, DAY_INDEX - 1], b.block_kappa[:, DAY_INDEX]
+    before, last = kappas[:, DAY_INDEX - 1], kappas[:, DAY_INDEX]
     for i in range(DAY_INDEX + 1, len(ticks)):
         slope = np.clip(last - before, 0, last) / np.maximum(1 / half - 1 / whole, 1e-12)
         slope = np.where((df > 0) & (half < whole), slope, 0.0)
         further = last + slope * (1 / whole - 1 / ticks[i])
-        seen = b.block_df[:, i] > 0
-        kappa = np.where(seen, np.maximum(b.block_kappa[:, i], further), further)
+        seen = dfs[:, i] > 0
+        kappa = np.where(seen, np.maximum(kappas[:, i], further), further)
         out.append(_Known(kappa, df))
         before, half = np.where(seen, last, before), np.where(seen, whole, half)
         last, whole = np.where(seen, kappa, last), np.where(seen, ticks[i], whole)
@@ -129,7 +204,7 @@ def _measured(b: Baseline) -> list[_Known]:
     return [_Known(k.kappa + unseen * t, k.df) for k, t in zip(out, ticks, strict=True)]
 
 
-def _assumed(b: Baseline) -> list[_Known]:
+def _assumed(b: Baseline, clusters: Floats) -> list[_Known]:
     """Declared dispersion: counts a little clustered, and a level that wanders by a declared amount.
 
     Where what was measured contradicts it by more than it scatters, that is taken instead, as well as it is
@@ -138,11 +213,11 @@ def _assumed(b: Baseline) -> list[_Known]:
     out = []
     events = np.maximum(b.total_s if b.form == FLAG else b.total_n, 1.0)
     for seen, ticks in zip(_extended(b), _horizons(b), strict=True):
-        declared = RARE_KAPPA + b.info * ticks * _wander(b) ** 2
+        declared = clusters + b.info * ticks * _wander(b) ** 2
         scatter = np.sqrt(2 / seen.df + 1 / events)
         contradicted = seen.kappa > declared * (1 + CONTRADICTED_SD * scatter)
-        clusters = np.maximum(events / np.maximum(seen.kappa, 1.0), 1.0)
-        df = np.where(contradicted, np.minimum(seen.df, clusters), ASSUMED_DF)
+        independent = np.maximum(events / np.maximum(seen.kappa, 1.0), 1.0)
+        df = np.where(contradicted, np.minimum(seen.df, independent), ASSUMED_DF)
         out.append(_Known(np.where(contradicted, seen.kappa, declared), df))
     return out
 
@@ -182,13 +257,37 @@ def _alternatives(b: Baseline, info: Floats) -> tuple[Floats, Floats]:
     return size, n * (np.log1p((o - 1) * q) - size * q)
 
 
-def _excess(b: Baseline, z: Floats, size: Floats) -> Floats:
-    """Relative deviation of a block whose Cramer function is ``z``, per alternative."""
-    normal = np.sqrt(2 * z)
+def _excess(b: Baseline, z: Floats, size: Floats, wander: Floats) -> Floats:
+    """Relative deviation of a block whose Cramer function is ``z``, per alternative.
+
+    The part ``wander`` of it is the level's, which moves in log odds, the rest that of the counts at that
+    level. Where deviations are small the parts do not matter.
+    """
     if b.form != FLAG:
-        return np.broadcast_to(normal, (len(size), len(z)))
-    poisson = np.expm1(1 + lambertw((z - 1) / np.e).real)
-    poisson = np.where(z < 1e-6, normal, np.maximum(poisson, normal))
-    up = np.minimum(poisson, 1 / np.maximum(b.level, 1e-12))
-    down = np.minimum(normal, 1 / (1 - b.level))
-    return np.where(size > 0, up, down)
+        return np.broadcast_to(np.sqrt(2 * z), (len(size), len(z)))
+    q = np.clip(b.level, 1e-12, 1 - 1e-12)
+    var = q * (1 - q)
+    odds = np.exp(np.minimum(wander * np.sqrt(2 * z), 30))
+    moved = np.minimum(odds * q / (1 + (odds - 1) * q), 1 - 1e-12)
+    up, down = rate_beyond(moved, (1 - wander) ** 2 * z * var, 1) - q, q - rate_beyond(q, z * var, -1)
+    return np.where(size > 0, up / var, down / var)
+
+
+def rate_beyond(q: Floats, divergence: Floats, side: int) -> Floats:
+    """The rate above (1) or below (-1) ``q`` that is so far away: inverse Cramer function of one event.
+
+    Newton's method from Bernstein's bound: the function is convex and that side of the root, so that it only
+    ever comes nearer.
+    """
+    if side > 0:
+        x = q + divergence / 3 + np.sqrt((divergence / 3) ** 2 + 2 * q * divergence)
+        limit, whole = -np.log(q), 1.0
+    else:
+        x = q - np.sqrt(2 * q * divergence)
+        limit, whole = -np.log1p(-q), 0.0
+    x = np.clip(x, 1e-13, 1 - 1e-13)
+    for _ in range(NEWTON_STEPS):
+        slope = np.log(x / q) - np.log1p(-x) + np.log1p(-q)
+        excess = x * slope + np.log1p(-x) - np.log1p(-q) - divergence
+        x = np.clip(x - excess / np.where(slope == 0, 1.0, slope), 1e-13, 1 - 1e-13)
+    return np.where(divergence >= limit, whole, x)

@@ -12,7 +12,7 @@ import numpy as np
 
 from detectors.drift.baseline import FLAG, MIN_RATE, Baseline
 from detectors.drift.dispersion import MEDIAN_OF_CHI2
-from detectors.drift.ticks import Floats, day_number, hour_of_day, weekday
+from detectors.drift.ticks import Floats, day_number, hour_of_day, single, weekday
 
 
 def relevel(baseline: Baseline, first_tick: int, n: Floats, s: Floats) -> Baseline:
@@ -59,9 +59,9 @@ def _flags(b: Baseline, rate: Floats, total: Floats) -> Baseline:
     return replace(
         b,
         level=level,
-        hour=b.hour * sign[:, None],
-        week=b.week * sign[:, None],
-        block_kappa=np.where(ratio[:, None] > 1, grown, b.block_kappa),
+        hour=single(b.hour * sign[:, None]),
+        week=single(b.week * sign[:, None]),
+        block_kappa=single(np.where(ratio[:, None] > 1, grown, b.block_kappa)),
         info=b.info * ratio,
         total_s=level * total,
         total_n=total,

@@ -11,7 +11,7 @@ The assumption that breaks first is that dispersion stays what the learning peri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -19,35 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.drift.baseline import FLAG, VALUE, Baseline, bounded_rate
+from detectors.drift.crossings import Crossings, joined
 from detectors.drift.dispersion import FREE_EVENTS, WINSOR_SD
-from detectors.drift.price import ODDS, SHIFTS, price
-from detectors.drift.ticks import HOUR_S, Bools, Floats, Ints, day_number, hour_of_day, weekday
+from detectors.drift.price import ODDS, SHIFTS, TRAFFIC, Price, price
+from detectors.drift.ticks import HOUR_S, Floats, Ints, Singles, day_number, hour_of_day, weekday
 
-SCHEMA = 1
+SCHEMA = 2
+"""1 had no ``fade``, and prices are found anew."""
+PART = 2048
+"""Rows at a time: their arrays fit a core's cache."""
 LARGEST = 1e250
 """S is kept below this, so that sums of it stay finite."""
 
 
-@dataclass(frozen=True, slots=True)
-class Crossings:
-    """Rows at or above their ticket level after one tick.
-
-    ``log_evidence`` is log(sum_j S_j / w): compare with ``threshold`` = log(1 / w). ``page`` says whether
-    the page threshold itself is reached. ``direction`` is +1 or -1 and ``alternative`` the odds or shift
-    that leads.
-    """
-
-    rows: Ints
-    log_evidence: Floats
-    threshold: Floats
-    page: Bools
-    direction: Ints
-    alternative: Floats
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-
+Rows = slice | Ints
 _Learned = tuple[Floats, tuple[Floats, Floats]]
 
 
@@ -77,11 +62,13 @@ class Bank:
         self.baseline: Baseline | None = None
         empty = np.zeros(0)
         self.w, self.ticket = empty, empty
-        self.kappa = np.zeros((len(self.alternatives), 0, len((1, 4, 16))))
+        self.kappa: Singles = np.zeros((len(TRAFFIC), len(self.alternatives), 0), dtype=np.float32)
+        self.fade: Singles = np.zeros((len(self.alternatives), 0), dtype=np.float32)
         self.s = np.zeros((len(self.alternatives), 0))
         self.traffic = empty
         self.last_tick = np.zeros(0, dtype=np.int64)
         self.learned = (empty, empty)
+        self.long_run = empty
 
     def __len__(self) -> int:
         return len(self.w)
@@ -90,6 +77,10 @@ class Bank:
     def threshold(self) -> Floats:
         """log(1 / w) per row."""
         return np.log(1 / self.w)
+
+    def cost(self, rows: Ints | Sequence[int]) -> Price:
+        """What evidence costs in some rows."""
+        return Price(self.kappa[:, :, rows], self.fade[:, rows])
 
     def append(
         self,
@@ -128,15 +119,17 @@ class Bank:
         if not (np.all(ticket > 0) and np.all(ticket <= 1)):
             raise ValueError(f"ticket levels must lie in (0, 1], got {ticket.min()}..{ticket.max()}")
         first = len(self)
-        kappa = price(baseline, np.log(1 / w))
-        start = self._start(baseline, kappa)
+        cost = price(baseline, np.log(1 / w))
+        start = self._start(baseline)
         last = (
             baseline.first_tick + baseline.ticks - 1 if tick is None else np.full(count, tick, dtype=np.int64)
         )
         self.baseline = baseline if self.baseline is None else Baseline.concat([self.baseline, baseline])
+        self.long_run = self.baseline.long_run
         self.w = np.concatenate([self.w, w])
         self.ticket = np.concatenate([self.ticket, ticket])
-        self.kappa = np.concatenate([self.kappa, kappa], axis=1)
+        self.kappa = np.concatenate([self.kappa, cost.kappa], axis=2)
+        self.fade = np.concatenate([self.fade, cost.fade], axis=1)
         self.s = np.concatenate([self.s, np.zeros((len(self.alternatives), count))], axis=1)
         self.traffic = np.concatenate([self.traffic, np.zeros(count)])
         self.last_tick = np.concatenate([self.last_tick, last])
@@ -151,23 +144,27 @@ class Bank:
         ValueError
             If the tick is not after the rows' last one, or n and s are not finite or of another length.
         """
-        index, n, s = self._input(n, s, rows)
-        if not len(index):
-            return self._crossings(index, self.s[:, index])
-        new = self._step(tick, index, n, s)
-        self.s[:, index] = new.s
-        self.traffic[index] = new.traffic
-        for mine, theirs in zip(self.learned, new.learned, strict=True):
-            mine[index] = theirs
-        self.last_tick[index] = tick
-        return self._crossings(index, new.s)
+        n, s = self._input(tick, n, s, rows)
+        found = []
+        for part, where in self._parts(len(n), rows):
+            new = self._step(tick, where, n[part], s[part])
+            self.s[:, where] = new.s
+            self.traffic[where] = new.traffic
+            for mine, theirs in zip(self.learned, new.learned, strict=True):
+                mine[where] = theirs
+            self.last_tick[where] = tick
+            found.append(self._crossings(where, new.s))
+        return joined(found)
 
     def peek(self, tick: int, n: Floats, s: Floats, rows: Ints | None = None) -> Crossings:
         """Where `update` would cross with what an open tick holds so far; changes nothing."""
-        index, n, s = self._input(n, s, rows)
-        if not len(index):
-            return self._crossings(index, self.s[:, index])
-        return self._crossings(index, self._step(tick, index, n, s).s)
+        n, s = self._input(tick, n, s, rows)
+        return joined(
+            [
+                self._crossings(where, self._step(tick, where, n[part], s[part]).s)
+                for part, where in self._parts(len(n), rows)
+            ]
+        )
 
     def near(self) -> Ints:
         """Rows that one more tick may bring to their ticket level: no tick adds more than the cap."""
@@ -186,7 +183,7 @@ class Bank:
         if self.baseline is None:
             return
         index = np.asarray(rows, dtype=np.int64)
-        start = self._start(self.baseline.take(index), self.kappa[:, index])
+        start = self._start(self.baseline.take(index))
         self.s[:, index] = 0.0
         for mine, theirs in zip(self.learned, start, strict=True):
             mine[index] = theirs
@@ -196,11 +193,12 @@ class Bank:
         index = np.asarray(rows, dtype=np.int64)
         if self.baseline is None or len(index) != len(baseline):
             raise ValueError(f"{len(index)} rows to replace by {len(baseline)}")
-        kappa = price(baseline, self.threshold[index])
+        cost = price(baseline, self.threshold[index])
         order = np.arange(len(self))
         order[index] = len(self) + np.arange(len(index))
         self.baseline = Baseline.concat([self.baseline, baseline]).take(order)
-        self.kappa[:, index] = kappa
+        self.long_run = self.baseline.long_run
+        self.kappa[:, :, index], self.fade[:, index] = cost.kappa, cost.fade
         self.last_tick[index] = tick
         self.reset(index)
 
@@ -223,7 +221,8 @@ class Bank:
             return
         self.s[:, index] = np.minimum(self.s[:, index] * (w / self.w[index]), LARGEST)
         self.w[index] = w
-        self.kappa[:, index] = price(self.baseline.take(index), np.log(1 / w))
+        cost = price(self.baseline.take(index), np.log(1 / w))
+        self.kappa[:, :, index], self.fade[:, index] = cost.kappa, cost.fade
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
         """Everything, as named arrays; `restore` gives a bank with equal bits."""
@@ -234,6 +233,7 @@ class Bank:
             "w": self.w.copy(),
             "ticket": self.ticket.copy(),
             "kappa": self.kappa.copy(),
+            "fade": self.fade.copy(),
             "s": self.s.copy(),
             "traffic": self.traffic.copy(),
             "last_tick": self.last_tick.copy(),
@@ -253,12 +253,12 @@ class Bank:
         ValueError
             If the schema or form is not this bank's.
         """
-        if int(arrays["schema"]) != SCHEMA or str(arrays["form"]) != cls.form:
+        if int(arrays["schema"]) not in (1, SCHEMA) or str(arrays["form"]) != cls.form:
             raise ValueError(
                 f"snapshot schema {arrays['schema']} of form {arrays['form']} is not readable as {cls.form}"
             )
         bank = cls(int(arrays["tick_s"]))
-        for name in ("w", "ticket", "kappa", "s", "traffic", "last_tick"):
+        for name in ("w", "ticket", "s", "traffic", "last_tick"):
             setattr(bank, name, np.array(arrays[name]))
         bank.learned = (
             np.array(arrays["learned_0"], dtype=float),
@@ -267,74 +267,92 @@ class Bank:
         prefix = "baseline."
         parts = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
         bank.baseline = Baseline.from_arrays(parts) if parts else None
+        if bank.baseline is not None:
+            bank.long_run = bank.baseline.long_run
+        if int(arrays["schema"]) == SCHEMA:
+            bank.kappa, bank.fade = np.array(arrays["kappa"]), np.array(arrays["fade"])
+        elif bank.baseline is not None:
+            cost = price(bank.baseline, bank.threshold)
+            bank.kappa, bank.fade = cost.kappa, cost.fade
         return bank
 
-    def _start(self, baseline: Baseline, kappa: Floats) -> tuple[Floats, Floats]:
+    def _start(self, baseline: Baseline) -> tuple[Floats, Floats]:
         raise NotImplementedError
 
-    def _learn(self, tick: int, index: Ints, n: Floats, s: Floats, f: Floats) -> _Learned:
-        """Uncapped l_j (J, R) of a tick with events, and the null price after it."""
+    def _learn(self, tick: int, where: Rows, n: Floats, s: Floats, f: Floats) -> _Learned:
+        """Log-likelihood ratios (J, R) of a tick, not yet divided by kappa, and the null price after it."""
         raise NotImplementedError
 
-    def _input(self, n: Floats, s: Floats, rows: Ints | None) -> tuple[Ints, Floats, Floats]:
-        index = np.arange(len(self)) if rows is None else np.asarray(rows, dtype=np.int64)
+    def _input(self, tick: int, n: Floats, s: Floats, rows: Ints | None) -> tuple[Floats, Floats]:
+        shape = (len(self),) if rows is None else np.shape(rows)
         n, s = np.ascontiguousarray(n, dtype=float), np.ascontiguousarray(s, dtype=float)
-        if n.shape != index.shape or s.shape != index.shape:
-            raise ValueError(f"expected {index.shape} counts, got {n.shape} and {s.shape}")
+        if n.shape != shape or s.shape != shape:
+            raise ValueError(f"expected {shape} counts, got {n.shape} and {s.shape}")
         if not (np.isfinite(n).all() and np.isfinite(s).all()):
             raise ValueError("counts and sums must be finite: drop missing values before counting")
-        return index, n, s
+        last = self.last_tick if rows is None else self.last_tick[rows]
+        if len(last) and tick <= last.max():
+            raise ValueError(f"tick {tick} is not after the last one, {int(last.max())}")
+        return n, s
 
-    def _step(self, tick: int, index: Ints, n: Floats, s: Floats) -> _Tick:
-        gap = tick - self.last_tick[index]
-        if np.any(gap <= 0):
-            raise ValueError(f"tick {tick} is not after the last one, {int(self.last_tick[index].max())}")
+    @staticmethod
+    def _parts(count: int, rows: Ints | None) -> Iterator[tuple[slice, Rows]]:
+        """Parts of the counts given, small enough for a core's cache, and the rows they are of."""
+        for begin in range(0, count, PART):
+            part = slice(begin, min(begin + PART, count))
+            yield part, part if rows is None else np.asarray(rows[part], dtype=np.int64)
+
+    def _step(self, tick: int, where: Rows, n: Floats, s: Floats) -> _Tick:
         assert self.baseline is not None  # noqa: S101 - rows exist only with a baseline
+        gap = tick - self.last_tick[where]
         keep = np.exp(-self.tick_s / HOUR_S * gap)
-        traffic = self.traffic[index] * keep + n * (1 - np.exp(-self.tick_s / HOUR_S))
-        usual, burst = self.baseline.usual_n[index], self.baseline.burst_n[index]
+        traffic = self.traffic[where] * keep + n * (1 - np.exp(-self.tick_s / HOUR_S))
+        usual, burst = self.baseline.usual_n[where], self.baseline.burst_n[where]
         f = np.maximum(1.0, np.maximum(traffic / usual, n / burst))
-        w = self.w[index]
-        log_l, learned = self._learn(tick, index, n, s, f)
-        log_l = np.where(n > 0, np.minimum(log_l, _cap(w)), 0.0)
-        grown = (self.s[:, index] + w * gap / len(self.alternatives)) * np.exp(log_l)
+        w = self.w[where]
+        x, learned = self._learn(tick, where, n, s, f)
+        x /= self._kappa_at(where, f)
+        x -= self.fade[:, where] * n
+        np.minimum(x, _cap(w), out=x)
+        np.exp(x, out=x)
+        x *= self.s[:, where] + w * gap / len(self.alternatives)
+        np.minimum(x, LARGEST, out=x)
         learned = tuple(  # type: ignore[assignment]
-            np.where(n > 0, new, old[index]) for new, old in zip(learned, self.learned, strict=True)
+            np.where(n > 0, new, old[where]) for new, old in zip(learned, self.learned, strict=True)
         )
-        return _Tick(np.minimum(grown, LARGEST), learned, traffic)
+        return _Tick(x, learned, traffic)
 
-    def _kappa_at(self, index: Ints, f: Floats) -> Floats:
+    def _kappa_at(self, where: Rows, f: Floats) -> Floats:
         """Divisors (J, R) at traffic multiple f: linear between 1, 4 and 16, excess in proportion beyond."""
-        k = self.kappa[:, index]
-        out = k[:, :, 0].copy()
+        out: Floats = self.kappa[0][:, where].astype(float)
         busy = np.flatnonzero(f > 1)
         if len(busy):
             g = f[busy]
-            one, four, sixteen = k[:, busy, 0], k[:, busy, 1], k[:, busy, 2]
+            one, four, sixteen = (k[:, where][:, busy].astype(float) for k in self.kappa)
             low = one + (four - one) * (np.minimum(g, 4) - 1) / 3
             middle = four + (sixteen - four) * (np.clip(g, 4, 16) - 4) / 12
             high = 1 + (sixteen - 1) * g / 16
             out[:, busy] = np.where(g <= 4, low, np.where(g <= 16, middle, high))
         return out
 
-    def _expected(self, tick: int, index: Ints) -> Floats:
+    def _expected(self, tick: int, where: Rows) -> Floats:
         assert self.baseline is not None  # noqa: S101
         b = self.baseline
         at = np.array([tick], dtype=np.int64)
         hour, day = int(hour_of_day(at, self.tick_s)[0]), int(weekday(day_number(at, self.tick_s))[0])
-        level = b.level[index]
-        return bounded_rate(level + b.hour[index, hour] + b.week[index, day], level, self.form)
+        level = b.level[where]
+        return bounded_rate(level + b.hour[where, hour] + b.week[where, day], level, self.form)
 
-    def _crossings(self, index: Ints, s: Floats) -> Crossings:
+    def _crossings(self, where: Rows, s: Floats) -> Crossings:
         total = s.sum(0)
-        hit = np.flatnonzero(total >= self.ticket[index])
-        rows = index[hit]
-        lead = s[:, hit].argmax(0) if len(hit) else np.zeros(0, dtype=np.int64)
-        alternative = self.alternatives[lead]
+        hit = np.flatnonzero(total >= self.ticket[where])
+        rows = hit + where.start if isinstance(where, slice) else where[hit]
+        alternative = self.alternatives[s[:, hit].argmax(0)]
+        threshold = np.log(1 / self.w[rows])
         return Crossings(
             rows=rows,
-            log_evidence=np.log(np.maximum(total[hit], 1e-300)) + self.threshold[rows],
-            threshold=self.threshold[rows],
+            log_evidence=np.log(np.maximum(total[hit], 1e-300)) + threshold,
+            threshold=threshold,
             page=total[hit] >= 1,
             direction=self._direction(rows, alternative),
             alternative=alternative,
@@ -358,26 +376,29 @@ class FlagBank(Bank):
     form = FLAG
     alternatives = ODDS
 
-    def _start(self, baseline: Baseline, kappa: Floats) -> tuple[Floats, Floats]:
-        del kappa
+    def _start(self, baseline: Baseline) -> tuple[Floats, Floats]:
         start = baseline.total_s / baseline.long_run
         return start, start.copy()
 
-    def _learn(self, tick: int, index: Ints, n: Floats, s: Floats, f: Floats) -> _Learned:
+    def _learn(self, tick: int, where: Rows, n: Floats, s: Floats, f: Floats) -> _Learned:
         assert self.baseline is not None  # noqa: S101
         b = self.baseline
-        m = self._expected(tick, index)
+        m = self._expected(tick, where)
         mean = n * m
-        hits = np.where(b.mirrored[index], n - s, s)
-        limit = np.maximum(WINSOR_SD * np.sqrt(b.k0[index] * mean * (1 - m)), FREE_EVENTS)
+        hits = np.where(b.mirrored[where], n - s, s)
+        limit = np.maximum(WINSOR_SD * np.sqrt(b.k0[where] * mean * (1 - m)), FREE_EVENTS)
         x = np.minimum(np.maximum(mean + np.minimum(np.maximum(hits - mean, -limit), limit), 0.0), n)
-        seen, expected = self.learned[0][index], self.learned[1][index]
-        q = np.clip(np.clip((seen + 0.5) / (expected + 0.5), 0.2, 5.0) * m, 1e-9, 0.999)
+        seen, expected = self.learned[0][where], self.learned[1][where]
+        seen_to_expected = np.minimum(np.maximum((seen + 0.5) / (expected + 0.5), 0.2), 5.0)
+        q = np.minimum(np.maximum(seen_to_expected * m, 1e-9), 0.999)
         gain = x * (np.log(m) - np.log(q)) + (n - x) * (np.log1p(-m) - np.log1p(-q))
-        kappa = self._kappa_at(index, f)
-        log_l = x * np.log(ODDS)[:, None] - n * np.log1p((ODDS[:, None] - 1) * m) + gain
-        weight = 1 / (b.long_run[index] * f)
-        return log_l / kappa, (seen + x * weight, expected + mean * weight)
+        log_l = (ODDS[:, None] - 1) * m
+        np.log1p(log_l, out=log_l)
+        log_l *= -n
+        log_l += np.log(ODDS)[:, None] * x
+        log_l += gain
+        weight = 1 / (self.long_run[where] * f)
+        return log_l, (seen + x * weight, expected + mean * weight)
 
     def _direction(self, rows: Ints, alternative: Floats) -> Ints:
         if self.baseline is None:
@@ -397,25 +418,27 @@ class ValueBank(Bank):
     form = VALUE
     alternatives = SHIFTS
 
-    def _start(self, baseline: Baseline, kappa: Floats) -> tuple[Floats, Floats]:
-        del kappa
+    def _start(self, baseline: Baseline) -> tuple[Floats, Floats]:
         return np.zeros(len(baseline)), baseline.total_n / baseline.long_run
 
-    def _learn(self, tick: int, index: Ints, n: Floats, s: Floats, f: Floats) -> _Learned:
+    def _learn(self, tick: int, where: Rows, n: Floats, s: Floats, f: Floats) -> _Learned:
         assert self.baseline is not None  # noqa: S101
         b = self.baseline
         count = np.maximum(n, 1e-12)
-        limit = WINSOR_SD * np.sqrt(b.k0[index] / count)
-        v = (s / count - self._expected(tick, index)) / np.sqrt(b.event_var[index])
+        limit = WINSOR_SD * np.sqrt(b.k0[where] / count)
+        v = (s / count - self._expected(tick, where)) / np.sqrt(b.event_var[where])
         v = np.minimum(np.maximum(v, -limit), limit)
-        seen, events = self.learned[0][index], self.learned[1][index]
-        spread = 1 + count / events  # of v around what has been seen, in units of 1 / n
-        price = 0.5 * np.log(spread) + 0.5 * count * (v - seen) ** 2 / spread
-        log_l = price - 0.5 * count * (v - SHIFTS[:, None]) ** 2
-        weight = n / (b.long_run[index] * f)
+        seen, events = self.learned[0][where], self.learned[1][where]
+        spread = 1 + n / events  # of v around what has been seen, in units of 1 / n
+        null = 0.5 * np.log(spread) + 0.5 * n * (v - seen) ** 2 / spread
+        log_l = v - SHIFTS[:, None]
+        log_l *= log_l
+        log_l *= -0.5 * n
+        log_l += null
+        weight = n / (self.long_run[where] * f)
         room = WINSOR_SD / np.sqrt(np.maximum(weight, 1e-12))
         step = np.minimum(np.maximum(v - seen, -room), room)
-        return log_l / self._kappa_at(index, f), (
+        return log_l, (
             seen + weight * step / (events + weight),
             events + weight,
         )

@@ -9,11 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+"""Kept in single precision: what is estimated far less exactly anyway."""
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 DAY_S = 86_400
 HOUR_S = 3_600
+
+
+def single(x: Floats | Singles) -> Singles:
+    """In single precision."""
+    return x.astype(np.float32)
 
 
 def hour_of_day(ticks: Ints, tick_s: int) -> Ints:

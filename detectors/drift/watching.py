@@ -331,7 +331,7 @@ class WatchList:
     def kappa(self, watched: Watched, channel: int) -> float:
         """Largest divisor of a channel's evidence at usual traffic."""
         bank = self.bank(watched.channels[channel].form)
-        return float(bank.kappa[:, watched.rows[channel], 0].max())
+        return float(bank.kappa[0, :, watched.rows[channel]].max())
 
     def spend(self, config: WatchConfig) -> None:
         """Let thresholds follow the budget and severities in ``config``; the evidence stays."""

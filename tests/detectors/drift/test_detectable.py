@@ -30,9 +30,9 @@ def test_the_delay_law_is_right_within_a_factor_of_two(odds: float) -> None:
 def test_more_time_notices_less_and_never_faster_than_four_ticks() -> None:
     n, s = flags(np.random.default_rng(2), 0.05, days=14, series=10)
     baseline = fit_flags(n, s, MONDAY, TICK_S)
-    kappa = price(baseline, H)
-    assert delay_ticks(baseline, kappa, H).min() >= LEAST_TICKS
-    hour, day, week = smallest_changes(baseline, kappa, H)
+    cost = price(baseline, H)
+    assert delay_ticks(baseline, cost, H).min() >= LEAST_TICKS
+    hour, day, week = smallest_changes(baseline, cost, H)
     assert (day.rise <= hour.rise).all()
     assert (week.rise <= day.rise).all()
     assert (week.fall >= day.fall)[~np.isnan(day.fall)].all()
@@ -45,7 +45,7 @@ def test_rates_near_one_are_told_as_rates_not_as_misses() -> None:
     bank = FlagBank(TICK_S)
     baseline = fit_flags(n, s, MONDAY, TICK_S)
     bank.append(baseline, 1e-6)
-    _, day, week = smallest_changes(baseline, bank.kappa, bank.threshold)
+    _, day, week = smallest_changes(baseline, bank.cost(range(5)), bank.threshold)
     assert ((day.fall > 0.5) & (day.fall < 0.95)).all()
     assert (week.rise > 0.95).all()
 
@@ -55,7 +55,7 @@ def test_means_are_told_in_their_own_unit_and_the_impossible_as_nan() -> None:
     baseline = fit_values(n, 50.0 * n + 10.0 * s, MONDAY, TICK_S)
     bank = ValueBank(TICK_S)
     bank.append(baseline, 1e-7)
-    hour, _, week = smallest_changes(baseline, bank.kappa, bank.threshold)
+    hour, _, week = smallest_changes(baseline, bank.cost(range(5)), bank.threshold)
     assert np.isnan(hour.rise).all()
     assert ((week.rise > 50) & (week.rise < 67)).all()
 
@@ -77,7 +77,7 @@ def test_what_is_promised_within_a_day_is_noticed_within_about_one(form: str) ->
     h = float(H)
     rng = np.random.default_rng(7)
     baseline, bank = _learned(form, rng, h)
-    _, day, _ = smallest_changes(baseline, bank.kappa, bank.threshold)
+    _, day, _ = smallest_changes(baseline, bank.cost(range(len(bank))), bank.threshold)
     if form == "flag":
         after = float(np.median(day.rise))
         n, s = flags(rng, 0.05, days=17, series=40, after=after)

@@ -88,8 +88,11 @@ def test_a_shift_of_a_quarter_of_an_events_spread_is_found_in_two_hours() -> Non
     assert np.median(np.where(first < 0, DAY, first)) <= 26
 
 
-def test_three_days_of_learning_are_enough_for_gross_changes() -> None:
+@pytest.mark.parametrize(("rate", "events", "after"), [(0.17, 1.0, 0.78), (0.05, 5.0, 0.21)])
+def test_three_days_of_learning_are_enough_for_gross_changes(
+    rate: float, events: float, after: float
+) -> None:
     rng = np.random.default_rng(107)
-    n, s = flags(rng, 0.17, after=0.78, days=4, change_day=3.0, series=60, events=1.0, daily=0.5)
+    n, s = flags(rng, rate, after=after, days=4, change_day=3.0, series=60, events=events, daily=0.5)
     first = first_crossing("flag", n, s, 14.4, learn_days=3)
-    assert np.median(np.where(first < 0, DAY, first)) <= 60
+    assert np.median(np.where(first < 0, DAY, first)) <= 42

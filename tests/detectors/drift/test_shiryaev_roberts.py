@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detectors.drift import Baseline, FlagBank, ValueBank, fit_flags, fit_values
-from detectors.drift.shiryaev_roberts import Bank
+from detectors.drift.price import Price
+from detectors.drift.shiryaev_roberts import PART, Bank
 from tests.detectors.drift.streams import DAY, MONDAY, TICK_S, flags, values
 
 Floats = NDArray[np.float64]
@@ -39,7 +40,7 @@ def _bank(form: str, baseline: Baseline, w: float = W) -> Bank:
     return bank
 
 
-def _slow(form: str, b: Baseline, kappa: Floats, n: list[float], s: list[float], w: float) -> float:
+def _slow(form: str, b: Baseline, cost: Price, n: list[float], s: list[float], w: float) -> float:
     """log(sum S / w) of the one row of ``b``, one event count at a time, without arrays."""
     alternatives = (
         [1 / 8, 1 / 4, 1 / 2, 2 / 3, 4 / 5, 5 / 4, 3 / 2, 2, 3, 5, 10, 30, 100]
@@ -64,7 +65,7 @@ def _slow(form: str, b: Baseline, kappa: Floats, n: list[float], s: list[float],
         if count > 0:
             ks = []
             for j in range(size):
-                k1, k4, k16 = (float(x) for x in kappa[j])
+                k1, k4, k16 = (float(x) for x in cost.kappa[:, j, 0])
                 if f <= 4:
                     ks.append(k1 + (k4 - k1) * (f - 1) / 3)
                 elif f <= 16:
@@ -95,6 +96,7 @@ def _slow(form: str, b: Baseline, kappa: Floats, n: list[float], s: list[float],
                 step = min(max(v - first, -4 / math.sqrt(weight)), 4 / math.sqrt(weight))
                 second += weight
                 first += weight * step / second
+            gains = [gain - float(fade) * count for gain, fade in zip(gains, cost.fade[:, 0], strict=True)]
         for j in range(size):
             total[j] = min((total[j] + w / size) * math.exp(min(gains[j], cap)), 1e250)
     return math.log(sum(total) / w)
@@ -112,7 +114,7 @@ def test_agrees_with_a_slow_scalar_recursion(form: str, seed: int) -> None:
         bank.update(MONDAY + t, n[t], s[t])
     for row in range(4):
         own = baseline.take([row])
-        slow = _slow(form, own, bank.kappa[:, row], list(n[LEARN:, row]), list(s[LEARN:, row]), W)
+        slow = _slow(form, own, bank.cost([row]), list(n[LEARN:, row]), list(s[LEARN:, row]), W)
         assert bank.evidence()[row] == pytest.approx(slow, rel=1e-9, abs=1e-9)
 
 
@@ -149,6 +151,27 @@ def test_a_row_says_the_same_whoever_stands_beside_it(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_many_rows_are_taken_in_parts_with_equal_bits(form: str) -> None:
+    n, s = _draw(form, 17, series=3)
+    one = _fit(form, n, s)
+    count = 2 * PART + 5
+    copies = np.arange(count) % 3
+    few, many = _bank(form, one, w=0.01), _bank(form, one.take(copies), w=0.01)
+    few.ticket[:] = many.ticket[:] = 1e-6
+    for t in range(LEARN, LEARN + 3):
+        crossed = few.update(MONDAY + t, n[t], s[t])
+        whole = many.update(MONDAY + t, n[t, copies], s[t, copies])
+    assert np.array_equal(many.s, few.s[:, copies])
+    assert list(whole.rows) == [r for r in range(count) if r % 3 in crossed.rows]
+    rows = np.flatnonzero(copies == 1)[::-1]
+    before = many.s[:, 0].copy()
+    many.update(MONDAY + LEARN + 3, n[t + 1, copies[rows]], s[t + 1, copies[rows]], rows)
+    few.update(MONDAY + LEARN + 3, n[t + 1, [1]], s[t + 1, [1]], np.array([1]))
+    assert np.array_equal(many.s[:, rows], np.repeat(few.s[:, [1]], len(rows), axis=1))
+    assert np.array_equal(many.s[:, 0], before)
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_a_snapshot_taken_anywhere_goes_on_with_equal_bits(form: str) -> None:
     n, s = _draw(form, 6)
     baseline = _fit(form, n, s)
@@ -161,6 +184,18 @@ def test_a_snapshot_taken_anywhere_goes_on_with_equal_bits(form: str) -> None:
     a, b = whole.snapshot(), cut.snapshot()
     assert a.keys() == b.keys()
     assert all(a[k].tobytes() == b[k].tobytes() for k in a)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_snapshot_of_the_version_before_is_priced_anew(form: str) -> None:
+    n, s = _draw(form, 18)
+    bank = _bank(form, _fit(form, n, s))
+    bank.update(MONDAY + LEARN, n[LEARN], s[LEARN])
+    old = {k: v.astype(float) if v.dtype == np.float32 else v for k, v in bank.snapshot().items()}
+    old |= {"schema": np.array(1), "baseline.schema": np.array(1), "kappa": old["kappa"].transpose(1, 2, 0)}
+    del old["fade"]
+    again = type(bank).restore(old).snapshot()
+    assert all(v.tobytes() == again[k].tobytes() for k, v in bank.snapshot().items())
 
 
 @pytest.mark.parametrize("form", FORMS)

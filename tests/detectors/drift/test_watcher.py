@@ -102,7 +102,9 @@ def test_a_real_change_is_found_where_and_when_it_began(
 def test_a_release_at_the_onset_is_a_suspect() -> None:
     _, findings = watch(World(seed=1, per_day=500, change=refusals_in_spanish))
     assert ("prompt_version", "8") in {(s.kind, s.value) for s in findings[0].suspects}
-    assert set(findings[-1].cleared) >= {"language=en", "language=de"}
+    cleared = set(findings[-1].cleared)
+    assert len(cleared & {"language=en", "language=de", "language=fr"}) >= 2
+    assert "language=es" not in cleared
 
 
 def test_the_interval_holds_the_true_effect_nearly_always() -> None:
