@@ -10,13 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from detectors.drift.baseline import FLAG, VALUE, Baseline
+from detectors.drift.crossings import Crossings
 from detectors.drift.dispersion import fit_flags, fit_values
 from detectors.drift.fold import Fold, SeriesKey
 from detectors.drift.origin import Origin
 from detectors.drift.plan import Channel, plan
 from detectors.drift.reference import Reference, as_text
 from detectors.drift.shares import Shares
-from detectors.drift.shiryaev_roberts import Bank, Crossings, FlagBank, ValueBank
+from detectors.drift.shiryaev_roberts import Bank, FlagBank, ValueBank
 from detectors.drift.side_by_side import SideBySide
 from detectors.drift.snapshot import Arrays, part
 from detectors.drift.ticks import DAY_S, Floats, Ints
