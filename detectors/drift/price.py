@@ -140,9 +140,7 @@ def _demands(b: Baseline, h: Floats, f: float) -> list[_Demand]:
         by_blocks, by_prior = blocks.largest(level), prior.largest(level)
         declared = b.rare | ((young | (f > 1)) & (by_prior < by_blocks))
         x = np.maximum(np.where(declared, by_prior, by_blocks), level)
-        known = np.where(declared, prior.kappa, blocks.kappa)
-        counts = np.where(declared, clusters, 1.0)
-        wander = WANDER_SHARE * np.maximum(1 - counts / np.maximum(known, 1.0), 0.0)
+        wander = np.where(declared, 0.0, WANDER_SHARE * (1 - 1 / np.maximum(blocks.kappa, 1.0)))
         u = _excess(b, x / np.maximum(info * ticks, 1e-12), size, wander)
         out.append(_Demand(ticks, np.abs(size) * info * ticks * u - ticks * drift, patience))
     return out

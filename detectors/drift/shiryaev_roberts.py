@@ -430,7 +430,9 @@ class ValueBank(Bank):
         v = np.minimum(np.maximum(v, -limit), limit)
         seen, events = self.learned[0][where], self.learned[1][where]
         spread = 1 + n / events  # of v around what has been seen, in units of 1 / n
-        null = 0.5 * np.log(spread) + 0.5 * n * (v - seen) ** 2 / spread
+        off = 0.5 * n * (v - seen) ** 2
+        # where little was learned, values that stay where they were must not speak against a wide null
+        null = np.minimum(0.5 * np.log(spread) + off / spread, off)
         log_l = v - SHIFTS[:, None]
         log_l *= log_l
         log_l *= -0.5 * n

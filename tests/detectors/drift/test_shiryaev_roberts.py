@@ -89,7 +89,8 @@ def _slow(form: str, b: Baseline, cost: Price, n: list[float], s: list[float], w
                 v = (value / count - m) / math.sqrt(float(b.event_var[0]))
                 v = min(max(v, -limit), limit)
                 spread = 1 + count / second
-                price = 0.5 * math.log(spread) + 0.5 * count * (v - first) ** 2 / spread
+                off = 0.5 * count * (v - first) ** 2
+                price = min(0.5 * math.log(spread) + off / spread, off)
                 for j, d in enumerate(alternatives):
                     gains[j] = (price - 0.5 * count * (v - d) ** 2) / ks[j]
                 weight = count / (long_run * f)
@@ -308,7 +309,7 @@ def test_one_tick_is_a_fair_bet_under_the_null(rate: float, events: int, seed: i
     s = rng.binomial(events, rate, (LEARN, 1)).astype(float)
     bank = _bank("flag", _fit("flag", n, s))
     hits = np.arange(events + 1)
-    p = float(bank._expected(MONDAY + LEARN, np.array([0]))[0])  # the learned level and that hour's
+    p = bank.baseline.expected(MONDAY + LEARN)[0] if bank.baseline is not None else math.nan
     p = 1 - p if bank.baseline is not None and bank.baseline.mirrored[0] else p
     chance = np.array([math.comb(events, int(k)) * p**k * (1 - p) ** (events - k) for k in hits])
     grown = []
