@@ -4,14 +4,14 @@ kappa_j is the smallest divisor for which sums over blocks of a quarter of an ho
 statistic over its threshold no more often than the budget e^-h allows, when the dispersion of a block is
 known only from df reference blocks: (1 + 2 X / (df k))^(-df/2) = e^-h, the right-Haar (Student t) predictive
 of a variance (Perez-Ortiz, Lardy, de Heide, Grunwald 2024). X is then turned into a rate by the inverse
-Cramer function of an event, which ends where all events or none are hits; where dispersion is that of a
-level that wanders, rises reach further. Assumption that breaks first: dispersion after learning is that of
-learning.
+Cramer function of a count, or for gross alternatives of an event, which ends where all events or none are
+hits; where dispersion is that of a level that wanders, rises reach further. Assumption that breaks first:
+dispersion after learning is that of learning.
 
 Horizons nobody has seen, or where days differ much, would make every change dear, also one that needs an
-hour. So part of an alternative's gain may *fade*: each event takes away fade_j, which keeps the mean of the
-likelihood ratio at most one, and a block of L ticks must then gather that much more to cross. Each
-alternative takes the part with which it is found soonest.
+hour. So part of a gross alternative's gain may *fade*: each event takes away fade_j, which keeps the mean of
+the likelihood ratio at most one, and a block of L ticks must then gather that much more to cross. It takes
+the part with which it is found soonest.
 
 Three cases cannot show their dispersion and may take a *declared* one (never below what was measured): flags
 with few events; and, where it is the smaller of the two prices, any channel in its first fortnight, whose day
@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import lambertw
 
 from detectors.drift.baseline import DAY_INDEX, FLAG, Baseline, block_ticks
 from detectors.drift.ticks import Floats, Singles
@@ -44,6 +45,8 @@ BETWEEN = 0.9
 WANDER_SHARE = 0.7
 """Of the dispersion beyond independent events, so much is taken for wander of the level in log odds, whose
 rises reach further than those of counts; the rest for clusters."""
+GROSS = float(np.log(2.5))
+"""Log odds from which a change of a flag is gross: it needs hours where others need days."""
 NEWTON_STEPS = 12
 DF_FLOOR = 0.2
 """Least share of df left where unseen traffic magnifies the error of the excess."""
@@ -87,7 +90,10 @@ def price(baseline: Baseline, h: Floats) -> Price:
     usual = baseline.info / event_info(baseline)
     demands = [_demands(baseline, h, f) for f in TRAFFIC]
     tried = np.stack([_divisor(demands[0], a * gain * usual) for a in FADES])
-    best = (BETWEEN / tried - np.array(FADES)[:, None, None]).argmax(0)
+    worth = BETWEEN / tried - np.array(FADES)[:, None, None]
+    if baseline.form == FLAG:  # what takes days may not fade in hours
+        worth[1:, np.abs(np.log(ODDS)) < GROSS] = -np.inf
+    best = worth.argmax(0)
     fade = np.array(FADES)[best] * gain
     at = [
         np.take_along_axis(tried, best[None], 0)[0],
@@ -258,17 +264,21 @@ def _alternatives(b: Baseline, info: Floats) -> tuple[Floats, Floats]:
 def _excess(b: Baseline, z: Floats, size: Floats, wander: Floats) -> Floats:
     """Relative deviation of a block whose Cramer function is ``z``, per alternative.
 
-    The part ``wander`` of it is the level's, which moves in log odds, the rest that of the counts at that
-    level. Where deviations are small the parts do not matter.
+    Of a gross one the part ``wander`` is the level's, which moves in log odds, the rest that of the events at
+    that level. Where deviations are small the parts do not matter, and the function of a count is as good.
     """
+    normal = np.sqrt(2 * z)
     if b.form != FLAG:
-        return np.broadcast_to(np.sqrt(2 * z), (len(size), len(z)))
+        return np.broadcast_to(normal, (len(size), len(z)))
     q = np.clip(b.level, 1e-12, 1 - 1e-12)
+    counts = np.expm1(1 + lambertw((z - 1) / np.e).real)
+    counts = np.where(z < 1e-6, normal, np.maximum(counts, normal))
+    small = np.where(size > 0, np.minimum(counts, 1 / q), np.minimum(normal, 1 / (1 - q)))
     var = q * (1 - q)
-    odds = np.exp(np.minimum(wander * np.sqrt(2 * z), 30))
+    odds = np.exp(np.minimum(wander * normal, 30))
     moved = np.minimum(odds * q / (1 + (odds - 1) * q), 1 - 1e-12)
     up, down = rate_beyond(moved, (1 - wander) ** 2 * z * var, 1) - q, q - rate_beyond(q, z * var, -1)
-    return np.where(size > 0, up / var, down / var)
+    return np.where(np.abs(size) < GROSS, small, np.where(size > 0, up, down) / var)
 
 
 def rate_beyond(q: Floats, divergence: Floats, side: int) -> Floats:
