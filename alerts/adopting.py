@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from alerts.errors import NotPossible
-from detectors.drift import adopt, snapshot
+from detectors.drift.baselines import adopt
+from detectors.drift.engine import snapshot
 from detectors.observation import Control, ServiceKey
 from detectors.scorers import SPECS
 

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from alerts.adopting import Source, adopting, baselines_of
 from alerts.errors import NotPossible
 from alerts.levels import LearnedLevel, accepting, is_whole, proposals
-from detectors.drift.expected import expect_body
-from detectors.drift.proposal import FINE
+from detectors.drift.baselines.expected import expect_body
+from detectors.drift.baselines.proposal import FINE
 from detectors.finding import parse_rfc3339
 from detectors.observation import Control, ServiceKey
 

@@ -20,8 +20,8 @@ class LearnedLevel:
     """One watched series: its level with a 95 % interval from ``n`` observations, and what is said to it.
 
     ``examples`` are the hits among them (``None`` where the score counts none), ``verdict`` one of
-    `detectors.drift.proposal.VERDICTS`. ``detectable_*`` is the smallest change noticed within that time, in
-    ``detectable_unit``.
+    `detectors.drift.baselines.proposal.VERDICTS`. ``detectable_*`` is the smallest change noticed within that
+    time, in ``detectable_unit``.
     """
 
     tenant: str

@@ -19,8 +19,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from alerts.grants import grants_of
 from alerts.log import SERVICES, service_keys
-from detectors.drift.budget import PERIODS_S
-from detectors.drift.grant import Grant
+from detectors.drift.budgets.budget import PERIODS_S
+from detectors.drift.budgets.grant import Grant
 from detectors.finding import SEVERAL
 from detectors.observation import ServiceKey
 from detectors.scorers import SPECS

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detectors.drift.allocation import allot
-from detectors.drift.grant import Grant
+from detectors.drift.budgets.allocation import allot
+from detectors.drift.budgets.grant import Grant
 from detectors.redaction.kinds import ALL_TYPES
 from detectors.scorers.registry import SCORER_VERSIONS, SPECS
 from infra.errors import Misconfigured

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from detectors.drift.budget import FLEET_SHARES
-from detectors.drift.grant import Grant
-from detectors.drift.limits import Limit
-from detectors.drift.watch_config import WatchConfig
+from detectors.drift.budgets.budget import FLEET_SHARES
+from detectors.drift.budgets.grant import Grant
+from detectors.drift.fast.limits import Limit
+from detectors.drift.service.watch_config import WatchConfig
 from detectors.scorers import SPECS
 from detectors.scorers.severities import with_severities
 from infra.settings import Settings

@@ -22,7 +22,7 @@ from alerts.desk import ACTIONS
 from alerts.notify import webhook
 from alerts.notify.protocol import Delivery
 from detectors import finding, observation
-from detectors.drift import snapshot
+from detectors.drift.engine import snapshot
 from detectors.finding import ALERT_KINDS, SEVERITIES, STATUSES, Finding
 from detectors.scorers import SPECS
 from infra.embedded.whole import WORKER_PORT

@@ -20,7 +20,7 @@ from alerts.notify import webhook
 from alerts.notify.protocol import Delivery
 from detectors import closed_ticks, finding, observation
 from detectors.closed_ticks import Entry, Report, SharedRow
-from detectors.drift import snapshot
+from detectors.drift.engine import snapshot
 from detectors.finding import Finding, SliceEffect, Suspect
 from tests.alerts.invented import TIMING, overall, refusals
 

@@ -15,9 +15,9 @@ import numpy as np
 from bench.detection.figure import Figure, Report
 from bench.detection.plan import Plan
 from bench.detection.streams import TICK_S
-from detectors.drift.budget import Budget, service_budget
-from detectors.drift.watch_config import WatchConfig
-from detectors.drift.watcher import ServiceWatcher
+from detectors.drift.budgets.budget import Budget, service_budget
+from detectors.drift.service.watch_config import WatchConfig
+from detectors.drift.service.watcher import ServiceWatcher
 from detectors.grid import FlagGrid
 from detectors.observation import Column, Mark, Observation, ServiceKey, SourcePosition, column_of
 from detectors.scorers.protocol import ScoreSpec

@@ -1,5 +1,9 @@
 """Drift detection: mixture Shiryaev-Roberts statistics whose dispersion is priced as unknown.
 
+``engine`` decides, over arrays; ``change`` says what is known of a change. On them stand ``service`` (what is
+watched in one service) with its ``baselines``, ``budgets``, ``fast`` path, ``traffic`` and the ``fleet`` over
+several, and ``files`` (one series). ``peers`` are detectors of others.
+
 All arrays are float64 unless said; ticks are absolute (unix seconds // tick_s); rows are channels; nothing a
 row does depends on another row. Fit and watch::
 
@@ -38,12 +42,12 @@ Budget: ``Budget.parse("1/month")``; ``allocation.allot`` among services, ``shar
 
 from __future__ import annotations
 
-from detectors.drift.baseline import Baseline
-from detectors.drift.crossings import Crossings
-from detectors.drift.dispersion import fit_flags, fit_values
-from detectors.drift.effect import Explanation, explain
-from detectors.drift.shiryaev_roberts import Bank, FlagBank, ValueBank
-from detectors.drift.watch import watch
+from detectors.drift.change.effect import Explanation, explain
+from detectors.drift.engine.baseline import Baseline
+from detectors.drift.engine.crossings import Crossings
+from detectors.drift.engine.dispersion import fit_flags, fit_values
+from detectors.drift.engine.shiryaev_roberts import Bank, FlagBank, ValueBank
+from detectors.drift.files.watch import watch
 
 __all__ = [
     "Bank",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from detectors.drift.reference import Reference
+from detectors.drift.baselines.reference import Reference
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
 from ingest.detect.chain import GENESIS, digest_of

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
-from detectors.drift.report import DETECTOR
-from detectors.drift.watch_config import WatchConfig
+from detectors.drift.service.report import DETECTOR
+from detectors.drift.service.watch_config import WatchConfig
 from detectors.scorers import SPECS
 from detectors.scorers.protocol import ScoreSpec
 from infra.clock import NS_PER_S

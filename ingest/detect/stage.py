@@ -13,12 +13,12 @@ from dataclasses import replace
 from typing import Any
 
 from detectors.closed_ticks import BEGINNING, Entry, SharedRow
-from detectors.drift import snapshot as codec
-from detectors.drift.budget import tail_part
-from detectors.drift.reference import Reference
-from detectors.drift.series_rows import CellRow
-from detectors.drift.watch_config import WatchConfig
-from detectors.drift.watcher import ServiceWatcher
+from detectors.drift.baselines.reference import Reference
+from detectors.drift.budgets.budget import tail_part
+from detectors.drift.engine import snapshot as codec
+from detectors.drift.service.series_rows import CellRow
+from detectors.drift.service.watch_config import WatchConfig
+from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
 from detectors.observation import (
     Control,
@@ -253,7 +253,7 @@ class Shard:
 
         Raises
         ------
-        detectors.drift.snapshot.WrongSnapshot
+        detectors.drift.engine.snapshot.WrongSnapshot
             If the bytes are not readable.
         """
         facts, arrays = codec.unpack(data)

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from detectors.drift.reference import Reference
-from detectors.drift.series_rows import CellRow, SeriesState
+from detectors.drift.baselines.reference import Reference
+from detectors.drift.service.series_rows import CellRow, SeriesState
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
 from infra.clock import to_datetime

@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from detectors.closed_ticks import BEGINNING, Entry, Report
-from detectors.drift import grant
-from detectors.drift import snapshot as codec
-from detectors.drift.budget import tail_part
-from detectors.drift.fleet import FleetWatcher
-from detectors.drift.grant import Grant
-from detectors.drift.watch_config import WatchConfig
+from detectors.drift.budgets import grant
+from detectors.drift.budgets.budget import tail_part
+from detectors.drift.budgets.grant import Grant
+from detectors.drift.engine import snapshot as codec
+from detectors.drift.fleet.fleet import FleetWatcher
+from detectors.drift.service.watch_config import WatchConfig
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, ServiceKey
 from infra.clock import NS_PER_S
@@ -155,7 +155,7 @@ class FleetShard:
 
         Raises
         ------
-        detectors.drift.snapshot.WrongSnapshot
+        detectors.drift.engine.snapshot.WrongSnapshot
             If the bytes are not readable.
         """
         facts, arrays = codec.unpack(data)

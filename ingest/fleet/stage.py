@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from detectors.closed_ticks import Report, decode
-from detectors.drift.watch_config import WatchConfig
+from detectors.drift.service.watch_config import WatchConfig
 from detectors.observation import Control, ServiceKey, WrongFormat
 from infra.kafka import DEAD_LETTERS, FINDINGS
 from ingest.detect.evidence import FLEET, keep

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from detectors.drift.report import DETECTOR
-from detectors.drift.snapshot import WrongSnapshot
+from detectors.drift.engine.snapshot import WrongSnapshot
+from detectors.drift.service.report import DETECTOR
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
 from ingest.detect.chain import digest_of

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from detectors.drift.fold import SeriesKey
-from detectors.drift.reference import Reference
-from detectors.drift.watching import WatchList
+from detectors.drift.baselines.reference import Reference
+from detectors.drift.service.fold import SeriesKey
+from detectors.drift.service.watching import WatchList
 from detectors.finding import Finding, rfc3339
 
 TICKS = 600

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from detectors.drift import snapshot as codec
-from detectors.drift.reference import Reference, from_text
-from detectors.drift.report import DETECTOR
+from detectors.drift.baselines.reference import Reference, from_text
+from detectors.drift.engine import snapshot as codec
+from detectors.drift.service.report import DETECTOR
 from detectors.finding import rfc3339
 from ingest.detect.chain import digest_of
 from ingest.detect.evidence import Evidence

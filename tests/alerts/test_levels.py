@@ -17,9 +17,9 @@ from alerts.level_routes import Levels
 from alerts.levels import LearnedLevel, proposals
 from alerts.levels_command import show_accepted, show_list
 from alerts.metrics import Metrics
-from detectors.drift import snapshot
-from detectors.drift.adopt import unpack
-from detectors.drift.proposal import BEYOND, BY_PERSON, PROPOSED
+from detectors.drift.baselines.adopt import unpack
+from detectors.drift.baselines.proposal import BEYOND, BY_PERSON, PROPOSED
+from detectors.drift.engine import snapshot
 from detectors.observation import Control, decode, encode
 from detectors.scorers import SPECS
 from tests.alerts.invented import TIMING

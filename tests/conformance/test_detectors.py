@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from detectors.drift import FlagBank, ValueBank, fit_flags, fit_values
-from detectors.drift.fast_path import FastBank
+from detectors.drift.engine.protocol import Detector
+from detectors.drift.fast.fast_path import FastBank
 from detectors.drift.peers.river_rows import HITS, NUMBERS, RiverRows
 from detectors.drift.peers.windows import STATISTICS, WindowTest
-from detectors.drift.protocol import Detector
 
 Floats = NDArray[np.float64]
 TICK_S = 300

@@ -24,7 +24,7 @@ from alerts.metrics import Metrics
 from alerts.notify.protocol import Delivery
 from alerts.ports import FAR_FUTURE_NS, Closed, Message, Source
 from alerts.timing import Timing
-from detectors.drift.series_rows import CellRow
+from detectors.drift.service.series_rows import CellRow
 from detectors.finding import ALL, Finding
 from detectors.observation import SourcePosition, decode, encode
 from detectors.scorers import SPECS

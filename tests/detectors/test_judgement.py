@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.fold import Fold
-from detectors.drift.level import level
+from detectors.drift.change.level import level
+from detectors.drift.service.fold import Fold
 from detectors.finding import ALL
 from detectors.grid import SignedLogGrid
 from detectors.observation import OTHER, Column, Observation, SourcePosition, column_of

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from detectors.drift import adopt
-from detectors.drift.snapshot import services, unpack
+from detectors.drift.baselines import adopt
+from detectors.drift.engine.snapshot import services, unpack
 from detectors.finding import Finding
 from detectors.observation import Control, Mark, Observation, ServiceKey, encode
 from ingest.messages import RawMessage

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detectors.drift.grant import Grant
+from detectors.drift.budgets.grant import Grant
 from detectors.observation import Control, Mark, Observation, SourcePosition
 from tests.detectors.drift.test_watcher import refusals_in_spanish
 from tests.detectors.drift.traffic import DAY, KEY, START, Row, World, observation

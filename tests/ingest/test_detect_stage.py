@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from detectors.closed_ticks import Report, decode
-from detectors.drift.grant import Grant
-from detectors.drift.reference import Reference
-from detectors.drift.series_rows import CellRow, SeriesState
+from detectors.drift.baselines.reference import Reference
+from detectors.drift.budgets.grant import Grant
+from detectors.drift.service.series_rows import CellRow, SeriesState
 from detectors.finding import Finding
 from detectors.observation import Mark, Message, Observation, ServiceKey, SourcePosition, encode
 from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from detectors.closed_ticks import BEGINNING, Entry, Report, SharedRow, decode, encode
-from detectors.drift.allocation import allot
-from detectors.drift.budget import FLEET_SHARES
-from detectors.drift.grant import Grant
+from detectors.drift.budgets.allocation import allot
+from detectors.drift.budgets.budget import FLEET_SHARES
+from detectors.drift.budgets.grant import Grant
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Mark, Message, ServiceKey, SourcePosition, WrongFormat
 from detectors.observation import encode as encode_observation

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from detectors.drift.limits import Limit
+from detectors.drift.fast.limits import Limit
 from detectors.finding import Finding
 from detectors.observation import Column, Mark, Observation, SourcePosition, encode
 from infra.kafka import FINDINGS

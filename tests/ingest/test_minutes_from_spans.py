@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from detectors.drift.limits import Limit
+from detectors.drift.fast.limits import Limit
 from detectors.finding import Finding
 from detectors.observation import decode
 from infra.kafka import OBSERVATIONS

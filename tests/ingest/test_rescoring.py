@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from detectors.drift import adopt
-from detectors.drift.snapshot import services, unpack
+from detectors.drift.baselines import adopt
+from detectors.drift.engine.snapshot import services, unpack
 from detectors.observation import Mark, Observation, SourcePosition, decode
 from detectors.record import Record
 from detectors.scorers import SPECS, Scores

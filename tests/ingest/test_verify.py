@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from detectors.drift import snapshot as codec
+from detectors.drift.engine import snapshot as codec
 from detectors.finding import Finding
 from detectors.observation import Observation, ServiceKey, decode, encode
 from infra.settings import KafkaSettings, Settings

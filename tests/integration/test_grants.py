@@ -15,7 +15,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from alerts.service import Service
 from detectors.closed_ticks import REPORT
-from detectors.drift.grant import Grant
+from detectors.drift.budgets.grant import Grant
 from detectors.finding import SEVERAL
 from detectors.observation import Control, ServiceKey, decode
 from infra.clickhouse import connect, migrate

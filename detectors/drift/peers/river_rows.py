@@ -23,7 +23,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.drift.ticks import Bools, Floats, Ints
+from detectors.drift.engine.ticks import Bools, Floats, Ints
 
 SCHEMA = 1
 BLOCK = 512

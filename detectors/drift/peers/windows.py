@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import stats  # noqa: TID253 - of backtests alone
 from scipy.spatial import distance
 
-from detectors.drift.ticks import Bools, Floats, Ints
+from detectors.drift.engine.ticks import Bools, Floats, Ints
 
 SCHEMA = 1
 LARGEST = 1e6

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from detectors.drift.snapshot import pack, unpack
-from detectors.drift.watch_config import WatchConfig
-from detectors.drift.watcher import ServiceWatcher
+from detectors.drift.engine.snapshot import pack, unpack
+from detectors.drift.service.watch_config import WatchConfig
+from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
 from detectors.observation import Column, Control, Observation, SourcePosition
 from tests.detectors.drift.traffic import KEY, SPECS, START, config

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.controls import Waiting
-from detectors.drift.series_rows import SeriesState
-from detectors.drift.snapshot import pack, unpack
-from detectors.drift.watcher import ServiceWatcher
+from detectors.drift.engine.snapshot import pack, unpack
+from detectors.drift.service.controls import Waiting
+from detectors.drift.service.series_rows import SeriesState
+from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
 from detectors.observation import Control
 from tests.detectors.drift.test_watcher import CHANGE, since

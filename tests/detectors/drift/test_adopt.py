@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift import adopt, snapshot
-from detectors.drift.fold import Fold, SeriesKey
-from detectors.drift.origin import ADOPTED
-from detectors.drift.snapshot import pack, unpack
-from detectors.drift.watcher import ServiceWatcher
+from detectors.drift.baselines import adopt
+from detectors.drift.baselines.origin import ADOPTED
+from detectors.drift.engine import snapshot
+from detectors.drift.engine.snapshot import pack, unpack
+from detectors.drift.service.fold import Fold, SeriesKey
+from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
 from detectors.observation import Control, slice_pairs, slice_text
 from tests.detectors.drift.test_accept import states

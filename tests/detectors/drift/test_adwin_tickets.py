@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from detectors.drift.adwin_tickets import DETECTOR
-from detectors.drift.snapshot import pack, unpack
-from detectors.drift.watcher import ServiceWatcher
+from detectors.drift.engine.snapshot import pack, unpack
+from detectors.drift.service.adwin_tickets import DETECTOR
+from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
 from tests.detectors.drift.traffic import DAY, KEY, START, Row, World, config, observation, watch
 

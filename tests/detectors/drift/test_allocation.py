@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.allocation import allot
-from detectors.drift.budget import FLEET_SHARES
-from detectors.drift.fold import SeriesKey
-from detectors.drift.grant import BUDGET, Grant
-from detectors.drift.shares import Shares
+from detectors.drift.budgets.allocation import allot
+from detectors.drift.budgets.budget import FLEET_SHARES
+from detectors.drift.budgets.grant import BUDGET, Grant
+from detectors.drift.budgets.shares import Shares
+from detectors.drift.service.fold import SeriesKey
 from detectors.observation import ServiceKey, decode, encode
 from tests.detectors.drift.traffic import config
 

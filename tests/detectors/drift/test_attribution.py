@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.attribution import SliceCounts, attribute
+from detectors.drift.change.attribution import SliceCounts, attribute
 
 
 def _whole(parts: list[SliceCounts]) -> SliceCounts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detectors.drift.budget import CLASS_SHARES, Budget, service_budget, tail_part
+from detectors.drift.budgets.budget import CLASS_SHARES, Budget, service_budget, tail_part
 
 
 @pytest.mark.parametrize(

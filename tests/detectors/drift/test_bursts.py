@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from detectors.drift.bursts import LONGEST, Bursts, Place, z_scores
-from detectors.drift.dispersion import fit_flags
+from detectors.drift.engine.dispersion import fit_flags
+from detectors.drift.traffic.bursts import LONGEST, Bursts, Place, z_scores
 from tests.detectors.drift.traffic import DAY, START, Row, World, watch
 
 PLACE: Place = (3, 0)

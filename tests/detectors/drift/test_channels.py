@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.channels import KINDS, learn_channels
+from detectors.drift.files.channels import KINDS, learn_channels
 
 
 def _by_name(kind: str, values: object):  # type: ignore[no-untyped-def]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from detectors.drift import FlagBank, ValueBank, fit_flags, fit_values
-from detectors.drift.baseline import Baseline
-from detectors.drift.detectable import LEAST_TICKS, delay_ticks, smallest_changes
-from detectors.drift.price import ODDS, price
-from detectors.drift.volume import fold_volume, possible_events
+from detectors.drift.engine.baseline import Baseline
+from detectors.drift.engine.detectable import LEAST_TICKS, delay_ticks, smallest_changes
+from detectors.drift.engine.price import ODDS, price
+from detectors.drift.engine.volume import fold_volume, possible_events
 from tests.detectors.drift.streams import DAY, MONDAY, TICK_S, first_crossing, flags, values
 
 H = np.array(13.0)

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from detectors.drift import Baseline, fit_flags, fit_values
-from detectors.drift.baseline import DAY_INDEX
+from detectors.drift.engine.baseline import DAY_INDEX
 from tests.detectors.drift.streams import DAY, MONDAY, TICK_S, flags, values
 
 Floats = NDArray[np.float64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.drift.distinct import MOST_TRIALS, Call, Distinct
+from detectors.drift.fast.distinct import MOST_TRIALS, Call, Distinct
 
 SINCE = [0]
 

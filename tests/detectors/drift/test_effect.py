@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from detectors.drift import explain, fit_flags, fit_values
-from detectors.drift.effect import quantile_effect, wilson
-from detectors.drift.onset import scan_flag, scan_value
+from detectors.drift.change.effect import quantile_effect, wilson
+from detectors.drift.change.onset import scan_flag, scan_value
 from tests.detectors.drift.streams import DAY, MONDAY, TICK_S, first_crossing, flags, values
 
 LEARN = 14 * DAY

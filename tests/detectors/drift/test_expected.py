@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.expected import HOLDS_S, Announced, Boundary, expect_body, informed
+from detectors.drift.baselines.expected import HOLDS_S, Announced, Boundary, expect_body, informed
 from detectors.finding import Finding
 from detectors.observation import Control
 from tests.alerts.invented import refusals

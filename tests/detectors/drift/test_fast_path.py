@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from detectors.drift.fast_path import LEAST_CONVERSATIONS, FastBank, upper_rate
+from detectors.drift.fast.fast_path import LEAST_CONVERSATIONS, FastBank, upper_rate
 
 W = float(np.exp(-14.4))
 

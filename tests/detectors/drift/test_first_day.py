@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from detectors.drift.watch_config import WatchConfig
+from detectors.drift.service.watch_config import WatchConfig
 from tests.detectors.drift.traffic import DAY, SPECS, START, Row, World, config, watch
 
 CHANGE = START + DAY // 2

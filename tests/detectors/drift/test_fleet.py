@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from detectors.closed_ticks import SharedRow
-from detectors.drift.fleet import FleetWatcher
-from detectors.drift.grant import Grant
-from detectors.drift.snapshot import pack, unpack
+from detectors.drift.budgets.grant import Grant
+from detectors.drift.engine.snapshot import pack, unpack
+from detectors.drift.fleet.fleet import FleetWatcher
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, ServiceKey
 from tests.detectors.drift.traffic import START, config

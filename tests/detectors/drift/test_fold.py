@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgpack
 import pytest
 
-from detectors.drift.fold import Fold, TickCounts
+from detectors.drift.service.fold import Fold, TickCounts
 from detectors.grid import FlagGrid
 from detectors.observation import ABSENT, Column, Observation, ServiceKey, SourcePosition
 from detectors.scorers.protocol import ScoreSpec

@@ -7,10 +7,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift import adopt
-from detectors.drift.fold import Fold
-from detectors.drift.snapshot import pack, unpack
-from detectors.drift.watcher import ServiceWatcher
+from detectors.drift.baselines import adopt
+from detectors.drift.engine.snapshot import pack, unpack
+from detectors.drift.service.fold import Fold
+from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
 from detectors.observation import Column, Control, Observation, SourcePosition
 from tests.detectors.drift.test_accept import states

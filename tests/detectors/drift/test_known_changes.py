@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.drift.onset import OnsetScan, scan_flag
-from detectors.drift.ticks import Floats
+from detectors.drift.change.onset import OnsetScan, scan_flag
+from detectors.drift.engine.ticks import Floats
 
 TICKS, CHANGE = 6000, 4000
 ONES = np.ones(TICKS)

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from detectors.drift.level_shift import LevelShift
+from detectors.drift.files.level_shift import LevelShift
 
 TICK_S = 300
 TICKS = np.arange(3 * 288, dtype=np.int64)

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from detectors.drift.open_tick import OpenTick
-from detectors.drift.snapshot import pack, unpack
-from detectors.drift.watcher import ServiceWatcher
+from detectors.drift.engine.snapshot import pack, unpack
+from detectors.drift.service.open_tick import OpenTick
+from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
 from tests.detectors.drift.test_watcher import CHANGE, leak, longer, refusals_in_spanish
 from tests.detectors.drift.traffic import DAY, KEY, START, World, config, observation

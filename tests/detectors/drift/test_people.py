@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.people import MOST, UNKNOWN, Affected, People
-from detectors.drift.snapshot import pack, unpack
+from detectors.drift.engine.snapshot import pack, unpack
+from detectors.drift.service.people import MOST, UNKNOWN, Affected, People
 from detectors.observation import Observation
 from tests.detectors.drift.traffic import SPECS, START, Row, observation
 

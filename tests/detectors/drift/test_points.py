@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detectors.drift.point_scales import PointScales, block_ticks
-from detectors.drift.points import CONFIRM, OFTEN, Point, PointWatch, learn_far
-from detectors.drift.usual import MEMORY, Usual, learn_usual, misses
-from detectors.drift.watch import watch
+from detectors.drift.files.point_scales import PointScales, block_ticks
+from detectors.drift.files.points import CONFIRM, OFTEN, Point, PointWatch, learn_far
+from detectors.drift.files.usual import MEMORY, Usual, learn_usual, misses
+from detectors.drift.files.watch import watch
 
 START_S = 1_767_225_600.0
 W = 1e-6

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from detectors.drift import fit_flags, fit_values
-from detectors.drift.detectable import delay_ticks
-from detectors.drift.price import ODDS, SHIFTS, price, rate_beyond
+from detectors.drift.engine.detectable import delay_ticks
+from detectors.drift.engine.price import ODDS, SHIFTS, price, rate_beyond
 from tests.detectors.drift.streams import MONDAY, TICK_S, flags, values
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.drift import FlagBank, fit_flags, fit_values
-from detectors.drift.relevel import relevel
+from detectors.drift.engine.relevel import relevel
 from tests.detectors.drift.streams import DAY, MONDAY, TICK_S, flags, values
 
 LEARN = 14 * DAY

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.drift import fit_flags, fit_values
-from detectors.drift.comparison import BANDS, Difference, Standing
-from detectors.drift.origin import ACCEPTED, REFRESHED
-from detectors.drift.series_rows import SeriesState
-from detectors.drift.snapshot import pack
-from detectors.drift.watcher import ServiceWatcher
+from detectors.drift.baselines.origin import ACCEPTED, REFRESHED
+from detectors.drift.change.comparison import BANDS, Difference, Standing
+from detectors.drift.engine.snapshot import pack
+from detectors.drift.service.series_rows import SeriesState
+from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
 from detectors.observation import Control
 from tests.detectors.drift.hourly import DAY, weeks

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.season import HourCells, HourGrid, fit_profile
-from detectors.drift.ticks import day_number, hour_of_day, weekday, whole_days
+from detectors.drift.engine.season import HourCells, HourGrid, fit_profile
+from detectors.drift.engine.ticks import day_number, hour_of_day, weekday, whole_days
 from tests.detectors.drift.streams import DAY, MONDAY, TICK_S, flags
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.drift.dispersion import fit_flags, fit_values
-from detectors.drift.second_opinion import residuals, second_opinion
+from detectors.drift.change.second_opinion import residuals, second_opinion
+from detectors.drift.engine.dispersion import fit_flags, fit_values
 
 FIRST = 5_927_040
 LEARN, DAYS = 14 * 288, 17

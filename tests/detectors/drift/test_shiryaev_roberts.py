@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detectors.drift import Baseline, FlagBank, ValueBank, fit_flags, fit_values
-from detectors.drift.price import Price
-from detectors.drift.shiryaev_roberts import PART, Bank
+from detectors.drift.engine.price import Price
+from detectors.drift.engine.shiryaev_roberts import PART, Bank
 from tests.detectors.drift.streams import DAY, MONDAY, TICK_S, flags, values
 
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from detectors.drift.snapshot import WrongSnapshot, pack, unpack
+from detectors.drift.engine.snapshot import WrongSnapshot, pack, unpack
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 PLAIN = st.recursive(

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.level import Level
-from detectors.drift.origin import ACCEPTED, LEARNED, Origin
-from detectors.drift.proposal import BEYOND, BY_PERSON, FINE, PROPOSED, WITHIN, verdict
-from detectors.drift.series_rows import SeriesState
-from detectors.drift.states import STALE_S, STATES
-from detectors.drift.trail import Trail
-from detectors.drift.watcher import ServiceWatcher
+from detectors.drift.baselines.origin import ACCEPTED, LEARNED, Origin
+from detectors.drift.baselines.proposal import BEYOND, BY_PERSON, FINE, PROPOSED, WITHIN, verdict
+from detectors.drift.baselines.states import STALE_S, STATES
+from detectors.drift.change.level import Level
+from detectors.drift.service.series_rows import SeriesState
+from detectors.drift.service.trail import Trail
+from detectors.drift.service.watcher import ServiceWatcher
 from detectors.observation import Control
 from tests.detectors.drift.test_accept import states
 from tests.detectors.drift.traffic import DAY, KEY, START, World, config, observation, watch

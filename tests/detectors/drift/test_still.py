@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.drift.still import LEAST_RUN, LONGER, StillWatch
-from detectors.drift.watch import watch
+from detectors.drift.files.still import LEAST_RUN, LONGER, StillWatch
+from detectors.drift.files.watch import watch
 
 
 def test_a_run_is_told_once_with_its_beginning() -> None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detectors.drift.snapshot import pack, unpack
-from detectors.drift.traffic import Traffic
+from detectors.drift.engine.snapshot import pack, unpack
+from detectors.drift.traffic.traffic import Traffic
 from detectors.finding import Finding
 from detectors.observation import Column, Observation, SourcePosition
 from tests.detectors.drift.traffic import DAY, KEY, START, config

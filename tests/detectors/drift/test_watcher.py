@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from detectors.drift.grant import Grant
-from detectors.drift.series_rows import CellRow
-from detectors.drift.snapshot import pack, unpack
-from detectors.drift.watcher import ServiceWatcher
+from detectors.drift.budgets.grant import Grant
+from detectors.drift.engine.snapshot import pack, unpack
+from detectors.drift.service.series_rows import CellRow
+from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
 from detectors.scorers.severities import with_severities
 from tests.detectors.drift.traffic import DAY, KEY, SPECS, START, Row, World, config, observation, watch

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from detectors.drift.week_profile import WeekProfile, learn_profile
+from detectors.drift.traffic.week_profile import WeekProfile, learn_profile
 
 TICK_S, DAY = 300, 288
 MONDAY = 29_635_200 // 5 + 4 * DAY

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from detectors.drift.budget import Budget, service_budget
-from detectors.drift.watch_config import WatchConfig
-from detectors.drift.watcher import ServiceWatcher
+from detectors.drift.budgets.budget import Budget, service_budget
+from detectors.drift.service.watch_config import WatchConfig
+from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
 from detectors.grid import FlagGrid, LogGrid
 from detectors.observation import ABSENT, Column, Observation, ServiceKey, SourcePosition, column_of

@@ -1,0 +1,58 @@
+"""Has a change ended: a reversed Shiryaev-Roberts statistic, null "as after the change".
+
+R <- (R + w) exp(min(l, cap)), l the log likelihood ratio of a tick, baseline over changed, divided by its
+dispersion; the change has ended when R reaches one. With w one per month of ticks, a change that goes on is
+declared over once a month at most in expectation. A tick without events tells nothing: missing data never
+ends anything.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from detectors.drift.engine.baseline import FLAG
+
+MONTH_S = 2_592_000
+LEAST_RATE = 1e-6
+LEAST_TICKS = 4
+
+
+@dataclass(slots=True)
+class Recovery:
+    """State of one open change in one channel.
+
+    ``before`` is the channel's rate (or mean) in the baseline, ``after`` the smallest change since the onset
+    that the finding's interval allows (the best estimate is too large when a crossing came early by luck),
+    ``event_var`` the variance of one event of a value channel, ``kappa`` the dispersion.
+    """
+
+    form: str
+    before: float
+    after: float
+    event_var: float
+    kappa: float
+    w: float
+    r: float = 0.0
+
+    @classmethod
+    def begin(
+        cls, form: str, before: float, after: float, *, event_var: float, kappa: float, tick_s: int
+    ) -> Recovery:
+        """Start with nothing known."""
+        return cls(form, before, after, event_var, max(kappa, 1.0), tick_s / MONTH_S)
+
+    def update(self, n: float, s: float) -> bool:
+        """Take one tick of ``n`` events with sum ``s``; whether the change has ended."""
+        if n <= 0:
+            return False
+        cap = -math.log(self.w) / LEAST_TICKS
+        self.r = (self.r + self.w) * math.exp(min(self._log_ratio(n, s) / self.kappa, cap))
+        return self.r >= 1.0
+
+    def _log_ratio(self, n: float, s: float) -> float:
+        if self.form == FLAG:
+            p0, p1 = (min(max(p, LEAST_RATE), 1 - LEAST_RATE) for p in (self.before, self.after))
+            return s * math.log(p0 / p1) + (n - s) * math.log((1 - p0) / (1 - p1))
+        mean = s / n
+        return n * ((mean - self.after) ** 2 - (mean - self.before) ** 2) / (2 * self.event_var)

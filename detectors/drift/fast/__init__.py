@@ -1,0 +1,1 @@
+"""The fast path: gross rises over distinct conversations, within minutes."""

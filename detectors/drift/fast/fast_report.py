@@ -1,0 +1,117 @@
+"""From a rise on the fast path to a finding, in the same words as any other change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from detectors.drift.change.effect import Explanation, wilson
+from detectors.drift.change.recovery import Recovery
+from detectors.drift.engine.baseline import FLAG, Baseline
+from detectors.drift.engine.dispersion import fit_flags
+from detectors.drift.fast.fast_unit import Rise
+from detectors.drift.fast.fast_watch import ACCEPTED, DECLARED, LEARNED, USUAL, Ceiling
+from detectors.drift.service import report
+from detectors.drift.service.fold import SeriesKey
+from detectors.drift.service.plan import Channel
+from detectors.drift.service.trail import Rows
+from detectors.drift.service.watch_config import WatchConfig
+from detectors.drift.service.watched import Crossing, Watched
+from detectors.finding import ALL, Finding, finding_id
+from detectors.observation import ServiceKey
+from detectors.scorers.protocol import ScoreSpec
+
+DETECTOR = "fast_path.1"
+_SOURCES = {
+    ACCEPTED: "the accepted level",
+    DECLARED: "the declared limit",
+    LEARNED: "the highest rate of the baseline's week",
+    USUAL: "what is usual of any service, or of this one when it began: declare a limit of your own",
+}
+
+
+def fast_finding(
+    service: ServiceKey,
+    spec: ScoreSpec,
+    rise: Rise,
+    limit: Ceiling,
+    log_offset: int,
+    config: WatchConfig,
+    history: report.History,
+) -> tuple[Finding, Recovery]:
+    """The finding of a rise, with the history up to its tick, and what would end it."""
+    unit, score = spec.unit, spec.name
+    tick, began = (minute * 60 // config.tick_s for minute in (rise.minute, rise.began))
+    series = SeriesKey(unit, score, ALL)
+    watched = history.watch.find(series)
+    against, told = None, None
+    if watched is None:
+        number = next(n for n, k in history.names.items() if k == series)
+        rows = history.trail.of(number, 0, tick)
+        channel = Channel("rate", FLAG, np.array([0.0, 1.0]))
+        start = int(rows[0, 0])
+        none = np.zeros(0, dtype=np.int64)
+        watched = Watched(number, series, (channel,), (), start, start, "", none, none)
+        against = _flat(rows, began, config.tick_s) if began > start else None
+        if against is None:
+            against, told = _level(limit.rate, config.tick_s), _from_the_start(rows, limit.rate)
+    crossing = Crossing(0, rise.evidence, rise.threshold, 1)
+    stated, recovery = report.finding(
+        service, spec, watched, crossing, tick, log_offset, config, history, against=against, told=told
+    )
+    at = report.clock(60)
+    return replace(
+        stated,
+        finding_id=finding_id(stated.series or "", DETECTOR, tick),
+        alert_kind="fast",
+        severity="ticket" if limit.source == USUAL else stated.severity,
+        made_at=at(rise.minute + 1),
+        baseline_version=stated.baseline_version or None,
+        n_users=rise.reach.users if stated.n_users is None else stated.n_users,
+        n_conversations=(
+            rise.reach.conversations if stated.n_conversations is None else stated.n_conversations
+        ),
+        largest_share=(
+            round(rise.reach.largest, 9) if stated.largest_share is None else stated.largest_share
+        ),
+        detector=DETECTOR,
+        notes=(*stated.notes, f"more than {limit.rate:.3g} of calls, {_SOURCES[limit.source]}"),
+    ), recovery
+
+
+def _flat(rows: Rows, before: int, tick_s: int) -> Baseline | None:
+    """The level of the ticks before ``before``, without a season; ``None`` if they hold nothing."""
+    old = rows[rows[:, 0] < before]
+    n = float(old[:, 3].sum())
+    return _level(float(old[old[:, 2] == 1, 3].sum()) / n, tick_s) if n else None
+
+
+def _level(rate: float, tick_s: int) -> Baseline:
+    ticks = 3600 // tick_s
+    return fit_flags(np.full((ticks, 1), 100.0), np.full((ticks, 1), 100.0 * rate), 0, tick_s)
+
+
+def _from_the_start(rows: Rows, limit: float) -> Explanation:
+    """What was over its limit from the first tick on has no onset to look for."""
+    first = int(rows[0, 0])
+    n, s = float(rows[:, 3].sum()), float(rows[rows[:, 2] == 1, 3].sum())
+    (low,), (high,) = wilson(np.array([n]), np.array([s]))
+    rate = s / n
+    return Explanation(
+        onset=first,
+        onset_low=first,
+        onset_high=first,
+        candidates=np.array([first]),
+        effect=rate - limit,
+        effect_low=low - limit,
+        effect_high=high - limit,
+        baseline_value=limit,
+        current_value=rate,
+        current_low=low,
+        current_high=high,
+        odds_ratio=None,
+        n=round(n),
+        n_baseline=0,
+        kappa=1.0,
+    )

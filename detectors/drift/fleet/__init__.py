@@ -1,0 +1,1 @@
+"""What services share: series over several of them."""

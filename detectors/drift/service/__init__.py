@@ -1,0 +1,1 @@
+"""Everything that is watched in one service: counts come in, findings come out."""

@@ -1,0 +1,148 @@
+"""What a service's watcher tells of its series: counted cells, states, and what they are compared with."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from detectors.drift.baselines.learning import Learner
+from detectors.drift.baselines.origin import ADOPTED
+from detectors.drift.baselines.reference import Reference
+from detectors.drift.baselines.states import state_of, watched_columns
+from detectors.drift.change.level import NO_LEVEL, level
+from detectors.drift.fast.limits import declared
+from detectors.drift.service.fold import Fold, SeriesKey, TickCounts
+from detectors.drift.service.series_rows import CellRow, SeriesState
+from detectors.drift.service.trail import Rows, Trail
+from detectors.drift.service.watch_config import WatchConfig
+from detectors.drift.service.watching import WatchList
+from detectors.finding import ALL
+from detectors.observation import ServiceKey, series_id
+from detectors.scorers.protocol import ScoreSpec
+
+HISTORY_S = 30 * 86_400
+"""How far back an onset is looked for."""
+
+
+class ServiceSeries:
+    """The series of one service, as others see them; the watcher that extends it keeps them."""
+
+    key: ServiceKey
+    next_tick: int
+    _config: WatchConfig
+    _fold: Fold
+    _trail: Trail
+    _learner: Learner
+    _watch: WatchList
+    _last_tick: int
+
+    def _cells(self, counts: TickCounts, part: int) -> list[CellRow]:
+        names, redundant = self._fold.names(), self._fold.redundant(counts.tick)
+        rows: list[CellRow] = []
+        begin = 0
+        while begin < len(counts.series):
+            number = counts.series[begin]
+            end = bisect_right(counts.series, number, begin)
+            if number not in redundant:
+                rows.append(
+                    self._cell_row(
+                        names[number], counts.tick, part, counts.cells[begin:end], counts.counts[begin:end]
+                    )
+                )
+            begin = end
+        return rows
+
+    def _cell_row(self, key: SeriesKey, tick: int, part: int, cells: list[int], counts: list[int]) -> CellRow:
+        spec = self._config.specs[key.score]
+        total, categories = 0.0, []
+        if spec.grid is not None:
+            value = spec.grid.value
+            total = sum([value(cell) * n for cell, n in zip(cells, counts, strict=True)])
+        else:
+            levels = self._fold.levels(key.score)
+            categories = [levels[c] for c in cells]
+        whole = key.slice == ALL  # distributions are kept for the whole, sums for slices
+        return CellRow(
+            key,
+            self._fold.generation(key.score),
+            tick * self._config.tick_s,
+            part,
+            sum(counts),
+            total,
+            cells if whole and spec.grid is not None else [],
+            counts if whole else [],
+            categories if whole else [],
+        )
+
+    def references(self, unit: str, score: str, slice_: str) -> list[Reference]:
+        """What a series is compared with, channel by channel; nothing while it is not watched."""
+        watched = self._watch.find(SeriesKey(unit, score, slice_))
+        if watched is None:
+            return []
+        generation = self._fold.generation(score)
+        return self._watch.references(watched, series_id(self.key, unit, score, generation, slice_))
+
+    def series_states(self) -> list[SeriesState]:
+        """State of every series that is watched or learning."""
+        redundant = self._fold.redundant(self._last_tick)
+        day = 86_400 // self._config.tick_s
+        recent = self._trail.by_series(self._last_tick - day + 1, self._last_tick)
+        none, last = self._trail.between(0, -1), self._trail.last_ticks()
+        return [
+            self._state(number, key, recent.get(number, none), last.get(number))
+            for number, key in sorted(self._fold.names().items())
+            if number not in redundant and (number in self._watch.series or self._learner.knows(number))
+        ]
+
+    def _spec(self, score: str) -> ScoreSpec:
+        """What is known of a score, in the generation that is counted."""
+        return replace(self._config.specs[score], generation=self._fold.generation(score))
+
+    def _state(self, number: int, key: SeriesKey, recent: Rows, last: int | None) -> SeriesState:
+        spec = self._spec(key.score)
+        watched = self._watch.series.get(number)
+        start = self._learner.start_of(number)
+        if last is None:  # older than the history
+            last = self._last_tick - HISTORY_S // self._config.tick_s
+        if watched is not None:
+            elsewhere = watched.origin.kind == ADOPTED  # its first tick holds what was learned there
+            recent = recent[recent[:, 0] >= watched.start + elsewhere]
+        now = level(spec, recent[:, 2], recent[:, 3])
+        base = level(spec, *watched.histogram()) if watched else NO_LEVEL
+        at = self._time
+        return SeriesState(
+            unit=key.unit,
+            score=key.score,
+            generation=spec.generation,
+            slice=key.slice,
+            series_id=series_id(self.key, key.unit, key.score, spec.generation, key.slice),
+            kind=spec.kind,
+            state=state_of(watched, (self.next_tick - 1 - last) * self._config.tick_s),
+            first_seen=at(watched.start if watched else start),
+            last_seen=at(last),
+            watching_since=at(watched.since) if watched else None,
+            ready_at=None if watched else at(start + self._config.learn),
+            baseline_version=watched.version if watched else None,
+            baseline_value=base.value,
+            baseline_low=base.low,
+            baseline_high=base.high,
+            current_value=now.value,
+            current_low=now.low,
+            current_high=now.high,
+            n_baseline=base.n,
+            n_current=now.n,
+            **watched_columns(
+                self._watch,
+                watched,
+                spec,
+                base,
+                self.next_tick - 1,
+                declared(self._config.limits, self.key.service, key.score),
+            ),
+        )
+
+    def _time(self, tick: int, minute: int | None = None) -> datetime:
+        """Start of a tick, or of a minute in it."""
+        at_s = max(tick, 0) * self._config.tick_s if minute is None else minute * 60
+        return datetime.fromtimestamp(at_s, UTC)

@@ -1,0 +1,92 @@
+"""One watched series: its channels, where their statistics stand, and its open finding."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import astuple, dataclass, field
+from typing import Any
+
+from detectors.drift.baselines.origin import Origin
+from detectors.drift.change.comparison import Standing
+from detectors.drift.change.recovery import Recovery
+from detectors.drift.engine.ticks import Ints
+from detectors.drift.service.fold import SeriesKey
+from detectors.drift.service.plan import Channel
+from detectors.finding import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A channel that reached its threshold. ``evidence`` and ``threshold`` are logarithms."""
+
+    channel: int
+    evidence: float
+    threshold: float
+    direction: int
+
+
+@dataclass(slots=True)
+class OpenFinding:
+    """A finding that has not ended: what was said (``None``: a roll-up said it), and what would end it."""
+
+    finding: Finding | None
+    channel: int
+    recovery: Recovery
+
+
+@dataclass(slots=True)
+class Watched:
+    """One watched series.
+
+    ``rows`` are its channels' rows in the bank of each channel's form. ``start`` and ``since`` bound its
+    learning window, in ticks. While a finding is open the banks rest. ``anchor`` is how the channels stood
+    when the level was last learned or accepted, where the baseline has been refreshed since; ``calm_since``
+    the tick after the last finding that ended.
+    """
+
+    number: int
+    key: SeriesKey
+    channels: tuple[Channel, ...]
+    rows: tuple[int, ...]
+    start: int
+    since: int
+    version: str
+    cells: Ints
+    counts: Ints
+    open: OpenFinding | None = None
+    origin: Origin = field(default_factory=Origin)
+    anchor: tuple[Standing, ...] = ()
+    calm_since: int = 0
+
+    def histogram(self) -> tuple[Ints, Ints]:
+        """Cells and counts of the baseline."""
+        return self.cells, self.counts
+
+
+def life_of(watched: Watched) -> list[Any]:
+    """Plain form of how it came to its baseline, for a snapshot."""
+    w = watched
+    return [w.number, w.origin.packed(), w.calm_since, [list(astuple(a)) for a in w.anchor]]
+
+
+def relive(watched: Watched, origin: list[Any], calm_since: int, anchor: list[Any]) -> None:
+    """Inverse of `life_of`."""
+    watched.origin, watched.calm_since = Origin.unpacked(origin), calm_since
+    watched.anchor = tuple(Standing(*a) for a in anchor)
+
+
+def packed(opened: OpenFinding | None) -> list[Any] | None:
+    """Plain form for a snapshot."""
+    if opened is None:
+        return None
+    said = None if opened.finding is None else opened.finding.to_json()
+    return [said, opened.channel, list(astuple(opened.recovery))]
+
+
+def unpacked(state: list[Any] | None) -> OpenFinding | None:
+    """Inverse of `packed`."""
+    if state is None:
+        return None
+    said, channel, recovery = state
+    finding = None if said is None else Finding.from_dict(json.loads(said))
+    return OpenFinding(finding, channel, Recovery(*recovery))

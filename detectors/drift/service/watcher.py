@@ -1,0 +1,444 @@
+"""Everything that is watched in one service: series learn, are watched, cross, and explain themselves.
+
+Pure: what comes out follows from the observations and the ticks at which they close, in log order. Nothing
+here reads a clock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from detectors.closed_ticks import SharedRow
+from detectors.drift.baselines.accept import Scene, accept, onset_tick, start_anew
+from detectors.drift.baselines.adopt import adopt
+from detectors.drift.baselines.expected import Announced, Boundary, informed
+from detectors.drift.baselines.learning import Learner
+from detectors.drift.baselines.proposal import accept_level
+from detectors.drift.baselines.review import as_slow, review
+from detectors.drift.budgets import grant
+from detectors.drift.change.recovery import Recovery
+from detectors.drift.engine.baseline import Baseline
+from detectors.drift.engine.snapshot import Arrays, part
+from detectors.drift.engine.ticks import DAY_S, Ints
+from detectors.drift.fast.fast_report import fast_finding
+from detectors.drift.fast.fast_unit import Rise
+from detectors.drift.fast.fast_watch import FastWatch, sums_of
+from detectors.drift.fast.fast_watch import Key as FastKey
+from detectors.drift.fleet.shared_counts import shared_counts
+from detectors.drift.service import report
+from detectors.drift.service.adwin_tickets import AdwinTickets, ticket
+from detectors.drift.service.children import children
+from detectors.drift.service.controls import Waiting, text_of
+from detectors.drift.service.fold import Fold, SeriesKey, TickCounts
+from detectors.drift.service.open_tick import OpenTick, name_of, same_change
+from detectors.drift.service.people import People
+from detectors.drift.service.series_rows import CellRow
+from detectors.drift.service.service_series import HISTORY_S, ServiceSeries
+from detectors.drift.service.trail import Trail
+from detectors.drift.service.watch_config import WatchConfig
+from detectors.drift.service.watched import Crossing, OpenFinding, Watched
+from detectors.drift.service.watching import WatchList
+from detectors.drift.traffic.burst_watch import BurstWatch
+from detectors.drift.traffic.traffic import Traffic
+from detectors.finding import ALL, Finding
+from detectors.observation import Control, Observation, ServiceKey
+
+
+@dataclass(slots=True)
+class Closed:
+    """What came of closing ticks."""
+
+    cells: list[CellRow] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    shared: list[SharedRow] = field(default_factory=list)
+
+
+class ServiceWatcher(ServiceSeries):
+    """State of one service in one lineage.
+
+    Parameters
+    ----------
+    key
+        The service.
+    config
+        The same for all services.
+    next_tick
+        Rows before this tick are late from the start.
+
+    ``on_tick`` is called with every tick that has closed, before what crossed in it is stated.
+    """
+
+    def __init__(self, key: ServiceKey, config: WatchConfig, next_tick: int) -> None:
+        self.key = key
+        self._config = config
+        self.next_tick = next_tick
+        self._fold = Fold(config.specs, config.tick_s, config.max_values)
+        self._trail = Trail()
+        self._learner = Learner(config.learn, config.tick_s)
+        self._watch = WatchList(config.tick_s)
+        self._waiting = Waiting(key)
+        self._people = People(config.specs, config.tick_s, next_tick)
+        self._superseded: list[Finding] = []
+        self._announced = Announced()
+        self._fast = FastWatch(key.service, config)
+        self._open_tick = OpenTick()
+        self._traffic = Traffic(key, config)
+        self._bursts = BurstWatch(key, config)
+        self._rising = False
+        self._names: Mapping[int, SeriesKey] = {}
+        self._last_tick = next_tick
+        self._adwin = AdwinTickets()
+        self.on_tick: Callable[[int, WatchList], None] | None = None
+
+    def observe(self, observation: Observation, log_offset: int) -> list[CellRow]:
+        """Fold one observation; cells of its late rows, which no detector sees."""
+        late = self._fold.add(observation, self.next_tick)
+        self._people.add(observation, self.next_tick)
+        self._rising |= self._fast.observe(observation, self.next_tick)
+        self._traffic.observe(observation)
+        self._renew()
+        return [row for counts in late for row in self._cells(counts, log_offset + 1)]
+
+    def _renew(self) -> None:
+        """Let series of scores that changed their generation start anew."""
+        for score in self._fold.take_renewed():
+            numbers = [n for n, key in self._fold.names().items() if key.score == score]
+            self._superseded += [
+                replace(w.open.finding, notes=(*w.open.finding.notes, "over: the scorer has changed"))
+                for w in self._watch.drop(numbers)
+                if w.open is not None and w.open.finding is not None
+            ]
+            self._superseded += [
+                replace(f, notes=(*f.notes, "over: the scorer has changed")) for f in self._fast.renew(score)
+            ]
+            self._bursts.forget(numbers)
+            self._learner.forget(numbers)
+            self._trail.drop(np.array(numbers, dtype=np.int64), self.next_tick)
+            self._fast.price(self._baseline_of)
+
+    def peek(self, log_offset: int) -> list[Finding]:
+        """Provisional findings of open ticks, as far as they have been observed; to be asked in log order."""
+        findings: list[Finding] = []
+        rising, self._rising = self._rising, False
+        for key, rise in self._fast.peek() if rising else ():
+            tick = rise.minute * 60 // self._config.tick_s
+            name = name_of("fast", *key)
+            if not self._open_tick.knows(name):
+                stated, _ = self._explain_rise(key, rise, log_offset, self._ahead(tick))
+                findings += self._provisional(name, tick, stated)
+        return findings + self._peek_drift(log_offset)
+
+    def pass_time(self, minute: int, log_offset: int) -> list[Finding]:
+        """Findings about traffic itself, once all before ``minute`` (Unix time // 60 s) was observed."""
+        return self._traffic.advance(minute, log_offset)
+
+    def _peek_drift(self, log_offset: int) -> list[Finding]:
+        """The oldest open tick, where one more tick may decide."""
+        if not self._watch.near():
+            return []
+        tick = self._fold.first_open_tick()
+        if tick is None:
+            return []
+        (counts,) = self._fold.open_counts(tick)
+        findings: list[Finding] = []
+        for watched, crossing in self._watch.peek(tick, *self._fed(counts)):
+            name = name_of("drift", watched.key.unit, watched.key.score, watched.key.slice)
+            if not self._open_tick.knows(name):
+                stated, _ = self._explain(watched, crossing, tick, log_offset, self._ahead(tick))
+                stated = replace(stated, made_at=self._time(tick, self._fold.latest_minute(tick) + 1))
+                findings += self._provisional(name, tick, stated)
+        return findings
+
+    def _provisional(self, name: str, tick: int, stated: Finding) -> list[Finding]:
+        if self._said(stated) is not None or any(same_change(stated, f) for f in self._open_tick):
+            self._open_tick.mute(name, tick)
+            return []
+        return [self._open_tick.say(name, tick, stated)]
+
+    def control(self, message: Control) -> None:
+        """Take a control record, which is obeyed at its tick."""
+        self._waiting.add(message)
+
+    def _obey(self, tick: int) -> list[Finding]:
+        """Obey what is due before ``tick`` closes; an action that is not known is left to a later version."""
+        findings: list[Finding] = []
+        for record in self._waiting.due(tick):
+            if record.action == "accept":
+                risen = self._fast.take_back(text_of(record.body, "finding_id"))
+                over = accept(record, self._scene(tick), risen)
+                for said in over if risen is None else ():
+                    self._fast.settle(said)
+                findings += over
+                self._fast.price(self._baseline_of)
+            elif record.action == "adopt":
+                adopt(record, self._scene(tick), self._fold, self._learner, self._renew)
+                self._names = self._fold.names()
+                self._fast.price(self._baseline_of)
+                self._bursts.learn(self._watch, self._trail)
+            elif record.action == "expect":
+                self._announced.add(record)
+            elif record.action == "accept_level":
+                accept_level(record, self._watch)
+            elif record.action == grant.BUDGET:
+                self._spend(grant.Grant.of(record.body))
+        return findings
+
+    def _spend(self, granted: grant.Grant | None) -> None:
+        if granted is not None:
+            self._config = self._config.granted(granted)
+            self._share_out()
+
+    def _share_out(self) -> None:
+        """Let every threshold follow the budget."""
+        self._watch.spend(self._config)
+        self._fast.spend(self._config)
+        self._traffic.spend(self._config)
+        self._bursts.spend(self._config)
+
+    def _scene(self, tick: int) -> Scene:
+        return Scene(self._watch, self._trail, self._config, tick)
+
+    def _review(self, tick: int, log_offset: int) -> list[Finding]:
+        """Look at the baselines, before the first tick of a day with anything in it closes."""
+        day_ticks = DAY_S // self._config.tick_s
+        if tick // day_ticks == self._last_tick // day_ticks:
+            return []
+        findings = []
+        for slow in review(self._scene(tick)):
+            stated, recovery = self._explain(
+                slow.watched, slow.crossing, tick - 1, log_offset, self._history()
+            )
+            findings += self._state_finding(slow.watched, slow.crossing, as_slow(stated), recovery)
+        self._fast.price(self._baseline_of)  # of the baselines as they are now
+        return findings
+
+    def advance(self, until: int | None, log_offset: int) -> Closed:
+        """Close the ticks before ``until``, or all that hold counts when there is no more to come."""
+        if until is None:
+            last = self._fold.last_open_tick()
+            until = self.next_tick if last is None else last + 1
+        closed = Closed()
+        if until <= self.next_tick:
+            return closed
+        ended = self._time(self.next_tick)
+        closed.findings.extend(replace(f, ended_at=ended) for f in self._superseded)
+        self._superseded = []
+        for counts in self._fold.advance(until):
+            self._names = self._fold.names()
+            self._people.close(counts.tick)
+            self._learn(counts.tick)
+            closed.findings.extend(self._obey(counts.tick))
+            closed.findings.extend(self._review(counts.tick, log_offset))
+            closed.cells.extend(self._cells(counts, 0))
+            closed.shared.extend(shared_counts(self.key, counts, self._names, self._config.specs))
+            closed.findings.extend(self._feed(counts, log_offset))
+        self.next_tick = until
+        self._learn(until)
+        closed.findings.extend(self._obey(until))
+        return closed
+
+    def _learn(self, tick: int) -> None:
+        """Fit what has learned long enough before ``tick``."""
+        for start, numbers in self._learner.due(tick):
+            series = {n: self._names[n] for n in numbers}
+            fitted, poor = self._watch.fit(
+                series, self._trail, start, start + self._config.learn, self._config, self._fold
+            )
+            self._learner.settle(start, fitted, poor)
+            self._fast.price(self._baseline_of)
+            self._bursts.learn(self._watch, self._trail)
+
+    def _baseline_of(self, key: FastKey) -> Baseline | None:
+        watched = self._watch.find(SeriesKey(*key, ALL))
+        return None if watched is None else self._watch.baseline(watched, 0)
+
+    def _fed(self, counts: TickCounts) -> tuple[Ints, Ints, Ints]:
+        """Series, cells and counts of one tick that history and detectors see."""
+        redundant = self._fold.redundant(counts.tick)
+        series, cells = np.array(counts.series, dtype=np.int64), np.array(counts.cells, dtype=np.int64)
+        weighed = np.array(counts.counts, dtype=np.int64) - np.array(counts.beyond, dtype=np.int64)
+        keep = weighed > 0
+        if redundant:
+            keep &= np.array([number not in redundant for number in counts.series], dtype=bool)
+        return series[keep], cells[keep], weighed[keep]
+
+    def _feed(self, counts: TickCounts, log_offset: int) -> list[Finding]:
+        """Give one closed tick to history and detectors; findings of what crossed."""
+        tick = counts.tick
+        self._last_tick = max(self._last_tick, tick)
+        fed = series, cells, numbers = self._fed(counts)
+        self._trail.append(tick, series, cells, numbers)
+        self._learner.seen(tick, {int(n) for n in np.unique(series)} - set(self._watch.series))
+        history = self._history()
+        findings = self._close_fast(tick, fed, log_offset, history)
+        anew = [n for n, w in self._watch.series.items() if w.since > tick]  # the tick is in their level
+        rest = ~np.isin(series, np.array(anew, dtype=np.int64))
+        crossed, ended = self._watch.update(tick, series[rest], cells[rest], numbers[rest])
+        if self.on_tick is not None:
+            self.on_tick(tick, self._watch)
+        findings += self._close(ended, tick)
+        for watched, crossing in crossed:
+            stated, recovery = self._explain(watched, crossing, tick, log_offset, history)
+            stated = replace(stated, children=children(self._watch, watched, tick))
+            findings += self._state_finding(watched, crossing, stated, recovery)
+        if self._config.adwin_tickets:
+            for watched, crossing in self._adwin.update(tick, self._watch, series, cells, numbers):
+                stated, _ = self._explain(watched, crossing, tick, log_offset, history)
+                findings.append(ticket(stated))
+        findings += self._bursts.close(tick, fed, self._watch, self._fast.open, self._time)
+        findings += self._open_tick.withdraw(tick, self._time(tick + 1))
+        if tick % (86_400 // self._config.tick_s) == 0:
+            self._trail.drop_before(tick - HISTORY_S // self._config.tick_s)
+        return list({f.finding_id: f for f in findings}.values())  # the last word of a tick
+
+    def _close_fast(
+        self, tick: int, fed: tuple[Ints, Ints, Ints], log_offset: int, history: report.History
+    ) -> list[Finding]:
+        """Close one tick on the fast path: what ended and what rose."""
+        numbers = {(k.unit, k.score): n for n, k in self._names.items() if k.slice == ALL}
+        over = self._fast.ended(lambda key: sums_of(*fed, numbers[key]))
+        findings = [replace(f, ended_at=self._time(tick + 1)) for f in over]
+        for key, rise in self._fast.close(tick, self._baseline_of):
+            stated, recovery = self._explain_rise(key, rise, log_offset, history)
+            said = self._said(stated)
+            boundary = self._announced.covering(stated, self._config.tick_s)
+            if boundary is not None:
+                findings.append(self._expected(key, boundary, stated, tick + 1))
+                continue
+            if said is None:
+                stated = self._open_tick.confirm(name_of("fast", *key), stated)
+                findings.append(stated)
+            self._fast.say(key, OpenFinding(None if said else stated, 0, recovery))
+        return findings
+
+    def _state_finding(
+        self, watched: Watched, crossing: Crossing, stated: Finding, recovery: Recovery
+    ) -> list[Finding]:
+        """Open a finding, unless another said it, or take the change for the level if it was expected."""
+        tick, tick_s = self._last_tick + 1, self._config.tick_s
+        name = name_of("drift", watched.key.unit, watched.key.score, watched.key.slice)
+        boundary = self._announced.covering(stated, tick_s)
+        if boundary is not None:
+            start_anew(watched, boundary.origin(onset_tick(stated, self._config)), self._scene(tick))
+            self._fast.price(self._baseline_of)
+            return [informed(self._open_tick.confirm(name, stated), tick, tick_s)]
+        said = self._said(stated)
+        stated = stated if said is not None else self._open_tick.confirm(name, stated)
+        self._watch.open(watched, OpenFinding(None if said else stated, crossing.channel, recovery))
+        if said is None:
+            return [stated]
+        told_first = said.alert_kind == "fast" and watched.key.slice == ALL
+        return [self._fast.retell((stated.unit, stated.score), stated)] if told_first else []
+
+    def _expected(self, key: FastKey, boundary: Boundary, stated: Finding, tick: int) -> Finding:
+        """A rise that was announced: its level is the new one."""
+        watched = self._watch.find(SeriesKey(*key, ALL))
+        if watched is not None:
+            start_anew(watched, boundary.origin(onset_tick(stated, self._config)), self._scene(tick))
+        self._fast.accept(key, stated)
+        self._fast.price(self._baseline_of)
+        return informed(self._open_tick.confirm(name_of("fast", *key), stated), tick, self._config.tick_s)
+
+    def _explain_rise(
+        self, key: FastKey, rise: Rise, log_offset: int, history: report.History
+    ) -> tuple[Finding, Recovery]:
+        limit = self._fast.ceilings[key]
+        return fast_finding(self.key, self._spec(key[1]), rise, limit, log_offset, self._config, history)
+
+    def _history(self) -> report.History:
+        return report.History(self._trail, self._fold, self._watch, self._names, self._people)
+
+    def _ahead(self, last: int) -> report.History:
+        """History with what open ticks up to ``last`` hold so far."""
+        trail = self._trail
+        for counts in self._fold.open_counts(last):
+            trail = trail.extended(counts.tick, *self._fed(counts))
+        return report.History(trail, self._fold, self._watch, self._fold.names(), self._people)
+
+    def _explain(
+        self, watched: Watched, crossing: Crossing, tick: int, log_offset: int, history: report.History
+    ) -> tuple[Finding, Recovery]:
+        spec = self._spec(watched.key.score)
+        return report.finding(self.key, spec, watched, crossing, tick, log_offset, self._config, history)
+
+    def _said(self, stated: Finding) -> Finding | None:
+        """The open finding of closed ticks that has said the same: of the whole, or on the fast path."""
+        fast = self._fast.open.get((stated.unit, stated.score))
+        opened = [fast] if fast is not None else []
+        for one in self._watch.series.values():
+            if one.open is None or (one.key.unit, one.key.score) != (stated.unit, stated.score):
+                continue
+            if one.key.slice == ALL or stated.alert_kind == "fast":
+                opened.append(one.open)
+        found = [o.finding for o in opened if o.finding is not None]
+        return next((f for f in found if same_change(stated, f)), None)
+
+    def _close(self, ended: list[Watched], tick: int) -> list[Finding]:
+        """Findings whose change has ended, with the time."""
+        findings = []
+        for watched in ended:
+            if watched.open is not None and watched.open.finding is not None:
+                findings.append(replace(watched.open.finding, ended_at=self._time(tick + 1)))
+            watched.open, watched.calm_since = None, tick + 1
+        return findings
+
+    def state(self) -> tuple[dict[str, Any], Arrays]:
+        """Facts and arrays for a snapshot."""
+        watch_facts, arrays = self._watch.state()
+        adwin_facts, adwin_arrays = self._adwin.state()
+        facts = {
+            "next_tick": self.next_tick,
+            "last_tick": self._last_tick,
+            "fold": self._fold.state(),
+            "learner": self._learner.state(),
+            "watch": watch_facts,
+            "waiting": self._waiting.state(),
+            "budget": self._config.budget_state(),
+            "people": self._people.state(),
+            "superseded": [f.to_json() for f in self._superseded],
+            "announced": self._announced.state(),
+            "adwin": adwin_facts,
+            "open_tick": self._open_tick.state(),
+            "bursts": self._bursts.state(),
+        }
+        facts["fast"], fast = self._fast.state()
+        arrays |= {f"fast.{name}": array for name, array in fast.items()}
+        facts["traffic"], traffic = self._traffic.state()
+        arrays |= {f"traffic.{name}": array for name, array in traffic.items()}
+        return facts, arrays | adwin_arrays | {"trail": self._trail.rows()}
+
+    @classmethod
+    def restore(
+        cls, key: ServiceKey, config: WatchConfig, facts: Mapping[str, Any], arrays: Arrays
+    ) -> ServiceWatcher:
+        """Inverse of `state`."""
+        watcher = cls(key, config, facts["next_tick"])
+        watcher._last_tick = facts["last_tick"]
+        watcher._fold.restore(facts["fold"])
+        watcher._names = watcher._fold.names()
+        watcher._learner.restore(facts["learner"])
+        watcher._watch = WatchList.restore(config.tick_s, facts["watch"], arrays, watcher._names)
+        watcher._trail.restore(arrays["trail"])
+        watcher._waiting.restore(facts.get("waiting", ()))
+        if "fast" in facts:  # a state from before it had none
+            watcher._fast.restore(facts["fast"], part(arrays, "fast."))
+            watcher._open_tick.restore(facts["open_tick"])
+        if "bursts" in facts:
+            watcher._bursts.restore(facts["bursts"])
+        else:
+            watcher._bursts.learn(watcher._watch, watcher._trail)
+        if "traffic" in facts:
+            watcher._traffic.restore(facts["traffic"], part(arrays, "traffic."))
+        watcher._config = config.with_budget(facts.get("budget"))
+        watcher._people.restore(facts.get("people", ()))
+        watcher._superseded = [Finding.from_dict(json.loads(f)) for f in facts.get("superseded", ())]
+        watcher._announced.restore(facts.get("announced", ()))
+        watcher._adwin = AdwinTickets.restore(facts.get("adwin", {}), arrays)
+        watcher._share_out()
+        watcher._fast.price(watcher._baseline_of)
+        return watcher

@@ -1,0 +1,1 @@
+"""How much comes at all, and what comes in bursts."""
