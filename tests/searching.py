@@ -23,6 +23,7 @@ import zstandard
 MAX_DEPTH = 4
 _ZSTD, _LZ4 = b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"
 MAX_OPENED_BYTES = 64 << 20
+WINDOW = 128 << 10
 PART = 12
 """Characters of a part that is searched by itself; shorter ones could stand somewhere by chance."""
 
@@ -113,7 +114,14 @@ class Search:
         self.bytes = 0
 
     def look(self, where: str, data: bytes) -> None:
-        """Search ``data`` and what is packed inside of it."""
+        """Search ``data`` and what is packed inside of it, in windows that overlap by half.
+
+        A match knows the text it is of, so one in a long text is dear.
+        """
+        for start in range(0, max(len(data), 1), WINDOW):
+            self._look(where, data[start : start + 2 * WINDOW])
+
+    def _look(self, where: str, data: bytes) -> None:
         for layer in _layers(data):
             self.bytes += len(layer)
             for match in self._pattern.finditer(layer):
@@ -144,6 +152,7 @@ def _bytes_pattern(patterns: Iterable[bytes]) -> re2._Regexp[bytes]:
     return re2.compile(b"|".join(patterns), options)
 
 
+_BETWEEN = b"\xff\x00\xfe\x00"
 _FRAMES = _bytes_pattern(
     map(re2.escape, (_ZSTD, _LZ4, b"\x1f\x8b\x08", b"\x78\x01", b"\x78\x9c", b"\x78\xda"))
 )
@@ -162,16 +171,22 @@ def _layers(data: bytes, depth: int = 0) -> Iterator[bytes]:
 
 
 def _opened(data: bytes) -> Iterator[bytes]:
+    """What is packed in ``data``; short pieces of one kind together, with `_BETWEEN` between them."""
+    view = memoryview(data)
     for match in _FRAMES.finditer(data):
-        inner = _decompressed(data[match.start() :])
+        inner = _decompressed(view[match.start() : match.start() + MAX_OPENED_BYTES])
         if inner:
             yield inner
+    pieces = []
     for match in _BASE64.finditer(data):
         run = bytes(match.group()).replace(b"-", b"+").replace(b"_", b"/")
         with contextlib.suppress(binascii.Error):
-            yield base64.b64decode(run + b"=" * (-len(run) % 4))
-    for match in _HEX.finditer(data):
-        yield binascii.unhexlify(match.group())
+            pieces.append(base64.b64decode(run + b"=" * (-len(run) % 4)))
+    if pieces:
+        yield _BETWEEN.join(pieces)
+    pieces = [binascii.unhexlify(match.group()) for match in _HEX.finditer(data)]
+    if pieces:
+        yield _BETWEEN.join(pieces)
     if _ESCAPE.search(data):
         yield _ESCAPE.sub(_unescaped, data)
     if b"%" in data:
@@ -184,12 +199,13 @@ def _unescaped(match: re2._Match[bytes]) -> bytes:
     return chr(int(match.group()[-4:], 16)).encode("utf-8", "surrogatepass")
 
 
-def _decompressed(data: bytes) -> bytes:
+def _decompressed(data: memoryview) -> bytes:
     """What a frame at the beginning of ``data`` holds; nothing if it is none."""
-    if data.startswith(_ZSTD):
+    head = bytes(data[:4])
+    if head == _ZSTD:
         with contextlib.suppress(zstandard.ZstdError):
             return zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj().decompress(data)
-    elif data.startswith(_LZ4):
+    elif head == _LZ4:
         with contextlib.suppress(RuntimeError, EOFError):
             return bytes(lz4.frame.LZ4FrameDecompressor().decompress(data, MAX_OPENED_BYTES))
     else:
