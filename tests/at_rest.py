@@ -11,6 +11,8 @@ from infra import clickhouse
 from infra.settings import KafkaSettings, StoreSettings
 from tests.running import PATIENCE_S, end_of, reader
 
+_ALL = {"max_result_bytes": 0, "max_result_rows": 0}
+
 
 def raw_messages(kafka: KafkaSettings) -> Iterator[tuple[str, bytes]]:
     """Every message of every topic as it lies there: where it is, and its key, headers and value."""
@@ -38,9 +40,7 @@ def rows_of_everything(settings: StoreSettings) -> Iterator[tuple[str, bytes]]:
             "AND (database != 'system' OR name ILIKE '%log%' OR name IN ('processes', 'errors', 'warnings'))"
         ).result_rows
         for database, name in sorted((str(d), str(n)) for d, n in tables):
-            yield (
-                f"table {database}.{name}",
-                client.raw_query(f"SELECT * FROM `{database}`.`{name}`", fmt="RowBinary"),  # noqa: S608
-            )
+            everything = f"SELECT * FROM `{database}`.`{name}`"  # noqa: S608
+            yield f"table {database}.{name}", client.raw_query(everything, settings=_ALL, fmt="RowBinary")
     finally:
         client.close()
