@@ -24,6 +24,7 @@ MAX_DEPTH = 4
 _ZSTD, _LZ4 = b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"
 MAX_OPENED_BYTES = 64 << 20
 WINDOW = 128 << 10
+"""Bytes; what is packed as text is shorter."""
 PART = 12
 """Characters of a part that is searched by itself; shorter ones could stand somewhere by chance."""
 
@@ -113,23 +114,26 @@ class Search:
         self.hits: list[Hit] = []
         self.bytes = 0
 
-    def look(self, where: str, data: bytes) -> None:
+    def look(self, where: str, data: bytes, depth: int = 0) -> None:
         """Search ``data`` and what is packed inside of it, in windows that overlap by half.
 
         A match knows the text it is of, so one in a long text is dear.
         """
+        view = memoryview(data)
         for start in range(0, max(len(data), 1), WINDOW):
-            self._look(where, data[start : start + 2 * WINDOW])
+            window = bytes(view[start : start + 2 * WINDOW])
+            self._match(where, window)
+            for inner in _opened(window, view[start:]) if depth < MAX_DEPTH else ():
+                self.look(where, inner, depth + 1)
 
-    def _look(self, where: str, data: bytes) -> None:
-        for layer in _layers(data):
-            self.bytes += len(layer)
-            for match in self._pattern.finditer(layer):
-                for planted, form in self._known[bytes(match.group())]:
-                    key = (planted.place, planted.kind, planted.value, where)
-                    if key not in self._seen:
-                        self._seen.add(key)
-                        self.hits.append(Hit(planted, where, form))
+    def _match(self, where: str, window: bytes) -> None:
+        self.bytes += len(window)
+        for match in self._pattern.finditer(window):
+            for planted, form in self._known[bytes(match.group())]:
+                key = (planted.place, planted.kind, planted.value, where)
+                if key not in self._seen:
+                    self._seen.add(key)
+                    self.hits.append(Hit(planted, where, form))
 
     def leaks(self) -> list[str]:
         """Secrets that were found, without themselves."""
@@ -161,37 +165,32 @@ _HEX = _bytes_pattern([rb"(?:[0-9a-fA-F]{2}){16,}"])
 _ESCAPE = _bytes_pattern([rb"\\+u[0-9a-fA-F]{4}"])
 
 
-def _layers(data: bytes, depth: int = 0) -> Iterator[bytes]:
-    """``data`` and everything that comes out of it when packed parts are opened."""
-    yield data
-    if depth >= MAX_DEPTH:
-        return
-    for inner in _opened(data):
-        yield from _layers(inner, depth + 1)
+def _opened(window: bytes, rest: memoryview) -> Iterator[bytes]:
+    """What is packed in ``window``, which ``rest`` begins with and which a compressed frame may go beyond.
 
-
-def _opened(data: bytes) -> Iterator[bytes]:
-    """What is packed in ``data``; short pieces of one kind together, with `_BETWEEN` between them."""
-    view = memoryview(data)
-    for match in _FRAMES.finditer(data):
-        inner = _decompressed(view[match.start() : match.start() + MAX_OPENED_BYTES])
+    Short pieces of one kind come together, with `_BETWEEN` between them.
+    """
+    for match in _FRAMES.finditer(window):
+        if match.start() >= WINDOW:
+            break  # the next window's
+        inner = _decompressed(rest[match.start() : match.start() + MAX_OPENED_BYTES])
         if inner:
             yield inner
     pieces = []
-    for match in _BASE64.finditer(data):
+    for match in _BASE64.finditer(window):
         run = bytes(match.group()).replace(b"-", b"+").replace(b"_", b"/")
         with contextlib.suppress(binascii.Error):
             pieces.append(base64.b64decode(run + b"=" * (-len(run) % 4)))
     if pieces:
         yield _BETWEEN.join(pieces)
-    pieces = [binascii.unhexlify(match.group()) for match in _HEX.finditer(data)]
+    pieces = [binascii.unhexlify(match.group()) for match in _HEX.finditer(window)]
     if pieces:
         yield _BETWEEN.join(pieces)
-    if _ESCAPE.search(data):
-        yield _ESCAPE.sub(_unescaped, data)
-    if b"%" in data:
-        plain = unquote_to_bytes(data)
-        if plain != data:
+    if _ESCAPE.search(window):
+        yield _ESCAPE.sub(_unescaped, window)
+    if b"%" in window:
+        plain = unquote_to_bytes(window)
+        if plain != window:
             yield plain
 
 
