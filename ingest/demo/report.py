@@ -75,14 +75,9 @@ def judge(planted: Sequence[Planted], found: Iterable[FoundIncident], tick_ns: i
 
     One matches if service and score agree, its slice is the planted one, and the planted onset lies within
     ``[onset_low - 1 tick, onset_high + 1 tick]``; anything else is a false alarm, also a cause found with the
-    wrong slice or onset. A consequence may also begin later, as a burst does, while its cause lasts.
+    wrong slice or onset.
     """
     return [_judge_one(planted, one, tick_ns) for one in found]
-
-
-def begins(low_ns: int, high_ns: int, cause: Planted, tick_ns: int, *, echo: bool) -> bool:
-    """Whether an onset interval agrees with a cause: holds its onset or, of a consequence, lies after it."""
-    return cause.onset_ns <= high_ns + tick_ns and (echo or low_ns - tick_ns <= cause.onset_ns)
 
 
 def _judge_one(planted: Sequence[Planted], found: FoundIncident, tick_ns: int) -> Verdict:
@@ -95,7 +90,7 @@ def _judge_one(planted: Sequence[Planted], found: FoundIncident, tick_ns: int) -
             reasons.append(f"{cause.name} with slice {found.slice} instead of {cause.slice}")
         elif found.low_ns is None or found.high_ns is None:
             reasons.append(f"{cause.name} without an onset interval")
-        elif not begins(found.low_ns, found.high_ns, cause, tick_ns, echo=found.score not in cause.scores):
+        elif not found.low_ns - tick_ns <= cause.onset_ns <= found.high_ns + tick_ns:
             reasons.append(f"{cause.name} with an onset interval that misses {_text(cause.onset_ns)}")
         else:
             return Verdict(found, cause, echo=found.score not in cause.scores)

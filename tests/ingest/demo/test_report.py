@@ -104,15 +104,6 @@ def test_a_consequence_neither_finds_its_cause_nor_is_false() -> None:
     assert _report([*(_found(p) for p in SCHEDULE.planted), _found(loop, score="input_tokens")])["ok"]
 
 
-def test_a_consequence_may_begin_while_its_cause_lasts_but_not_before() -> None:
-    loop = PLANTED["tool-loop"]
-    for hours, false in ((1, 0), (-1, 1)):
-        at = loop.onset_ns + hours * HOUR_NS
-        burst = _found(loop, score="input_tokens", onset_ns=at, low_ns=at, high_ns=at)
-        result = _report([*(_found(p) for p in SCHEDULE.planted), burst])
-        assert len(result["false_alarms"]) == false
-
-
 def test_an_alarm_before_anything_was_planted_is_false() -> None:
     early = _found(REFUSALS, onset_ns=SCHEDULE.event_day_ns, low_ns=SCHEDULE.event_day_ns)
     early = replace(early, incident="early", high_ns=SCHEDULE.event_day_ns + HOUR_NS)
