@@ -157,6 +157,17 @@ def finding_id(*parts: str | int) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
+def same_change(one: Finding, other: Finding) -> bool:
+    """Whether two findings of one score tell of the same change: same direction, and onsets that meet."""
+    if (one.unit, one.score, one.direction) != (other.unit, other.score, other.direction):
+        return False
+    ends = (one.onset_low, one.onset_high, other.onset_low, other.onset_high)
+    low, high, other_low, other_high = ends
+    if low is None or high is None or other_low is None or other_high is None:
+        return False
+    return low <= other_high and other_low <= high
+
+
 def rfc3339(at: datetime) -> str:
     """``2026-11-24T02:05:00Z``; microseconds only where there are any.
 

@@ -9,12 +9,12 @@ of its own is accepted by itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 import numpy as np
 
 from detectors.drift.baselines.origin import ACCEPTED, Origin
 from detectors.drift.engine.relevel import relevel
+from detectors.drift.engine.ticks import time_of
 from detectors.drift.service.controls import text_of
 from detectors.drift.service.fold import SeriesKey
 from detectors.drift.service.trail import Trail
@@ -50,7 +50,7 @@ def accept(record: Control, scene: Scene, risen: Finding | None = None) -> list[
     origin = Origin(ACCEPTED, onset_tick(said, scene.config), text_of(body, "actor"), text_of(body, "reason"))
     for one in [] if watched is None else [watched, *_moved_with(watched, scene.watch)]:
         start_anew(one, origin, scene)
-    ended = datetime.fromtimestamp(scene.tick * scene.config.tick_s, UTC)
+    ended = time_of(scene.tick, scene.config.tick_s)
     return [replace(said, ended_at=ended, notes=(*said.notes, "accepted as the new level"))]
 
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from detectors.drift.baselines.origin import EXPECTED, Origin
-from detectors.drift.engine.ticks import DAY_S
+from detectors.drift.engine.ticks import DAY_S, time_of
 from detectors.drift.service.controls import text_of
 from detectors.finding import Finding
 from detectors.observation import Control
@@ -87,7 +86,7 @@ class Announced:
 
 def informed(stated: Finding, tick: int, tick_s: int) -> Finding:
     """The finding of an expected change: over as soon as it is told."""
-    ended = datetime.fromtimestamp(tick * tick_s, UTC)
+    ended = time_of(tick, tick_s)
     return replace(stated, severity="info", ended_at=ended, notes=(*stated.notes, "expected: the new level"))
 
 

@@ -5,6 +5,8 @@ A tick is ``unix seconds // tick_s``. Hours and weekdays are those of the tick's
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,11 @@ HOUR_S = 3_600
 def single(x: Floats | Singles) -> Singles:
     """In single precision."""
     return x.astype(np.float32)
+
+
+def time_of(tick: int, tick_s: int, behind_s: float = 0) -> datetime:
+    """Time of a tick; of what is counted ``behind_s`` after it ended, the time at which it did."""
+    return datetime.fromtimestamp(tick * tick_s - behind_s, UTC)
 
 
 def hour_of_day(ticks: Ints, tick_s: int) -> Ints:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from detectors.drift.change.effect import Explanation
+from detectors.drift.engine.ticks import time_of
 from detectors.drift.files.own_unit import OwnUnit
 from detectors.drift.files.points import Point
 from detectors.finding import ALL, Finding, finding_id
@@ -103,7 +104,7 @@ class Frame:
         )
 
     def _at(self, tick: int) -> datetime:
-        return datetime.fromtimestamp(tick * self.tick_s, UTC)
+        return time_of(tick, self.tick_s)
 
     def _common(self) -> dict[str, Any]:
         return {

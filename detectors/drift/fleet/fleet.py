@@ -30,9 +30,9 @@ from detectors.drift.engine.dispersion import fit_flags, fit_values
 from detectors.drift.engine.relevel import relevel
 from detectors.drift.engine.shiryaev_roberts import FlagBank, ValueBank
 from detectors.drift.engine.snapshot import Arrays
-from detectors.drift.engine.ticks import Ints
+from detectors.drift.engine.ticks import Ints, time_of
 from detectors.drift.fleet.fleet_pool import Member, Pool, members_of
-from detectors.drift.fleet.fleet_report import Crossed, at, fleet_finding, same_change
+from detectors.drift.fleet.fleet_report import Crossed, fleet_finding
 from detectors.drift.fleet.fleet_series import FleetSeries, nearest_cause, packed_series, unpacked_series
 from detectors.drift.fleet.fleet_shift import shift
 from detectors.drift.service.controls import text_of
@@ -41,7 +41,7 @@ from detectors.drift.service.plan import Channel
 from detectors.drift.service.trail import Rows, Trail
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watched import OpenFinding
-from detectors.finding import Finding
+from detectors.finding import Finding, same_change
 from detectors.observation import Control, ServiceKey
 
 HISTORY_DAYS = 30
@@ -133,7 +133,7 @@ class FleetWatcher:
             self._bank(pool).replace([row], new, tick=last)
         series.open, series.start, series.since = None, first, self.next_tick
         series.version = self._baseline(series, 0).version
-        ended = at(self.next_tick, self.config.tick_s)
+        ended = time_of(self.next_tick, self.config.tick_s)
         return [replace(said, ended_at=ended, notes=(*said.notes, "accepted as the new level"))]
 
     @property
@@ -229,7 +229,7 @@ class FleetWatcher:
     def _ended(self, series: FleetSeries, tick: int) -> list[Finding]:
         assert series.open is not None  # noqa: S101 - only called then
         said, series.open = series.open.finding, None
-        return [] if said is None else [replace(said, ended_at=at(tick + 1, self.config.tick_s))]
+        return [] if said is None else [replace(said, ended_at=time_of(tick + 1, self.config.tick_s))]
 
     def _reset(self, series: FleetSeries) -> None:
         for pool, row in zip(series.pools, series.rows, strict=True):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from detectors.drift.change.effect import Explanation
 from detectors.drift.change.recovery import Recovery
 from detectors.drift.engine.baseline import FLAG, Baseline
+from detectors.drift.engine.ticks import time_of
 from detectors.drift.fleet.fleet_pool import Pool
 from detectors.drift.fleet.fleet_shift import Shift
 from detectors.drift.service.fold import SeriesKey
@@ -59,11 +59,11 @@ def fleet_finding(
         score=key.score,
         slice=key.slice,
         series=own_id,
-        made_at=at(tick + 1, tick_s),
+        made_at=time_of(tick + 1, tick_s),
         severity=severity_of(spec, rises=rises),
-        onset=at(told.onset, tick_s, behind_s),
-        onset_low=at(told.onset_low, tick_s, behind_s),
-        onset_high=at(told.onset_high + 1, tick_s, behind_s),
+        onset=time_of(told.onset, tick_s, behind_s),
+        onset_low=time_of(told.onset_low, tick_s, behind_s),
+        onset_high=time_of(told.onset_high + 1, tick_s, behind_s),
         effect=told.effect,
         effect_low=told.effect_low,
         effect_high=told.effect_high,
@@ -92,19 +92,3 @@ def fleet_finding(
         tick_s=tick_s,
     )
     return stated, recovery
-
-
-def same_change(one: Finding, other: Finding) -> bool:
-    """Whether two findings about the same score say the same: onsets that meet, one direction."""
-    if (one.unit, one.score, one.direction) != (other.unit, other.score, other.direction):
-        return False
-    bounds = (one.onset_low, one.onset_high, other.onset_low, other.onset_high)
-    low, high, other_low, other_high = bounds
-    if low is None or high is None or other_low is None or other_high is None:
-        return False
-    return low <= other_high and other_low <= high
-
-
-def at(tick: int, tick_s: int, behind_s: float = 0) -> datetime:
-    """Time of a tick; of what is counted ``behind_s`` after it ended, the time at which it did."""
-    return datetime.fromtimestamp(tick * tick_s - behind_s, UTC)

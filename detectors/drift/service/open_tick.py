@@ -65,14 +65,3 @@ class OpenTick:
 def name_of(kind: str, *series: str) -> str:
     """Name of a kind of finding about one series."""
     return "/".join((kind, *series))
-
-
-def same_change(stated: Finding, said: Finding) -> bool:
-    """Whether two findings of one score tell of the same change: same direction, and onsets that meet."""
-    if (stated.unit, stated.score, stated.direction) != (said.unit, said.score, said.direction):
-        return False
-    ends = (stated.onset_low, said.onset_high, said.onset_low, stated.onset_high)
-    low, high, other_low, other_high = ends
-    if low is None or high is None or other_low is None or other_high is None:
-        return False
-    return low <= high and other_low <= other_high

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from detectors.drift.change.effect import Explanation, explain, quantile_effect
 from detectors.drift.change.recovery import Recovery
 from detectors.drift.change.second_opinion import second_opinion
 from detectors.drift.engine.baseline import VALUE, Baseline
-from detectors.drift.engine.ticks import Floats
+from detectors.drift.engine.ticks import Floats, time_of
 from detectors.drift.service.fold import Fold, SeriesKey
 from detectors.drift.service.people import UNKNOWN, People
 from detectors.drift.service.plan import Channel
@@ -286,5 +286,5 @@ def _notes(spec: ScoreSpec, channel: Channel, fold: Fold) -> tuple[str, ...]:
 
 
 def clock(tick_s: int, behind_s: float = 0) -> Callable[[int], datetime]:
-    """Time of a tick; of what is counted ``behind_s`` after it ended, the time at which it did."""
-    return lambda tick: datetime.fromtimestamp(tick * tick_s - behind_s, UTC)
+    """`time_of` a tick, with the rest given."""
+    return lambda tick: time_of(tick, tick_s, behind_s)

@@ -35,7 +35,7 @@ from detectors.drift.service.adwin_tickets import AdwinTickets, ticket
 from detectors.drift.service.children import children
 from detectors.drift.service.controls import Waiting, text_of
 from detectors.drift.service.fold import Fold, SeriesKey, TickCounts
-from detectors.drift.service.open_tick import OpenTick, name_of, same_change
+from detectors.drift.service.open_tick import OpenTick, name_of
 from detectors.drift.service.people import People
 from detectors.drift.service.series_rows import CellRow
 from detectors.drift.service.service_series import HISTORY_S, ServiceSeries
@@ -45,7 +45,7 @@ from detectors.drift.service.watched import Crossing, OpenFinding, Watched
 from detectors.drift.service.watching import WatchList
 from detectors.drift.traffic.burst_watch import BurstWatch
 from detectors.drift.traffic.traffic import Traffic
-from detectors.finding import ALL, Finding
+from detectors.finding import ALL, Finding, same_change
 from detectors.observation import Control, Observation, ServiceKey
 
 
