@@ -277,8 +277,11 @@ class ServiceWatcher(ServiceSeries):
         history = self._history()
         findings = self._close_fast(tick, fed, log_offset, history)
         anew = [n for n, w in self._watch.series.items() if w.since > tick]  # the tick is in their level
-        rest = ~np.isin(series, np.array(anew, dtype=np.int64))
-        crossed, ended = self._watch.update(tick, series[rest], cells[rest], numbers[rest])
+        judged = fed
+        if anew:
+            rest = ~np.isin(series, np.array(anew, dtype=np.int64))
+            judged = series[rest], cells[rest], numbers[rest]
+        crossed, ended = self._watch.update(tick, *judged)
         if self.on_tick is not None:
             self.on_tick(tick, self._watch)
         findings += self._close(ended, tick)
