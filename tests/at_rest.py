@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from kafka import TopicPartition
 
 from infra import clickhouse
 from infra.settings import KafkaSettings, StoreSettings
-from tests.running import PATIENCE_S, end_of, reader
+from tests.running import reader, records_of
 
 _ALL = {"max_result_bytes": 0, "max_result_rows": 0}
 
@@ -19,16 +18,10 @@ def raw_messages(kafka: KafkaSettings) -> Iterator[tuple[str, bytes]]:
     with reader(kafka) as consumer:
         places = [TopicPartition(t, p) for t in consumer.topics() for p in consumer.partitions_for_topic(t)]
         for place in sorted(places):
-            end = end_of(consumer, place)
-            consumer.seek(place, 0)
-            deadline = time.monotonic() + PATIENCE_S
-            while consumer.position(place) < end:
-                assert time.monotonic() < deadline, f"{place} stands still before its end {end}"
-                for record in consumer.poll(timeout_ms=500).get(place, []):
-                    deadline = time.monotonic() + PATIENCE_S
-                    headers = b" ".join(name.encode() + b"=" + value for name, value in record.headers)
-                    where = f"topic {place.topic}/{place.partition}/{record.offset}"
-                    yield where, b"\n".join((record.key or b"", headers, record.value or b""))
+            for record in records_of(consumer, place):
+                headers = b" ".join(name.encode() + b"=" + value for name, value in record.headers)
+                where = f"topic {place.topic}/{place.partition}/{record.offset}"
+                yield where, b"\n".join((record.key or b"", headers, record.value or b""))
 
 
 def rows_of_everything(settings: StoreSettings) -> Iterator[tuple[str, bytes]]:

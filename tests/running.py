@@ -216,19 +216,12 @@ class Running:
     def _granted(self, lineage: str) -> set[str]:
         with reader(self.kafka) as consumer:
             places = self._places(OBSERVATIONS)
-            ends = {place: end_of(consumer, place) for place in places}
-            consumer.assign(places)
-            consumer.seek_to_beginning(*places)
-            found: set[str] = set()
-            while any(consumer.position(place) < end for place, end in ends.items()):
-                for records in consumer.poll(timeout_ms=500).values():
-                    messages = (decode(record.value) for record in records)
-                    found |= {
-                        m.key.service
-                        for m in messages
-                        if isinstance(m, Control) and m.action == BUDGET and m.key.lineage == lineage
-                    }
-        return found
+            messages = (decode(record.value) for place in places for record in records_of(consumer, place))
+            return {
+                m.key.service
+                for m in messages
+                if isinstance(m, Control) and m.action == BUDGET and m.key.lineage == lineage
+            }
 
     def settle(self, lineage: str, patience_s: float = PATIENCE_S) -> None:
         """Wait until everything of an ended lineage is stored, detected, handled and told.
@@ -334,6 +327,18 @@ def end_of(consumer: Any, place: TopicPartition) -> int:
         assert time.monotonic() < deadline, f"the end of {place} is not told"
         consumer.poll(timeout_ms=100, max_records=1)
     return int(end)
+
+
+def records_of(consumer: Any, place: TopicPartition) -> Iterator[Any]:
+    """Every record of a partition up to where it ends now; it may take long as long as it goes on."""
+    end = end_of(consumer, place)
+    consumer.seek(place, 0)
+    deadline = time.monotonic() + PATIENCE_S
+    while consumer.position(place) < end:
+        assert time.monotonic() < deadline, f"{place} stands still before its end {end}"
+        for record in consumer.poll(timeout_ms=500).get(place, []):
+            deadline = time.monotonic() + PATIENCE_S
+            yield record
 
 
 def _is_read(consumer: Any, place: TopicPartition) -> bool:

@@ -21,7 +21,7 @@ from detectors.observation import Control, ServiceKey, decode
 from infra.clickhouse import connect, migrate
 from infra.kafka import CLIENT, OBSERVATIONS, TICKS, TOPICS, Topic, create_topics
 from infra.settings import AlertSettings, BudgetSettings, KafkaSettings, Settings, StoreSettings
-from tests.running import end_of
+from tests.running import records_of
 
 pytestmark = pytest.mark.integration
 
@@ -52,12 +52,7 @@ def told(bootstrap: str, topic: Topic, whose: ServiceKey) -> list[Grant | None]:
     """Budgets in control records of one key, in order."""
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, **CLIENT)
     places = [TopicPartition(topic.name, p) for p in consumer.partitions_for_topic(topic.name)]
-    ends = {place: end_of(consumer, place) for place in places}
-    consumer.assign(places)
-    consumer.seek_to_beginning(*places)
-    values: list[bytes] = []
-    while any(consumer.position(place) < ends[place] for place in places):
-        values += [r.value for some in consumer.poll(timeout_ms=500).values() for r in some]
+    values = [r.value for place in places for r in records_of(consumer, place)]
     consumer.close()
     records = [decode(v) for v in values if v[1] != REPORT]
     return [Grant.of(r.body) for r in records if isinstance(r, Control) and r.key == whose]
