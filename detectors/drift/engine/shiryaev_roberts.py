@@ -26,11 +26,12 @@ from detectors.drift.engine.ticks import HOUR_S, Floats, Ints, Singles, day_numb
 
 SCHEMA = 2
 """1 had no ``fade``, and prices are found anew."""
+CAP_SHARE = 1 / 4
+"""Part of its threshold that one tick may add to the evidence of a row."""
 PART = 2048
 """Rows at a time: their arrays fit a core's cache."""
 LARGEST = 1e250
 """S is kept below this, so that sums of it stay finite."""
-
 
 Rows = slice | Ints
 _Learned = tuple[Floats, tuple[Floats, Floats]]
@@ -364,7 +365,7 @@ class Bank:
 
 def _cap(w: Floats) -> Floats:
     """The most that one tick may add to the log evidence of a row."""
-    return np.log(1 / w) / 4
+    return CAP_SHARE * np.log(1 / w)
 
 
 class FlagBank(Bank):

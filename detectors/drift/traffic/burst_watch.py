@@ -13,6 +13,7 @@ import numpy as np
 from detectors.drift.budgets.budget import CLASS_SHARES
 from detectors.drift.change.effect import wilson
 from detectors.drift.engine.baseline import FLAG, VALUE
+from detectors.drift.engine.shiryaev_roberts import CAP_SHARE
 from detectors.drift.engine.ticks import Floats, Ints
 from detectors.drift.service.trail import Trail
 from detectors.drift.service.watch_config import WatchConfig
@@ -65,7 +66,10 @@ class BurstWatch:
         told: Collection[tuple[str, str]],
         time: Callable[[int], datetime],
     ) -> list[Finding]:
-        """Close one tick: bursts that are over, but for scores of which something else is ``told``."""
+        """Close one tick: bursts that are over, but for scores of which something else is ``told``.
+
+        Left out are also ticks of a change that the engine is about to name.
+        """
         findings = [replace(f, ended_at=time(tick + 1)) for f in self.said]
         over: dict[int, tuple[Place, Burst]] = {}
         for place, burst in self.bursts.close(tick, *_distances(watch, tick, *fed)):
@@ -75,7 +79,9 @@ class BurstWatch:
         self.said = [
             self._filed(watch.series[number], place[1], burst, time)
             for number, (place, burst) in sorted(over.items())
-            if (w := watch.series[number]).open is None and (w.key.unit, w.key.score) not in told
+            if (w := watch.series[number]).open is None
+            and (w.key.unit, w.key.score) not in told
+            and not _of_a_change(watch, w, burst, tick)
         ]
         return findings + self.said
 
@@ -128,6 +134,15 @@ class BurstWatch:
         bursts, said = state
         self.bursts.restore(bursts)
         self.said = [Finding.from_dict(json.loads(text)) for text in said]
+
+
+def _of_a_change(watch: WatchList, watched: Watched, burst: Burst, tick: int) -> bool:
+    """Whether the engine has seen more of a series than the burst's own ticks, and one of chance, can show.
+
+    A tick adds at most `CAP_SHARE` of its threshold to the evidence.
+    """
+    evidence, threshold = watch.evidence(watched, tick)
+    return evidence > (burst.last - burst.first + 2) * CAP_SHARE * threshold
 
 
 def _distances(

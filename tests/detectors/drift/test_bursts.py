@@ -85,3 +85,15 @@ def test_a_burst_in_a_service_is_one_ticket_that_ends() -> None:
     assert said.onset == datetime.fromtimestamp(CHANGE * 60, UTC)
     assert ended == replace(said, ended_at=ended.ended_at)
     assert ended.ended_at is not None
+
+
+def test_the_worst_tick_of_a_change_is_no_burst() -> None:
+    def longer_and_once_much(row: Row, _: np.random.Generator) -> Row:
+        if row.minute < CHANGE:
+            return row
+        once = 6 if CHANGE + 60 <= row.minute < CHANGE + 65 else 1
+        length = float(row.scores["output_length"]) * 1.25 * once
+        return replace(row, scores={**row.scores, "output_length": length})
+
+    _, found = watch(World(seed=4, per_day=3000, days=14.6, change=longer_and_once_much))
+    assert {(f.alert_kind, f.score) for f in found} == {("drift", "output_length")}
