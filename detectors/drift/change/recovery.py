@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from detectors.drift.change.effect import Explanation
 from detectors.drift.engine.baseline import FLAG
 
 MONTH_S = 2_592_000
@@ -41,6 +42,14 @@ class Recovery:
     ) -> Recovery:
         """Start with nothing known."""
         return cls(form, before, after, event_var, max(kappa, 1.0), tick_s / MONTH_S)
+
+    @classmethod
+    def of(cls, told: Explanation, form: str, *, event_var: float, tick_s: int) -> Recovery:
+        """Start from what is known of a change: from the end of its interval that is nearer to before."""
+        after = told.current_low if told.direction > 0 else told.current_high
+        return cls.begin(
+            form, told.baseline_value, after, event_var=event_var, kappa=told.kappa, tick_s=tick_s
+        )
 
     def update(self, n: float, s: float) -> bool:
         """Take one tick of ``n`` events with sum ``s``; whether the change has ended."""

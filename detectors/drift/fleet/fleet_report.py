@@ -83,12 +83,5 @@ def fleet_finding(
         services_spared=tuple(sorted(services[n] for n in judged.spared)),
         notes=() if pool.name in ("rate", "location") else (f"share of values: {pool.name}",),
     )
-    recovery = Recovery.begin(
-        pool.form,
-        told.baseline_value,
-        told.current_low if told.direction > 0 else told.current_high,
-        event_var=float(baseline.event_var[0]),
-        kappa=told.kappa,
-        tick_s=tick_s,
-    )
-    return stated, recovery
+    event_var = float(baseline.event_var[0])
+    return stated, Recovery.of(told, pool.form, event_var=event_var, tick_s=tick_s)

@@ -95,14 +95,8 @@ def finding(
     rises = told.direction > 0 if channel.name != "below" else told.direction < 0
     at, began = clock(config.tick_s), clock(config.tick_s, config.counted_after_s(watched.key.unit))
     own_id = series_id(service, watched.key.unit, spec.name, spec.generation, watched.key.slice)
-    recovery = Recovery.begin(
-        channel.form,
-        told.baseline_value,
-        told.current_low if told.direction > 0 else told.current_high,
-        event_var=float(baseline.event_var[0]),
-        kappa=told.kappa,
-        tick_s=config.tick_s,
-    )
+    event_var = float(baseline.event_var[0])
+    recovery = Recovery.of(told, channel.form, event_var=event_var, tick_s=config.tick_s)
     stated = Finding(
         finding_id=finding_id(own_id, DETECTOR, told.onset, tick),
         alert_kind="drift",
