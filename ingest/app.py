@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import faust
-from faust.types import TP
 
 from infra import kafka
 from infra.settings import KafkaSettings
@@ -24,12 +23,14 @@ from ingest.errors import BrokenDeploy
 from ingest.log.batches import batches
 from ingest.log.in_order import InOrder, IsHole
 from ingest.log.sender import Sender
+from ingest.log.unread import unread
 from ingest.messages import Output, RawMessage
 from ingest.stream import (
     WITHIN_S,
     Guard,
     Health,
     committed_of,
+    end_of,
     in_order,
     new_app,
     raw_message,
@@ -236,22 +237,6 @@ async def _snapshot(wiring: Wiring) -> None:
             await stream.ack(event)
 
 
-def _behind(app: faust.App, partitions: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
-    """Partitions whose end is not known, or lies behind what is committed: they are not idle.
-
-    The high water comes with fetched records and is right on every broker; asking for end offsets is not.
-    """
-    behind = set()
-    consumer: Any = app.consumer
-    for topic, partition in partitions:
-        place = TP(topic, partition)
-        end = consumer.highwater(place)
-        done = committed_of(app)((topic, partition)) or 0
-        if end is None or end > done:
-            behind.add((topic, partition))
-    return behind
-
-
 def _timers(app: faust.App, wiring: Wiring) -> None:
     def owned(topics: Sequence[kafka.Topic]) -> list[tuple[str, int]]:
         names = {t.name for t in topics}
@@ -261,7 +246,9 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
     async def idle_marks() -> None:
         with Guard("idle marks"):
             partitions = owned((kafka.SPANS, kafka.LOGS))
-            outputs = wiring.score.idle_marks(partitions, wiring.now_ns(), _behind(app, partitions))
+            now_ns = wiring.now_ns()
+            behind = unread(partitions, end_of(app), committed_of(app), now_ns // 1_000_000)
+            outputs = wiring.score.idle_marks(partitions, now_ns, behind)
             await wiring.until_available("idle marks", lambda: wiring.sender.send(outputs))
 
     @app.timer(interval=SNAPSHOT_EVERY_S, name="snapshots")  # type: ignore[untyped-decorator]

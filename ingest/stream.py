@@ -25,6 +25,7 @@ from infra.kafka_access import connection
 from infra.settings import KafkaSettings
 from ingest.errors import Unavailable
 from ingest.log.in_order import InOrder, Place, Sifted
+from ingest.log.unread import End
 from ingest.messages import RawMessage
 
 logger = logging.getLogger(__name__)
@@ -179,6 +180,21 @@ def committed_of(app: faust.App) -> Callable[[Place], int | None]:
         return offset
 
     return committed
+
+
+def end_of(app: faust.App) -> Callable[[Place], End | None]:
+    """Where a partition of the application ends, as the last answer to a fetch said."""
+
+    def end(place: Place) -> End | None:
+        thread: Any = getattr(app.consumer, "_thread")  # noqa: B009 - there is no public one
+        consumer = thread._ensure_consumer()  # noqa: SLF001
+        partition = TP(*place)
+        if partition not in consumer.assignment():
+            return None
+        offset, told_ms = consumer.highwater(partition), consumer.last_poll_timestamp(partition)
+        return None if offset is None or told_ms is None else End(offset, told_ms)
+
+    return end
 
 
 def watch(app: faust.App, health: Health) -> None:
