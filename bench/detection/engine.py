@@ -8,6 +8,7 @@ from bench.detection.figure import Alarms, Ints
 from bench.detection.plan import WATCH, Plan
 from bench.detection.streams import MONDAY, TICK_S, Floats, Sample, Stream, draw
 from detectors.drift import Bank, Baseline, FlagBank, ValueBank, fit_flags, fit_values
+from detectors.drift.engine.siblings import moderated
 
 PART = 400
 """Series simulated at a time: more would only take memory."""
@@ -17,6 +18,12 @@ def fit(sample: Sample, tick_s: int = TICK_S) -> Baseline:
     """Baseline of all series of a sample."""
     learn = fit_flags if sample.kind == "flag" else fit_values
     return learn(sample.n[: sample.learn], sample.s[: sample.learn], MONDAY, tick_s)
+
+
+def among_siblings(sample: Sample) -> Baseline:
+    """The same where all series of the sample are scores of one service."""
+    alone = fit(sample)
+    return moderated(alone, range(len(alone)))
 
 
 def bank_of(baseline: Baseline, h: float) -> Bank:

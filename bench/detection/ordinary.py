@@ -1,7 +1,8 @@
 """Rows 1, 2, 3, 5, 7, 8 and 10: false alarms and delays in ordinary traffic, all detectors side by side.
 
 A series pages by itself in at most 5 % of watched fortnights; the 95 % upper limit of what is seen may lie
-two points above that. Changes begin half way through the fortnight.
+two points above that. Changes begin half way through the fortnight. Each figure is given for series that know
+nothing of each other, and for series that are siblings in one service, all of this kind.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from bench.detection.engine import first_pages
 from bench.detection.figure import Alarms, Contest, Figure, Report
 from bench.detection.plan import BUDGET, HALF, SLACK, H, Plan
-from bench.detection.side_by_side import others, ours
+from bench.detection.side_by_side import among_alike, others, ours
 from bench.detection.streams import DAY, JOB_TICKS, Change, Stream, draw
 
 JOB_SLACK = 2
@@ -79,20 +80,24 @@ def _scenario(scenario: Scenario, plan: Plan) -> Report:
         for i, (name, size, _) in enumerate(scenario.changes)
     ]
     mine = ours(quiet, [s for _, s in changed], HALF, H)
-    report = Report([budget_figure(scenario.row, scenario.name, mine[0].alarms)])
+    alike = among_alike(quiet, [s for _, s in changed], HALF, H)
+    report = Report()
     if scenario.name == "nightly job":
         first = first_pages(quiet, H)
         at = first[first >= 0] % DAY
         inside = int(((at < JOB_TICKS + JOB_SLACK) | (at >= DAY - JOB_SLACK)).sum())
         report.figures.append(Figure(scenario.row, f"{scenario.name}: pages in the job", inside, 0))
-    for (name, _, target), delay in zip(scenario.changes, mine[0].delays, strict=True):
-        detail = f"p90 {delay.p90:.0f}, missed {delay.missed:.0%}"
-        report.figures.append(
-            Figure(scenario.row, f"{scenario.name}: {name}, ticks", delay.median, target, detail)
-        )
+    for entry, how in ((mine[0], ""), (alike, ", siblings")):
+        what = scenario.name + how
+        report.figures.append(budget_figure(scenario.row, what, entry.alarms))
+        for (name, _, target), delay in zip(scenario.changes, entry.delays, strict=True):
+            detail = f"p90 {delay.p90:.0f}, missed {delay.missed:.0%}"
+            report.figures.append(
+                Figure(scenario.row, f"{what}: {name}, ticks", delay.median, target, detail)
+            )
     if plan.rivals:
         slow = scenario.name in (KSWIN_IN if plan.full else KSWIN_IN[:1])
-        entries = (*mine, *others(quiet, [(s, HALF) for _, s in changed], plan, slow=slow))
+        entries = (*mine, alike, *others(quiet, [(s, HALF) for _, s in changed], plan, slow=slow))
         report.contests.append(
             Contest(scenario.row, scenario.name, tuple(name for name, _ in changed), entries)
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.detection.engine import evidence, first_over
+from bench.detection.engine import among_siblings, evidence, first_over
 from bench.detection.figure import Alarms, Delay, Entry
 from bench.detection.plan import Plan
 from bench.detection.rivals import Rival, Statistic
@@ -57,3 +57,11 @@ def ours(
         Entry("Lightship, threshold from the budget", alarms, delays),
         Entry(equal.who, equal.alarms, equal.delays, told),
     )
+
+
+def among_alike(quiet: Sample, changed: Sequence[Sample], at: int, h: float, per_tick: float = 1.0) -> Entry:
+    """Our engine where the series of each sample are siblings, at the threshold from the budget."""
+    first = [first_over(evidence(s, h, among_siblings(s)), h) for s in (quiet, *changed)]
+    alarms = Alarms.of(first[0], quiet.watched, quiet.events)
+    delays = tuple(Delay.of(f, at, s.watched, per_tick) for f, s in zip(first[1:], changed, strict=True))
+    return Entry("Lightship, series that are alike", alarms, delays)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.detection.engine import PART, bank_of, fit
+from bench.detection.engine import PART, among_siblings, bank_of, fit
 from bench.detection.figure import Figure, Ints, Report
 from bench.detection.ordinary import DAILY, EVERYTHING
 from bench.detection.plan import WATCH, Plan
 from bench.detection.streams import DAY, MONDAY, Sample, Stream, draw
+from detectors.drift import Baseline
 
 HEIGHTS = (13.0, 15.0, 17.6)
 TARGETS = {14: (0.012, 0.0025, 0.0006), 28: (0.015, 0.004, 0.001)}
@@ -40,28 +41,30 @@ def tail(plan: Plan) -> Report:
         for name, stream in SCENARIOS:
             if not plan.full and (name not in HARDEST or learn != min(TARGETS)):
                 continue
-            crossed = _crossed(stream, plan, series, learn)
-            for h, target, count in zip(HEIGHTS, targets, crossed, strict=True):
-                allowed = WATCH * DAY * np.exp(-h)
-                detail = f"{count} of {series:,}; the budget allows {allowed:.3%}"
-                what = f"{name}, {learn} days: share over {h:g}"
-                report.figures.append(Figure("4", what, count / series, target, detail))
+            for how, counts in _crossed(stream, plan, series, learn).items():
+                for h, target, count in zip(HEIGHTS, targets, counts.tolist(), strict=True):
+                    allowed = WATCH * DAY * np.exp(-h)
+                    detail = f"{count} of {series:,}; the budget allows {allowed:.3%}"
+                    what = f"{name}, {learn} days{how}: share over {h:g}"
+                    report.figures.append(Figure("4", what, count / series, target, detail))
     if not plan.full:
         report.notes.append(f"{series} series say nothing about shares below {3 / series:.1%}: use --full")
     return report
 
 
-def _crossed(stream: Stream, plan: Plan, series: int, learn: int) -> list[int]:
-    counts = np.zeros(len(HEIGHTS), dtype=np.int64)
+def _crossed(stream: Stream, plan: Plan, series: int, learn: int) -> dict[str, Ints]:
+    """How many series page at each threshold, by themselves and as siblings."""
+    counts: dict[str, Ints] = {how: np.zeros(len(HEIGHTS), dtype=np.int64) for how in ("", ", siblings")}
     for done in range(0, series, PART):
         part = draw(stream, plan.rng(4, learn, done), min(PART, series - done), learn=learn)
-        counts += _over(part)
-    return [int(c) for c in counts]
+        counts[""] += _over(part, fit(part))
+        counts[", siblings"] += _over(part, among_siblings(part))
+    return counts
 
 
-def _over(sample: Sample) -> Ints:
+def _over(sample: Sample, baseline: Baseline) -> Ints:
     """How many series page at each threshold: three rows a series in one bank."""
-    baseline, width = fit(sample), sample.n.shape[1]
+    width = sample.n.shape[1]
     bank = bank_of(baseline, HEIGHTS[0])
     for h in HEIGHTS[1:]:
         bank.append(baseline, float(np.exp(-h)))

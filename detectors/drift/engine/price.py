@@ -13,6 +13,9 @@ hour. So part of a gross alternative's gain may *fade*: each event takes away fa
 the likelihood ratio at most one, and a block of L ticks must then gather that much more to cross. It takes
 the part with which it is found soonest.
 
+A dispersion that is well known is paid in full: an alternative that is not gross costs at least the largest
+kappa that the horizons up to its own delay have for certain, two standard deviations below what was measured.
+
 Three cases cannot show their dispersion and may take a *declared* one (never below what was measured): flags
 with few events; and, where it is the smaller of the two prices, any channel in its first fortnight, whose day
 sums are too few, and traffic no one has seen yet. Declared: clusters of 1.5 events (what a winsorised tick
@@ -47,6 +50,8 @@ WANDER_SHARE = 0.7
 rises reach further than those of counts; the rest for clusters."""
 GROSS = float(np.log(2.5))
 """Log odds from which a change of a flag is gross: it needs hours where others need days."""
+CERTAIN_SD = 2.0
+"""So many standard deviations below what was measured a dispersion is certain."""
 NEWTON_STEPS = 12
 DF_FLOOR = 0.2
 """Least share of df left where unseen traffic magnifies the error of the excess."""
@@ -99,6 +104,7 @@ def price(baseline: Baseline, h: Floats) -> Price:
         np.take_along_axis(tried, best[None], 0)[0],
         *(_divisor(demand, fade * usual * f) for demand, f in zip(demands[1:], TRAFFIC[1:], strict=True)),
     ]
+    at[0] = np.maximum(at[0], _certain(baseline, h, gain * usual))
     kappa = np.maximum.accumulate(np.stack(at), axis=0)
     return Price(kappa.astype(np.float32), fade.astype(np.float32))
 
@@ -149,6 +155,19 @@ def _demands(b: Baseline, h: Floats, f: float) -> list[_Demand]:
         wander = np.where(declared, 0.0, WANDER_SHARE * (1 - 1 / np.maximum(blocks.kappa, 1.0)))
         u = _excess(b, x / np.maximum(info * ticks, 1e-12), size, wander)
         out.append(_Demand(ticks, np.abs(size) * info * ticks * u - ticks * drift, patience))
+    return out
+
+
+def _certain(b: Baseline, h: Floats, gain_per_tick: Floats) -> Floats:
+    """Dispersion that horizons no longer than an alternative's delay have for certain, (J, C)."""
+    out = np.ones_like(gain_per_tick)
+    for known, ticks in zip(_measured(b), _horizons(b), strict=True):
+        error = np.sqrt(2 / np.maximum(known.df, 1e-9))
+        kappa = np.where((known.df > 0) & ~b.rare, known.kappa * np.maximum(1 - CERTAIN_SD * error, 0), 1.0)
+        reach = h * np.maximum(kappa, 1.0) / np.maximum(gain_per_tick, 1e-12)
+        out = np.where(ticks <= reach, np.maximum(out, kappa), out)
+    if b.form == FLAG:
+        out[np.abs(np.log(ODDS)) >= GROSS] = 1.0
     return out
 
 

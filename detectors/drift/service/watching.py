@@ -16,6 +16,7 @@ from detectors.drift.engine.baseline import FLAG, VALUE, Baseline
 from detectors.drift.engine.crossings import Crossings
 from detectors.drift.engine.dispersion import fit_flags, fit_values
 from detectors.drift.engine.shiryaev_roberts import Bank, FlagBank, ValueBank
+from detectors.drift.engine.siblings import moderated
 from detectors.drift.engine.snapshot import Arrays, part
 from detectors.drift.engine.ticks import DAY_S, Floats, Ints
 from detectors.drift.service.fold import Fold, SeriesKey
@@ -153,10 +154,12 @@ class WatchList:
                 n, s = (np.stack(side, axis=1) for side in ([f.n for f in chosen], [f.s for f in chosen]))
                 baseline = fit(n, s, start, self.tick_s)
                 good = np.flatnonzero(baseline.fit)
-                fitted.append((form, [chosen[i] for i in good], baseline.take(good)))
-        kept = Counter(f.series for _, channels, _ in fitted for f in channels)
-        self.shares.deal({n: series[n] for n in kept}, config)
-        w = {n: self.shares.w(n, channels, config) for n, channels in kept.items()}
+                kept = [chosen[i] for i in good]
+                scores = [(series[f.series].unit, series[f.series].score) for f in kept]
+                fitted.append((form, kept, moderated(baseline.take(good), scores)))
+        sizes = Counter(f.series for _, channels, _ in fitted for f in channels)
+        self.shares.deal({n: series[n] for n in sizes}, config)
+        w = {n: self.shares.w(n, channels, config) for n, channels in sizes.items()}
         placed: dict[int, list[tuple[Channel, int, str]]] = {}
         for form, channels, baseline in fitted:
             if channels:
