@@ -16,7 +16,7 @@ from detectors.closed_ticks import BEGINNING, Entry, SharedRow
 from detectors.drift.baselines.reference import Reference
 from detectors.drift.budgets.budget import tail_part
 from detectors.drift.engine import snapshot as codec
-from detectors.drift.service.series_rows import CellRow
+from detectors.drift.service.series_rows import CellRow, SeriesState
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
@@ -35,6 +35,7 @@ from ingest.detect.applied import Applied
 from ingest.detect.chain import LogChain
 from ingest.detect.evidence import keep
 from ingest.detect.reports import reports
+from ingest.detect.resting import LineageKey, Resting, packable, restored
 from ingest.detect.run_config import UNSTATED, RunConfig
 from ingest.detect.told import event_ns, told_by
 from ingest.detect.watermark import LineageClock
@@ -44,9 +45,6 @@ from ingest.messages import Output, RawMessage
 from ingest.units.conversations import LIMITS, Conversations, Limits
 
 logger = logging.getLogger(__name__)
-
-LineageKey = tuple[str, str]
-
 
 LARGEST_HOLE = 1000
 """Messages; more than one batch of a producer holds."""
@@ -80,6 +78,7 @@ class Shard:
         self.next_offset: int | None = None
         self.event_ns = 0
         self.watchers: dict[ServiceKey, ServiceWatcher] = {}
+        self._resting = Resting()
         self._clocks: dict[LineageKey, LineageClock] = {}
         self._conversations: dict[LineageKey, Conversations] = {}
         self._sources: dict[_Source, Applied] = {}
@@ -88,6 +87,7 @@ class Shard:
         self.cells: list[tuple[ServiceKey, CellRow, int]] = []
         self.findings: list[tuple[Finding, int]] = []
         self.references: list[tuple[ServiceKey, Reference]] = []
+        self.rested: list[tuple[ServiceKey, SeriesState, int]] = []
         self.partition: int | None = None
         self.chain = LogChain()
         self._began: dict[ServiceKey, int | None] = {}
@@ -120,9 +120,11 @@ class Shard:
             self._observe(offset, message)
         elif isinstance(message, Mark):
             self._mark(offset, message)
-        else:
+        elif not self._resting.hold(message):
             self._watcher(message.key).control(message)
         self.findings[said:] = [(self._placed(f, at), at) for f, at in self.findings[said:]]
+        if isinstance(message, Mark):
+            self._rest((message.tenant, message.lineage), offset)
 
     def _placed(self, finding: Finding, offset: int) -> Finding:
         """The finding with its place in the log; what it was compared with is kept."""
@@ -146,6 +148,7 @@ class Shard:
             self.repeated += 1
             return
         applied.above.add(place)
+        self._wake((o.key.tenant, o.key.lineage))
         self._began.setdefault(o.key, offset)
         self._fold(o, offset)
         lineage = (o.key.tenant, o.key.lineage)
@@ -169,15 +172,35 @@ class Shard:
         self.event_ns = max(self.event_ns, mark.event_ns)
         if now == before:
             return
+        self._wake(lineage)
         for ended in self._conversations_of(lineage).advance(now, offset, complete=clock.complete()):
             self._fold(ended, offset)
         shared: list[SharedRow] = []
-        for key, watcher in self.watchers.items():
-            if (key.tenant, key.lineage) == lineage:
-                shared += self._advance(key, watcher, now, offset)
+        for key, watcher in self._of(lineage).items():
+            shared += self._advance(key, watcher, now, offset)
         if self._config.tick_of(now) > self._config.tick_of(before):
             self.closed.append(Entry(offset, self._told, *lineage, self._config.tick_of(now), tuple(shared)))
             self._told = offset
+
+    def _of(self, lineage: LineageKey) -> dict[ServiceKey, ServiceWatcher]:
+        return {k: w for k, w in self.watchers.items() if (k.tenant, k.lineage) == lineage}
+
+    def _wake(self, lineage: LineageKey) -> None:
+        """Go on with a lineage that had ended."""
+        watchers, controls = self._resting.take(lineage, self._config)
+        self.watchers |= watchers
+        for control in controls:
+            self._watcher(control.key).control(control)
+
+    def _rest(self, lineage: LineageKey, offset: int) -> None:
+        """Put a lineage to rest that has ended; `rested` is what was last known of its series."""
+        watchers = self._of(lineage)
+        if not watchers or not self._clock(lineage).complete():
+            return
+        self._resting.put(lineage, watchers)
+        for key, watcher in watchers.items():
+            self.rested += [(key, state, offset + 1) for state in watcher.series_states()]
+            del self.watchers[key]
 
     def _advance(
         self, key: ServiceKey, watcher: ServiceWatcher, watermark_ns: int, offset: int
@@ -214,13 +237,16 @@ class Shard:
         if key not in self.watchers:
             lineage = (key.tenant, key.lineage)
             tick = self._config.tick_of(self._clock(lineage).watermark_ns())
-            known = sum((k.tenant, k.lineage) == lineage for k in self.watchers)
-            self.watchers[key] = ServiceWatcher(key, self._config.part(tail_part(known + 1)), tick)
+            part = tail_part(len(self._of(lineage)) + 1)
+            self.watchers[key] = ServiceWatcher(key, self._config.part(part), tick)
         return self.watchers[key]
 
     def pack(self) -> bytes:
         """The whole state as bytes."""
+        watched, arrays = packable(self.watchers)
         facts: dict[str, Any] = {
+            **watched,
+            "resting": self._resting.state(),
             "next_offset": self.next_offset,
             "event_ns": self.event_ns,
             "repeated": self.repeated,
@@ -231,13 +257,7 @@ class Shard:
             "clocks": [[*k, c.state()] for k, c in sorted(self._clocks.items())],
             "conversations": [[*k, c.state()] for k, c in sorted(self._conversations.items())],
             "sources": [[*k, a.below, sorted(a.above)] for k, a in sorted(self._sources.items())],
-            "watchers": {},
         }
-        arrays: codec.Arrays = {}
-        for i, (key, watcher) in enumerate(sorted(self.watchers.items())):
-            state, mine = watcher.state()
-            facts["watchers"][key.text()] = [i, state]
-            arrays |= {f"{i}.{name}": array for name, array in mine.items()}
         return codec.pack(facts, arrays)
 
     @classmethod
@@ -272,9 +292,8 @@ class Shard:
             (tenant, lineage, topic, partition): Applied(below, {tuple(p) for p in above})
             for tenant, lineage, topic, partition, below, above in facts["sources"]
         }
-        for text, state, mine in codec.services(facts, arrays):
-            key = ServiceKey.parse(text)
-            shard.watchers[key] = ServiceWatcher.restore(key, config, state, mine)
+        shard.watchers = restored(facts, arrays, config)
+        shard._resting.restore(facts.get("resting", ()))  # what had ended before stays as it is
         return shard
 
 
@@ -333,7 +352,7 @@ class DetectStage:
         self._store.write_cells(cells)
         findings = [f for s in shards.values() for f in s.findings]
         self._store.write_findings(findings)
-        if findings:
+        if findings or any(s.rested for s in shards.values()):
             self._write_series(self._shards)
         self._store.write_log(self._log)  # last: who finds a message there finds what came of it
         outputs = self._dead + [
@@ -343,6 +362,7 @@ class DetectStage:
         self._log, self._dead = [], []
         for shard in shards.values():
             shard.cells, shard.findings, shard.references, shard.closed = [], [], [], []
+            shard.rested = []
         return outputs
 
     def _apply(self, shard: Shard, raw: RawMessage) -> None:
@@ -413,6 +433,7 @@ class DetectStage:
                 for key, watcher in shard.watchers.items()
                 for state in watcher.series_states()
             ]
+            + [row for shard in shards.values() for row in shard.rested]
         )
 
     def counters(self) -> dict[str, float]:

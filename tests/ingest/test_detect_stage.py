@@ -60,7 +60,7 @@ class Kept:
         self.findings |= {f"{f.finding_id}/{f.ended_at}": f.to_json() for f, _ in rows}
 
     def write_series(self, rows: Sequence[tuple[ServiceKey, SeriesState, int]]) -> None:
-        self.series = [s for _, s, _ in rows]
+        self.series = list({s.series_id: s for s in (*self.series, *(s for _, s, _ in rows))}.values())
 
     def write_snapshot(self, snapshot: Snapshot) -> None:
         self.snapshots.append(snapshot)

@@ -65,10 +65,23 @@ def part(arrays: Arrays, prefix: str) -> Arrays:
     return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
 
 
-def services(facts: Mapping[str, Any], arrays: Arrays) -> Iterator[tuple[str, dict[str, Any], Arrays]]:
+def awake(facts: Mapping[str, Any], arrays: Arrays) -> Iterator[tuple[str, dict[str, Any], Arrays]]:
     """State and arrays of each service in the snapshot of a shard, by the text of its key."""
     for text, (i, state) in facts["watchers"].items():
         yield text, state, part(arrays, f"{i}.")
+
+
+def services(facts: Mapping[str, Any], arrays: Arrays) -> Iterator[tuple[str, dict[str, Any], Arrays]]:
+    """The same, with services of lineages that are at rest.
+
+    Raises
+    ------
+    WrongSnapshot
+        If the bytes of one of those are damaged.
+    """
+    yield from awake(facts, arrays)
+    for _, _, packed, _ in facts.get("resting", ()):
+        yield from awake(*unpack(packed))
 
 
 def _dtype(name: str) -> np.dtype[Any]:
