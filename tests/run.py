@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests import apache_kafka
+from tests.places import NOT_UNIT, PLACES, paths
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 BUDGET_S = 27 * 60
-OTHERS = ["integration", "chaos", "kafka", "alertmanager", "browser", "live", "data", "collector"]
+OTHERS = list(PLACES)
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ def _module(name: str) -> Callable[[], str | None]:
     return lambda: None if importlib.util.find_spec(name) else f"the package {name} is not installed"
 
 
-def _marked(name: str, *more: str) -> tuple[str, ...]:
-    return (str(BIN / "pytest"), "-q", "-m", f"{name} and not chaos", *more)
+def _marked(kind: str, *more: str, but: str = "") -> tuple[str, ...]:
+    return (str(BIN / "pytest"), "-q", "-m", f"{kind} and not chaos{but}", *more, *paths(kind))
 
 
 def lanes() -> list[list[list[Stage]]]:
@@ -75,15 +76,18 @@ def lanes() -> list[list[list[Stage]]]:
         Stage("docs", (str(BIN / "mkdocs"), "build", "--strict", "--quiet"), pytest=False),
     ]
     types = Stage("types", (str(BIN / "mypy"),), pytest=False)
-    unit = Stage("unit", (str(BIN / "pytest"), "-q", "-n", "auto", "-m", alone))
+    elsewhere = [f"--ignore=tests/{place}" for place in NOT_UNIT]
+    unit = Stage("unit", (str(BIN / "pytest"), "-q", "-n", "auto", "-m", alone, *elsewhere))
     integration = Stage(
         "integration",
-        _marked("integration and not browser and not data and not kafka", "-n", "2", "--dist", "loadfile"),
+        _marked(
+            "integration", "-n", "2", "--dist", "loadfile", but=" and not browser and not data and not kafka"
+        ),
         _module("chdb"),
     )
     others = [
         Stage("kafka", _marked("kafka", "-n", "2", "--dist", "loadfile"), apache_kafka.absent),
-        Stage("live", _marked("live and not integration"), _module("openai")),
+        Stage("live", _marked("live", but=" and not integration"), _module("openai")),
         Stage("browser", _marked("browser"), _chromium),
         Stage("data", _marked("data", "-n", "2"), _data),
     ]
@@ -101,6 +105,11 @@ def _count(report: Path) -> tuple[int, int]:
     return total - bad - skipped, bad
 
 
+def _environment() -> dict[str, str]:
+    """Ours, but what was compiled is kept: hundreds of processes would each compile everything anew."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def run(stage: Stage, reports: Path, *, strict: bool) -> Done:
     """Run one stage; what it prints is shown when it has ended."""
     lack = stage.missing()
@@ -111,7 +120,9 @@ def run(stage: Stage, reports: Path, *, strict: bool) -> Done:
     argv = [*stage.argv, f"--junitxml={report}"] if stage.pytest else list(stage.argv)
     print(f"== {stage.name} begins", flush=True)  # noqa: T201
     start = time.monotonic()
-    ended = subprocess.run(argv, cwd=ROOT, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    ended = subprocess.run(
+        argv, cwd=ROOT, env=_environment(), check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     took_s = time.monotonic() - start
     print(f"== {stage.name} took {took_s:.0f} s\n{ended.stdout.decode(errors='replace')}", flush=True)  # noqa: T201
     good, bad = _count(report) if report.exists() else (int(not stage.pytest and ended.returncode == 0), 0)
