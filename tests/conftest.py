@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -23,6 +24,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """No test may lie where no stage of `tests.run` looks for it."""
     if lost := list(strays(items)):
         raise pytest.UsageError("\n".join(lost))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the collector of cycles need not walk it time and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
