@@ -180,6 +180,12 @@ def test_every_kind_of_test_has_a_marker_and_a_target() -> None:
     assert all(f"not {marker}" in unit[1] for marker in markers)
 
 
+def test_who_only_takes_records_in_starts_without_numpy() -> None:
+    """Gateway and relay need it for nothing, and it is a third of the time until they are ready."""
+    asked = "import ingest.gateway.serve, ingest.relay.worker, sys; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], cwd=ROOT, check=False).returncode == 0
+
+
 def test_every_bench_prints_what_it_was_measured_on() -> None:
     for path in (*(ROOT / "bench").glob("*.py"), *(ROOT / "bench").glob("*/__main__.py")):
         text = path.read_text(encoding="utf-8")
