@@ -71,7 +71,10 @@ def _marked(kind: str, *more: str, but: str = "") -> tuple[str, ...]:
 
 
 def lanes() -> list[list[list[Stage]]]:
-    """Groups of stages one after another, fast ones first; the lanes of a group run at the same time."""
+    """Groups of stages one after another, fast ones first; the lanes of a group run at the same time.
+
+    What computes lies in one lane and what waits for servers in the other, so that no core is idle.
+    """
     alone = " and ".join(f"not {m}" for m in OTHERS)
     quick = [
         Stage("format", (str(BIN / "ruff"), "format", "--check", "-q", "."), pytest=False),
@@ -89,18 +92,16 @@ def lanes() -> list[list[list[Stage]]]:
         ),
         _module("chdb"),
     )
-    others = [
-        Stage(
-            "kafka",
-            _marked("kafka", "-n", "2", "--dist", "loadfile"),
-            apache_kafka.absent,
-            again="what ran on the embedded broker, on Apache Kafka",
-        ),
-        Stage("live", _marked("live", but=" and not integration"), _module("openai")),
-        Stage("browser", _marked("browser"), _chromium),
-        Stage("data", _marked("data", "-n", "2"), _data),
-    ]
-    return [[quick, [types]], [[unit]], [[integration], others]]
+    kafka = Stage(
+        "kafka",
+        _marked("kafka", "-n", "2", "--dist", "loadfile"),
+        apache_kafka.absent,
+        again="what ran on the embedded broker, on Apache Kafka",
+    )
+    data = Stage("data", _marked("data", "-n", "2"), _data)
+    live = Stage("live", _marked("live", but=" and not integration"), _module("openai"))
+    browser = Stage("browser", _marked("browser"), _chromium)
+    return [[quick], [[types, integration, kafka], [unit, data, live, browser]]]
 
 
 def _count(report: Path) -> tuple[int, int]:
