@@ -8,6 +8,7 @@ A watchdog ends the process when messages wait and nothing moves.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import time
@@ -33,6 +34,8 @@ T = TypeVar("T")
 
 WITHIN_S = 0.2
 """How long a batch waits to be full."""
+COLLECT_EVERY = 10_000
+"""New containers after which cycles are looked for; a batch makes a hundred thousand and needs them all."""
 WATCHDOG_S = 120.0
 POLLED = 32
 """Messages handed out at once: however far behind a worker is, its agents hold little more than they may."""
@@ -114,6 +117,21 @@ def new_app(name: str, settings: KafkaSettings, datadir: Path, *, buffered_messa
         web_enabled=False,
         autodiscover=False,
     )
+
+
+def run_app(app: faust.App) -> int:
+    """Run an application until it is told to stop; its exit code.
+
+    What is there by now stays for good. The collector of cycles, which would walk it time and again and find
+    nothing, leaves it alone, and comes less often: that is a sixth of the time of stage 2.
+    """
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY, 10, 10)
+    worker = faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True)
+    try:
+        worker.execute_from_commandline()  # ends by raising
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else EXIT_DEFECT
 
 
 def _credentials(settings: KafkaSettings) -> Any:

@@ -32,7 +32,7 @@ from ingest.pulse import Pulse
 from ingest.score.settings_reader import SettingsReader
 from ingest.score.setup import score_stage
 from ingest.score.stage import ScoreStage
-from ingest.stream import EXIT_DEFECT, EXIT_UNAVAILABLE, Health
+from ingest.stream import EXIT_UNAVAILABLE, Health, run_app
 
 logger = logging.getLogger(__name__)
 
@@ -110,11 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     app = build(settings.kafka, wiring, settings.home / "worker")
     _serve_probe(app, wiring, score, detect, options.host, options.port)
     Pulse(settings.kafka.session_timeout_s, _overslept).start()
-    worker = faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True)
-    try:
-        worker.execute_from_commandline()  # ends by raising
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else EXIT_DEFECT
+    return run_app(app)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.places import strays
 
 settings.register_profile("lightship", deadline=None)  # on a busy machine an example takes what it takes
 settings.load_profile("lightship")
@@ -14,6 +17,18 @@ settings.load_profile("lightship")
 pytest_plugins = ["tests.embedded_pair"]
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """No test may lie where no stage of `tests.run` looks for it."""
+    if lost := list(strays(items)):
+        raise pytest.UsageError("\n".join(lost))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the collector of cycles need not walk it time and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -42,12 +42,37 @@ Budget: ``Budget.parse("1/month")``; ``allocation.allot`` among services, ``shar
 
 from __future__ import annotations
 
-from detectors.drift.change.effect import Explanation, explain
-from detectors.drift.engine.baseline import Baseline
-from detectors.drift.engine.crossings import Crossings
-from detectors.drift.engine.dispersion import fit_flags, fit_values
-from detectors.drift.engine.shiryaev_roberts import Bank, FlagBank, ValueBank
-from detectors.drift.files.watch import watch
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from detectors.drift.change.effect import Explanation, explain
+    from detectors.drift.engine.baseline import Baseline
+    from detectors.drift.engine.crossings import Crossings
+    from detectors.drift.engine.dispersion import fit_flags, fit_values
+    from detectors.drift.engine.shiryaev_roberts import Bank, FlagBank, ValueBank
+    from detectors.drift.files.watch import watch
+else:
+    from importlib import import_module
+
+    _PLACES = {
+        "Bank": "engine.shiryaev_roberts",
+        "Baseline": "engine.baseline",
+        "Crossings": "engine.crossings",
+        "Explanation": "change.effect",
+        "FlagBank": "engine.shiryaev_roberts",
+        "ValueBank": "engine.shiryaev_roberts",
+        "explain": "change.effect",
+        "fit_flags": "engine.dispersion",
+        "fit_values": "engine.dispersion",
+        "watch": "files.watch",
+    }
+
+    def __getattr__(name: str) -> object:
+        """What is exported, once it is asked for: who divides a budget does not wait for numpy and scipy."""
+        if name not in _PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+
 
 __all__ = [
     "Bank",

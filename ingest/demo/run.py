@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import httpx
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -15,7 +16,6 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from infra.clock import NS_PER_S
 from infra.kafka import HEADER_EVENT_TIME, HEADER_LINEAGE, HEADER_LINEAGE_END
-from ingest.demo.apps import CodeCopilot, SupportAssistant
 from ingest.demo.chance import Chance
 from ingest.demo.clock import is_model_call, simulated_latency
 from ingest.demo.code_texts import developer_question
@@ -26,6 +26,9 @@ from ingest.demo.provider import Provider
 from ingest.demo.schedule import COPILOT, SUPPORT, Arrival, Planted, Schedule
 from ingest.demo.support_texts import customer_message
 from ingest.errors import Unavailable
+
+if TYPE_CHECKING:
+    from ingest.demo.apps import CodeCopilot, SupportAssistant
 
 STREAM_SHARES = {SUPPORT: 0.25, COPILOT: 0.4}
 """Share of the requests whose answers are streamed."""
@@ -91,6 +94,8 @@ def run(
     Unavailable
         If the gateway takes nothing for five minutes, or the loopback provider does not start.
     """
+    from ingest.demo.apps import CodeCopilot, SupportAssistant
+
     sent = {**(headers or {}), HEADER_LINEAGE: lineage}
     chance = Chance(schedule.seed)
     inner = OTLPSpanExporter(

@@ -27,7 +27,7 @@ from ingest.fleet.stage import FleetStage
 from ingest.log.holes import is_hole
 from ingest.log.sender import Sender
 from ingest.probe import probe
-from ingest.stream import EXIT_DEFECT, EXIT_UNAVAILABLE, Health
+from ingest.stream import EXIT_UNAVAILABLE, Health, run_app
 from ingest.watching import fleet_config
 
 USAGE = 2
@@ -75,11 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except errors.Unavailable as error:
         sys.stderr.write(f"fleet: {error}\n")
         return EXIT_UNAVAILABLE
-    worker = faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True)
-    try:
-        worker.execute_from_commandline()  # ends by raising
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else EXIT_DEFECT
+    return run_app(app)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from ingest.relay.app import build_relay
 from ingest.relay.metrics import ALL
 from ingest.relay.relay import Relay
 from ingest.settings_check import check
-from ingest.stream import EXIT_DEFECT, EXIT_UNAVAILABLE, Health
+from ingest.stream import EXIT_UNAVAILABLE, Health, run_app
 
 USAGE = 2
 
@@ -93,11 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except errors.Unavailable as error:
         sys.stderr.write(f"relay: {error}\n")
         return EXIT_UNAVAILABLE
-    worker = faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True)
-    try:
-        worker.execute_from_commandline()  # ends by raising
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else EXIT_DEFECT
+    return run_app(app)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.drift.engine.ticks import Bools, Floats, Ints, Singles, day_number, hour_of_day, weekday
+from detectors.drift.engine.ticks import Bools, Floats, Ints, Singles, place_in_week
 
 FLAG = "flag"
 VALUE = "value"
@@ -87,9 +87,7 @@ class Baseline:
 
     def expected(self, tick: int) -> Floats:
         """Expected value per event of each row at one tick (of the misses where mirrored)."""
-        at = np.array([tick], dtype=np.int64)
-        hour = int(hour_of_day(at, self.tick_s)[0])
-        day = int(weekday(day_number(at, self.tick_s))[0])
+        hour, day = place_in_week(tick, self.tick_s)
         return bounded_rate(self.level + self.hour[:, hour] + self.week[:, day], self.level, self.form)
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:

@@ -30,11 +30,14 @@ class Crossings:
         return len(self.rows)
 
 
+_EMPTY = np.zeros(0)
+NONE = Crossings(_EMPTY.astype(np.int64), _EMPTY, _EMPTY, _EMPTY > 0, _EMPTY.astype(np.int64), _EMPTY)
+"""No row at all."""
+
+
 def joined(parts: Sequence[Crossings]) -> Crossings:
     """Crossings of consecutive rows."""
     if len(parts) == 1:
         return parts[0]
-    empty = np.zeros(0)
-    none = Crossings(empty.astype(np.int64), empty, empty, empty > 0, empty.astype(np.int64), empty)
-    columns = ([getattr(p, f.name) for p in (none, *parts)] for f in fields(Crossings))
+    columns = ([getattr(p, f.name) for p in (NONE, *parts)] for f in fields(Crossings))
     return Crossings(*(np.concatenate(c) for c in columns))

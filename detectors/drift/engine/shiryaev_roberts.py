@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.drift.engine.baseline import FLAG, VALUE, Baseline, bounded_rate
-from detectors.drift.engine.crossings import Crossings, joined
+from detectors.drift.engine.crossings import NONE, Crossings, joined
 from detectors.drift.engine.dispersion import FREE_EVENTS, WINSOR_SD
 from detectors.drift.engine.price import ODDS, SHIFTS, TRAFFIC, Price, price
-from detectors.drift.engine.ticks import HOUR_S, Floats, Ints, Singles, day_number, hour_of_day, weekday
+from detectors.drift.engine.ticks import HOUR_S, Floats, Ints, Singles, place_in_week
 
 SCHEMA = 2
 """1 had no ``fade``, and prices are found anew."""
@@ -339,14 +339,14 @@ class Bank:
     def _expected(self, tick: int, where: Rows) -> Floats:
         assert self.baseline is not None  # noqa: S101
         b = self.baseline
-        at = np.array([tick], dtype=np.int64)
-        hour, day = int(hour_of_day(at, self.tick_s)[0]), int(weekday(day_number(at, self.tick_s))[0])
-        level = b.level[where]
+        level, (hour, day) = b.level[where], place_in_week(tick, self.tick_s)
         return bounded_rate(level + b.hour[where, hour] + b.week[where, day], level, self.form)
 
     def _crossings(self, where: Rows, s: Floats) -> Crossings:
         total = s.sum(0)
         hit = np.flatnonzero(total >= self.ticket[where])
+        if not len(hit):  # as nearly always
+            return NONE
         rows = hit + where.start if isinstance(where, slice) else where[hit]
         alternative = self.alternatives[s[:, hit].argmax(0)]
         threshold = np.log(1 / self.w[rows])

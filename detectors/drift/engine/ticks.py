@@ -45,6 +45,12 @@ def weekday(days: Ints) -> Ints:
     return (days + 3) % 7
 
 
+def place_in_week(tick: int, tick_s: int) -> tuple[int, int]:
+    """UTC hour and weekday in which one tick starts."""
+    at_s = tick * tick_s
+    return at_s // HOUR_S % 24, (at_s // DAY_S + 3) % 7
+
+
 def whole_days(ticks: int, tick_s: int) -> int:
     """Full days that ``ticks`` ticks cover."""
     return ticks * tick_s // DAY_S

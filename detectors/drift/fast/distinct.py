@@ -99,7 +99,7 @@ class Distinct:
 
     def take(self, calls: Iterable[Call], minute: int, since: Sequence[int]) -> Trials:
         """Count the calls of one minute in order; per flag ``since`` is the minute its run began."""
-        bets, hits, new = (np.zeros(self.flags) for _ in range(3))
+        bets, hits, new = ([0] * self.flags for _ in range(3))
         for call in calls:
             place = call.place
             known = self._find(place, minute) if place else None
@@ -121,7 +121,7 @@ class Distinct:
             if place:
                 first = known.first if known is not None else minute
                 self.places[place] = Known(first, minute, call.user, trials, hit_at)
-        return Trials(bets, hits, new)
+        return Trials(*(np.array(side, dtype=float) for side in (bets, hits, new)))
 
     def _find(self, place: int, minute: int) -> Known | None:
         known = self.places.get(place)

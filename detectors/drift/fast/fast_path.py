@@ -20,6 +20,7 @@ from detectors.drift.engine.shiryaev_roberts import LARGEST
 from detectors.drift.engine.ticks import Bools, Floats, Ints
 
 FAST_ODDS: Floats = np.array([5.0, 10.0, 30.0])
+_LOG_ODDS, _ODDS_LESS_ONE = np.log(FAST_ODDS[:, None]), FAST_ODDS[:, None] - 1
 LEAST_CONVERSATIONS = 20
 SCHEMA = 1
 
@@ -95,19 +96,19 @@ class FastBank:
             raise ValueError(f"tick {tick} is before the last one, {self.last_tick}")
         if n.shape != self.w.shape or x.shape != self.w.shape or not np.isfinite(n).all():
             raise ValueError(f"expected finite counts for {len(self.w)} rows, got {n} and {x}")
-        if not (np.all(x >= 0) and np.all(x <= n)):
+        if not ((x >= 0).all() and (x <= n).all()):
             raise ValueError("hits must lie between 0 and the number of calls")
-        odds = FAST_ODDS[:, None]
-        log_l = x * np.log(odds) - n * np.log1p((odds - 1) * self.p_high)
+        log_l = x * _LOG_ODDS - n * np.log1p(_ODDS_LESS_ONE * self.p_high)
         accrued = self.s + self.w * (tick - self.last_tick) / len(FAST_ODDS)
         self.s = np.minimum(accrued * np.exp(np.minimum(log_l, 100.0)), LARGEST)
         # a run of evidence starts anew whenever the statistic is back at what a tick accrues
-        quiet = self.s.sum(0) <= 2 * self.w
+        total = self.s.sum(0)
+        quiet = total <= 2 * self.w
         self.conversations = np.where(quiet, 0.0, self.conversations + new)
         self.hits = np.where(quiet, 0.0, self.hits + x)
         self.began = np.where(quiet, tick + 1, self.began)
         self.last_tick = tick
-        page: Bools = (self.s.sum(0) >= 1) & (self.conversations >= LEAST_CONVERSATIONS)
+        page: Bools = (total >= 1) & (self.conversations >= LEAST_CONVERSATIONS)
         return page
 
     def rebudget(self, w: float) -> None:

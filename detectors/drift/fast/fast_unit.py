@@ -55,6 +55,8 @@ class FastUnit:
         Share of the budget of each flag, expected false pages per minute.
     minutes
         Length of a tick.
+
+    ``met`` counts the flags that had enough first calls.
     """
 
     def __init__(self, unit: str, scores: Sequence[str], w: float, minutes: int) -> None:
@@ -65,6 +67,7 @@ class FastUnit:
         self.priced: Bools = np.zeros(size, dtype=bool)
         self.resting: Bools = np.zeros(size, dtype=bool)
         self._first: Floats = np.zeros((2, size))
+        self.met = 0
         self._known = Distinct(size)
         self._open: dict[int, list[tuple[int, Call]]] = {}
         self._taken, self._first_open = 0, -1
@@ -80,9 +83,7 @@ class FastUnit:
             self.priced[flag], self.bank.p_high[flag] = usable, value
             self.bank.reset([flag])
 
-    @property
-    def met(self) -> int:
-        """Flags that had enough first calls."""
+    def _met(self) -> int:
         return int((self._first[0] >= FIRST).sum())
 
     def begins_with(self, score: str) -> float | None:
@@ -127,7 +128,7 @@ class FastUnit:
 
     def _look(self, ahead: Distinct, calls: Sequence[Call]) -> None:
         for minute, some in groupby(calls, key=lambda c: c.minute):
-            more = ahead.take(some, minute, [int(b) for b in self.bank.began])
+            more = ahead.take(some, minute, self.bank.began.tolist())
             have = self._sums.get(minute)
             self._sums[minute] = more if have is None else have.plus(more)
 
@@ -147,8 +148,10 @@ class FastUnit:
         found = list[Rise]()
         mine = sorted(call for _, call in self._open.pop(tick, ()))
         for minute, calls in groupby(mine, key=lambda c: c.minute):
-            trials = self._known.take(calls, minute, [int(b) for b in self.bank.began])
-            self._first += np.where(self._first[0] < FIRST, (trials.bets, trials.hits), 0.0)
+            trials = self._known.take(calls, minute, self.bank.began.tolist())
+            if self.met < len(self.scores):
+                self._first += np.where(self._first[0] < FIRST, (trials.bets, trials.hits), 0.0)
+                self.met = self._met()
             for flag in self._step(self.bank, minute, trials):
                 if all(r.score != self.scores[flag] for r in found):
                     found += self._rise(self.bank, flag, minute, self._known)
@@ -162,7 +165,7 @@ class FastUnit:
             bank.start(minute)
         on = (self.priced & ~self.resting).astype(float)
         page = bank.update(minute, trials.bets * on, trials.hits * on, trials.conversations * on)
-        return [int(i) for i in np.flatnonzero(page)]
+        return [int(i) for i in np.flatnonzero(page)] if page.any() else []
 
     def _rise(self, bank: FastBank, flag: int, minute: int, known: Distinct) -> list[Rise]:
         """The rise of a flag whose statistic is over its threshold, unless one user is behind it."""
@@ -192,6 +195,7 @@ class FastUnit:
         self.resting = np.array(arrays["resting"], dtype=bool)
         if "first" in arrays:  # a state from before it had none
             self._first = np.array(arrays["first"], dtype=float)
+            self.met = self._met()
         self._known.restore(facts["known"])
         for taken, fields in enumerate(facts["open"]):
             call = Call(*fields)

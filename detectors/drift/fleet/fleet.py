@@ -12,7 +12,7 @@ Pure: what comes out follows from the closed ticks of the services, in whatever 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -64,6 +64,26 @@ class _Begun:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What one tick brings to one channel of a series."""
+
+    series: FleetSeries
+    channel: int
+    n: float
+    s: float
+
+    @property
+    def form(self) -> str:
+        """Of the bank it goes to."""
+        return self.series.pools[self.channel].form
+
+    @property
+    def row(self) -> int:
+        """Its row there."""
+        return self.series.rows[self.channel]
+
+
 @dataclass(slots=True)
 class FleetWatcher:
     """State of the services of one tenant, lineage and environment together.
@@ -74,7 +94,7 @@ class FleetWatcher:
     key: ServiceKey
     config: WatchConfig
     next_tick: int
-    _numbers: dict[tuple[SeriesKey, str], int] = field(default_factory=dict)
+    _numbers: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
     _names: list[tuple[SeriesKey, str]] = field(default_factory=list)
     _fitted: dict[int, dict[str, Member]] = field(default_factory=dict)
     _series: dict[SeriesKey, FleetSeries] = field(default_factory=dict)
@@ -94,11 +114,11 @@ class FleetWatcher:
         for row in rows:
             if row.tick < self.next_tick or row.score not in self.config.specs:
                 continue
-            name = (SeriesKey(row.unit, row.score, row.slice), row.service)
-            if name not in self._numbers:
-                self._numbers[name] = len(self._names)
-                self._names.append(name)
-            number = self._numbers[name]
+            name = row.unit, row.score, row.slice, row.service
+            number = self._numbers.get(name)
+            if number is None:
+                number = self._numbers[name] = len(self._names)
+                self._names.append((SeriesKey(row.unit, row.score, row.slice), row.service))
             cells = self._open.setdefault(row.tick, [])
             cells.extend((number, cell, count) for cell, count in zip(row.cells, row.counts, strict=True))
 
@@ -157,7 +177,7 @@ class FleetWatcher:
         self._trail.append(tick, rows[:, 0], rows[:, 1], rows[:, 2])
         now = _by_series(tick, rows)
         self._learner.seen(tick, now.keys() - self._fitted.keys())
-        crossed = []
+        due: list[_Due] = []
         findings = []
         for series in sorted(self._series.values(), key=nearest_cause):
             sums = [tuple(float(side[0]) for side in p.pooled(now, tick, tick)) for p in series.pools]
@@ -166,9 +186,8 @@ class FleetWatcher:
                 if ended:
                     findings += self._ended(series, tick)
                 continue
-            found = self._update(series, tick, sums)
-            if found is not None:
-                crossed.append(found)
+            due += [_Due(series, channel, n, s) for channel, (n, s) in enumerate(sums) if n > 0]
+        crossed = self._update(tick, due)
         crossed.sort(key=lambda c: c.threshold - c.evidence)
         for crossing in crossed:
             findings += self._state(crossing, tick)
@@ -183,19 +202,26 @@ class FleetWatcher:
         watched = {n for s in self._series.values() for pool in s.pools for n in pool.members}
         self._trail.drop(np.array(sorted(watched), dtype=np.int64), tick - WATCHED_DAYS * day)
 
-    def _update(self, series: FleetSeries, tick: int, sums: list[tuple[float, ...]]) -> Crossed | None:
-        """The series' clearest crossing with this tick."""
-        best = None
-        for channel, (pool, row, (n, s)) in enumerate(zip(series.pools, series.rows, sums, strict=True)):
-            if n <= 0:
+    def _update(self, tick: int, due: Sequence[_Due]) -> list[Crossed]:
+        """The clearest crossing of each series with this tick, in the order of ``due``."""
+        found: dict[tuple[str, int], tuple[float, float]] = {}
+        for form, bank in ((FLAG, self._flags), (VALUE, self._values)):
+            mine = [d for d in due if d.form == form]
+            if mine:
+                rows = np.array([d.row for d in mine], dtype=np.int64)
+                c = bank.update(tick, np.array([d.n for d in mine]), np.array([d.s for d in mine]), rows)
+                for at, row in enumerate(c.rows.tolist()):
+                    found[form, row] = float(c.log_evidence[at]), float(c.threshold[at])
+        best: dict[SeriesKey, Crossed] = {}
+        for d in due if found else ():
+            crossing = found.get((d.form, d.row))
+            if crossing is None:
                 continue
-            at = np.array([row], dtype=np.int64)
-            found = self._bank(pool).update(tick, np.array([n]), np.array([s]), at)
-            if len(found):
-                evidence, threshold = float(found.log_evidence[0]), float(found.threshold[0])
-                if best is None or evidence - threshold > best.evidence - best.threshold:
-                    best = Crossed(series.key, channel, evidence, threshold)
-        return best
+            evidence, threshold = crossing
+            have = best.get(d.series.key)
+            if have is None or evidence - threshold > have.evidence - have.threshold:
+                best[d.series.key] = Crossed(d.series.key, d.channel, evidence, threshold)
+        return list(best.values())
 
     def _state(self, crossing: Crossed, tick: int) -> list[Finding]:
         """What comes of a crossing: a finding, or nothing yet, or a member less."""
@@ -290,16 +316,25 @@ class FleetWatcher:
         return {n: self._fitted[n][name] for _, n in numbered if name in self._fitted[n]}
 
     def _watch(self, begun: list[_Begun]) -> None:
-        """Put fitted series under watch; those that begin together divide the budget evenly."""
+        """Put series that were fitted to one window under watch; together they divide the budget evenly."""
         numbered = {len(self._series) + i: b for i, b in enumerate(begun)}
         self._shares.deal({n: b.key for n, b in numbered.items()}, self.config)
-        for number, b in numbered.items():
-            w = self._shares.w(number, len(b.fitted), self.config)
-            places = [
-                int(self._bank(pool).append(baseline, w, tick=b.end - 1)[0]) for pool, baseline in b.fitted
+        places: dict[tuple[int, int], int] = {}
+        for form, bank in ((FLAG, self._flags), (VALUE, self._values)):
+            mine = [
+                ((number, channel), baseline, self._shares.w(number, len(b.fitted), self.config), b.end - 1)
+                for number, b in numbered.items()
+                for channel, (pool, baseline) in enumerate(b.fitted)
+                if pool.form == form
             ]
+            if mine:
+                at, baselines, w, last = zip(*mine, strict=True)
+                rows = bank.append(Baseline.concat(baselines), np.array(w), tick=last[0])
+                places |= zip(at, rows.tolist(), strict=True)
+        for number, b in numbered.items():
             pools, version = [pool for pool, _ in b.fitted], b.fitted[0][1].version
-            self._series[b.key] = FleetSeries(number, b.key, pools, places, b.start, b.end, version)
+            rows_of = [places[number, channel] for channel in range(len(pools))]
+            self._series[b.key] = FleetSeries(number, b.key, pools, rows_of, b.start, b.end, version)
 
     def _bank(self, pool: Pool) -> FlagBank | ValueBank:
         return self._flags if pool.form == FLAG else self._values
@@ -333,7 +368,7 @@ class FleetWatcher:
         """Inverse of `state`."""
         fleet = cls(key, config.with_budget(facts["budget"]), facts["next_tick"])
         fleet._names = [(SeriesKey(*name[:3]), name[3]) for name in facts["names"]]
-        fleet._numbers = {name: n for n, name in enumerate(fleet._names)}
+        fleet._numbers = {(name[0], name[1], name[2], name[3]): n for n, name in enumerate(facts["names"])}
         for number, channels in facts["fitted"]:
             fleet._fitted[number] = {
                 name: Member(Channel(name, form, arrays[f"member.{number}.{i}"]), n, s)

@@ -18,16 +18,12 @@ def shared_counts(
 ) -> list[SharedRow]:
     """Rows of one closed tick of one service; categories, whose names are a service's own, are left out."""
     rows = []
-    begin = 0
-    for end in range(1, len(counts.series) + 1):
-        if end < len(counts.series) and counts.series[end] == counts.series[begin]:
-            continue
-        series = names[counts.series[begin]]
+    for number, begin, end in counts.parts:
+        series = names[number]
         if series.slice.startswith(SHARED) and specs[series.score].grid is not None:
             cells, numbers = counts.cells[begin:end], counts.counts[begin:end]
             name = (series.unit, series.score, series.slice)
             rows.append(
                 SharedRow(key.environment, key.service, counts.tick, *name, tuple(cells), tuple(numbers))
             )
-        begin = end
     return rows

@@ -44,7 +44,8 @@ class SeriesKey:
 class TickCounts:
     """Counts of one tick: parallel lists sorted by series and cell. ``series`` are numbers of a `Fold`.
 
-    ``beyond`` is how many of the counts detection leaves out (see `weight`).
+    ``beyond`` is how many of the counts detection leaves out (see `weight`). ``parts`` are the series, each
+    with where its cells begin and end.
     """
 
     tick: int
@@ -52,6 +53,16 @@ class TickCounts:
     cells: list[int]
     counts: list[int]
     beyond: list[int]
+    parts: list[tuple[int, int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A series as it is counted now."""
+
+    key: SeriesKey
+    generation: int
+    spec: ScoreSpec
 
 
 @dataclass(slots=True)
@@ -61,6 +72,19 @@ class Seen:
     first: int
     last: int
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """Series that only repeat the whole in the ticks from ``since`` up to ``until``, not included."""
+
+    since: int
+    until: int
+    series: frozenset[int]
+
+
+_EVER = 1 << 62
+_NOWHERE = _Alone(0, 0, frozenset())
 
 
 class Fold:
@@ -90,6 +114,8 @@ class Fold:
         self._open: dict[int, dict[int, int]] = {}
         self._names: dict[int, SeriesKey] = {}
         self._named = (0, 0)
+        self._counted: dict[int, Counted] = {}
+        self._alone = _NOWHERE
         self._beyond: dict[int, dict[int, int]] = {}
         self._weight = Weight()
         self._latest: dict[int, int] = {}
@@ -98,6 +124,7 @@ class Fold:
     def add(self, observation: Observation, next_tick: int) -> list[TickCounts]:
         """Fold one observation; return the counts of its late rows (ticks before ``next_tick``)."""
         o = observation
+        self._alone = _NOWHERE
         ticks = [m // self._minutes for m in o.minutes]
         slices = self._slices_of_rows(o, ticks)
         columns = self._columns(o)
@@ -184,6 +211,7 @@ class Fold:
         if generation <= known:
             return generation == known
         self._generations[score] = generation
+        self._counted.clear()
         self._levels.pop(score, None)
         self._renewed.append(score)
         number = self._scores.get(score)
@@ -205,6 +233,7 @@ class Fold:
         spec = self._specs.get(key.score)
         if spec is None or spec.unit != key.unit:
             return None
+        self._alone = _NOWHERE
         slice_ = 0
         if key.slice != ALL:
             ((dimension, value),) = slice_pairs(key.slice).items()
@@ -249,6 +278,15 @@ class Fold:
             self._names, self._named = self._name_all(), now
         return self._names
 
+    def counted(self, number: int) -> Counted:
+        """What stands behind a series number of `names`."""
+        known = self._counted.get(number)
+        if known is None:
+            key = self.names()[number]
+            known = Counted(key, self.generation(key.score), self._specs[key.score])
+            self._counted[number] = known
+        return known
+
     def _name_all(self) -> dict[int, SeriesKey]:
         slices = {0: (None, ALL)} | {
             n: (unit, slice_text(**{dimension: value}))
@@ -268,12 +306,25 @@ class Fold:
         It is the rows of ticks up to this one that decide, not what has been read: the same log cut into
         other batches, or with its marks elsewhere, gives the same.
         """
-        alone = []
+        if not self._alone.since <= tick < self._alone.until:
+            self._alone = self._alone_at(tick)
+        return self._alone.series
+
+    def _alone_at(self, tick: int) -> _Alone:
+        """What holds from the last time until the next time that a value is first seen."""
+        alone, since, until = [], 0, _EVER
         for (unit, dimension), values in self._seen.items():
-            had = [value for value, seen in values.items() if seen.first <= tick]
+            had = []
+            for value, seen in values.items():
+                if seen.first <= tick:
+                    had.append(value)
+                    since = max(since, seen.first)
+                else:
+                    until = min(until, seen.first)
             if len(had) == 1 and dimension not in UNSLICED:
                 alone.append(self._slices[unit, dimension, had[0]])
-        return frozenset((s << _SLICE_BITS) | n for s in self._scores.values() for n in alone)
+        numbers = ((s << _SLICE_BITS) | n for s in self._scores.values() for n in alone)
+        return _Alone(since, until, frozenset(numbers))
 
     def levels(self, score: str) -> list[str]:
         """Names of a category score's cells, by cell."""
@@ -316,15 +367,31 @@ class Fold:
         self._beyond = {tick: dict(map(tuple, items)) for tick, items in state.get("beyond", ())}
         self._weight.restore(state.get("weight", ((), ())))
         self.late_rows = state["late_rows"]
-        self._named = (0, 0)
+        self._named, self._alone = (0, 0), _NOWHERE
+        self._counted.clear()
 
 
 def _counts(tick: int, bucket: Mapping[int, int], beyond: Mapping[int, int]) -> TickCounts:
     keys = sorted(bucket)
+    series = [k >> _CELL_BITS for k in keys]
     return TickCounts(
         tick,
-        [k >> _CELL_BITS for k in keys],
+        series,
         [k & _CELLS for k in keys],
         [bucket[k] for k in keys],
         [beyond.get(k, 0) for k in keys],
+        _parts(series),
     )
+
+
+def _parts(series: list[int]) -> list[tuple[int, int, int]]:
+    """Each number of a sorted list, with where it begins and ends."""
+    parts = []
+    begin, number = 0, series[0] if series else 0
+    for at, now in enumerate(series):
+        if now != number:
+            parts.append((number, begin, at))
+            begin, number = at, now
+    if series:
+        parts.append((number, begin, len(series)))
+    return parts

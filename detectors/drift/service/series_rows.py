@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from detectors.drift.service.fold import SeriesKey
 
 
-@dataclass(frozen=True, slots=True)
-class CellRow:
+class CellRow(NamedTuple):
     """Counts of one series in one tick. ``part`` is 0, or the log offset of late rows to be added."""
 
     series: SeriesKey

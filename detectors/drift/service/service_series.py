@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,7 +11,7 @@ from detectors.drift.baselines.reference import Reference
 from detectors.drift.baselines.states import state_of, watched_columns
 from detectors.drift.change.level import NO_LEVEL, level
 from detectors.drift.fast.limits import declared
-from detectors.drift.service.fold import Fold, SeriesKey, TickCounts
+from detectors.drift.service.fold import Counted, Fold, SeriesKey, TickCounts
 from detectors.drift.service.series_rows import CellRow, SeriesState
 from detectors.drift.service.trail import Rows, Trail
 from detectors.drift.service.watch_config import WatchConfig
@@ -38,41 +37,38 @@ class ServiceSeries:
     _last_tick: int
 
     def _cells(self, counts: TickCounts, part: int) -> list[CellRow]:
-        names, redundant = self._fold.names(), self._fold.redundant(counts.tick)
-        rows: list[CellRow] = []
-        begin = 0
-        while begin < len(counts.series):
-            number = counts.series[begin]
-            end = bisect_right(counts.series, number, begin)
-            if number not in redundant:
-                rows.append(
-                    self._cell_row(
-                        names[number], counts.tick, part, counts.cells[begin:end], counts.counts[begin:end]
-                    )
-                )
-            begin = end
-        return rows
+        redundant, start_s = self._fold.redundant(counts.tick), counts.tick * self._config.tick_s
+        return [
+            self._cell_row(
+                self._fold.counted(number), start_s, part, counts.cells[begin:end], counts.counts[begin:end]
+            )
+            for number, begin, end in counts.parts
+            if number not in redundant
+        ]
 
-    def _cell_row(self, key: SeriesKey, tick: int, part: int, cells: list[int], counts: list[int]) -> CellRow:
-        spec = self._config.specs[key.score]
-        total, categories = 0.0, []
-        if spec.grid is not None:
-            value = spec.grid.value
+    def _cell_row(
+        self, counted: Counted, start_s: int, part: int, cells: list[int], counts: list[int]
+    ) -> CellRow:
+        key, grid = counted.key, counted.spec.grid
+        whole = key.slice == ALL  # distributions are kept for the whole, sums for slices
+        total: float = 0.0
+        categories: list[str] = []
+        if grid is not None:
+            value = grid.value
             total = sum([value(cell) * n for cell, n in zip(cells, counts, strict=True)])
-        else:
+        elif whole:
             levels = self._fold.levels(key.score)
             categories = [levels[c] for c in cells]
-        whole = key.slice == ALL  # distributions are kept for the whole, sums for slices
         return CellRow(
             key,
-            self._fold.generation(key.score),
-            tick * self._config.tick_s,
+            counted.generation,
+            start_s,
             part,
             sum(counts),
             total,
-            cells if whole and spec.grid is not None else [],
+            cells if whole and grid is not None else [],
             counts if whole else [],
-            categories if whole else [],
+            categories,
         )
 
     def references(self, unit: str, score: str, slice_: str) -> list[Reference]:

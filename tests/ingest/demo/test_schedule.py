@@ -19,29 +19,35 @@ from ingest.demo.schedule import (
     QUIET_PROMPT,
     RELEASED_PROMPT,
     SUPPORT,
+    Schedule,
     build,
 )
 
 ANCHOR = 1_795_514_821_123_456_789  # a Tuesday
-WHOLE = build(ANCHOR)
 
 
-def test_the_schedule_is_fifteen_days_that_end_now() -> None:
-    assert WHOLE.end_ns <= ANCHOR < WHOLE.end_ns + WHOLE.tick_ns
-    assert WHOLE.end_ns % WHOLE.tick_ns == WHOLE.start_ns % WHOLE.tick_ns == 0
-    assert WHOLE.end_ns - WHOLE.start_ns == 15 * DAY_NS
-    assert WHOLE.event_day_ns == WHOLE.end_ns - DAY_NS
+@pytest.fixture(scope="module")
+def whole() -> Schedule:
+    """Built for the tests that look at it, and not by everybody who collects them."""
+    return build(ANCHOR)
 
 
-def test_arrivals_are_ordered_and_inside() -> None:
-    times = [a.at_ns for a in WHOLE.arrivals]
+def test_the_schedule_is_fifteen_days_that_end_now(whole: Schedule) -> None:
+    assert whole.end_ns <= ANCHOR < whole.end_ns + whole.tick_ns
+    assert whole.end_ns % whole.tick_ns == whole.start_ns % whole.tick_ns == 0
+    assert whole.end_ns - whole.start_ns == 15 * DAY_NS
+    assert whole.event_day_ns == whole.end_ns - DAY_NS
+
+
+def test_arrivals_are_ordered_and_inside(whole: Schedule) -> None:
+    times = [a.at_ns for a in whole.arrivals]
     assert times == sorted(times)
-    assert WHOLE.start_ns <= times[0] < times[-1] < WHOLE.end_ns
-    assert len({a.label for a in WHOLE.arrivals}) == len(WHOLE.arrivals)
+    assert whole.start_ns <= times[0] < times[-1] < whole.end_ns
+    assert len({a.label for a in whole.arrivals}) == len(whole.arrivals)
 
 
-def test_about_thirty_thousand_interactions_before_the_event_day() -> None:
-    quiet = [a for a in WHOLE.arrivals if a.at_ns < WHOLE.event_day_ns]
+def test_about_thirty_thousand_interactions_before_the_event_day(whole: Schedule) -> None:
+    quiet = [a for a in whole.arrivals if a.at_ns < whole.event_day_ns]
     per_service = Counter(a.service for a in quiet)
     interactions = per_service[SUPPORT] * CALLS_PER_CONVERSATION + per_service[COPILOT]
     assert interactions == pytest.approx(30_000, rel=0.03)
@@ -50,41 +56,41 @@ def test_about_thirty_thousand_interactions_before_the_event_day() -> None:
     assert spanish / per_service[SUPPORT] == pytest.approx(0.25, abs=0.02)
 
 
-def test_days_have_a_cycle_and_weekends_a_dip() -> None:
-    quiet = [a.at_ns for a in WHOLE.arrivals if a.at_ns < WHOLE.event_day_ns]
-    hours = Counter((at - WHOLE.start_ns) % DAY_NS // HOUR_NS for at in quiet)
+def test_days_have_a_cycle_and_weekends_a_dip(whole: Schedule) -> None:
+    quiet = [a.at_ns for a in whole.arrivals if a.at_ns < whole.event_day_ns]
+    hours = Counter((at - whole.start_ns) % DAY_NS // HOUR_NS for at in quiet)
     assert max(hours.values()) > 2 * min(hours.values())
     days = Counter(to_datetime(at).weekday() for at in quiet)
     weekend, week = (days[5] + days[6]) / 2, sum(days[d] for d in range(5)) / 5
     assert 0.65 < weekend / week < 0.85
 
 
-def test_causes_in_one_service_are_hours_apart_and_last_eight_hours() -> None:
+def test_causes_in_one_service_are_hours_apart_and_last_eight_hours(whole: Schedule) -> None:
     for service in (SUPPORT, COPILOT):
-        onsets = sorted(p.onset_ns for p in WHOLE.planted if p.service == service)
+        onsets = sorted(p.onset_ns for p in whole.planted if p.service == service)
         assert len(onsets) == 2
         assert onsets[1] - onsets[0] >= 7 * HOUR_NS
-    assert all(p.onset_ns - WHOLE.event_day_ns >= 3 * HOUR_NS for p in WHOLE.planted)
-    assert all(WHOLE.end_ns - p.onset_ns >= 8 * HOUR_NS for p in WHOLE.planted)
+    assert all(p.onset_ns - whole.event_day_ns >= 3 * HOUR_NS for p in whole.planted)
+    assert all(whole.end_ns - p.onset_ns >= 8 * HOUR_NS for p in whole.planted)
 
 
-def test_the_leak_begins_with_a_request() -> None:
-    leak = next(p for p in WHOLE.planted if p.name == "secret-leak")
-    assert any(a.service == COPILOT and a.at_ns == leak.onset_ns for a in WHOLE.arrivals)
+def test_the_leak_begins_with_a_request(whole: Schedule) -> None:
+    leak = next(p for p in whole.planted if p.name == "secret-leak")
+    assert any(a.service == COPILOT and a.at_ns == leak.onset_ns for a in whole.arrivals)
     assert 0 <= leak.onset_ns - leak.switched_ns < HOUR_NS
 
 
-def test_the_prompt_release_coincides_with_the_refusals() -> None:
-    refusals = next(p for p in WHOLE.planted if p.name == "refusals-es")
-    for arrival in WHOLE.arrivals:
+def test_the_prompt_release_coincides_with_the_refusals(whole: Schedule) -> None:
+    refusals = next(p for p in whole.planted if p.name == "refusals-es")
+    for arrival in whole.arrivals:
         if arrival.service == SUPPORT:
             released = arrival.at_ns >= refusals.onset_ns
             assert arrival.prompt_version == (RELEASED_PROMPT if released else QUIET_PROMPT)
 
 
-def test_conditions_follow_the_plan() -> None:
-    assert WHOLE.conditions_at(WHOLE.event_day_ns) == Conditions()
-    last = WHOLE.conditions_at(WHOLE.end_ns - 1)
+def test_conditions_follow_the_plan(whole: Schedule) -> None:
+    assert whole.conditions_at(whole.event_day_ns) == Conditions()
+    last = whole.conditions_at(whole.end_ns - 1)
     assert dict(last.refusal_share) == {"es": 0.60}
     assert (last.loop_share, last.secret_share) == (0.35, 0.08)
     assert last.wordiness > 2
