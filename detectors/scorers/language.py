@@ -6,6 +6,8 @@ where CLD2 is unsure. Fenced code is not read.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import pycld2
 
 from detectors.record import Record
@@ -20,8 +22,11 @@ CLEAR_PERCENT = 40
 
 _CODES = {"zh-Hant": "zh", "iw": "he", "jw": "jv", "no": "nb", "un": UNDETERMINED, "tlh": UNDETERMINED}
 _FENCE = "```"
+_KEPT = 1024
+"""Texts whose language is kept for a while: several scorers ask for that of one record."""
 
 
+@lru_cache(_KEPT)
 def language(text: str) -> str:
     """Code of the language most of ``text`` is in."""
     prose = _without_code(text)
