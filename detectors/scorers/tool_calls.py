@@ -69,7 +69,7 @@ def _score(record: Record) -> Scores:
 
 
 TOOL_CALLS = EachRecord(
-    name="tool_calls",
+    name="tool_call_validity",
     version="1",
     specs=(
         ScoreSpec(

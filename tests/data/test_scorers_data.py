@@ -283,8 +283,8 @@ def test_answers_in_another_language(rows: Rows) -> None:
     assert share(len(found), len(mixed)) >= 0.8
     assert share(found.count(1.0), len(found)) >= 0.98
     for source in (*ORDINARY, "hh_rlhf_harmless_test"):
-        found = values(LANGUAGE_MISMATCH, answers(rows, source), "output_language_mismatch")
-        assert share(found.count(1.0), len(found)) <= 0.001
+        ordinary = values(LANGUAGE_MISMATCH, answers(rows, source), "output_language_mismatch")
+        assert share(ordinary.count(1.0), len(ordinary)) <= 0.001
 
 
 @pytest.mark.parametrize("source", [*ORDINARY, "hh_rlhf_harmless_test"])

@@ -82,7 +82,12 @@ def test_a_line_of_decode() -> None:
 
 def test_what_a_line_says_of_its_request_reaches_the_scorers() -> None:
     seen: list[Record] = []
-    spy = EachRecord("spy", "1", (), lambda record: (seen.append(record), {})[1])
+
+    def see(record: Record) -> Scores:
+        seen.append(record)
+        return {}
+
+    spy = EachRecord("spy", "1", (), see)
     line = {
         "start": "2025-05-05T00:00:00.5Z",
         "duration_s": 2,
