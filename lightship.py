@@ -44,15 +44,18 @@ app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(baselines, name="baselines")
 keys = typer.Typer(help="Keys that applications send with.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+scorers = typer.Typer(help="What is measured.", no_args_is_help=True)
+app.add_typer(scorers, name="scorers")
 
 
 def _checked(path: Path | None) -> Settings:
     """Settings that every room can work with."""
     from alerts.notify.channels import check_receivers
     from infra.settings import load
+    from ingest.own_scores import with_plug_ins
     from ingest.settings_check import check
 
-    settings = load(path)
+    settings = with_plug_ins(load(path))
     check(settings)
     check_receivers(settings)
     return settings
@@ -186,12 +189,24 @@ def decode(
 def score(
     files: Files,
     timing: Annotated[bool, typer.Option("--timing", help="Say the time of each scorer.")] = False,
+    config: ConfigPath = None,
 ) -> None:
     """Redact and score records. Lines of decode, or prompt and output; one JSON line each."""
     from ingest.files.score import score_files
+    from ingest.score.chosen import chosen
 
-    for line in score_files(files, timing=timing, say=warn):
+    for line in score_files(files, timing=timing, say=warn, scorers=chosen(_checked(config)).records):
         out(json.dumps(line, ensure_ascii=False))
+
+
+@scorers.command("check")
+def scorers_check(as_json: AsJson = False, config: ConfigPath = None) -> None:
+    """Try the scores of your own on odd records. Exits with 1 if one breaks what every scorer keeps to."""
+    from ingest.scorers_command import examine, show
+
+    report = examine(_checked(config))
+    answer(report, as_json, show)
+    sys.exit(OK if report["ok"] else FAILED)
 
 
 @app.command()

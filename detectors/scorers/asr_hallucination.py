@@ -22,7 +22,7 @@ from detectors.record import Record
 from detectors.scorers.each import EachRecord
 from detectors.scorers.protocol import Scores, ScoreSpec
 from detectors.scorers.repetition import DEGENERATE_AT, repetition
-from detectors.scorers.text_parts import scored
+from detectors.scorers.text_parts import encodable, scored
 from detectors.scorers.words import words
 
 SEARCHED_CHARACTERS = 160
@@ -91,7 +91,7 @@ _AT_END = _compile()
 def ends_in_farewell(text: str) -> bool:
     """Whether ``text`` ends as subtitles of videos do."""
     end = text[-SEARCHED_CHARACTERS:].lower().translate(_APOSTROPHES)
-    return _AT_END.search(end) is not None
+    return _AT_END.search(encodable(end)) is not None
 
 
 def stutters(text: str) -> bool:

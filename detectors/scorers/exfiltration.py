@@ -29,6 +29,7 @@ from detectors.record import Record
 from detectors.redaction.pseudonyms import for_scorers
 from detectors.scorers.each import EachRecord
 from detectors.scorers.protocol import Scores, ScoreSpec
+from detectors.scorers.text_parts import encodable
 from detectors.scorers.words import words
 
 MOST_ADDRESSES = 50
@@ -192,7 +193,7 @@ def _score(record: Record) -> Scores:
     images = links = False
     if "//" in record.output:
         given = _Given(record)
-        for address in addresses(for_scorers(record.output)):
+        for address in addresses(for_scorers(encodable(record.output))):
             if (images if address.is_image else links) or not carries_data(address.url, given):
                 continue
             images, links = images or address.is_image, links or not address.is_image

@@ -17,6 +17,7 @@ from detectors.grid import FlagGrid
 from detectors.record import Record
 from detectors.scorers.each import EachRecord
 from detectors.scorers.protocol import Scores, ScoreSpec
+from detectors.scorers.text_parts import encodable
 
 _BEGINS = re2.compile(r"^\s*(?:\{\s*(?:\"|\})|\[\s*(?:[{\[\"\]]|-?\d+(?:\.\d+)?\s*,))")
 """An object or array as JSON writes it; ``[email]`` and ``[1]`` at the beginning of prose are none."""
@@ -67,7 +68,7 @@ def _is_whole(answer: str) -> bool:
 def _score(record: Record) -> Scores:
     if not record.output or record.output.isspace():
         return {}
-    found = invalid(record.output, asked=record.wants_json)
+    found = invalid(encodable(record.output), asked=record.wants_json)
     return {} if found is None else {"invalid_json": float(found)}
 
 

@@ -22,7 +22,7 @@ from detectors.scorers.code_parts import code_in
 from detectors.scorers.each import EachRecord
 from detectors.scorers.language import UNDETERMINED, language
 from detectors.scorers.protocol import Scores, ScoreSpec
-from detectors.scorers.text_parts import scored
+from detectors.scorers.text_parts import encodable, scored
 from detectors.scorers.words import words
 
 LONGEST_QUESTION = 1500
@@ -52,7 +52,7 @@ def mismatch(prompt: str, output: str) -> bool | None:
     if len(prompt) > LONGEST_QUESTION or "```" in prompt:
         return None
     asked, answered = language(prompt), language(output)
-    if UNDETERMINED in (asked, answered) or _OTHER_LANGUAGE.search(prompt):
+    if UNDETERMINED in (asked, answered) or _OTHER_LANGUAGE.search(encodable(prompt)):
         return None
     if asked == answered or (asked, answered) in _TAKEN_FOR:
         return False

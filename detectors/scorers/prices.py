@@ -15,6 +15,8 @@ from typing import Any
 
 import re2
 
+from detectors.scorers.text_parts import encodable
+
 SHIPPED = Path(__file__).with_name("prices.toml")
 PER = 1e6
 """Tokens that a price is for."""
@@ -93,7 +95,7 @@ class PriceTable:
         return next((p for p in reversed(prices) if p.since_day <= day), prices[0])
 
     def _find(self, model: str) -> list[Price]:
-        name = model[:LONGEST_NAME].strip().lower()
+        name = encodable(model[:LONGEST_NAME]).strip().lower()
         name = name[_ROUTE.search(name).end() :]
         for beginning in self._longest_first:
             if name.startswith(beginning) and _VERSION.search(name[len(beginning) :]):

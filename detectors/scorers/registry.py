@@ -38,10 +38,22 @@ CONVERSATION_SCORERS: tuple[EachConversation, ...] = (CONVERSATION_SCORES,)
 
 _ALL: tuple[Scorer | EachTrace | EachConversation, ...] = (*SCORERS, *TRACE_SCORERS, *CONVERSATION_SCORERS)
 
-SPECS: Mapping[str, ScoreSpec] = WithJudgements(
-    MappingProxyType({s.name: s for scorer in _ALL for s in scorer.specs})
-)
-"""Every built-in score by its name, of all units; judgements are answered for, too."""
+BUILT_IN: Mapping[str, ScoreSpec] = MappingProxyType({s.name: s for scorer in _ALL for s in scorer.specs})
+"""Every built-in score by its name, of all units."""
+
+_KNOWN = dict(BUILT_IN)
+
+SPECS: Mapping[str, ScoreSpec] = WithJudgements(MappingProxyType(_KNOWN))
+"""What this process can put into words: the built-in scores, those it was told of (`declare`), judgements."""
+
+
+def declare(specs: Mapping[str, ScoreSpec]) -> None:
+    """Tell this process of scores of the operator's own, once, where it starts.
+
+    For processes that show and word findings. What is computed follows from the settings, never from this.
+    """
+    _KNOWN.update({name: spec for name, spec in specs.items() if name not in BUILT_IN})
+
 
 SCORER_VERSIONS: Mapping[str, str] = MappingProxyType({scorer.name: scorer.version for scorer in _ALL})
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import re2
 
+from detectors.scorers.text_parts import encodable
+
 READ = frozenset((
     "type", "enum", "const", "properties", "required", "additionalProperties", "items", "minItems",
     "maxItems", "minLength", "maxLength", "minimum", "maximum", "anyOf", "oneOf", "allOf",
@@ -46,7 +48,7 @@ class _Fitting:
         self._left -= 1
         if not isinstance(schema, Mapping) or depth > _DEEPEST or self._left < 0:
             return True
-        if isinstance(value, str) and _PLACEHOLDER.search(value):
+        if isinstance(value, str) and _PLACEHOLDER.search(encodable(value)):
             return True
         return (
             _fits_type(value, schema.get("type"))

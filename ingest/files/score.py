@@ -8,15 +8,16 @@ from time import perf_counter_ns
 from typing import Any
 
 from detectors.scorers.lines import random_redactor, score_lines
-from detectors.scorers.registry import Tally
+from detectors.scorers.protocol import Scorer
+from detectors.scorers.registry import SCORERS, Tally
 from ingest.importing.files import read_rows
 from ingest.interaction import redaction_side
 
 
 def score_files(
-    paths: Sequence[Path], *, timing: bool, say: Callable[[str], None]
+    paths: Sequence[Path], *, timing: bool, say: Callable[[str], None], scorers: Sequence[Scorer] = SCORERS
 ) -> Iterator[dict[str, Any]]:
-    """Each record with its scores; what was read, and the time of each scorer if asked for, goes to ``say``.
+    """Each record with its scores by ``scorers``; what was read, and how long each took, goes to ``say``.
 
     Raises
     ------
@@ -29,6 +30,7 @@ def score_files(
     for line in score_lines(
         (r.record for r in rows),
         random_redactor(),
+        scorers=scorers,
         side_of=redaction_side,
         tally=tally,
         clock_ns=perf_counter_ns,

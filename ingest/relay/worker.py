@@ -29,6 +29,7 @@ from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import KafkaProducer
 from ingest.log.holes import is_hole
 from ingest.log.sender import Sender
+from ingest.own_scores import with_plug_ins
 from ingest.probe import probe
 from ingest.relay.app import build_relay
 from ingest.relay.metrics import ALL
@@ -81,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load(options.config)
         if not settings.kafka.bootstrap:
             raise errors.Misconfigured("no Kafka address: set LIGHTSHIP_KAFKA, or run `lightship up`")
-        check(settings)
+        check(with_plug_ins(settings))
         kafka.reach(settings.kafka)
         named = options.key_file
         keys = load_keys(named or settings.home / USUAL, must_exist=named is not None)
