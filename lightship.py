@@ -25,6 +25,7 @@ from infra.command_line import (
     warn,
 )
 from ingest.dead_letters.app import dead_letters
+from ingest.scorers_app import scorers
 
 if TYPE_CHECKING:
     from infra.settings import Settings
@@ -44,7 +45,6 @@ app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(baselines, name="baselines")
 keys = typer.Typer(help="Keys that applications send with.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
-scorers = typer.Typer(help="What is measured.", no_args_is_help=True)
 app.add_typer(scorers, name="scorers")
 
 
@@ -52,11 +52,9 @@ def _checked(path: Path | None) -> Settings:
     """Settings that every room can work with."""
     from alerts.notify.channels import check_receivers
     from infra.settings import load
-    from ingest.own_scores import with_plug_ins
-    from ingest.settings_check import check
+    from ingest.settings_check import checked
 
-    settings = with_plug_ins(load(path))
-    check(settings)
+    settings = checked(load(path))
     check_receivers(settings)
     return settings
 
@@ -192,21 +190,10 @@ def score(
     config: ConfigPath = None,
 ) -> None:
     """Redact and score records. Lines of decode, or prompt and output; one JSON line each."""
-    from ingest.files.score import score_files
-    from ingest.score.chosen import chosen
+    from ingest.files.score import score_command
 
-    for line in score_files(files, timing=timing, say=warn, scorers=chosen(_checked(config)).records):
+    for line in score_command(files, config, timing=timing, say=warn):
         out(json.dumps(line, ensure_ascii=False))
-
-
-@scorers.command("check")
-def scorers_check(as_json: AsJson = False, config: ConfigPath = None) -> None:
-    """Try the scores of your own on odd records. Exits with 1 if one breaks what every scorer keeps to."""
-    from ingest.scorers_command import examine, show
-
-    report = examine(_checked(config))
-    answer(report, as_json, show)
-    sys.exit(OK if report["ok"] else FAILED)
 
 
 @app.command()

@@ -11,7 +11,20 @@ from infra.errors import Misconfigured
 from infra.settings import Settings
 from infra.typed_table import unknown
 from ingest.gateway.tenant_keys import is_tenant
-from ingest.own_scores import specs_of
+from ingest.own_scores import specs_of, with_plug_ins
+
+
+def checked(settings: Settings) -> Settings:
+    """``settings`` with what installed plug-ins declare, or why they cannot work.
+
+    Raises
+    ------
+    Misconfigured
+        As `check` does, or if a plug-in cannot be used.
+    """
+    whole = with_plug_ins(settings)
+    check(whole)
+    return whole
 
 
 def check(settings: Settings) -> None:

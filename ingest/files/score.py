@@ -10,8 +10,27 @@ from typing import Any
 from detectors.scorers.lines import random_redactor, score_lines
 from detectors.scorers.protocol import Scorer
 from detectors.scorers.registry import SCORERS, Tally
+from infra.settings import load
 from ingest.importing.files import read_rows
 from ingest.interaction import redaction_side
+from ingest.score.chosen import chosen
+from ingest.settings_check import checked
+
+
+def score_command(
+    paths: Sequence[Path], config: Path | None, *, timing: bool, say: Callable[[str], None]
+) -> Iterator[dict[str, Any]]:
+    """`score_files` by the scorers of the settings.
+
+    Raises
+    ------
+    BadRecord
+        If a file cannot be read.
+    Misconfigured
+        If the settings cannot work.
+    """
+    scorers = chosen(checked(load(config))).records
+    yield from score_files(paths, timing=timing, say=say, scorers=scorers)
 
 
 def score_files(
