@@ -205,6 +205,14 @@ class ScorerSettings:
     """The scorers."""
 
     off: tuple[str, ...] = field(default=(), metadata=about("names of scorers that do not run"))
+    most_us: float = field(
+        default=5000.0,
+        metadata=about(
+            "microseconds a scorer may take for an interaction; one that takes longer in ten batches in a"
+            " row is switched off, and so is one that fails on most of them",
+            within=(1, 1e7),
+        ),
+    )
     memorised: MemorisedSettings = field(default_factory=MemorisedSettings)
     cost: CostSettings = field(default_factory=CostSettings)
     own: Mapping[str, OwnScoreSettings] = field(default_factory=dict)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
 from detectors.record import Record, Trace
 from detectors.scorers.judgement import WithJudgements
-from detectors.scorers.protocol import Scores
+from detectors.scorers.protocol import Scorer, Scores
 from detectors.scorers.registry import Tally, score_each
 from infra import clickhouse
 from infra.settings import Settings
@@ -19,6 +20,7 @@ from ingest.gateway.tenant_keys import is_tenant, load_key
 from ingest.interaction import Interaction
 from ingest.score.batch import LookAgain
 from ingest.score.chosen import Chosen, chosen
+from ingest.score.scorer_limits import ScorerLimits
 from ingest.score.scoring import Scoring
 from ingest.score.stage import ScoreStage
 from ingest.score.stage_settings import StageSettings
@@ -33,13 +35,40 @@ _KEY_OF = "default"
 class Running:
     """Scorers at work; counts what each of them cost and failed on."""
 
-    def __init__(self, scorers: Chosen) -> None:
+    def __init__(self, scorers: Chosen, most_us: float) -> None:
         self._scorers, self._trace_scorers = scorers.records, scorers.traces
         self._tally = Tally()
+        self._limits = ScorerLimits(round(most_us * 1000))
+        self._failing: dict[str, str] = {}
+        self._off = frozenset[str]()
 
     def records(self, records: Sequence[Record]) -> list[Scores]:
-        """Scores of interactions."""
-        return score_each(records, self._scorers, self._tally, time.perf_counter_ns)
+        """Scores of interactions by all scorers."""
+        self._off = frozenset()
+        return self._by(self._scorers, records)
+
+    def leaving_out(self, off: frozenset[str]) -> Callable[[Sequence[Record]], list[Scores]]:
+        """Scores of interactions by all scorers but those in ``off``."""
+        self._off = off
+        return partial(self._by, tuple(s for s in self._scorers if s.name not in off))
+
+    def _by(self, scorers: Sequence[Scorer], records: Sequence[Record]) -> list[Scores]:
+        tally = Tally()
+        found = score_each(records, scorers, tally, time.perf_counter_ns)
+        failed: Counter[str] = Counter()
+        for (name, error), n in tally.failures.items():
+            self._tally.failures[name, error] += n
+            failed[name] += n
+        for name, spent_ns in tally.cost_ns.items():
+            self._tally.cost_ns[name] += spent_ns
+            why = self._limits.note(name, len(records), failed[name], spent_ns) if records else None
+            if why is not None:
+                self._failing.setdefault(name, why)
+        return found
+
+    def failing(self) -> Mapping[str, str]:
+        """Scorers that have to be switched off, and why."""
+        return dict(self._failing)
 
     def traces(self, traces: Sequence[Trace]) -> list[Scores]:
         """Scores of runs."""
@@ -53,7 +82,7 @@ class Running:
         out = {f'lightship_score_failed_records_total{{scorer="{n}"}}': float(c) for n, c in failed.items()}
         for name, spent_ns in self._tally.cost_ns.items():
             out[f'lightship_score_scorer_seconds_total{{scorer="{name}"}}'] = spent_ns / 1e9
-        return out
+        return out | {f'lightship_score_scorer_off{{scorer="{name}"}}': 1.0 for name in self._off}
 
 
 def scoring(settings: Settings = SHIPPED) -> Scoring:
@@ -65,9 +94,17 @@ def scoring(settings: Settings = SHIPPED) -> Scoring:
         If one of the operator's own cannot be made.
     """
     scorers = chosen(settings)
-    running = Running(scorers)
+    running = Running(scorers, settings.scorers.most_us)
     specs = WithJudgements(scorers.specs)
-    return Scoring(running.records, running.traces, specs, scorers.versions(), running.counters)
+    return Scoring(
+        running.records,
+        running.traces,
+        specs,
+        scorers.versions(),
+        running.counters,
+        running.leaving_out,
+        running.failing,
+    )
 
 
 def observation_key(home: Path) -> bytes:
