@@ -1,13 +1,12 @@
 """Whether an answer is in another language than the question, where nobody asked for that.
 
-Both languages by `detectors.scorers.language`. Left out where either is undetermined, for answers that are
-code or figures and only seem to be in a language, for prompts that speak of translation or name a language
-(in fifteen languages), and for prompts that hold code or a long text, whose language need not be the asker's.
-Languages that are easily taken for each other, as Danish and Norwegian,
-count as one. An application told to answer in one language whatever it is asked has a high level here; its
-change counts.
+Left out where either is undetermined, for answers that are code or figures and only seem to be in a
+language, for prompts that speak of translation or name a language (in fifteen languages), and for prompts
+that hold code or a long text, whose language need not be the asker's. Languages that are easily taken for
+each other, as Danish and Norwegian, count as one. An application told to answer in one language whatever it
+is asked has a high level here; its change counts.
 
-Some 1 us beside `language`, which looks at the same texts.
+Some 2 us, the languages being known.
 """
 
 from __future__ import annotations
@@ -16,13 +15,9 @@ from itertools import permutations
 
 import re2
 
-from detectors.grid import FlagGrid
-from detectors.record import Record
 from detectors.scorers.code_parts import code_in
-from detectors.scorers.each import EachRecord
-from detectors.scorers.language import UNDETERMINED, language
-from detectors.scorers.protocol import Scores, ScoreSpec
-from detectors.scorers.text_parts import encodable, scored
+from detectors.scorers.language import UNDETERMINED
+from detectors.scorers.text_parts import encodable
 from detectors.scorers.words import words
 
 LONGEST_QUESTION = 1500
@@ -47,11 +42,13 @@ _OTHER_LANGUAGE = re2.compile(
 )
 
 
-def mismatch(prompt: str, output: str) -> bool | None:
-    """Whether ``output`` is in another language than ``prompt``; ``None`` if that cannot be said."""
+def mismatch(prompt: str, output: str, asked: str, answered: str) -> bool | None:
+    """Whether ``output`` is in another language than ``prompt``; ``None`` if that cannot be said.
+
+    ``asked`` and ``answered`` are the languages of the two.
+    """
     if len(prompt) > LONGEST_QUESTION or "```" in prompt:
         return None
-    asked, answered = language(prompt), language(output)
     if UNDETERMINED in (asked, answered) or _OTHER_LANGUAGE.search(encodable(prompt)):
         return None
     if asked == answered or (asked, answered) in _TAKEN_FOR:
@@ -64,21 +61,3 @@ def _is_no_prose(text: str) -> bool:
     letters = sum(len(word) for word in words(text) if word.isalpha())
     visible = len("".join(text.split()))
     return bool(code_in(text)) or letters < _LETTERS * visible
-
-
-def _score(record: Record) -> Scores:
-    prompt, output = scored(record.prompt), scored(record.output)
-    if not prompt or not output:
-        return {}
-    found = mismatch(prompt, output)
-    return {} if found is None else {"output_language_mismatch": float(found)}
-
-
-LANGUAGE_MISMATCH = EachRecord(
-    name="language_mismatch",
-    version="1",
-    specs=(
-        ScoreSpec("output_language_mismatch", "Answers in another language", "flag", FlagGrid(), harmful=1),
-    ),
-    score_one=_score,
-)

@@ -18,6 +18,7 @@ from detectors.record import Conversation, Record, Step, Trace
 from detectors.scorers import CONVERSATION_SCORERS, SCORER_VERSIONS, SCORERS, SPECS, TRACE_SCORERS
 from detectors.scorers.conformance import ODD_RECORDS, ODD_UNITS, STEEPEST, faults, steepness
 from detectors.scorers.each import EachConversation, EachRecord, EachTrace
+from detectors.scorers.memorised import Memorised
 from detectors.scorers.protocol import KINDS, Scorer, Scores, ScoreSpec
 
 _STEP = Step("tool", "search", '{"q":1}', 0, 10, error=False)
@@ -39,7 +40,9 @@ ODD_CONVERSATIONS = (
     Conversation(3, 7, 0, ended_in_error=False, duration_s=40.5, repeats=2, refusals=7, judged=7),
 )
 AnyScorer = Scorer | EachTrace | EachConversation
-ALL: list[AnyScorer] = [*SCORERS, *TRACE_SCORERS, *CONVERSATION_SCORERS]
+MEMORISED = Memorised(["The keeper lit the lamp an hour before dusk and wrote the height of the water down."])
+"""Runs where documents are named; not in the registry's tuple."""
+ALL: list[AnyScorer] = [*SCORERS, MEMORISED, *TRACE_SCORERS, *CONVERSATION_SCORERS]
 
 
 def unit_of(scorer: AnyScorer) -> str:

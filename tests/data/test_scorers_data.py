@@ -21,7 +21,7 @@ from detectors.scorers.exfiltration import EXFILTRATION
 from detectors.scorers.insecure_code import INSECURE_CODE
 from detectors.scorers.json_validity import JSON_VALIDITY
 from detectors.scorers.language import language
-from detectors.scorers.language_mismatch import LANGUAGE_MISMATCH
+from detectors.scorers.languages import LANGUAGE
 from detectors.scorers.memorised import RECITED_AT, Memorised
 from detectors.scorers.protocol import Scorer
 from detectors.scorers.refusal import refuses
@@ -279,11 +279,11 @@ def test_answers_in_another_language(rows: Rows) -> None:
     english = [r.output for r in answers(rows, "vicuna_blog_eval") if language(r.output or "") == "en"]
     asked = [row["prompt"] for row in rows("multijail") if row["language"] not in ("en", "und")]
     mixed = [Record(prompt, english[i % len(english)]) for i, prompt in enumerate(asked)]
-    found = [v for v in values(LANGUAGE_MISMATCH, mixed, "output_language_mismatch") if v is not None]
+    found = [v for v in values(LANGUAGE, mixed, "output_language_mismatch") if v is not None]
     assert share(len(found), len(mixed)) >= 0.8
     assert share(found.count(1.0), len(found)) >= 0.98
     for source in (*ORDINARY, "hh_rlhf_harmless_test"):
-        ordinary = values(LANGUAGE_MISMATCH, answers(rows, source), "output_language_mismatch")
+        ordinary = values(LANGUAGE, answers(rows, source), "output_language_mismatch")
         assert share(ordinary.count(1.0), len(ordinary)) <= 0.001
 
 

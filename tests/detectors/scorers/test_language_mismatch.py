@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from detectors.scorers.language_mismatch import LONGEST_QUESTION, mismatch
+from detectors.scorers.language import language
+from detectors.scorers.language_mismatch import LONGEST_QUESTION
+from detectors.scorers.language_mismatch import mismatch as of_languages
+
+
+def mismatch(prompt: str, output: str) -> bool | None:
+    return of_languages(prompt, output, language(prompt), language(output))
+
 
 ENGLISH = "The harbour opens at six in the morning and the fees are paid at the office beside the crane."
 GERMAN = "Der Hafen öffnet um sechs Uhr morgens, und die Gebühren bezahlt man im Büro neben dem Kran."
