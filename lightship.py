@@ -25,6 +25,7 @@ from infra.command_line import (
     warn,
 )
 from ingest.dead_letters.app import dead_letters
+from ingest.scorers_app import scorers
 
 if TYPE_CHECKING:
     from infra.settings import Settings
@@ -44,16 +45,16 @@ app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(baselines, name="baselines")
 keys = typer.Typer(help="Keys that applications send with.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+app.add_typer(scorers, name="scorers")
 
 
 def _checked(path: Path | None) -> Settings:
     """Settings that every room can work with."""
     from alerts.notify.channels import check_receivers
     from infra.settings import load
-    from ingest.settings_check import check
+    from ingest.settings_check import checked
 
-    settings = load(path)
-    check(settings)
+    settings = checked(load(path))
     check_receivers(settings)
     return settings
 
@@ -186,11 +187,12 @@ def decode(
 def score(
     files: Files,
     timing: Annotated[bool, typer.Option("--timing", help="Say the time of each scorer.")] = False,
+    config: ConfigPath = None,
 ) -> None:
     """Redact and score records. Lines of decode, or prompt and output; one JSON line each."""
-    from ingest.files.score import score_files
+    from ingest.files.score import score_command
 
-    for line in score_files(files, timing=timing, say=warn):
+    for line in score_command(files, config, timing=timing, say=warn):
         out(json.dumps(line, ensure_ascii=False))
 
 

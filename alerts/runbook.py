@@ -45,6 +45,21 @@ _BY_SCORE = {
     "trace_duration_s": "latency",
     "language": "language",
     "output_language": "language",
+    "output_language_mismatch": "language",
+    "tokens_per_second": "latency",
+    "cost_usd": "length",
+    "system_prompt_leak": "system_prompt_leak",
+    "system_prompt_leaked": "system_prompt_leak",
+    "memorised": "memorised",
+    "recited": "memorised",
+    "exfiltration": "exfiltration",
+    "exfiltration_link": "exfiltration",
+    "asr_hallucination": "asr_hallucination",
+    "tool_call_invalid": "wrong_form",
+    "invalid_json": "wrong_form",
+    "insecure_code": "insecure_code",
+    "cwe": "insecure_code",
+    "grounding": "grounding",
 }
 _BY_KIND = {"volume": "volume", "silence": "volume", "pipeline": "pipeline"}
 _SIDES = ("_prompt", "_output", "_context", "_tool_result")

@@ -26,6 +26,7 @@ from alerts.desk import Desk, Setup
 from alerts.errors import Unavailable
 from alerts.grants import Grants
 from alerts.keys import read_token
+from alerts.known_scores import learn_own_scores
 from alerts.level_routes import Levels
 from alerts.log import IncidentLog
 from alerts.metrics import Metrics
@@ -278,7 +279,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     logging.getLogger("kafka").setLevel(logging.WARNING)
     try:
-        service = Service(load(options.config))
+        settings = load(options.config)
+        learn_own_scores(settings)
+        service = Service(settings)
     except Misconfigured as error:
         logger.error("%s", error)
         return USAGE

@@ -18,6 +18,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from alerts.grants import grants_of
+from alerts.known_scores import learn_own_scores
 from alerts.log import SERVICES, service_keys
 from detectors.drift.budgets.budget import PERIODS_S
 from detectors.drift.budgets.grant import Grant
@@ -73,6 +74,7 @@ def spent(config: Path | None, tenant: str, lineage: str, days: float) -> dict[s
         If the settings give away more than there is.
     """
     settings = reach(load(config))
+    learn_own_scores(settings)
     client = clickhouse.connect(settings.store)
     given = {"tenant": tenant, "lineage": lineage}
     try:

@@ -16,6 +16,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 import streamlit as st
 
+from alerts.known_scores import learn_own_scores
 from dashboard import viewer as viewers
 from dashboard.queries import scope as scopes
 from dashboard.queries.scope import Lineage
@@ -69,8 +70,10 @@ class LastGood:
 
 @st.cache_resource(show_spinner=False)
 def settings() -> Settings:
-    """The settings of this process."""
-    return load()
+    """The settings of this process, which learns what scores of the operator's own they declare."""
+    found = load()
+    learn_own_scores(found)
+    return found
 
 
 @st.cache_resource(show_spinner=False)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from alerts.known_scores import learn_own_scores
 from dashboard.odd import Odd, ranked
 from dashboard.queries.outputs import cells_before, outputs
 from dashboard.queries.store import ClickHouse, Scope
@@ -42,7 +43,9 @@ def odd_outputs(
     """
     begin = to_datetime(SystemClock().now_ns()) - DAY if day is None else _day(day)
     end = begin + DAY
-    store = ClickHouse(clickhouse.connect(load(config).store))
+    settings = load(config)
+    learn_own_scores(settings)
+    store = ClickHouse(clickhouse.connect(settings.store))
     scope = Scope(tenant, lineage)
     begin_s, end_s = int(begin.timestamp()), int(end.timestamp())
     before_s = begin_s - BEFORE_DAYS * 86_400

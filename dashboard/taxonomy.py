@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from dashboard.scores import known
+from detectors.scorers import taxonomy as places
 
 _FILE = Path(__file__).with_name("taxonomy.toml")
 WHOLE = -1
@@ -57,14 +59,21 @@ def categories() -> tuple[Category, ...]:
             title=row["title"],
             scores=tuple(row["scores"]),
             at_least=row.get("at_least"),
-            owasp=tuple(row["owasp"]),
-            mlcommons=tuple(row["mlcommons"]),
-            nist=tuple(row["nist"]),
+            owasp=_titles(row["scores"], "owasp"),
+            mlcommons=_titles(row["scores"], "mlcommons"),
+            nist=_titles(row["scores"], "nist"),
         )
         for row in data["category"]
     )
 
 
-def version() -> int:
-    """Version of the table; a change of a row raises it."""
-    return int(tomllib.loads(_FILE.read_text(encoding="utf-8"))["version"])
+def _titles(scores: Sequence[str], framework: str) -> tuple[str, ...]:
+    """What the scores of a category are in a framework, each once."""
+    known = [found for score in scores if (found := places.place(score)) is not None]
+    return tuple(dict.fromkeys(title for found in known for title in getattr(found, framework)))
+
+
+def version() -> str:
+    """Version of the categories and of the taxonomy of scores behind them; a change of a row raises one."""
+    own = tomllib.loads(_FILE.read_text(encoding="utf-8"))["version"]
+    return f"{own}.{places.version()}"

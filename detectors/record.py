@@ -37,7 +37,9 @@ class Record:
 
     ``duration_s`` and ``time_to_first_chunk_s`` are seconds, token counts are whole numbers, ``error`` is
     ``None`` when the source cannot tell. ``redactions`` is the redactor's own report; ``None`` means the
-    text never passed one.
+    text never passed one. ``model`` is the one that answered, else the one that was asked for; ``ended_s`` is
+    when the call ended, seconds since 1970; ``tools`` are the definitions of the tools on offer as they were
+    sent, and ``wants_json`` tells that the request asked for JSON.
     """
 
     prompt: str | None = None
@@ -56,6 +58,11 @@ class Record:
     error: bool | None = None
     finish_reason: str | None = None
     redactions: tuple[Redaction, ...] | None = None
+    model: str | None = None
+    cached_tokens: int | None = None
+    ended_s: int | None = None
+    tools: tuple[Any, ...] = ()
+    wants_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +108,13 @@ class Conversation:
     repeats: int | None = None
     refusals: int = 0
     judged: int = 0
+
+
+def asks_for_json(parameters: Mapping[str, Any]) -> bool:
+    """Whether the parameters of a request ask for JSON, as OpenTelemetry or as the OpenAI API has it."""
+    format_ = parameters.get("response_format")
+    kind = format_.get("type") if isinstance(format_, Mapping) else format_
+    return kind in _JSON_FORMATS or parameters.get("output_type") == "json"
+
+
+_JSON_FORMATS = ("json_object", "json_schema", "json")

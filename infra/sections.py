@@ -123,10 +123,99 @@ class RedactionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MemorisedSettings:
+    """Texts that answers must not recite. Without documents the scorer `memorised` does not run."""
+
+    documents: tuple[str, ...] = field(
+        default=(), metadata=about("text files, if relative from where the settings lie")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CostSettings:
+    """What models cost."""
+
+    prices_file: str = field(
+        default="", metadata=about("a table in the form of `detectors/scorers/prices.toml`; empty: that one")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OwnScoreSettings:
+    """A score of one's own, named as the table. One of `regex`, `keywords`, `json_schema` and `python`.
+
+    `lightship scorers check` tries it. What it measures is watched as any other score is.
+    """
+
+    regex: str = field(default="", metadata=about("pattern (RE2) that a text of `side` must hold to count"))
+    keywords: tuple[str, ...] = field(
+        default=(), metadata=about("words and phrases, in any case, one of which must stand in a text")
+    )
+    json_schema: str = field(
+        default="", metadata=about("file with a JSON Schema; outputs that are not JSON of that form count")
+    )
+    python: str = field(
+        default="",
+        metadata=about("`FILE.py:FUNCTION` of a `detectors.record.Record`, giving its value or `None`"),
+    )
+    plugin: str = field(
+        default="", metadata=about("name of the entry point it comes from; set by Lightship, not by hand")
+    )
+    side: str = field(
+        default="output",
+        metadata=about("the text that is read", one_of=("output", "prompt", "context", "tool_result")),
+    )
+    kind: str = field(
+        default="flag",
+        metadata=about(
+            "0 or 1; 0 to 1; 0 and up (of a pattern: how often it is found); any number; a name",
+            one_of=("flag", "bounded", "positive", "real", "category"),
+        ),
+    )
+    low: float = field(
+        default=1.0, metadata=about("least value of kind `positive` told from 0", within=(1e-12, 1e12))
+    )
+    high: float = field(
+        default=1e6, metadata=about("largest value of kind `positive` told from more", within=(1e-9, 1e15))
+    )
+    title: str = field(default="", metadata=about("what people read; empty: the name"))
+    value_unit: str = field(default="", metadata=about("unit of its values, such as `s`"))
+    harmful: int = field(
+        default=1, metadata=about("1: a rise hurts, -1: a fall does, 0: neither", within=(-1, 1))
+    )
+    severity: str = field(
+        default="ticket", metadata=about("what a change deserves", one_of=("page", "ticket"))
+    )
+    usual: float = field(
+        default=0.0,
+        metadata=about(
+            "highest rate of a flag that is usual in any service: a gross rise over it pages from the first"
+            " day on; 0: not known",
+            within=(0, 1),
+        ),
+    )
+    generation: int = field(
+        default=1,
+        metadata=about("raise it when values stop being comparable with older ones", within=(1, 255)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ScorerSettings:
-    """The built-in scorers."""
+    """The scorers."""
 
     off: tuple[str, ...] = field(default=(), metadata=about("names of scorers that do not run"))
+    most_us: float = field(
+        default=5000.0,
+        metadata=about(
+            "microseconds a scorer may take for an interaction; one that takes longer in ten batches in a"
+            " row is switched off, and so is one that fails on most of them",
+            within=(1, 1e7),
+        ),
+    )
+    memorised: MemorisedSettings = field(default_factory=MemorisedSettings)
+    cost: CostSettings = field(default_factory=CostSettings)
+    own: Mapping[str, OwnScoreSettings] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,12 +24,15 @@ from infra.errors import Misconfigured
 from infra.sections import (
     AlertSettings,
     BudgetSettings,
+    CostSettings,
     DashboardSettings,
     DeadLetterSettings,
     DetectionSettings,
     GatewaySettings,
     KafkaSettings,
     LimitSettings,
+    MemorisedSettings,
+    OwnScoreSettings,
     ReceiverSettings,
     RedactionSettings,
     RouteSettings,
@@ -45,12 +48,15 @@ __all__ = [
     "BROKERS",
     "AlertSettings",
     "BudgetSettings",
+    "CostSettings",
     "DashboardSettings",
     "DeadLetterSettings",
     "DetectionSettings",
     "GatewaySettings",
     "KafkaSettings",
     "LimitSettings",
+    "MemorisedSettings",
+    "OwnScoreSettings",
     "ReceiverSettings",
     "RedactionSettings",
     "RouteSettings",
@@ -176,12 +182,24 @@ def _read(source: Path) -> dict[str, Any]:
     return {name: _anchored(table, source.parent) for name, table in tables.items()}
 
 
+_FILES = ("documents", "json_schema", "python")
+"""Keys that name files and do not end in ``_file``."""
+
+
 def _anchored(table: Any, folder: Path) -> Any:
     if isinstance(table, list):
         return [_anchored(one, folder) for one in table]
     if not isinstance(table, dict):
         return table
-    return {key: _file(value, folder) if key.endswith("_file") else value for key, value in table.items()}
+    out = {}
+    for key, value in table.items():
+        if not (key.endswith("_file") or key in _FILES):
+            out[key] = _anchored(value, folder) if isinstance(value, dict) else value
+        elif isinstance(value, list):
+            out[key] = [_file(one, folder) for one in value]
+        else:
+            out[key] = _file(value, folder)
+    return out
 
 
 def _file(value: Any, folder: Path) -> Any:
@@ -258,19 +276,22 @@ def show(settings: Settings) -> dict[str, Any]:
 
     Of a receiver's address only the host is shown: the paths of webhooks often are secrets.
     """
-    out: dict[str, Any] = {}
-    for f in fields(settings):
-        value = getattr(settings, f.name)
-        if isinstance(value, Mapping):
-            out[f.name] = {k: asdict(v) for k, v in value.items()}
-        elif isinstance(value, tuple):
-            out[f.name] = [asdict(v) for v in value]
-        else:
-            out[f.name] = str(value) if isinstance(value, Path) else asdict(value)
+    out: dict[str, Any] = _plain(settings)
     out["store"]["url"] = hide_password(out["store"]["url"])
     for receiver in out["receiver"]:
         receiver["url"] = _host_alone(receiver["url"])
     return out
+
+
+def _plain(value: Any) -> Any:
+    """Tables as dictionaries, several as lists, places as text."""
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _host_alone(url: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
 from infra.settings import ALIASES, Settings
+from infra.typed_table import is_table
 
 HEAD = """\
 # Settings
@@ -41,7 +42,7 @@ VARIABLES = (
 TAIL = """
 Tables and keys of the file follow. A table of the form `[[name]]` may stand several times.
 """
-KEYS: Mapping[str, str] = {"redaction": "tenant"}
+KEYS: Mapping[str, str] = {"redaction": "tenant", "scorers.own": "score"}
 """What tables are kept by, where it is not what they are called."""
 SHAPES: Mapping[Any, str] = {bool: "true or false", int: "whole number", float: "number", str: "text"}
 
@@ -59,20 +60,27 @@ def render() -> str:
             "| key | default | allowed | meaning |",
             "|---|---|---|---|",
         ]
-        lines += [_row(cls, f) for f in fields(cls)]
+        hints = typing.get_type_hints(cls)
+        lines += [_row(cls, f) for f in fields(cls) if not is_table(hints[f.name])]
         lines.append("")
     return "\n".join(lines)
 
 
 def tables() -> Iterator[tuple[str, Any]]:
     """Heading and dataclass of every table of the file."""
-    for name, hint in typing.get_type_hints(Settings).items():
+    yield from _tables_of(Settings, "")
+
+
+def _tables_of(cls: Any, above: str) -> Iterator[tuple[str, Any]]:
+    for key, hint in typing.get_type_hints(cls).items():
+        name = f"{above}{key}"
         inner = typing.get_args(hint)
         if is_dataclass(hint):
             yield f"[{name}]", hint
-        elif typing.get_origin(hint) is tuple:
+            yield from _tables_of(hint, f"{name}.")
+        elif typing.get_origin(hint) is tuple and is_dataclass(inner[0]):
             yield f"[[{name}]]", inner[0]
-        elif inner:
+        elif is_table(hint):
             yield f"[{name}.<{KEYS.get(name, name)}>]", inner[1]
 
 

@@ -63,6 +63,11 @@ def build(cls: Any, data: Any, where: str) -> Any:
     return cls(**values)
 
 
+def is_table(hint: Any) -> bool:
+    """Whether a key of this type is a table of its own, or a table of such."""
+    return is_dataclass(hint) or typing.get_origin(hint) is Mapping
+
+
 def _value(hint: Any, value: Any, where: str) -> Any:
     """One value converted to its declared type."""
     origin = typing.get_origin(hint)
@@ -118,7 +123,11 @@ def overrides(cls: Any, environ: Mapping[str, str]) -> Iterator[tuple[str, str, 
         if not is_dataclass(hint):
             continue
         prefix = f"{PREFIX}{section}_".upper()
-        keys = {f"{prefix}{key.upper()}": (key, kind) for key, kind in typing.get_type_hints(hint).items()}
+        keys = {
+            f"{prefix}{key.upper()}": (key, kind)
+            for key, kind in typing.get_type_hints(hint).items()
+            if not is_table(kind)
+        }
         for name in sorted(n for n in environ if n.startswith(prefix)):
             if name not in keys:
                 raise unknown("variable", name, keys)

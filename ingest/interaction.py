@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from detectors.record import Record, Redaction, Step, ToolCall
+from detectors.record import Record, Redaction, Step, ToolCall, asks_for_json
 
 NS_PER_S = 1_000_000_000
 UNKNOWN_SERVICE = "unknown_service"
@@ -244,6 +244,11 @@ def to_record(interaction: Interaction) -> Record:
         error=i.error is not None,
         finish_reason=i.finish_reasons[0] if i.finish_reasons else None,
         redactions=None if i.redactions is None else sum_redactions(i.redactions),
+        model=i.response_model or i.request_model,
+        cached_tokens=i.cached_tokens,
+        ended_s=i.end_ns // NS_PER_S,
+        tools=i.tool_definitions,
+        wants_json=asks_for_json(i.request_parameters),
     )
 
 

@@ -5,11 +5,26 @@ from __future__ import annotations
 from detectors.drift.budgets.allocation import allot
 from detectors.drift.budgets.grant import Grant
 from detectors.redaction.kinds import ALL_TYPES
-from detectors.scorers.registry import SCORER_VERSIONS, SPECS
+from detectors.scorers.judgement import is_judgement
+from detectors.scorers.registry import SCORER_VERSIONS
 from infra.errors import Misconfigured
 from infra.settings import Settings
 from infra.typed_table import unknown
 from ingest.gateway.tenant_keys import is_tenant
+from ingest.own_scores import specs_of, with_plug_ins
+
+
+def checked(settings: Settings) -> Settings:
+    """``settings`` with what installed plug-ins declare, or why they cannot work.
+
+    Raises
+    ------
+    Misconfigured
+        As `check` does, or if a plug-in cannot be used.
+    """
+    whole = with_plug_ins(settings)
+    check(whole)
+    return whole
 
 
 def check(settings: Settings) -> None:
@@ -20,19 +35,21 @@ def check(settings: Settings) -> None:
     Misconfigured
         With the nearest name that does exist.
     """
+    specs = specs_of(settings)
+    scorers = {*SCORER_VERSIONS, *settings.scorers.own}
     for name in settings.scorers.off:
-        if name not in SCORER_VERSIONS:
-            raise unknown("scorer in scorers.off:", name, SCORER_VERSIONS)
+        if name not in scorers:
+            raise unknown("scorer in scorers.off:", name, scorers)
     for name in settings.score:
-        if name not in SPECS:
-            raise unknown("score in [score]:", name, SPECS)
+        if name not in specs and not is_judgement(name):
+            raise unknown("score in [score]:", name, specs)
     b = settings.budget
     own = {name: Grant(s.pages_per_month, s.tickets_per_week) for name, s in settings.service.items()}
     try:
         allot(Grant(b.pages_per_month, b.tickets_per_week), own, (), b.max_services)
     except ValueError as error:
         raise Misconfigured(str(error)) from error
-    flags = [name for name, spec in SPECS.items() if spec.kind == "flag"]
+    flags = [name for name, spec in specs.items() if spec.kind == "flag"]
     for limit in settings.limit:
         if limit.score not in flags:
             raise unknown("flag in limit.score:", limit.score, flags)

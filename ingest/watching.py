@@ -6,9 +6,10 @@ from detectors.drift.budgets.budget import FLEET_SHARES
 from detectors.drift.budgets.grant import Grant
 from detectors.drift.fast.limits import Limit
 from detectors.drift.service.watch_config import WatchConfig
-from detectors.scorers import SPECS
+from detectors.scorers.judgement import WithJudgements
 from detectors.scorers.severities import with_severities
 from infra.settings import Settings
+from ingest.own_scores import specs_of
 
 DAY_S = 86_400
 
@@ -27,7 +28,9 @@ def _config(settings: Settings, share: float) -> WatchConfig:
     d, b = settings.detection, settings.budget
     granted = Grant(b.pages_per_month, b.tickets_per_week).part(share)
     return WatchConfig(
-        specs=with_severities(SPECS, {name: s.severity for name, s in settings.score.items()}),
+        specs=with_severities(
+            WithJudgements(specs_of(settings)), {name: s.severity for name, s in settings.score.items()}
+        ),
         tick_s=d.tick_s,
         learn=round(d.learn_days * DAY_S / d.tick_s),
         max_values=d.max_values,

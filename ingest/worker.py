@@ -27,6 +27,7 @@ from ingest.detect.stage import DetectStage
 from ingest.detect.writer import ClickHouseDetectStore
 from ingest.log.holes import is_hole
 from ingest.log.sender import Sender
+from ingest.own_scores import with_plug_ins
 from ingest.probe import probe
 from ingest.pulse import Pulse
 from ingest.score.settings_reader import SettingsReader
@@ -91,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        settings = load(options.config)
+        settings = with_plug_ins(load(options.config))
         if not settings.kafka.bootstrap:
             raise errors.Misconfigured("no Kafka address: set LIGHTSHIP_KAFKA, or run `lightship up`")
         kafka.reach(settings.kafka)

@@ -1,4 +1,4 @@
-"""Language of the prompt and of the output, by CLD2 (pycld2).
+"""Language of a text, by CLD2 (pycld2).
 
 ISO 639-1 codes where there are any, else CLD2's; ``und`` for texts of fewer than 20 letters, for code, and
 where CLD2 is unsure. Fenced code is not read.
@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import pycld2
 
-from detectors.record import Record
-from detectors.scorers.each import EachRecord
-from detectors.scorers.protocol import Scores, ScoreSpec
-from detectors.scorers.text_parts import has_letters, scored
+from detectors.scorers.text_parts import has_letters
 
 UNDETERMINED = "und"
 MIN_LETTERS = 20
@@ -56,22 +53,3 @@ def _cld2(text: str) -> str | None:
 
 def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "replace")
-
-
-def _score(record: Record) -> Scores:
-    scores: Scores = {}
-    for name, text in (("language", scored(record.prompt)), ("output_language", scored(record.output))):
-        if text:
-            scores[name] = language(text)
-    return scores
-
-
-LANGUAGE = EachRecord(
-    name="language",
-    version="1",
-    specs=(
-        ScoreSpec("language", "Prompt language", "category", None),
-        ScoreSpec("output_language", "Output language", "category", None),
-    ),
-    score_one=_score,
-)

@@ -8,16 +8,18 @@ report as ``redactions``) keep their placeholders, and the report counts.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from detectors.record import SIDES, Record, Redaction, ToolCall
+from detectors.record import SIDES, Record, Redaction, ToolCall, asks_for_json
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor, Report, Walker, redact_text
-from detectors.scorers.protocol import Scores
+from detectors.scorers.protocol import Scorer, Scores
 from detectors.scorers.registry import SCORERS, Tally, score_each
 
 BATCH = 256
@@ -56,6 +58,7 @@ def score_lines(
     lines: Iterable[Mapping[str, Any]],
     redactor: Redactor,
     *,
+    scorers: Sequence[Scorer] = SCORERS,
     side_of: Callable[[str], str | None] = side_of_field,
     tally: Tally | None = None,
     clock_ns: Callable[[], int] = lambda: 0,
@@ -64,23 +67,21 @@ def score_lines(
 
     Added are ``scores`` by name, ``scorers`` (versions by the same names), ``redacted`` (``prompt`` and
     ``output``) and ``found``: type, side and offsets in the original text of every value removed, never the
-    value. ``side_of`` tells the side of a field in a line's own ``redactions``; ``tally`` and ``clock_ns``
-    are those of `score_each`.
+    value. ``scorers`` are those that run, ``side_of`` tells the side of a field in a line's own
+    ``redactions``, ``tally`` and ``clock_ns`` are those of `score_each`.
     """
     source = iter(lines)
+    versions = {spec.name: scorer.version for scorer in scorers for spec in scorer.specs}
     while batch := [_prepare(line, redactor, side_of) for line in islice(source, BATCH)]:
-        all_scores = score_each([p.record for p in batch], SCORERS, tally, clock_ns)
+        all_scores = score_each([p.record for p in batch], scorers, tally, clock_ns)
         for prepared, scores in zip(batch, all_scores, strict=True):
             yield {
                 **prepared.line,
                 "scores": scores,
-                "scorers": {name: _VERSIONS[name] for name in scores},
+                "scorers": {name: versions[name] for name in scores},
                 "redacted": {"prompt": prepared.record.prompt, "output": prepared.record.output},
                 "found": prepared.found,
             }
-
-
-_VERSIONS = {spec.name: scorer.version for scorer in SCORERS for spec in scorer.specs}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ def _prepare(line: Mapping[str, Any], redactor: Redactor, side_of: Callable[[str
     prompt = sides.text(
         "prompt", _text(line, "input_text", "prompt") or ("\n".join(inputs) if inputs else None)
     )
+    asked = line.get("request_parameters")
     record = Record(
         prompt=prompt if prompt is not None else _text(line, "input_text", "prompt"),
         output=sides.text("output", _text(line, "output_text", "output")),
@@ -139,6 +141,11 @@ def _prepare(line: Mapping[str, Any], redactor: Redactor, side_of: Callable[[str
         output_tokens=_whole(line.get("output_tokens")),
         error=line["error"] not in (None, False) if "error" in line else None,
         finish_reason=_finish_reason(line),
+        model=_text(line, "response_model", "request_model", "model"),
+        cached_tokens=_whole(line.get("cached_tokens")),
+        ended_s=_ended_s(line),
+        tools=tuple(line["tool_definitions"]) if isinstance(line.get("tool_definitions"), list) else (),
+        wants_json=isinstance(asked, Mapping) and asks_for_json(asked),
     )
     for side, type_, n in _reported(reported, side_of):
         sides.counts[side, type_] += n
@@ -215,6 +222,21 @@ def _finish_reason(line: Mapping[str, Any]) -> str | None:
     if isinstance(reasons, list) and reasons:
         return str(reasons[0])
     return _text(line, "finish_reason")
+
+
+def _ended_s(line: Mapping[str, Any]) -> int | None:
+    """When the call ended, by its ``start`` and duration; ``None`` if the line does not say."""
+    start = line.get("start")
+    if not isinstance(start, str):
+        return None
+    try:
+        began = datetime.fromisoformat(start)
+    except ValueError:
+        return None
+    if began.tzinfo is None:
+        return None
+    duration_s = _number(line.get("duration_s"))
+    return int(began.timestamp() + (duration_s if duration_s and math.isfinite(duration_s) else 0.0))
 
 
 def _number(value: Any) -> float | None:

@@ -9,18 +9,28 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from detectors.record import Conversation, Record, Trace
+from detectors.scorers.asr_hallucination import ASR_HALLUCINATION
 from detectors.scorers.conversation_scores import CONVERSATION_SCORES
+from detectors.scorers.cost import COST
 from detectors.scorers.each import EachConversation, EachTrace
+from detectors.scorers.exfiltration import EXFILTRATION
+from detectors.scorers.grounding import GROUNDING
+from detectors.scorers.insecure_code import INSECURE_CODE
+from detectors.scorers.json_validity import JSON_VALIDITY
 from detectors.scorers.judgement import WithJudgements
-from detectors.scorers.language import LANGUAGE
+from detectors.scorers.languages import LANGUAGE
 from detectors.scorers.latency import LATENCY
 from detectors.scorers.length import LENGTH
+from detectors.scorers.memorised import MEMORISED_SPECS, Memorised
 from detectors.scorers.outcome import OUTCOME
 from detectors.scorers.protocol import Scorer, Scores, ScoreSpec
 from detectors.scorers.redaction_flags import REDACTION_FLAGS
 from detectors.scorers.refusal import REFUSAL
 from detectors.scorers.repetition import REPETITION
+from detectors.scorers.speed import SPEED
+from detectors.scorers.system_prompt_leak import SYSTEM_PROMPT_LEAK
 from detectors.scorers.tokens import TOKENS
+from detectors.scorers.tool_calls import TOOL_CALLS
 from detectors.scorers.trace_scores import TRACE_SCORES
 
 SCORERS: tuple[Scorer, ...] = (
@@ -32,18 +42,45 @@ SCORERS: tuple[Scorer, ...] = (
     LATENCY,
     TOKENS,
     OUTCOME,
+    SYSTEM_PROMPT_LEAK,
+    EXFILTRATION,
+    INSECURE_CODE,
+    JSON_VALIDITY,
+    TOOL_CALLS,
+    GROUNDING,
+    ASR_HALLUCINATION,
+    SPEED,
+    COST,
 )
+"""What every interaction is measured by; `Memorised` joins them where documents are named."""
+
 TRACE_SCORERS: tuple[EachTrace, ...] = (TRACE_SCORES,)
 CONVERSATION_SCORERS: tuple[EachConversation, ...] = (CONVERSATION_SCORES,)
 
 _ALL: tuple[Scorer | EachTrace | EachConversation, ...] = (*SCORERS, *TRACE_SCORERS, *CONVERSATION_SCORERS)
 
-SPECS: Mapping[str, ScoreSpec] = WithJudgements(
-    MappingProxyType({s.name: s for scorer in _ALL for s in scorer.specs})
+BUILT_IN: Mapping[str, ScoreSpec] = MappingProxyType(
+    {s.name: s for s in (*MEMORISED_SPECS, *(s for scorer in _ALL for s in scorer.specs))}
 )
-"""Every built-in score by its name, of all units; judgements are answered for, too."""
+"""Every built-in score by its name, of all units."""
 
-SCORER_VERSIONS: Mapping[str, str] = MappingProxyType({scorer.name: scorer.version for scorer in _ALL})
+_KNOWN = dict(BUILT_IN)
+
+SPECS: Mapping[str, ScoreSpec] = WithJudgements(MappingProxyType(_KNOWN))
+"""What this process can put into words: the built-in scores, those it was told of (`declare`), judgements."""
+
+
+def declare(specs: Mapping[str, ScoreSpec]) -> None:
+    """Tell this process of scores of the operator's own, once, where it starts.
+
+    For processes that show and word findings. What is computed follows from the settings, never from this.
+    """
+    _KNOWN.update({name: spec for name, spec in specs.items() if name not in BUILT_IN})
+
+
+SCORER_VERSIONS: Mapping[str, str] = MappingProxyType(
+    {scorer.name: scorer.version for scorer in _ALL} | {Memorised.name: Memorised.version}
+)
 
 T_contra = TypeVar("T_contra", contravariant=True)
 U = TypeVar("U")

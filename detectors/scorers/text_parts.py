@@ -19,6 +19,11 @@ def scored(text: str | None) -> str | None:
     return for_scorers(text)
 
 
+def encodable(text: str) -> str:
+    """``text`` without lone surrogates, which are no characters and which RE2 refuses."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def has_letters(text: str, n: int) -> bool:
     """Whether ``text`` has ``n`` letters or more.
 

@@ -14,18 +14,20 @@ from typing import Any, TypeVar
 
 from detectors.drift.service.report import DETECTOR
 from detectors.drift.service.watch_config import WatchConfig
-from detectors.scorers import SPECS
 from detectors.scorers.protocol import ScoreSpec
 from infra.clock import NS_PER_S
 from infra.sections import (
     BudgetSettings,
     DetectionSettings,
     LimitSettings,
+    OwnScoreSettings,
+    ScorerSettings,
     ScoreSettings,
     ServiceSettings,
 )
 from infra.settings import Settings, hash_of_sections
 from ingest.detect.chain import digest_of
+from ingest.own_scores import specs_of
 from ingest.units.conversations import Limits
 from ingest.watching import shard_config
 
@@ -60,8 +62,10 @@ class RunConfig:
             "service": {name: asdict(chosen) for name, chosen in settings.service.items()},
             "partitions": settings.kafka.partitions,
             "engine": DETECTOR,
-            "scores": {name: _spec_digest(spec) for name, spec in SPECS.items()},
+            "scores": _digests(settings),
         }
+        if settings.scorers.own:
+            facts["own"] = {name: _declared(own) for name, own in settings.scorers.own.items()}
         if settings.limit:
             facts["limit"] = [asdict(limit) for limit in settings.limit]
         body = json.dumps(facts, sort_keys=True)
@@ -89,6 +93,9 @@ class RunConfig:
                     for one in body.get("limit", ())
                 ),
                 kafka=replace(shipped.kafka, partitions=int(body["partitions"])),
+                scorers=ScorerSettings(
+                    own={name: OwnScoreSettings(**own) for name, own in body.get("own", {}).items()}
+                ),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"the stored configuration {self.digest} is not readable: {error!r}") from error
@@ -107,7 +114,7 @@ class RunConfig:
 
     def other_scores(self) -> list[str]:
         """Scores that were counted otherwise than this version counts them."""
-        now: Mapping[str, str] = {name: _spec_digest(spec) for name, spec in SPECS.items()}
+        now = _digests(self.settings())
         then = json.loads(self.body).get("scores", {})
         return sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
 
@@ -119,6 +126,21 @@ UNSTATED = RunConfig("", "", "")
 def _section(kind: type[S], body: Mapping[str, Any]) -> S:
     known = {f.name for f in fields(kind)}
     return kind(**{k: v for k, v in body.items() if k in known})
+
+
+def _digests(settings: Settings) -> dict[str, str]:
+    """How every score of a run is counted, by its name."""
+    return {name: _spec_digest(spec) for name, spec in specs_of(settings).items()}
+
+
+def _declared(own: OwnScoreSettings) -> dict[str, Any]:
+    """What a table says of a score, without how it is measured: that is stage 1's."""
+    table = asdict(own)
+    return {
+        key: table[key]
+        for key in table
+        if key not in ("regex", "keywords", "json_schema", "python", "plugin")
+    }
 
 
 def _spec_digest(spec: ScoreSpec) -> str:

@@ -8,15 +8,35 @@ from time import perf_counter_ns
 from typing import Any
 
 from detectors.scorers.lines import random_redactor, score_lines
-from detectors.scorers.registry import Tally
+from detectors.scorers.protocol import Scorer
+from detectors.scorers.registry import SCORERS, Tally
+from infra.settings import load
 from ingest.importing.files import read_rows
 from ingest.interaction import redaction_side
+from ingest.score.chosen import chosen
+from ingest.settings_check import checked
+
+
+def score_command(
+    paths: Sequence[Path], config: Path | None, *, timing: bool, say: Callable[[str], None]
+) -> Iterator[dict[str, Any]]:
+    """`score_files` by the scorers of the settings.
+
+    Raises
+    ------
+    BadRecord
+        If a file cannot be read.
+    Misconfigured
+        If the settings cannot work.
+    """
+    scorers = chosen(checked(load(config))).records
+    yield from score_files(paths, timing=timing, say=say, scorers=scorers)
 
 
 def score_files(
-    paths: Sequence[Path], *, timing: bool, say: Callable[[str], None]
+    paths: Sequence[Path], *, timing: bool, say: Callable[[str], None], scorers: Sequence[Scorer] = SCORERS
 ) -> Iterator[dict[str, Any]]:
-    """Each record with its scores; what was read, and the time of each scorer if asked for, goes to ``say``.
+    """Each record with its scores by ``scorers``; what was read, and how long each took, goes to ``say``.
 
     Raises
     ------
@@ -29,6 +49,7 @@ def score_files(
     for line in score_lines(
         (r.record for r in rows),
         random_redactor(),
+        scorers=scorers,
         side_of=redaction_side,
         tally=tally,
         clock_ns=perf_counter_ns,

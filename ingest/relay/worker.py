@@ -33,7 +33,7 @@ from ingest.probe import probe
 from ingest.relay.app import build_relay
 from ingest.relay.metrics import ALL
 from ingest.relay.relay import Relay
-from ingest.settings_check import check
+from ingest.settings_check import checked
 from ingest.stream import EXIT_UNAVAILABLE, Health, run_app
 
 USAGE = 2
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load(options.config)
         if not settings.kafka.bootstrap:
             raise errors.Misconfigured("no Kafka address: set LIGHTSHIP_KAFKA, or run `lightship up`")
-        check(settings)
+        checked(settings)
         kafka.reach(settings.kafka)
         named = options.key_file
         keys = load_keys(named or settings.home / USUAL, must_exist=named is not None)

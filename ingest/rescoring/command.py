@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from detectors.scorers import SPECS, score_records
+from detectors.scorers.protocol import ScoreSpec
+from detectors.scorers.registry import score_each
 from infra import clickhouse
 from infra.clock import SystemClock
 from infra.embedded.reach import reach
@@ -21,7 +23,9 @@ from ingest.importing.drained import has_ended, wait_until_drained
 from ingest.importing.options import read_span
 from ingest.log.sender import Sender
 from ingest.messages import Output
+from ingest.own_scores import with_plug_ins
 from ingest.rescoring.job import DAY_NS, Rescore, outputs
+from ingest.score.chosen import Chosen, chosen
 from ingest.score.observing import INTERACTION
 from ingest.store.interaction import StoredInteraction, from_row
 from ingest.store.tables import INTERACTIONS
@@ -60,15 +64,16 @@ def rescore(
     Unavailable
         If a server does not answer: run again.
     """
-    settings = reach(load(config))
-    job = _job(settings, service, scores, environment, days)
+    settings = with_plug_ins(reach(load(config)))
+    scorers = chosen(settings)
+    job = _job(settings, scorers.specs, service, scores, environment, days)
     client = clickhouse.connect(settings.store)
-    sent = asyncio.run(_send(settings, job, stored(client, job)))
+    sent = asyncio.run(_send(settings, job, scorers, stored(client, job)))
     if not sent:
         raise BadRecord(
             f"no text of service {service!r} is stored: see redaction.keep_text and store.text_days"
         )
-    lineage = job.lineage(SPECS)
+    lineage = job.lineage(scorers.specs)
     say("sent; waiting until it is learned from")
     partitions = settings.kafka.partitions
     wait_until_drained(lambda: has_ended(client, job.tenant, lineage, partitions), timeout_s=DRAIN_S)
@@ -76,9 +81,14 @@ def rescore(
 
 
 def _job(
-    settings: Settings, service: str, scores: Sequence[str], environment: str | None, days: str | None
+    settings: Settings,
+    specs: Mapping[str, ScoreSpec],
+    service: str,
+    scores: Sequence[str],
+    environment: str | None,
+    days: str | None,
 ) -> Rescore:
-    known = {name for name, spec in SPECS.items() if spec.unit == INTERACTION}
+    known = {name for name, spec in specs.items() if spec.unit == INTERACTION}
     unknown = sorted(set(scores) - known)
     if unknown or not scores:
         raise BadRecord(f"score {unknown[0] if unknown else ''!r} is none of {', '.join(sorted(known))}")
@@ -116,11 +126,12 @@ def stored(client: Client, job: Rescore) -> Iterator[StoredInteraction]:
         yield from map(from_row, rows)
 
 
-async def _send(settings: Settings, job: Rescore, rows: Iterable[StoredInteraction]) -> int:
+async def _send(settings: Settings, job: Rescore, scorers: Chosen, rows: Iterable[StoredInteraction]) -> int:
     """How many messages of observations were sent."""
     sender, sent = Sender(settings.kafka), 0
     try:
-        for batch in outputs(job, rows, SPECS, score_records, settings.kafka.partitions):
+        score = partial(score_each, scorers=scorers.records)
+        for batch in outputs(job, rows, scorers.specs, score, settings.kafka.partitions):
             await sender.send(batch)
             sent += sum(_is_observation(o) for o in batch)
     finally:

@@ -64,7 +64,8 @@ def redactions_of(base: Sequence[Redaction], contents: Iterable[Interaction]) ->
 
 def add_late(base: StoredInteraction, content: Interaction) -> StoredInteraction:
     """``base`` with content that came after its span, not scored yet."""
-    filled = fill(base.interaction, content)
+    # rows hold neither tools nor parameters, and what is scored must not depend on where `base` was read
+    filled = fill(replace(base.interaction, tool_definitions=(), request_parameters={}), content)
     kept = {name: getattr(base.interaction, name) for name in _FIXED}
     return replace(
         base,

@@ -23,7 +23,8 @@ FAILURES = (ValueError, TypeError, KeyError, IndexError, AttributeError, Arithme
 class Scoring:
     """The scorers as functions, what their scores mean, and their versions by name.
 
-    ``counters`` tells what the scorers count of themselves, by metric name.
+    ``counters`` tells what the scorers count of themselves, by metric name; ``leaving_out`` gives ``records``
+    without the scorers of these names, ``failing`` the scorers that have to be switched off, and why.
     """
 
     records: Callable[[Sequence[Record]], list[Scores]]
@@ -31,6 +32,12 @@ class Scoring:
     specs: Mapping[str, ScoreSpec]
     versions: Mapping[str, str]
     counters: Callable[[], Mapping[str, float]] = dict
+    leaving_out: Callable[[frozenset[str]], Callable[[Sequence[Record]], list[Scores]]] | None = None
+    failing: Callable[[], Mapping[str, str]] = dict
+
+    def records_but(self, off: frozenset[str]) -> Callable[[Sequence[Record]], list[Scores]]:
+        """``records``, but for the scorers in ``off``."""
+        return self.records if not off or self.leaving_out is None else self.leaving_out(off)
 
     def version_hash(self) -> str:
         """16 hex digits over the versions, stored with every row."""

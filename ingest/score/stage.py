@@ -35,7 +35,7 @@ from ingest.score.outputs import Findings, Outputs, advance_of, ids_of
 from ingest.score.policy_hits import finding_row, policy_findings
 from ingest.score.recent_ids import RecentIds
 from ingest.score.scoring import Scoring, score_each
-from ingest.score.stage_settings import ContextScope, StageSettings
+from ingest.score.stage_settings import ContextScope, ScorerOff, StageSettings
 from ingest.score.text_keeping import NONE as NO_TEXT
 from ingest.score.text_keeping import why_absent
 from ingest.store import content_record
@@ -124,6 +124,7 @@ class ScoreStage:
         self._obeyed = obeyed
         self._views = Views()
         self._said: set[ContextScope] = set()
+        self._said_off: set[ScorerOff] = set()
         self._runs = Runs(store, scoring)
         self._recent = RecentIds()
         self._unmet = Unmet()
@@ -165,7 +166,7 @@ class ScoreStage:
         obeyed = self._obeyed()
         planner = Planner(self._store, self._recall, self._has, self._look_again, self._views, obeyed)
         batch = planner.plan([decode_message(m) for m in messages], self._again(messages, now_ns))
-        changed = self._score(batch)
+        changed = self._score(batch, obeyed)
         self._insert(batch, changed)
         outcomes = self._outcomes(batch)
         runs = self._runs.store(batch.works)
@@ -181,7 +182,12 @@ class ScoreStage:
                 self._done[work.position] = _Done(advance, tuple(ids_of(work)), outcome)
         self._count(batch, findings)
         outputs = [o for w in batch.works for o in self._outputs.of_message(w, runs, findings)]
-        return [*outputs, *self._learned(batch, obeyed), *self._outputs.of_marks(marks)]
+        return [
+            *outputs,
+            *self._learned(batch, obeyed),
+            *self._failing(obeyed),
+            *self._outputs.of_marks(marks),
+        ]
 
     def _learned(self, batch: Batch, obeyed: StageSettings) -> list[Output]:
         """Records of scopes that only repeat calls; one that was ever said, on or off, is not said again."""
@@ -189,6 +195,21 @@ class ScoreStage:
         new = sorted(found - self._said - set(obeyed.context_scopes))
         self._said.update(new)
         return [s.to_output() for s in new]
+
+    def _failing(self, obeyed: StageSettings) -> list[Output]:
+        """Records of scorers that have to be switched off; one of which that was ever said is left alone."""
+        outputs = []
+        for scorer, why in sorted(self._scoring.failing().items()):
+            off = ScorerOff(scorer, self._scoring.versions[scorer])
+            if off in self._said_off or off in obeyed.scorers_off:
+                continue
+            logger.critical("the scorer %s %s: it is switched off until its version changes", scorer, why)
+            self._said_off.add(off)
+            outputs.append(off.to_output())
+        if outputs:
+            with self._state:
+                self._counts["scorers_switched_off"] += len(outputs)
+        return outputs
 
     def _again(self, messages: Sequence[RawMessage], now_ns: int) -> list[StoredJudgement]:
         """Judgements of earlier messages that were decided with these, or are to be tried with them."""
@@ -225,10 +246,11 @@ class ScoreStage:
             self._limit.accept(Outcome(a.tenant, a.received, ours_in(a.reasons)) for a in fared)
             self._has_rows_is_stale = True  # another worker may have stored such rows of these partitions
 
-    def _score(self, batch: Batch) -> dict[InteractionKey, StoredInteraction]:
+    def _score(self, batch: Batch, obeyed: StageSettings) -> dict[InteractionKey, StoredInteraction]:
         """Score what is new; the interactions whose rows change, in their last state."""
         todo = batch.to_score
-        results = score_each(self._scoring.records, [to_record_of(t.stored) for t in todo])
+        scorers = self._scoring.records_but(obeyed.off(self._scoring.versions))
+        results = score_each(scorers, [to_record_of(t.stored) for t in todo])
         changed: dict[InteractionKey, StoredInteraction] = {}
         for item, result in zip(todo, results, strict=True):
             stored, base = item.stored, item.base

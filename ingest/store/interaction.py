@@ -120,7 +120,8 @@ def to_record_of(stored: StoredInteraction) -> Record:
         record.prompt, record.output, record.system_prompt, record.context, record.tool_results,
         record.tool_calls, record.kind, record.operation, record.modality, record.duration_s,
         record.time_to_first_chunk_s, record.input_tokens, record.output_tokens, record.error,
-        record.finish_reason, stored.redactions,
+        record.finish_reason, stored.redactions, record.model, record.cached_tokens, record.ended_s,
+        record.tools, record.wants_json,
     )  # fmt: skip
 
 

@@ -4,50 +4,23 @@ from __future__ import annotations
 
 import math
 import random
+import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from detectors.record import Conversation, Record, Redaction, Step, ToolCall, Trace
+from detectors.grid import FlagGrid
+from detectors.record import Conversation, Record, Step, Trace
 from detectors.scorers import CONVERSATION_SCORERS, SCORER_VERSIONS, SCORERS, SPECS, TRACE_SCORERS
-from detectors.scorers.each import EachConversation, EachTrace
+from detectors.scorers.conformance import ODD_RECORDS, ODD_UNITS, STEEPEST, faults, steepness
+from detectors.scorers.each import EachConversation, EachRecord, EachTrace
+from detectors.scorers.memorised import Memorised
 from detectors.scorers.protocol import KINDS, Scorer, Scores, ScoreSpec
 
-ODD_TEXTS = (
-    None,
-    "",
-    " ",
-    "\n\t\r",
-    "\x00\x01\x02\x1b[31m",
-    "\ud800\udfff lone surrogates \udc00",
-    "\ufeff\u200b\u202e\u2066",
-    "e\u0301" * 400,
-    "👩‍👩‍👧‍👦" * 50,
-    "ﷺ" * 500,
-    "a" * 50_000,
-    "word " * 10_000,
-    "\\" * 5_000,
-    '{"a": ' * 2_000,
-    "```" * 1_000,
-    "我不能提供" * 300,
-    "[email] [email:0123456789abcdef] [literal email:0123456789abcdef]",
-    "Je ne peux pas vous aider.",
-    "\u0600\u0660\u06f0 ١٢٣ ۴۵۶",
-    "\U000e0041\U000e0042",
-)
-ODD_RECORDS = (
-    Record(),
-    *(Record(prompt=text, output=text, redactions=()) for text in ODD_TEXTS),
-    Record(duration_s=math.nan, time_to_first_chunk_s=math.inf, input_tokens=-1, output_tokens=0),
-    Record(duration_s=-1.0, time_to_first_chunk_s=0.0, input_tokens=10**30, output_tokens=10**30),
-    Record(error=True, finish_reason="length"),
-    Record(error=False, finish_reason="x" * 10_000),
-    Record(redactions=(Redaction("output", "email", 3), Redaction("nowhere", "no_such_type", 1))),
-    Record(tool_calls=(ToolCall(None), ToolCall("f", {"a": [1, None]})), redactions=()),
-    Record(kind="embedding", modality="audio", context=("x",) * 100, tool_results=("",)),
-)
 _STEP = Step("tool", "search", '{"q":1}', 0, 10, error=False)
 ODD_TRACES = (
     Trace((), 0, 0, {}),
@@ -67,7 +40,9 @@ ODD_CONVERSATIONS = (
     Conversation(3, 7, 0, ended_in_error=False, duration_s=40.5, repeats=2, refusals=7, judged=7),
 )
 AnyScorer = Scorer | EachTrace | EachConversation
-ALL: list[AnyScorer] = [*SCORERS, *TRACE_SCORERS, *CONVERSATION_SCORERS]
+MEMORISED = Memorised(["The keeper lit the lamp an hour before dusk and wrote the height of the water down."])
+"""Runs where documents are named; not in the registry's tuple."""
+ALL: list[AnyScorer] = [*SCORERS, MEMORISED, *TRACE_SCORERS, *CONVERSATION_SCORERS]
 
 
 def unit_of(scorer: AnyScorer) -> str:
@@ -138,24 +113,10 @@ def test_items_are_left_as_they_were(scorer: AnyScorer) -> None:
     assert repr(items) == before
 
 
-@pytest.mark.parametrize(
-    "unit", ["I can't help. ", "word ", "a", "我", "пароль ", '"', "no no ", "\\u0041", "```", "\ud800"]
-)
+@pytest.mark.parametrize("unit", ODD_UNITS)
 def test_time_is_linear_in_the_text(scorer: Scorer | EachTrace, unit: str) -> None:
-    if isinstance(scorer, EachTrace | EachConversation):
-        return
-
-    def cost(size: int) -> float:
-        text = unit * (size // len(unit))
-        record = Record(prompt=text, output=text, redactions=())
-        best = math.inf
-        for _ in range(3):
-            started = time.process_time()
-            scorer.score([record] * 4)
-            best = min(best, time.process_time() - started)
-        return max(best, 2e-3)
-
-    assert cost(160_000) / cost(20_000) < 28  # linear is at most 8, quadratic 64
+    if not isinstance(scorer, EachTrace | EachConversation):
+        assert steepness(scorer, unit, time.process_time_ns) < STEEPEST
 
 
 def test_trace_scorers_are_linear_in_steps() -> None:
@@ -185,3 +146,51 @@ def test_declarations_are_complete_and_unique() -> None:
             assert spec.unit == unit_of(scorer)
             assert spec.harmful == 0 or spec.kind != "category"
             assert spec.severity == "ticket" or spec.harmful == 1  # nobody is woken by a neutral change
+
+
+def spoil(record: Record) -> Scores:
+    object.__setattr__(record, "prompt", "mine")
+    return {}
+
+
+BROKEN: dict[str, tuple[Callable[[Record], Any], str]] = {
+    "raises": (lambda record: {"s": float(record.output > "a")}, "raises TypeError"),  # type: ignore[operator]
+    "undeclared": (lambda _: {"t": 1.0}, "does not declare"),
+    "no flag": (lambda _: {"s": 0.5}, "flag, 0 or 1"),
+    "no number": (lambda _: {"s": "yes"}, "finite number"),
+    "not finite": (lambda _: {"s": math.nan}, "finite number"),
+    "chance": (lambda _: {"s": float(random.random() < 0.5)}, "other scores for the same record"),
+    "changes": (spoil, "changes the records"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_what_a_plug_in_does_wrong_is_said(fault: str) -> None:
+    code = f"""
+from detectors.scorers import conformance
+from tests.conformance.test_scorers import BROKEN, FLAG
+from detectors.scorers.each import EachRecord
+function, says = BROKEN[{fault!r}]
+(found, *_) = conformance.faults(EachRecord("s", "1", (FLAG,), function))
+assert says in found, found
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 0, ended.stderr  # by itself: one of them spoils the records
+
+
+FLAG = ScoreSpec("s", "S", "flag", FlagGrid())
+
+
+def test_a_scorer_that_is_not_linear_is_told_so() -> None:
+    spent = [0]
+
+    def slow(record: Record) -> Scores:
+        spent[0] += len(record.output or "") ** 2
+        return {}
+
+    assert faults(EachRecord("s", "1", (FLAG,), slow)) == []
+    found = faults(EachRecord("s", "1", (FLAG,), slow), lambda: spent[0])
+    assert found
+    assert "must be linear" in found[0]

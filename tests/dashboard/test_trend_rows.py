@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -92,7 +93,10 @@ def test_the_taxonomy_names_each_category_and_score_once() -> None:
     assert len({c.id for c in categories}) == len({c.title for c in categories}) == len(categories)
     named = [score for c in categories for score in c.scores]
     assert len(set(named)) == len(named)
-    assert taxonomy.version() >= 1
+    assert re.fullmatch(r"[1-9]\d*\.[1-9]\d*", taxonomy.version())
+    titles = {c.id: c.frameworks for c in categories}
+    assert titles["tool_loop"].startswith("LLM10 Unbounded Consumption · LLM06 Excessive Agency")
+    assert all(titles.values())
 
 
 def test_every_harmful_flag_of_an_output_is_in_the_taxonomy() -> None:

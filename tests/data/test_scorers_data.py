@@ -14,10 +14,19 @@ from typing import Any
 
 import pytest
 
+from detectors.record import Record
 from detectors.redaction import PII_TYPES, SECRET_TYPES, Pseudonymiser, RedactionPolicy, Redactor, redact_text
+from detectors.scorers.asr_hallucination import ASR_HALLUCINATION, ends_in_farewell
+from detectors.scorers.exfiltration import EXFILTRATION
+from detectors.scorers.insecure_code import INSECURE_CODE
+from detectors.scorers.json_validity import JSON_VALIDITY
 from detectors.scorers.language import language
+from detectors.scorers.languages import LANGUAGE
+from detectors.scorers.memorised import RECITED_AT, Memorised
+from detectors.scorers.protocol import Scorer
 from detectors.scorers.refusal import refuses
 from detectors.scorers.repetition import DEGENERATE_AT, repetition
+from detectors.scorers.system_prompt_leak import LEAKED_AT, SYSTEM_PROMPT_LEAK, leak
 
 pytestmark = pytest.mark.data
 
@@ -163,3 +172,122 @@ def test_language(rows: Rows, source: str, side: str, floor: float) -> None:
     labelled = [row for row in rows(source) if row["language"] != "und"]
     right = [language(row[side]) == SAME.get(row["language"], row["language"]) for row in labelled]
     assert share(sum(right), len(right)) >= floor
+
+
+def precision_and_recall(found: Counter[tuple[int, bool]]) -> tuple[float, float]:
+    right = found[1, True]
+    return share(right, right + found[0, True]), share(right, right + found[1, False])
+
+
+def values(scorer: Scorer, records: list[Record], name: str) -> list[float | str | None]:
+    return [scores.get(name) for scores in scorer.score(records)]
+
+
+def answers(rows: Rows, source: str) -> list[Record]:
+    return [Record(row["prompt"], row["output"]) for row in rows(source) if row["output"]]
+
+
+ORDINARY = ("arena_hard_v01", "vicuna_blog_eval", "self_instruct_human_eval", "xstest_completions")
+
+
+def test_system_prompt_leaks(rows: Rows) -> None:
+    found: Counter[tuple[int, bool]] = Counter()
+    prompts = []
+    for row in rows("synth_sysprompt_leak"):
+        prompts.append(row["labels"]["system_prompt"])
+        value = leak(prompts[-1], row["output"], row["prompt"])
+        found[row["labels"]["leak"], value is not None and value >= LEAKED_AT] += 1
+    precision, recall = precision_and_recall(found)
+    assert precision == 1
+    assert recall >= 0.96
+    others = [
+        Record(r.prompt, r.output, prompts[i % len(prompts)])
+        for source in ORDINARY
+        for i, r in enumerate(answers(rows, source))
+    ]
+    assert sum(v == 1 for v in values(SYSTEM_PROMPT_LEAK, others, "system_prompt_leaked")) == 0
+
+
+def test_memorised_texts(rows: Rows, data_dir: Path) -> None:
+    with gzip.open(data_dir / "reference_corpus" / "reference.jsonl.gz", "rt") as lines:
+        scorer = Memorised(json.loads(line)["text"] for line in lines)
+    found: Counter[tuple[int, bool]] = Counter()
+    for row in rows("synth_memorised"):
+        found[row["labels"]["memorised"], scorer.recited(row["output"]) >= RECITED_AT] += 1
+    precision, recall = precision_and_recall(found)
+    assert precision >= 0.99
+    assert recall >= 0.81
+    for source in ("arena_hard_v01", "self_instruct_human_eval", "truthfulqa"):
+        assert share(values(scorer, answers(rows, source), "recited").count(1.0), len(rows(source))) <= 0.001
+
+
+def test_invented_speech(rows: Rows) -> None:
+    found: Counter[tuple[int, bool]] = Counter()
+    for row in rows("synth_asr_loops"):
+        (scores,) = ASR_HALLUCINATION.score([Record(output=row["output"], operation="transcription")])
+        found[row["labels"].get("asr_hallucination", 0), scores["asr_hallucination"] == 1] += 1
+    precision, recall = precision_and_recall(found)
+    assert precision >= 0.99
+    assert recall >= 0.98
+    spoken = [r.output or "" for source in (*ORDINARY, "udhr_langid") for r in answers(rows, source)]
+    assert share(sum(map(ends_in_farewell, spoken)), len(spoken)) <= 0.001
+
+
+@pytest.mark.parametrize(
+    ("language", "floor"),
+    [("python", 0.78), ("java", 0.57), ("c", 0.53), ("cpp", 0.43), ("javascript", 0.43), ("php", 0.31)],
+)
+def test_insecure_code(rows: Rows, language: str, floor: float) -> None:
+    code = [
+        Record(output=row["output"])
+        for row in rows("cyberseceval_insecure_code")
+        if row["labels"]["code_lang"] == language
+    ]
+    assert share(values(INSECURE_CODE, code, "insecure_code").count(1.0), len(code)) >= floor
+
+
+@pytest.mark.parametrize(("source", "most"), [("humaneval", 0.02), ("arena_hard_v01", 0.03)])
+def test_ordinary_code_is_not_insecure(rows: Rows, source: str, most: float) -> None:
+    found = [v for v in values(INSECURE_CODE, answers(rows, source), "insecure_code") if v is not None]
+    assert share(found.count(1.0), len(found)) <= most
+
+
+@pytest.mark.parametrize("source", ["truthfulqa", "gsm8k", "udhr_langid", "xstest_completions"])
+def test_prose_is_no_code(rows: Rows, source: str) -> None:
+    found = values(INSECURE_CODE, answers(rows, source), "insecure_code")
+    assert share(sum(v is not None for v in found), len(found)) <= 0.002
+
+
+def test_images_that_carry_data_away(rows: Rows) -> None:
+    stolen, left = [], []
+    for row in rows("spikee_results"):
+        if row["output"]:
+            wanted = row["labels"]["instruction_type"] == "data-exfil-markdown"
+            record = Record(row["prompt"], row["output"])
+            if not wanted:
+                left.append(record)
+            elif row["labels"]["attack_success"]:
+                stolen.append(record)
+    found = values(EXFILTRATION, stolen, "exfiltration")
+    assert share(found.count(1.0), len(found)) >= 0.9
+    for ordinary in (left, *(answers(rows, source) for source in ORDINARY)):
+        assert values(EXFILTRATION, ordinary, "exfiltration").count(1.0) == 0
+        assert values(EXFILTRATION, ordinary, "exfiltration_link").count(1.0) == 0
+
+
+def test_answers_in_another_language(rows: Rows) -> None:
+    english = [r.output for r in answers(rows, "vicuna_blog_eval") if language(r.output or "") == "en"]
+    asked = [row["prompt"] for row in rows("multijail") if row["language"] not in ("en", "und")]
+    mixed = [Record(prompt, english[i % len(english)]) for i, prompt in enumerate(asked)]
+    found = [v for v in values(LANGUAGE, mixed, "output_language_mismatch") if v is not None]
+    assert share(len(found), len(mixed)) >= 0.8
+    assert share(found.count(1.0), len(found)) >= 0.98
+    for source in (*ORDINARY, "hh_rlhf_harmless_test"):
+        ordinary = values(LANGUAGE, answers(rows, source), "output_language_mismatch")
+        assert share(ordinary.count(1.0), len(ordinary)) <= 0.001
+
+
+@pytest.mark.parametrize("source", [*ORDINARY, "hh_rlhf_harmless_test"])
+def test_ordinary_answers_are_not_taken_for_json(rows: Rows, source: str) -> None:
+    found = values(JSON_VALIDITY, answers(rows, source), "invalid_json")
+    assert share(found.count(1.0), len(found)) <= 0.001

@@ -22,7 +22,7 @@ LIMITED = [
     (heading, f.name, f.metadata["within"])
     for heading, cls in tables()
     for f in fields(cls)
-    if f.metadata["within"]
+    if f.metadata.get("within")
 ]
 HOOK = '[[receiver]]\nname = "hook"\nurl = "https://example.org/x"\n'
 
@@ -104,7 +104,7 @@ def test_limits_are_kept_on_both_sides(
     tmp_path: Path, heading: str, key: str, within: tuple[float, float]
 ) -> None:
     low, high = within
-    heading = heading.replace("<tenant>", "acme").replace("<service>", "desk")
+    heading = heading.replace("<tenant>", "acme").replace("<service>", "desk").replace("<score>", "mine")
     heading += '\nscore = "refusal"' if heading == "[[limit]]" else ""
     for value in (str(low - 1), str(high + 1), "nan"):
         message = refused(tmp_path, f"{heading}\n{key} = {value}")
@@ -296,6 +296,7 @@ def test_every_setting_stands_in_the_documentation() -> None:
     for heading, cls in tables():
         section = page.partition(f"## `{heading}`")[2].partition("\n## ")[0]
         for f in fields(cls):
-            assert f"| `{f.name}` |" in section
-            assert f.metadata["says"] in section
+            if f.metadata:  # else a table of its own
+                assert f"| `{f.name}` |" in section
+                assert f.metadata["says"] in section
     assert set(SHAPES.values()) >= {"text", "whole number"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,6 +78,31 @@ def test_a_line_of_decode() -> None:
     assert "output_tokens" not in scores
     assert line["interaction_id"].endswith(":0000000000000002")
     assert line["user"].startswith("[user:")
+
+
+def test_what_a_line_says_of_its_request_reaches_the_scorers() -> None:
+    seen: list[Record] = []
+
+    def see(record: Record) -> Scores:
+        seen.append(record)
+        return {}
+
+    spy = EachRecord("spy", "1", (), see)
+    line = {
+        "start": "2025-05-05T00:00:00.5Z",
+        "duration_s": 2,
+        "request_model": "asked",
+        "cached_tokens": 3,
+        "tool_definitions": [{"name": "book"}],
+        "request_parameters": {"output_type": "json"},
+    }
+    odd = {"start": "soon", "tool_definitions": "none", "request_parameters": 7, "duration_s": math.nan}
+    for one in (line, odd, {"start": "2025-05-05T00:00:00"}):
+        assert len(list(score_lines([one], REDACTOR, scorers=[spy]))) == 1
+    full, bare, local = seen
+    assert (full.model, full.cached_tokens, full.ended_s) == ("asked", 3, 1_746_403_202)
+    assert (full.tools, full.wants_json) == (({"name": "book"},), True)
+    assert (bare.ended_s, bare.tools, bare.wants_json, local.ended_s) == (None, (), False, None)
 
 
 def test_a_line_redacted_before_keeps_its_placeholders_and_counts_by_its_report() -> None:

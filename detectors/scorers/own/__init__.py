@@ -1,0 +1,1 @@
+"""Scores of an operator's own: declared in a table or by a plug-in, measured as the built-in ones are."""
