@@ -36,7 +36,7 @@ check: setup ## format, lint, types, room contracts
 	$(BIN)/lint-imports
 
 unit: setup ## fast tests without any server
-	$(BIN)/pytest -n auto -m "not integration and not chaos and not kafka and not alertmanager and not browser and not live and not data and not collector"
+	$(BIN)/pytest -n auto --dist worksteal -m "not integration and not chaos and not kafka and not alertmanager and not browser and not live and not data and not collector"
 
 integration: setup ## tests against the embedded servers
 	$(BIN)/pytest -m "integration and not chaos and not kafka"

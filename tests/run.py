@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 BUDGET_S = 27 * 60
 OTHERS = list(PLACES)
+SPREAD, TOGETHER = ("--dist", "worksteal"), ("--dist", "loadfile")
+"""How tests are divided: what a file of them sets up should not be set up by every worker."""
 
 
 @dataclass(frozen=True)
@@ -84,21 +86,19 @@ def lanes() -> list[list[list[Stage]]]:
     ]
     types = Stage("types", (str(BIN / "mypy"),), pytest=False)
     elsewhere = [f"--ignore=tests/{place}" for place in NOT_UNIT]
-    unit = Stage("unit", (str(BIN / "pytest"), "-q", "-n", "auto", "-m", alone, *elsewhere))
+    unit = Stage("unit", (str(BIN / "pytest"), "-q", "-n", "auto", *SPREAD, "-m", alone, *elsewhere))
     integration = Stage(
         "integration",
-        _marked(
-            "integration", "-n", "2", "--dist", "loadfile", but=" and not browser and not data and not kafka"
-        ),
+        _marked("integration", "-n", "2", *TOGETHER, but=" and not browser and not data and not kafka"),
         _module("chdb"),
     )
     kafka = Stage(
         "kafka",
-        _marked("kafka", "-n", "2", "--dist", "loadfile"),
+        _marked("kafka", "-n", "2", *TOGETHER),
         apache_kafka.absent,
         again="what ran on the embedded broker, on Apache Kafka",
     )
-    data = Stage("data", _marked("data", "-n", "2"), _data)
+    data = Stage("data", _marked("data", "-n", "2", *TOGETHER), _data)
     live = Stage("live", _marked("live", but=" and not integration"), _module("openai"))
     browser = Stage("browser", _marked("browser"), _chromium)
     return [[quick], [[types, integration, kafka], [unit, data, live, browser]]]
