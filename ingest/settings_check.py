@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from detectors.drift.budgets.allocation import allot
 from detectors.drift.budgets.grant import Grant
-from detectors.redaction.kinds import ALL_TYPES
 from detectors.scorers.judgement import is_judgement
 from detectors.scorers.registry import SCORER_VERSIONS
 from infra.errors import Misconfigured
 from infra.settings import Settings
 from infra.typed_table import unknown
-from ingest.gateway.tenant_keys import is_tenant
+from ingest.intake_check import check_intake
 from ingest.own_scores import specs_of, with_plug_ins
 
 
@@ -53,11 +52,4 @@ def check(settings: Settings) -> None:
     for limit in settings.limit:
         if limit.score not in flags:
             raise unknown("flag in limit.score:", limit.score, flags)
-    for tenant, chosen in settings.redaction.items():
-        if not is_tenant(tenant):
-            raise Misconfigured(
-                f"[redaction.{tenant}] cannot name a tenant: use lower-case letters, digits, - and _"
-            )
-        for kind in chosen.types:
-            if kind not in ALL_TYPES:
-                raise unknown(f"type in redaction.{tenant}.types:", kind, ALL_TYPES)
+    check_intake(settings)

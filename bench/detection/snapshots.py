@@ -22,7 +22,7 @@ from detectors.grid import FlagGrid
 from detectors.observation import Column, Mark, Observation, ServiceKey, SourcePosition, column_of
 from detectors.scorers.protocol import ScoreSpec
 from infra.clock import NS_PER_S
-from ingest.detect.stage import Shard
+from ingest.detect.shard import Shard
 
 SCORES, VALUES, SERVICES = 5, 20, 48
 LEARN_DAYS = 14

@@ -27,7 +27,7 @@ from ingest.gateway.key_file import USUAL
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import KafkaProducer, Producer
 from ingest.gateway.receiver import Receiver
-from ingest.settings_check import checked
+from ingest.intake_check import check_intake
 
 MIB = 1 << 20
 SHUTDOWN_S = 10
@@ -110,7 +110,7 @@ def parse(argv: Sequence[str]) -> tuple[Settings, IngestKeys]:
     )
     keys = load_keys(given.key_file or chosen.home / USUAL, must_exist=given.key_file is not None)
     check_host(gateway.host, keys)
-    checked(chosen)
+    check_intake(chosen)
     return dataclasses.replace(chosen, gateway=gateway, kafka=broker), keys
 
 

@@ -44,7 +44,7 @@ class InOrder:
         Offset from which a partition is read when it is new here; ``None`` while that is not known, or if
         none is committed. Then it is about to be read from where it must be, without our asking.
     is_hole
-        Asked about every gap; logs may have holes (see `ingest.detect.stage.Shard.apply`).
+        Asked about every gap; logs may have holes (see `ingest.detect.shard.Shard.apply`).
     """
 
     def __init__(self, committed: Callable[[Place], int | None], is_hole: IsHole) -> None:

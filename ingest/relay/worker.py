@@ -27,13 +27,13 @@ from ingest.gateway.intake import Intake, Redactors
 from ingest.gateway.key_file import USUAL
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import KafkaProducer
+from ingest.intake_check import check_intake
 from ingest.log.holes import is_hole
 from ingest.log.sender import Sender
 from ingest.probe import probe
 from ingest.relay.app import build_relay
 from ingest.relay.metrics import ALL
 from ingest.relay.relay import Relay
-from ingest.settings_check import checked
 from ingest.stream import EXIT_UNAVAILABLE, Health, run_app
 
 USAGE = 2
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load(options.config)
         if not settings.kafka.bootstrap:
             raise errors.Misconfigured("no Kafka address: set LIGHTSHIP_KAFKA, or run `lightship up`")
-        checked(settings)
+        check_intake(settings)
         kafka.reach(settings.kafka)
         named = options.key_file
         keys = load_keys(named or settings.home / USUAL, must_exist=named is not None)

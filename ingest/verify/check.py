@@ -19,7 +19,7 @@ from detectors.observation import ServiceKey
 from ingest.detect.chain import digest_of
 from ingest.detect.evidence import Evidence, KeptSnapshot
 from ingest.detect.run_config import RunConfig
-from ingest.detect.stage import Shard
+from ingest.detect.shard import Shard
 from ingest.verify.difference import Difference
 from ingest.verify.links import Broken, Links, LogRecord, place
 from ingest.verify.logs import Log

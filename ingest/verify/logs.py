@@ -12,7 +12,7 @@ from infra.kafka import OBSERVATIONS, TICKS, Topic
 from ingest.detect import told
 from ingest.detect.evidence import DETECT, FLEET
 from ingest.detect.run_config import RunConfig, engine
-from ingest.detect.stage import Shard
+from ingest.detect.shard import Shard
 from ingest.detect.writer import LOGS
 from ingest.fleet import stage as fleet
 from ingest.fleet.shard import FleetShard

@@ -9,7 +9,7 @@ from detectors.drift.baselines.reference import Reference
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
 from ingest.detect.run_config import RunConfig
-from ingest.detect.stage import Shard
+from ingest.detect.shard import Shard
 from ingest.verify.links import LogRecord
 from ingest.verify.logs import AnyMessage, AnyShard, Log
 

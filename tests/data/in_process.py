@@ -31,7 +31,7 @@ from detectors.scorers import SPECS
 from infra.clock import NS_PER_S
 from infra.kafka import FINDINGS, OBSERVATIONS, SPANS
 from infra.settings import KafkaSettings, Settings
-from ingest.detect.stage import Shard
+from ingest.detect.shard import Shard
 from ingest.gateway.intake import Origin
 from ingest.gateway.producer import MemoryProducer
 from ingest.gateway.splitting import partition_of

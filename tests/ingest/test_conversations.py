@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from detectors.observation import ABSENT, Mark, Observation, ServiceKey, SourcePosition
 from detectors.scorers import SPECS, score_conversations
-from ingest.detect.stage import Shard
+from ingest.detect.shard import Shard
 from ingest.score.observing import INTERACTION, Observed, keyed_hash, observe
 from ingest.units.conversations import Conversations, Limits
 from tests.detectors.drift.traffic import config

@@ -15,7 +15,7 @@ from detectors.observation import decode
 from detectors.scorers.judgement import WithJudgements
 from infra.kafka import OBSERVATIONS
 from ingest.assembly.assemble import EVALUATION_EVENT
-from ingest.detect.stage import Shard
+from ingest.detect.shard import Shard
 from ingest.score.stage import ScoreStage
 from ingest.store.stage_store import MemoryStore
 from tests.detectors.drift.traffic import config

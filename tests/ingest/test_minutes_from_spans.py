@@ -12,7 +12,7 @@ from detectors.drift.fast.limits import Limit
 from detectors.finding import Finding
 from detectors.observation import decode
 from infra.kafka import OBSERVATIONS
-from ingest.detect.stage import Shard
+from ingest.detect.shard import Shard
 from ingest.score.stage import ScoreStage
 from ingest.store.stage_store import MemoryStore
 from tests.detectors.drift.traffic import config

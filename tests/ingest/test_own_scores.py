@@ -27,7 +27,7 @@ from infra.errors import Misconfigured
 from infra.kafka import OBSERVATIONS
 from infra.settings import Settings, load
 from ingest.detect.run_config import RunConfig, engine
-from ingest.detect.stage import Shard
+from ingest.detect.shard import Shard
 from ingest.files.score import score_files
 from ingest.own_scores import own_scorers, specs_of, with_plug_ins
 from ingest.score.chosen import chosen

@@ -14,7 +14,7 @@ from detectors.drift.service.series_rows import CellRow
 from detectors.finding import Finding
 from detectors.observation import Control, Mark, Observation, ServiceKey
 from ingest.detect.resting import LineageKey
-from ingest.detect.stage import Shard
+from ingest.detect.shard import Shard
 from tests.detectors.drift.test_watcher import refusals_in_spanish
 from tests.detectors.drift.traffic import KEY, World, config
 from tests.ingest.test_detect_stage import LATENESS_NS, Kept, log_of, raw, stage
