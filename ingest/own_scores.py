@@ -38,7 +38,10 @@ def with_plug_ins(settings: Settings) -> Settings:
     own = dict(settings.scorers.own)
     for name, found in plug_ins(GROUP):
         for spec in _scorer(name, found).specs:
-            if spec.name in own:
+            known = own.get(spec.name)
+            if known is not None and known == settings.scorers.own.get(spec.name) and known.plugin == name:
+                continue  # told before
+            if known is not None:
                 raise Misconfigured(f"plug-in {name!r}: the score {spec.name!r} is declared twice")
             try:
                 own[spec.name] = OwnScoreSettings(plugin=name, **table_of(spec))
@@ -51,7 +54,10 @@ def with_plug_ins(settings: Settings) -> Settings:
 
 def _scorer(name: str, found: Any) -> Scorer:
     """The scorer behind an entry point: an object, or a class or function that makes one."""
-    scorer: Any = scorer_of(found)
+    try:
+        scorer: Any = scorer_of(found)
+    except Exception as error:
+        raise Misconfigured(f"plug-in {name!r} cannot be made: {type(error).__name__}: {error}") from error
     if not all(hasattr(scorer, part) for part in ("name", "version", "specs", "score")):
         raise Misconfigured(
             f"plug-in {name!r} is no scorer: it needs name, version, specs and score(records)"

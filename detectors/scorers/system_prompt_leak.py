@@ -34,8 +34,10 @@ LEAST_WORDS = 12
 
 _WHOLE_ROW = 14
 _WHOLE_SHARE = 0.4
-_KEPT_PROMPTS = 256
+_KEPT_PROMPTS = 64
 """System prompts whose rows are kept: an application has few, and every call has one."""
+MOST_CHARACTERS = 32 << 10
+"""Of a system prompt that are read; what comes later is mostly documents."""
 
 _QUOTED = re.compile(r'"[^"\n]{1,300}"|“[^”\n]{1,300}”|«[^»\n]{1,300}»|„[^“\n]{1,300}“|「[^」\n]{1,300}」')
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{64,}={0,2}")
@@ -44,7 +46,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{64,}={0,2}")
 @lru_cache(_KEPT_PROMPTS)
 def _prompt_rows(system_prompt: str) -> tuple[frozenset[int], int, int]:
     """Rows of a system prompt, how long they are, and how many units a word counts for; no rows if short."""
-    units = words(_QUOTED.sub(" \x00 ", for_scorers(system_prompt)))
+    units = words(_QUOTED.sub(" \x00 ", for_scorers(system_prompt[:MOST_CHARACTERS])))
     size = size_of(units, ROW_WORDS)
     if len(units) * ROW_WORDS < LEAST_WORDS * size:
         return frozenset(), size, 1

@@ -18,6 +18,7 @@ from infra.kafka import SPANS_IN, TOPICS
 from infra.settings import Settings, load
 from ingest.doctor import gather
 from ingest.doctor.check_app import check_app
+from ingest.doctor.check_scorers import check_scorers
 from ingest.doctor.check_servers import (
     Server,
     check_clock,
@@ -30,6 +31,9 @@ from ingest.doctor.check_servers import (
 from ingest.doctor.check_services import check_services
 from ingest.doctor.doors import Door, check_passage, go_through, grpc_door, http_door, kafka_door
 from ingest.doctor.line import AWAY, FAIL, Line
+from ingest.errors import Unavailable
+from ingest.score.chosen import chosen
+from ingest.settings_check import checked
 
 WORKER = "http://127.0.0.1:4319"
 FLEET = "http://127.0.0.1:4322"
@@ -84,12 +88,25 @@ def _of_servers(settings: Settings, key: str, wait_s: float) -> list[Line]:
     if topics is not None:
         lines += check_topics(topics.partitions, settings.kafka, TOPICS)
         lines += check_unredacted(topics.unredacted_ms)
+        lines += _of_scorers(settings)
     lines += check_room(gather.rooms_of(settings, store))
     if store is not None:
         lines += _of_store(settings, store, lags=topics is not None)
     doors = _doors(settings, addresses, key, topics, _answers(rooms[0]))
     passages = go_through(doors, store, wait_s=wait_s, now_ns=time.time_ns())
     return lines + [check_passage(p) for p in passages]
+
+
+def _of_scorers(settings: Settings) -> list[Line]:
+    """Whether all scorers can be made, and run."""
+    try:
+        versions = chosen(checked(settings)).versions()
+    except Misconfigured as error:
+        return [Line("scorers", FAIL, str(error), "lightship scorers check")]
+    try:
+        return check_scorers(gather.obeyed(settings.kafka).off(versions), versions)
+    except Unavailable as error:
+        return [Line("scorers", AWAY, str(error), "lightship setup")]
 
 
 def _answers(server: Server) -> bool:

@@ -23,6 +23,8 @@ from ingest.doctor.check_servers import Room, Server
 from ingest.doctor.check_services import ServiceFacts
 from ingest.errors import Unavailable
 from ingest.log.ends import log_ends
+from ingest.score.settings_reader import SettingsReader
+from ingest.score.stage_settings import StageSettings
 
 _SERVICES = """
 SELECT tenant, service, dialect, count(),
@@ -65,6 +67,22 @@ GROUP BY service ORDER BY service LIMIT 50
 _PROGRESS = "SELECT room, dateDiff('second', max(written_at), now()) FROM progress GROUP BY room"
 _NEXT = "SELECT topic, partition, max(offset) + 1 FROM ledger GROUP BY topic, partition"
 _DISKS = "SELECT name, free_space, total_space FROM system.disks WHERE total_space > 0"
+
+
+def obeyed(kafka_settings: KafkaSettings) -> StageSettings:
+    """What the workers obey beyond the settings file.
+
+    Raises
+    ------
+    Unavailable
+        If the topic cannot be read.
+    """
+    reader = SettingsReader(kafka_settings)
+    reader.start()
+    try:
+        return reader.current()
+    finally:
+        reader.stop()
 
 
 def room_server(name: str, address: str, start: str, *, elsewhere: bool, timeout_s: float = 5.0) -> Server:

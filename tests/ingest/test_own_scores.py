@@ -233,7 +233,7 @@ def test_a_plug_in_is_a_table_like_any_other(monkeypatch: pytest.MonkeyPatch, gi
     assert specs_of(RunConfig.of(settings).settings())["depth_m"] == DEPTH
     (scores,) = scoring(settings).records([Record(output="x")])
     assert scores["depth_m"] == 2.5
-    assert with_plug_ins(settings.__class__()) == settings
+    assert with_plug_ins(settings) == settings
 
 
 @pytest.mark.parametrize(
@@ -241,6 +241,7 @@ def test_a_plug_in_is_a_table_like_any_other(monkeypatch: pytest.MonkeyPatch, gi
     [
         ((ImportError("no marina"),), "cannot be loaded: ImportError: no marina"),
         ((object(),), "is no scorer"),
+        ((lambda: 1 // 0,), "cannot be made: ZeroDivisionError"),
         ((PLUG_IN, PLUG_IN), "declared twice"),
         ((replace(PLUG_IN, name="refusal"),), "built-in scorer"),
         ((replace(PLUG_IN, specs=(ScoreSpec("refusal", "R", "flag", FlagGrid()),)),), "built-in score"),

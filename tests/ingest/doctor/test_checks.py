@@ -13,6 +13,7 @@ from infra.kafka import LOGS, SPANS
 from infra.settings import KafkaSettings, Settings
 from ingest.dialects import precedence
 from ingest.doctor.check_app import UNSET_IS_FINE, check_app
+from ingest.doctor.check_scorers import check_scorers
 from ingest.doctor.check_servers import (
     Room,
     Server,
@@ -205,3 +206,14 @@ def test_the_test_interaction_is_synthetic() -> None:
     assert view.trace_id == trace_id
     assert precedence.read_span(view) is not None
     assert view.attributes["user_agent.synthetic.type"] == "test"
+
+
+def test_scorers_that_are_off_are_told_with_how_to_run_them_again() -> None:
+    versions = {"refusal": "1", "mine": "v3"}
+    (fine,) = check_scorers((), versions)
+    assert (fine.state, fine.says) == (OK, "all 2 run")
+    (off,) = check_scorers({"mine"}, versions)
+    assert (off.check, off.state) == ("scorer mine", WARN)
+    assert "v3" in off.says
+    assert off.remedy is not None
+    assert off.remedy.endswith("lightship scorers on mine")
