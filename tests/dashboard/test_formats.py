@@ -78,7 +78,7 @@ def test_a_half_width_keeps_one_or_two_digits_below_a_hundred(half: float) -> No
     rounded = round(half, places)
     assert rounded > 0
     assert abs(rounded - half) <= 0.5 * half + 1e-12
-    if 0.01 <= half < 100:
+    if half >= 0.01 and rounded < 100:
         assert len(f"{rounded:.{places}f}".replace(".", "").lstrip("0")) <= 2
 
 
