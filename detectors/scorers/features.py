@@ -71,17 +71,20 @@ def hashed(data: bytes) -> Buckets:
 
 
 def packed(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.uint64]:
-    """A table of one 64-bit row a bucket from weights of shape ``[LANES, BUCKETS]``.
+    """A table of one 64-bit row a bucket from weights of shape ``[LANES, buckets]``.
+
+    ``buckets`` is `BUCKETS`, or a smaller power of two into which those are folded.
 
     Raises
     ------
     ValueError
         For another shape.
     """
-    if weights.shape != (LANES, BUCKETS):
-        raise ValueError(f"weights have shape {weights.shape}, expected {(LANES, BUCKETS)}")
+    buckets = weights.shape[-1]
+    if weights.shape != (LANES, buckets) or buckets > BUCKETS or buckets.bit_count() != 1:
+        raise ValueError(f"weights have shape {weights.shape}, expected {LANES} by a power of two")
     lanes = (weights.astype(np.int16) + OFFSET).astype(np.uint8)
-    return np.ascontiguousarray(lanes.T).view("<u8").reshape(BUCKETS).astype(np.uint64)
+    return np.ascontiguousarray(lanes.T).view("<u8").reshape(buckets).astype(np.uint64)
 
 
 def sums(
@@ -116,6 +119,8 @@ def _sums(
 ) -> npt.NDArray[np.int64]:
     edge = bytes(EDGE)
     buckets = hashed(edge + edge.join(datas) + edge)
+    if len(table) < BUCKETS:
+        buckets >>= np.uint32(BITS + 1 - len(table).bit_length())
     rows = table[buckets]  # [GRAMS, n]
     # the grams of one position: three bytes in a 16-bit lane
     even = (rows & _LOW).sum(axis=0, dtype=np.uint64)

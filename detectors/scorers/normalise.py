@@ -62,7 +62,7 @@ _FOREIGN = r"\p{Cyrillic}\p{Greek}\p{Armenian}\p{Cherokee}\x{a730}-\x{a7ff}\x{1d
 _MIXED_SCRIPTS = _compile(f"[a-zA-Z][{_FOREIGN}]|[{_FOREIGN}][a-zA-Z]")
 _SEPARATORS = r" .\-_*·|/~,"
 _SPACED = _compile(
-    rf"(?:^|[^\pL\pN])((?:[\p{{Latin}}\p{{Cyrillic}}\p{{Greek}}0-9][{_SEPARATORS}]{{1,3}}){{5,}}"
+    rf"(?:^|[^\pL\pN])((?:[\p{{Latin}}\p{{Cyrillic}}\p{{Greek}}0-9][{_SEPARATORS}]{{1,5}}){{5,}}"
     r"[\p{Latin}\p{Cyrillic}\p{Greek}0-9])(?:$|[^\pL\pN])"
 )
 _LEET_LETTER = _compile(r"[a-zA-Z][0134578@$!|]+[a-zA-Z]")

@@ -76,6 +76,15 @@ def test_grams_are_spread_over_the_buckets() -> None:
 def test_a_table_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match="shape"):
         packed(np.zeros((3, BUCKETS), dtype=np.int8))
+    with pytest.raises(ValueError, match="shape"):
+        packed(np.zeros((LANES, 1_000), dtype=np.int8))
+
+
+def test_a_smaller_table_is_read_as_a_folded_one() -> None:
+    small = np.random.default_rng(8).integers(-128, 128, (LANES, 1 << 15)).astype(np.int8)
+    spread = np.repeat(small, BUCKETS >> 15, axis=1)
+    texts = ["", "Hello, world", "我不能" * 90]
+    assert sums(texts, packed(small))[0].tolist() == sums(texts, packed(spread))[0].tolist()
 
 
 def test_no_texts() -> None:
