@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from detectors.scorers.features import BUCKETS, LANES, packed, sums
 
-NAMES = ("injection", "injection_context", "harm", "toxicity", "refusal", "image_unsafe")
+NAMES = ("injection", "harm", "toxicity", "refusal", "image_unsafe")
 """Heads by lane of the shared table."""
 
 MOST_CERTAIN = 30.0

@@ -72,7 +72,7 @@ def write(folder: Path, head: Head, figures: Figures) -> None:
     )
     text = json.dumps(figures, indent=1, ensure_ascii=False, sort_keys=True)
     (folder / f"{head.name}.json").write_text(text + "\n", encoding="utf-8")
-    (folder / f"{head.name}.md").write_text(card(figures), encoding="utf-8")
+    (folder / f"{head.name}.md").write_text(card(json.loads(text)), encoding="utf-8")
 
 
 def train(data: Path, name: str, seed: int) -> tuple[Head, Figures]:

@@ -38,7 +38,7 @@ class Recipe:
 RECIPES: Mapping[str, Recipe] = {
     "injection": Recipe(c=100, synthetic=10_000, disguised=True, questions=0.5),
     "injection_context": Recipe(c=100, synthetic=12_000, synthetic_weight=1.0),
-    "harm": Recipe(c=100, synthetic=5_000, disguised=True, questions=2.0),
+    "harm": Recipe(c=100, disguised=True, questions=1.0),
     "toxicity": Recipe(c=100, disguised=True, questions=0.5),
     "refusal": Recipe(c=100),
     "image_unsafe": Recipe(c=10),
@@ -119,15 +119,9 @@ def _documents(rng: random.Random, n: int, asks: Sequence[str], carriers: Sequen
         yield Example(as_read(text), label, "synthetic.document", language, f"d{i}")
 
 
-def _plain(rng: random.Random, n: int, asks: Sequence[str], carriers: Sequence[str]) -> Iterator[Example]:
-    for i, (text, language) in enumerate(harmless(rng, n, asks, carriers)):
-        yield Example(as_read(text), 0, "synthetic.harmless", language, f"h{i}", labelled=False)
-
-
 _MAKERS: Mapping[str, Callable[[random.Random, int, Sequence[str], Sequence[str]], Iterator[Example]]] = {
     "injection": _prompts,
     "injection_context": _documents,
-    "harm": _plain,
 }
 
 
