@@ -8,7 +8,7 @@ distributions, not for verdicts on one interaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from detectors.grid import LogitGrid
 from detectors.record import Record
+from detectors.scorers import harm_category
+from detectors.scorers.harm_category import HazardReader
 from detectors.scorers.heads import Heads, probability, shared
 from detectors.scorers.normalise import normalise
 from detectors.scorers.protocol import Scores, ScoreSpec
@@ -25,6 +27,9 @@ IMAGE = "image"
 """Operation of calls whose prompt is for an image."""
 
 PROMPT, OUTPUT, CONTEXT = "prompt", "output", "context"
+
+HARMFUL = 0.5
+"""Probability of harm from which a prompt's hazard is named."""
 
 _HEADS_OF = {
     PROMPT: (("injection", "injection"), ("harm", "harm"), ("toxicity", "toxicity")),
@@ -49,12 +54,13 @@ def sides(record: Record) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Implements `Scorer`; the shipped heads are read when first used if none are given."""
+    """Implements `Scorer`; the shipped heads and hazards are read when first used if none are given."""
 
     name: str
     version: str
     specs: tuple[ScoreSpec, ...]
     heads: Heads | None = None
+    hazards: HazardReader | None = None
 
     def score(self, records: Sequence[Record]) -> list[Scores]:
         """Values of each record."""
@@ -72,9 +78,23 @@ class Learned:
                     owners.append((index, side))
         if texts:
             values = probability(heads.log_odds(texts))
-            for (index, side), row in zip(owners, values, strict=True):
+            harmful: dict[int, str] = {}
+            for (index, side), row, text in zip(owners, values, texts, strict=True):
+                before = found[index].get("harm")
                 self._keep_highest(found[index], side, records[index], heads, row)
+                harm = found[index].get("harm")
+                if harm != before and isinstance(harm, float) and harm >= HARMFUL:
+                    harmful[index] = text
+            self._name_hazards(found, harmful)
         return found
+
+    def _name_hazards(self, found: list[Scores], harmful: Mapping[int, str]) -> None:
+        """What the most harmful text of each of these records is about."""
+        if harmful:
+            hazards = self.hazards or harm_category.shared()
+            for index, hazard in zip(harmful, hazards.hazards_of(list(harmful.values())), strict=True):
+                if hazard is not None:
+                    found[index]["harm_category"] = hazard
 
     def _keep_highest(
         self, scores: Scores, side: str, record: Record, heads: Heads, row: npt.NDArray[np.float64]
@@ -103,6 +123,7 @@ LEARNED = Learned(
         _bounded("injection", "Prompt injection and jailbreaks"),
         _bounded("injection_context", "Instructions hidden in context"),
         _bounded("harm", "Harmful requests"),
+        ScoreSpec("harm_category", "Hazards of harmful requests", "category", None),
         _bounded("toxicity", "Toxicity"),
         _bounded("toxicity_output", "Toxicity of outputs"),
         _bounded("image_unsafe", "Unsafe image prompts"),

