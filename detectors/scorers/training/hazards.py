@@ -21,8 +21,8 @@ import scipy.sparse as sp
 from detectors.scorers.features import BITS
 from detectors.scorers.harm_category import FILE, HazardReader, Hazards
 from detectors.scorers.training.fit import Labels, features, fit, line, rounded
-from detectors.scorers.training.pool import distinct, group_of, held, teachable
-from detectors.scorers.training.sources import Example, as_read
+from detectors.scorers.training.pool import Example, distinct, group_of, held, teachable
+from detectors.scorers.training.sources import as_read
 
 FOLDED_BITS = 15
 C = 100.0

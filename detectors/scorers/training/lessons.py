@@ -10,7 +10,7 @@ from pathlib import Path
 from detectors.scorers.training.disguises import DISGUISES
 from detectors.scorers.training.pool import Example, distinct, held
 from detectors.scorers.training.sources import as_read, examples
-from detectors.scorers.training.synthetic import attacks, contexts, harmless, harmless_questions
+from detectors.scorers.training.synthetic import attacks, harmless, harmless_questions
 
 DISGUISED_CHARACTERS = 1_500
 COPIES = 1_600
@@ -37,7 +37,6 @@ class Recipe:
 
 RECIPES: Mapping[str, Recipe] = {
     "injection": Recipe(c=100, synthetic=10_000, disguised=True, questions=0.5),
-    "injection_context": Recipe(c=100, synthetic=12_000, synthetic_weight=1.0),
     "harm": Recipe(c=100, disguised=True, questions=1.0),
     "toxicity": Recipe(c=100, disguised=True, questions=0.5),
     "refusal": Recipe(c=100),
@@ -114,14 +113,8 @@ def _prompts(rng: random.Random, n: int, asks: Sequence[str], carriers: Sequence
         yield Example(as_read(text), 0, "synthetic.harmless", language, f"h{i}", labelled=False)
 
 
-def _documents(rng: random.Random, n: int, asks: Sequence[str], carriers: Sequence[str]) -> Iterator[Example]:
-    for i, (text, label, language) in enumerate(contexts(rng, n, asks, carriers)):
-        yield Example(as_read(text), label, "synthetic.document", language, f"d{i}")
-
-
 _MAKERS: Mapping[str, Callable[[random.Random, int, Sequence[str], Sequence[str]], Iterator[Example]]] = {
     "injection": _prompts,
-    "injection_context": _documents,
 }
 
 

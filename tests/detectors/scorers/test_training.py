@@ -15,7 +15,7 @@ from detectors.scorers.training import fit as fitting
 from detectors.scorers.training.fit import features, fit, line, rounded
 from detectors.scorers.training.measure import auc, hits_at, threshold
 from detectors.scorers.training.pool import Example, distinct, group_of, held, teachable
-from detectors.scorers.training.synthetic import attacks, contexts, harmless, languages, phrases
+from detectors.scorers.training.synthetic import attacks, harmless, languages, phrases
 
 WORDS = ["harbour", "boat", "wind", "sail", "rope", "mast", "tide", "anchor", "quay", "lamp", "net", "fish"]
 
@@ -131,11 +131,3 @@ def test_synthetic_texts_are_of_many_languages_and_the_same_for_a_seed() -> None
         assert len({language for _, language in made}) > 0.8 * len(languages())
         assert len({text for text, _ in made}) > 100
         assert not [text for text, _ in made for slot in phrases()["slots"] if "{" + slot + "}" in text]
-
-
-def test_every_second_document_has_an_instruction_in_it() -> None:
-    carriers = ["The harbour opens at six. Boats wait outside until then."]
-    made = list(contexts(random.Random(2), 200, ["Name three rivers of Peru."], carriers))
-    assert [label for _, label, _ in made] == [0, 1] * 100
-    assert not [text for text, label, _ in made if "rivers" in text and not label]
-    assert sum("rivers" in text for text, label, _ in made if label) > 20
