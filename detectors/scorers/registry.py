@@ -14,6 +14,7 @@ from detectors.scorers.each import EachConversation, EachTrace
 from detectors.scorers.judgement import WithJudgements
 from detectors.scorers.language import LANGUAGE
 from detectors.scorers.latency import LATENCY
+from detectors.scorers.learned import LEARNED
 from detectors.scorers.length import LENGTH
 from detectors.scorers.outcome import OUTCOME
 from detectors.scorers.protocol import Scorer, Scores, ScoreSpec
@@ -26,6 +27,7 @@ from detectors.scorers.trace_scores import TRACE_SCORES
 SCORERS: tuple[Scorer, ...] = (
     REDACTION_FLAGS,
     REFUSAL,
+    LEARNED,
     LANGUAGE,
     REPETITION,
     LENGTH,

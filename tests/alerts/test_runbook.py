@@ -30,9 +30,7 @@ def test_every_file_is_a_runbook_and_is_used(path: object) -> None:
     name = getattr(path, "stem", "")
     assert runbook.load(name).title
     used = {
-        runbook.name_of(refusals(score=s, alert_kind=k))
-        for s in [*SCORES, "degenerate", "x"]
-        for k in ALERT_KINDS
+        runbook.name_of(refusals(score=s, alert_kind=k)) for s in [*SCORES, *SPECS, "x"] for k in ALERT_KINDS
     }
     assert name in used
 
