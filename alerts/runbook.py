@@ -16,6 +16,12 @@ MAX_CHECKS = 3
 
 _BY_SCORE = {
     "refusal": "refusal",
+    "injection": "injection",
+    "obfuscation": "injection",
+    "harm": "harm",
+    "harm_category": "harm",
+    "image_unsafe": "harm",
+    "toxicity": "toxicity",
     "secrets": "secrets",
     "pii": "pii",
     "error": "error",

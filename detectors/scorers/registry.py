@@ -20,6 +20,7 @@ from detectors.scorers.json_validity import JSON_VALIDITY
 from detectors.scorers.judgement import WithJudgements
 from detectors.scorers.languages import LANGUAGE
 from detectors.scorers.latency import LATENCY
+from detectors.scorers.learned import LEARNED
 from detectors.scorers.length import LENGTH
 from detectors.scorers.memorised import MEMORISED_SPECS, Memorised
 from detectors.scorers.outcome import OUTCOME
@@ -36,6 +37,7 @@ from detectors.scorers.trace_scores import TRACE_SCORES
 SCORERS: tuple[Scorer, ...] = (
     REDACTION_FLAGS,
     REFUSAL,
+    LEARNED,
     LANGUAGE,
     REPETITION,
     LENGTH,

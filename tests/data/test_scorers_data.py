@@ -1,6 +1,6 @@
 """Quality of redaction and scorers on real and planted texts: floors a little below what was measured.
 
-Measured on the open pool: see ``bench/scorers.py``, which prints the same figures.
+Measured on the open pool: see ``bench/scorers/``, which prints the same figures.
 """
 
 from __future__ import annotations

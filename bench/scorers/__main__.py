@@ -1,7 +1,8 @@
-"""Cost and quality of redaction and scorers: ``python -m bench.scorers [--data DIR] [--n 400] [--seed 7]``.
+"""Cost and quality of redaction and scorers: ``python -m bench.scorers [--data DIR] [--full] [--seed 7]``.
 
 Cost is microseconds of processor time per text or record, best of five rounds, on texts of about 500
-characters: real ones from the data directory, invented ones without it. Quality needs the data directory.
+characters: real ones from the data directory, invented ones without it. Quality needs the data directory;
+that of learned scores is what their model cards say; with ``--full`` they are fitted and measured again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import machine
+from bench.scorers.learned import print_learned
+from bench.scorers.stream import mixed, print_growth, print_stream, texts_of
 from detectors.record import Record
 from detectors.redaction import PII_TYPES, SECRET_TYPES, Pseudonymiser, RedactionPolicy, Redactor, redact_text
 from detectors.scorers import SCORERS
@@ -173,12 +176,21 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("LIGHTSHIP_DATA"), help="data directory")
     parser.add_argument("--n", type=int, default=400, help="texts to time")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--full", action="store_true", help="fit and measure the heads again: many minutes")
     arguments = parser.parse_args()
     print(f"{machine()}; seed {arguments.seed}, n {arguments.n}, best of {ROUNDS}")
     data: Path | None = None if arguments.data is None else Path(arguments.data)
-    print_costs(texts(data, arguments.n, arguments.seed))
+    named = texts(data, arguments.n, arguments.seed)
+    print_costs(named)
+    chat = next(iter(named.values()))
+    kinds = texts_of(
+        data, chat, lambda source, side: [r[side] for r in pool(Path(str(data)), source) if r[side]]
+    )
+    print_stream(mixed(*kinds, arguments.n * 4, arguments.seed))
+    print_growth(chat)
     if data is not None:
         print_quality(data)
+    print_learned(data, full=arguments.full, seed=arguments.seed)
 
 
 if __name__ == "__main__":
