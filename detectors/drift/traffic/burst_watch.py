@@ -1,4 +1,9 @@
-"""Bursts of one service: who is looked at, and what is filed when one is over."""
+"""Bursts of one service: who is looked at, and what is filed when one is over.
+
+What a service does can burst: answers, errors, time, cost. What people ask cannot: the calls of one
+conversation bring its prompt again and again, so a tick full of unusual prompts is one person's, and no
+incident. More of them over time is for the engine and for the fast path, which counts conversations.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +27,7 @@ from detectors.drift.service.watching import WatchList, dense
 from detectors.drift.traffic.bursts import Burst, Bursts, Place, z_scores
 from detectors.finding import ALL, Finding, finding_id
 from detectors.observation import ServiceKey, series_id
+from detectors.scorers import taxonomy
 
 DETECTOR = "bursts.1"
 CHANNELS = 100
@@ -48,6 +54,8 @@ class BurstWatch:
         """Look at the learning period of what began to be watched over all traffic."""
         for number, watched in sorted(watch.series.items()):
             if watched.key.slice != ALL or (number, 0) in self.bursts.farthest:
+                continue
+            if _is_asked(watched.key.score):
                 continue
             rows = trail.of(number, watched.start, watched.since - 1)
             for i, channel in enumerate(watched.channels):
@@ -134,6 +142,12 @@ class BurstWatch:
         bursts, said = state
         self.bursts.restore(bursts)
         self.said = [Finding.from_dict(json.loads(text)) for text in said]
+
+
+def _is_asked(score: str) -> bool:
+    """Whether a score reads nothing but what the service was asked or given to read."""
+    at = taxonomy.place(score)
+    return at is not None and set(at.reads) <= {"prompt", "context", "tool_result"}
 
 
 def _of_a_change(watch: WatchList, watched: Watched, burst: Burst, tick: int) -> bool:

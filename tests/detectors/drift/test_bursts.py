@@ -87,6 +87,21 @@ def test_a_burst_in_a_service_is_one_ticket_that_ends() -> None:
     assert ended.ended_at is not None
 
 
+def test_unusual_prompts_of_ten_minutes_are_no_incident_of_the_service() -> None:
+    """They are one person's as a rule: each call of a conversation brings its prompt again."""
+
+    def asked(score: str) -> World:
+        def ten_minutes(row: Row, draw: np.random.Generator) -> Row:
+            value = 500.0 * float(np.exp(draw.normal(0, 0.3)))
+            burst = 8 if CHANGE <= row.minute < CHANGE + 10 else 1
+            return replace(row, scores={**row.scores, score: value * burst})
+
+        return World(seed=4, per_day=3000, days=14.5, change=ten_minutes)
+
+    assert watch(asked("prompt_length"))[1] == []
+    assert {f.score for f in watch(asked("output_length"))[1]} == {"output_length"}
+
+
 def test_the_worst_tick_of_a_change_is_no_burst() -> None:
     def longer_and_once_much(row: Row, _: np.random.Generator) -> Row:
         if row.minute < CHANGE:
