@@ -35,7 +35,7 @@ _TAKEN_FOR = frozenset(pair for group in _ALIKE for pair in permutations(group.s
 _OTHER_LANGUAGE = re2.compile(
     r"(?i)translat|traduc|traduz|tradui|übersetz|vertaal|översätt|oversæt|oversett|przetłumacz|tłumacz|перевед|перевод|перекла"
     r"|翻译|翻譯|翻訳|訳し|번역|ترجم|अनुवाद|dịch|çevir|terjemah|แปล"
-    r"english|french|german|spanish|italian|portuguese|dutch|russian|chinese|mandarin|japanese|korean|arabic|hindi|turkish|polish|latin"
+    r"|english|french|german|spanish|italian|portuguese|dutch|russian|chinese|mandarin|japanese|korean|arabic|hindi|turkish|polish|latin"
     r"|anglais|français|allemand|espagnol|englisch|französisch|deutsch|spanisch|inglés|francés|alemán|español|inglese|francese"
     r"|tedesco|spagnolo|inglês|francês|alemão|engels|frans\b|duits|английск|французск|немецк|русск|英語|英语|日本語|中文|中国語|法语|德语|영어|일본어|한국어|중국어"
     r"|language|langue|sprache|idioma|lingua|język|язык|语言|言語|언어"

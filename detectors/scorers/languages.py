@@ -29,7 +29,7 @@ def _score(record: Record) -> Scores:
 
 LANGUAGE = EachRecord(
     name="language",
-    version="2",
+    version="3",
     specs=(
         ScoreSpec("language", "Prompt language", "category", None),
         ScoreSpec("output_language", "Output language", "category", None),

@@ -46,6 +46,8 @@ def test_the_languages_are_compared(asked: str, answered: str, expected: bool) -
         ("Schreibe bitte auf Englisch, wann der Hafen öffnet und was es kostet.", ENGLISH),
         ("Tell me in Spanish when the harbour opens and where I pay.", SPANISH),
         ("¿Puedes traducir esto? The harbour opens at six in the morning.", SPANISH),
+        ("Responde in English, por favor: ¿a qué hora abre el puerto y dónde se pagan las tasas?", ENGLISH),
+        ("ช่วยแปลข้อความนี้ให้หน่อย ท่าเรือเปิดหกโมงเช้าและจ่ายค่าธรรมเนียมที่สำนักงาน", ENGLISH),
         ("港が開く時間を英語で教えてください。料金も教えてください。", ENGLISH),
         ("ok?", GERMAN),
         (ASK_ENGLISH, "Ja."),
