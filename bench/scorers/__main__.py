@@ -8,11 +8,9 @@ that of learned scores is what their model cards say; with ``--full`` they are f
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import random
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,16 +18,15 @@ from typing import Any
 
 from bench.machine import machine
 from bench.scorers.learned import print_learned
-from bench.scorers.stream import mixed, print_growth, print_stream, texts_of
+from bench.scorers.stream import CHARACTERS, ROUNDS, best_s, mixed, print_growth, print_stream, texts_of
 from detectors.record import Record
 from detectors.redaction import PII_TYPES, SECRET_TYPES, Pseudonymiser, RedactionPolicy, Redactor, redact_text
 from detectors.scorers import SCORERS
 from detectors.scorers.language import language
 from detectors.scorers.refusal import refuses
 from detectors.scorers.repetition import DEGENERATE_AT, repetition
+from detectors.scorers.training.pool import rows as pool
 
-ROUNDS = 5
-CHARACTERS = 500
 REDACTOR = Redactor(RedactionPolicy(), Pseudonymiser(b"a key for benchmarks, 32 bytes..."))
 _WORDS = [
     "the",
@@ -53,12 +50,6 @@ _WORDS = [
 ]
 
 
-def pool(data: Path, source: str) -> list[dict[str, Any]]:
-    """Rows of one source of the data pool."""
-    with gzip.open(data / "pool" / f"{source}.jsonl.gz", "rt") as lines:
-        return [json.loads(line) for line in lines]
-
-
 def texts(data: Path | None, n: int, seed: int) -> dict[str, list[str]]:
     """Texts to time, by name."""
     rng = random.Random(seed)
@@ -78,12 +69,7 @@ def texts(data: Path | None, n: int, seed: int) -> dict[str, list[str]]:
 
 def cost_us(run: Callable[[], object], n: int) -> float:
     """Best of some rounds, microseconds per item."""
-    best = float("inf")
-    for _ in range(ROUNDS):
-        started = time.process_time()
-        run()
-        best = min(best, time.process_time() - started)
-    return best / n * 1e6
+    return best_s(run) / n * 1e6
 
 
 def print_costs(named: dict[str, list[str]]) -> None:

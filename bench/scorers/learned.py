@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from detectors.scorers.heads import NAMES, Heads, folder, load
-from detectors.scorers.training.__main__ import train
-from detectors.scorers.training.measure import auc
-from detectors.scorers.training.pool import distinct
-from detectors.scorers.training.sources import never_taught
+from detectors.scorers.heads import NAMES, folder, load
+from detectors.scorers.training.__main__ import train, untaught
 
 Figures = Mapping[str, Any]
 
@@ -52,15 +48,11 @@ def _print_held(name: str, figures: Figures, *, whole: bool) -> None:
 
 def _print_untaught(data: Path, name: str) -> None:
     """Measured now, with the weights as they are."""
-    examples = distinct(never_taught(data, name))
-    values = Heads([load(name)]).probabilities([e.text for e in examples])[:, 0]
     level = json.loads(folder().joinpath(f"{name}.json").read_text(encoding="utf-8"))["level_at_1"]
-    for source in sorted({e.source for e in examples}):
-        chosen = np.array([e.source == source for e in examples])
-        labels = np.array([e.label for e in examples], dtype=np.int64)[chosen]
-        over = float((values[chosen] > level).mean())
-        ranked = f"  AUC {auc(values[chosen], labels):.3f}" if 0 < labels.sum() < len(labels) else ""
-        print(f"  never taught: {source:20} over the level {over:.3f}{ranked}  n {len(labels)}")
+    for found in untaught(data, name, load(name), math.log(level / (1 - level))):
+        ranked = "" if found["auc"] is None else f"  AUC {found['auc']:.3f}"
+        over = f"over the level {found['over_level']:.3f}"
+        print(f"  never taught: {found['name']:20} {over}{ranked}  n {found['n']}")
 
 
 def _quality(q: Figures) -> str:

@@ -13,13 +13,10 @@ Source: Koenecke et al., "Careless Whisper: Speech-to-Text Hallucination Harms",
 
 from __future__ import annotations
 
-from typing import Any
-
-import re2
-
 from detectors.grid import FlagGrid
 from detectors.record import Record
 from detectors.scorers.each import EachRecord
+from detectors.scorers.patterns import large
 from detectors.scorers.protocol import Scores, ScoreSpec
 from detectors.scorers.repetition import DEGENERATE_AT, repetition
 from detectors.scorers.text_parts import encodable, scored
@@ -75,17 +72,7 @@ _FAREWELLS = (
 )
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'", "\u0307": None})  # İ becomes i and a dot
 
-
-def _compile() -> Any:
-    options = re2.Options()
-    options.max_mem = 64 << 20
-    found = "|".join(_FAREWELLS)
-    return re2.compile(
-        rf"(?:{found})(?: everyone| everybody| all|,? please)?[\s.!?。！？♪…\"')\]]*$", options
-    )
-
-
-_AT_END = _compile()
+_AT_END = large(rf"(?:{'|'.join(_FAREWELLS)})(?: everyone| everybody| all|,? please)?[\s.!?。！？♪…\"')\]]*$")
 
 
 def ends_in_farewell(text: str) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.scorers.features import LANES, packed, sums
-from detectors.scorers.heads import probability, read
+from detectors.scorers.heads import in_log_odds, probability, read
 
 FILE = "harm_category"
 
@@ -55,8 +55,7 @@ class HazardReader:
         """Probability of each hazard, shape ``[len(texts), len(names)]``."""
         parts = [sums(texts, table) for table in self._tables]
         totals = np.hstack([total for total, _ in parts])[:, : len(self.hazards.names)]
-        scaled = totals / np.sqrt(parts[0][1])[:, None]
-        return probability(np.clip(scaled * self.hazards.slopes + self.hazards.intercepts, -30, 30))
+        return probability(in_log_odds(totals, parts[0][1], self.hazards.slopes, self.hazards.intercepts))
 
     def hazards_of(self, texts: Sequence[str]) -> list[str | None]:
         """The likeliest hazard of each text, ``None`` where none is clear."""

@@ -73,13 +73,21 @@ class Heads:
     def log_odds(self, texts: Sequence[str]) -> Floats:
         """Log odds of each text (normalised already) for each head, shape ``[len(texts), len(names)]``."""
         totals, counts = sums(texts, self._table)
-        scaled = totals[:, : len(self.names)] / np.sqrt(counts)[:, None]
-        found: Floats = np.clip(scaled * self._slopes + self._intercepts, -MOST_CERTAIN, MOST_CERTAIN)
-        return found
+        return in_log_odds(totals[:, : len(self.names)], counts, self._slopes, self._intercepts)
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Probabilities in 0..1, same shape as `log_odds`."""
         return probability(self.log_odds(texts))
+
+
+def in_log_odds(
+    totals: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], slopes: Floats, intercepts: Floats
+) -> Floats:
+    """Log odds of texts from sums of weights, ``[texts, heads]``, and numbers of grams, ``[texts]``."""
+    found: Floats = np.clip(
+        totals / np.sqrt(counts)[:, None] * slopes + intercepts, -MOST_CERTAIN, MOST_CERTAIN
+    )
+    return found
 
 
 def probability(log_odds: Floats) -> Floats:

@@ -20,6 +20,7 @@ from detectors.record import Record
 from detectors.scorers.code_parts import code_in
 from detectors.scorers.each import EachRecord
 from detectors.scorers.insecure_patterns import WEAKNESSES, Weakness
+from detectors.scorers.patterns import large, roomy
 from detectors.scorers.protocol import Scores, ScoreSpec
 from detectors.scorers.text_parts import scored
 
@@ -48,13 +49,7 @@ def _line(data: bytes, start: int, end: int) -> bytes:
     return data[data.rfind(b"\n", 0, start + 1) + 1 : len(data) if last < 0 else last]
 
 
-def _rule(weakness: Weakness) -> _Rule:
-    options = re2.Options()
-    options.max_mem = 64 << 20
-    return _Rule(weakness, re2.compile(f"(?m){weakness.pattern}", options))
-
-
-_RULES: tuple[_Rule, ...] = tuple(map(_rule, WEAKNESSES))
+_RULES: tuple[_Rule, ...] = tuple(_Rule(w, large(f"(?m){w.pattern}")) for w in WEAKNESSES)
 
 
 def _gates() -> tuple[Any, tuple[tuple[int, ...], ...]]:
@@ -63,9 +58,7 @@ def _gates() -> tuple[Any, tuple[tuple[int, ...], ...]]:
     for number, rule in enumerate(_RULES):
         for literal in rule.weakness.literals:
             opened.setdefault(literal, []).append(number)
-    options = re2.Options()
-    options.max_mem = 64 << 20
-    gates = re2.Set.SearchSet(options)
+    gates = re2.Set.SearchSet(roomy())
     for literal in opened:
         gates.Add(re2.escape(literal))
     gates.Compile()

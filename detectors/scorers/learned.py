@@ -18,7 +18,7 @@ from detectors.grid import LogitGrid
 from detectors.record import Record
 from detectors.scorers import harm_category
 from detectors.scorers.harm_category import HazardReader
-from detectors.scorers.heads import Heads, probability, shared
+from detectors.scorers.heads import Heads, shared
 from detectors.scorers.normalise import normalise
 from detectors.scorers.protocol import Scores, ScoreSpec
 from detectors.scorers.text_parts import scored
@@ -77,7 +77,7 @@ class Learned:
                     texts.append(part)
                     owners.append((index, side))
         if texts:
-            values = probability(heads.log_odds(texts))
+            values = heads.probabilities(texts)
             harmful: dict[int, str] = {}
             for (index, side), row, text in zip(owners, values, texts, strict=True):
                 before = found[index].get("harm")

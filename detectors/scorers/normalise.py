@@ -18,9 +18,8 @@ import binascii
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
-import re2
+from detectors.scorers.patterns import large
 
 LONGEST = 8_192
 """Characters of a text that are kept when compatibility forms unfold: some are eighteen characters long."""
@@ -48,36 +47,30 @@ _LOOKALIKES = str.maketrans(
 _LEET = str.maketrans("0134578@$!|", "oieastbasil")
 
 
-def _compile(pattern: str) -> Any:
-    options = re2.Options()
-    options.max_mem = 32 << 20
-    return re2.compile(pattern, options)
-
-
-_INVISIBLE = _compile(f"[{INVISIBLE}]+")
-_HIDDEN = _compile("[\U000e0020-\U000e007e]{2,}|[\ufe00-\ufe0f\U000e0100-\U000e01ef]{6,}")
-_BETWEEN_LATIN = _compile(f"[A-Za-z][{INVISIBLE}]+")
-_MARKS = _compile("[\u0300-\u036f\u0488\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+")
+_INVISIBLE = large(f"[{INVISIBLE}]+")
+_HIDDEN = large("[\U000e0020-\U000e007e]{2,}|[\ufe00-\ufe0f\U000e0100-\U000e01ef]{6,}")
+_BETWEEN_LATIN = large(f"[A-Za-z][{INVISIBLE}]+")
+_MARKS = large("[\u0300-\u036f\u0488\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+")
 _FOREIGN = r"\p{Cyrillic}\p{Greek}\p{Armenian}\p{Cherokee}\x{a730}-\x{a7ff}\x{1d00}-\x{1d7f}\x{250}-\x{2af}"
-_MIXED_SCRIPTS = _compile(f"[a-zA-Z][{_FOREIGN}]|[{_FOREIGN}][a-zA-Z]")
+_MIXED_SCRIPTS = large(f"[a-zA-Z][{_FOREIGN}]|[{_FOREIGN}][a-zA-Z]")
 _SEPARATORS = r" .\-_*·|/~,"
-_SPACED = _compile(
+_SPACED = large(
     rf"(?:^|[^\pL\pN])((?:[\p{{Latin}}\p{{Cyrillic}}\p{{Greek}}0-9][{_SEPARATORS}]{{1,5}}){{5,}}"
     r"[\p{Latin}\p{Cyrillic}\p{Greek}0-9])(?:$|[^\pL\pN])"
 )
-_LEET_LETTER = _compile(r"[a-zA-Z][0134578@$!|]+[a-zA-Z]")
-_LEET_WORD = _compile(r"[a-zA-Z0-9@$!|]*[a-zA-Z0-9@$]")
+_LEET_LETTER = large(r"[a-zA-Z][0134578@$!|]+[a-zA-Z]")
+_LEET_WORD = large(r"[a-zA-Z0-9@$!|]*[a-zA-Z0-9@$]")
 _PAIR = "[0-9A-Fa-f]{2}"
 _HEXADECIMAL = (
     rf"(?:{_PAIR}){{12,}}|(?:{_PAIR}[ ,:]){{11,}}{_PAIR}|(?:\\x{_PAIR}){{12,}}|(?:%{_PAIR}){{12,}}"
     rf"|(?:0x{_PAIR}[ ,]{{0,2}}){{12,}}"
 )
-_ENCODED = _compile(
+_ENCODED = large(
     rf"(?:^|[^0-9A-Za-z])((?:{_HEXADECIMAL})(?:$|[^0-9A-Za-z+/=])"
     r"|[A-Za-z0-9+/_-]{24,}(?:\r?\n[A-Za-z0-9+/_-]{8,})*={0,2}|[A-Za-z0-9+/]{11,}={1,2})"
 )
-_ONLY_HEXADECIMAL = _compile(rf"(?:{_HEXADECIMAL})[^0-9A-Za-z+/=]?")
-_HEX_MARKS = _compile(r"0x|\\x|[^0-9A-Fa-f]+")
+_ONLY_HEXADECIMAL = large(rf"(?:{_HEXADECIMAL})[^0-9A-Za-z+/=]?")
+_HEX_MARKS = large(r"0x|\\x|[^0-9A-Fa-f]+")
 
 _FEWEST = 3
 """Places where a disguise shows before it counts as one."""

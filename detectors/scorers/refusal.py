@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import re2
-
 from detectors.grid import FlagGrid
 from detectors.record import Record
 from detectors.scorers.each import EachRecord
+from detectors.scorers.patterns import large
 from detectors.scorers.protocol import Scores, ScoreSpec
 from detectors.scorers.refusal_phrases import (
     ASIAN,
@@ -33,12 +32,6 @@ SEARCHED_CHARACTERS = 600
 """An answer that refuses says so in its beginning."""
 
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u200c": None, "\u00a0": " "})
-
-
-def _compile(pattern: str) -> Any:
-    options = re2.Options()
-    options.max_mem = 64 << 20
-    return re2.compile(pattern, options)
 
 
 def _pattern(phrases: Phrases) -> str:
@@ -59,7 +52,7 @@ class _Group:
         chosen = tuple(languages)
         gate = "|".join(f"(?:{p.can_not})" for p in chosen)
         loose = [phrase for p in chosen for phrase in p.phrases]
-        return _Group(_compile("|".join([gate, *loose])), tuple(_compile(_pattern(p)) for p in chosen))
+        return _Group(large("|".join([gate, *loose])), tuple(large(_pattern(p)) for p in chosen))
 
     def refuses(self, data: bytes) -> bool:
         """Whether a refusal of the group stands in ``data``, outside of quotation marks."""
@@ -68,13 +61,13 @@ class _Group:
         return any(not _quoted(data, match.start()) for p in self.patterns for match in p.finditer(data))
 
 
-_ENGLISH_GATE = _compile(
+_ENGLISH_GATE = large(
     r"can ?not|can'?t\b|n'?t |(?:will|could|would|should|do|am|'m|are|'re) not|unable|sorry|apolog|decline"
     r"|refuse|appropriate|ethical|acceptable|harmful|illegal|against|violat|prohibit|forbid|prevent|afraid|condemn"
     r"|challenge|disagree|my "
 )
-_ENGLISH_GAPPED = _compile(rf"(?:{ENGLISH_CAN_NOT})((?:,? [a-z',-]+){{0,7}}?),? {ENGLISH_ACT}")
-_ENGLISH_PHRASES = _compile("|".join(ENGLISH_PHRASES))
+_ENGLISH_GAPPED = large(rf"(?:{ENGLISH_CAN_NOT})((?:,? [a-z',-]+){{0,7}}?),? {ENGLISH_ACT}")
+_ENGLISH_PHRASES = large("|".join(ENGLISH_PHRASES))
 _LATIN = _Group.of(LATIN)
 _OTHER_SCRIPTS = tuple(_Group.of(group) for group in (CYRILLIC_AND_GREEK, SEMITIC_AND_PERSIAN, ASIAN))
 

@@ -35,9 +35,6 @@ class Resting:
     def __init__(self) -> None:
         self._lineages: dict[LineageKey, _Lineage] = {}
 
-    def __len__(self) -> int:
-        return len(self._lineages)
-
     def put(self, lineage: LineageKey, watchers: Mapping[ServiceKey, ServiceWatcher]) -> None:
         """Keep the state of a lineage's services."""
         self._lineages[lineage] = _Lineage(codec.pack(*packable(watchers)))

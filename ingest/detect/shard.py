@@ -132,17 +132,16 @@ class Shard:
         )
 
     def _observe(self, offset: int, o: Observation) -> None:
-        source = (o.key.tenant, o.key.lineage, o.source.topic, o.source.partition)
-        applied = self._sources.setdefault(source, Applied())
+        lineage = (o.key.tenant, o.key.lineage)
+        applied = self._sources.setdefault((*lineage, o.source.topic, o.source.partition), Applied())
         place = (o.source.offset, o.key.text(), o.unit)
         if o.source.offset < applied.below or place in applied.above:
             self.repeated += 1
             return
         applied.above.add(place)
-        self._wake((o.key.tenant, o.key.lineage))
+        self._wake(lineage)
         self._began.setdefault(o.key, offset)
         self._fold(o, offset)
-        lineage = (o.key.tenant, o.key.lineage)
         self._conversations_of(lineage).add(o, self._clock(lineage).watermark_ns())
 
     def _fold(self, o: Observation, offset: int) -> None:

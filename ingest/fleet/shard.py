@@ -171,6 +171,5 @@ class FleetShard:
                 shard._granted[ServiceKey.parse(text)] = granted
         for i, (text, state) in enumerate(facts["watchers"]):
             key = ServiceKey.parse(text)
-            mine = {n.removeprefix(f"{i}."): a for n, a in arrays.items() if n.startswith(f"{i}.")}
-            shard.watchers[key] = FleetWatcher.restore(key, config, state, mine)
+            shard.watchers[key] = FleetWatcher.restore(key, config, state, codec.part(arrays, f"{i}."))
         return shard

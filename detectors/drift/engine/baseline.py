@@ -75,6 +75,11 @@ class Baseline:
         return digest.hexdigest()[:16]
 
     @property
+    def events(self) -> Floats:
+        """What dispersion was measured on: hits of flags, values of others."""
+        return self.total_s if self.form == FLAG else self.total_n
+
+    @property
     def long_run(self) -> Floats:
         """Largest measured dispersion, at least 1: so many events say as much as one independent event."""
         known = np.where(self.block_df > 0, self.block_kappa, 1.0).astype(float)

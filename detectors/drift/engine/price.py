@@ -33,7 +33,7 @@ import numpy as np
 from scipy.special import lambertw
 
 from detectors.drift.engine.baseline import DAY_INDEX, FLAG, Baseline, block_ticks
-from detectors.drift.engine.ticks import Floats, Singles
+from detectors.drift.engine.ticks import Bools, Floats, Singles
 
 ODDS: Floats = np.array([1 / 8, 1 / 4, 1 / 2, 2 / 3, 4 / 5, 5 / 4, 3 / 2, 2, 3, 5, 10, 30, 100])
 """Alternatives of a flag: odds after a change over odds before."""
@@ -93,7 +93,8 @@ def price(baseline: Baseline, h: Floats) -> Price:
         raise ValueError(f"thresholds must be above 1, got {h.min()}")
     gain = gain_per_event(baseline)
     usual = baseline.info / event_info(baseline)
-    demands = [_demands(baseline, h, f) for f in TRAFFIC]
+    known = _Dispersion.of(baseline, h)
+    demands = [_demands(baseline, h, f, known) for f in TRAFFIC]
     tried = np.stack([_divisor(demands[0], a * gain * usual) for a in FADES])
     worth = BETWEEN / tried - np.array(FADES)[:, None, None]
     if baseline.form == FLAG:  # what takes days may not fade in hours
@@ -104,7 +105,7 @@ def price(baseline: Baseline, h: Floats) -> Price:
         np.take_along_axis(tried, best[None], 0)[0],
         *(_divisor(demand, fade * usual * f) for demand, f in zip(demands[1:], TRAFFIC[1:], strict=True)),
     ]
-    at[0] = np.maximum(at[0], _certain(baseline, h, gain * usual))
+    at[0] = np.maximum(at[0], _certain(baseline, h, gain * usual, known.measured))
     kappa = np.maximum.accumulate(np.stack(at), axis=0)
     return Price(kappa.astype(np.float32), fade.astype(np.float32))
 
@@ -134,23 +135,17 @@ class _Demand:
     patience: Floats
 
 
-def _demands(b: Baseline, h: Floats, f: float) -> list[_Demand]:
+def _demands(b: Baseline, h: Floats, f: float, known: _Dispersion) -> list[_Demand]:
     info = b.info * f
     size, drift = _alternatives(b, info)
-    measured = _measured(b)
-    young = b.ticks * b.tick_s < YOUNG_S
-    # a quarter of an hour shows how events cluster also in a few days
-    finest = np.clip(measured[0].largest(h) / h, 1.0, RARE_KAPPA)
-    clusters = np.where(young & ~b.rare, finest, RARE_KAPPA)
-    assumed = _assumed(b, clusters)
     out = []
-    for index, ticks in enumerate(_horizons(b)):
-        slack = 2 + 2 * np.clip((measured[index].kappa - 1.2) / 0.3, 0, 1)
+    for ticks, measured, assumed in zip(_horizons(b), known.measured, known.assumed, strict=True):
+        slack = 2 + 2 * np.clip((measured.kappa - 1.2) / 0.3, 0, 1)
         level = np.maximum(h - np.maximum(0, np.log(ticks / slack)), 1.0)
         patience = np.maximum(h - np.maximum(0, np.log(ticks / h)), 1.0)
-        blocks, prior = measured[index].at(f), assumed[index].at(f)
+        blocks, prior = measured.at(f), assumed.at(f)
         by_blocks, by_prior = blocks.largest(level), prior.largest(level)
-        declared = b.rare | ((young | (f > 1)) & (by_prior < by_blocks))
+        declared = b.rare | ((known.young | (f > 1)) & (by_prior < by_blocks))
         x = np.maximum(np.where(declared, by_prior, by_blocks), level)
         wander = np.where(declared, 0.0, WANDER_SHARE * (1 - 1 / np.maximum(blocks.kappa, 1.0)))
         u = _excess(b, x / np.maximum(info * ticks, 1e-12), size, wander)
@@ -158,10 +153,10 @@ def _demands(b: Baseline, h: Floats, f: float) -> list[_Demand]:
     return out
 
 
-def _certain(b: Baseline, h: Floats, gain_per_tick: Floats) -> Floats:
+def _certain(b: Baseline, h: Floats, gain_per_tick: Floats, measured: Sequence[_Known]) -> Floats:
     """Dispersion that horizons no longer than an alternative's delay have for certain, (J, C)."""
     out = np.ones_like(gain_per_tick)
-    for known, ticks in zip(_measured(b), _horizons(b), strict=True):
+    for known, ticks in zip(measured, _horizons(b), strict=True):
         error = np.sqrt(2 / np.maximum(known.df, 1e-9))
         kappa = np.where((known.df > 0) & ~b.rare, known.kappa * np.maximum(1 - CERTAIN_SD * error, 0), 1.0)
         reach = h * np.maximum(kappa, 1.0) / np.maximum(gain_per_tick, 1e-12)
@@ -203,6 +198,25 @@ class _Known:
         return np.where(self.df > 0, x, UNKNOWN)
 
 
+@dataclass(frozen=True, slots=True)
+class _Dispersion:
+    """Of every horizon: measured, and declared for where that says too little; ``young`` rows are."""
+
+    measured: list[_Known]
+    assumed: list[_Known]
+    young: Bools
+
+    @classmethod
+    def of(cls, b: Baseline, h: Floats) -> _Dispersion:
+        """What is known of the rows of a baseline, for thresholds ``h``."""
+        measured = _measured(b)
+        young = b.ticks * b.tick_s < YOUNG_S
+        # a quarter of an hour shows how events cluster also in a few days
+        finest = np.clip(measured[0].largest(h) / h, 1.0, RARE_KAPPA)
+        clusters = np.where(young & ~b.rare, finest, RARE_KAPPA)
+        return cls(measured, _assumed(b, clusters, measured), young)
+
+
 def _measured(b: Baseline) -> list[_Known]:
     """From the blocks of the learning period; beyond the longest of them kappa(L) = kappa_inf - C / L.
 
@@ -227,15 +241,15 @@ def _measured(b: Baseline) -> list[_Known]:
     return [_Known(k.kappa + unseen * t, k.df) for k, t in zip(out, ticks, strict=True)]
 
 
-def _assumed(b: Baseline, clusters: Floats) -> list[_Known]:
+def _assumed(b: Baseline, clusters: Floats, measured: Sequence[_Known]) -> list[_Known]:
     """Declared dispersion: counts a little clustered, and a level that wanders by a declared amount.
 
     Where what was measured contradicts it by more than it scatters, that is taken instead, as well as it is
     known: from no more blocks than there are clusters of events.
     """
     out = []
-    events = np.maximum(b.total_s if b.form == FLAG else b.total_n, 1.0)
-    for seen, ticks in zip(_extended(b), _horizons(b), strict=True):
+    events = np.maximum(b.events, 1.0)
+    for seen, ticks in zip(_extended(b, measured), _horizons(b), strict=True):
         declared = clusters + b.info * ticks * _wander(b) ** 2
         scatter = np.sqrt(2 / seen.df + 1 / events)
         contradicted = seen.kappa > declared * (1 + CONTRADICTED_SD * scatter)
@@ -245,13 +259,13 @@ def _assumed(b: Baseline, clusters: Floats) -> list[_Known]:
     return out
 
 
-def _extended(b: Baseline) -> list[_Known]:
+def _extended(b: Baseline, of_blocks: Sequence[_Known]) -> list[_Known]:
     """Measured dispersion that never falls with the horizon, and grows on to a day where blocks end."""
     out: list[_Known] = []
     known, slope, df = np.ones(len(b)), np.zeros(len(b)), np.ones(len(b))
     ticks = _horizons(b)
     last, day = 1, ticks[DAY_INDEX]
-    for measured, size in zip(_measured(b), ticks, strict=True):
+    for measured, size in zip(of_blocks, ticks, strict=True):
         seen = measured.df > 0
         df = np.where(seen, measured.df, df)
         if size <= day:

@@ -17,6 +17,7 @@ The assumption that breaks first: that siblings are like each other in what the 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
@@ -53,7 +54,7 @@ def moderated(baseline: Baseline, groups: Sequence[Hashable]) -> Baseline:
         if len(rows) < LEAST_GROUPS:
             continue
         weight = _weights([groups[int(i)] for i in rows])
-        info, events = baseline.info[rows], np.maximum(_events(baseline)[rows], 1.0)
+        info, events = baseline.info[rows], np.maximum(baseline.events[rows], 1.0)
         for horizon in range(kappa.shape[1]):
             kappa[rows, horizon], df[rows, horizon] = _shrunk(
                 kappa[rows, horizon], df[rows, horizon], events, info, weight
@@ -66,14 +67,8 @@ def moderated(baseline: Baseline, groups: Sequence[Hashable]) -> Baseline:
 
 def _weights(groups: Sequence[Hashable]) -> Floats:
     """Each group weighs one, shared among its rows."""
-    sizes: dict[Hashable, int] = {}
-    for group in groups:
-        sizes[group] = sizes.get(group, 0) + 1
+    sizes = Counter(groups)
     return np.array([1 / sizes[group] for group in groups])
-
-
-def _events(b: Baseline) -> Floats:
-    return b.total_s if b.form == "flag" else b.total_n
 
 
 def _shrunk(kappa: Floats, df: Floats, events: Floats, info: Floats, weight: Floats) -> tuple[Floats, Floats]:

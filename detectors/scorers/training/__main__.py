@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 import detectors.scorers
-from detectors.scorers.heads import NAMES, Head, Heads
+from detectors.scorers.heads import NAMES, Head, Heads, probability
 from detectors.scorers.training.card import card
 from detectors.scorers.training.fit import Fit, Labels, Vector, features, fit, line, rounded
 from detectors.scorers.training.judge import Figures, against, disguised, held_figures
@@ -88,9 +88,10 @@ def train(data: Path, name: str, seed: int) -> tuple[Head, Figures]:
     first = fit(x[~held], labels[~held], recipe.c, weights[~held])
     margins = first.margins(x)
     kept = [e for e, h in zip(examples, held, strict=True) if h]
-    real = held & np.array([not e.source.startswith("synthetic") for e in examples])
+    real = held & np.array([not e.is_synthetic for e in examples])
     slope, intercept = line(margins[real], labels[real], PRIOR)
     misses = margins[real & (labels == 0)]
+    level = slope * threshold(misses, 0.01) + intercept
 
     whole = fit(x, labels, recipe.c, weights)
     numbers, unit = rounded(whole.weights)
@@ -104,18 +105,18 @@ def train(data: Path, name: str, seed: int) -> tuple[Head, Figures]:
         "trained_on": {"n": len(taken), "positives": int(labels.sum())},
         "credits": credits_of(data, taken),
         "held": held_figures(kept, margins[held], labels[held]),
-        "level_at_1": printed(float(1 / (1 + np.exp(-slope * threshold(misses, 0.01) - intercept)))),
+        "level_at_1": printed(float(probability(np.array(level)))),
         "int8_change": printed(rounding_change(whole, numbers, unit, x), 4),
         "families": families(taken, x, labels, weights, held, recipe.c),
         "disguises": {},
-        "never_taught": untaught(data, name, head, threshold(misses, 0.01) * slope + intercept),
+        "never_taught": untaught(data, name, head, level),
         "known": [
             [text, float(f"{v:.9f}")]
             for text, v in zip(KNOWN_TEXTS, log_odds(head, KNOWN_TEXTS), strict=True)
         ],
     }
     if recipe.disguised:
-        hits = [e for e in kept if e.label and not e.source.startswith("synthetic")]
+        hits = [e for e in kept if e.label and not e.is_synthetic]
         figures["disguises"] = disguised(hits, misses, lambda texts: first.margins(features(texts)), seed)
     return head, figures
 
@@ -147,7 +148,7 @@ def families(
     """Quality on each family of attacks for a fit that has seen none of it, against the held misses."""
     names = np.array([lesson.example.family for lesson in taken])
     copies = np.array([lesson.example.source == "disguised" for lesson in taken])
-    real = held & np.array([not lesson.example.source.startswith("synthetic") for lesson in taken])
+    real = held & np.array([not lesson.example.is_synthetic for lesson in taken])
     found = {}
     ordinary = np.array([not lesson.example.labelled for lesson in taken]) & (labels == 0)
     thin = ordinary & (np.arange(len(taken)) % 2 > 0)  # half of the ordinary text: this is most of the work

@@ -20,6 +20,7 @@ import scipy.sparse as sp
 
 from detectors.scorers.features import BITS
 from detectors.scorers.harm_category import FILE, HazardReader, Hazards
+from detectors.scorers.heads import probability
 from detectors.scorers.training.fit import Labels, features, fit, line, rounded
 from detectors.scorers.training.pool import Example, distinct, group_of, held, teachable
 from detectors.scorers.training.sources import as_read
@@ -97,7 +98,7 @@ def train(data: Path) -> tuple[Hazards, dict[str, Any]]:
         rows.append(numbers)
         slopes.append(slope * unit)
         intercepts.append(slope * whole.bias + intercept)
-    values = 1 / (1 + np.exp(-np.array(margins).T))
+    values = probability(np.array(margins).T)
     said = np.array(names)[values.argmax(axis=1)]
     sure, right = values.max(axis=1), said == truth[kept]
     least = _least(sure, right)

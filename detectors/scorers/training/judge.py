@@ -15,7 +15,6 @@ from detectors.scorers.training.fit import Labels, Vector
 from detectors.scorers.training.measure import auc, hits_at, threshold
 from detectors.scorers.training.pool import Example
 
-LONG_CHARACTERS = 300
 LONG_PROMPTS = ("arena_hard_v01.prompt", "arena_hard_v2_prompts.prompt")
 FEWEST = 20
 """Rows of a slice that a figure is given for."""
@@ -44,7 +43,7 @@ def quality(values: Vector, labels: Labels) -> Figures:
 def held_figures(examples: Sequence[Example], values: Vector, labels: Labels) -> Figures:
     """All that is said of held rows: in all, by source, by language, of long prompts."""
     labelled = np.array([e.labelled for e in examples])
-    real = np.array([not e.source.startswith("synthetic") for e in examples])
+    real = np.array([not e.is_synthetic for e in examples])
     misses = values[real & (labels == 0)]
     level = threshold(misses, 0.01)
     found: Figures = {
@@ -74,15 +73,13 @@ def _slices(
         hits, passes = values[chosen & (labels > 0)], values[chosen & (labels == 0)]
         if len(hits) + len(passes) < FEWEST:
             continue
-        against = passes if len(passes) >= FEWEST else misses
-        both = np.concatenate([hits, against])
-        truth = np.concatenate([np.ones(len(hits), dtype=np.int64), np.zeros(len(against), dtype=np.int64)])
+        others = passes if len(passes) >= FEWEST else misses
         found.append(
             {
                 "name": name,
                 "positives": len(hits),
                 "negatives": len(passes),
-                "auc": rounded(auc(both, truth)) if len(hits) >= FEWEST else None,
+                "auc": against(hits, others)["auc"] if len(hits) >= FEWEST else None,
                 "hits_at_1": rounded(float((hits > level).mean())) if len(hits) >= FEWEST else None,
                 "false_alarms_at_1": rounded(float((passes > level).mean()))
                 if len(passes) >= FEWEST

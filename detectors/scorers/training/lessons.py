@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def lessons(data: Path, head: str, seed: int) -> list[Lesson]:
     if recipe.synthetic:
         for kept, n in ((False, recipe.synthetic * 3 // 4), (True, recipe.synthetic // 4)):
             side = [lesson.example for lesson in found if lesson.held == kept and not lesson.example.label]
-            made = _MAKERS[head](rng, n, _asks(side, data, kept), _carriers(side))
+            made = _prompts(rng, n, _asks(side, data, kept), _carriers(side))
             found += [Lesson(e, recipe.synthetic_weight, kept) for e in made]
     if recipe.questions:
         found += [Lesson(e, recipe.questions, kept) for kept in (False, True) for e in _questions(kept)]
@@ -111,11 +111,6 @@ def _prompts(rng: random.Random, n: int, asks: Sequence[str], carriers: Sequence
         yield Example(as_read(text), 1, "synthetic.attack", language, f"a{i}", labelled=False)
     for i, (text, language) in enumerate(harmless(rng, n * 3 // 5, asks, carriers)):
         yield Example(as_read(text), 0, "synthetic.harmless", language, f"h{i}", labelled=False)
-
-
-_MAKERS: Mapping[str, Callable[[random.Random, int, Sequence[str], Sequence[str]], Iterator[Example]]] = {
-    "injection": _prompts,
-}
 
 
 def _copies(rng: random.Random, taught: Sequence[Example]) -> Iterator[Example]:

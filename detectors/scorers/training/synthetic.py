@@ -80,6 +80,11 @@ def instruction(rng: random.Random, language: str) -> str:
     return found.upper() if rng.random() < 0.05 else found
 
 
+def _with_a_task(rng: random.Random, text: str, share: float) -> str:
+    """``text`` with what is to be done with it, or in the other cases alone."""
+    return filled(rng.choice(phrases()["en"]["tasks"]), rng, d=text) if rng.random() < share else text
+
+
 def attacks(
     rng: random.Random, n: int, asks: Sequence[str], carriers: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
@@ -91,10 +96,7 @@ def attacks(
         words = phrases()[language]
         if kind < 0.4:
             text = joined(rng, planted(rng, document(rng, language, carriers), instruction(rng, language)))
-            yield (
-                filled(rng.choice(phrases()["en"]["tasks"]), rng, d=text) if rng.random() < 0.7 else text,
-                language,
-            )
+            yield _with_a_task(rng, text, 0.7), language
         elif kind < 0.6:
             found = instruction(rng, language)
             yield (f"{rng.choice(asks)} {found}" if rng.random() < 0.3 else found), language
@@ -114,10 +116,7 @@ def harmless(
         kind = rng.random()
         if kind < 0.5:
             text = joined(rng, document(rng, language, carriers))
-            yield (
-                filled(rng.choice(phrases()["en"]["tasks"]), rng, d=text) if rng.random() < 0.8 else text,
-                language,
-            )
+            yield _with_a_task(rng, text, 0.8), language
         elif kind < 0.75:
             twin = filled(rng.choice(phrases()[language]["twins"]), rng)
             yield (f"{twin}\n\n{rng.choice(asks)}" if rng.random() < 0.3 else twin), language
