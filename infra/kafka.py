@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,6 +111,8 @@ GROUP = "lightship"
 
 BOOTSTRAP_TIMEOUT_MS = 10_000
 
+TOLD_WITHIN_S = 10.0
+
 CLIENT: dict[str, Any] = {"request_timeout_ms": 10_000}
 """What every kafka-python client of ours is given."""
 
@@ -157,7 +160,7 @@ def retained_hours(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) ->
 def create_topics(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> None:
     """Create what is missing; an existing topic with another partition count is an error.
 
-    Existing topics are given the retention of the settings.
+    Existing topics are given the retention of the settings. On return the broker tells of all of them.
 
     Raises
     ------
@@ -169,7 +172,7 @@ def create_topics(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> 
     """
     admin = _admin(settings)
     try:
-        have = {t["name"]: len(t["partitions"]) for t in admin.describe_topics() if t.get("name")}
+        have = _partitions(admin)
         for topic in topics:
             want = topic.partitions or settings.partitions
             if have.get(topic.name, want) != want and not topic.unredacted:
@@ -182,6 +185,7 @@ def create_topics(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> 
             if topic.name not in have:
                 _create(admin, topic, settings)
         _configure(admin, [t for t in topics if t.name in have], settings)
+        _until_told_of(admin, [t for t in topics if t.name not in have])
     except KafkaError as error:
         raise Unavailable(f"Kafka at {settings.bootstrap} failed while creating topics: {error}") from error
     finally:
@@ -215,6 +219,21 @@ def _create(admin: KafkaAdminClient, topic: Topic, settings: KafkaSettings) -> N
         admin.create_topics([new])
     except TopicAlreadyExistsError:
         logger.info("topic %s was created by another process", topic.name)
+
+
+def _partitions(admin: KafkaAdminClient) -> dict[str, int]:
+    """How many partitions each topic has. One that is still being made has none as yet, and is left out."""
+    told = {t["name"]: len(t["partitions"]) for t in admin.describe_topics() if t.get("name")}
+    return {name: number for name, number in told.items() if number}
+
+
+def _until_told_of(admin: KafkaAdminClient, topics: Sequence[Topic]) -> None:
+    """Wait for topics that were made: a broker answers before it tells everybody of them."""
+    deadline = time.monotonic() + TOLD_WITHIN_S
+    while missing := {t.name for t in topics} - set(_partitions(admin)):
+        if time.monotonic() > deadline:
+            raise KafkaError(f"not told of {', '.join(sorted(missing))} within {TOLD_WITHIN_S:g} s")
+        time.sleep(0.05)
 
 
 def _configure(admin: KafkaAdminClient, topics: Sequence[Topic], settings: KafkaSettings) -> None:

@@ -29,6 +29,7 @@ from ingest.stream import (
     WITHIN_S,
     Guard,
     Health,
+    commit,
     committed_of,
     end_of,
     in_order,
@@ -295,6 +296,7 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
                     break
                 await asyncio.sleep(0.05)
             await _settle(wiring)
+            await commit(app, LEAVE_S)
             await wiring.sender.close()
 
     hooks: Any = app  # signal types of the library want keyword names it never passes

@@ -189,6 +189,20 @@ async def in_order(app: faust.App, order: InOrder, health: Health, events: Seque
     return [events[i] for i in sifted.kept]
 
 
+async def commit(app: faust.App, within_s: float) -> None:
+    """Commit what is acknowledged by now, if the broker takes it in time.
+
+    Who asks the library while a commit is under way is let wait for that one, which may have begun before the
+    last acknowledgements; the second time it has not.
+    """
+    try:
+        async with asyncio.timeout(within_s):
+            for _ in range(2):
+                await app.consumer.commit()
+    except TimeoutError:
+        logger.warning("nothing is committed within %.0f s: what was done since is done again", within_s)
+
+
 def committed_of(app: faust.App) -> Callable[[Place], int | None]:
     """From where the application reads a partition that it has just been given, once it knows."""
 
@@ -204,8 +218,8 @@ def end_of(app: faust.App) -> Callable[[Place], End | None]:
     """Where a partition of the application ends, as the last answer to a fetch said."""
 
     def end(place: Place) -> End | None:
-        thread: Any = getattr(app.consumer, "_thread")  # noqa: B009 - there is no public one
-        consumer = thread._ensure_consumer()  # noqa: SLF001
+        driver: Any = app.consumer
+        consumer = driver._thread._ensure_consumer()  # noqa: SLF001 - there is no public one
         partition = TP(*place)
         if partition not in consumer.assignment():
             return None

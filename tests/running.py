@@ -31,7 +31,7 @@ from detectors.observation import Control, decode
 from infra import clickhouse, errors
 from infra.embedded.child import ChildState, Phase
 from infra.embedded.child_spec import BackOff
-from infra.embedded.errors import StartFailed
+from infra.embedded.errors import PortBusy, StartFailed
 from infra.embedded.pair import kafka_address
 from infra.embedded.ports import spare
 from infra.embedded.supervisor import Supervisor
@@ -274,14 +274,13 @@ def running(
         config.write_text(text, encoding="utf-8")
         loaded = load(config, {"LIGHTSHIP_HOME": str(home)})
         for attempt in range(TRIES):
-            ports = {name: spare() for name in SERVERS}
-            everything = _whole(loaded, ports, kind, dashboard=dashboard, config=config)
-            supervisor = Supervisor(
-                home, everything.specs, addresses=everything.addresses, out=None, back_off=BACK_OFF
-            )
             try:
+                everything = _whole(loaded, _ports(), kind, dashboard=dashboard, config=config)
+                supervisor = Supervisor(
+                    home, everything.specs, addresses=everything.addresses, out=None, back_off=BACK_OFF
+                )
                 supervisor.start()
-            except StartFailed:  # somebody took a port in between
+            except (PortBusy, StartFailed):  # somebody took a port in between
                 if attempt == TRIES - 1:
                     raise
             else:
@@ -290,6 +289,14 @@ def running(
             yield Running(home, config, everything, supervisor, hook)
         finally:
             supervisor.stop()
+
+
+def _ports() -> dict[str, int]:
+    """A free port for each server."""
+    ports: dict[str, int] = {}
+    for name in SERVERS:
+        ports[name] = spare(taken=ports.values())
+    return ports
 
 
 def _whole(loaded: Settings, ports: dict[str, int], kind: str, *, dashboard: bool, config: Path) -> Whole:

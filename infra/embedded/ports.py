@@ -68,8 +68,8 @@ def claim(what: str, preferred: int, asked: int | None = None, taken: Container[
     raise PortBusy(f"no free port for {what} from {preferred} to {preferred + TRIES - 1}: name one")
 
 
-def spare(rng: random.Random | None = None) -> int:
-    """A free port at random, below the ephemeral range; for tests and throw-away servers.
+def spare(rng: random.Random | None = None, taken: Container[int] = ()) -> int:
+    """A free port at random, below the ephemeral range, none of those ``taken``; for throw-away servers.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def spare(rng: random.Random | None = None) -> int:
     source = rng or random.SystemRandom()
     for _ in range(TRIES):
         port = source.randrange(LOWEST, _ephemeral_start())
-        if is_free(port):
+        if port not in taken and is_free(port):
             return port
     raise PortBusy(f"no free port found from {LOWEST} to {_ephemeral_start()}")
 

@@ -230,8 +230,9 @@ class Supervisor:
 
     def _changed(self, name: str, state: ChildState) -> None:
         before = self._states.get(name)
-        self._states[name] = state
-        self._write()
+        states = {**self._states, name: state}
+        self._write(states)
+        self._states = states  # now: who sees a state here finds it in the file
         if before is not None and before.phase is not state.phase:
             self._announce(name, state)
         if self._on_state is not None:
@@ -246,7 +247,7 @@ class Supervisor:
     def _say(self, text: str) -> None:
         self._terminal.line(OWN_NAME, text)
 
-    def _write(self) -> None:
+    def _write(self, states: Mapping[str, ChildState]) -> None:
         ports = {spec.name: dict(spec.ports) for spec in self._specs}
         write_run(
             self._home,
@@ -262,7 +263,7 @@ class Supervisor:
                         "exit_code": state.exit_code,
                         "ports": ports[name],
                     }
-                    for name, state in self._states.items()
+                    for name, state in states.items()
                 },
             },
         )

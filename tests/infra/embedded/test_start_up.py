@@ -48,6 +48,7 @@ def test_a_spare_port_is_free_and_out_of_the_kernels_way() -> None:
     port = spare(random.Random(1))
     assert port < low
     assert is_free(port)
+    assert spare(random.Random(1), taken={port}) != port
 
 
 def test_two_cannot_hold_one_directory(tmp_path: Path) -> None:
