@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
+from types import MappingProxyType
 
 from alerts.brief import Links
 from alerts.desk import Desk, Setup
@@ -30,7 +31,7 @@ from detectors.observation import SourcePosition, decode, encode
 from detectors.scorers import SPECS
 from infra.clock import NS_PER_S
 from infra.kafka import FINDINGS, OBSERVATIONS, SPANS
-from infra.settings import KafkaSettings, Settings
+from infra.settings import KafkaSettings, ServiceSettings, Settings
 from ingest.detect.shard import Shard
 from ingest.gateway.intake import Origin
 from ingest.gateway.producer import MemoryProducer
@@ -71,10 +72,14 @@ class Outcome:
 
 
 class Pipeline:
-    """Everything Lightship does to imports; keys and saved places lie under ``home``."""
+    """Everything Lightship does to imports; keys and saved places lie under ``home``.
 
-    def __init__(self, home: Path) -> None:
-        self.settings = Settings(home=home, kafka=KafkaSettings(partitions=PARTITIONS))
+    ``budgets`` are those that services have of their own.
+    """
+
+    def __init__(self, home: Path, budgets: Mapping[str, ServiceSettings] = MappingProxyType({})) -> None:
+        kafka = KafkaSettings(partitions=PARTITIONS)
+        self.settings = Settings(home=home, kafka=kafka, service=dict(budgets))
         self._scoring = scoring()
         self._known: dict[RowKey, StoredInteraction] = {}
 

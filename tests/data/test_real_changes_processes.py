@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from detectors.drift.budgets.budget import tail_part
+from infra.settings import KafkaSettings, ServiceSettings, Settings
+from ingest.watching import shard_config
 from tests.data import scenarios
-from tests.data.in_process import Pipeline
-from tests.data.scenarios import AFTER, BEFORE, REFUSALS, REPETITION, Import
+from tests.data.in_process import PARTITIONS, Pipeline
+from tests.data.scenarios import AFTER, BEFORE, REFUSALS, REPETITION, SERVICE, Import
 from tests.running import Running, running
 
 pytestmark = [
@@ -23,11 +26,20 @@ pytestmark = [
 ]
 
 SEED = 1
+_UNTOLD = shard_config(Settings(kafka=KafkaSettings(partitions=PARTITIONS))).part(tail_part(1))
+BUDGET = ServiceSettings(_UNTOLD.pages.pages, _UNTOLD.tickets.pages)
+"""What a service may spend before it is told its budget, as its own: when it is told, which an import does
+not wait for, changes nothing."""
+_SETTINGS = f"""
+[service.{SERVICE}]
+pages_per_month = {BUDGET.pages_per_month!r}
+tickets_per_week = {BUDGET.tickets_per_week!r}
+"""
 
 
 @pytest.fixture(scope="module")
 def lightship(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("processes") / "home", dashboard=False) as started:
+    with running(tmp_path_factory.mktemp("processes") / "home", _SETTINGS, dashboard=False) as started:
         yield started
 
 
@@ -70,7 +82,7 @@ def test_an_import_comes_to_what_it_comes_to_in_one_process(
     }[name]()
     lineage = f"import-{name}"
     incidents = imported(lightship, lineage, imports)
-    alone = Pipeline(tmp_path / "alone")
+    alone = Pipeline(tmp_path / "alone", {SERVICE: BUDGET})
     expected = alone.outcome(alone.short_log_of([i.job(lineage) for i in imports])).incidents
     assert len(incidents) == len(expected) == (0 if name == "nothing" else 1)
     for found, same in zip(incidents, expected, strict=True):
