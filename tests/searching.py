@@ -14,6 +14,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
 import lz4.frame  # type: ignore[import-untyped]
@@ -22,7 +23,8 @@ import zstandard
 
 MAX_DEPTH = 4
 _ZSTD, _LZ4 = b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"
-MAX_OPENED_BYTES = 64 << 20
+MAX_FRAME_BYTES, MAX_OPENED_BYTES = 256 << 20, 1 << 30
+PIECE = 64 << 10
 WINDOW = 128 << 10
 """Bytes; what is packed as text is shorter."""
 PART = 12
@@ -173,7 +175,7 @@ def _opened(window: bytes, rest: memoryview) -> Iterator[bytes]:
     for match in _FRAMES.finditer(window):
         if match.start() >= WINDOW:
             break  # the next window's
-        inner = _decompressed(rest[match.start() : match.start() + MAX_OPENED_BYTES])
+        inner = _decompressed(rest[match.start() : match.start() + MAX_FRAME_BYTES])
         if inner:
             yield inner
     pieces = []
@@ -199,15 +201,31 @@ def _unescaped(match: re2._Match[bytes]) -> bytes:
 
 
 def _decompressed(data: memoryview) -> bytes:
-    """What a frame at the beginning of ``data`` holds; nothing if it is none."""
-    head = bytes(data[:4])
+    """What a frame at the beginning of ``data`` holds, as far as it can be read; nothing if it is none."""
+    decompressor = _decompressor(bytes(data[:4]))
+    out = bytearray()
+    with contextlib.suppress(zstandard.ZstdError, zlib.error, RuntimeError, EOFError):
+        for start in range(0, len(data), PIECE):  # each keeps a copy of what it was given beyond its end
+            out += decompressor.decompress(bytes(data[start : start + PIECE]))
+            if decompressor.eof or len(out) >= MAX_OPENED_BYTES:
+                break
+    return bytes(out)
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+def _decompressor(head: bytes) -> _Decompressor:
+    """Of the kind of frame that begins so."""
+    made: Any
     if head == _ZSTD:
-        with contextlib.suppress(zstandard.ZstdError):
-            return zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj().decompress(data)
+        made = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
     elif head == _LZ4:
-        with contextlib.suppress(RuntimeError, EOFError):
-            return bytes(lz4.frame.LZ4FrameDecompressor().decompress(data, MAX_OPENED_BYTES))
+        made = lz4.frame.LZ4FrameDecompressor()
     else:
-        with contextlib.suppress(zlib.error):
-            return zlib.decompressobj(47).decompress(data, MAX_OPENED_BYTES)
-    return b""
+        made = zlib.decompressobj(47)
+    return made  # type: ignore[no-any-return]
