@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from alerts.keys import read_token
+from infra.embedded.reach import alerts_address
 from infra.errors import Misconfigured, Unavailable
 from infra.settings import Settings, load
 
@@ -47,8 +48,7 @@ def _given(named: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _ask(settings: Settings, method: str, path: str, given: dict[str, str]) -> dict[str, Any]:
-    host = settings.alerts.host
-    base = f"http://{f'[{host}]' if ':' in host else host}:{settings.alerts.port}"
+    base = alerts_address(settings)
     headers = {"Authorization": f"Bearer {read_token(settings.home)}"}
     sent: dict[str, Any] = {"params": given} if method == "GET" else {"json": given}
     try:

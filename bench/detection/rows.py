@@ -17,6 +17,7 @@ from bench.detection.ordinary import ordinary
 from bench.detection.plan import Plan
 from bench.detection.ramps import ramps
 from bench.detection.rare import cliff, rare
+from bench.detection.shared import shared
 from bench.detection.snapshots import snapshots
 from bench.detection.speed import speed
 from bench.detection.tail import tail
@@ -47,6 +48,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "20": short,
         "21": gross,
         "22": cliff,
+        "f": shared,
         "m": months,
         "s": snapshots,
     }

@@ -37,11 +37,20 @@ def reach(settings: Settings) -> Settings:
 
 def gateway_address(settings: Settings) -> str:
     """Where applications send to: the running instance's gateway, else the configured one."""
+    return _address(settings, "gateway", settings.gateway.host, settings.gateway.port)
+
+
+def alerts_address(settings: Settings) -> str:
+    """Where the alerts service answers: the running instance's, else the configured one."""
+    return _address(settings, "alerts", settings.alerts.host, settings.alerts.port)
+
+
+def _address(settings: Settings, name: str, host: str, port: int) -> str:
     run = read_run(settings.home)
-    if run is not None and "gateway" in run.get("addresses", {}):
-        return str(run["addresses"]["gateway"])
-    host = EVERYWHERE.get(settings.gateway.host, settings.gateway.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.gateway.port}"
+    if run is not None and name in run.get("addresses", {}):
+        return str(run["addresses"][name])
+    host = EVERYWHERE.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _running(settings: Settings) -> dict[str, Any]:

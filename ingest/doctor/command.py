@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from infra.application_env import INGEST_KEY, application
-from infra.embedded.reach import gateway_address, reach
+from infra.embedded.reach import alerts_address, gateway_address, reach
 from infra.embedded.run_file import read_run
 from infra.errors import Misconfigured
 from infra.kafka import SPANS_IN, TOPICS
@@ -121,7 +121,7 @@ def _addresses(settings: Settings) -> dict[str, str]:
         "gateway": gateway_address(settings),
         "worker": WORKER,
         "fleet": FLEET,
-        "alerts": f"http://{settings.alerts.host}:{settings.alerts.port}",
+        "alerts": alerts_address(settings),
     }
     return {**usual, **found}
 
