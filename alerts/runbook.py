@@ -66,6 +66,8 @@ _BY_SCORE = {
     "insecure_code": "insecure_code",
     "cwe": "insecure_code",
     "grounding": "grounding",
+    "user_objects": "complaints",
+    "asks_for_human": "complaints",
 }
 _BY_KIND = {"volume": "volume", "silence": "volume", "pipeline": "pipeline"}
 _SIDES = ("_prompt", "_output", "_context", "_tool_result")

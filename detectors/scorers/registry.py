@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from detectors.record import Conversation, Record, Trace
 from detectors.scorers.asr_hallucination import ASR_HALLUCINATION
+from detectors.scorers.complaints import COMPLAINTS
 from detectors.scorers.conversation_scores import CONVERSATION_SCORES
 from detectors.scorers.cost import COST
 from detectors.scorers.each import EachConversation, EachTrace
@@ -53,6 +54,7 @@ SCORERS: tuple[Scorer, ...] = (
     ASR_HALLUCINATION,
     SPEED,
     COST,
+    COMPLAINTS,
 )
 """What every interaction is measured by; `Memorised` joins them where documents are named."""
 
