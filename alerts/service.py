@@ -33,6 +33,7 @@ from alerts.metrics import Metrics
 from alerts.notify.channels import notifier_of
 from alerts.notify.pipeline import Attempt, DeliveryLog, Pipeline
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery
+from alerts.notify.references import References
 from alerts.notify.sender import Sender
 from alerts.ports import Message
 from alerts.route import receivers_of, router
@@ -81,6 +82,7 @@ class Service:
         self._broken: BaseException | None = None
         self._pinged = (0, False)
         self._grants = Grants(settings, self._log.services, self._producer.records)
+        self._references = {r.name: self._referring(r.name) for r in receivers_of(settings)}
         self._senders = {r.name: self._sender(r) for r in receivers_of(settings)}
         self._shown = {r.name for r in receivers_of(settings) if r.examples}
         self._token = read_token(settings.home)
@@ -93,8 +95,19 @@ class Service:
 
     def _sender(self, receiver: ReceiverSettings) -> Sender:
         log = _Counted(self._deliveries, self.metrics)
-        pipeline = Pipeline(notifier_of(receiver, self._clock), log, self._clock)
-        return Sender(receiver.name, pipeline, self._fail)
+        notifier = notifier_of(receiver, self._clock, self._references[receiver.name])
+        return Sender(receiver.name, Pipeline(notifier, log, self._clock), self._fail)
+
+    def _referring(self, receiver: str) -> References:
+        return References(lambda: self._deliveries.references(receiver))
+
+    def _suspend(self) -> None:
+        """Another process writes and sends now."""
+        self.desk.suspend()
+        for sender in self._senders.values():
+            sender.forget()
+        for references in self._references.values():
+            references.forget()
 
     def _control(self, records: Sequence[Control]) -> None:
         """Write records into the observation log; they stand in it when this returns."""
@@ -189,9 +202,7 @@ class Service:
                     load_due = False
                 elif not self._feed.assigned:
                     batch = []  # it belongs to another process now
-                    self.desk.suspend()
-                    for sender in self._senders.values():
-                        sender.forget()
+                    self._suspend()
                 if batch:
                     self.desk.take(batch)
                     self._producer.flush()

@@ -38,6 +38,7 @@ class Attempt:
     code: int | None
     reason: str
     at_ns: int
+    reference: str = ""
 
 
 class DeliveryLog(Protocol):
@@ -150,7 +151,8 @@ class Pipeline:
         if verdict == RETRY:
             wait_s = backoff_s(number, self._chance(), outcome.wait_s)
             due.not_before_ns = now + int(wait_s * NS_PER_S)
-        due.unrecorded = Attempt(delivery, number, verdict, outcome.code, outcome.reason[:MAX_REASON], now)
+        reason = outcome.reason[:MAX_REASON]
+        due.unrecorded = Attempt(delivery, number, verdict, outcome.code, reason, now, outcome.reference)
         self._tell(delivery, verdict, outcome)
 
     def _settle(self, due: _Due) -> bool:
