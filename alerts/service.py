@@ -31,12 +31,14 @@ from alerts.level_routes import Levels
 from alerts.log import IncidentLog
 from alerts.metrics import Metrics
 from alerts.notify.channels import notifier_of
+from alerts.notify.follower import Follower, Following
 from alerts.notify.pipeline import Attempt, DeliveryLog, Pipeline
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery
 from alerts.notify.references import References
 from alerts.notify.sender import Sender
 from alerts.ports import Message
 from alerts.route import receivers_of, router
+from alerts.standing import Standing
 from alerts.timing import Timing
 from detectors.observation import Control
 from infra import clickhouse
@@ -90,13 +92,24 @@ class Service:
         host, port = self._socket.getsockname()[:2]
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         dashboard = f"http://{settings.dashboard.host}:{settings.dashboard.port}"
-        setup = Setup(Timing.of(settings), router(settings), Links(dashboard, self.address, _version()))
+        links = Links(dashboard, self.address, _version())
+        self._standing = Standing(links)
+        setup = Setup(Timing.of(settings), router(settings), links)
         self.desk = Desk(setup, self._log, self._producer, self._due, self._clock, self.metrics)
 
     def _sender(self, receiver: ReceiverSettings) -> Sender:
         log = _Counted(self._deliveries, self.metrics)
         notifier = notifier_of(receiver, self._clock, self._references[receiver.name])
-        return Sender(receiver.name, Pipeline(notifier, log, self._clock), self._fail)
+        following = Following(notifier, self._clock) if isinstance(notifier, Follower) else None
+        return Sender(receiver.name, Pipeline(notifier, log, self._clock), self._fail, following)
+
+    def _say_how_things_stand(self) -> None:
+        """Hand open incidents to the channels that follow them; they repeat it by themselves."""
+        incidents = None
+        for name, sender in self._senders.items():
+            if sender.follows:
+                incidents = self.desk.all() if incidents is None else incidents
+                sender.stands(self._standing.to(name, incidents, self._clock.now_ns()))
 
     def _referring(self, receiver: str) -> References:
         return References(lambda: self._deliveries.references(receiver))
@@ -210,6 +223,7 @@ class Service:
                     batch = []
                 if self._feed.assigned and self._clock.now_ns() >= next_elapse_ns:
                     self.desk.elapse()
+                    self._say_how_things_stand()
                     next_elapse_ns = self._clock.now_ns() + int(ELAPSE_EVERY_S * NS_PER_S)
                 if self._feed.assigned and self._clock.now_ns() >= next_grant_ns:
                     self._grants.tell()

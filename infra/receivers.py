@@ -25,14 +25,14 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "terminal": Kind(),
-    "webhook": Kind(needs=(("url", "url_file"),), may=("secret_file", "ca_file")),
-    "slack": Kind(needs=(("token_file", "url_file"),), may=("channel", "url", "ca_file")),
-    "pagerduty": Kind(needs=(("token_file",),), may=("url", "ca_file")),
+    "terminal": Kind(may=("examples",)),
+    "webhook": Kind(needs=(("url", "url_file"),), may=("secret_file", "ca_file", "examples")),
+    "slack": Kind(needs=(("token_file", "url_file"),), may=("channel", "url", "ca_file", "examples")),
+    "pagerduty": Kind(needs=(("token_file",),), may=("url", "ca_file", "examples")),
     "alertmanager": Kind(needs=(("url",),), may=("token_file", "resend_s", "ca_file")),
     "email": Kind(
         needs=(("url",), ("sender",), ("to",)),
-        may=("user", "password_file", "starttls", "ca_file"),
+        may=("user", "password_file", "starttls", "ca_file", "examples"),
         schemes=MAIL,
     ),
     "otlp": Kind(needs=(("url",),), may=("token_file", "ca_file")),
@@ -98,7 +98,7 @@ def check_receiver(receiver: ReceiverSettings, where: str, names: Sequence[str])
     if not receiver.name or names.count(receiver.name) > 1:
         raise Misconfigured(f"{where}.name = {receiver.name!r} must be there and differ from the others'")
     kind, given = KINDS[receiver.kind], _given(receiver)
-    known = {"name", "kind", "examples", *kind.may, *(key for group in kind.needs for key in group)}
+    known = {"name", "kind", *kind.may, *(key for group in kind.needs for key in group)}
     for key in sorted(given - known):
         raise Misconfigured(f"{where}.{key} is nothing {_a(receiver.kind)} receiver knows: remove it")
     for group in kind.needs:

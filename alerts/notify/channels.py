@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alerts.notify import slack
+from alerts.notify import mail, pagerduty, slack
+from alerts.notify.alertmanager import AlertmanagerNotifier
 from alerts.notify.http_post import HttpPost
+from alerts.notify.otlp import OtlpNotifier
 from alerts.notify.protocol import Notifier
 from alerts.notify.references import References
 from alerts.notify.secrets import read_line, read_secret
@@ -31,6 +33,13 @@ def notifier_of(receiver: ReceiverSettings, clock: Clock, references: References
             _door(receiver, clock), read_secret(receiver.secret_file) if receiver.secret_file else None, clock
         ),
         "slack": lambda: _slack(receiver, clock, known),
+        "pagerduty": lambda: pagerduty.PagerDutyNotifier(
+            _door(receiver, clock, pagerduty.URL, opened_by_token=False),
+            read_line(receiver.token_file, "token_file"),
+        ),
+        "alertmanager": lambda: AlertmanagerNotifier(_door(receiver, clock), receiver.resend_s, known, clock),
+        "email": lambda: _mail(receiver),
+        "otlp": lambda: OtlpNotifier(_door(receiver, clock), clock),
     }
     if receiver.kind not in kinds:
         raise Misconfigured(f"receiver {receiver.name}: kind {receiver.kind!r} is none of {', '.join(kinds)}")
@@ -46,11 +55,21 @@ def _slack(receiver: ReceiverSettings, clock: Clock, references: References) -> 
     return slack.SlackWebhook(_door(receiver, clock))
 
 
-def _door(receiver: ReceiverSettings, clock: Clock, usual: str = "") -> HttpPost:
-    """The address of a receiver, or the ``usual`` one, with the token that opens it."""
+def _mail(receiver: ReceiverSettings) -> Notifier:
+    password = read_line(receiver.password_file, "password_file") if receiver.password_file else ""
+    server = mail.Server(
+        receiver.url, receiver.user, password, starttls=receiver.starttls, ca_file=receiver.ca_file
+    )
+    return mail.MailNotifier(server, receiver.sender, receiver.to)
+
+
+def _door(
+    receiver: ReceiverSettings, clock: Clock, usual: str = "", *, opened_by_token: bool = True
+) -> HttpPost:
+    """The address of a receiver, or the ``usual`` one; its token goes with every request if it opens it."""
     url = read_line(receiver.url_file, "url_file") if receiver.url_file else receiver.url or usual
     headers = {}
-    if receiver.token_file:
+    if receiver.token_file and opened_by_token:
         headers["authorization"] = f"Bearer {read_line(receiver.token_file, 'token_file')}"
     return HttpPost(url, clock, headers=headers, ca_file=receiver.ca_file)
 

@@ -37,7 +37,10 @@ def test_a_terminal_that_is_gone_is_given_up() -> None:
 @pytest.mark.parametrize(
     ("receiver", "said"),
     [
-        (ReceiverSettings("a", kind="pigeon"), "terminal, webhook, slack"),
+        (
+            ReceiverSettings("a", kind="pigeon"),
+            "terminal, webhook, slack, pagerduty, alertmanager, email, otlp",
+        ),
         (ReceiverSettings("a", url="invented"), "receiver a: receiver url"),
         (ReceiverSettings("a", url="http://127.0.0.1/x", secret_file="/nowhere/at/all"), "secret_file"),
     ],
