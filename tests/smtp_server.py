@@ -9,7 +9,6 @@ import threading
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import cast
 
 from tests.certificates import Certificates
 
@@ -105,7 +104,7 @@ class MailServer:
                 body = b""
                 while (part := self.rfile.readline()) != b".\r\n":
                     body += part.removeprefix(b".")
-                message = cast("EmailMessage", message_from_bytes(body, policy=policy.default))
+                message = message_from_bytes(body, policy=policy.default)
                 server.mailbox.messages.append(message)
                 server.mailbox.recipients.append(recipients)
                 server.mailbox.protected.append(isinstance(self.request, ssl.SSLSocket))
