@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,6 +102,18 @@ def drip(handler: BaseHTTPRequestHandler) -> None:
     try:
         while True:
             handler.wfile.write(b"x" * 65536)
+    except OSError:
+        return
+
+
+def trickle(handler: BaseHTTPRequestHandler) -> None:
+    """Begin an answer that never ends and is always just in time."""
+    handler.send_response(200)
+    handler.end_headers()
+    try:
+        while True:
+            handler.wfile.write(b"x")
+            time.sleep(0.05)
     except OSError:
         return
 

@@ -22,6 +22,7 @@ import httpx
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Outcome
 from infra.clock import NS_PER_S, Clock, to_ns
 from infra.errors import Misconfigured
+from infra.receivers import WEB, has_scheme
 
 CONNECT_S = 3.0
 READ_S = 10.0
@@ -30,6 +31,8 @@ MAX_ANSWER = 64 * 1024
 """Bytes of an answer that are read where a channel wants to know it."""
 
 _TRY_AGAIN = frozenset({408, 425, 429})
+_OURS = {"user-agent": "lightship", "content-type": JSON, "accept-encoding": "identity"}
+"""Answers come as they are: nothing small becomes large here."""
 
 
 class HttpPost:
@@ -45,11 +48,10 @@ class HttpPost:
         connect_s: float = CONNECT_S,
         read_s: float = READ_S,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not has_scheme(url, WEB):
             raise Misconfigured("receiver url must be http://host/path or https://host/path")
         self._url = url
-        self._host = parts.hostname
+        self._host = urlsplit(url).hostname
         self._clock = clock
         self._longest_s = connect_s + 2 * read_s
         for name in ("httpx", "httpcore"):  # they log whole addresses and headers
@@ -59,7 +61,7 @@ class HttpPost:
             follow_redirects=False,
             trust_env=False,
             verify=authority(ca_file) if ca_file else True,
-            headers={"user-agent": "lightship", "content-type": JSON, **(headers or {})},
+            headers={**_OURS, **(headers or {})},
         )
 
     def post(self, body: bytes, headers: Mapping[str, str] | None = None, *, path: str = "") -> Outcome:
@@ -87,7 +89,7 @@ class HttpPost:
         answer = b""
         end = time.monotonic() + self._longest_s
         if most:
-            for piece in response.iter_bytes(most):
+            for piece in response.iter_raw():  # as they come: larger ones would be waited for
                 answer += piece
                 if len(answer) >= most:
                     break

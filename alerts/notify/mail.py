@@ -22,6 +22,7 @@ from alerts.notify.http_post import authority
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery, Outcome
 from alerts.render import cut_to, label, render_text
 from infra.errors import Misconfigured
+from infra.receivers import MAIL, has_scheme
 
 SUBMISSION, SUBMISSION_TLS = 587, 465
 """Ports of RFC 6409 and RFC 8314."""
@@ -43,10 +44,10 @@ class Server:
         ca_file: str = "",
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        if not has_scheme(url, MAIL):
             raise Misconfigured("receiver url must be smtp://host:port or smtps://host:port")
-        self.host = parts.hostname
+        parts = urlsplit(url)
+        self.host = parts.hostname or ""
         self._whole = parts.scheme == "smtps"
         self._port = parts.port or (SUBMISSION_TLS if self._whole else SUBMISSION)
         self._starttls = starttls and not self._whole

@@ -29,7 +29,7 @@ from infra.clock import NS_PER_S, SystemClock, to_datetime
 from infra.errors import Misconfigured
 from tests.alerts.deliveries import delivery
 from tests.certificates import certificates
-from tests.loopback import Loopback, cut, drip, half_open, refused, says
+from tests.loopback import Loopback, cut, drip, half_open, refused, says, trickle
 
 pytestmark = pytest.mark.integration
 
@@ -156,7 +156,9 @@ def test_a_secret_comes_from_a_file_that_has_one(tmp_path: Path) -> None:
             read_secret(str(path))
 
 
-@pytest.mark.parametrize("url", ["", "ftp://host/invented", "http:///invented", "host/invented"])
+@pytest.mark.parametrize(
+    "url", ["", "ftp://host/invented", "http:///invented", "host/invented", "http://[invented"]
+)
 def test_an_address_that_cannot_be_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(Misconfigured) as raised:
         HttpPost(url, SystemClock())
@@ -192,6 +194,12 @@ def test_an_answer_is_read_as_far_as_it_was_asked_for() -> None:
         outcome, answer = door(server.url).ask(b"{}")
     assert outcome.outcome == SENT
     assert len(answer) == MAX_ANSWER
+
+
+def test_an_answer_that_comes_in_drops_is_cut_off() -> None:
+    with Loopback(trickle) as server:
+        outcome, answer = door(server.url, read_s=0.3).ask(b"{}")
+    assert (outcome.outcome, answer) == (RETRY, b"")
 
 
 @pytest.mark.parametrize("content", [b"", b"two\nlines", b"caf\xc3\xa9", b"nul\x00"])
