@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from alerts.alerts_app import alerts
 from alerts.levels_app import baselines
 from infra.command_line import (
     AsJson,
@@ -41,8 +42,8 @@ app = typer.Typer(
 )
 config = typer.Typer(help="The settings file.", no_args_is_help=True)
 app.add_typer(config, name="config")
-app.add_typer(dead_letters, name="dead-letters")
-app.add_typer(baselines, name="baselines")
+for name, group in (("alerts", alerts), ("dead-letters", dead_letters), ("baselines", baselines)):
+    app.add_typer(group, name=name)
 keys = typer.Typer(help="Keys that applications send with.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 app.add_typer(scorers, name="scorers")

@@ -281,6 +281,7 @@ class Desk:
             receiver=receiver,
             kind=kind,
             brief=self.brief(incident, kind),
+            place=incident.place,
         )
         self._due(delivery, stored.attempts if stored else 0, stored.done if stored else False)
 

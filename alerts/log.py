@@ -75,6 +75,13 @@ WHERE at >= now64(6) - toIntervalHour({hours:UInt32})
 GROUP BY dedup_key, receiver
 """
 
+_REFERENCES = """
+SELECT incident_id, argMax(reference, (at, attempt))
+FROM notifications FINAL
+WHERE receiver = {receiver:String} AND reference != '' AND at >= now64(6) - toIntervalDay({days:UInt32})
+GROUP BY incident_id
+"""
+
 _ACCEPTANCES = """
 SELECT incident_id, argMax(actor, seq), argMax(reason, seq)
 FROM incident_transitions FINAL
@@ -218,6 +225,12 @@ class IncidentLog:
         with self._open() as client:
             rows = client.query(_ACCEPTANCES, {"days": KEEP_DAYS}).result_rows
         return {str(incident_id): (str(actor), str(reason)) for incident_id, actor, reason in rows}
+
+    def references(self, receiver: str) -> dict[str, str]:
+        """By incident, what the newest message to a receiver left for later ones to know."""
+        with self._open() as client:
+            rows = client.query(_REFERENCES, {"receiver": receiver, "days": KEEP_DAYS}).result_rows
+        return {str(incident_id): str(reference) for incident_id, reference in rows}
 
     def record_attempt(self, attempt: Attempt) -> None:
         """Store one row of the delivery log."""

@@ -93,4 +93,5 @@ def attempt_row(attempt: Attempt) -> dict[str, Any]:
         "response_code": attempt.code,
         "reason": attempt.reason,
         "at": attempt.at_ns // 1000,
+        "reference": attempt.reference,
     }

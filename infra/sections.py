@@ -322,17 +322,6 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ReceiverSettings:
-    """Where alerts go. Without any, they are printed by the alerts service."""
-
-    name: str = field(metadata=about("name that routes refer to"))
-    kind: str = field(default="webhook", metadata=about("the channel", one_of=("terminal", "webhook")))
-    url: str = field(default="", metadata=about("address a webhook posts to"))
-    secret_file: str = field(default="", metadata=about("file with the secret that signs a webhook's bodies"))
-    examples: bool = field(default=False, metadata=about("whether messages hold redacted examples"))
-
-
-@dataclass(frozen=True, slots=True)
 class RouteSettings:
     """Which alerts go to which receiver. The first match wins; an empty list matches all."""
 

@@ -208,6 +208,7 @@ class Desk:
                                 dedup_key=dedup_key(change.incident.incident_id, row.seq),
                                 kind=row.notify,
                                 brief=brief_of(change.incident, kind=row.notify),
+                                place=place,
                             ),
                             number=1,
                             outcome="sent",
