@@ -145,6 +145,7 @@ class Service:
             self._token,
             _hosts(self._settings.alerts.host),
             Levels(self._deliveries, self._control, self._settings.detection.tick_s),
+            self._clock,
         )
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
         server = uvicorn.Server(config)
