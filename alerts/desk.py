@@ -70,6 +70,11 @@ class Desk:
         self._looks: dict[tuple[str, int], Closed] = {}
         self._unposted: deque[Callable[[], None]] = deque()
 
+    @property
+    def is_writer(self) -> bool:
+        """Whether this process has loaded what is stored and may change it."""
+        return self._owner
+
     def suspend(self) -> None:
         """Another process may be the writer now: nothing is changed until the next `load`."""
         with self._lock:
