@@ -26,6 +26,7 @@ from infra.command_line import (
 )
 from ingest.dead_letters.app import dead_letters
 from ingest.gateway.keys_app import keys
+from ingest.rules_app import rules
 from ingest.scorers_app import scorers
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(baselines, name="baselines")
 app.add_typer(incidents, name="incidents")
 app.add_typer(keys, name="keys")
+app.add_typer(rules, name="rules")
 app.add_typer(scorers, name="scorers")
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import lightship
 from detectors.finding import Finding
+from detectors.observation import ServiceKey
 from infra.errors import Misconfigured
 from infra.settings import KafkaSettings, RuleSettings, Settings, of_tables
 from ingest.detect.run_config import RunConfig, engine
 from ingest.detect.stage import DetectStage
+from ingest.rules_command import TICKS, Ask, show_tried, tried_over
 from ingest.settings_check import check as check_settings
 from ingest.watching import rules_of
 from tests.alerts.lives import World as Desk
-from tests.detectors.drift.traffic import START, Row, World
+from tests.detectors.drift.traffic import KEY, START, Row, World
 from tests.ingest.test_detect_stage import Kept, log_of, raw, said
 from tests.ingest.test_verify import check
 
@@ -73,6 +78,72 @@ def test_what_a_rule_said_is_computed_again_from_what_is_stored(
     verdicts = check(kept[0], quick=quick)
     assert {v.finding.alert_kind for v in verdicts if v.finding} >= {"rule"}
     assert [v.difference for v in verdicts] == [None] * len(verdicts)
+
+
+def answers(kept: Kept) -> Ask:
+    """What the table of cells answers to the question of `rules test`, from the cells that were stored."""
+
+    def ask(sql: str, given: dict[str, Any]) -> list[tuple[Any, ...]]:
+        assert sql == TICKS
+        rows: dict[int, tuple[Any, ...]] = {}
+        for (key, *_), cell in kept.cells.items():
+            assert isinstance(key, ServiceKey)
+            series = cell.series
+            if cell.part or cell.start_s < given["since"] or series.slice not in ("all", given["slice"]):
+                continue
+            mine = (series.unit, series.score, series.slice) == tuple(
+                given[n] for n in ("unit", "score", "slice")
+            )
+            held = (cell.generation, cell.n, cell.total, cell.cells, cell.counts)
+            if mine or cell.start_s not in rows:
+                rows[cell.start_s] = (
+                    key.service,
+                    key.environment,
+                    cell.start_s,
+                    *(held if mine else (0, 0, 0.0, [], [])),
+                )
+        return [rows[at] for at in sorted(rows)]
+
+    return ask
+
+
+def test_a_rule_tried_over_history_fires_when_the_stream_did(kept: tuple[Kept, list[Finding]]) -> None:
+    report = tried_over(SETTINGS, answers(kept[0]), "default", KEY.lineage, 0)
+    ((service,),) = [r["services"] for r in report["rules"]]
+    stated = [f.to_dict() for f in kept[1] if f.alert_kind == "rule"]
+    (fired,) = service["fired"]
+    assert (fired["at"], fired["ended"]) == (stated[0]["made_at"], stated[1]["ended_at"])
+    assert (fired["value"], fired["n"]) == (stated[0]["current_value"], stated[0]["n"])
+    assert f"until {fired['ended']}" in show_tried(report)
+    longest = replace(RULE, measure="quantile", score="output_length", limit=700.0, severity="ticket")
+    other = replace(SETTINGS, rule=(replace(longest, services=("nobody-*",)), longest))
+    first, second = tried_over(other, answers(kept[0]), "default", KEY.lineage, 0)["rules"]
+    assert first["services"] == []
+    assert len(second["services"][0]["fired"]) >= 1
+    later = tried_over(SETTINGS, answers(kept[0]), "default", KEY.lineage, (START + 150) * 60)
+    assert later["rules"][0]["services"][0]["fired"] == []
+
+
+def test_the_rules_are_said_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            lightship.main(["rules", *words])
+        told = capsys.readouterr()
+        return int(ended.value.code or 0), told.out, told.err
+
+    assert call("check") == (0, "there is no [[rule]] in the settings\n", "")
+    assert call("test")[0] == 2
+    rule = "[[rule]]\nscore = 'refusal'\nmeasure = 'rate'\nop = '>'\nlimit = 0.05\nservices = ['desk-*']\n"
+    (tmp_path / "lightship.toml").write_text(rule)
+    assert call("check")[1] == "ticket  refusal: rate over 30 min > 0.05 (of at least 20)  in desk-*\n"
+    assert json.loads(call("check", "--json")[1])["rules"][0]["severity"] == "ticket"
+    (tmp_path / "lightship.toml").write_text(f"{rule}window_s = 400\n")
+    code, _, err = call("check")
+    assert (code, "multiple of detection.tick_s = 300" in err) == (2, True)
 
 
 def test_what_ran_is_kept_with_its_rules_and_named_by_them() -> None:

@@ -22,7 +22,6 @@ from aiokafka.partitioner import DefaultPartitioner
 from kafka import KafkaConsumer, KafkaProducer
 
 from alerts.errors import Unavailable
-from alerts.keys import read_token
 from alerts.notify.webhook import SIGNATURE, verify
 from alerts.service import Service
 from detectors.finding import Finding
@@ -277,28 +276,6 @@ def test_people_act_through_the_api_and_their_actions_are_on_record(world: World
     assert (
         partition == placed
     )  # where stage 1, which has another client, puts the observations of the service
-
-
-def test_a_silence_outlives_a_restart_and_tells_what_is_open_when_it_is_lifted(world: World) -> None:
-    said = {"actor": "Ana", "reason": "a deploy"}
-    with world.service() as service:
-        token = {"authorization": f"Bearer {read_token(world.settings.home)}"}
-        asked = {"score": "refusal", "lasts": "2h", **said}
-        made = httpx.post(f"{service.address}/silences", json=asked, headers=token).json()["silence"]
-        world.say(refusals(), overall())
-        until(lambda: service.metrics.get("findings") == 2)
-    with world.service() as service:
-        until(lambda: len(service.desk.all()) == 1)
-        (incident,) = service.desk.all()
-        assert (incident.state, incident.silence) == ("firing", made["silence_id"])
-        assert service.desk.silences()[0].to_dict() == made
-        assert world.receiver.got == []
-        lift = f"{service.address}/silences/{made['silence_id']}/lift"
-        assert httpx.post(lift, json=said, headers=token).json()["silence"]["ended_by"] == "Ana"
-        until(lambda: len(world.receiver.got) == 1)
-    with world.service() as service:
-        until(lambda: [s.in_force for s in service.desk.silences()] == [False])
-    assert [body["kind"] for _, body, _ in world.receiver.got] == ["opened"]
 
 
 def test_policy_hits_end_when_traffic_goes_on_without_them(world: World) -> None:
