@@ -32,6 +32,8 @@ from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT
 from alerts.ports import FAR_FUTURE_NS, Closed, Undelivered
 from alerts.rows import attempt_row, state_row, transition_row
+from alerts.silence import Silence, Silences
+from alerts.silence_store import silence_row, silences_of
 from alerts.wire import incident_from_json
 from detectors.finding import SEVERAL
 from detectors.observation import ServiceKey
@@ -219,6 +221,15 @@ class IncidentLog:
                 attempts, done = progress.get((dedup_key(str(incident_id), int(seq)), receiver), (0, False))
                 out.append(Undelivered(incident, int(seq), str(kind), str(receiver), attempts, done))
         return out
+
+    def silences(self) -> Silences:
+        """Every silence that has not ended, and those that ended lately."""
+        return silences_of(self._rows)
+
+    def store_silence(self, silence: Silence) -> None:
+        """Append a row of ``silences``."""
+        with self._open() as client:
+            _insert(client, "silences", [silence_row(silence)])
 
     def acceptances(self) -> dict[str, tuple[str, str]]:
         """Incidents of the last `KEEP_DAYS` that ended as accepted: by id, who and why."""

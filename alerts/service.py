@@ -171,6 +171,7 @@ class Service:
             self._token,
             _hosts(self._settings.alerts.host),
             Levels(self._deliveries, self._control, self._settings.detection.tick_s),
+            self._clock,
         )
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
         server = uvicorn.Server(config)
@@ -243,6 +244,8 @@ class Service:
         found = [self._trouble] if self._trouble else []
         if self._feed is None or not self._feed.assigned:
             found.append("the log of findings is not assigned to this process")
+        elif not self.desk.is_writer:
+            found.append("what is stored has not been loaded yet")
         now_ns, (pinged_ns, well) = self._clock.now_ns(), self._pinged
         if not well or now_ns - pinged_ns > PING_EVERY_S * NS_PER_S:
             try:

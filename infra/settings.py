@@ -35,6 +35,7 @@ from infra.sections import (
     OwnScoreSettings,
     RedactionSettings,
     RouteSettings,
+    RuleSettings,
     ScorerSettings,
     ScoreSettings,
     ServiceSettings,
@@ -59,6 +60,7 @@ __all__ = [
     "ReceiverSettings",
     "RedactionSettings",
     "RouteSettings",
+    "RuleSettings",
     "ScoreSettings",
     "ScorerSettings",
     "ServiceSettings",
@@ -104,6 +106,7 @@ class Settings:
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     service: Mapping[str, ServiceSettings] = field(default_factory=dict)
     limit: tuple[LimitSettings, ...] = ()
+    rule: tuple[RuleSettings, ...] = ()
     alerts: AlertSettings = field(default_factory=AlertSettings)
     receiver: tuple[ReceiverSettings, ...] = ()
     route: tuple[RouteSettings, ...] = ()
@@ -111,13 +114,14 @@ class Settings:
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     def config_hash(self) -> str:
-        """16 hex digits over what decides findings: detection, severities, budget and declared limits."""
+        """16 hex digits over what decides findings: detection, severities, budget, limits and rules."""
         body: dict[str, Any] = {"detection": asdict(self.detection), "budget": asdict(self.budget)}
         for name, chosen in (("score", self.score), ("service", self.service)):
             if chosen:
                 body[name] = {key: asdict(value) for key, value in chosen.items()}
-        if self.limit:
-            body["limit"] = [asdict(limit) for limit in self.limit]
+        for name, tables in (("limit", self.limit), ("rule", self.rule)):
+            if tables:
+                body[name] = [asdict(table) for table in tables]
         return hash_of_sections(body)
 
 

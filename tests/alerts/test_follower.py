@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from alerts.book import Book
 from alerts.incident import Incident
-from alerts.life import Acknowledge, End
+from alerts.events import Acknowledge, End
 from alerts.notify.follower import REST_S, Following
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import RETRY, SENT, Delivery, Outcome
