@@ -37,7 +37,7 @@ def incidents_list(
 
 @incidents.command("show")
 def incidents_show(incident: Id, as_json: AsJson = False, config: ConfigPath = None) -> None:
-    """Show one incident: what happened, what to check, and its history."""
+    """Show an incident. What happened, what to check, and its history."""
     from alerts.incidents_command import one, show_one
 
     answer(one(config, incident), as_json, show_one)
@@ -89,7 +89,7 @@ def incidents_note(
 def incidents_hold(
     incident: Id, actor: Actor, reason: Why, as_json: AsJson = False, config: ConfigPath = None
 ) -> None:
-    """Keep an incident open: it ends by a person's word alone, whatever is measured."""
+    """Keep an incident open. It ends by a word of a person alone, whatever is measured."""
     _act(config, incident, "hold", actor, reason, as_json=as_json)
 
 
