@@ -18,7 +18,7 @@ LENGTH = ScoreSpec("length", "Length", "positive", LogGrid(low=1, high=1e8), har
 CHANGE = START + 14 * DAY
 
 
-def _names(spec: ScoreSpec, n: int) -> dict[str, np.ndarray]:
+def _names(spec: ScoreSpec, n: int) -> dict[str, float]:
     assert spec.grid is not None
     draw = np.random.default_rng(1)
     values = draw.beta(0.6, 12, n) if spec.kind == "bounded" else np.exp(5 + draw.standard_normal(n))
