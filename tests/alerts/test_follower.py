@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from alerts.book import Book
-from alerts.incident import Incident
 from alerts.events import Acknowledge, End
+from alerts.incident import Incident
 from alerts.notify.follower import REST_S, Following
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import RETRY, SENT, Delivery, Outcome

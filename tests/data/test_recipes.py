@@ -1,6 +1,6 @@
 """Attacks, leaks and other languages mixed into real streams: one incident that names them first.
 
-``LIGHTSHIP_SEEDS`` runs each of them with that many seeds.
+Without ``LIGHTSHIP_SEEDS`` one of each kind runs; with it all of them do, with that many seeds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ pytestmark = pytest.mark.data
 
 SEEDS = range(1, int(os.environ.get("LIGHTSHIP_SEEDS", "1")) + 1)
 SWAP = ("arena_hard_v01", "gpt-4-0613", "gpt-3.5-turbo-0125")
-QUIET = ("jailbreaks", "injected-documents", "system-prompts", "many-languages", "unsafe-images")
+WIDE = "LIGHTSHIP_SEEDS" in os.environ
+NAMES = (
+    list(RECIPES) if WIDE else ["injected-documents", "system-prompts", "many-languages", "invented-speech"]
+)
+QUIET = ("jailbreaks", "injected-documents", "system-prompts", "many-languages", "unsafe-images")[
+    : None if WIDE else 2
+]
 """Recipes whose usual records are watched without what is planted: one for each kind of stream."""
 
 
@@ -54,7 +60,7 @@ def streams(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Streams
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", NAMES)
 def test_what_is_mixed_in_is_named_first(streams: Streams, name: str, seed: int) -> None:
     recipe = RECIPES[name]
     outcome = streams.of(recipe.imports(streams.data_dir, streams.made, seed))
