@@ -24,12 +24,9 @@ pytestmark = pytest.mark.data
 SEEDS = range(1, int(os.environ.get("LIGHTSHIP_SEEDS", "1")) + 1)
 SWAP = ("arena_hard_v01", "gpt-4-0613", "gpt-3.5-turbo-0125")
 WIDE = "LIGHTSHIP_SEEDS" in os.environ
-NAMES = (
-    list(RECIPES) if WIDE else ["injected-documents", "system-prompts", "many-languages", "invented-speech"]
-)
-QUIET = ("jailbreaks", "injected-documents", "system-prompts", "many-languages", "unsafe-images")[
-    : None if WIDE else 2
-]
+NAMES = list(RECIPES) if WIDE else ["injected-documents", "system-prompts", "invented-speech"]
+QUIET = ["jailbreaks", "injected-documents", "system-prompts", "many-languages", "unsafe-images"]
+QUIET = QUIET if WIDE else QUIET[1:2]
 """Recipes whose usual records are watched without what is planted: one for each kind of stream."""
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from detectors.record import Record, Redaction, ToolCall
 from detectors.scorers import SPECS, score_records
+from detectors.scorers.complaints import COMPLAINTS
 from detectors.scorers.language import language
 from detectors.scorers.learned import LEARNED
 from detectors.scorers.repetition import DEGENERATE_AT, repetition
@@ -136,8 +137,8 @@ def test_facts_of_a_call() -> None:
         "prompt_length": 4.0, "output_length": 0.0, "latency_s": 1.5, "time_to_first_chunk_s": 0.25,
         "input_tokens": 12.0, "output_tokens": 0.0, "error": 0.0, "truncated": 1.0, "finish_reason": "length",
     }  # fmt: skip
-    learned = {spec.name for spec in LEARNED.specs}
-    assert {k: v for k, v in full.items() if k not in learned} == {**wanted, "language": "und"}
+    of_text = {spec.name for scorer in (LEARNED, COMPLAINTS) for spec in scorer.specs}
+    assert {k: v for k, v in full.items() if k not in of_text} == {**wanted, "language": "und"}
     assert scores(Record()) == {}
     assert scores(Record(duration_s=math.nan, input_tokens=-5, error=None)) == {}
 
