@@ -17,14 +17,12 @@ from tests.alerts.invented import TIMING, refusals
 from tests.alerts.memory import Channel, HandClock
 
 BOOK = Book(TIMING)
-INCIDENT = BOOK.apply(refusals())[0].incident
-BRIEF = brief_of(INCIDENT)
+BRIEF = brief_of(BOOK.apply(refusals())[0].incident)
 DOWN = Outcome(RETRY, "invented", 503)
 
 
 def delivery(incident_id: str = "a" * 16, seq: int = 2, kind: str = "opened") -> Delivery:
-    dedup_key = f"{incident_id}-{seq}"
-    return Delivery(dedup_key, "default", incident_id, seq, "hook", kind, BRIEF, INCIDENT.place)
+    return Delivery(f"{incident_id}-{seq}", "default", incident_id, seq, "hook", kind, BRIEF)
 
 
 class Log:
