@@ -52,6 +52,8 @@ SNAPSHOT_EVERY_S = 30.0
 SNAPSHOT_EVERY_MESSAGES = 20_000
 LEAVE_S = 8.0
 """How long what is under way is waited for when partitions are given away or the process is told to stop."""
+COMMIT_S = 3.0
+"""How long the last commit may take: all of it is over before a supervisor, which waits 20 s, kills."""
 STOPPED_S = 20.0
 """How long a worker that stops says so, to probes and scrapes."""
 
@@ -296,7 +298,7 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
                     break
                 await asyncio.sleep(0.05)
             await _settle(wiring)
-            await commit(app, LEAVE_S)
+            await commit(app, COMMIT_S)
             await wiring.sender.close()
 
     hooks: Any = app  # signal types of the library want keyword names it never passes
