@@ -16,12 +16,11 @@ from detectors.record import Record
 from detectors.scorers.complaint_phrases import ASKS_FOR_HUMAN, OBJECTS
 from detectors.scorers.each import EachRecord
 from detectors.scorers.patterns import large
+from detectors.scorers.phrase_text import phrase_text
 from detectors.scorers.protocol import Scores, ScoreSpec
 
 LONGEST = 300
 """Characters of a message that may be a complaint."""
-
-_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'"})
 
 _ASKS, _OBJECTS = large("|".join(ASKS_FOR_HUMAN)), large("|".join(OBJECTS))
 
@@ -29,7 +28,7 @@ _ASKS, _OBJECTS = large("|".join(ASKS_FOR_HUMAN)), large("|".join(OBJECTS))
 def _message(prompt: str) -> bytes | None:
     if len(prompt) > LONGEST:
         return None
-    return " ".join(prompt.lower().translate(_APOSTROPHES).split()).encode("utf-8", "replace")
+    return " ".join(phrase_text(prompt).split()).encode("utf-8", "replace")
 
 
 def objects(prompt: str) -> bool:

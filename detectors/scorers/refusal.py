@@ -15,6 +15,7 @@ from detectors.grid import FlagGrid
 from detectors.record import Record
 from detectors.scorers.each import EachRecord
 from detectors.scorers.patterns import large
+from detectors.scorers.phrase_text import phrase_text
 from detectors.scorers.protocol import Scores, ScoreSpec
 from detectors.scorers.refusal_phrases import (
     ASIAN,
@@ -30,8 +31,6 @@ from detectors.scorers.refusal_phrases import (
 
 SEARCHED_CHARACTERS = 600
 """An answer that refuses says so in its beginning."""
-
-_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u200c": None, "\u00a0": " "})
 
 
 def _pattern(phrases: Phrases) -> str:
@@ -74,7 +73,7 @@ _OTHER_SCRIPTS = tuple(_Group.of(group) for group in (CYRILLIC_AND_GREEK, SEMITI
 
 def refuses(answer: str) -> bool:
     """Whether the beginning of ``answer`` refuses."""
-    text = " ".join(answer[:SEARCHED_CHARACTERS].lower().translate(_APOSTROPHES).split(" "))
+    text = phrase_text(answer[:SEARCHED_CHARACTERS])
     data = text.encode("utf-8", "replace")
     if _english(data) or _LATIN.refuses(data):
         return True
