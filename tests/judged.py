@@ -52,6 +52,10 @@ SELECT service, slice, toUnixTimestamp(tick), sum(n), sum(total) FROM cells FINA
 WHERE lineage = %(lineage)s AND score = 'refusal' AND (slice = 'all' OR startsWith(slice, 'language='))
 GROUP BY service, slice, tick
 """
+_LATE = """
+SELECT service, score, tick FROM cells FINAL
+WHERE lineage = %(lineage)s AND part != 0 AND slice = 'all' AND service IN %(spoken)s
+"""
 _RUNS = "SELECT trace_id FROM traces FINAL WHERE lineage = %(lineage)s"
 _COUNTED_RUNS = """
 SELECT sum(n) FROM cells FINAL
@@ -88,7 +92,11 @@ def stored(lightship: Running, journey: Journey) -> None:
 
 
 def aggregated(lightship: Running, journey: Journey) -> None:
-    """The aggregates are sums over the stored interactions: per score, per slice and per tick."""
+    """The aggregates are sums over the stored interactions: per score, per slice and per tick.
+
+    Nothing that is sent in order comes late, whoever pauses: detection sees all of it.
+    """
+    assert lightship.rows(_LATE, lineage=journey.lineage, spoken=SPOKEN) == []
     bound = {"lineage": journey.lineage}
     counted = {(s, score): (n, total) for s, score, n, total in lightship.rows(_COUNTED, **bound)}
     scored = {(s, score): (n, total) for s, score, n, total in lightship.rows(_SCORED, **bound)}

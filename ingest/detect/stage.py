@@ -6,10 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from detectors.drift.service.watch_config import WatchConfig
-from detectors.observation import (
-    WrongFormat,
-    decode,
-)
+from detectors.observation import ServiceKey, WrongFormat, decode
 from infra.kafka import DEAD_LETTERS, FINDINGS
 from ingest.detect.evidence import keep
 from ingest.detect.reports import reports
@@ -52,6 +49,7 @@ class DetectStage:
         self._epochs: dict[int, int] = {}
         self._log: list[LogRow] = []
         self._dead: list[Output] = []
+        self._known: set[ServiceKey] = set()
 
     def process(self, messages: Sequence[RawMessage]) -> list[Output]:
         """Apply a batch, store what came of it, and return the findings to send.
@@ -80,6 +78,8 @@ class DetectStage:
         self._store.write_findings(findings)
         if findings or any(s.rested for s in shards.values()):
             self._write_series(self._shards)
+        else:
+            self._write_newcomers(shards)
         self._store.write_log(self._log)  # last: who finds a message there finds what came of it
         outputs = self._dead + [
             Output(FINDINGS.name, f.service.encode(), f.to_json().encode(), 0) for f, _ in findings
@@ -161,6 +161,19 @@ class DetectStage:
             ]
             + [row for shard in shards.values() for row in shard.rested]
         )
+        self._known.update(k for shard in shards.values() for k, w in shard.watchers.items() if w.begun)
+
+    def _write_newcomers(self, shards: Mapping[int, Shard]) -> None:
+        """Services nobody has been told of: what they may spend hangs on their being known."""
+        new = [
+            (key, watcher, shard.next_offset or 0)
+            for shard in shards.values()
+            for key, watcher in shard.watchers.items()
+            if key not in self._known and watcher.begun
+        ]
+        if new:
+            self._store.write_series([(key, s, upto) for key, w, upto in new for s in w.series_states()])
+            self._known |= {key for key, *_ in new}
 
     def counters(self) -> dict[str, float]:
         """What its shards counted, by metric name."""

@@ -18,10 +18,12 @@ LIVE = "live"
 
 @dataclass(slots=True)
 class _Partition:
+    """What one partition has said. ``passed_ns`` is what others had come to when it last did."""
+
     next_offset: int
     event_ns: int
-    idle: bool
     ended: bool
+    passed_ns: int = 0
 
 
 class LineageClock:
@@ -31,6 +33,10 @@ class LineageClock:
     partitions mark every few seconds; others are released by the mark that ends their lineage. A lineage that
     has ended is complete up to ``tick_ns`` after its latest event, so its last tick closes; data that come
     after all, a second import say, go on from there.
+
+    A partition that says it is idle has read all it got, and stands where the others stood when it spoke the
+    time before. It does not let them run ahead for good: after a pause of all of them one is always the first
+    to go on, and what the others hold of the same hour would be late.
     """
 
     def __init__(self, lineage: str, partitions: int, lateness_ns: int, tick_ns: int) -> None:
@@ -45,18 +51,22 @@ class LineageClock:
         """Take one mark; older ones (a repeated run) change nothing."""
         have = self._marks.get(mark.partition)
         if have is None:
-            self._marks[mark.partition] = _Partition(mark.next_offset, mark.event_ns, mark.idle, mark.ended)
+            have = _Partition(mark.next_offset, mark.event_ns, mark.ended)
+            self._marks[mark.partition] = have
         elif mark.next_offset >= have.next_offset:
-            have.idle = mark.idle
             have.ended = mark.ended or (have.ended and mark.next_offset == have.next_offset)
             have.next_offset = mark.next_offset
-            have.event_ns = max(have.event_ns, mark.event_ns)
+            stands_ns = have.passed_ns if mark.idle and not self._live else 0
+            have.event_ns = max(have.event_ns, mark.event_ns, stands_ns)
+        else:
+            return
+        have.passed_ns = max(m.event_ns for m in self._marks.values())
 
     def watermark_ns(self) -> int:
         """Event time before which all is in; never goes back."""
         if len(self._marks) < self._partitions:
             return self._watermark_ns
-        running = [m.event_ns for m in self._marks.values() if not m.ended and (self._live or not m.idle)]
+        running = [m.event_ns for m in self._marks.values() if not m.ended]
         if running:
             now = min(running) - self._lateness_ns
         elif self.complete():
@@ -74,12 +84,13 @@ class LineageClock:
         """Plain form for a snapshot."""
         return {
             "watermark_ns": self._watermark_ns,
-            "marks": [
-                [p, m.next_offset, m.event_ns, m.idle, m.ended] for p, m in sorted(self._marks.items())
+            "partitions": [
+                [p, m.next_offset, m.event_ns, m.ended, m.passed_ns] for p, m in sorted(self._marks.items())
             ],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Inverse of `state`."""
         self._watermark_ns = state["watermark_ns"]
-        self._marks = {p: _Partition(*rest) for p, *rest in state["marks"]}
+        before = [[p, at, event_ns, ended] for p, at, event_ns, _, ended in state.get("marks", ())]
+        self._marks = {p: _Partition(*rest) for p, *rest in state.get("partitions", before)}

@@ -4,7 +4,9 @@ A clock belongs to one (source partition, tenant, lineage). It moves by event ti
 acknowledged, never before: a mark claims that every observation up to ``next_offset`` stands before it in
 the log. A partition without data for `idle_ns` is marked idle, so that it does not hold the lineage's
 watermark. The live lineage's clock is the wall's: an idle live partition goes on marking the time (that is
-how silence is noticed). Any other lineage knows only its own time: an idle partition is marked once.
+how silence is noticed). Any other lineage knows only its own time: an idle partition says again and again,
+ever less often, that it has read all there is, and so follows the others at a distance
+(`ingest.detect.watermark`).
 
 Nothing is idle while the stage is stalled (a store that does not answer): messages may wait behind it. Pure:
 the caller says what time it is.
@@ -21,6 +23,8 @@ from infra.clock import NS_PER_S
 LIVE = "live"
 FORGET_AFTER_NS = 24 * 3600 * NS_PER_S
 """A lineage other than live without data for this long is forgotten."""
+SELDOM = 10
+"""Idle times that pass at most between two marks of an idle partition."""
 
 Partition = tuple[str, int]
 Lineage = tuple[str, str]
@@ -47,9 +51,11 @@ class Advance:
 
 @dataclass(slots=True)
 class _Clock:
+    """``idle_ns`` is when it was last marked idle, 0 since it has had data."""
+
     event_ns: int
     data_ns: int
-    marked_idle: bool = False
+    idle_ns: int = 0
     ended: bool = False
 
 
@@ -110,7 +116,7 @@ class ClockMarks:
             self._known_since.setdefault(a.lineage, now_ns)
             clock = self._clocks.setdefault((p, a.lineage), _Clock(0, now_ns))
             clock.event_ns = max(clock.event_ns, a.event_ns)
-            clock.data_ns, clock.marked_idle, clock.ended = now_ns, False, a.ended
+            clock.data_ns, clock.idle_ns, clock.ended = now_ns, 0, a.ended
 
     def learn(self, lineages: Iterable[Lineage], next_offsets: Mapping[Partition, int], now_ns: int) -> None:
         """What another process, or this one before a restart, knew: lineages under way and how far it came.
@@ -148,13 +154,22 @@ class ClockMarks:
             return None
         if clock is None:
             clock = self._clocks.setdefault((p, lineage), _Clock(0, since))
-        if clock.ended or (clock.marked_idle and lineage[1] != LIVE):
+        if clock.ended:
             return None
-        clock.marked_idle = True
         if lineage[1] == LIVE:
             clock.event_ns = max(clock.event_ns, now_ns)
+        elif now_ns < self._again_ns(clock):
+            return None
+        clock.idle_ns = now_ns
         next_offset = self._next_offset.get(p, self._learned_offset.get(p, 0))
         return Mark(*lineage, *p, next_offset, clock.event_ns, idle=True)
+
+    def _again_ns(self, clock: _Clock) -> int:
+        """When a partition that was marked idle is to say so again: after as long as it has been idle."""
+        if not clock.idle_ns:
+            return 0
+        been = clock.idle_ns - clock.data_ns
+        return clock.idle_ns + min(max(been, self._idle_ns), SELDOM * self._idle_ns)
 
     def _forget_old(self, now_ns: int) -> None:
         """Drop lineages other than live whose last data here is long past."""

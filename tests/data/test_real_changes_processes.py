@@ -15,6 +15,7 @@ from ingest.watching import shard_config
 from tests.data import scenarios
 from tests.data.in_process import PARTITIONS, Pipeline
 from tests.data.scenarios import AFTER, BEFORE, REFUSALS, REPETITION, SERVICE, Import
+from tests.data.seeds import WIDE
 from tests.running import Running, running
 
 pytestmark = [
@@ -69,7 +70,7 @@ def drifts(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return sorted((f for f in said if f["alert_kind"] == "drift"), key=lambda f: str(f["finding_id"]))
 
 
-@pytest.mark.parametrize("name", ["refusals", "repetition", "secrets", "nothing"])
+@pytest.mark.parametrize("name", ["refusals", "secrets", *(["repetition", "nothing"] if WIDE else [])])
 def test_an_import_comes_to_what_it_comes_to_in_one_process(
     lightship: Running, data_dir: Path, tmp_path: Path, name: str
 ) -> None:

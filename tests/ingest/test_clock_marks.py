@@ -54,15 +54,19 @@ def test_an_idle_live_partition_goes_on_marking_the_time() -> None:
         assert mark == Mark("default", "live", *SPANS0, 1, now, idle=True)
 
 
-def test_another_lineages_idle_partition_is_marked_once_until_it_has_data() -> None:
+def test_another_lineages_idle_partition_says_so_ever_less_often_until_it_has_data() -> None:
     clock = ClockMarks(IDLE)
     acknowledged(clock, advance(0, 10, IMPORT), now_ns=S)
-    (mark,) = clock.idle_marks([SPANS0], S + IDLE)
-    assert mark == Mark("default", "import-1", *SPANS0, 1, 10, idle=True)
-    assert clock.idle_marks([SPANS0], 2 * S + IDLE) == []
-    (mark,) = acknowledged(clock, advance(1, 20, IMPORT), now_ns=3 * S + IDLE)
+    said = []
+    for now_s in range(1, 1200):
+        for mark in clock.idle_marks([SPANS0], now_s * S):
+            assert mark == Mark("default", "import-1", *SPANS0, 1, 10, idle=True)
+            said.append(now_s - 1)
+    assert said == [30, 60, 120, 240, 480, 780, 1080]
+    (mark,) = acknowledged(clock, advance(1, 20, IMPORT), now_ns=1200 * S)
     assert not mark.idle
-    assert len(clock.idle_marks([SPANS0], 3 * S + 2 * IDLE)) == 1
+    assert clock.idle_marks([SPANS0], 1229 * S) == []
+    assert len(clock.idle_marks([SPANS0], 1230 * S)) == 1
 
 
 def test_a_partition_that_never_had_data_does_not_hold_a_lineage() -> None:

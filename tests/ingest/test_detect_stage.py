@@ -231,3 +231,20 @@ def test_a_second_import_into_an_ended_lineage_goes_on_from_there() -> None:
     whole = [c for c in store.cells.values() if c.series.score == "refusal" and c.series.slice == "all"]
     assert all(c.part == 0 for c in whole)
     assert max(c.start_s for c in whole) > (START + 2 * DAY) * 60
+
+
+def test_a_new_service_is_known_as_soon_as_a_tick_of_it_closes(log: list[Message]) -> None:
+    """Not with the next snapshot: what it may spend is told to those that are known."""
+    store = Kept()
+    running = stage(store)
+    first = next(i for i, m in enumerate(log) if isinstance(m, Mark) and m.partition == 1)
+    running.process(raw(log[: first + 1]))
+    known_after = 0
+    for at in range(first + 1, len(log)):
+        if store.series:
+            break
+        running.process(raw(log[at : at + 1], at))
+        known_after = at
+    assert known_after < 40
+    assert not store.snapshots
+    assert {s.state for s in store.series} == {"learning"}

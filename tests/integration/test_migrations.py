@@ -85,7 +85,8 @@ def test_an_interrupted_migration_is_finished_by_the_next_run(
 ) -> None:
     """Whichever statement was the last one that was carried out: what is there is what was to be there.
 
-    Every migration is run alone, between the states before and after it.
+    Every migration is run alone, between the states before and after it; the newest ones are stopped at every
+    other statement, those before them, which nobody changes any more, once in the middle.
     """
     shipped = read_migrations()
     for at, migration in reversed(list(enumerate(shipped))):
@@ -93,7 +94,8 @@ def test_an_interrupted_migration_is_finished_by_the_next_run(
         migrate(settings, to=at)
         start, target, wanted = (at, at + 1, after) if up else (at + 1, at, definitions(client))
         stopped = [*shipped[:at], replace(migration), *shipped[at + 1 :]]
-        for survived in range(0, len(migration.up if up else migration.down), 2):
+        statements = len(migration.up if up else migration.down)
+        for survived in range(0, statements, 2) if at >= NEWEST - 3 else (statements // 2,):
             migrate(settings, to=start)
             stopped[at] = _stopped(migration, survived)
             with pytest.raises(Unavailable, match=f"migration {NAMES[at]}: .*the power went"):

@@ -22,7 +22,7 @@ pytestmark = [
 MINUTE_NS = 60 * NS_PER_S
 DAY_NS = 1440 * MINUTE_NS
 DESK, ANNEX = "harbour-desk", "harbour-annex"
-DAYS, CALLS, USUAL_EVERY, CHANGED = 3.5, 1500, 50, 60
+DAYS, CALLS, USUAL_EVERY, AT_ONCE = 3.5, 1500, 50, 4
 SETTINGS = """
 [detection]
 tick_s = 60
@@ -90,16 +90,25 @@ def test_a_new_service_is_watched_by_what_stored_text_taught(lightship: Running)
         raise AssertionError(answers[-1]) from error
 
     new = App(ANNEX, 2)
-    now_ns = time.time_ns()  # of live calls: what is older than the clock of closed ticks counts as late
-    sent(lightship, new, now_ns - MINUTE_NS, now_ns, CHANGED, 2)
-    wait("the new service is watched", lambda: lightship.rows(_STATE, service=ANNEX))
+
+    def goes_on() -> None:
+        """It is called all the time: what is older than the clock of closed ticks would count as late."""
+        now_ns = time.time_ns()
+        sent(lightship, new, now_ns - NS_PER_S, now_ns, AT_ONCE, 2)
+
+    def watched() -> list[Any]:
+        goes_on()
+        return lightship.rows(_STATE, service=ANNEX)
+
+    wait("the new service is watched", watched, every_s=1.0)
     ((state, level),) = lightship.rows(_STATE, service=ANNEX)
     assert state == "accepted"
     assert level == pytest.approx(1 / USUAL_EVERY, abs=0.01)
 
     def incident() -> list[dict[str, Any]]:
+        goes_on()
         listed = lightship.alerts("/incidents?lineage=live")["incidents"]
         return [i for i in listed if (i["service"], i["score"]) == (ANNEX, "refusal")]
 
-    wait("its refusals are told in its first minutes", incident)
+    wait("its refusals are told in its first minutes", incident, every_s=1.0)
     assert lightship.rows(_STATE, service=DESK)[0][0] == "watching"
