@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
 BIN := .venv/bin
 STAMP := .venv/.lightship-setup
 
-.PHONY: help setup demo test check unit integration data live browser kafka collector chaos fuzz docs bench lock clean
+.PHONY: help setup demo test check unit integration data live browser kafka alertmanager collector chaos fuzz docs bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -39,10 +39,13 @@ unit: setup ## fast tests without any server
 	$(BIN)/pytest -n auto --dist worksteal -m "not integration and not chaos and not kafka and not alertmanager and not browser and not live and not data and not collector"
 
 integration: setup ## tests against the embedded servers
-	$(BIN)/pytest -m "integration and not chaos and not kafka"
+	$(BIN)/pytest -m "integration and not chaos and not kafka and not alertmanager"
 
 data live browser kafka: setup ## tests of one kind
-	$(BIN)/pytest -m "$@ and not chaos"
+	$(BIN)/pytest -m "$@ and not chaos and not alertmanager"
+
+alertmanager: setup ## tests against a real Prometheus Alertmanager (on Debian: prometheus-alertmanager)
+	$(BIN)/pytest -m "alertmanager and not chaos and not kafka"
 
 collector: setup ## a real OpenTelemetry Collector, built from Go modules, with the configurations of the docs
 	$(BIN)/python -m tests.collector_programs

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from alerts.alerts_app import alerts
+from alerts.incidents_app import incidents
 from alerts.levels_app import baselines
 from infra.command_line import (
     AsJson,
     ConfigPath,
     Files,
-    KeyFile,
     Port,
     answer,
     nobody_reads_on,
@@ -25,6 +26,8 @@ from infra.command_line import (
     warn,
 )
 from ingest.dead_letters.app import dead_letters
+from ingest.gateway.keys_app import keys
+from ingest.rules_app import rules
 from ingest.scorers_app import scorers
 
 if TYPE_CHECKING:
@@ -41,10 +44,11 @@ app = typer.Typer(
 )
 config = typer.Typer(help="The settings file.", no_args_is_help=True)
 app.add_typer(config, name="config")
-app.add_typer(dead_letters, name="dead-letters")
-app.add_typer(baselines, name="baselines")
-keys = typer.Typer(help="Keys that applications send with.", no_args_is_help=True)
+for name, group in (("alerts", alerts), ("dead-letters", dead_letters), ("baselines", baselines)):
+    app.add_typer(group, name=name)
+app.add_typer(incidents, name="incidents")
 app.add_typer(keys, name="keys")
+app.add_typer(rules, name="rules")
 app.add_typer(scorers, name="scorers")
 
 
@@ -374,57 +378,6 @@ def config_show(config: ConfigPath = None) -> None:
     from infra.settings import load, show
 
     out(json.dumps(show(load(config)), indent=2))
-
-
-@keys.command("create")
-def keys_create(
-    tenant: Annotated[str, typer.Option(help="Whose data it sends.")] = "default",
-    name: Annotated[str | None, typer.Option(help="What to call it.")] = None,
-    quota: Annotated[list[str] | None, typer.Option(help="NAME=N, several times.")] = None,
-    synthetic: Annotated[bool, typer.Option("--synthetic", help="What it sends is no person's.")] = False,
-    key_file: KeyFile = None,
-    config: ConfigPath = None,
-) -> None:
-    """Make a key and print it once. Only its hash is kept; a running gateway knows it within seconds."""
-    from ingest.gateway.keys_command import create
-
-    secret, said = create(config, key_file, tenant, name, quota or [], synthetic=synthetic)
-    warn(said)
-    out(secret)
-
-
-@keys.command("list")
-def keys_list(key_file: KeyFile = None, as_json: AsJson = False, config: ConfigPath = None) -> None:
-    """Print whose keys there are. Names, quotas and states, never the keys themselves."""
-    from ingest.gateway.keys_command import listing, show
-
-    rows = listing(config, key_file)
-    out(json.dumps(rows, indent=2) if as_json else show(rows))
-
-
-@keys.command("revoke")
-def keys_revoke(
-    key: Annotated[str, typer.Argument(help="Its name or its id.")],
-    key_file: KeyFile = None,
-    config: ConfigPath = None,
-) -> None:
-    """Revoke a key. A running gateway refuses it within seconds."""
-    from ingest.gateway.keys_command import revoke
-
-    warn(revoke(config, key_file, key))
-
-
-@keys.command("block")
-def keys_block(
-    tenant: Annotated[str, typer.Argument(help="Whose keys are refused.")],
-    undo: Annotated[bool, typer.Option("--undo", help="Let the tenant send again.")] = False,
-    key_file: KeyFile = None,
-    config: ConfigPath = None,
-) -> None:
-    """Refuse every key of a tenant until it is undone."""
-    from ingest.gateway.keys_command import block
-
-    warn(block(config, key_file, tenant, undo=undo))
 
 
 def main(argv: list[str] | None = None) -> NoReturn:

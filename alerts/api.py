@@ -1,14 +1,13 @@
 """The alerts API: what is open, and what people decide. Served on the loopback interface.
 
-``GET /healthz`` and ``/readyz`` and ``/metrics`` are open. Everything under ``/incidents`` and ``/baselines``
-needs the token (``Authorization: Bearer ...``). A request whose ``Host`` is not ours is refused: a web page
-could send it.
+``GET /healthz`` and ``/readyz`` and ``/metrics`` are open. Everything under ``/incidents``, ``/silences``
+and ``/baselines`` needs the token (``Authorization: Bearer ...``). A request whose ``Host`` is not ours is
+refused: a web page could send it.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -19,38 +18,27 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from alerts.desk import ACTIONS, Desk
+from alerts.actions import ACTIONS, REASONED
+from alerts.desk import Desk
 from alerts.errors import NotPossible, Unavailable
 from alerts.headline import headline
-from alerts.incident import DETECTOR, OPEN, STATES, Incident
-from alerts.keys import is_allowed
-from alerts.level_routes import FILTERS, MAX_NAME, Levels
+from alerts.incident import OPEN, STATES, Incident
+from alerts.level_routes import FILTERS, Levels
 from alerts.log import Moment
 from alerts.metrics import Metrics
 from alerts.render import render_json
+from alerts.request import Refused, check_token, filters, refuse, said
+from alerts.silence_api import SilenceApi
 from alerts.wire import incident_to_dict
 from detectors.finding import rfc3339
-from infra.clock import to_datetime
+from infra.clock import Clock, SystemClock, to_datetime
 
-MAX_BODY = 16 * 1024
-MAX_ACTOR = 100
-MAX_REASON = 1000
 MAX_LISTED = 500
-REASONED = ("false-alarm", "accept", "note")
-"""Actions that are refused without a reason."""
-
+_MISSING = "there is no incident {!r} in memory: `lightship incidents list --state all` names them"
 Problems = Callable[[], list[str]]
 """What keeps the service from being ready; empty when it is."""
 
 History = Callable[[str, str], Sequence[Moment]]
-
-
-class _Refused(Exception):
-    """A request that is answered with an error."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.message = status, message
 
 
 def build(
@@ -61,10 +49,12 @@ def build(
     token: str,
     hosts: Sequence[str] = (),
     levels: Levels | None = None,
+    clock: Clock | None = None,
 ) -> Starlette:
     """The application. ``hosts`` are accepted beside the names of the loopback interface."""
     api = _Api(desk, history, problems, metrics, token)
     people = _LevelsApi(levels, token)
+    quiet = SilenceApi(desk, token, clock or SystemClock())
     routes = [
         Route("/healthz", api.healthz),
         Route("/readyz", api.readyz),
@@ -72,6 +62,9 @@ def build(
         Route("/incidents", api.listed),
         Route("/incidents/{incident_id}", api.one),
         Route("/incidents/{incident_id}/{action}", api.act, methods=["POST"]),
+        Route("/silences", quiet.listed),
+        Route("/silences", quiet.made, methods=["POST"]),
+        Route("/silences/{silence_id}/lift", quiet.lifted, methods=["POST"]),
         Route("/baselines", people.listed),
         Route("/baselines/{action}", people.act, methods=["POST"]),
     ]
@@ -79,14 +72,8 @@ def build(
     return Starlette(
         routes=routes,
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed)],
-        exception_handlers={_Refused: _refuse},
+        exception_handlers={Refused: refuse},
     )
-
-
-async def _refuse(_: Request, error: Exception) -> Response:
-    if not isinstance(error, _Refused):
-        raise error
-    return JSONResponse({"error": error.message}, error.status)
 
 
 class _Api:
@@ -114,16 +101,13 @@ class _Api:
     async def listed(self, request: Request) -> Response:
         """Incidents, newest first. ``state`` may be a state or ``open``."""
         self._check(request)
-        asked = dict(request.query_params)
-        unknown = sorted(set(asked) - {"tenant", "lineage", "service", "environment", "state", "limit"})
-        if unknown:
-            raise _Refused(400, f"unknown filter {unknown[0]!r}")
+        asked = filters(request, ("tenant", "lineage", "service", "environment", "state", "limit"))
         state = asked.get("state", "")
         if state not in ("", "open", *STATES):
-            raise _Refused(400, f"state {state!r} is none of open, {', '.join(STATES)}")
+            raise Refused(400, f"state {state!r} is none of open, {', '.join(STATES)}")
         limit = asked.get("limit", "100")
         if not (limit.isdecimal() and 1 <= int(limit[:6]) <= MAX_LISTED):
-            raise _Refused(400, f"limit must be 1 to {MAX_LISTED}")
+            raise Refused(400, f"limit must be 1 to {MAX_LISTED}")
         incidents = await run_in_threadpool(self._desk.all)
         chosen = [i for i in incidents if _is_asked_for(i, asked, state)]
         rows = [_summary(i) for i in chosen[: int(limit)]]
@@ -132,9 +116,10 @@ class _Api:
     async def one(self, request: Request) -> Response:
         """One incident: its state, its brief and its history."""
         self._check(request)
-        incident = await run_in_threadpool(self._desk.find, request.path_params["incident_id"])
+        incident_id = request.path_params["incident_id"]
+        incident = await run_in_threadpool(self._desk.find, incident_id)
         if incident is None:
-            raise _Refused(404, "there is no such incident")
+            raise Refused(404, _MISSING.format(incident_id))
         return JSONResponse(await run_in_threadpool(self._whole, incident))
 
     async def act(self, request: Request) -> Response:
@@ -142,24 +127,23 @@ class _Api:
         self._check(request)
         action = request.path_params["action"]
         if action not in ACTIONS:
-            raise _Refused(404, f"{action!r} is none of {', '.join(ACTIONS)}")
-        actor, reason = await _said(request)
+            raise Refused(404, f"{action!r} is none of {', '.join(ACTIONS)}")
+        actor, reason, _ = await said(request)
         if not reason and action in REASONED:
-            raise _Refused(422, f"{action} needs a reason")
+            raise Refused(422, f"{action} needs a reason")
+        incident_id = request.path_params["incident_id"]
         try:
-            incident = await run_in_threadpool(
-                self._desk.act, request.path_params["incident_id"], action, actor, reason
-            )
+            incident = await run_in_threadpool(self._desk.act, incident_id, action, actor, reason)
         except NotPossible as error:
-            raise _Refused(409, str(error)) from error
+            raise Refused(409, str(error)) from error
         except Unavailable as error:
-            raise _Refused(503, f"nothing was changed: {error}") from error
+            raise Refused(503, f"nothing was changed: {error}") from error
         if incident is None:
-            raise _Refused(404, "there is no such incident")
+            raise Refused(404, _MISSING.format(incident_id))
         return JSONResponse(_summary(incident))
 
     def _check(self, request: Request) -> None:
-        _check_token(request, self._token)
+        check_token(request, self._token)
 
     def _whole(self, incident: Incident) -> dict[str, Any]:
         try:
@@ -180,14 +164,11 @@ class _LevelsApi:
     async def listed(self, request: Request) -> Response:
         """Learned levels, as proposals."""
         levels = self._open(request)
-        asked = dict(request.query_params)
-        unknown = sorted(set(asked) - set(FILTERS))
-        if unknown:
-            raise _Refused(400, f"unknown filter {unknown[0]!r}: use {', '.join(FILTERS)}")
+        asked = filters(request, FILTERS)
         try:
             rows = await run_in_threadpool(levels.listed, asked)
         except Unavailable as error:
-            raise _Refused(503, str(error)) from error
+            raise Refused(503, str(error)) from error
         return JSONResponse({"v": 1, "baselines": rows})
 
     async def act(self, request: Request) -> Response:
@@ -195,28 +176,23 @@ class _LevelsApi:
         levels = self._open(request)
         action = request.path_params["action"]
         if action not in levels.actions:
-            raise _Refused(404, f"{action!r} is none of {', '.join(levels.actions)}")
+            raise Refused(404, f"{action!r} is none of {', '.join(levels.actions)}")
         names, act = levels.actions[action]
-        actor, reason, asked = await _asked(request, names)
+        actor, reason, asked = await said(request, names)
         if not reason:
-            raise _Refused(422, f"{action} needs a reason")
+            raise Refused(422, f"{action} needs a reason")
         try:
             return JSONResponse(await run_in_threadpool(act, asked, actor, reason))
         except NotPossible as error:
-            raise _Refused(409, str(error)) from error
+            raise Refused(409, str(error)) from error
         except Unavailable as error:
-            raise _Refused(503, str(error)) from error
+            raise Refused(503, str(error)) from error
 
     def _open(self, request: Request) -> Levels:
-        _check_token(request, self._token)
+        check_token(request, self._token)
         if self._levels is None:
-            raise _Refused(404, "this service keeps no baselines")
+            raise Refused(404, "this service keeps no baselines")
         return self._levels
-
-
-def _check_token(request: Request, token: str) -> None:
-    if not is_allowed(request.headers.get("authorization", ""), token):
-        raise _Refused(401, "the token is missing or wrong: Authorization: Bearer <token>")
 
 
 def _is_asked_for(incident: Incident, asked: dict[str, str], state: str) -> bool:
@@ -251,34 +227,3 @@ def _moment(moment: Moment) -> dict[str, Any]:
         "reason": moment.reason,
         "finding_id": moment.finding_id,
     }
-
-
-async def _said(request: Request) -> tuple[str, str]:
-    """Actor and reason of a body, checked."""
-    actor, reason, _ = await _asked(request, ())
-    return actor, reason
-
-
-async def _asked(request: Request, names: Collection[str]) -> tuple[str, str, dict[str, str]]:
-    """Actor and reason of a body and what else it may name, checked."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise _Refused(413, f"a body may have {MAX_BODY} bytes")
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise _Refused(400, "the body must be JSON") from error
-    if not isinstance(data, dict) or set(data) - {"actor", "reason", *names}:
-        raise _Refused(422, f"the body may hold {', '.join((*names, 'actor'))} and reason, nothing else")
-    actor, reason = data.get("actor"), data.get("reason") or ""
-    actor = actor.strip() if isinstance(actor, str) else ""
-    if not 0 < len(actor) <= MAX_ACTOR or actor == DETECTOR:
-        raise _Refused(422, f"actor must be the name of a person, 1 to {MAX_ACTOR} characters")
-    if not isinstance(reason, str) or len(reason) > MAX_REASON:
-        raise _Refused(422, f"reason may have {MAX_REASON} characters")
-    asked = {name: data[name] for name in names if data.get(name) is not None}
-    if any(not isinstance(value, str) or len(value) > MAX_NAME for value in asked.values()):
-        raise _Refused(422, f"{', '.join(names)} are texts of at most {MAX_NAME} characters")
-    return actor, reason.strip(), asked

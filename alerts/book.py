@@ -11,17 +11,20 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
 
 from alerts import group, lead, several
-from alerts.identity import POLICY, Place, incident_id, place_of, said_ns
-from alerts.incident import RECOVERING, RESOLVED, Hits, Incident, Transition
-from alerts.life import Elapsed, End, Event, Evidence, Raise, fresh, record, step
+from alerts.events import Elapsed, End, Event, Evidence, Raise, Release
+from alerts.identity import POLICY, SILENCE, Place, incident_id, place_of, said_ns, shown_ns
+from alerts.incident import FIRING, RECOVERING, RESOLVED, Hits, Incident, Transition
+from alerts.life import fresh, record, step
+from alerts.silence import Silences
 from alerts.timing import Timing
+from alerts.words import statement
 from detectors.finding import SEVERAL, SEVERITIES, Finding
 from infra.clock import to_ns
 
 MAX_INCIDENTS = 20_000
 """Beyond so many the oldest resolved incidents leave memory; they stay in the store."""
 
-_STAGE = {"provisional": "seen in the open tick", "confirmed": "confirmed", "withdrawn": "withdrawn"}
+_UNSUPPORTED = "nothing supports it any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,17 @@ Route = Callable[[Incident], tuple[str, ...]]
 
 
 class Book:
-    """Incidents by id, with the ways to find them."""
+    """Incidents by id, with the ways to find them, and the silences that cover some."""
 
     def __init__(
-        self, timing: Timing, incidents: Iterable[Incident] = (), route: Route = lambda _: ()
+        self,
+        timing: Timing,
+        incidents: Iterable[Incident] = (),
+        route: Route = lambda _: (),
+        silences: Silences = Silences(),  # noqa: B008 - it is never changed
     ) -> None:
         self.timing = timing
+        self.silences = silences
         self._route = route
         self._incidents: MutableMapping[str, Incident] = {}
         self._places: MutableMapping[Place, tuple[str, ...]] = {}
@@ -52,7 +60,7 @@ class Book:
 
     def draft(self) -> Book:
         """A book that starts as this one and is changed alone."""
-        out = Book(self.timing, route=self._route)
+        out = Book(self.timing, route=self._route, silences=self.silences)
         out._incidents = ChainMap({}, self._incidents)
         out._places = ChainMap({}, self._places)
         out._owners = ChainMap({}, self._owners)
@@ -108,7 +116,8 @@ class Book:
         """Take one message from the log of findings; a repeated or outdated one changes nothing."""
         now_ns = said_ns(finding)
         place = place_of(finding)
-        changes = self._elapse(self.at(place), lambda _: now_ns)
+        seen_ns = shown_ns(finding)
+        changes = self._elapse(self.at(place), lambda _: seen_ns)
         fleet = several.fleet_of(place)
         owner_id = self._owners.get((fleet, finding.finding_id)) or self._owners.get(
             (place, finding.finding_id)
@@ -128,13 +137,12 @@ class Book:
         if change is not None:
             changes.append(change)
             changes += self._supersede(finding, now_ns)
-        if finding.alert_kind == "silence":
-            changes += self._seeing(finding, now_ns)
+            changes += self._seeing(finding, now_ns) if finding.alert_kind == SILENCE else []
         return changes
 
     def _supersede(self, finding: Finding, now_ns: int) -> list[Change]:
         """A new finding about several services takes over the incidents of single ones that it explains."""
-        reason = f"part of a change in several services: {_words(finding)}"
+        reason = f"part of a change in several services: {statement(finding)}"
         end = End("superseded", reason=reason, finding=finding)
         mine = self._owners.get((place_of(finding), finding.finding_id), "")
         changes: list[Change] = []
@@ -146,10 +154,21 @@ class Book:
 
     def _seeing(self, finding: Finding, now_ns: int) -> list[Change]:
         """While a place is silent nothing recovers there; data coming back starts the wait anew."""
-        status = "no_data" if lead.is_active(finding) else "ok"
-        waiting = [i for i in self.at(place_of(finding)) if i.state == RECOVERING and i.evidence != status]
+        place = place_of(finding)
+        status = "no_data" if self._is_silent(place) else "ok"
+        waiting = [
+            i
+            for i in self.at(place)
+            if (i.state == RECOVERING or (i.evidence == "no_data" and i.is_open and not i.active))
+            and i.evidence != status
+        ]
         reason = f"{finding.service} {'sends nothing' if status == 'no_data' else 'sends again'}"
         return [self._step(i, [Evidence(status, reason=reason)], now_ns) for i in waiting]
+
+    def _is_silent(self, place: Place) -> bool:
+        """Whether a place is known to send nothing."""
+        found = (f for i in self.at(place) if i.is_open for f in i.findings)
+        return any(f.alert_kind == SILENCE and lead.is_active(f) for f in found)
 
     def act(self, incident_id_: str, event: Event, now_ns: int) -> Change | None:
         """What a person does; ``None`` if there is no such incident.
@@ -160,7 +179,18 @@ class Book:
             If the state does not allow it.
         """
         incident = self._incidents.get(incident_id_)
-        return None if incident is None else self._step(incident, [event], now_ns)
+        if incident is None:
+            return None
+        events = [event]
+        if isinstance(event, Release) and not incident.supported:
+            events.append(End("withdrawn", reason=_UNSUPPORTED))
+        return self._step(incident, events, now_ns)
+
+    def hush(self, now_of: Callable[[Incident], int]) -> list[Change]:
+        """Cover what a silence covers, and tell of what none covers any more; ``now_of`` stamps it."""
+        mine = [i for i in self if i.is_open or i.silence is not None]
+        changes = [self._step(i, [], now_of(i)) for i in mine]
+        return [change for change in changes if change.rows]
 
     def quiet(self, incident: Incident, interactions: int) -> Change:
         """Policy hits have stopped: there was none for the quiet time among so many interactions."""
@@ -193,7 +223,7 @@ class Book:
             incident = self._changed(incident, hits=_hit(incident, finding))
         if not incident.active:
             return None  # over before it was stated: nothing to act on
-        status = "no_data" if finding.alert_kind == "silence" else "breach"
+        status = "no_data" if finding.alert_kind == SILENCE else "breach"
         return self._step(incident, [Evidence(status, finding)], now_ns)
 
     def _join(self, incident: Incident, finding: Finding, now_ns: int) -> Change:
@@ -214,13 +244,15 @@ class Book:
                 seen = group.remember(incident.seen, dropped.finding_id)
                 incident = self._changed(incident, seen=seen, beyond=incident.beyond + 1)
             if dropped is not finding:
-                incident, row = record(incident, "joined", _words(finding), finding)
+                incident, row = record(incident, "joined", statement(finding), finding)
                 rows.append(self._also_told(incident, row))
         return self._done_after(incident, finding, now_ns, rows)
 
     def _also_told(self, incident: Incident, row: Transition) -> Transition:
         """A service that joins an incident about several has people of its own, who hear of it once."""
-        if incident.place.service != SEVERAL or incident.fired_ns is None or not incident.is_open:
+        if incident.place.service != SEVERAL or not incident.is_open:
+            return row
+        if incident.fired_ns is None or incident.silence is not None:
             return row
         new = tuple(r for r in self._route(incident) if r not in incident.told)
         return replace(row, notify="opened", receivers=new) if new else row
@@ -238,7 +270,7 @@ class Book:
             incident = self._changed(incident, findings=findings, clock_ns=max(incident.clock_ns, now_ns))
             if (old.status, old.ended_at) != (finding.status, finding.ended_at):
                 what = "updated" if lead.supports(finding) else "withdrawn"
-                incident, row = record(incident, what, _words(finding), finding)
+                incident, row = record(incident, what, statement(finding), finding)
                 rows.append(row)
             if finding.alert_kind == POLICY and not lead.supports(finding):
                 hits = replace(incident.hits, count=max(0, incident.hits.count - max(1, old.n or 1)))
@@ -254,24 +286,38 @@ class Book:
         """Draw the consequences of a finding that was taken in."""
         events: list[Event] = []
         if not incident.supported:
-            events += [End("withdrawn", reason="nothing supports it any more", finding=finding)]
+            events += [End("withdrawn", reason=_UNSUPPORTED, finding=finding)]
         else:
-            if lead.supports(finding) and _graver(finding.severity, incident.severity):
+            graver = SEVERITIES.index(finding.severity) < SEVERITIES.index(incident.severity)
+            if lead.supports(finding) and graver:
                 events.append(Raise(finding.severity, finding))
-            events.append(Evidence("breach" if incident.active else "ok", finding, _words(finding)))
+            unseen = "no_data" if self._is_silent(incident.place) else "ok"
+            events.append(Evidence("breach" if incident.active else unseen, finding, statement(finding)))
         if not incident.supported and not incident.is_open:
             events = []
         change = self._step(incident, events, now_ns)
         return self._done(change.incident, (*rows, *change.rows))
 
     def _step(self, incident: Incident, events: list[Event], now_ns: int) -> Change:
+        """Apply events; a silence that covers the incident does so before them, one that ends after them."""
         rows: list[Transition] = []
         current = incident
-        for event in events:
+        for event in (*self.silences.before(current, events), *events):
             after, more = step(current, event, now_ns, self.timing)
             current = after or current
             rows += more
+        for event in self.silences.after(current):
+            after, more = step(current, event, now_ns, self.timing)
+            current = after or current
+            rows += [self._told_anew(row) for row in more]
         return self._done(current, tuple(rows))
+
+    def _told_anew(self, row: Transition) -> Transition:
+        """Who joined it while it was silenced, and would not hear of it otherwise, does now."""
+        if row.what != "unsilenced" or row.notify or row.incident.state not in (FIRING, RECOVERING):
+            return row
+        new = tuple(r for r in self._route(row.incident) if r not in row.incident.told)
+        return replace(row, notify="opened", receivers=new) if new else row
 
     def _done(self, incident: Incident, rows: tuple[Transition, ...]) -> Change:
         """Address the rows that tell people, and keep the incident."""
@@ -294,10 +340,6 @@ class Book:
         return apply(incident, revision=incident.revision + 1, **changes)
 
 
-def _graver(one: str, other: str) -> bool:
-    return SEVERITIES.index(one) < SEVERITIES.index(other)
-
-
 def _hit(incident: Incident, finding: Finding) -> Hits:
     """Hits with those of one more finding."""
     at, hits = to_ns(finding.made_at), incident.hits
@@ -305,10 +347,3 @@ def _hit(incident: Incident, finding: Finding) -> Hits:
     first = min(hits.first_ns, at) if hits.count else at
     quiet = hits.quiet_ns if finding.ended_at is None else to_ns(finding.ended_at)
     return Hits(hits.count + n, first, max(hits.last_ns, at), quiet)
-
-
-def _words(finding: Finding) -> str:
-    """What a line of history says about a finding."""
-    where = "" if finding.slice == "all" else f" in {finding.slice}"
-    state = "ended" if finding.ended_at is not None else _STAGE[finding.status]
-    return f"{finding.score}{where}: {state}"

@@ -12,32 +12,29 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
+from alerts.actions import entry_of, event_of, silence_entry
 from alerts.book import Book, Change, Route
-from alerts.brief import Brief, Links, Trust, brief_of
+from alerts.brief import Brief, Links, brief_of
 from alerts.controls import ACCEPTED, accepting
 from alerts.errors import BadRecord, NotPossible, Unavailable
-from alerts.identity import POLICY, Place, place_of
+from alerts.identity import LIVE, Place
 from alerts.incident import PENDING, RECOVERING, Incident
 from alerts.intake import read_finding
-from alerts.life import Acknowledge, End, Event, Write
 from alerts.log import dedup_key
 from alerts.metrics import Metrics
 from alerts.notify.protocol import Delivery
-from alerts.ports import Closed, Message, Post, Store, Undelivered
+from alerts.policy_quiet import policy_scores, quieten, quieten_before
+from alerts.ports import FAR_FUTURE_NS, Closed, Message, Post, Store, Undelivered
+from alerts.silence import MAX_SILENCES, Silence
 from alerts.timing import Timing
+from alerts.trust import trust_of
 from alerts.wire import incident_to_json
-from detectors.finding import Finding, rfc3339
-from infra.clock import NS_PER_S, Clock, to_datetime, to_ns
+from infra.clock import Clock
 
 logger = logging.getLogger(__name__)
-
-LIVE = "live"
-TRUST_DAYS = 90
-ACTIONS = ("acknowledge", "false-alarm", "accept", "note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +70,11 @@ class Desk:
         self._looks: dict[tuple[str, int], Closed] = {}
         self._unposted: deque[Callable[[], None]] = deque()
 
+    @property
+    def is_writer(self) -> bool:
+        """Whether this process has loaded what is stored and may change it."""
+        return self._owner
+
     def suspend(self) -> None:
         """Another process may be the writer now: nothing is changed until the next `load`."""
         with self._lock:
@@ -89,13 +91,15 @@ class Desk:
         with self._lock:
             incidents = self._store.load()
             undelivered = self._store.outbox()
-            self._book = Book(self._setup.timing, reversed(incidents), self._setup.route)
+            silences = self._store.silences()
+            self._book = Book(self._setup.timing, reversed(incidents), self._setup.route, silences)
             for incident in incidents:
                 if incident.is_open:
                     self._post_later(incident)
             for message in undelivered:
                 self._enqueue(message.incident, message.seq, message.kind, message.receiver, message)
             self._accept_again()
+            self._metrics.set("silences", len(silences.in_force))
             self._count_open()
             self._owner = True
         logger.info("%d incidents loaded, %d messages in the outbox", len(incidents), len(undelivered))
@@ -119,7 +123,7 @@ class Desk:
                 except BadRecord as error:
                     letters.append((message, str(error)))
                     continue
-                changes += self._quieten_before(draft, finding)
+                changes += quieten_before(draft, finding, self._closed)
                 changes += draft.apply(finding)
             self._commit(changes)
             for message, reason in letters:
@@ -144,6 +148,7 @@ class Desk:
             If the store does not answer; nothing has changed.
         """
         with self._lock:
+            self._hush()
             waiting = [i for i in self._book if i.state in (PENDING, RECOVERING) or i.hits.active]
             now_of: dict[Place, int] = {}
             looks: dict[tuple[str, int], Closed] = {}
@@ -152,11 +157,11 @@ class Desk:
             for incident in (i for i in waiting if i.is_open):
                 after_ns = incident.hits.last_ns if incident.hits.active else incident.since_ns
                 look = (incident.incident_id, after_ns)
-                looks[look] = self._store.closed(incident.place, _policy_scores(incident), after_ns)
+                looks[look] = self._closed(incident, after_ns)
                 seen = self._looks.get(look)
                 if seen is not None:
                     now_of[incident.place] = max(now_of.get(incident.place, 0), seen.upto_ns)
-                    changes += self._quieten(draft, incident, seen, seen.upto_ns)
+                    changes += quieten(draft, incident, seen, seen.upto_ns)
             changes += draft.elapse(lambda place: now_of.get(place, 0))
             self._commit(changes)
             self._looks = looks
@@ -173,27 +178,109 @@ class Desk:
             If it cannot be stored; nothing has changed.
         """
         with self._lock:
-            if not self._owner:
-                raise Unavailable("this process is not (or not yet) the one that writes incidents")
+            self._check_writer()
             known = self._book.get(incident_id)
             if known is None:
                 return None
-            now_ns = self._clock.now_ns() if known.place.lineage == LIVE else known.clock_ns
-            change = self._book.draft().act(incident_id, _event(action, actor, reason), now_ns)
+            now_ns = self._wall_ns(known, self._clock.now_ns())
+            change = self._book.draft().act(incident_id, event_of(action, actor, reason), now_ns)
             if change is None:
                 return None
             self._commit([change])
-            audit = self._audit(change.incident, action, actor, reason)
+            audit = entry_of(change.incident, action, actor, reason, self._clock.now_ns())
             self._unposted.append(partial(self._post.action, incident_id, audit))
             if change.incident.ending == ACCEPTED:
                 self._accept(change.incident, actor, reason)
             self._metrics.add("actions", 1)
             logger.info("%s of incident %s", action, incident_id)
-            try:
-                self._post_all()
-            except Unavailable as error:
-                logger.warning("an action is stored and will be posted later: %s", error)
+            self._try_to_post()
             return change.incident
+
+    def silence(self, silence: Silence) -> Silence:
+        """Be silent about what a silence covers, from now on.
+
+        Raises
+        ------
+        NotPossible
+            If there are too many.
+        Unavailable
+            If it cannot be stored; nothing has changed.
+        """
+        with self._lock:
+            self._check_writer()
+            if len(self._book.silences.in_force) >= MAX_SILENCES:
+                raise NotPossible(f"there are {MAX_SILENCES} silences already: lift some")
+            self._put_silence(silence)
+            self._metrics.add("actions", 1)
+            self._hush_now()
+            return silence
+
+    def lift(self, silence_id: str, actor: str, reason: str) -> Silence | None:
+        """End a silence before its time; ``None`` if there is no such silence.
+
+        Raises
+        ------
+        NotPossible
+            If it has ended.
+        Unavailable
+            If it cannot be stored; nothing has changed.
+        """
+        with self._lock:
+            self._check_writer()
+            known = self._book.silences.get(silence_id)
+            if known is None:
+                return None
+            if not known.in_force:
+                raise NotPossible(f"silence {silence_id} has ended: {known.ended_reason}")
+            now_ns = self._clock.now_ns()
+            over = replace(known, ended_ns=now_ns, ended_by=actor, ended_reason=reason)
+            self._put_silence(over)
+            self._metrics.add("actions", 1)
+            self._hush_now()
+            return over
+
+    def silences(self) -> tuple[Silence, ...]:
+        """Those in force, and those that ended lately; oldest first."""
+        with self._lock:
+            return self._book.silences.all
+
+    def _put_silence(self, silence: Silence) -> None:
+        """Once it is stored it is in force (or over), whatever becomes of the incidents' own histories."""
+        self._store.store_silence(silence)
+        self._book.silences = self._book.silences.with_(silence)
+        entry = silence_entry(silence, self._clock.now_ns())
+        self._unposted.append(partial(self._post.action, silence.silence_id, entry))
+        self._metrics.set("silences", len(self._book.silences.in_force))
+        logger.info("silence %s %s", silence.silence_id, "made" if silence.in_force else "ended")
+
+    def _hush(self) -> None:
+        """Bring incidents in line with the silences in force."""
+        now_ns = self._clock.now_ns()
+        for over in self._book.silences.over(now_ns):
+            self._put_silence(over)
+        self._commit(self._book.draft().hush(lambda i: self._wall_ns(i, now_ns)))
+
+    def _hush_now(self) -> None:
+        """`_hush`, unless the store is away meanwhile: then time does it (`elapse`)."""
+        try:
+            self._hush()
+        except Unavailable as error:
+            logger.warning("silences take effect later: %s", error)
+        self._try_to_post()
+
+    def _try_to_post(self) -> None:
+        try:
+            self._post_all()
+        except Unavailable as error:
+            logger.warning("an action is stored and will be posted later: %s", error)
+
+    def _wall_ns(self, incident: Incident, now_ns: int) -> int:
+        """When what a person does happens: on the wall clock, but in a lineage whose time is another."""
+        return now_ns if incident.place.lineage == LIVE else incident.clock_ns
+
+    def _check_writer(self) -> None:
+        if not self._owner:
+            raise Unavailable("this process is not (or not yet) the one that writes incidents")
 
     def _accept(self, incident: Incident, actor: str, reason: str) -> None:
         """Have detection take the changes of an incident for the new level."""
@@ -219,31 +306,11 @@ class Desk:
 
     def brief(self, incident: Incident, kind: str = "opened") -> Brief:
         """The message about an incident as it stands."""
-        return brief_of(incident, kind=kind, links=self._setup.links, trust=self._trust(incident))
+        trust = trust_of(incident, self._book, self._clock.now_ns())
+        return brief_of(incident, kind=kind, links=self._setup.links, trust=trust)
 
-    def _quieten_before(self, draft: Book, finding: Finding) -> list[Change]:
-        """End policy hits that had stopped before this finding, so that it is not taken for more of them.
-
-        Only live: the hits of an import are said long before its ticks are closed.
-        """
-        if finding.alert_kind != POLICY or finding.lineage != LIVE:
-            return []
-        changes: list[Change] = []
-        now_ns = to_ns(finding.made_at)
-        before_ns = now_ns - self._setup.timing.tick_s * NS_PER_S  # its own tick holds the hit
-        for incident in draft.at(place_of(finding)):
-            last_ns = incident.hits.last_ns
-            if incident.is_open and incident.hits.active and now_ns - last_ns > self._setup.timing.quiet_ns:
-                seen = self._store.closed(incident.place, _policy_scores(incident), last_ns, before_ns)
-                changes += self._quieten(draft, incident, seen, now_ns)
-        return changes
-
-    def _quieten(self, draft: Book, incident: Incident, seen: Closed, now_ns: int) -> list[Change]:
-        timing = self._setup.timing
-        silent_ns = now_ns - incident.hits.last_ns if incident.hits.active else 0
-        if silent_ns < timing.quiet_ns or seen.n < timing.quiet_interactions or seen.hits:
-            return []
-        return [draft.quiet(incident, seen.n)]
+    def _closed(self, incident: Incident, after_ns: int, before_ns: int = FAR_FUTURE_NS) -> Closed:
+        return self._store.closed(incident.place, policy_scores(incident), after_ns, before_ns)
 
     def _commit(self, changes: list[Change]) -> None:
         """Store, merge, tell; what is to be posted waits for `_post_all`."""
@@ -281,59 +348,9 @@ class Desk:
             receiver=receiver,
             kind=kind,
             brief=self.brief(incident, kind),
+            place=incident.place,
         )
         self._due(delivery, stored.attempts if stored else 0, stored.done if stored else False)
 
-    def _trust(self, incident: Incident) -> Trust:
-        """How incidents of the lead's detector ended in the last days, this one left out."""
-        detector, since_ns = incident.lead.detector, incident.opened_ns - TRUST_DAYS * 86_400 * NS_PER_S
-        past = [
-            i
-            for i in self._book
-            if i.incident_id != incident.incident_id
-            and (i.place.tenant, i.place.lineage) == (incident.place.tenant, incident.place.lineage)
-            and i.opened_ns >= since_ns
-            and i.fired_ns is not None
-            and i.lead.detector == detector
-        ]
-        lag_s = None
-        if incident.place.lineage == LIVE and incident.is_open:
-            lag_s = max(0.0, (self._clock.now_ns() - incident.clock_ns) / NS_PER_S)
-        false = sum(i.ending in ("false_alarm", "withdrawn") for i in past)
-        return Trust(false, len(past), TRUST_DAYS, lag_s)
-
-    def _audit(self, incident: Incident, action: str, actor: str, reason: str) -> dict[str, Any]:
-        place = incident.place
-        return {
-            "v": 1,
-            "at": rfc3339(to_datetime(self._clock.now_ns())),
-            "action": action,
-            "incident_id": incident.incident_id,
-            "tenant": place.tenant,
-            "lineage": place.lineage,
-            "environment": place.environment,
-            "service": place.service,
-            "actor": actor,
-            "reason": reason,
-            "state": incident.state,
-            "ending": incident.ending,
-            "seq": incident.seq,
-        }
-
     def _count_open(self) -> None:
         self._metrics.set("open", sum(i.is_open for i in self._book))
-
-
-def _policy_scores(incident: Incident) -> list[str]:
-    return sorted({f.score for f in incident.findings if f.alert_kind == POLICY})
-
-
-def _event(action: str, actor: str, reason: str) -> Event:
-    if action == "acknowledge":
-        return Acknowledge(actor, reason)
-    if action == "note":
-        return Write(actor, reason)
-    endings = {"false-alarm": "false_alarm", "accept": "accepted"}
-    if action not in endings:
-        raise NotPossible(f"{action!r} is none of {', '.join(ACTIONS)}")
-    return End(endings[action], actor, reason)

@@ -145,9 +145,9 @@ class Producer:
         """The newest state, under the incident's id."""
         self._send(INCIDENTS.name, incident_id, value.encode())
 
-    def action(self, incident_id: str, value: dict[str, Any]) -> None:
-        """What a person did, for audit."""
-        self._send(ACTIONS.name, incident_id, json.dumps(value, ensure_ascii=False).encode())
+    def action(self, key: str, value: dict[str, Any]) -> None:
+        """What a person did, for audit, under the id of the incident or silence."""
+        self._send(ACTIONS.name, key, json.dumps(value, ensure_ascii=False).encode())
 
     def control(self, record: Control) -> None:
         """Into the partition where the observations of its service are: both choose it by the same key.

@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from detectors.finding import Finding
 from infra.clock import NS_PER_S, to_ns
 
+LIVE = "live"
+"""The lineage whose clock is the one on the wall."""
 POLICY = "policy"
 PIPELINE = "pipeline"
+SILENCE = "silence"
+"""The kind of finding that says a service sends nothing (not a person's silence: `alerts.silence`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +98,9 @@ def onset_interval(finding: Finding) -> Interval:
     low = to_ns(finding.onset_low) if finding.onset_low else at
     high = to_ns(finding.onset_high) if finding.onset_high else at
     return Interval(min(low, at), max(high, at))
+
+
+def shown_ns(finding: Finding) -> int:
+    """How far a statement shows that data came: one of silence says so of the time until its onset."""
+    said = said_ns(finding)
+    return min(said, onset_interval(finding).low_ns) if finding.alert_kind == SILENCE else said

@@ -23,6 +23,9 @@ REOPENABLE = ("recovered", "withdrawn")
 MAX_NOTES = 50
 """Notes an incident carries; older ones stay in its history."""
 
+OVER = "over"
+"""What people heard last of an incident whose end they were told."""
+
 DETECTOR = "detector"
 """The actor of whatever no person did."""
 
@@ -58,6 +61,8 @@ class Incident:
     ``findings`` are the newest versions of the statements about it, in order of arrival, bounded; ``seen``
     the ids of recent ones that were only counted (``uncounted`` findings beyond the bound, ``hits`` of
     policies). ``seq`` numbers transitions, ``revision`` every change. ``told`` are the receivers that know.
+    ``silence`` is the id of the silence that covers it; ``heard`` what people were told last: nothing yet,
+    the severity it had then, or that it is `OVER`. What is held (``held_by``) ends by a person's word alone.
     """
 
     incident_id: str
@@ -75,6 +80,10 @@ class Incident:
     reopened: int = 0
     acknowledged_by: str | None = None
     acknowledged_ns: int | None = None
+    held_by: str | None = None
+    held_ns: int | None = None
+    silence: str | None = None
+    heard: str = ""
     seq: int = 0
     revision: int = 0
     findings: tuple[Finding, ...] = ()
@@ -155,8 +164,8 @@ class Transition:
     """One line of an incident's history, after it happened.
 
     ``what``: opened fired joined updated withdrawn raised recovering relapsed resolved reopened cleared
-    evidence acknowledged noted. ``notify`` is empty, or why people are told: opened, raised, reopened or
-    resolved.
+    evidence acknowledged noted held released silenced unsilenced. ``notify`` is empty, or why people are
+    told: opened, raised, reopened or resolved.
     """
 
     seq: int

@@ -22,7 +22,6 @@ from detectors.observation import Control, ServiceKey
 LIVE, TENANT = "live", "default"
 FILTERS = ("tenant", "lineage", "service", "environment", "unit", "score", "slice")
 PLACE = ("tenant", "lineage", "service", "environment")
-MAX_NAME = 200
 
 
 class LevelStore(Protocol):

@@ -6,70 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
-
-from alerts.keys import read_token
-from infra.embedded.reach import alerts_address
-from infra.errors import Misconfigured, Unavailable
-from infra.settings import Settings, load
-
-TIMEOUT_S = 30.0
+from alerts.client import ask, tell
 
 
 def listed(config: Path | None, **filters: str | None) -> dict[str, Any]:
-    """Learned levels that match.
-
-    Raises
-    ------
-    Misconfigured
-        If the token cannot be read or is not the service's, or a filter is not taken.
-    Unavailable
-        If the alerts service does not answer.
-    """
-    return _ask(load(config), "GET", "/baselines", _given(filters))
+    """Learned levels that match; raises what `alerts.client.ask` does."""
+    return ask(config, "/baselines", **filters)
 
 
 def told(config: Path | None, action: str, actor: str, reason: str, **named: str | None) -> dict[str, Any]:
-    """Have baselines accepted or adopted; what was done.
-
-    Raises
-    ------
-    Misconfigured
-        If the request is not possible as it stands; the message says why.
-    Unavailable
-        If the alerts service does not answer, or cannot reach what it needs.
-    """
-    body = {**_given(named), "actor": actor, "reason": reason}
-    return _ask(load(config), "POST", f"/baselines/{action}", body)
-
-
-def _given(named: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in named.items() if value is not None}
-
-
-def _ask(settings: Settings, method: str, path: str, given: dict[str, str]) -> dict[str, Any]:
-    base = alerts_address(settings)
-    headers = {"Authorization": f"Bearer {read_token(settings.home)}"}
-    sent: dict[str, Any] = {"params": given} if method == "GET" else {"json": given}
-    try:
-        response = httpx.request(method, f"{base}{path}", headers=headers, timeout=TIMEOUT_S, **sent)
-    except httpx.HTTPError as error:
-        raise Unavailable(
-            f"the alerts service does not answer at {base} ({type(error).__name__}): start `lightship up`, "
-            "or correct alerts.port"
-        ) from error
-    if response.is_success:
-        body: dict[str, Any] = response.json()
-        return body
-    said = _error(response)
-    raise Unavailable(said) if response.status_code >= 500 else Misconfigured(said)
-
-
-def _error(response: httpx.Response) -> str:
-    try:
-        return str(response.json()["error"])
-    except (ValueError, KeyError, TypeError):
-        return f"the alerts service answered {response.status_code}"
+    """Have baselines accepted or adopted; what was done. Raises what `alerts.client.tell` does."""
+    return tell(config, f"/baselines/{action}", actor, reason, **named)
 
 
 def show_list(report: Mapping[str, Any]) -> str:

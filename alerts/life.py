@@ -9,25 +9,43 @@
 ``no_data`` and ``error`` never mean ok: they start an incident and the hold applies to them, and while they
 last nothing recovers. A resolved incident that a person ended is never reopened.
 
+Beside the state: who has taken it, who holds it (then it ends by a person's word alone), and which silence
+covers it. What people would have been told meanwhile is not told. When the silence ends they are told once
+what has come of it: of an incident that is still open and that nobody heard of, that it opened.
+
 Times are ns since 1970 UTC on the clock of the incident's lineage, which never runs backwards here. A
 deadline that has passed takes effect at the deadline, not when it was noticed: a restart changes nothing.
+What people do is stamped by the clock on the wall and moves no other: a lineage that gets no data has no new
+time, whatever people do meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from alerts.errors import NotPossible
+from alerts.events import (
+    Acknowledge,
+    End,
+    Event,
+    Evidence,
+    Hold,
+    Raise,
+    Release,
+    Silenced,
+    Unsilenced,
+    Write,
+    is_of_people,
+)
 from alerts.identity import fingerprint, incident_id, place_of
 from alerts.incident import (
     DETECTOR,
-    ENDINGS,
-    EVIDENCE,
     FIRING,
     MAX_NOTES,
     OK,
+    OVER,
     PENDING,
     RECOVERING,
     REOPENABLE,
@@ -39,67 +57,6 @@ from alerts.incident import (
 from alerts.timing import Timing
 from detectors.finding import SEVERITIES, Finding
 from infra.clock import to_ns
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a detector sees now: ``ok``, ``breach``, ``no_data`` or ``error``."""
-
-    status: str
-    finding: Finding | None = None
-    reason: str = ""
-
-    def __post_init__(self) -> None:
-        if self.status not in EVIDENCE:
-            raise ValueError(f"evidence {self.status!r} is none of {', '.join(EVIDENCE)}")
-
-
-@dataclass(frozen=True, slots=True)
-class Raise:
-    """A graver finding joined: the severity rises in place, it never falls."""
-
-    severity: str
-    finding: Finding | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Someone, or the detector, ends it with an ending other than ``recovered``."""
-
-    ending: str
-    actor: str = DETECTOR
-    reason: str = ""
-    finding: Finding | None = None
-
-    def __post_init__(self) -> None:
-        if self.ending not in ENDINGS or self.ending == "recovered":
-            raise ValueError(
-                f"ending {self.ending!r} cannot be declared, one of {', '.join(ENDINGS[1:])} can"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledge:
-    """A person takes it."""
-
-    actor: str
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """A person adds a note."""
-
-    actor: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Elapsed:
-    """Nothing but time has passed."""
-
-
-Event = Evidence | Raise | End | Acknowledge | Write | Elapsed
 
 
 def fresh(finding: Finding, timing: Timing, again: int = 0) -> Incident:
@@ -136,6 +93,9 @@ def step(
         incident = fresh(event.finding, timing)
     log = _Log(incident, timing)
     now_ns = max(now_ns, incident.clock_ns)
+    if is_of_people(event):
+        log.of_people(event, now_ns)
+        return log.incident, tuple(log.rows)
     log.elapse(now_ns)
     log.incident = replace(log.incident, clock_ns=now_ns)
     if isinstance(event, Evidence):
@@ -145,12 +105,6 @@ def step(
         log.raised(event, now_ns)
     elif isinstance(event, End):
         log.end(event, now_ns)
-    elif isinstance(event, Acknowledge):
-        log.acknowledge(event, now_ns)
-    elif isinstance(event, Write):
-        note = Note(now_ns, event.actor, event.text)
-        notes = (*log.incident.notes, note)[-MAX_NOTES:]
-        log.add(now_ns, "noted", actor=event.actor, reason=event.text, notes=notes)
     return log.incident, tuple(log.rows)
 
 
@@ -180,10 +134,15 @@ class _Log:
         notify: str = "",
         **changes: object,
     ) -> None:
-        """Change the incident and append the row."""
+        """Change the incident and append the row; while it is silenced nobody is told."""
         i = self.incident
         apply: Callable[..., Incident] = replace
         self.incident = apply(i, seq=i.seq + 1, revision=i.revision + 1, **changes)
+        if self.incident.silence is not None:
+            notify = ""
+        elif notify:
+            heard = OVER if notify == "resolved" else self.incident.severity
+            self.incident = replace(self.incident, heard=heard)
         mover = finding.finding_id if finding else None
         row = Transition(self.incident.seq, at_ns, what, notify, actor, reason, mover, self.incident)
         self.rows.append(row)
@@ -199,7 +158,8 @@ class _Log:
         if i.state == PENDING and i.evidence != "ok" and now_ns >= hold_end:
             self.move(hold_end, FIRING, "fired", notify="opened", fired_ns=hold_end)
         keep_end = i.since_ns + self.timing.keep_firing_ns
-        if i.state == RECOVERING and i.evidence == "ok" and now_ns >= keep_end:
+        waits = i.state == RECOVERING and i.evidence == "ok" and i.held_by is None
+        if waits and now_ns >= keep_end:
             self.move(
                 keep_end,
                 RESOLVED,
@@ -243,7 +203,7 @@ class _Log:
             now_ns,
             FIRING,
             "reopened",
-            notify="opened" if fired_ns is None else "reopened",
+            notify="reopened" if self.incident.heard else "opened",
             fired_ns=now_ns if fired_ns is None else fired_ns,
             ending=None,
             resolved_ns=None,
@@ -268,8 +228,11 @@ class _Log:
         )
 
     def end(self, event: End, now_ns: int) -> None:
-        """Ended by decision."""
+        """Ended by decision; what a person holds only a person ends."""
         i = self.incident
+        if i.held_by is not None and event.actor == DETECTOR:
+            self.evidence(Evidence("ok", event.finding, event.reason), now_ns)
+            return
         relabel = i.state == RESOLVED and event.ending == "false_alarm" and i.ending in REOPENABLE
         if not (i.is_open or relabel):
             how = f"ended as {i.ending}" if i.ending else i.state
@@ -284,6 +247,50 @@ class _Log:
             notify="resolved" if i.state in (FIRING, RECOVERING) else "",
             ending=event.ending,
             resolved_ns=i.resolved_ns if relabel else now_ns,
+            held_by=None,
+            held_ns=None,
+        )
+
+    def of_people(self, event: Event, now_ns: int) -> None:
+        """A person acted."""
+        if isinstance(event, End):
+            self.end(event, now_ns)
+        elif isinstance(event, Acknowledge):
+            self.acknowledge(event, now_ns)
+        elif isinstance(event, Hold | Release):
+            self.hold(event, now_ns)
+        elif isinstance(event, Silenced):
+            if event.silence_id != self.incident.silence:
+                said: dict[str, Any] = {"actor": event.actor, "reason": event.reason}
+                self.add(now_ns, "silenced", silence=event.silence_id, **said)
+        elif isinstance(event, Unsilenced):
+            if self.incident.silence is not None:
+                said = {"actor": event.actor, "reason": event.reason, "notify": _owed(self.incident)}
+                self.add(now_ns, "unsilenced", silence=None, **said)
+        elif isinstance(event, Write):
+            notes = (*self.incident.notes, Note(now_ns, event.actor, event.text))[-MAX_NOTES:]
+            self.add(now_ns, "noted", actor=event.actor, reason=event.text, notes=notes)
+
+    def hold(self, event: Hold | Release, now_ns: int) -> None:
+        """Held or let go; the same person holding again changes nothing."""
+        i, holds = self.incident, isinstance(event, Hold)
+        if holds and i.state not in (FIRING, RECOVERING):
+            raise NotPossible(
+                f"incident {i.incident_id} is {i.state}: only one that fires or recovers can be held"
+            )
+        if not holds and i.held_by is None:
+            raise NotPossible(f"incident {i.incident_id} is not held: there is nothing to release")
+        if holds and i.held_by == event.actor:
+            return
+        self.add(
+            now_ns,
+            "held" if holds else "released",
+            actor=event.actor,
+            reason=event.reason,
+            held_by=event.actor if holds else None,
+            held_ns=now_ns if holds else None,
+            # what waits to recover waits anew, on the clock of its lineage
+            since_ns=i.clock_ns if not holds and i.state == RECOVERING else i.since_ns,
         )
 
     def acknowledge(self, event: Acknowledge, now_ns: int) -> None:
@@ -301,3 +308,13 @@ class _Log:
             acknowledged_by=event.actor,
             acknowledged_ns=now_ns,
         )
+
+
+def _owed(incident: Incident) -> str:
+    """What people have to be told when they may be told again: what has changed since they last heard."""
+    heard = incident.heard
+    if incident.state not in (FIRING, RECOVERING):
+        return "resolved" if heard not in ("", OVER) else ""
+    if heard in ("", OVER):
+        return "reopened" if heard else "opened"
+    return "raised" if SEVERITIES.index(incident.severity) < SEVERITIES.index(heard) else ""

@@ -32,6 +32,8 @@ from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT
 from alerts.ports import FAR_FUTURE_NS, Closed, Undelivered
 from alerts.rows import attempt_row, state_row, transition_row
+from alerts.silence import Silence, Silences
+from alerts.silence_store import silence_row, silences_of
 from alerts.wire import incident_from_json
 from detectors.finding import SEVERAL
 from detectors.observation import ServiceKey
@@ -73,6 +75,13 @@ SELECT dedup_key, receiver, max(attempt), countIf(outcome IN ({sent:String}, {ga
 FROM notifications FINAL
 WHERE at >= now64(6) - toIntervalHour({hours:UInt32})
 GROUP BY dedup_key, receiver
+"""
+
+_REFERENCES = """
+SELECT incident_id, argMax(reference, (at, attempt))
+FROM notifications FINAL
+WHERE receiver = {receiver:String} AND reference != '' AND at >= now64(6) - toIntervalDay({days:UInt32})
+GROUP BY incident_id
 """
 
 _ACCEPTANCES = """
@@ -213,11 +222,26 @@ class IncidentLog:
                 out.append(Undelivered(incident, int(seq), str(kind), str(receiver), attempts, done))
         return out
 
+    def silences(self) -> Silences:
+        """Every silence that has not ended, and those that ended lately."""
+        return silences_of(self._rows)
+
+    def store_silence(self, silence: Silence) -> None:
+        """Append a row of ``silences``."""
+        with self._open() as client:
+            _insert(client, "silences", [silence_row(silence)])
+
     def acceptances(self) -> dict[str, tuple[str, str]]:
         """Incidents of the last `KEEP_DAYS` that ended as accepted: by id, who and why."""
         with self._open() as client:
             rows = client.query(_ACCEPTANCES, {"days": KEEP_DAYS}).result_rows
         return {str(incident_id): (str(actor), str(reason)) for incident_id, actor, reason in rows}
+
+    def references(self, receiver: str) -> dict[str, str]:
+        """By incident, what the newest message to a receiver left for later ones to know."""
+        with self._open() as client:
+            rows = client.query(_REFERENCES, {"receiver": receiver, "days": KEEP_DAYS}).result_rows
+        return {str(incident_id): str(reference) for incident_id, reference in rows}
 
     def record_attempt(self, attempt: Attempt) -> None:
         """Store one row of the delivery log."""

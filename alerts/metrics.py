@@ -29,6 +29,7 @@ METRICS = (
     Metric("retried", "lightship_alerts_notifications_retried_total", "counter", "Attempts that failed"),
     Metric("gave_up", "lightship_alerts_notifications_gave_up_total", "counter", "Messages given up"),
     Metric("open", "lightship_alerts_incidents_open", "gauge", "Incidents that are not over"),
+    Metric("silences", "lightship_alerts_silences", "gauge", "Silences in force"),
     Metric("waiting", "lightship_alerts_notifications_waiting", "gauge", "Messages that are due"),
     Metric("offset", "lightship_alerts_findings_offset", "gauge", "Newest offset that was taken"),
     Metric("lag", "lightship_alerts_findings_lag_messages", "gauge", "Messages of the log not yet taken"),

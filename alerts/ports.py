@@ -10,6 +10,7 @@ from alerts.book import Change
 from alerts.brief import Brief
 from alerts.identity import Place
 from alerts.incident import Incident
+from alerts.silence import Silence, Silences
 from detectors.observation import Control
 
 
@@ -66,6 +67,12 @@ class Store(Protocol):
     def outbox(self) -> list[Undelivered]:
         """Recent messages with how far each got, oldest first."""
 
+    def silences(self) -> Silences:
+        """Every silence that has not ended, and those that ended lately."""
+
+    def store_silence(self, silence: Silence) -> None:
+        """Append that a silence was made, or that it ended; may be repeated."""
+
     def acceptances(self) -> dict[str, tuple[str, str]]:
         """Recent incidents that a person ended as accepted: by id, who and why."""
 
@@ -81,8 +88,8 @@ class Post(Protocol):
     def incident(self, incident_id: str, value: str) -> None:
         """The newest state of an incident."""
 
-    def action(self, incident_id: str, value: dict[str, Any]) -> None:
-        """What a person did."""
+    def action(self, key: str, value: dict[str, Any]) -> None:
+        """What a person did, under the id of the incident or silence."""
 
     def control(self, record: Control) -> None:
         """What detection is to obey, into the observation log of its service."""

@@ -44,7 +44,18 @@ def to_bytes(data: dict[str, Any]) -> bytes:
 
 def render_text(brief: Brief) -> str:
     """Plain text, one part a paragraph; at most `MAX_TEXT` characters."""
-    parts = [
+    body = [
+        f"{name:<10} {line}" if k == 0 else f"{'':<10} {line}"
+        for name, lines in parts(brief)
+        for k, line in enumerate(lines)
+    ]
+    text = "\n".join([f"{label(brief)} · {brief.headline}", "", *body, ""])
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 2]}…\n"
+
+
+def parts(brief: Brief) -> list[tuple[str, list[str]]]:
+    """Name and lines of each part that says something, in order of reading."""
+    found = [
         ("What", _what_lines(brief.what)),
         ("When", _when_lines(brief.when)),
         ("Where", _where_lines(brief)),
@@ -54,16 +65,16 @@ def render_text(brief: Brief) -> str:
         ("Reproduce", _reproduce_lines(brief)),
         ("Trust", _trust_lines(brief)),
     ]
-    body = [
-        f"{name:<10} {line}" if k == 0 else f"{'':<10} {line}"
-        for name, lines in parts
-        for k, line in enumerate(lines)
-    ]
-    text = "\n".join([f"{_label(brief)} · {brief.headline}", "", *body, ""])
-    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 2]}…\n"
+    return [(name, lines) for name, lines in found if lines]
 
 
-def _label(brief: Brief) -> str:
+def cut_to(text: str, limit: int) -> str:
+    """Text of at most ``limit`` characters; what was cut ends with an ellipsis."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def label(brief: Brief) -> str:
+    """Severity, state and why it is said: ``PAGE · firing · got worse``."""
     why = {"opened": "", "raised": "got worse", "reopened": "is back", "resolved": brief.ending or "resolved"}
     said = why.get(brief.kind, "").replace("_", " ")
     return " · ".join(x for x in (brief.severity.upper(), brief.state, said) if x)

@@ -75,7 +75,7 @@ def state_row(incident: Incident, brief: Brief) -> dict[str, Any]:
         "detectors": sorted({f.detector for f in i.findings if f.detector}),
         "runbook": runbook.name_of(i.spokesman),
         "brief": to_bytes({**render_json(brief), "examples": []}).decode(),
-        "updated_at": i.clock_ns // 1000,
+        "updated_at": max(i.clock_ns, i.since_ns) // 1000,
     }
 
 
@@ -93,4 +93,5 @@ def attempt_row(attempt: Attempt) -> dict[str, Any]:
         "response_code": attempt.code,
         "reason": attempt.reason,
         "at": attempt.at_ns // 1000,
+        "reference": attempt.reference,
     }

@@ -31,11 +31,14 @@ from alerts.level_routes import Levels
 from alerts.log import IncidentLog
 from alerts.metrics import Metrics
 from alerts.notify.channels import notifier_of
+from alerts.notify.follower import Follower, Following
 from alerts.notify.pipeline import Attempt, DeliveryLog, Pipeline
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery
+from alerts.notify.references import References
 from alerts.notify.sender import Sender
 from alerts.ports import Message
 from alerts.route import receivers_of, router
+from alerts.standing import Standing
 from alerts.timing import Timing
 from detectors.observation import Control
 from infra import clickhouse
@@ -81,6 +84,7 @@ class Service:
         self._broken: BaseException | None = None
         self._pinged = (0, False)
         self._grants = Grants(settings, self._log.services, self._producer.records)
+        self._references = {r.name: self._referring(r.name) for r in receivers_of(settings)}
         self._senders = {r.name: self._sender(r) for r in receivers_of(settings)}
         self._shown = {r.name for r in receivers_of(settings) if r.examples}
         self._token = read_token(settings.home)
@@ -88,13 +92,35 @@ class Service:
         host, port = self._socket.getsockname()[:2]
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         dashboard = f"http://{settings.dashboard.host}:{settings.dashboard.port}"
-        setup = Setup(Timing.of(settings), router(settings), Links(dashboard, self.address, _version()))
+        links = Links(dashboard, self.address, _version())
+        self._standing = Standing(links)
+        setup = Setup(Timing.of(settings), router(settings), links)
         self.desk = Desk(setup, self._log, self._producer, self._due, self._clock, self.metrics)
 
     def _sender(self, receiver: ReceiverSettings) -> Sender:
         log = _Counted(self._deliveries, self.metrics)
-        pipeline = Pipeline(notifier_of(receiver, self._clock), log, self._clock)
-        return Sender(receiver.name, pipeline, self._fail)
+        notifier = notifier_of(receiver, self._clock, self._references[receiver.name])
+        following = Following(notifier, self._clock) if isinstance(notifier, Follower) else None
+        return Sender(receiver.name, Pipeline(notifier, log, self._clock), self._fail, following)
+
+    def _say_how_things_stand(self) -> None:
+        """Hand open incidents to the channels that follow them; they repeat it by themselves."""
+        incidents = None
+        for name, sender in self._senders.items():
+            if sender.follows:
+                incidents = self.desk.all() if incidents is None else incidents
+                sender.stands(self._standing.to(name, incidents, self._clock.now_ns()))
+
+    def _referring(self, receiver: str) -> References:
+        return References(lambda: self._deliveries.references(receiver))
+
+    def _suspend(self) -> None:
+        """Another process writes and sends now."""
+        self.desk.suspend()
+        for sender in self._senders.values():
+            sender.forget()
+        for references in self._references.values():
+            references.forget()
 
     def _control(self, records: Sequence[Control]) -> None:
         """Write records into the observation log; they stand in it when this returns."""
@@ -145,6 +171,7 @@ class Service:
             self._token,
             _hosts(self._settings.alerts.host),
             Levels(self._deliveries, self._control, self._settings.detection.tick_s),
+            self._clock,
         )
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
         server = uvicorn.Server(config)
@@ -189,9 +216,7 @@ class Service:
                     load_due = False
                 elif not self._feed.assigned:
                     batch = []  # it belongs to another process now
-                    self.desk.suspend()
-                    for sender in self._senders.values():
-                        sender.forget()
+                    self._suspend()
                 if batch:
                     self.desk.take(batch)
                     self._producer.flush()
@@ -199,6 +224,7 @@ class Service:
                     batch = []
                 if self._feed.assigned and self._clock.now_ns() >= next_elapse_ns:
                     self.desk.elapse()
+                    self._say_how_things_stand()
                     next_elapse_ns = self._clock.now_ns() + int(ELAPSE_EVERY_S * NS_PER_S)
                 if self._feed.assigned and self._clock.now_ns() >= next_grant_ns:
                     self._grants.tell()
@@ -218,6 +244,8 @@ class Service:
         found = [self._trouble] if self._trouble else []
         if self._feed is None or not self._feed.assigned:
             found.append("the log of findings is not assigned to this process")
+        elif not self.desk.is_writer:
+            found.append("what is stored has not been loaded yet")
         now_ns, (pinged_ns, well) = self._clock.now_ns(), self._pinged
         if not well or now_ns - pinged_ns > PING_EVERY_S * NS_PER_S:
             try:

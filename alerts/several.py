@@ -42,6 +42,7 @@ def explained(finding: Finding, incidents: Iterable[Incident], timing: Timing) -
         for i in incidents
         if i.is_open
         and i.acknowledged_by is None
+        and i.held_by is None
         and not i.hits.count
         and i.place.service != SEVERAL
         and fleet_of(i.place) == Place(finding.tenant, finding.lineage, finding.environment or None, SEVERAL)

@@ -13,7 +13,7 @@ from typing import Any
 
 from alerts.errors import Defect
 from alerts.identity import Place
-from alerts.incident import STATES, Hits, Incident, Note
+from alerts.incident import OVER, RESOLVED, STATES, Hits, Incident, Note
 from detectors.finding import Finding, rfc3339
 from infra.clock import to_datetime
 
@@ -40,7 +40,9 @@ _FACTS = (
     "threshold",
     "detector",
 )
-_TIMES = ("opened", "fired", "resolved", "acknowledged")
+_TIMES = ("opened", "fired", "resolved", "acknowledged", "held")
+_LATER: dict[str, Any] = {"held_by": None, "silence": None}
+"""Fields that came after the first release, with what they are where they are missing."""
 _PLAIN = (
     "incident_id",
     "fingerprint",
@@ -55,12 +57,13 @@ _PLAIN = (
     "beyond",
 )
 _NS = ("opened_ns", "since_ns", "clock_ns", "fired_ns", "resolved_ns", "acknowledged_ns")
+_HELD = "held_ns"
 
 
 def incident_to_dict(incident: Incident) -> dict[str, Any]:
     """JSON-ready form of an incident."""
     speaker, onset = incident.spokesman, incident.onset
-    out: dict[str, Any] = {"v": VERSION, **{name: getattr(incident, name) for name in _PLAIN}}
+    out: dict[str, Any] = {"v": VERSION, **{name: getattr(incident, name) for name in (*_PLAIN, *_LATER)}}
     out |= {**asdict(incident.place)}
     out |= {name: getattr(speaker, name) for name in _FACTS}
     out |= {
@@ -81,7 +84,8 @@ def incident_to_dict(incident: Incident) -> dict[str, Any]:
         at_ns = getattr(incident, f"{name}_ns")
         out[f"{name}_at"] = None if at_ns is None else rfc3339(to_datetime(at_ns))
     out["exact"] = {
-        **{name: getattr(incident, name) for name in _NS},
+        **{name: getattr(incident, name) for name in (*_NS, _HELD)},
+        "heard": incident.heard,
         "hits": asdict(incident.hits),
         "seen": list(incident.seen),
         "told": list(incident.told),
@@ -118,7 +122,10 @@ def _incident(data: Mapping[str, Any]) -> Incident:
     exact = data["exact"]
     return Incident(
         **{name: data[name] for name in _PLAIN},
+        **{name: data.get(name, default) for name, default in _LATER.items()},
         **{name: exact[name] for name in _NS},
+        held_ns=exact.get(_HELD),
+        heard=exact["heard"] if "heard" in exact else _heard(data),
         place=Place(data["tenant"], data["lineage"], data["environment"], data["service"]),
         hits=Hits(**exact["hits"]),
         seen=tuple(exact["seen"]),
@@ -126,3 +133,10 @@ def _incident(data: Mapping[str, Any]) -> Incident:
         notes=tuple(Note(n["at_ns"], n["actor"], n["text"]) for n in data["notes"]),
         findings=tuple(Finding.from_dict(f) for f in data["findings"]),
     )
+
+
+def _heard(data: Mapping[str, Any]) -> str:
+    """What was told of an incident written before that was kept: there were no silences then."""
+    if data["exact"]["fired_ns"] is None:
+        return ""
+    return OVER if data["state"] == RESOLVED else str(data["severity"])

@@ -142,3 +142,13 @@ def subject(finding: Finding, hits: int) -> str:
 def slice_words(name: str, limit: int = MAX_NAME) -> str:
     """Where, in a sentence: ``in language=es``, ``over all traffic``."""
     return "over all traffic" if name == ALL else f"in {plain(name, limit)}"
+
+
+_STAGE = {"provisional": "seen in the open tick", "confirmed": "confirmed", "withdrawn": "withdrawn"}
+
+
+def statement(finding: Finding) -> str:
+    """What a line of history says about a finding."""
+    where = "" if finding.slice == ALL else f" in {finding.slice}"
+    state = "ended" if finding.ended_at is not None else _STAGE[finding.status]
+    return f"{finding.score}{where}: {state}"

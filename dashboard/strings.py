@@ -224,6 +224,10 @@ TIMELINE_WORDS = {
     "evidence": "Data",
     "acknowledged": "Taken",
     "noted": "Note",
+    "held": "Held open",
+    "released": "Let go",
+    "silenced": "Silenced",
+    "unsilenced": "Silence over",
 }
 OUTCOMES = {
     "sent": "was told",

@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from infra.errors import Misconfigured
+from infra.receivers import ReceiverSettings, check_receiver
 from infra.sections import (
     AlertSettings,
     BudgetSettings,
@@ -33,9 +33,9 @@ from infra.sections import (
     LimitSettings,
     MemorisedSettings,
     OwnScoreSettings,
-    ReceiverSettings,
     RedactionSettings,
     RouteSettings,
+    RuleSettings,
     ScorerSettings,
     ScoreSettings,
     ServiceSettings,
@@ -60,6 +60,7 @@ __all__ = [
     "ReceiverSettings",
     "RedactionSettings",
     "RouteSettings",
+    "RuleSettings",
     "ScoreSettings",
     "ScorerSettings",
     "ServiceSettings",
@@ -105,6 +106,7 @@ class Settings:
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     service: Mapping[str, ServiceSettings] = field(default_factory=dict)
     limit: tuple[LimitSettings, ...] = ()
+    rule: tuple[RuleSettings, ...] = ()
     alerts: AlertSettings = field(default_factory=AlertSettings)
     receiver: tuple[ReceiverSettings, ...] = ()
     route: tuple[RouteSettings, ...] = ()
@@ -112,13 +114,14 @@ class Settings:
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     def config_hash(self) -> str:
-        """16 hex digits over what decides findings: detection, severities, budget and declared limits."""
+        """16 hex digits over what decides findings: detection, severities, budget, limits and rules."""
         body: dict[str, Any] = {"detection": asdict(self.detection), "budget": asdict(self.budget)}
         for name, chosen in (("score", self.score), ("service", self.service)):
             if chosen:
                 body[name] = {key: asdict(value) for key, value in chosen.items()}
-        if self.limit:
-            body["limit"] = [asdict(limit) for limit in self.limit]
+        for name, tables in (("limit", self.limit), ("rule", self.rule)):
+            if tables:
+                body[name] = [asdict(table) for table in tables]
         return hash_of_sections(body)
 
 
@@ -231,7 +234,7 @@ def _check(settings: Settings) -> None:
         )
     names = [r.name for r in settings.receiver]
     for i, receiver in enumerate(settings.receiver):
-        _check_receiver(receiver, f"receiver[{i}]", names)
+        check_receiver(receiver, f"receiver[{i}]", names)
     for route in settings.route:
         if route.receiver not in names:
             raise unknown("receiver", route.receiver, names)
@@ -251,24 +254,6 @@ def _check_access(settings: Settings) -> None:
             raise Misconfigured(f"kafka.{name} is for TLS, which is off: set kafka.tls = true")
     if store.ca_file and not store.url.startswith("https:"):
         raise Misconfigured("store.ca_file is for https: give LIGHTSHIP_CLICKHOUSE as https://user@host:8443")
-
-
-def _check_receiver(receiver: ReceiverSettings, where: str, names: list[str]) -> None:
-    if not receiver.name or names.count(receiver.name) > 1:
-        raise Misconfigured(f"{where}.name = {receiver.name!r} must be there and differ from the others'")
-    if receiver.kind == "webhook" and not _is_web(receiver.url):
-        raise Misconfigured(
-            f"{where}.url of {receiver.name!r} must be http://host/path or https://host/path"
-            + ("" if receiver.url else ": it is missing")
-        )
-
-
-def _is_web(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, brackets that do not match
-        return False
 
 
 def show(settings: Settings) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from detectors.drift.budgets.allocation import allot
 from detectors.drift.budgets.grant import Grant
-from detectors.scorers.judgement import is_judgement
+from detectors.rules import fault
+from detectors.scorers.judgement import WithJudgements, is_judgement
 from detectors.scorers.registry import SCORER_VERSIONS
 from infra.errors import Misconfigured
 from infra.settings import Settings
 from infra.typed_table import unknown
 from ingest.intake_check import check_intake
 from ingest.own_scores import specs_of, with_plug_ins
+from ingest.watching import rules_of
 
 
 def checked(settings: Settings) -> Settings:
@@ -52,4 +54,12 @@ def check(settings: Settings) -> None:
     for limit in settings.limit:
         if limit.score not in flags:
             raise unknown("flag in limit.score:", limit.score, flags)
+    for i, table in enumerate(settings.rule):
+        if table.score not in specs and not is_judgement(table.score):
+            raise unknown(f"score in rule[{i}].score:", table.score, specs)
+    known = WithJudgements(specs)
+    for rule in rules_of(settings):
+        wrong = fault(rule, known[rule.score], settings.detection.tick_s)
+        if wrong is not None:
+            raise Misconfigured(f"[[rule]] {rule.text()}: {wrong}")
     check_intake(settings)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from detectors.drift.budgets.budget import FLEET_SHARES
 from detectors.drift.budgets.grant import Grant
 from detectors.drift.fast.limits import Limit
 from detectors.drift.service.watch_config import WatchConfig
+from detectors.rules import Rule
 from detectors.scorers.judgement import WithJudgements
 from detectors.scorers.severities import with_severities
 from infra.settings import Settings
@@ -40,4 +43,11 @@ def _config(settings: Settings, share: float) -> WatchConfig:
         conversation_idle_s=d.conversation_idle_s,
         adwin_tickets=d.adwin_tickets,
         limits=tuple(Limit(one.score, one.at_most, one.services) for one in settings.limit),
+        rules=rules_of(settings),
     )
+
+
+def rules_of(settings: Settings) -> tuple[Rule, ...]:
+    """The operator's rules, each once."""
+    rules = (Rule(**{f.name: getattr(one, f.name) for f in fields(Rule)}) for one in settings.rule)
+    return tuple({rule.rule_id: rule for rule in rules}.values())

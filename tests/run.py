@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import apache_kafka
+from tests import apache_kafka, prometheus_alertmanager
 from tests.places import NOT_UNIT, PLACES, paths
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,19 +89,30 @@ def lanes() -> list[list[list[Stage]]]:
     unit = Stage("unit", (str(BIN / "pytest"), "-q", "-n", "auto", *SPREAD, "-m", alone, *elsewhere))
     integration = Stage(
         "integration",
-        _marked("integration", "-n", "2", *TOGETHER, but=" and not browser and not data and not kafka"),
+        _marked(
+            "integration",
+            "-n",
+            "2",
+            *TOGETHER,
+            but=" and not browser and not data and not kafka and not alertmanager",
+        ),
         _module("chdb"),
     )
     kafka = Stage(
         "kafka",
-        _marked("kafka", "-n", "2", *TOGETHER),
+        _marked("kafka", "-n", "2", *TOGETHER, but=" and not alertmanager"),
         apache_kafka.absent,
         again="what ran on the embedded broker, on Apache Kafka",
+    )
+    alertmanager = Stage(
+        "alertmanager",
+        _marked("alertmanager", "-n", "2", but=" and not kafka"),
+        prometheus_alertmanager.missing,
     )
     data = Stage("data", _marked("data", "-n", "2", *TOGETHER), _data)
     live = Stage("live", _marked("live", but=" and not integration"), _module("openai"))
     browser = Stage("browser", _marked("browser"), _chromium)
-    return [[quick], [[types, integration, kafka], [unit, data, live, browser]]]
+    return [[quick], [[types, integration, kafka], [unit, data, live, browser, alertmanager]]]
 
 
 def _count(report: Path) -> tuple[int, int]:

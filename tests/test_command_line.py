@@ -384,3 +384,12 @@ def test_import_names_what_cannot_be_used(call: Call, series: Path, words: str, 
     ended = call("import", series, "--service", "s", *words.split())
     assert ended.code == USAGE
     assert said in ended.err
+
+
+def test_a_test_message_goes_through_a_receiver(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "lightship.toml").write_text('[[receiver]]\nname = "screen"\nkind = "terminal"\n')
+    ended = call("alerts", "test", "screen")
+    assert (ended.code, "TEST: " in ended.out) == (OK, True)
+    assert "screen (terminal), opened: sent" in ended.out
+    ended = call("alerts", "test", "scren")
+    assert (ended.code, "did you mean 'screen'" in ended.err) == (USAGE, True)

@@ -18,7 +18,7 @@ import yaml
 
 import lightship
 from alerts import wire
-from alerts.desk import ACTIONS
+from alerts.actions import ACTIONS
 from alerts.notify import webhook
 from alerts.notify.protocol import Delivery
 from detectors import finding, observation

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,12 @@ import pytest
 
 from alerts import render, wire
 from alerts.book import Book
-from alerts.brief import Links, brief_of
 from alerts.notify import webhook
-from alerts.notify.protocol import Delivery
 from detectors import closed_ticks, finding, observation
 from detectors.closed_ticks import Entry, Report, SharedRow
 from detectors.drift.engine import snapshot
 from detectors.finding import Finding, SliceEffect, Suspect
+from tests.alerts.deliveries import delivery_of
 from tests.alerts.invented import TIMING, overall, refusals
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -130,9 +130,7 @@ def message() -> bytes:
     for one in (refusals(), overall()):
         book.apply(one)
     (incident,) = book.all()
-    links = Links("http://127.0.0.1:8501", "http://127.0.0.1:4320", "0.1.0")
-    brief = brief_of(incident, links=links)
-    return webhook.body_of(Delivery("k1", "default", incident.incident_id, 2, "hook", "opened", brief))
+    return webhook.body_of(replace(delivery_of(incident), dedup_key="k1"))
 
 
 MAY_BE_NULL = {".brief.reproduce.command"}

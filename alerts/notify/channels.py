@@ -4,27 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from alerts.notify import mail, pagerduty, slack
+from alerts.notify.alertmanager import AlertmanagerNotifier
+from alerts.notify.http_post import HttpPost
+from alerts.notify.otlp import OtlpNotifier
 from alerts.notify.protocol import Notifier
+from alerts.notify.references import References
+from alerts.notify.secrets import read_line, read_secret
 from alerts.notify.terminal import TerminalNotifier
-from alerts.notify.webhook import WebhookNotifier, read_secret
+from alerts.notify.webhook import WebhookNotifier
 from infra.clock import Clock, SystemClock
 from infra.errors import Misconfigured
 from infra.settings import ReceiverSettings, Settings
 
 
-def notifier_of(receiver: ReceiverSettings, clock: Clock) -> Notifier:
-    """The channel a receiver names.
+def notifier_of(receiver: ReceiverSettings, clock: Clock, references: References | None = None) -> Notifier:
+    """The channel a receiver names; ``references`` are those of its messages.
 
     Raises
     ------
     Misconfigured
         If there is no such kind, or its address or secret cannot be used.
     """
+    known = references or References()
     kinds: dict[str, Callable[[], Notifier]] = {
         "terminal": TerminalNotifier,
         "webhook": lambda: WebhookNotifier(
-            receiver.url, read_secret(receiver.secret_file) if receiver.secret_file else None, clock
+            _door(receiver, clock), read_secret(receiver.secret_file) if receiver.secret_file else None, clock
         ),
+        "slack": lambda: _slack(receiver, clock, known),
+        "pagerduty": lambda: pagerduty.PagerDutyNotifier(
+            _door(receiver, clock, pagerduty.URL, opened_by_token=False),
+            read_line(receiver.token_file, "token_file"),
+        ),
+        "alertmanager": lambda: AlertmanagerNotifier(_door(receiver, clock), receiver.resend_s, known, clock),
+        "email": lambda: _mail(receiver),
+        "otlp": lambda: OtlpNotifier(_door(receiver, clock), clock),
     }
     if receiver.kind not in kinds:
         raise Misconfigured(f"receiver {receiver.name}: kind {receiver.kind!r} is none of {', '.join(kinds)}")
@@ -32,6 +47,31 @@ def notifier_of(receiver: ReceiverSettings, clock: Clock) -> Notifier:
         return kinds[receiver.kind]()
     except Misconfigured as error:
         raise Misconfigured(f"receiver {receiver.name}: {error}") from error
+
+
+def _slack(receiver: ReceiverSettings, clock: Clock, references: References) -> Notifier:
+    if receiver.token_file:
+        return slack.SlackApp(_door(receiver, clock, slack.API), receiver.channel, references)
+    return slack.SlackWebhook(_door(receiver, clock))
+
+
+def _mail(receiver: ReceiverSettings) -> Notifier:
+    password = read_line(receiver.password_file, "password_file") if receiver.password_file else ""
+    server = mail.Server(
+        receiver.url, receiver.user, password, starttls=receiver.starttls, ca_file=receiver.ca_file
+    )
+    return mail.MailNotifier(server, receiver.sender, receiver.to)
+
+
+def _door(
+    receiver: ReceiverSettings, clock: Clock, usual: str = "", *, opened_by_token: bool = True
+) -> HttpPost:
+    """The address of a receiver, or the ``usual`` one; its token goes with every request if it opens it."""
+    url = read_line(receiver.url_file, "url_file") if receiver.url_file else receiver.url or usual
+    headers = {}
+    if receiver.token_file and opened_by_token:
+        headers["authorization"] = f"Bearer {read_line(receiver.token_file, 'token_file')}"
+    return HttpPost(url, clock, headers=headers, ca_file=receiver.ca_file)
 
 
 def check_receivers(settings: Settings) -> None:

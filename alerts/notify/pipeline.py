@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +38,7 @@ class Attempt:
     code: int | None
     reason: str
     at_ns: int
+    reference: str = ""
 
 
 class DeliveryLog(Protocol):
@@ -80,6 +81,7 @@ class Pipeline:
         self.breaker = breaker or Breaker()
         self._lock = threading.Lock()
         self._known: set[str] = set()
+        self._newest: dict[str, int] = {}
         self._due: list[_Due] = []
 
     def add(self, delivery: Delivery, attempts: int = 0) -> None:
@@ -87,6 +89,8 @@ class Pipeline:
         with self._lock:
             if delivery.dedup_key not in self._known:
                 self._known.add(delivery.dedup_key)
+                newest = self._newest.get(delivery.incident_id, 0)
+                self._newest[delivery.incident_id] = max(newest, delivery.seq)
                 self._due.append(_Due(delivery, self._clock.now_ns(), attempts))
 
     def finished(self, dedup_keys: Iterable[str]) -> None:
@@ -97,12 +101,22 @@ class Pipeline:
     def forget(self) -> None:
         """Let another process do the rest; an attempt under way is finished."""
         with self._lock:
-            self._due, self._known = [], set()
+            self._due, self._known, self._newest = [], set(), {}
 
     @property
     def waiting(self) -> int:
         """How many deliveries are due."""
         return len(self._due)
+
+    def newest(self, standing: Sequence[Delivery]) -> list[Delivery]:
+        """Of how incidents stand, what may be said: no message about it is due, and none was newer."""
+        with self._lock:
+            due = {d.delivery.incident_id for d in self._due}
+            return [
+                d
+                for d in standing
+                if d.incident_id not in due and d.seq >= self._newest.get(d.incident_id, 0)
+            ]
 
     def run(self) -> float:
         """Try what may be tried now; give the seconds until something can be tried again (at most 60)."""
@@ -150,7 +164,8 @@ class Pipeline:
         if verdict == RETRY:
             wait_s = backoff_s(number, self._chance(), outcome.wait_s)
             due.not_before_ns = now + int(wait_s * NS_PER_S)
-        due.unrecorded = Attempt(delivery, number, verdict, outcome.code, outcome.reason[:MAX_REASON], now)
+        reason = outcome.reason[:MAX_REASON]
+        due.unrecorded = Attempt(delivery, number, verdict, outcome.code, reason, now, outcome.reference)
         self._tell(delivery, verdict, outcome)
 
     def _settle(self, due: _Due) -> bool:

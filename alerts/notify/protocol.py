@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from alerts.brief import Brief
+from alerts.identity import Place
 
 SENDING, SENT, RETRY, GAVE_UP = "sending", "sent", "retry", "gave_up"
 
@@ -18,7 +19,8 @@ class Delivery:
     """One message due to one receiver.
 
     ``dedup_key`` is the same however often it is tried: a receiver that remembers keys sees a repeat for what
-    it is. ``kind`` says why people are told: opened, raised, reopened or resolved.
+    it is. ``kind`` says why people are told: opened, raised, reopened or resolved. ``place`` is whose
+    incident it is, as findings name it.
     """
 
     dedup_key: str
@@ -28,16 +30,22 @@ class Delivery:
     receiver: str
     kind: str
     brief: Brief
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one attempt. ``code`` is the receiver's answer; ``wait_s`` is how long it asked for."""
+    """What became of one attempt.
+
+    ``code`` is the receiver's answer; ``wait_s`` is how long it asked for; ``reference`` is what later
+    messages about the incident have to know of this one (`alerts.notify.references`).
+    """
 
     outcome: str
     reason: str = ""
     code: int | None = None
     wait_s: float | None = None
+    reference: str = ""
 
     def __post_init__(self) -> None:
         if self.outcome not in (SENT, RETRY, GAVE_UP):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from alerts.notify.follower import Following
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import Delivery
 
@@ -13,10 +14,20 @@ logger = logging.getLogger(__name__)
 
 
 class Sender:
-    """Runs a pipeline until it is stopped. ``failed`` is called if the pipeline itself breaks: our bug."""
+    """Runs a pipeline until it is stopped. ``failed`` is called if the pipeline itself breaks: our bug.
 
-    def __init__(self, name: str, pipeline: Pipeline, failed: Callable[[BaseException], None]) -> None:
+    ``following`` is there if the channel hears how things stand, too.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        pipeline: Pipeline,
+        failed: Callable[[BaseException], None],
+        following: Following | None = None,
+    ) -> None:
         self._pipeline = pipeline
+        self._following = following
         self._failed = failed
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -34,9 +45,21 @@ class Sender:
         self._pipeline.add(delivery, attempts)
         self._wake.set()
 
+    @property
+    def follows(self) -> bool:
+        """Whether the channel hears how things stand."""
+        return self._following is not None
+
+    def stands(self, standing: Sequence[Delivery]) -> None:
+        """Take how the incidents stand that this receiver was told of."""
+        if self._following is not None and self._following.stands(standing):
+            self._wake.set()
+
     def forget(self) -> None:
         """Another process sends now; what is due comes back with the next load, if it comes back to us."""
         self._pipeline.forget()
+        if self._following is not None:
+            self._following.forget()
 
     @property
     def waiting(self) -> int:
@@ -47,6 +70,8 @@ class Sender:
         try:
             while not self._stop.is_set():
                 wait_s = self._pipeline.run()
+                if self._following is not None:
+                    wait_s = min(wait_s, self._following.run(self._pipeline.newest))
                 self._wake.wait(wait_s)
                 self._wake.clear()
         except Exception as error:

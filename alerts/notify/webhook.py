@@ -11,27 +11,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
-from email.utils import parsedate_to_datetime
-from pathlib import Path
-from urllib.parse import urlsplit
 
-import httpx
-
-from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery, Outcome
+from alerts.notify.http_post import HttpPost
+from alerts.notify.protocol import Delivery, Outcome
 from alerts.render import render_json, to_bytes
-from infra.clock import NS_PER_S, Clock, to_ns
-from infra.errors import Misconfigured
+from infra.clock import NS_PER_S, Clock
 
 SIGNATURE = "lightship-signature"
 IDEMPOTENCY = "idempotency-key"
 VERSION = 1
-CONNECT_S = 3.0
-READ_S = 10.0
 MAX_BODY = 256 * 1024
 """Bytes of a body; examples are left out of a larger one."""
-
-_TRY_AGAIN = frozenset({408, 425, 429})
 
 
 def sign(secret: bytes, at_s: int, body: bytes) -> str:
@@ -46,23 +36,6 @@ def verify(secret: bytes, header: str, body: bytes, now_s: int, tolerance_s: int
     if not parts.get("t", "").isdigit() or abs(now_s - int(parts["t"])) > tolerance_s:
         return False
     return hmac.compare_digest(sign(secret, int(parts["t"]), body).encode(), header.encode())
-
-
-def read_secret(path: str) -> bytes:
-    """The secret in a file, without surrounding blanks.
-
-    Raises
-    ------
-    Misconfigured
-        If the file cannot be read or is empty.
-    """
-    try:
-        secret = Path(path).expanduser().read_bytes().strip()
-    except OSError as error:
-        raise Misconfigured(f"receiver secret_file {path} cannot be read: {error.strerror}") from error
-    if not secret:
-        raise Misconfigured(f"receiver secret_file {path} is empty")
-    return secret
 
 
 def body_of(delivery: Delivery) -> bytes:
@@ -82,64 +55,19 @@ def body_of(delivery: Delivery) -> bytes:
 class WebhookNotifier:
     """A channel to one address. ``secret`` may be absent: then nothing is signed."""
 
-    def __init__(
-        self,
-        url: str,
-        secret: bytes | None,
-        clock: Clock,
-        connect_s: float = CONNECT_S,
-        read_s: float = READ_S,
-    ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Misconfigured("receiver url must be http://host/path or https://host/path")
-        self._url = url
-        self._host = parts.hostname
+    def __init__(self, door: HttpPost, secret: bytes | None, clock: Clock) -> None:
+        self._door = door
         self._secret = secret
         self._clock = clock
-        for name in ("httpx", "httpcore"):  # they log whole addresses and headers
-            logging.getLogger(name).setLevel(logging.WARNING)
-        self._client = httpx.Client(
-            timeout=httpx.Timeout(read_s, connect=connect_s),
-            follow_redirects=False,
-            trust_env=False,
-            headers={"user-agent": "lightship", "content-type": "application/json"},
-        )
 
     def send(self, delivery: Delivery) -> Outcome:
         """Post once."""
         body = body_of(delivery)
         headers = {IDEMPOTENCY: delivery.dedup_key}
-        now_ns = self._clock.now_ns()
         if self._secret is not None:
-            headers[SIGNATURE] = sign(self._secret, now_ns // NS_PER_S, body)
-        try:
-            with self._client.stream("POST", self._url, content=body, headers=headers) as response:
-                return self._judge(response, now_ns)
-        except httpx.TimeoutException as error:
-            return Outcome(RETRY, f"{self._host}: time-out ({type(error).__name__})")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return Outcome(RETRY, f"{self._host}: {type(error).__name__}")
-
-    def _judge(self, response: httpx.Response, now_ns: int) -> Outcome:
-        code = response.status_code
-        if 200 <= code < 300:
-            return Outcome(SENT, "", code)
-        reason = f"{self._host}: {code}"
-        if code >= 500 or code in _TRY_AGAIN:
-            return Outcome(RETRY, reason, code, _asked_s(response.headers.get("retry-after", ""), now_ns))
-        return Outcome(GAVE_UP, reason, code)
+            headers[SIGNATURE] = sign(self._secret, self._clock.now_ns() // NS_PER_S, body)
+        return self._door.post(body, headers)
 
     def close(self) -> None:
         """Close connections."""
-        self._client.close()
-
-
-def _asked_s(header: str, now_ns: int) -> float | None:
-    """Seconds a ``Retry-After`` header asks for, in either of its two forms (RFC 9110, 10.2.3)."""
-    if header.isdigit():
-        return float(header[:9])
-    try:
-        return max(0.0, (to_ns(parsedate_to_datetime(header)) - now_ns) / NS_PER_S)
-    except (ValueError, TypeError, IndexError):
-        return None
+        self._door.close()

@@ -21,6 +21,7 @@ from infra.sections import (
     DetectionSettings,
     LimitSettings,
     OwnScoreSettings,
+    RuleSettings,
     ScorerSettings,
     ScoreSettings,
     ServiceSettings,
@@ -68,6 +69,8 @@ class RunConfig:
             facts["own"] = {name: _declared(own) for name, own in settings.scorers.own.items()}
         if settings.limit:
             facts["limit"] = [asdict(limit) for limit in settings.limit]
+        if settings.rule:
+            facts["rule"] = [asdict(rule) for rule in settings.rule]
         body = json.dumps(facts, sort_keys=True)
         return cls(digest_of(body.encode()), settings.config_hash(), body)
 
@@ -92,6 +95,10 @@ class RunConfig:
                     LimitSettings(one["score"], one["at_most"], tuple(one["services"]))
                     for one in body.get("limit", ())
                 ),
+                rule=tuple(
+                    RuleSettings(**{**one, "services": tuple(one["services"])})
+                    for one in body.get("rule", ())
+                ),
                 kafka=replace(shipped.kafka, partitions=int(body["partitions"])),
                 scorers=ScorerSettings(
                     own={name: OwnScoreSettings(**own) for name, own in body.get("own", {}).items()}
@@ -109,7 +116,7 @@ class RunConfig:
             If the body is not of its form.
         """
         body = json.loads(self.body)
-        chosen = {name: body[name] for name in ("score", "service", "limit") if body.get(name)}
+        chosen = {name: body[name] for name in ("score", "service", "limit", "rule") if body.get(name)}
         return hash_of_sections({name: body[name] for name in ("detection", "budget")} | chosen)
 
     def other_scores(self) -> list[str]:

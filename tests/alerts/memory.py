@@ -15,6 +15,7 @@ from alerts.log import dedup_key
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT, Delivery, Outcome
 from alerts.ports import FAR_FUTURE_NS, Closed, Source, Undelivered
+from alerts.silence import Silence, Silences, newest
 from alerts.wire import incident_from_json, incident_to_json
 from detectors.observation import Control
 
@@ -46,6 +47,7 @@ class MemoryStore:
     transitions: dict[tuple[str, int], tuple[Transition, str]] = field(default_factory=dict)
     states: dict[str, tuple[int, str]] = field(default_factory=dict)
     attempts: dict[tuple[str, str, int, str], Attempt] = field(default_factory=dict)
+    hushed: dict[tuple[str, bool], Silence] = field(default_factory=dict)
     hours_of_traffic: float = 0.0
     interactions: int = 0
     hits_to_come: int = 0
@@ -87,6 +89,16 @@ class MemoryStore:
                 out.append(Undelivered(incident_from_json(body), seq, row.notify, receiver, n, done))
         return out
 
+    def silences(self) -> Silences:
+        return newest(self.hushed.values())
+
+    def store_silence(self, silence: Silence) -> None:
+        self.steps("before silence")
+        if not self.answers:
+            raise Unavailable("no store")
+        self.hushed[silence.silence_id, silence.in_force] = silence
+        self.steps("after silence")
+
     def acceptances(self) -> dict[str, tuple[str, str]]:
         return {
             i: (row.actor, row.reason)
@@ -126,8 +138,8 @@ class MemoryPost:
             raise Unavailable("no broker")
         self.incidents.append((incident_id, value))
 
-    def action(self, incident_id: str, value: dict[str, Any]) -> None:
-        assert value["incident_id"] == incident_id
+    def action(self, key: str, value: dict[str, Any]) -> None:
+        assert value.get("incident_id", value.get("silence_id")) == key
         self.actions.append(value)
 
     def control(self, record: Control) -> None:

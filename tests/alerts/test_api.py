@@ -138,6 +138,8 @@ def test_one_incident_has_brief_and_history(bench: Bench) -> None:
         ("acknowledge", "firing", None),
         ("false-alarm", "resolved", "false_alarm"),
         ("accept", "resolved", "accepted"),
+        ("note", "firing", None),
+        ("hold", "firing", None),
     ],
 )
 def test_actions(bench: Bench, action: str, state: str, ending: str | None) -> None:
@@ -160,6 +162,7 @@ def test_actions(bench: Bench, action: str, state: str, ending: str | None) -> N
         ("acknowledge", {"actor": "ana", "severity": "page"}, 422),
         ("acknowledge", ["ana"], 422),
         ("acknowledge", {"actor": "ana", "reason": "r" * 20_000}, 413),
+        ("hold", {"actor": "ana"}, 422),
         ("silence", {"actor": "ana"}, 404),
     ],
 )
@@ -167,6 +170,43 @@ def test_what_is_refused_changes_nothing(bench: Bench, action: str, body: Any, s
     before = bench.desk.all()
     assert bench.post(action, body).status_code == status
     assert bench.desk.all() == before
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"score": "refusal", "lasts": "2h", "actor": "ana"}, 422),
+        ({"score": "refusal", "lasts": "2h", "reason": "x"}, 422),
+        ({"score": "refusal", "actor": "ana", "reason": "x"}, 422),
+        ({"score": "refusal", "lasts": "-2h", "actor": "ana", "reason": "x"}, 422),
+        ({"score": "refusal", "lasts": "1e9d", "actor": "ana", "reason": "x"}, 409),
+        ({"score": ["refusal"], "lasts": "2h", "actor": "ana", "reason": "x"}, 422),
+        ({"colour": "red", "lasts": "2h", "actor": "ana", "reason": "x"}, 422),
+        ({"lasts": "2h", "actor": "ana", "reason": "x"}, 409),
+    ],
+)
+def test_a_silence_that_is_refused_changes_nothing(bench: Bench, body: Any, status: int) -> None:
+    before = bench.desk.all()
+    answer = bench.client.post("/silences", json=body)
+    assert (answer.status_code, "error" in answer.json()) == (status, True)
+    assert (bench.desk.all(), bench.desk.silences()) == (before, ())
+
+
+def test_silences_are_made_listed_and_lifted(bench: Bench) -> None:
+    said = {"actor": "ana", "reason": "because"}
+    made = bench.client.post("/silences", json={"service": "billing-*", "lasts": "2h", **said})
+    assert (made.status_code, len(made.json()["covers"])) == (201, 1)
+    silence = made.json()["silence"]
+    assert bench.client.get("/silences").json()["silences"] == [silence]
+    assert bench.client.get("/silences", params={"tenant": "b"}).json()["silences"] == []
+    assert bench.client.get("/silences", params={"state": "sad"}).status_code == 400
+    url = f"/silences/{silence['silence_id']}/lift"
+    assert bench.client.post(url, json={"actor": "ana"}).status_code == 422
+    assert bench.client.post(url, json=said).json()["silence"]["ended_by"] == "ana"
+    assert bench.client.post(url, json=said).status_code == 409
+    assert bench.client.post("/silences/ffffffffffffffff/lift", json=said).status_code == 404
+    assert bench.client.get("/silences").json()["silences"] == []
+    assert len(bench.client.get("/silences", params={"state": "all"}).json()["silences"]) == 1
 
 
 def test_a_body_that_is_not_json(bench: Bench) -> None:
@@ -195,10 +235,10 @@ def test_without_the_store_nothing_is_changed_and_503(bench: Bench) -> None:
 )
 def test_without_the_token_nothing_is_told(bench: Bench, header: str | None) -> None:
     headers = {b"authorization": (header or "").encode()}
-    for url in ("/incidents", f"/incidents/{bench.incident().incident_id}"):
+    for url in ("/silences", "/incidents", f"/incidents/{bench.incident().incident_id}"):
         assert bench.client.get(url, headers=headers).status_code == 401
-    url = f"/incidents/{bench.incident().incident_id}/acknowledge"
-    assert bench.client.post(url, json={"actor": "ana"}, headers=headers).status_code == 401
+    for url in (f"/incidents/{bench.incident().incident_id}/acknowledge", "/silences", "/silences/x/lift"):
+        assert bench.client.post(url, json={"actor": "ana"}, headers=headers).status_code == 401
 
 
 def test_a_foreign_host_is_refused(bench: Bench) -> None:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.book import Book, Change
+from alerts.events import Acknowledge, Elapsed, End
 from alerts.group import MAX_FINDINGS
 from alerts.identity import fingerprint
 from alerts.incident import FIRING, RECOVERING, RESOLVED, Incident
-from alerts.life import Acknowledge, Elapsed, End
 from alerts.timing import Timing
 from detectors.finding import Finding
 from infra.clock import to_ns

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from alerts.book import Book
 from alerts.brief import Example, Links, Trust, brief_of
+from alerts.events import End
 from alerts.headline import HEADLINE_LIMIT, headline
 from alerts.incident import Incident
-from alerts.life import End
 from alerts.render import MAX_TEXT, render_json, render_text, to_bytes
 from alerts.words import inline, title
 from detectors.finding import Finding, SliceEffect

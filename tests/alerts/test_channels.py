@@ -7,19 +7,19 @@ import io
 import pytest
 
 from alerts.book import Book
-from alerts.brief import brief_of
 from alerts.examples import examples_of
 from alerts.notify.channels import notifier_of
-from alerts.notify.protocol import GAVE_UP, SENT, Delivery, Outcome
+from alerts.notify.protocol import GAVE_UP, SENT, Outcome
 from alerts.notify.terminal import TerminalNotifier
 from alerts.render import render_text
 from infra.errors import Misconfigured
 from infra.settings import ReceiverSettings
+from tests.alerts.deliveries import delivery_of
 from tests.alerts.invented import TIMING, refusals
 from tests.alerts.memory import HandClock
 
 INCIDENT = Book(TIMING).apply(refusals(slice="language=es,prompt_version=v1%2C8"))[0].incident
-DELIVERY = Delivery("k", "default", INCIDENT.incident_id, 2, "screen", "opened", brief_of(INCIDENT))
+DELIVERY = delivery_of(INCIDENT)
 
 
 def test_the_terminal_prints_the_brief() -> None:
@@ -37,7 +37,10 @@ def test_a_terminal_that_is_gone_is_given_up() -> None:
 @pytest.mark.parametrize(
     ("receiver", "said"),
     [
-        (ReceiverSettings("a", kind="pigeon"), "terminal, webhook"),
+        (
+            ReceiverSettings("a", kind="pigeon"),
+            "terminal, webhook, slack, pagerduty, alertmanager, email, otlp",
+        ),
         (ReceiverSettings("a", url="invented"), "receiver a: receiver url"),
         (ReceiverSettings("a", url="http://127.0.0.1/x", secret_file="/nowhere/at/all"), "secret_file"),
     ],

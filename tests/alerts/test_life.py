@@ -9,8 +9,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from alerts.errors import NotPossible
+from alerts.events import (
+    Acknowledge,
+    Elapsed,
+    End,
+    Event,
+    Evidence,
+    Hold,
+    Raise,
+    Release,
+    Silenced,
+    Unsilenced,
+    Write,
+)
 from alerts.incident import FIRING, OK, OPEN, PENDING, RECOVERING, REOPENABLE, RESOLVED, Incident, Transition
-from alerts.life import Acknowledge, Elapsed, End, Event, Evidence, Raise, Write, step
+from alerts.life import fresh, step
 from alerts.timing import Timing
 from infra.clock import NS_PER_S, to_ns
 from tests.alerts.invented import refusals
@@ -147,6 +160,88 @@ def test_a_rise_within_the_hold_is_told_with_the_opening() -> None:
     assert rows[-1].incident.severity == incident.severity == "page"
 
 
+def test_a_person_who_acts_lets_no_time_pass_for_what_is_measured() -> None:
+    """Traffic stopped while it recovered: hours later nobody knows whether it is over."""
+    begun: list[tuple[Event, float]] = [(breach(), 0), (Elapsed(), 5), (Evidence("ok"), 20)]
+    people: tuple[Event, ...] = (Acknowledge("ana"), Write("ana", "still looking"), Hold("ana"))
+    for event in people:
+        incident, rows = run(SLOW, *begun, (event, 600), (Evidence("ok"), 21))
+        assert (incident.state, incident.clock_ns) == (RECOVERING, START + 21 * MIN)
+        assert rows[-1].at_ns == START + 600 * MIN
+
+
+def test_what_is_held_ends_by_a_persons_word_alone() -> None:
+    begun: list[tuple[Event, float]] = [
+        (breach(), 0),
+        (Elapsed(), 5),
+        (Hold("ana", "the postmortem"), 6),
+    ]
+    waiting, rows = run(SLOW, *begun, (Evidence("ok"), 20), (Elapsed(), 600), (Hold("ana"), 601))
+    assert (waiting.state, waiting.held_by) == (RECOVERING, "ana")
+    assert [r.what for r in rows].count("held") == 1
+    taken_back, rows = run(SLOW, *begun, (End("withdrawn"), 20), (Elapsed(), 600))
+    assert (taken_back.state, rows[-1].what) == (RECOVERING, "recovering")
+    ended, rows = run(SLOW, *begun, (End("accepted", "bo", "as planned"), 20))
+    assert (ended.state, ended.held_by, ended.held_ns) == (RESOLVED, None, None)
+    assert [r.notify for r in rows if r.notify] == ["opened", "resolved"]
+
+
+def test_what_is_let_go_waits_anew_to_recover() -> None:
+    begun: list[tuple[Event, float]] = [
+        (breach(), 0),
+        (Elapsed(), 5),
+        (Hold("ana"), 6),
+        (Evidence("ok"), 20),
+        (Elapsed(), 60),
+    ]
+    waiting, _ = run(SLOW, *begun, (Release("ana"), 61), (Elapsed(), 69))
+    assert (waiting.state, waiting.held_by) == (RECOVERING, None)
+    over, _ = run(SLOW, *begun, (Release("ana"), 61), (Elapsed(), 71))
+    assert (over.state, over.ending) == (RESOLVED, "recovered")
+
+
+def test_what_is_not_held_cannot_be_let_go_and_what_is_over_not_held() -> None:
+    with pytest.raises(NotPossible, match="is not held"):
+        run(SLOW, (breach(), 0), (Elapsed(), 5), (Release("ana"), 6))
+    with pytest.raises(NotPossible, match="is resolved"):
+        run(QUICK, (breach(), 0), (Evidence("ok"), 5), (Hold("ana"), 6))
+
+
+TICKET = Evidence("breach", refusals(severity="ticket"))
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        # nobody heard of it: it opens when the silence ends
+        ([Silenced("s"), TICKET, Unsilenced()], ["opened"]),
+        ([Silenced("s"), TICKET, Evidence("ok"), Unsilenced()], []),  # over before anyone could hear
+        ([Silenced("s"), TICKET, Raise("page"), Unsilenced(), Raise("page")], ["opened"]),
+        # heard of: what has become of it since
+        ([TICKET, Silenced("s"), Unsilenced()], ["opened"]),
+        ([TICKET, Silenced("s"), Raise("page"), Unsilenced()], ["opened", "raised"]),
+        ([TICKET, Silenced("s"), Evidence("ok"), Unsilenced()], ["opened", "resolved"]),
+        ([TICKET, Silenced("s"), Evidence("ok"), Evidence("breach"), Unsilenced()], ["opened"]),
+        # heard of its end
+        ([TICKET, Evidence("ok"), Silenced("s"), Evidence("breach"), Unsilenced()],
+         ["opened", "resolved", "reopened"]),
+        ([TICKET, Evidence("ok"), Silenced("s"), Evidence("breach"), Evidence("ok"), Unsilenced()],
+         ["opened", "resolved"]),
+        # opened and ended in silence, and back after it: the first that people hear
+        ([Silenced("s"), TICKET, Evidence("ok"), Unsilenced(), Evidence("breach")], ["opened"]),
+        ([Silenced("s"), TICKET, Silenced("t"), Silenced("t"), Unsilenced(), Unsilenced()], ["opened"]),
+    ],
+)  # fmt: skip
+def test_after_a_silence_people_hear_once_what_has_come_of_it(events: list[Event], told: list[str]) -> None:
+    incident = fresh(refusals(severity="ticket"), QUICK)
+    rows: list[Transition] = []
+    for k, event in enumerate(events):
+        after, more = step(incident, event, START + k * MIN, QUICK)
+        assert after is not None
+        incident, rows = after, [*rows, *more]
+    assert [r.notify for r in rows if r.notify] == told
+
+
 def test_nothing_but_a_breach_starts_an_incident() -> None:
     for event in (
         Evidence("ok", refusals()),
@@ -175,7 +270,7 @@ class Life(RuleBasedStateMachine):
         try:
             after, rows = step(before, event, self.now, self.timing)
         except NotPossible:
-            assert isinstance(event, End | Acknowledge)
+            assert isinstance(event, End | Acknowledge | Hold | Release)
             return before, ()
         assert after is not None
         self.incident = after
@@ -190,6 +285,7 @@ class Life(RuleBasedStateMachine):
     @rule(status=st.sampled_from(["ok", "breach", "no_data", "error"]))
     def evidence(self, status: str) -> None:
         before, rows = self.apply(Evidence(status))
+        assert self.incident.state != RESOLVED or before.held_by is None
         if status in ("no_data", "error"):
             own = [r for r in rows if r.incident.evidence == status]
             assert not any(r.incident.state == RESOLVED for r in own)
@@ -203,6 +299,17 @@ class Life(RuleBasedStateMachine):
     @rule(actor=st.sampled_from(["ana", "bo"]))
     def acknowledged(self, actor: str) -> None:
         self.apply(Acknowledge(actor))
+
+    @rule(event=st.sampled_from([Hold("ana"), Release("bo"), Write("bo", "hm")]))
+    def people(self, event: Event) -> None:
+        before, _ = self.apply(event)
+        assert (self.incident.state, self.incident.clock_ns) == (before.state, before.clock_ns)
+
+    @rule(silence=st.sampled_from(["s", "t", ""]))
+    def silence(self, silence: str) -> None:
+        before, rows = self.apply(Silenced(silence) if silence else Unsilenced())
+        assert self.incident.state == before.state
+        assert not (silence and any(r.notify for r in rows))
 
     @rule(severity=st.sampled_from(["page", "ticket"]))
     def raised(self, severity: str) -> None:
@@ -242,10 +349,8 @@ class Life(RuleBasedStateMachine):
                 alive = False
             else:
                 assert alive
-        if self.incident.state in (FIRING, RECOVERING):
-            assert alive
-        if self.incident.state in (OK, PENDING, RESOLVED):
-            assert not alive
+        if self.incident.silence is None:
+            assert alive == (self.incident.state in (FIRING, RECOVERING))
 
     @invariant()
     def only_open_ones_wait(self) -> None:

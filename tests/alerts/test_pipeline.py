@@ -17,12 +17,14 @@ from tests.alerts.invented import TIMING, refusals
 from tests.alerts.memory import Channel, HandClock
 
 BOOK = Book(TIMING)
-BRIEF = brief_of(BOOK.apply(refusals())[0].incident)
+INCIDENT = BOOK.apply(refusals())[0].incident
+BRIEF = brief_of(INCIDENT)
 DOWN = Outcome(RETRY, "invented", 503)
 
 
 def delivery(incident_id: str = "a" * 16, seq: int = 2, kind: str = "opened") -> Delivery:
-    return Delivery(f"{incident_id}-{seq}", "default", incident_id, seq, "hook", kind, BRIEF)
+    dedup_key = f"{incident_id}-{seq}"
+    return Delivery(dedup_key, "default", incident_id, seq, "hook", kind, BRIEF, INCIDENT.place)
 
 
 class Log:

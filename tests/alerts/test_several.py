@@ -10,9 +10,9 @@ import pytest
 from alerts.book import Book
 from alerts.brief import brief_of
 from alerts.controls import accepting
+from alerts.events import Acknowledge
 from alerts.headline import headline
 from alerts.incident import Incident
-from alerts.life import Acknowledge
 from alerts.render import render_text
 from alerts.route import router
 from detectors.finding import SEVERAL, Finding, SliceEffect

@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from alerts.book import Book, Change
 from alerts.brief import brief_of
-from alerts.life import End, Event
+from alerts.events import End, Event
 from alerts.log import IncidentLog, dedup_key
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import Delivery
@@ -208,6 +208,7 @@ class Desk:
                                 dedup_key=dedup_key(change.incident.incident_id, row.seq),
                                 kind=row.notify,
                                 brief=brief_of(change.incident, kind=row.notify),
+                                place=place,
                             ),
                             number=1,
                             outcome="sent",

@@ -16,6 +16,8 @@ from itertools import takewhile
 from pathlib import Path
 from types import MappingProxyType
 
+import orjson
+
 from alerts.brief import Links
 from alerts.desk import Desk, Setup
 from alerts.identity import Place
@@ -31,14 +33,14 @@ from detectors.observation import SourcePosition, decode, encode
 from detectors.scorers import SPECS
 from infra.clock import NS_PER_S
 from infra.kafka import FINDINGS, OBSERVATIONS, SPANS
-from infra.settings import KafkaSettings, ServiceSettings, Settings
+from infra.settings import KafkaSettings, MemorisedSettings, ScorerSettings, ServiceSettings, Settings
 from ingest.detect.shard import Shard
 from ingest.gateway.intake import Origin
 from ingest.gateway.producer import MemoryProducer
 from ingest.gateway.splitting import partition_of
 from ingest.importing.files import read_rows
 from ingest.importing.importer import ImportJob, build_intake, run_import
-from ingest.importing.plan import ImportRow, Placed, place
+from ingest.importing.plan import ImportPlan, ImportRow, Placed, place
 from ingest.importing.records import portions, span_ids
 from ingest.log.clock_marks import Advance, ClockMarks
 from ingest.messages import Output, RawMessage
@@ -59,7 +61,7 @@ PORTION = 500
 """Sends of one request, as `portions` cuts them."""
 EVERYBODY = ("hook",)
 
-RowKey = tuple[str, int, str | None]
+RowKey = tuple[bytes, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,22 @@ class Outcome:
 class Pipeline:
     """Everything Lightship does to imports; keys and saved places lie under ``home``.
 
-    ``budgets`` are those that services have of their own.
+    ``budgets`` are those that services have of their own; ``documents`` must not be recited.
     """
 
-    def __init__(self, home: Path, budgets: Mapping[str, ServiceSettings] = MappingProxyType({})) -> None:
-        kafka = KafkaSettings(partitions=PARTITIONS)
-        self.settings = Settings(home=home, kafka=kafka, service=dict(budgets))
-        self._scoring = scoring()
+    def __init__(
+        self,
+        home: Path,
+        budgets: Mapping[str, ServiceSettings] = MappingProxyType({}),
+        documents: Sequence[Path] = (),
+    ) -> None:
+        self.settings = Settings(
+            home=home,
+            kafka=KafkaSettings(partitions=PARTITIONS),
+            service=dict(budgets),
+            scorers=ScorerSettings(memorised=MemorisedSettings(tuple(map(str, documents)))),
+        )
+        self._scoring = scoring(self.settings)
         self._known: dict[RowKey, StoredInteraction] = {}
 
     def log_of(self, jobs: Sequence[ImportJob]) -> list[Output]:
@@ -131,15 +142,13 @@ class Pipeline:
         self, rows: Sequence[ImportRow], used: Iterable[int], job: ImportJob, origin: Origin
     ) -> dict[int, StoredInteraction]:
         """What stage 1 stores of rows; those not seen before go through all of it."""
-        keys: dict[int, RowKey] = {
-            n: (rows[n].file_sha256, rows[n].line, job.plan.model_from) for n in sorted(used)
-        }
-        fresh = [n for n, key in keys.items() if key not in self._known]
+        keys = {n: _row_key(rows[n], job.plan) for n in sorted(used)}
+        fresh = {key: n for n, key in keys.items() if key not in self._known}
         if fresh:
             stored = self._through(
-                rows, [Placed(n, None, job.plan.start_ns or 0) for n in fresh], job, origin
+                rows, [Placed(n, None, job.plan.start_ns or 0) for n in fresh.values()], job, origin
             )
-            self._known |= {keys[n]: stored[span_ids(rows[n], None)[0].hex()] for n in fresh}
+            self._known |= {key: stored[span_ids(rows[n], None)[0].hex()] for key, n in fresh.items()}
         return {n: self._known[key] for n, key in keys.items()}
 
     def _through(
@@ -185,6 +194,11 @@ class Pipeline:
                     alerts.take(finding.to_json().encode())
                 shard.findings, shard.cells = [], []
         return alerts.outcome()
+
+
+def _row_key(row: ImportRow, plan: ImportPlan) -> RowKey:
+    """Everything a row is scored by, whatever file it came in: the record, and how it is read."""
+    return orjson.dumps(row.record), repr((plan.service, plan.model_from, sorted(plan.fields.items())))
 
 
 def _as_read(producer: MemoryProducer) -> list[RawMessage]:

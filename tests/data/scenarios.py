@@ -39,6 +39,7 @@ class Import:
     draw: int | None = None
     where: tuple[str, str] | None = None
     more: bool = False
+    maps: tuple[str, ...] = ()
 
     def job(self, lineage: str) -> ImportJob:
         """The import as the command makes it."""
@@ -49,6 +50,7 @@ class Import:
             span=f"{self.days}d",
             seed=self.seed,
             draw=self.draw,
+            maps=self.maps,
             where=["=".join(self.where)] if self.where else [],
         )
         return ImportJob((self.path,), plan, lineage=lineage, more=self.more)
@@ -59,6 +61,7 @@ class Import:
             *(("--draw", str(self.draw)) if self.draw else ()),
             *(("--where", "=".join(self.where)) if self.where else ()),
             *(("--more",) if self.more else ()),
+            *(word for one in self.maps for word in ("--map", one)),
         ]
         return [
             "import", str(self.path), "--service", SERVICE, "--model-from", "labels.model",

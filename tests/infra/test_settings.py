@@ -24,6 +24,8 @@ LIMITED = [
     for f in fields(cls)
     if f.metadata.get("within")
 ]
+SLACK = "[[receiver]]\nname = 'a'\nkind = 'slack'\n"
+MAIL = "[[receiver]]\nname = 'a'\nkind = 'email'\nurl = 'smtp://mail.example.org:587'\n"
 HOOK = '[[receiver]]\nname = "hook"\nurl = "https://example.org/x"\n'
 
 
@@ -48,7 +50,7 @@ def test_the_shipped_defaults_are_allowed_values(tmp_path: Path) -> None:
     """Writing every default into a file changes nothing."""
     lines = []
     for heading, cls in tables():
-        if heading[1:].strip("[]") in ("receiver", "route", "limit") or "<" in heading:
+        if heading[1:].strip("[]") in ("receiver", "route", "limit", "rule") or "<" in heading:
             continue
         lines.append(heading)
         lines += [
@@ -105,7 +107,9 @@ def test_limits_are_kept_on_both_sides(
 ) -> None:
     low, high = within
     heading = heading.replace("<tenant>", "acme").replace("<service>", "desk").replace("<score>", "mine")
-    heading += '\nscore = "refusal"' if heading == "[[limit]]" else ""
+    heading += {"[[limit]]": '\nscore = "refusal"', "[[receiver]]": '\nname = "a"'}.get(heading, "")
+    if heading == "[[rule]]":
+        heading += '\nscore = "refusal"\nmeasure = "rate"\nop = ">"' + ("\nlimit = 0.1" * (key != "limit"))
     for value in (str(low - 1), str(high + 1), "nan"):
         message = refused(tmp_path, f"{heading}\n{key} = {value}")
         assert key in message
@@ -139,6 +143,35 @@ def test_the_ends_of_the_limits_are_allowed(tmp_path: Path) -> None:
         ("[[receiver]]\nname = 'a'\nurl = 'example.org'", "receiver[0].url of 'a' must be http"),
         ("[[receiver]]\nname = 'a'\nurl = 'http://[::1/x'", "receiver[0].url"),
         ("[[receiver]]\nname = ''\nkind = 'terminal'", "receiver[0].name = ''"),
+        (
+            "[[receiver]]\nname = 'a'\nkind = 'terminal'\nurl = 'http://h/x'",
+            "receiver[0].url is nothing a termi",
+        ),
+        (f"{HOOK}url_file = 'u'", "receiver[0] of 'hook' has url and url_file: give one of them"),
+        (
+            "[[receiver]]\nname = 'a'\nkind = 'slack'",
+            "receiver[0] of 'a' needs token_file or url_file (a slack",
+        ),
+        (f"{SLACK}token_file = 't'", "receiver[0].channel of 'a' is missing: a bot token posts to a channel"),
+        (
+            f"{SLACK}url_file = 'u'\nchannel = 'C1'",
+            "receiver[0].channel of 'a' is for a bot token: remove it",
+        ),
+        (f"{SLACK}url_file = 'u'\ntoken_file = 't'", "has token_file and url_file: give one of them"),
+        ("[[receiver]]\nname = 'a'\nkind = 'pagerduty'", "needs token_file (a pagerduty receiver)"),
+        ("[[receiver]]\nname = 'a'\nkind = 'alertmanager'\nurl = 'am:9093'", "must be http://host/path or"),
+        (f"{MAIL}sender = 'a@b.c'\nto = ['x']", "receiver[0].to = 'x' must be an address such as ops@"),
+        (f"{MAIL}sender = 'a@b.c, d@e.f'\nto = ['x@y.z']", "receiver[0].sender = 'a@b.c, d@e.f' must be an"),
+        (
+            f"{MAIL}sender = 'a@b.c'\nto = ['x@y.z']\nuser = 'u'",
+            "receiver[0].user is set and receiver[0].pass",
+        ),
+        (f"{MAIL}sender = 'a@b.c'\nto = []", "receiver[0] of 'a' needs to (an email receiver)"),
+        (
+            f"{MAIL}sender = 'a@b.c'\nto = ['x@y.z']\nuser = 'u'\npassword_file = 'p'\nstarttls = false",
+            "receiver[0].starttls = false would send the password in clear",
+        ),
+        (f"{MAIL}sender = 'a@b.c'\nto = ['x@y.z']".replace("smtp:", "http:"), "must be smtp://host:port or"),
         (f"{HOOK}{HOOK}", "must be there and differ"),
         (f"{HOOK}[[route]]\nreceiver = 'hok'", "unknown receiver 'hok', did you mean 'hook'?"),
         (f"{HOOK}[[route]]\nreceiver = 'hook'\nseverities = ['loud']", "'loud' is none of page, ticket, inf"),

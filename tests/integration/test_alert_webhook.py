@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.book import Book
-from alerts.brief import Example, brief_of
+from alerts.brief import Example
+from alerts.notify.http_post import MAX_ANSWER, HttpPost
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery
+from alerts.notify.secrets import read_line, read_secret
 from alerts.notify.webhook import (
     IDEMPOTENCY,
     MAX_BODY,
     SIGNATURE,
     WebhookNotifier,
     body_of,
-    read_secret,
     sign,
     verify,
 )
 from infra.clock import NS_PER_S, SystemClock, to_datetime
 from infra.errors import Misconfigured
-from tests.alerts.invented import TIMING, refusals
+from tests.alerts.deliveries import delivery
+from tests.certificates import certificates
+from tests.loopback import Loopback, cut, drip, half_open, refused, says, trickle
 
 pytestmark = pytest.mark.integration
 
@@ -40,54 +37,16 @@ SECRET = b"invented-shared-secret"
 PATH = "/hooks/invented-token-in-the-path"
 
 
-def delivery(examples: int = 0) -> Delivery:
-    incident = Book(TIMING).apply(refusals())[0].incident
-    brief = brief_of(
-        incident, examples=[Example("current", f"{k}", "¿" * 280, "x" * 280) for k in range(examples)]
-    )
-    return Delivery(f"{incident.incident_id}-2", "default", incident.incident_id, 2, "hook", "opened", brief)
+def with_examples(n: int) -> Delivery:
+    return delivery(examples=[Example("current", f"{k}", "¿" * 280, "x" * 280) for k in range(n)])
 
 
-Answer = Callable[[BaseHTTPRequestHandler], None]
+def door(url: str, read_s: float = 5.0, ca_file: str = "") -> HttpPost:
+    return HttpPost(url, SystemClock(), connect_s=1.0, read_s=read_s, ca_file=ca_file)
 
 
-@contextmanager
-def receiver(answer: Answer) -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
-    got: list[tuple[dict[str, str], bytes]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            got.append(({k.lower(): v for k, v in self.headers.items()}, body))
-            answer(self)
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}{PATH}", got
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def says(status: int, **headers: str) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        for name, value in headers.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.send_header("content-length", "0")
-        handler.end_headers()
-
-    return answer
-
-
-def notifier(url: str, read_s: float = 5.0) -> WebhookNotifier:
-    return WebhookNotifier(url, SECRET, SystemClock(), connect_s=1.0, read_s=read_s)
+def notifier(url: str, read_s: float = 5.0, ca_file: str = "") -> WebhookNotifier:
+    return WebhookNotifier(door(url, read_s, ca_file), SECRET, SystemClock())
 
 
 @pytest.mark.parametrize(
@@ -110,29 +69,29 @@ def notifier(url: str, read_s: float = 5.0) -> WebhookNotifier:
     ],
 )
 def test_every_answer_is_judged(status: int, outcome: str) -> None:
-    with receiver(says(status, location="http://127.0.0.1:1/elsewhere")) as (url, got):
-        result = notifier(url).send(delivery())
+    with Loopback(says(status, location="http://127.0.0.1:1/elsewhere")) as server:
+        result = notifier(server.url + PATH).send(delivery())
     assert (result.outcome, result.code) == (outcome, status)
-    assert len(got) == 1  # a redirect is not followed
+    assert len(server.got) == 1  # a redirect is not followed
 
 
 def test_the_wait_a_receiver_asks_for_is_taken_from_both_forms() -> None:
-    with receiver(says(429, retry_after="17")) as (url, _):
-        assert notifier(url).send(delivery()).wait_s == 17
+    with Loopback(says(429, retry_after="17")) as server:
+        assert notifier(server.url + PATH).send(delivery()).wait_s == 17
     later = to_datetime(time.time_ns() + 60 * NS_PER_S)
-    with receiver(says(503, retry_after=format_datetime(later, usegmt=True))) as (url, _):
-        wait_s = notifier(url).send(delivery()).wait_s
+    with Loopback(says(503, retry_after=format_datetime(later, usegmt=True))) as server:
+        wait_s = notifier(server.url + PATH).send(delivery()).wait_s
         assert wait_s is not None
         assert 30 < wait_s <= 60
-    with receiver(says(503, retry_after="soon")) as (url, _):
-        assert notifier(url).send(delivery()).wait_s is None
+    with Loopback(says(503, retry_after="soon")) as server:
+        assert notifier(server.url + PATH).send(delivery()).wait_s is None
 
 
 def test_the_body_is_signed_versioned_and_carries_its_key() -> None:
-    with receiver(says(200)) as (url, got):
+    with Loopback(says(200)) as server:
         sent = delivery()
-        notifier(url).send(sent)
-    headers, body = got[0]
+        notifier(server.url + PATH).send(sent)
+    headers, body = server.got[0].headers, server.got[0].body
     data = json.loads(body)
     now_s = int(time.time())
     assert (data["v"], data["brief"]["v"], data["kind"]) == (1, 1, "opened")
@@ -145,63 +104,42 @@ def test_the_body_is_signed_versioned_and_carries_its_key() -> None:
 
 
 def test_without_a_secret_nothing_is_signed() -> None:
-    with receiver(says(200)) as (url, got):
-        assert WebhookNotifier(url, None, SystemClock()).send(delivery()).outcome == SENT
-    assert SIGNATURE not in got[0][0]
+    with Loopback(says(200)) as server:
+        assert WebhookNotifier(door(server.url + PATH), None, SystemClock()).send(delivery()).outcome == SENT
+    assert SIGNATURE not in server.got[0].headers
 
 
 def test_a_receiver_that_does_not_answer_in_time_is_tried_again() -> None:
-    released = threading.Event()
-
-    def hang(_: BaseHTTPRequestHandler) -> None:
-        released.wait(20)
-
-    with receiver(hang) as (url, _):
-        result = notifier(url, read_s=0.3).send(delivery())
-        released.set()
+    with half_open() as url:
+        result = notifier(url + PATH, read_s=0.3).send(delivery())
     assert (result.outcome, result.code) == (RETRY, None)
     assert "time-out" in result.reason
 
 
 def test_a_refused_connection_and_a_broken_one_are_tried_again() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    assert notifier(f"http://127.0.0.1:{port}{PATH}").send(delivery()).outcome == RETRY
-
-    def cut(handler: BaseHTTPRequestHandler) -> None:
-        handler.connection.close()
-
-    with receiver(cut) as (url, _):
-        assert notifier(url).send(delivery()).outcome == RETRY
+    assert notifier(refused() + PATH).send(delivery()).outcome == RETRY
+    with Loopback(cut) as server:
+        assert notifier(server.url + PATH).send(delivery()).outcome == RETRY
 
 
 def test_an_endless_answer_is_not_read() -> None:
-    def pour(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.end_headers()
-        try:
-            while True:
-                handler.wfile.write(b"x" * 65536)
-        except OSError:
-            return
-
-    with receiver(pour) as (url, _):
-        assert notifier(url).send(delivery()).outcome == SENT
+    with Loopback(drip) as server:
+        assert notifier(server.url + PATH).send(delivery()).outcome == SENT
 
 
 def test_a_body_that_is_too_large_goes_without_its_examples() -> None:
-    large = delivery(examples=400)
+    large = with_examples(400)
     assert len(body_of(large)) <= MAX_BODY
     assert json.loads(body_of(large))["brief"]["examples"] == []
-    assert len(json.loads(body_of(delivery(examples=3)))["brief"]["examples"]) == 3
+    assert len(json.loads(body_of(with_examples(3)))["brief"]["examples"]) == 3
 
 
 def test_neither_secret_nor_path_is_logged_or_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     reasons = []
     for status in (200, 400, 503):
-        with receiver(says(status)) as (url, _):
-            reasons.append(notifier(url).send(delivery()).reason)
+        with Loopback(says(status)) as server:
+            reasons.append(notifier(server.url + PATH).send(delivery()).reason)
     reasons.append(notifier(f"http://127.0.0.1:1{PATH}").send(delivery()).reason)
     said = caplog.text + "".join(reasons)
     assert SECRET.decode() not in said
@@ -218,10 +156,12 @@ def test_a_secret_comes_from_a_file_that_has_one(tmp_path: Path) -> None:
             read_secret(str(path))
 
 
-@pytest.mark.parametrize("url", ["", "ftp://host/invented", "http:///invented", "host/invented"])
+@pytest.mark.parametrize(
+    "url", ["", "ftp://host/invented", "http:///invented", "host/invented", "http://[invented"]
+)
 def test_an_address_that_cannot_be_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(Misconfigured) as raised:
-        WebhookNotifier(url, None, SystemClock())
+        HttpPost(url, SystemClock())
     assert "invented" not in str(raised.value)
 
 
@@ -233,3 +173,38 @@ def test_no_header_of_foreign_make_verifies(header: str, body: bytes) -> None:
 @given(st.binary(min_size=1, max_size=40), st.integers(0, 2**40), st.binary(max_size=200))
 def test_what_is_signed_verifies(secret: bytes, at_s: int, body: bytes) -> None:
     assert verify(secret, sign(secret, at_s, body), body, at_s)
+
+
+def test_who_signed_a_server_is_asked_for(tmp_path: Path) -> None:
+    made = certificates(tmp_path)
+    with Loopback(says(200), made) as server:
+        stranger = notifier(server.url + PATH).send(delivery())
+        assert (stranger.outcome, stranger.code) == (RETRY, None)
+        assert server.got == []
+        assert notifier(server.url + PATH, ca_file=str(made.ca)).send(delivery()).outcome == SENT
+    empty = tmp_path / "empty"
+    empty.write_text("")
+    for path in (empty, tmp_path / "none"):
+        with pytest.raises(Misconfigured, match="ca_file"):
+            notifier(f"https://127.0.0.1{PATH}", ca_file=str(path))
+
+
+def test_an_answer_is_read_as_far_as_it_was_asked_for() -> None:
+    with Loopback(drip) as server:
+        outcome, answer = door(server.url).ask(b"{}")
+    assert outcome.outcome == SENT
+    assert len(answer) == MAX_ANSWER
+
+
+def test_an_answer_that_comes_in_drops_is_cut_off() -> None:
+    with Loopback(trickle) as server:
+        outcome, answer = door(server.url, read_s=0.3).ask(b"{}")
+    assert (outcome.outcome, answer) == (RETRY, b"")
+
+
+@pytest.mark.parametrize("content", [b"", b"two\nlines", b"caf\xc3\xa9", b"nul\x00"])
+def test_a_token_is_one_line_of_visible_characters(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(content)
+    with pytest.raises(Misconfigured, match="token_file"):
+        read_line(str(file), "token_file")

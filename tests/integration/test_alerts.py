@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,29 +19,23 @@ from typing import Any
 import httpx
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer
 
 from alerts.errors import Unavailable
 from alerts.notify.webhook import SIGNATURE, verify
-from alerts.service import Service
-from detectors.finding import Finding
 from detectors.observation import Control, decode
-from infra.clickhouse import connect, migrate
-from infra.kafka import CLIENT, FINDINGS, INCIDENTS, OBSERVATIONS, TOPICS, Topic, create_topics
+from infra.clickhouse import connect
+from infra.kafka import CLIENT, FINDINGS, INCIDENTS, OBSERVATIONS, create_topics
 from infra.settings import (
-    AlertSettings,
     KafkaSettings,
     ReceiverSettings,
-    RouteSettings,
-    Settings,
-    StoreSettings,
 )
+from tests.alert_service import WAIT_S, World, new_world, until
 from tests.alerts.invented import at, lengths, overall, refusals, secret
 
 pytestmark = pytest.mark.integration
 
 SECRET = "invented-webhook-secret"
-WAIT_S = 60.0
 
 
 @dataclass
@@ -85,84 +79,26 @@ def receiving() -> Iterator[Receiver]:
 
 
 @dataclass
-class World:
-    """A database, a topic and a group of one test, with a receiver."""
+class HookWorld(World):
+    """One with a webhook."""
 
-    settings: Settings
-    topic: str
-    group: str
     receiver: Receiver
-
-    def say(self, *findings: Finding | bytes) -> None:
-        producer = KafkaProducer(bootstrap_servers=self.settings.kafka.bootstrap, **CLIENT)
-        for finding in findings:
-            value = finding if isinstance(finding, bytes) else finding.to_json().encode()
-            producer.send(self.topic, key=b"support-assistant", value=value)
-        producer.flush(timeout=10)
-        producer.close()
-
-    @contextmanager
-    def service(self, ready: bool = True) -> Iterator[Service]:
-        service = Service(self.settings, topic=self.topic, group=self.group)
-        failures: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                service.run()
-            except BaseException as error:  # noqa: BLE001 - shown by the test's own thread
-                failures.append(error)
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            if ready:
-                until(lambda: service.problems() == [])
-            yield service
-        finally:
-            service.stop()
-            thread.join(30)
-        assert not thread.is_alive()
-        assert failures == []
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        client = connect(self.settings.store)
-        try:
-            return [tuple(row) for row in client.query(sql).result_rows]
-        finally:
-            client.close()
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + WAIT_S
-    while not holds():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 @pytest.fixture
-def world(broker: str, store: str, tmp_path: Path) -> Iterator[World]:
-    name = uuid.uuid4().hex[:8]
+def world(broker: str, store: str, tmp_path: Path) -> Iterator[HookWorld]:
     with receiving() as receiver:
         secret_file = tmp_path / "hook.secret"
         secret_file.write_text(SECRET)
-        settings = Settings(
-            home=tmp_path,
-            store=StoreSettings(url=store, database=f"alerts_{name}"),
-            kafka=KafkaSettings(bootstrap=broker, session_timeout_s=2.0),
-            alerts=AlertSettings(port=0),
-            receiver=(
-                ReceiverSettings(name="hook", url=receiver.url, secret_file=str(secret_file)),
-                ReceiverSettings(name="screen", kind="terminal"),
-            ),
-            route=(RouteSettings(receiver="hook"),),
+        receivers = (
+            ReceiverSettings(name="hook", url=receiver.url, secret_file=str(secret_file)),
+            ReceiverSettings(name="screen", kind="terminal"),
         )
-        topic = f"findings_{name}"
-        create_topics(settings.kafka, [*TOPICS, Topic(topic, partitions=1)])
-        migrate(settings.store)
-        yield World(settings, topic, f"alerts-{name}", receiver)
+        made = new_world(broker, store, tmp_path, receivers)
+        yield HookWorld(made.settings, made.topic, made.group, receiver)
 
 
-def test_three_findings_of_one_change_are_one_incident_and_one_message(world: World) -> None:
+def test_three_findings_of_one_change_are_one_incident_and_one_message(world: HookWorld) -> None:
     with world.service() as service:
         world.say(refusals(), overall(), lengths(), b"{not json")
         until(lambda: service.metrics.get("dead_letters") == 1 and service.metrics.get("sent") == 1)
@@ -193,7 +129,7 @@ def test_three_findings_of_one_change_are_one_incident_and_one_message(world: Wo
     assert [seq for (seq,) in seqs] == list(range(1, incident.seq + 1))
 
 
-def test_a_restart_and_a_second_reading_of_the_log_send_nothing_twice(world: World) -> None:
+def test_a_restart_and_a_second_reading_of_the_log_send_nothing_twice(world: HookWorld) -> None:
     with world.service() as service:
         world.say(refusals(), overall(), secret())
         until(lambda: service.metrics.get("sent") == 2)
@@ -210,7 +146,7 @@ def test_a_restart_and_a_second_reading_of_the_log_send_nothing_twice(world: Wor
     assert len(set(keys)) == 2
 
 
-def test_what_a_receiver_missed_reaches_it_after_a_restart(world: World) -> None:
+def test_what_a_receiver_missed_reaches_it_after_a_restart(world: HookWorld) -> None:
     world.receiver.status = 503
     with world.service() as service:
         world.say(refusals())
@@ -223,7 +159,7 @@ def test_what_a_receiver_missed_reaches_it_after_a_restart(world: World) -> None
     assert len({headers["idempotency-key"] for headers, _, _ in world.receiver.got}) == 1
 
 
-def test_a_second_process_waits_and_takes_over_without_telling_anything_twice(world: World) -> None:
+def test_a_second_process_waits_and_takes_over_without_telling_anything_twice(world: HookWorld) -> None:
     with world.service() as first:
         world.say(refusals())
         until(lambda: first.metrics.get("sent") == 1)
@@ -242,7 +178,7 @@ def test_a_second_process_waits_and_takes_over_without_telling_anything_twice(wo
     assert [body["kind"] for _, body, _ in world.receiver.got] == ["opened", "opened"]
 
 
-def test_people_act_through_the_api_and_their_actions_are_on_record(world: World) -> None:
+def test_people_act_through_the_api_and_their_actions_are_on_record(world: HookWorld) -> None:
     with world.service() as service:
         token = (world.settings.home / "keys" / "alerts.token").read_text().strip()
         with httpx.Client(base_url=service.address, headers={"authorization": f"Bearer {token}"}) as client:
@@ -278,7 +214,7 @@ def test_people_act_through_the_api_and_their_actions_are_on_record(world: World
     )  # where stage 1, which has another client, puts the observations of the service
 
 
-def test_policy_hits_end_when_traffic_goes_on_without_them(world: World) -> None:
+def test_policy_hits_end_when_traffic_goes_on_without_them(world: HookWorld) -> None:
     with world.service() as service:
         world.say(secret())
         until(lambda: service.metrics.get("sent") == 1)
@@ -298,17 +234,17 @@ def test_policy_hits_end_when_traffic_goes_on_without_them(world: World) -> None
     assert incident.ending == "recovered"
 
 
-def controls(world: World) -> list[tuple[int, Control]]:
+def controls(world: HookWorld) -> list[tuple[int, Control]]:
     """Control records of the observation log, with their partition."""
     messages = [(r.partition, decode(r.value)) for r in records(world, OBSERVATIONS.name)]
     return [(p, m) for p, m in messages if isinstance(m, Control)]
 
 
-def everything(world: World, topic: str) -> list[dict[str, Any]]:
+def everything(world: HookWorld, topic: str) -> list[dict[str, Any]]:
     return [json.loads(record.value) for record in records(world, topic)]
 
 
-def records(world: World, topic: str) -> list[Any]:
+def records(world: HookWorld, topic: str) -> list[Any]:
     consumer = KafkaConsumer(
         topic,
         bootstrap_servers=world.settings.kafka.bootstrap,
@@ -322,7 +258,7 @@ def records(world: World, topic: str) -> list[Any]:
         consumer.close()
 
 
-def test_a_receiver_that_asks_gets_redacted_examples_from_both_sides_of_the_onset(world: World) -> None:
+def test_a_receiver_that_asks_gets_redacted_examples_from_both_sides_of_the_onset(world: HookWorld) -> None:
     asks = replace(world.settings.receiver[0], examples=True)
     world.settings = replace(world.settings, receiver=(asks, *world.settings.receiver[1:]))
     client = connect(world.settings.store)
@@ -349,7 +285,7 @@ def test_a_receiver_that_asks_gets_redacted_examples_from_both_sides_of_the_onse
 
 
 @contextmanager
-def child(world: World, service: str) -> Iterator[subprocess.Popen[bytes]]:
+def child(world: HookWorld, service: str) -> Iterator[subprocess.Popen[bytes]]:
     """The service as its own process, for one invented service on the real topic."""
     s = world.settings
     config = s.home / "lightship.toml"
@@ -385,7 +321,7 @@ services = ["{service}"]
         process.communicate()
 
 
-def test_killed_while_sending_it_repeats_the_message_once_under_its_key(world: World) -> None:
+def test_killed_while_sending_it_repeats_the_message_once_under_its_key(world: HookWorld) -> None:
     name = f"support-{uuid.uuid4().hex[:8]}"
     world.topic = FINDINGS.name
     world.receiver.hold.clear()

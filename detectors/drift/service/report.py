@@ -267,7 +267,7 @@ def _suspects(
 
 def _notes(spec: ScoreSpec, channel: Channel, fold: Fold) -> tuple[str, ...]:
     """What the channel measured, where that is not the score itself."""
-    if channel.name in ("above", "below", "tail") and spec.grid is not None:
+    if channel.name in ("above", "below", "tail", "far") and spec.grid is not None:
         cells = np.flatnonzero(channel.table == 0)
         edge = int(cells.min() if channel.name == "below" else cells.max())
         side = "below" if channel.name == "below" else "above"

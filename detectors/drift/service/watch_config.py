@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from detectors.drift.budgets.budget import Budget
 from detectors.drift.budgets.grant import Grant
 from detectors.drift.fast.limits import Limit
+from detectors.rules import Rule
 from detectors.scorers.protocol import ScoreSpec
 
 NS_PER_S = 1_000_000_000
@@ -20,7 +21,8 @@ class WatchConfig:
     ``pages`` and ``tickets`` are what a watcher's service may raise for nothing; what a shard is given, all
     its services of a lineage may together while no control record says what each may.
     ``conversation_idle_s`` is how long after its last call a conversation is counted. ``limits`` are the
-    levels that are declared. ``adwin_tickets`` says whether ADWIN may file tickets of its own.
+    levels that are declared, ``rules`` the operator's own.
+    ``adwin_tickets`` says whether ADWIN may file tickets of its own.
     """
 
     specs: Mapping[str, ScoreSpec]
@@ -33,6 +35,7 @@ class WatchConfig:
     conversation_idle_s: float = 1800.0
     adwin_tickets: bool = False
     limits: tuple[Limit, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
     def budget(self, severity: str) -> Budget:
         """What a service may raise for nothing of one severity."""

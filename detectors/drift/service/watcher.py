@@ -37,6 +37,8 @@ from detectors.drift.service.controls import Waiting, text_of
 from detectors.drift.service.fold import Fold, SeriesKey, TickCounts
 from detectors.drift.service.open_tick import OpenTick, name_of
 from detectors.drift.service.people import People
+from detectors.drift.service.rule_watch import RuleWatch
+from detectors.drift.service.said import said
 from detectors.drift.service.series_rows import CellRow
 from detectors.drift.service.service_series import HISTORY_S, ServiceSeries
 from detectors.drift.service.trail import Trail
@@ -89,6 +91,7 @@ class ServiceWatcher(ServiceSeries):
         self._open_tick = OpenTick()
         self._traffic = Traffic(key, config)
         self._bursts = BurstWatch(key, config)
+        self._rules = RuleWatch(key, config)
         self._rising = False
         self._names: Mapping[int, SeriesKey] = {}
         self._last_tick = next_tick
@@ -240,6 +243,7 @@ class ServiceWatcher(ServiceSeries):
             closed.findings.extend(self._obey(counts.tick))
             closed.findings.extend(self._review(counts.tick, log_offset))
             closed.cells.extend(self._cells(counts, 0))
+            closed.findings.extend(self._rules.close(counts, self._fold))
             closed.shared.extend(shared_counts(self.key, counts, self._names, self._config.specs))
             closed.findings.extend(self._feed(counts, log_offset))
         self.next_tick = until
@@ -375,16 +379,7 @@ class ServiceWatcher(ServiceSeries):
         return report.finding(self.key, spec, watched, crossing, tick, log_offset, self._config, history)
 
     def _said(self, stated: Finding) -> Finding | None:
-        """The open finding of closed ticks that has said the same: of the whole, or on the fast path."""
-        fast = self._fast.open.get((stated.unit, stated.score))
-        opened = [fast] if fast is not None else []
-        for one in self._watch.series.values():
-            if one.open is None or (one.key.unit, one.key.score) != (stated.unit, stated.score):
-                continue
-            if one.key.slice == ALL or stated.alert_kind == "fast":
-                opened.append(one.open)
-        found = [o.finding for o in opened if o.finding is not None]
-        return next((f for f in found if same_change(stated, f)), None)
+        return said(stated, self._fast, self._watch)
 
     def _close(self, ended: list[Watched], tick: int) -> list[Finding]:
         """Findings whose change has ended, with the time."""
@@ -413,6 +408,7 @@ class ServiceWatcher(ServiceSeries):
             "adwin": adwin_facts,
             "open_tick": self._open_tick.state(),
             "bursts": self._bursts.state(),
+            "rules": self._rules.state(),
         }
         facts["fast"], fast = self._fast.state()
         arrays |= {f"fast.{name}": array for name, array in fast.items()}
@@ -442,6 +438,7 @@ class ServiceWatcher(ServiceSeries):
             watcher._bursts.learn(watcher._watch, watcher._trail)
         if "traffic" in facts:
             watcher._traffic.restore(facts["traffic"], part(arrays, "traffic."))
+        watcher._rules.restore(facts.get("rules", ()))
         watcher._config = config.with_budget(facts.get("budget"))
         watcher._people.restore(facts.get("people", ()))
         watcher._superseded = [Finding.from_dict(json.loads(f)) for f in facts.get("superseded", ())]

@@ -86,10 +86,15 @@ class World:
             yield self.change(row, draw)
 
 
-def observation(rows: list[Row], offset: int, unit: str = "interaction") -> Observation:
+def observation(
+    rows: list[Row],
+    offset: int,
+    unit: str = "interaction",
+    specs: Mapping[str, ScoreSpec] = SPECS,
+) -> Observation:
     """Rows as one message."""
     scores = {}
-    for name, spec in SPECS.items():
+    for name, spec in specs.items():
         values = [r.scores.get(name) for r in rows]
         if spec.grid is None:
             scores[name] = column_of([None if v is None else str(v) for v in values])
@@ -112,17 +117,18 @@ def watch(
     world: World, settings: WatchConfig | None = None, unit: str = "interaction"
 ) -> tuple[ServiceWatcher, list[Finding]]:
     """Feed a world to a watcher, closing ticks two minutes behind; all findings."""
-    watcher = ServiceWatcher(KEY, settings or config(), START // 5)
+    settings = settings or config()
+    watcher = ServiceWatcher(KEY, settings, START // 5)
     findings: list[Finding] = []
     batch: list[Row] = []
     offset = 0
     for row in world.rows():
         batch.append(row)
         if len(batch) == 16:
-            watcher.observe(observation(batch, offset, unit), offset)
+            watcher.observe(observation(batch, offset, unit, settings.specs), offset)
             findings += watcher.advance((row.minute - 2) // 5, offset).findings
             batch, offset = [], offset + 1
     if batch:
-        watcher.observe(observation(batch, offset, unit), offset)
+        watcher.observe(observation(batch, offset, unit, settings.specs), offset)
     findings += watcher.advance(None, offset).findings
     return watcher, findings

@@ -1,0 +1,174 @@
+"""``lightship incidents``: what is open and what people decide, asked of the alerts API, in words."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alerts.client import ask, tell
+from alerts.silence import MATCHERS
+from alerts.words import plain
+from infra.errors import Misconfigured
+
+MAX_CELL = 300
+"""Characters of a line that a person wrote."""
+
+
+def listed(config: Path | None, **filters: str | None) -> dict[str, Any]:
+    """Incidents that match, newest first."""
+    return ask(config, "/incidents", **filters)
+
+
+def one(config: Path | None, incident_id: str) -> dict[str, Any]:
+    """One incident whole: state, findings, brief, history."""
+    return ask(config, f"/incidents/{_id(incident_id, 'list')}")
+
+
+def acted(config: Path | None, incident_id: str, action: str, actor: str, reason: str) -> dict[str, Any]:
+    """The incident after an action."""
+    return tell(config, f"/incidents/{_id(incident_id, 'list')}/{action}", actor, reason)
+
+
+def silenced(
+    config: Path | None,
+    incident_id: str | None,
+    lasts: str,
+    actor: str,
+    reason: str,
+    **patterns: str | None,
+) -> dict[str, Any]:
+    """Make a silence; of an incident it takes service, score and slice where no pattern is given.
+
+    Raises
+    ------
+    Misconfigured
+        If the incident is about several services: a silence of them all is said in patterns.
+    """
+    if incident_id is not None:
+        incident = one(config, incident_id)
+        if incident["service"] == "*" and patterns.get("service") is None:
+            raise Misconfigured(
+                f"incident {incident_id} is about several services: name them with --service, a pattern"
+            )
+        own = {"tenant": incident["tenant"]} | {n: incident[n] for n in ("service", "score", "slice")}
+        patterns = {**own, **{n: p for n, p in patterns.items() if p is not None}}
+    return tell(config, "/silences", actor, reason, lasts=lasts, **patterns)
+
+
+def silences(config: Path | None, tenant: str | None, *, ended: bool) -> dict[str, Any]:
+    """Silences in force, and with ``ended`` those that ended lately."""
+    return ask(config, "/silences", tenant=tenant, state="all" if ended else None)
+
+
+def lifted(config: Path | None, silence_id: str, actor: str, reason: str) -> dict[str, Any]:
+    """End a silence before its time."""
+    return tell(config, f"/silences/{_id(silence_id, 'silences')}/lift", actor, reason)
+
+
+def exported(config: Path | None, incident_ids: Sequence[str], to: Path | None) -> str:
+    """Incidents whole, one JSON line each: the text of it, or (with ``to``) a line that says where it is.
+
+    Raises
+    ------
+    Misconfigured
+        If the file is there already or cannot be written.
+    """
+    lines = [json.dumps(one(config, each), ensure_ascii=False) for each in incident_ids]
+    if to is None:
+        return "\n".join(lines)
+    try:
+        with to.open("x", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+    except FileExistsError as error:
+        raise Misconfigured(f"{to} is there already: name another file with --to") from error
+    except OSError as error:
+        raise Misconfigured(f"{to} cannot be written: {error.strerror}") from error
+    return f"{len(lines)} incident{'s' if len(lines) > 1 else ''} in {to}"
+
+
+def _id(text: str, command: str) -> str:
+    if not re.fullmatch("[0-9a-f]{16}", text):
+        raise Misconfigured(f"{text[:MAX_CELL]!r} is no id: `lightship incidents {command}` shows them")
+    return text
+
+
+def show_list(report: Mapping[str, Any]) -> str:
+    """A table for a person."""
+    rows = report["incidents"]
+    if not rows:
+        return "no incident matches; --state resolved shows what is over, --state all everything"
+    lines = [("incident", "state", "severity", "since", "who", "what")]
+    lines += [(i["incident_id"], _state(i), i["severity"], i["onset"], _who(i), i["headline"]) for i in rows]
+    more = report["total"] - len(rows)
+    return _table(lines) + (f"\n{more} more: raise --limit or name a --service" if more > 0 else "")
+
+
+def _state(incident: Mapping[str, Any]) -> str:
+    ending = f" ({incident['ending']})" if incident["ending"] else ""
+    return f"{incident['state']}{ending}{', silenced' if incident['silence'] else ''}"
+
+
+def _who(incident: Mapping[str, Any]) -> str:
+    held = f"held by {incident['held_by']}" if incident["held_by"] else ""
+    return ", ".join(said for said in (incident["acknowledged_by"] or "", held) if said)
+
+
+def show_one(incident: Mapping[str, Any]) -> str:
+    """One incident for a person: the brief in a few lines, then its history."""
+    brief = incident["brief"]
+    facts = (incident["incident_id"], _state(incident), incident["severity"], f"onset {incident['onset']}")
+    lines = [brief["headline"], "  ".join(facts)]
+    if who := _who(incident):
+        lines.append(f"with {who}")
+    lines += [f"note of {n['actor']}, {n['at']}: {plain(n['text'], MAX_CELL)}" for n in incident["notes"]]
+    lines += [f"check: {check}" for check in brief["do"]["checks"]]
+    if incident["history"] is None:
+        return "\n".join([*lines, "its history cannot be read now: the store does not answer"])
+    rows = [("at", "what", "state", "who", "why")]
+    rows += [(m["at"], m["what"], m["state"], m["actor"], m["reason"]) for m in incident["history"]]
+    return "\n".join([*lines, "", _table(rows)])
+
+
+def show_acted(incident: Mapping[str, Any]) -> str:
+    """What became of it."""
+    return f"{incident['incident_id']}  {_state(incident)}  {_who(incident)}".rstrip()
+
+
+def show_silenced(report: Mapping[str, Any]) -> str:
+    """What is silent now."""
+    silence, covers = report["silence"], report["covers"]
+    now = f"covers {', '.join(covers)}" if covers else "covers nothing that is open now"
+    return f"{silence['silence_id']}  {_patterns(silence)}  until {silence['ends_at']}  {now}"
+
+
+def show_silences(report: Mapping[str, Any]) -> str:
+    """A table for a person."""
+    rows = report["silences"]
+    if not rows:
+        return "no silence is in force"
+    lines = [("silence", "of", "until", "who", "why", "ended")]
+    for s in rows:
+        ended = f"{s['ended_at']} by {s['ended_by']}" if s["ended_at"] else ""
+        lines.append((s["silence_id"], _patterns(s), s["ends_at"], s["actor"], s["reason"], ended))
+    return _table(lines)
+
+
+def show_lifted(report: Mapping[str, Any]) -> str:
+    """What is over."""
+    silence = report["silence"]
+    return f"{silence['silence_id']}  {_patterns(silence)}  ended {silence['ended_at']}"
+
+
+def _patterns(silence: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={silence[name]}" for name in MATCHERS if silence[name] != "*")
+
+
+def _table(lines: Sequence[Sequence[str]]) -> str:
+    lines = [[plain(cell, MAX_CELL) for cell in line] for line in lines]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

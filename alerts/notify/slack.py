@@ -1,0 +1,169 @@
+"""Slack: through an app's bot token, or through an incoming webhook.
+
+With a bot token (``chat.postMessage``, ``chat.update``; scope ``chat:write``) an incident is one message that
+says how it stands, and a thread below it that says what happened. The message is updated before the thread is
+answered: to update it again changes nothing, while a second answer would stand there twice. Through an
+incoming webhook every message is a new one.
+
+Whatever comes from records is escaped, and Slack is told to form no links, mentions or channel names of its
+own accord (``verbatim``, ``parse``, ``link_names``). The only link is ours.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from alerts.brief import Brief
+from alerts.errors import Unavailable
+from alerts.notify.http_post import HttpPost, json_object
+from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery, Outcome
+from alerts.notify.references import References
+from alerts.render import cut_to, label, parts, to_bytes
+
+API = "https://slack.com/api"
+MAX_SECTION = 3_000
+"""Characters of a section's text, docs.slack.dev/reference/block-kit/blocks/section-block."""
+MAX_BLOCKS = 50
+"""Blocks of a message, docs.slack.dev/reference/block-kit/blocks."""
+MAX_TOTAL = 12_000
+"""Characters of all texts: near 13,000 Slack answers ``msg_blocks_too_long`` (slackapi/bolt-js#2509)."""
+MAX_FALLBACK = 1_000
+"""Characters of what a lock screen shows; Slack itself advises at most 4,000."""
+
+_LEFT_OUT = ("Reproduce", "Trust", "Examples")
+"""Parts that are left out first of what is too long."""
+_TRY_AGAIN = frozenset(
+    {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+)
+_GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"})
+"""The first message cannot be changed or answered any more."""
+_ERROR = re.compile(r"[a-z_]{1,60}")
+_REFERENCE = re.compile(r"([A-Z0-9]{1,40}) (\d{1,20}\.\d{1,20})")
+
+
+def escape(text: str) -> str:
+    """Text that mrkdwn shows as it is: no links, mentions or dates (docs.slack.dev/messaging/formatting)."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def render(brief: Brief) -> dict[str, Any]:
+    """The message: fallback text and blocks, within Slack's limits."""
+    blocks = _blocks(brief, ())
+    for k in range(1, len(_LEFT_OUT) + 1):
+        if _size(blocks) > MAX_TOTAL:
+            blocks = _blocks(brief, _LEFT_OUT[:k])
+    while _size(blocks) > MAX_TOTAL:  # a headline of 120 characters is left at least
+        blocks.pop()
+    return {
+        "text": cut_to(escape(f"{label(brief)} · {brief.headline}"), MAX_FALLBACK),
+        "blocks": blocks[:MAX_BLOCKS],
+        "parse": "none",
+        "link_names": False,
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def _blocks(brief: Brief, without: tuple[str, ...]) -> list[dict[str, Any]]:
+    blocks = [_section(f"{escape(label(brief))}\n*", brief.headline, "*")]
+    if brief.do.dashboard:
+        blocks.append(_section(f"<{escape(brief.do.dashboard)}|Open the incident>", "", ""))
+    blocks += [
+        _section(f"*{name}*\n", "\n".join(lines), "") for name, lines in parts(brief) if name not in without
+    ]
+    return blocks
+
+
+def _section(before: str, text: str, after: str) -> dict[str, Any]:
+    """A section; ``text`` is escaped and cut so that no character of it is cut in two."""
+    room = MAX_SECTION - len(before) - len(after)
+    shown = escape(text)
+    if len(shown) > room:
+        kept = text[: room - 1]
+        while len(escape(kept)) > room - 1:
+            kept = kept[: len(kept) - max(1, (len(escape(kept)) - room) // 5)]
+        shown = f"{escape(kept)}…"
+    words = {"type": "mrkdwn", "text": f"{before}{shown}{after}", "verbatim": True}
+    return {"type": "section", "text": words}
+
+
+def _size(blocks: list[dict[str, Any]]) -> int:
+    return sum(len(block["text"]["text"]) for block in blocks)
+
+
+class SlackWebhook:
+    """An incoming webhook: every message is a new one."""
+
+    def __init__(self, door: HttpPost) -> None:
+        self._door = door
+
+    def send(self, delivery: Delivery) -> Outcome:
+        """Post once."""
+        return self._door.post(to_bytes(render(delivery.brief)))
+
+    def close(self) -> None:
+        """Close connections."""
+        self._door.close()
+
+
+class SlackApp:
+    """A bot that posts to ``channel``. ``door`` is the address of the Web API, with its token."""
+
+    def __init__(self, door: HttpPost, channel: str, references: References) -> None:
+        self._door = door
+        self._channel = channel
+        self._references = references
+
+    def send(self, delivery: Delivery) -> Outcome:
+        """Post, or update the first message and answer it."""
+        try:
+            known = _REFERENCE.fullmatch(self._references.of(delivery.incident_id))
+        except Unavailable as error:
+            return Outcome(RETRY, f"which message it belongs to is not known now: {error}")
+        message = render(delivery.brief)
+        if known is None:
+            return self._first(delivery, message)
+        channel, ts = known.groups()
+        updated, _ = self._call("chat.update", {**message, "channel": channel, "ts": ts})
+        if updated.outcome == RETRY:
+            return updated
+        answer = {**message, "channel": channel, "thread_ts": ts}
+        answered, said = self._call("chat.postMessage", answer)
+        if answered.outcome == GAVE_UP and said in _GONE:
+            return self._first(delivery, message)
+        return self._refer(delivery, answered, channel, ts)
+
+    def _first(self, delivery: Delivery, message: dict[str, Any]) -> Outcome:
+        door, answer = self._door.ask(
+            to_bytes({**message, "channel": self._channel}), path="/chat.postMessage"
+        )
+        outcome, _ = _judge(door, answer)
+        data = json_object(answer)
+        return self._refer(delivery, outcome, str(data.get("channel")), str(data.get("ts")))
+
+    def _refer(self, delivery: Delivery, outcome: Outcome, channel: str, ts: str) -> Outcome:
+        """The outcome with where the first message stands; one that Slack does not name is not updated."""
+        reference = f"{channel} {ts}"
+        if outcome.outcome != SENT or not _REFERENCE.fullmatch(reference):
+            return outcome
+        self._references.set(delivery.incident_id, reference)
+        return Outcome(SENT, outcome.reason, outcome.code, reference=reference)
+
+    def _call(self, method: str, arguments: dict[str, Any]) -> tuple[Outcome, str]:
+        return _judge(*self._door.ask(to_bytes(arguments), path=f"/{method}"))
+
+    def close(self) -> None:
+        """Close connections."""
+        self._door.close()
+
+
+def _judge(outcome: Outcome, answer: bytes) -> tuple[Outcome, str]:
+    """What became of a call, and Slack's word for what went wrong: it says so with status 200."""
+    data = json_object(answer)
+    if outcome.outcome != SENT or data.get("ok") is True:
+        return outcome, ""
+    given = data.get("error")
+    said = given if isinstance(given, str) and _ERROR.fullmatch(given) else "an answer that is not Slack's"
+    verdict = GAVE_UP if "ok" in data and said not in _TRY_AGAIN else RETRY
+    return Outcome(verdict, f"Slack: {said}", outcome.code), said

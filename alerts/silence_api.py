@@ -1,0 +1,80 @@
+"""The part of the alerts API about silences: of what nobody is told, and until when.
+
+``GET /silences`` lists those in force (``state=all``: and those that ended lately), ``POST /silences`` makes
+one, ``POST /silences/{id}/lift`` ends one. Who silences or lifts gives a reason.
+"""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from alerts.desk import Desk
+from alerts.errors import NotPossible, Unavailable
+from alerts.request import Refused, check_token, filters, said
+from alerts.silence import MATCHERS, asked_for
+from detectors.drift.files.rows import parse_span_s
+from infra.clock import Clock
+
+TENANT = "default"
+
+
+class SilenceApi:
+    """Handlers."""
+
+    def __init__(self, desk: Desk, token: str, clock: Clock) -> None:
+        self._desk, self._token, self._clock = desk, token, clock
+
+    async def listed(self, request: Request) -> Response:
+        """Silences, oldest first."""
+        check_token(request, self._token)
+        asked = filters(request, ("tenant", "state"))
+        state = asked.get("state", "in_force")
+        if state not in ("in_force", "all"):
+            raise Refused(400, f"state {state!r} is none of in_force, all")
+        silences = await run_in_threadpool(self._desk.silences)
+        rows = [
+            s.to_dict()
+            for s in silences
+            if (s.in_force or state == "all") and s.tenant == asked.get("tenant", s.tenant)
+        ]
+        return JSONResponse({"v": 1, "silences": rows})
+
+    async def made(self, request: Request) -> Response:
+        """Silence: ``{"service": ..., "score": ..., "lasts": "2h", "actor": ..., "reason": ...}``."""
+        check_token(request, self._token)
+        actor, reason, asked = await said(request, (*MATCHERS, "tenant", "lasts"))
+        if not reason:
+            raise Refused(422, "a silence needs a reason")
+        lasts_s = parse_span_s(asked.get("lasts", ""))
+        if lasts_s is None:
+            raise Refused(422, f"lasts = {asked.get('lasts', '')!r} must be a span such as 30m, 2h or 3d")
+        tenant, now_ns = asked.get("tenant", TENANT), self._clock.now_ns()
+        try:
+            silence = asked_for(tenant, asked, actor, reason, now_ns, lasts_s)
+            await run_in_threadpool(self._desk.silence, silence)
+        except NotPossible as error:
+            raise Refused(409, str(error)) from error
+        except Unavailable as error:
+            raise Refused(503, f"nothing was changed: {error}") from error
+        covered = [i for i in await run_in_threadpool(self._desk.all) if i.silence == silence.silence_id]
+        rows = [i.incident_id for i in covered]
+        return JSONResponse({"v": 1, "silence": silence.to_dict(), "covers": rows}, 201)
+
+    async def lifted(self, request: Request) -> Response:
+        """End a silence: ``{"actor": ..., "reason": ...}``."""
+        check_token(request, self._token)
+        actor, reason, _ = await said(request)
+        if not reason:
+            raise Refused(422, "lifting a silence needs a reason")
+        silence_id = request.path_params["silence_id"]
+        try:
+            over = await run_in_threadpool(self._desk.lift, silence_id, actor, reason)
+        except NotPossible as error:
+            raise Refused(409, str(error)) from error
+        except Unavailable as error:
+            raise Refused(503, f"nothing was changed: {error}") from error
+        if over is None:
+            raise Refused(404, f"there is no silence {silence_id!r}: GET /silences lists them")
+        return JSONResponse({"v": 1, "silence": over.to_dict()})

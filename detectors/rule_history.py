@@ -1,0 +1,58 @@
+"""When a rule would have fired over ticks that closed before it was written, as the stream decides. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from detectors.grid import Grid
+from detectors.rules import BREACH, NO_DATA, OK, Rule, TickSum, Window
+
+
+@dataclass(frozen=True, slots=True)
+class PastTick:
+    """A tick in which a service had data, and what it held of the rule's series, if anything."""
+
+    tick: int
+    found: TickSum | None
+    generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """A rule would have fired at the end of ``tick`` with this value of ``n``, until the end of ``ended``."""
+
+    tick: int
+    value: float | None
+    n: int
+    ended: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What came of a history: firings, the ticks that were decided, and those with too few values."""
+
+    firings: tuple[Firing, ...]
+    decided: int
+    no_data: int
+
+
+def replayed(rule: Rule, ticks: Iterable[PastTick], grid: Grid | None, tick_s: int) -> Past:
+    """Decide a rule at the end of every tick, in order of time."""
+    window = Window(rule, tick_s)
+    firings: list[Firing] = []
+    open_, counted = False, {OK: 0, BREACH: 0, NO_DATA: 0}
+    generation: int | None = None
+    for past in ticks:
+        if past.generation is not None and past.generation != generation:
+            window.clear()
+            generation = past.generation
+        verdict = window.close(past.tick, past.found, grid)
+        counted[verdict.status] += 1
+        if verdict.status == BREACH and not open_:
+            firings.append(Firing(past.tick, verdict.value, verdict.n))
+            open_ = True
+        elif verdict.status == OK and open_:
+            firings[-1] = replace(firings[-1], ended=past.tick)
+            open_ = False
+    return Past(tuple(firings), counted[OK] + counted[BREACH], counted[NO_DATA])

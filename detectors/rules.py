@@ -1,0 +1,168 @@
+"""Rules an operator wrote: a measure of a score over a window of closed ticks, against a fixed limit. Pure.
+
+A rule is decided in event time: the window ends with the tick that has closed, and holds what ticks in it had
+when they closed. Late rows are in none. Fewer than ``least_n`` values in the window decide nothing, in either
+direction: missing data neither raises nor ends anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+
+from detectors.finding import ALL
+from detectors.grid import Grid
+from detectors.scorers.protocol import ScoreSpec
+
+MEASURES = ("rate", "mean", "quantile", "sum", "count")
+OK, BREACH, NO_DATA = "ok", "breach", "no_data"
+OVER, UNDER = ">", "<"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``measure`` of ``score`` over ``window_s`` is to stay within ``limit``; ``op`` says what breaks it.
+
+    ``rate`` is the share of hits of a flag, ``quantile`` (in 0..1) of the values, ``count`` how many values
+    there were. ``services`` are patterns with ``*`` and ``?``; none: all.
+    """
+
+    score: str
+    measure: str
+    window_s: int
+    op: str
+    limit: float
+    unit: str = "interaction"
+    slice: str = ALL
+    quantile: float = 0.95
+    least_n: int = 20
+    severity: str = "ticket"
+    services: tuple[str, ...] = ()
+
+    @property
+    def rule_id(self) -> str:
+        """16 hex digits over what it says, but for its severity."""
+        said = {name: value for name, value in asdict(self).items() if name != "severity"}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+    def text(self) -> str:
+        """The rule in words."""
+        measure = f"{100 * self.quantile:g} % quantile" if self.measure == "quantile" else self.measure
+        where = "" if self.slice == ALL else f" in {self.slice}"
+        least = "" if self.measure == "count" else f" (of at least {self.least_n})"
+        return (
+            f"{self.score}{where}: {measure} over {self.window_s / 60:g} min {self.op} {self.limit:g}{least}"
+        )
+
+    def is_for(self, service: str) -> bool:
+        """Whether it is about a service."""
+        return not self.services or any(fnmatchcase(service, pattern) for pattern in self.services)
+
+
+def fault(rule: Rule, spec: ScoreSpec, tick_s: int) -> str | None:
+    """Why a rule can never be decided as it stands; ``None`` if it can."""
+    if rule.unit != spec.unit:
+        return f"unit = {rule.unit!r}: {rule.score} is measured per {spec.unit}"
+    if rule.window_s % tick_s:
+        return f"window_s = {rule.window_s} must be a multiple of detection.tick_s = {tick_s}"
+    if rule.measure == "rate" and spec.kind != "flag":
+        return f"measure = 'rate' is for flags: {rule.score} is {spec.kind}, take mean or quantile"
+    if spec.grid is None and rule.measure != "count":
+        return f"measure = {rule.measure!r}: {rule.score} has names for values, only count can be taken"
+    if rule.measure == "quantile" and rule.slice != ALL:
+        return f"measure = 'quantile' is for all traffic: of slice {rule.slice!r} only sums are kept"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class TickSum:
+    """One series in one closed tick: how many values, their sum, and how many on each cell of the grid."""
+
+    tick: int
+    n: int
+    total: float
+    cells: tuple[tuple[int, int], ...] = ()
+
+
+def tick_sum(tick: int, cells: Sequence[int], counts: Sequence[int], grid: Grid | None) -> TickSum:
+    """A tick from its cells, summed as it is stored."""
+    total = 0.0
+    if grid is not None:
+        total = sum([grid.value(cell) * n for cell, n in zip(cells, counts, strict=True)])
+    return TickSum(tick, sum(counts), total, tuple(zip(cells, counts, strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``ok``, ``breach`` or ``no_data``, with the measure (``None`` without data), of ``n`` values."""
+
+    status: str
+    value: float | None
+    n: int
+
+
+def decide(rule: Rule, ticks: Iterable[TickSum], grid: Grid | None) -> Verdict:
+    """What a rule says of the ticks in its window."""
+    window = list(ticks)
+    n = sum(t.n for t in window)
+    if n < (1 if rule.measure == "count" else max(1, rule.least_n)):
+        return Verdict(NO_DATA, None, n)
+    value = _measured(rule, window, n, grid)
+    broken = value > rule.limit if rule.op == OVER else value < rule.limit
+    return Verdict(BREACH if broken else OK, value, n)
+
+
+def _measured(rule: Rule, window: Sequence[TickSum], n: int, grid: Grid | None) -> float:
+    if rule.measure == "count":
+        return float(n)
+    if rule.measure == "quantile":
+        return _quantile(rule.quantile, window, n, grid)
+    total = math.fsum(t.total for t in window)
+    return total if rule.measure == "sum" else total / n
+
+
+def _quantile(quantile: float, window: Sequence[TickSum], n: int, grid: Grid | None) -> float:
+    """Least value that at least such a share of the values does not exceed (inverse of the distribution)."""
+    if grid is None:
+        raise ValueError("names have no quantiles")
+    counts: dict[int, int] = {}
+    for tick in window:
+        for cell, k in tick.cells:
+            counts[cell] = counts.get(cell, 0) + k
+    wanted, so_far = quantile * n - 1e-9, 0
+    cells = sorted(counts)
+    for cell in cells:
+        so_far += counts[cell]
+        if so_far >= wanted:
+            return grid.value(cell)
+    return grid.value(cells[-1])
+
+
+class Window:
+    """The ticks that a rule looks back on, as they close."""
+
+    def __init__(self, rule: Rule, tick_s: int, ticks: Iterable[TickSum] = ()) -> None:
+        self.rule = rule
+        self._length = max(1, rule.window_s // tick_s)
+        self._ticks = deque(ticks)
+
+    def __iter__(self) -> Iterator[TickSum]:
+        return iter(self._ticks)
+
+    def close(self, tick: int, found: TickSum | None, grid: Grid | None) -> Verdict:
+        """Decide at the end of ``tick``; ``found`` is what it holds, if anything."""
+        if found is not None and found.n:
+            plain = found if self.rule.measure == "quantile" else TickSum(tick, found.n, found.total)
+            self._ticks.append(plain)
+        while self._ticks and self._ticks[0].tick <= tick - self._length:
+            self._ticks.popleft()
+        return decide(self.rule, self._ticks, grid)
+
+    def clear(self) -> None:
+        """Forget all: what comes is not comparable with it."""
+        self._ticks.clear()

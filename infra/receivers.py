@@ -1,0 +1,172 @@
+"""Receivers of alerts as settings: what each kind needs, what it may have, and what is wrong with one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from urllib.parse import urlsplit
+
+from infra.errors import Misconfigured
+from infra.sections import about
+
+WEB, MAIL = ("http", "https"), ("smtp", "smtps")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Keys of a kind of receiver. Of each group in ``needs`` exactly one alternative must be given.
+
+    ``may`` are keys that are allowed beside them; ``schemes`` are those of its address.
+    """
+
+    needs: tuple[tuple[str, ...], ...] = ()
+    may: tuple[str, ...] = ()
+    schemes: tuple[str, ...] = WEB
+
+
+KINDS: Mapping[str, Kind] = {
+    "terminal": Kind(may=("examples",)),
+    "webhook": Kind(needs=(("url", "url_file"),), may=("secret_file", "ca_file", "examples")),
+    "slack": Kind(needs=(("token_file", "url_file"),), may=("channel", "url", "ca_file", "examples")),
+    "pagerduty": Kind(needs=(("token_file",),), may=("url", "ca_file", "examples")),
+    "alertmanager": Kind(needs=(("url",),), may=("token_file", "resend_s", "ca_file")),
+    "email": Kind(
+        needs=(("url",), ("sender",), ("to",)),
+        may=("user", "password_file", "starttls", "ca_file", "examples"),
+        schemes=MAIL,
+    ),
+    "otlp": Kind(needs=(("url",),), may=("token_file", "ca_file")),
+}
+"""Every kind of receiver."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverSettings:
+    """Where alerts go. Without any, they are printed by the alerts service."""
+
+    name: str = field(metadata=about("name that routes refer to"))
+    kind: str = field(default="webhook", metadata=about("the channel", one_of=tuple(KINDS)))
+    url: str = field(
+        default="",
+        metadata=about(
+            "address: of a webhook, an Alertmanager, an OTLP/HTTP receiver, a mail server "
+            "(`smtp://host:587`, `smtps://host:465`); of Slack's and PagerDuty's API if not theirs"
+        ),
+    )
+    url_file: str = field(
+        default="",
+        metadata=about("file with the address, where it is a secret: Slack's incoming webhook, a webhook"),
+    )
+    secret_file: str = field(default="", metadata=about("file with the secret that signs a webhook's bodies"))
+    token_file: str = field(
+        default="",
+        metadata=about(
+            "file with Slack's bot token, PagerDuty's routing key, or a bearer token for others over HTTP"
+        ),
+    )
+    channel: str = field(default="", metadata=about("Slack channel a bot token posts to, best its id"))
+    sender: str = field(default="", metadata=about("address e-mail comes from"))
+    to: tuple[str, ...] = field(default=(), metadata=about("addresses e-mail goes to"))
+    user: str = field(default="", metadata=about("account at the mail server"))
+    password_file: str = field(default="", metadata=about("file with its password"))
+    starttls: bool = field(
+        default=True,
+        metadata=about("whether `smtp://` goes on over TLS (STARTTLS); without, no account may be given"),
+    )
+    ca_file: str = field(
+        default="",
+        metadata=about("certificates (PEM) of who signed the server's; empty: the usual authorities"),
+    )
+    resend_s: float = field(
+        default=60.0,
+        metadata=about(
+            "seconds after which an Alertmanager hears again of what still fires; it forgets after four",
+            within=(1, 3600),
+        ),
+    )
+    examples: bool = field(default=False, metadata=about("whether messages hold redacted examples"))
+
+
+def check_receiver(receiver: ReceiverSettings, where: str, names: Sequence[str]) -> None:
+    """Whether a receiver has a name of its own and the keys of its kind; ``names`` are those of all.
+
+    Raises
+    ------
+    Misconfigured
+        Naming the key and the remedy. An address is not repeated: it may be a secret.
+    """
+    if not receiver.name or names.count(receiver.name) > 1:
+        raise Misconfigured(f"{where}.name = {receiver.name!r} must be there and differ from the others'")
+    kind, given = KINDS[receiver.kind], _given(receiver)
+    known = {"name", "kind", *kind.may, *(key for group in kind.needs for key in group)}
+    for key in sorted(given - known):
+        raise Misconfigured(f"{where}.{key} is nothing {_a(receiver.kind)} receiver knows: remove it")
+    for group in kind.needs:
+        there = [key for key in group if key in given]
+        if len(there) > 1:
+            raise Misconfigured(f"{where} of {receiver.name!r} has {' and '.join(there)}: give one of them")
+        if not there and "url" not in group:
+            raise Misconfigured(
+                f"{where} of {receiver.name!r} needs {' or '.join(group)} ({_a(receiver.kind)} receiver)"
+            )
+        if not there:
+            _check_address(receiver, where, kind)
+    if receiver.url:
+        _check_address(receiver, where, kind)
+    if receiver.kind == "slack":
+        _check_slack(receiver, where)
+    if receiver.kind == "email":
+        _check_mail(receiver, where)
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeo" else f"a {kind}"
+
+
+def _given(receiver: ReceiverSettings) -> set[str]:
+    """Keys whose values are not the defaults."""
+    return {
+        f.name for f in fields(receiver) if f.default is MISSING or getattr(receiver, f.name) != f.default
+    }
+
+
+def _check_address(receiver: ReceiverSettings, where: str, kind: Kind) -> None:
+    if not has_scheme(receiver.url, kind.schemes):
+        path = "/path" if kind.schemes == WEB else ":port"
+        forms = " or ".join(f"{scheme}://host{path}" for scheme in kind.schemes)
+        missing = "" if receiver.url else ": it is missing"
+        raise Misconfigured(f"{where}.url of {receiver.name!r} must be {forms}{missing}")
+
+
+def _check_slack(receiver: ReceiverSettings, where: str) -> None:
+    if receiver.token_file and not receiver.channel:
+        raise Misconfigured(
+            f"{where}.channel of {receiver.name!r} is missing: a bot token posts to a channel"
+        )
+    for key in ("channel", "url"):
+        if receiver.url_file and getattr(receiver, key):
+            raise Misconfigured(f"{where}.{key} of {receiver.name!r} is for a bot token: remove it")
+
+
+def _check_mail(receiver: ReceiverSettings, where: str) -> None:
+    for key, addresses in (("sender", (receiver.sender,)), ("to", receiver.to)):
+        for address in addresses:
+            local, _, domain = address.rpartition("@")
+            if not (local and domain) or any(c in " ,;<>\"'" or not c.isprintable() for c in address):
+                raise Misconfigured(f"{where}.{key} = {address!r} must be an address such as ops@example.org")
+    if bool(receiver.user) != bool(receiver.password_file):
+        there, other = ("user", "password_file") if receiver.user else ("password_file", "user")
+        raise Misconfigured(f"{where}.{there} is set and {where}.{other} is not: give both or neither")
+    if receiver.user and not receiver.starttls and receiver.url.startswith("smtp:"):
+        raise Misconfigured(
+            f"{where}.starttls = false would send the password in clear: use TLS, or no account"
+        )
+
+
+def has_scheme(url: str, schemes: Sequence[str]) -> bool:
+    """Whether an address is one of a host, with one of these schemes."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not match
+        return False

@@ -1,0 +1,100 @@
+"""The alerts service of one test: a database, a topic and a group of its own on real servers."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaProducer
+
+from alerts.service import Service
+from detectors.finding import Finding
+from infra.clickhouse import connect, migrate
+from infra.kafka import CLIENT, TOPICS, Topic, create_topics
+from infra.settings import (
+    AlertSettings,
+    KafkaSettings,
+    ReceiverSettings,
+    RouteSettings,
+    Settings,
+    StoreSettings,
+)
+
+WAIT_S = 60.0
+
+
+@dataclass
+class World:
+    """A database, a topic and a group of one test."""
+
+    settings: Settings
+    topic: str
+    group: str
+
+    def say(self, *findings: Finding | bytes) -> None:
+        producer = KafkaProducer(bootstrap_servers=self.settings.kafka.bootstrap, **CLIENT)
+        for finding in findings:
+            value = finding if isinstance(finding, bytes) else finding.to_json().encode()
+            producer.send(self.topic, key=b"support-assistant", value=value)
+        producer.flush(timeout=10)
+        producer.close()
+
+    @contextmanager
+    def service(self, ready: bool = True) -> Iterator[Service]:
+        service = Service(self.settings, topic=self.topic, group=self.group)
+        failures: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                service.run()
+            except BaseException as error:  # noqa: BLE001 - shown by the test's own thread
+                failures.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            if ready:
+                until(lambda: service.problems() == [])
+            yield service
+        finally:
+            service.stop()
+            thread.join(30)
+        assert not thread.is_alive()
+        assert failures == []
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        client = connect(self.settings.store)
+        try:
+            return [tuple(row) for row in client.query(sql).result_rows]
+        finally:
+            client.close()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+def new_world(broker: str, store: str, home: Path, receivers: tuple[ReceiverSettings, ...]) -> World:
+    """Tables and topics, and settings that send everything to the first receiver."""
+    name = uuid.uuid4().hex[:8]
+    settings = Settings(
+        home=home,
+        store=StoreSettings(url=store, database=f"alerts_{name}"),
+        kafka=KafkaSettings(bootstrap=broker, session_timeout_s=2.0),
+        alerts=AlertSettings(port=0),
+        receiver=receivers,
+        route=(RouteSettings(receiver=receivers[0].name),),
+    )
+    topic = f"findings_{name}"
+    create_topics(settings.kafka, [*TOPICS, Topic(topic, partitions=1)])
+    migrate(settings.store)
+    return World(settings, topic, f"alerts-{name}")

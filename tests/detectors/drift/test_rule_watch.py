@@ -1,0 +1,151 @@
+"""Rules in a service: stated in event time, ended on data alone, the same after a restart."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from detectors.drift.service.watch_config import WatchConfig
+from detectors.drift.service.watcher import ServiceWatcher
+from detectors.finding import Finding
+from detectors.rules import Rule
+from tests.detectors.drift.traffic import KEY, START, Row, config, observation
+
+FIRST = START // 5
+RULE = Rule("refusal", "rate", 900, ">", 0.1, severity="page")
+
+
+class Service:
+    """A watcher that is given ticks of so many calls with so many refusals."""
+
+    def __init__(self, *rules: Rule, settings: WatchConfig | None = None) -> None:
+        self.settings = settings or config(rules=rules)
+        self.watcher = ServiceWatcher(KEY, self.settings, FIRST)
+        self.offset = 0
+        self.findings: list[Finding] = []
+
+    def say(self, tick: int, n: int, k: int, language: str = "es") -> Service:
+        rows = [
+            Row(START + tick * 5, {"language": language}, {"refusal": float(i < k), "output_length": 100.0})
+            for i in range(n)
+        ]
+        self.watcher.observe(observation(rows, self.offset), self.offset)
+        self.offset += 1
+        return self
+
+    def close(self, tick: int) -> Service:
+        """Close the ticks before this one."""
+        self.findings += self.watcher.advance(FIRST + tick, self.offset).findings
+        return self
+
+    def restart(self, settings: WatchConfig | None = None) -> Service:
+        facts, arrays = self.watcher.state()
+        self.settings = settings or self.settings
+        kept = json.loads(json.dumps(facts))
+        self.watcher = ServiceWatcher.restore(KEY, self.settings, kept, arrays)
+        return self
+
+    @property
+    def said(self) -> list[tuple[str, int, int | None]]:
+        """Of every statement of a rule: the score, and the tick at whose end it was made, and over."""
+        return [
+            (f.score, tick_of(f.made_at), None if f.ended_at is None else tick_of(f.ended_at))
+            for f in self.findings
+            if f.alert_kind == "rule"
+        ]
+
+
+def tick_of(at: Any) -> int:
+    return int(at.timestamp()) // 300 - FIRST
+
+
+CASES: list[tuple[str, list[tuple[int, int, int]], int, list[tuple[str, int, int | None]]]] = [
+    ("calm", [(0, 40, 1), (1, 40, 2)], 9, []),
+    ("crossed in the first tick there is", [(0, 40, 20)], 9, [("refusal", 1, None)]),
+    (
+        "crossed, and over when the window holds enough that is fine",
+        [(0, 40, 20), (1, 40, 0), (2, 40, 0), (3, 40, 0)],
+        9,
+        [("refusal", 1, None), ("refusal", 1, 4)],
+    ),
+    ("no data never ends it", [(0, 40, 20)], 500, [("refusal", 1, None)]),
+    ("too few never end it", [(0, 40, 20), (5, 19, 0)], 9, [("refusal", 1, None)]),
+    ("enough end it", [(0, 40, 20), (5, 20, 0)], 9, [("refusal", 1, None), ("refusal", 1, 6)]),
+    ("too few never raise it", [(0, 19, 19)], 9, []),
+    (
+        "once while it lasts, again when it comes back",
+        [(0, 40, 20), (1, 40, 20), (5, 40, 0), (6, 40, 40)],
+        9,
+        [("refusal", 1, None), ("refusal", 1, 6), ("refusal", 7, None)],
+    ),
+]
+
+
+@pytest.mark.parametrize(("ticks", "until", "said"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+@pytest.mark.parametrize("how", ["tick by tick", "at once", "with a restart at every tick"])
+def test_when_a_rule_speaks(
+    ticks: list[tuple[int, int, int]], until: int, said: list[tuple[str, int, int | None]], how: str
+) -> None:
+    service = Service(RULE)
+    for tick, n, k in ticks:
+        service.say(tick, n, k)
+        if how != "at once":
+            service.close(tick + 1)
+        if how == "with a restart at every tick":
+            service.restart()
+    service.close(until)
+    assert service.said == said
+
+
+def test_late_rows_are_in_no_window() -> None:
+    service = Service(RULE).say(0, 40, 0).close(1).say(0, 400, 400).close(2).say(2, 40, 0).close(3)
+    assert service.said == []
+
+
+def test_a_rule_about_a_slice_hears_of_that_slice_alone() -> None:
+    service = Service(replace(RULE, slice="language=fr"))
+    service.say(0, 40, 40, "es").say(0, 40, 0, "fr").close(1)
+    assert service.said == []
+    service.say(1, 40, 40, "fr").close(2)
+    (stated,) = service.findings
+    assert (stated.slice, stated.current_value, stated.n) == ("language=fr", 0.5, 80)
+
+
+def test_a_finding_says_what_was_measured_and_by_which_rule() -> None:
+    (stated,) = Service(RULE).say(0, 40, 10).close(1).findings
+    assert (stated.alert_kind, stated.status, stated.severity, stated.unit) == (
+        "rule",
+        "confirmed",
+        "page",
+        "interaction",
+    )
+    assert (stated.current_value, stated.baseline_value, stated.effect) == (0.25, 0.1, 0.15)
+    assert (stated.direction, stated.effect_unit, stated.n) == ("rise", "rate", 40)
+    assert stated.notes == ("rule refusal: rate over 15 min > 0.1 (of at least 20)",)
+    assert Finding.from_dict(json.loads(stated.to_json())) == stated
+
+
+def test_a_rule_for_other_services_says_nothing_here() -> None:
+    assert Service(replace(RULE, services=("other-*",))).say(0, 40, 40).close(1).said == []
+
+
+def test_what_a_rule_said_that_is_gone_is_over_with_the_next_tick() -> None:
+    service = Service(RULE).say(0, 40, 40).close(1)
+    other = config(rules=(replace(RULE, limit=0.9),))
+    service.restart(other).restart(other).say(1, 40, 0).close(2)
+    assert service.said == [("refusal", 1, None), ("refusal", 1, 2)]
+    assert "not in the settings any more" in service.findings[-1].notes[-1]
+
+
+def test_rules_spend_no_budget() -> None:
+    """What is watched otherwise is stated the same with and without them."""
+    plain, ruled = Service(), Service(RULE)
+    for service in (plain, ruled):
+        for tick in range(30):
+            service.say(tick, 40, 0 if tick < 15 else 30).close(tick + 1)
+    kept = [f for f in ruled.findings if f.alert_kind != "rule"]
+    assert kept == plain.findings
+    assert ruled.said == [("refusal", 16, None)]

@@ -1,0 +1,120 @@
+"""Rules: windows, least numbers, missing data, and every measure, by tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.grid import FlagGrid, LogGrid
+from detectors.rules import BREACH, NO_DATA, OK, Rule, TickSum, Window, decide, fault, tick_sum
+from detectors.scorers.protocol import ScoreSpec
+
+TICK_S = 300
+FLAG = FlagGrid()
+LENGTH = LogGrid(1, 1e5)
+HARM = ScoreSpec("refusal", "Refusals", "flag", FLAG, harmful=1)
+SIZE = ScoreSpec("output_length", "Length", "positive", LENGTH)
+NAME = ScoreSpec("finish_reason", "Finish", "category", None)
+
+
+def rule(**changes: object) -> Rule:
+    given_ = {"score": "refusal", "measure": "rate", "window_s": 900, "op": ">", "limit": 0.1, **changes}
+    return Rule(**given_)  # type: ignore[arg-type]
+
+
+def hits(tick: int, n: int, k: int) -> TickSum:
+    return tick_sum(tick, [0, 1], [n - k, k], FLAG)
+
+
+@pytest.mark.parametrize(
+    ("ticks", "said"),
+    [
+        # (tick, values, hits): what each close says, window of three ticks, 20 values at least
+        ([(1, 30, 0), (2, 30, 30), (3, 30, 0)], [OK, BREACH, BREACH]),
+        ([(1, 30, 30), (2, 30, 0), (3, 30, 0), (4, 30, 0)], [BREACH, BREACH, BREACH, OK]),
+        ([(1, 10, 10), (2, 9, 9), (3, 1, 1)], [NO_DATA, NO_DATA, BREACH]),  # the 20th value decides
+        ([(1, 30, 30), (9, 30, 0)], [BREACH, OK]),  # ticks, not readings, make the window
+        ([(1, 30, 30), (4, 19, 0)], [BREACH, NO_DATA]),
+        ([(1, 30, 30), (3, 0, 0), (4, 0, 0)], [BREACH, BREACH, NO_DATA]),
+        ([(1, 100, 10)], [OK]),  # the limit itself is fine
+        ([(1, 100, 11)], [BREACH]),
+    ],
+)
+def test_what_a_window_says(ticks: list[tuple[int, int, int]], said: list[str]) -> None:
+    window = Window(rule(), TICK_S)
+    assert [window.close(tick, hits(tick, n, k), FLAG).status for tick, n, k in ticks] == said
+
+
+@pytest.mark.parametrize(
+    ("changes", "value", "status"),
+    [
+        ({"measure": "rate", "limit": 0.2}, 0.25, BREACH),
+        ({"measure": "mean", "limit": 0.3}, 0.25, OK),
+        ({"measure": "sum", "limit": 10}, 20.0, BREACH),
+        ({"measure": "count", "limit": 100}, 80.0, OK),
+        ({"measure": "count", "limit": 100, "op": "<"}, 80.0, BREACH),
+        ({"measure": "rate", "limit": 0.25, "op": "<"}, 0.25, OK),
+        ({"measure": "quantile", "quantile": 0.75, "limit": 0.5}, 0.0, OK),
+        ({"measure": "quantile", "quantile": 0.76, "limit": 0.5}, 1.0, BREACH),
+    ],
+)
+def test_measures(changes: dict[str, object], value: float, status: str) -> None:
+    verdict = decide(rule(**changes), [hits(1, 40, 10), hits(2, 40, 10)], FLAG)
+    assert (verdict.status, verdict.n) == (status, 80)
+    assert verdict.value == pytest.approx(value)
+
+
+def test_nothing_seen_is_no_data_even_for_fewer_than() -> None:
+    few = rule(measure="count", op="<", limit=5)
+    assert decide(few, [], FLAG).status == NO_DATA
+    assert decide(few, [hits(1, 4, 0)], FLAG).status == BREACH  # counts need no least number
+
+
+@given(
+    st.lists(st.floats(1, 9e4), min_size=20, max_size=200),
+    st.floats(0.01, 0.99),
+    st.integers(1, 3),
+)
+def test_a_quantile_is_that_of_the_values_to_within_a_cell(
+    values: list[float], quantile: float, parts: int
+) -> None:
+    ticks = []
+    for tick in range(parts):
+        cells = sorted(LENGTH.cell(v) for v in values[tick::parts])
+        kinds = sorted(set(cells))
+        ticks.append(tick_sum(tick, kinds, [cells.count(c) for c in kinds], LENGTH))
+    measured = rule(score="output_length", measure="quantile", quantile=quantile, least_n=1)
+    found = decide(measured, ticks, LENGTH).value
+    exact = np.quantile(values, quantile, method="inverted_cdf")
+    assert found is not None
+    assert found == pytest.approx(LENGTH.value(LENGTH.cell(float(exact))))
+
+
+@pytest.mark.parametrize(
+    ("changes", "spec", "words"),
+    [
+        ({}, HARM, None),
+        ({"window_s": 450}, HARM, "multiple of detection.tick_s = 300"),
+        ({"unit": "trace"}, HARM, "measured per interaction"),
+        ({"measure": "rate"}, SIZE, "is for flags"),
+        ({"measure": "mean"}, NAME, "only count"),
+        ({"measure": "count"}, NAME, None),
+        ({"measure": "quantile"}, SIZE, None),
+        ({"measure": "quantile", "slice": "language=es"}, SIZE, "for all traffic"),
+    ],
+)
+def test_what_can_never_be_decided_is_said(
+    changes: dict[str, object], spec: ScoreSpec, words: str | None
+) -> None:
+    found = fault(rule(score=spec.name, **changes), spec, TICK_S)
+    assert (found is None) if words is None else (found is not None and words in found)
+
+
+def test_a_rule_is_known_by_what_it_says_and_not_by_what_it_deserves() -> None:
+    assert rule().rule_id == rule(severity="page").rule_id
+    assert rule().rule_id != rule(limit=0.2).rule_id
+    assert rule().text() == "refusal: rate over 15 min > 0.1 (of at least 20)"
+    assert rule(services=("support-*",)).is_for("support-bot")
+    assert not rule(services=("support-*",)).is_for("billing-bot")

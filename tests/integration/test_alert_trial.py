@@ -1,0 +1,48 @@
+"""``lightship alerts test`` through loopback receivers: taken, refused, not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from alerts.trial import show, tried
+from tests.loopback import Answer, Loopback, refused, says
+
+pytestmark = pytest.mark.integration
+
+
+def settings(folder: Path, kind: str, url: str) -> Path:
+    config = folder / "lightship.toml"
+    secret = folder / "secret"
+    secret.write_text("invented-secret-token\n")
+    key = {"webhook": "secret_file", "pagerduty": "token_file"}[kind]
+    config.write_text(
+        f'[[receiver]]\nname = "hook"\nkind = "{kind}"\nurl = "{url}/invented-path"\n{key} = "secret"\n'
+    )
+    return config
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "ok", "said"),
+    [
+        ("webhook", says(204), True, "hook (webhook), opened: sent (204)"),
+        ("webhook", says(401), False, "hook (webhook), opened: refused (401, 127.0.0.1: 401)"),
+        ("webhook", says(503), False, "hook (webhook), opened: not taken now (a real one is tried again)"),
+        ("pagerduty", says(202), True, "hook (pagerduty), resolved: sent (202)"),
+        ("pagerduty", says(400), False, "hook (pagerduty), opened: refused (400"),
+    ],
+)
+def test_the_outcome_is_printed(tmp_path: Path, kind: str, answer: Answer, ok: bool, said: str) -> None:
+    with Loopback(answer) as server:
+        report = tried(settings(tmp_path, kind, server.url), "hook")
+    assert report["ok"] is ok
+    assert said in show(report)
+    assert "invented" not in show(report)
+    assert len(server.got) == (2 if ok and kind == "pagerduty" else 1)
+
+
+def test_nobody_there_is_said(tmp_path: Path) -> None:
+    report = tried(settings(tmp_path, "webhook", refused()), "hook")
+    assert not report["ok"]
+    assert "ConnectError" in show(report)
