@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,12 +17,12 @@ from tests.data import scenarios
 from tests.data.in_process import Outcome, Pipeline
 from tests.data.recipes import RECIPES
 from tests.data.scenarios import CHANGE, Import
+from tests.data.seeds import WIDE, seeds
 
 pytestmark = pytest.mark.data
 
-SEEDS = range(1, int(os.environ.get("LIGHTSHIP_SEEDS", "1")) + 1)
+SEEDS = seeds(1)
 SWAP = ("arena_hard_v01", "gpt-4-0613", "gpt-3.5-turbo-0125")
-WIDE = "LIGHTSHIP_SEEDS" in os.environ
 NAMES = list(RECIPES) if WIDE else ["injected-documents", "system-prompts", "invented-speech"]
 QUIET = ["jailbreaks", "injected-documents", "system-prompts", "many-languages", "unsafe-images"]
 QUIET = QUIET if WIDE else QUIET[1:2]
