@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
 
 from alerts import group, lead, several
-from alerts.events import Elapsed, End, Event, Evidence, Raise, Release
+from alerts.events import Elapsed, End, Event, Evidence, Raise, Release, Remind
 from alerts.identity import POLICY, SILENCE, Place, incident_id, place_of, said_ns, shown_ns
 from alerts.incident import FIRING, RECOVERING, RESOLVED, Hits, Incident, Transition
-from alerts.life import fresh, record, step
+from alerts.life import fresh, record, reminder_due, step
 from alerts.silence import Silences
 from alerts.timing import Timing
 from alerts.words import statement
@@ -191,6 +191,11 @@ class Book:
         mine = [i for i in self if i.is_open or i.silence is not None]
         changes = [self._step(i, [], now_of(i)) for i in mine]
         return [change for change in changes if change.rows]
+
+    def remind(self, now_ns: int) -> list[Change]:
+        """Tell once more what nobody has taken; ``now_ns`` is the time on the wall."""
+        due = [i for i in self if i.is_open and reminder_due(i, now_ns, self.timing)]
+        return [self._step(i, [Remind()], now_ns) for i in due]
 
     def quiet(self, incident: Incident, interactions: int) -> Change:
         """Policy hits have stopped: there was none for the quiet time among so many interactions."""

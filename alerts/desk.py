@@ -164,6 +164,7 @@ class Desk:
                     changes += quieten(draft, incident, seen, seen.upto_ns)
             changes += draft.elapse(lambda place: now_of.get(place, 0))
             self._commit(changes)
+            self._commit(self._book.draft().remind(self._clock.now_ns()))
             self._looks = looks
             self._post_all()
 

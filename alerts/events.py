@@ -62,6 +62,11 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Remind:
+    """Time for people has passed: who was told of a page, and has not taken it, is told once more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Elapsed:
     """Nothing but time has passed."""
 
@@ -99,11 +104,13 @@ class Unsilenced:
     reason: str = ""
 
 
-Event = Evidence | Raise | End | Acknowledge | Write | Hold | Release | Silenced | Unsilenced | Elapsed
+Event = (
+    Evidence | Raise | End | Acknowledge | Write | Hold | Release | Silenced | Unsilenced | Remind | Elapsed
+)
 
 
 def is_of_people(event: Event) -> bool:
-    """Whether a person did it: it happens on the clock on the wall, and says nothing of what was measured."""
+    """Whether it is a matter of people: on the clock on the wall, and saying nothing of what was measured."""
     if isinstance(event, End):
         return event.actor != DETECTOR
-    return isinstance(event, Acknowledge | Write | Hold | Release | Silenced | Unsilenced)
+    return isinstance(event, Acknowledge | Write | Hold | Release | Silenced | Unsilenced | Remind)

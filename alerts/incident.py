@@ -62,7 +62,8 @@ class Incident:
     the ids of recent ones that were only counted (``uncounted`` findings beyond the bound, ``hits`` of
     policies). ``seq`` numbers transitions, ``revision`` every change. ``told`` are the receivers that know.
     ``silence`` is the id of the silence that covers it; ``heard`` what people were told last: nothing yet,
-    the severity it had then, or that it is `OVER`. What is held (``held_by``) ends by a person's word alone.
+    the severity it had then, or that it is `OVER`; ``reminded_ns`` when they were told again since nobody
+    had taken it. What is held (``held_by``) ends by a person's word alone.
     """
 
     incident_id: str
@@ -84,6 +85,7 @@ class Incident:
     held_ns: int | None = None
     silence: str | None = None
     heard: str = ""
+    reminded_ns: int | None = None
     seq: int = 0
     revision: int = 0
     findings: tuple[Finding, ...] = ()
@@ -164,8 +166,8 @@ class Transition:
     """One line of an incident's history, after it happened.
 
     ``what``: opened fired joined updated withdrawn raised recovering relapsed resolved reopened cleared
-    evidence acknowledged noted held released silenced unsilenced. ``notify`` is empty, or why people are
-    told: opened, raised, reopened or resolved.
+    evidence acknowledged noted held released silenced unsilenced reminded. ``notify`` is empty, or why people
+    are told: opened, raised, reopened, reminder or resolved.
     """
 
     seq: int

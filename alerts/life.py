@@ -16,7 +16,7 @@ what has come of it: of an incident that is still open and that nobody heard of,
 Times are ns since 1970 UTC on the clock of the incident's lineage, which never runs backwards here. A
 deadline that has passed takes effect at the deadline, not when it was noticed: a restart changes nothing.
 What people do is stamped by the clock on the wall and moves no other: a lineage that gets no data has no new
-time, whatever people do meanwhile.
+time, whatever people do meanwhile. A live page that nobody has taken is told once more after `remind_s`.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ from alerts.events import (
     Hold,
     Raise,
     Release,
+    Remind,
     Silenced,
     Unsilenced,
     Write,
     is_of_people,
 )
-from alerts.identity import fingerprint, incident_id, place_of
+from alerts.identity import LIVE, fingerprint, incident_id, place_of
 from alerts.incident import (
     DETECTOR,
     FIRING,
@@ -209,6 +210,7 @@ class _Log:
             resolved_ns=None,
             acknowledged_by=None,
             acknowledged_ns=None,
+            reminded_ns=None,
             reopened=self.incident.reopened + 1,
             **said,
         )
@@ -259,6 +261,8 @@ class _Log:
             self.acknowledge(event, now_ns)
         elif isinstance(event, Hold | Release):
             self.hold(event, now_ns)
+        elif isinstance(event, Remind):
+            self.remind(now_ns)
         elif isinstance(event, Silenced):
             if event.silence_id != self.incident.silence:
                 said: dict[str, Any] = {"actor": event.actor, "reason": event.reason}
@@ -270,6 +274,18 @@ class _Log:
         elif isinstance(event, Write):
             notes = (*self.incident.notes, Note(now_ns, event.actor, event.text))[-MAX_NOTES:]
             self.add(now_ns, "noted", actor=event.actor, reason=event.text, notes=notes)
+
+    def remind(self, now_ns: int) -> None:
+        """Told once more, if it is time."""
+        if reminder_due(self.incident, now_ns, self.timing):
+            minutes = self.timing.remind_s / 60
+            self.add(
+                now_ns,
+                "reminded",
+                reason=f"nobody has taken it for {minutes:g} min",
+                notify="reminder",
+                reminded_ns=now_ns,
+            )
 
     def hold(self, event: Hold | Release, now_ns: int) -> None:
         """Held or let go; the same person holding again changes nothing."""
@@ -308,6 +324,16 @@ class _Log:
             acknowledged_by=event.actor,
             acknowledged_ns=now_ns,
         )
+
+
+def reminder_due(incident: Incident, now_ns: int, timing: Timing) -> bool:
+    """Whether people who were told of a page, on the clock they live by, have left it for too long."""
+    i = incident
+    told = i.state == FIRING and i.heard == i.severity == SEVERITIES[0] and i.place.lineage == LIVE
+    taken = i.acknowledged_by is not None or i.held_by is not None or i.silence is not None
+    if not told or taken or i.reminded_ns is not None or timing.remind_s <= 0:
+        return False
+    return now_ns - i.since_ns >= timing.remind_ns
 
 
 def _owed(incident: Incident) -> str:

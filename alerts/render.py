@@ -75,7 +75,12 @@ def cut_to(text: str, limit: int) -> str:
 
 def label(brief: Brief) -> str:
     """Severity, state and why it is said: ``PAGE · firing · got worse``."""
-    why = {"opened": "", "raised": "got worse", "reopened": "is back", "resolved": brief.ending or "resolved"}
+    why = {
+        "raised": "got worse",
+        "reopened": "is back",
+        "reminder": "nobody has taken it",
+        "resolved": brief.ending or "resolved",
+    }
     said = why.get(brief.kind, "").replace("_", " ")
     return " · ".join(x for x in (brief.severity.upper(), brief.state, said) if x)
 

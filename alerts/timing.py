@@ -17,7 +17,8 @@ class Timing:
     ``widen_ticks``: by how many ticks onset intervals are widened before they are compared.
     ``storm_findings`` within ``storm_s``: more than that at one place is one incident. Policy hits are over
     when there was none for ``quiet_s`` among at least ``quiet_interactions``: none among 300 says, with 95 %
-    confidence, that fewer than one in a hundred is left (3 / n, the rule of three).
+    confidence, that fewer than one in a hundred is left (3 / n, the rule of three). ``remind_s``: how long,
+    on the wall clock, a page may fire untaken before it is told once more; 0 for never.
     """
 
     tick_s: int = 300
@@ -29,11 +30,12 @@ class Timing:
     storm_s: float = 60.0
     quiet_s: float = 3600.0
     quiet_interactions: int = 300
+    remind_s: float = 1800.0
 
     def __post_init__(self) -> None:
         if self.tick_s <= 0:
             raise ValueError(f"tick_s = {self.tick_s} must be positive")
-        for name in ("hold_s", "keep_firing_s", "reopen_s", "storm_s", "quiet_s", "widen_ticks"):
+        for name in ("hold_s", "keep_firing_s", "reopen_s", "storm_s", "quiet_s", "remind_s", "widen_ticks"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} = {getattr(self, name)} must not be negative")
 
@@ -67,7 +69,16 @@ class Timing:
         """``quiet_s`` in ns."""
         return int(self.quiet_s * NS_PER_S)
 
+    @property
+    def remind_ns(self) -> int:
+        """``remind_s`` in ns."""
+        return int(self.remind_s * NS_PER_S)
+
     @classmethod
     def of(cls, settings: Settings) -> Timing:
         """Limits with what the settings say."""
-        return cls(tick_s=settings.detection.tick_s, reopen_s=settings.alerts.reopen_minutes * 60.0)
+        return cls(
+            tick_s=settings.detection.tick_s,
+            reopen_s=settings.alerts.reopen_minutes * 60.0,
+            remind_s=settings.alerts.remind_minutes * 60.0,
+        )

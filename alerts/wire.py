@@ -57,7 +57,8 @@ _PLAIN = (
     "beyond",
 )
 _NS = ("opened_ns", "since_ns", "clock_ns", "fired_ns", "resolved_ns", "acknowledged_ns")
-_HELD = "held_ns"
+_LATER_NS = ("held_ns", "reminded_ns")
+"""Times that came later."""
 
 
 def incident_to_dict(incident: Incident) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def incident_to_dict(incident: Incident) -> dict[str, Any]:
         at_ns = getattr(incident, f"{name}_ns")
         out[f"{name}_at"] = None if at_ns is None else rfc3339(to_datetime(at_ns))
     out["exact"] = {
-        **{name: getattr(incident, name) for name in (*_NS, _HELD)},
+        **{name: getattr(incident, name) for name in (*_NS, *_LATER_NS)},
         "heard": incident.heard,
         "hits": asdict(incident.hits),
         "seen": list(incident.seen),
@@ -124,7 +125,7 @@ def _incident(data: Mapping[str, Any]) -> Incident:
         **{name: data[name] for name in _PLAIN},
         **{name: data.get(name, default) for name, default in _LATER.items()},
         **{name: exact[name] for name in _NS},
-        held_ns=exact.get(_HELD),
+        **{name: exact.get(name) for name in _LATER_NS},
         heard=exact["heard"] if "heard" in exact else _heard(data),
         place=Place(data["tenant"], data["lineage"], data["environment"], data["service"]),
         hits=Hits(**exact["hits"]),

@@ -228,6 +228,7 @@ TIMELINE_WORDS = {
     "released": "Let go",
     "silenced": "Silenced",
     "unsilenced": "Silence over",
+    "reminded": "Told again",
 }
 OUTCOMES = {
     "sent": "was told",

@@ -378,6 +378,12 @@ class AlertSettings:
             "minutes after its end in which the same change reopens an incident", within=(0, 10_080)
         ),
     )
+    remind_minutes: int = field(
+        default=30,
+        metadata=about(
+            "minutes after which a page that nobody has taken is told once more; 0: never", within=(0, 10_080)
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from alerts.events import (
     Hold,
     Raise,
     Release,
+    Remind,
     Silenced,
     Unsilenced,
     Write,
@@ -240,6 +241,44 @@ def test_after_a_silence_people_hear_once_what_has_come_of_it(events: list[Event
         assert after is not None
         incident, rows = after, [*rows, *more]
     assert [r.notify for r in rows if r.notify] == told
+
+
+def told(timing: Timing, *events: tuple[Event, float]) -> list[tuple[str, float]]:
+    """What people heard, and how many minutes after the start."""
+    return [(r.notify, (r.at_ns - START) / MIN) for r in run(timing, *events)[1] if r.notify]
+
+
+def test_a_page_that_nobody_takes_is_told_once_more() -> None:
+    at = [(Remind(), float(minute)) for minute in (10, 29, 31, 90, 900)]
+    assert told(SLOW, (Evidence("breach", refusals()), 0), (Elapsed(), 5), *at) == [
+        ("opened", 5.0),
+        ("reminder", 90.0),
+    ]
+    taken = (Acknowledge("ana"), 20.0)
+    assert told(QUICK, (breach(), 0), taken, *at) == [("opened", 0.0)]
+    assert told(replace(QUICK, remind_s=0), (breach(), 0), *at) == [("opened", 0.0)]
+    assert told(QUICK, (Evidence("breach", refusals(severity="ticket")), 0), *at) == [("opened", 0.0)]
+    assert told(QUICK, (Evidence("breach", refusals(lineage="demo-1")), 0), *at) == [("opened", 0.0)]
+
+
+def test_what_comes_back_may_be_reminded_of_again_and_what_recovers_is_not() -> None:
+    events = [
+        (breach(), 0.0),
+        (Remind(), 30.0),
+        (Evidence("ok"), 40.0),
+        (Remind(), 45.0),
+        (Elapsed(), 60.0),
+        (breach(), 70.0),
+        (Remind(), 99.0),
+        (Remind(), 100.0),
+    ]
+    assert told(replace(SLOW, hold_s=0), *events) == [
+        ("opened", 0.0),
+        ("reminder", 30.0),
+        ("resolved", 50.0),
+        ("reopened", 70.0),
+        ("reminder", 100.0),
+    ]
 
 
 def test_nothing_but_a_breach_starts_an_incident() -> None:

@@ -106,6 +106,7 @@ class Lives:
         elif kind == 13:
             self.wall_ns += how * MIN
             self.hush()
+            self.commit(lambda draft: draft.remind(self.wall_ns))
         elif kind == 14 and self.disturbed:
             self.restart()
         elif kind == 15 and self.disturbed and self.log:
@@ -238,13 +239,19 @@ class Lives:
 
     def told_well(self, incident: Incident) -> None:
         rows = [self.stored[incident.incident_id, seq] for seq in range(1, incident.seq + 1)]
-        alive, raised = False, 0
+        alive, raised, reminded = False, 0, False
         for row in rows:
             assert row.receivers == (("hook",) if row.notify else ())
             if row.notify in ("opened", "reopened"):
                 assert not alive, "told twice of one state"
                 assert (row.notify == "opened") == (not any(r.notify for r in rows[: row.seq - 1]))
-                alive = True
+                alive, reminded = True, False
+            elif row.notify == "reminder":
+                assert alive
+                assert not reminded, "one reminder"
+                assert (row.incident.severity, row.incident.state) == ("page", FIRING)
+                assert row.incident.acknowledged_by is row.incident.held_by is None
+                reminded = True
             elif row.notify == "resolved":
                 assert alive
                 alive = False
