@@ -173,6 +173,34 @@ def run(context: typer.Context, config: ConfigPath = None) -> None:
 
 
 @app.command()
+def mark(
+    value: Annotated[str, typer.Argument(help='What it is now: "4.2.0", "knowledge base rebuilt".')],
+    kind: Annotated[
+        str, typer.Option(help="What was changed: release, prompt, index, provider ...")
+    ] = "release",
+    service: Annotated[str | None, typer.Option(help="Where; without it everywhere.")] = None,
+    environment: Annotated[str | None, typer.Option(help="Where; without it everywhere.")] = None,
+    at: Annotated[str | None, typer.Option(help="When, RFC 3339 with a zone; without it now.")] = None,
+    who: Annotated[
+        str | None, typer.Option("--as", help="Who did it; without it the user's name here.")
+    ] = None,
+    note: Annotated[str | None, typer.Option(help="Anything else.")] = None,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Record a change. It is named as a suspect by incidents that begin near it."""
+    from getpass import getuser
+
+    from infra.application_env import INGEST_KEY
+    from ingest.gateway.mark_command import mark as record
+    from ingest.gateway.mark_command import show_marked
+
+    change = {"kind": kind, "value": value, "service": service, "environment": environment, "time": at}
+    change |= {"who": who or getuser(), "note": note}
+    answer(record(config, os.environ.get(INGEST_KEY, ""), change), as_json, show_marked)
+
+
+@app.command()
 def decode(
     files: Files,
     raw: Annotated[bool, typer.Option("--raw", help="Leave text unredacted.")] = False,

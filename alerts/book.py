@@ -15,6 +15,7 @@ from alerts.events import Elapsed, End, Event, Evidence, Raise, Release, Remind
 from alerts.identity import POLICY, SILENCE, Place, incident_id, place_of, said_ns, shown_ns
 from alerts.incident import FIRING, RECOVERING, RESOLVED, Hits, Incident, Transition
 from alerts.life import fresh, record, reminder_due, step
+from alerts.recorded import RecordedChanges
 from alerts.silence import Silences
 from alerts.timing import Timing
 from alerts.words import statement
@@ -40,7 +41,7 @@ Route = Callable[[Incident], tuple[str, ...]]
 
 
 class Book:
-    """Incidents by id, with the ways to find them, and the silences that cover some."""
+    """Incidents by id, with the ways to find them, the silences that cover some, and recorded changes."""
 
     def __init__(
         self,
@@ -48,9 +49,11 @@ class Book:
         incidents: Iterable[Incident] = (),
         route: Route = lambda _: (),
         silences: Silences = Silences(),  # noqa: B008 - it is never changed
+        recorded: RecordedChanges = RecordedChanges(),  # noqa: B008 - nor is this
     ) -> None:
         self.timing = timing
         self.silences = silences
+        self.recorded = recorded
         self._route = route
         self._incidents: MutableMapping[str, Incident] = {}
         self._places: MutableMapping[Place, tuple[str, ...]] = {}
@@ -60,7 +63,7 @@ class Book:
 
     def draft(self) -> Book:
         """A book that starts as this one and is changed alone."""
-        out = Book(self.timing, route=self._route, silences=self.silences)
+        out = Book(self.timing, route=self._route, silences=self.silences, recorded=self.recorded)
         out._incidents = ChainMap({}, self._incidents)
         out._places = ChainMap({}, self._places)
         out._owners = ChainMap({}, self._owners)
@@ -191,6 +194,11 @@ class Book:
         mine = [i for i in self if i.is_open or i.silence is not None]
         changes = [self._step(i, [], now_of(i)) for i in mine]
         return [change for change in changes if change.rows]
+
+    def suspect(self) -> list[Change]:
+        """Name what was recorded since an open incident was last looked at; no history is written."""
+        late = [i for i in self if i.is_open and self.recorded.near(i) != i.recorded]
+        return [self._done(self._changed(i), ()) for i in late]
 
     def remind(self, now_ns: int) -> list[Change]:
         """Tell once more what nobody has taken; ``now_ns`` is the time on the wall."""
@@ -327,6 +335,7 @@ class Book:
     def _done(self, incident: Incident, rows: tuple[Transition, ...]) -> Change:
         """Address the rows that tell people, and keep the incident."""
         told = incident.told
+        near = self.recorded.near(incident) if incident.is_open else incident.recorded
         addressed = []
         for row in rows:
             receivers = row.receivers
@@ -335,8 +344,10 @@ class Book:
                 # whoever was told of it hears how it goes on
                 receivers = tuple(dict.fromkeys(routed if row.notify == "opened" else (*told, *routed)))
             told = tuple(dict.fromkeys((*told, *receivers)))
-            addressed.append(replace(row, receivers=receivers, incident=replace(row.incident, told=told)))
-        incident = replace(incident, told=told)
+            addressed.append(
+                replace(row, receivers=receivers, incident=replace(row.incident, told=told, recorded=near))
+            )
+        incident = replace(incident, told=told, recorded=near)
         self._put(incident)
         return Change(incident, tuple(addressed))
 

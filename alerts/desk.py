@@ -28,6 +28,7 @@ from alerts.metrics import Metrics
 from alerts.notify.protocol import Delivery
 from alerts.policy_quiet import policy_scores, quieten, quieten_before
 from alerts.ports import FAR_FUTURE_NS, Closed, Message, Post, Store, Undelivered
+from alerts.recorded import RecordedChange
 from alerts.silence import MAX_SILENCES, Silence
 from alerts.timing import Timing
 from alerts.trust import trust_of
@@ -92,7 +93,8 @@ class Desk:
             incidents = self._store.load()
             undelivered = self._store.outbox()
             silences = self._store.silences()
-            self._book = Book(self._setup.timing, reversed(incidents), self._setup.route, silences)
+            known = self._book.recorded
+            self._book = Book(self._setup.timing, reversed(incidents), self._setup.route, silences, known)
             for incident in incidents:
                 if incident.is_open:
                     self._post_later(incident)
@@ -165,6 +167,7 @@ class Desk:
             changes += draft.elapse(lambda place: now_of.get(place, 0))
             self._commit(changes)
             self._commit(self._book.draft().remind(self._clock.now_ns()))
+            self._commit(self._book.draft().suspect())
             self._looks = looks
             self._post_all()
 
@@ -196,6 +199,11 @@ class Desk:
             logger.info("%s of incident %s", action, incident_id)
             self._try_to_post()
             return change.incident
+
+    def record(self, changes: Sequence[RecordedChange]) -> None:
+        """Remember what was recorded as changed; incidents name it from the next `elapse` on."""
+        with self._lock:
+            self._book.recorded = self._book.recorded.with_(changes)
 
     def silence(self, silence: Silence) -> Silence:
         """Be silent about what a silence covers, from now on.

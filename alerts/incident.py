@@ -63,7 +63,8 @@ class Incident:
     policies). ``seq`` numbers transitions, ``revision`` every change. ``told`` are the receivers that know.
     ``silence`` is the id of the silence that covers it; ``heard`` what people were told last: nothing yet,
     the severity it had then, or that it is `OVER`; ``reminded_ns`` when they were told again since nobody
-    had taken it. What is held (``held_by``) ends by a person's word alone.
+    had taken it; ``recorded`` are changes that people recorded near its onset. What is held (``held_by``)
+    ends by a person's word alone.
     """
 
     incident_id: str
@@ -93,6 +94,7 @@ class Incident:
     beyond: int = 0
     hits: Hits = Hits()
     notes: tuple[Note, ...] = ()
+    recorded: tuple[Suspect, ...] = ()
     told: tuple[str, ...] = ()
 
     @property
@@ -137,8 +139,8 @@ class Incident:
 
     @property
     def suspects(self) -> tuple[Suspect, ...]:
-        """What changed near the onset, over all findings."""
-        return lead.merged_suspects(self.findings)
+        """What changed near the onset: recorded by people, then over all findings."""
+        return lead.merged_suspects(self.findings, self.recorded)
 
     @property
     def active(self) -> bool:

@@ -132,11 +132,11 @@ def spokesman(findings: Sequence[Finding]) -> Finding:
     return min(about, key=_rank, default=lead)
 
 
-def merged_suspects(findings: Sequence[Finding]) -> tuple[Suspect, ...]:
-    """What changed near the onset, the lead's own suspects first, each once, at most `MAX_SUSPECTS`."""
+def merged_suspects(findings: Sequence[Finding], recorded: Sequence[Suspect] = ()) -> tuple[Suspect, ...]:
+    """What changed near the onset, each once, at most `MAX_SUSPECTS`: recorded, the lead's, others'."""
     lead = lead_of(findings)
     ordered: Iterable[Finding] = (lead, *(f for f in findings if f is not lead and supports(f)))
-    out: dict[tuple[str, str], Suspect] = {}
+    out = {(suspect.kind, suspect.value): suspect for suspect in recorded}
     for finding in ordered:
         for suspect in finding.suspects:
             out.setdefault((suspect.kind, suspect.value), suspect)

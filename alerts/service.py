@@ -37,6 +37,7 @@ from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery
 from alerts.notify.references import References
 from alerts.notify.sender import Sender
 from alerts.ports import Message
+from alerts.recorded_feed import RecordedFeed
 from alerts.route import receivers_of, router
 from alerts.standing import Standing
 from alerts.timing import Timing
@@ -79,6 +80,7 @@ class Service:
         self._deliveries = IncidentLog(lambda: clickhouse.connect(settings.store))
         self._producer = feed.Producer(settings.kafka)
         self._feed: feed.Findings | None = None
+        self._recorded: RecordedFeed | None = None
         self._stop = threading.Event()
         self._trouble: str | None = "starting"
         self._broken: BaseException | None = None
@@ -192,6 +194,8 @@ class Service:
                     sender.stop(wait_s)
             if self._feed is not None:
                 self._feed.close()
+            if self._recorded is not None:
+                self._recorded.close()
             self._producer.close()
             serving.join(2)
             self._log.close()
@@ -208,6 +212,8 @@ class Service:
             try:
                 if self._feed is None:
                     self._feed = feed.Findings(self._settings.kafka, self._topic, self._group)
+                if self._recorded is None:
+                    self._recorded = RecordedFeed(self._settings.kafka)
                 batch = batch or self._feed.poll(POLL_S)
                 load_due |= self._feed.newly_assigned()
                 if load_due:
@@ -217,6 +223,8 @@ class Service:
                 elif not self._feed.assigned:
                     batch = []  # it belongs to another process now
                     self._suspend()
+                if recorded := self._recorded.poll():
+                    self.desk.record(recorded)
                 if batch:
                     self.desk.take(batch)
                     self._producer.flush()

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from alerts.errors import Defect
 from alerts.identity import Place
 from alerts.incident import OVER, RESOLVED, STATES, Hits, Incident, Note
-from detectors.finding import Finding, rfc3339
+from detectors.finding import Finding, Suspect, rfc3339
 from infra.clock import to_datetime
 
 VERSION = 1
@@ -90,6 +91,7 @@ def incident_to_dict(incident: Incident) -> dict[str, Any]:
         "hits": asdict(incident.hits),
         "seen": list(incident.seen),
         "told": list(incident.told),
+        "recorded": [[s.kind, s.value, rfc3339(s.since)] for s in incident.recorded],
     }
     out["notes"] = [{"at": rfc3339(to_datetime(n.at_ns)), **asdict(n)} for n in incident.notes]
     out["findings"] = [f.to_dict() for f in incident.findings]
@@ -131,6 +133,10 @@ def _incident(data: Mapping[str, Any]) -> Incident:
         hits=Hits(**exact["hits"]),
         seen=tuple(exact["seen"]),
         told=tuple(exact["told"]),
+        recorded=tuple(
+            Suspect(kind, value, datetime.fromisoformat(since))
+            for kind, value, since in exact.get("recorded", ())
+        ),
         notes=tuple(Note(n["at_ns"], n["actor"], n["text"]) for n in data["notes"]),
         findings=tuple(Finding.from_dict(f) for f in data["findings"]),
     )

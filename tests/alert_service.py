@@ -38,10 +38,12 @@ class World:
     group: str
 
     def say(self, *findings: Finding | bytes) -> None:
+        self.send(self.topic, *(f if isinstance(f, bytes) else f.to_json().encode() for f in findings))
+
+    def send(self, topic: str, *values: bytes) -> None:
         producer = KafkaProducer(bootstrap_servers=self.settings.kafka.bootstrap, **CLIENT)
-        for finding in findings:
-            value = finding if isinstance(finding, bytes) else finding.to_json().encode()
-            producer.send(self.topic, key=b"support-assistant", value=value)
+        for value in values:
+            producer.send(topic, key=b"support-assistant", value=value)
         producer.flush(timeout=10)
         producer.close()
 

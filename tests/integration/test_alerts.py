@@ -25,11 +25,12 @@ from alerts.errors import Unavailable
 from alerts.notify.webhook import SIGNATURE, verify
 from detectors.observation import Control, decode
 from infra.clickhouse import connect
-from infra.kafka import CLIENT, FINDINGS, INCIDENTS, OBSERVATIONS, create_topics
+from infra.kafka import ACTIONS, CLIENT, FINDINGS, INCIDENTS, OBSERVATIONS, create_topics
 from infra.settings import (
     KafkaSettings,
     ReceiverSettings,
 )
+from ingest.markers import read_markers
 from tests.alert_service import WAIT_S, World, new_world, until
 from tests.alerts.invented import at, lengths, overall, refusals, secret
 
@@ -96,6 +97,22 @@ def world(broker: str, store: str, tmp_path: Path) -> Iterator[HookWorld]:
         )
         made = new_world(broker, store, tmp_path, receivers)
         yield HookWorld(made.settings, made.topic, made.group, receiver)
+
+
+def test_what_somebody_recorded_is_the_first_suspect_they_read_of(world: HookWorld) -> None:
+    known: dict[str, Any] = {"kind": "release", "service": "support-assistant", "who": "ci"}
+    change = {**known, "value": "4.2", "time": at("03:58").isoformat()}
+    late = {**known, "value": "4.3", "time": at("04:01").isoformat()}
+    entries = [json.dumps(e).encode() for e in read_markers([change, late], "default", "live", 0)]
+    world.send(ACTIONS.name, b"{not json", entries[0])
+    with world.service() as service:
+        world.say(refusals())
+        until(lambda: service.metrics.get("sent") == 1)
+        suspects = world.receiver.got[0][1]["brief"]["suspects"]
+        assert suspects[0] | {"since": None} == {"kind": "release", "value": "4.2", "since": None}
+        world.send(ACTIONS.name, entries[1])
+        until(lambda: [s.value for s in service.desk.all()[0].suspects][:2] == ["4.3", "4.2"])
+        assert service.metrics.get("sent") == 1
 
 
 def test_three_findings_of_one_change_are_one_incident_and_one_message(world: HookWorld) -> None:

@@ -1,0 +1,120 @@
+"""Recorded changes: which are suspects of an incident, from when on, and after a restart."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from alerts.book import Book
+from alerts.brief import Links, brief_of
+from alerts.errors import BadRecord
+from alerts.incident import Incident
+from alerts.recorded import MOST, NEAREST, RecordedChange, RecordedChanges, read_change
+from alerts.render import parts
+from alerts.wire import incident_from_json, incident_to_json
+from detectors.finding import Suspect
+from infra.clock import to_ns
+from ingest.markers import read_markers
+from tests.alerts.invented import TIMING, at, lengths, overall, refusals
+
+
+def change(value: str, clock: str, **rest: Any) -> RecordedChange:
+    known = RecordedChange(
+        "default", "live", "support-assistant", "production", Suspect("release", value, at(clock))
+    )
+    return replace(known, **rest)
+
+
+def opened(*recorded: RecordedChange) -> tuple[Book, Incident]:
+    book = Book(TIMING, recorded=RecordedChanges().with_(recorded))
+    book.merge(book.draft().apply(refusals()))
+    (incident,) = book.all()
+    return book, incident
+
+
+def named(incident: Incident) -> list[str]:
+    return [s.value for s in incident.suspects]
+
+
+def test_what_was_recorded_near_the_onset_is_named_first_the_nearest_before_others() -> None:
+    book, _ = opened(change("early", "01:00"), change("4.2", "03:58"), change("late", "04:40"))
+    for also in (overall(), lengths()):
+        book.merge(book.draft().apply(also))
+    (incident,) = book.all()
+    assert named(incident)[:2] == ["4.2", "early"]
+    assert "late" not in named(incident)
+    assert "v18" in named(incident), "what detection found stays"
+    text = "\n".join(dict(parts(brief_of(incident, kind="opened", links=Links("", "", ""))))["Suspects"])
+    assert text.startswith("release 4.2 since 03:58")
+
+
+@pytest.mark.parametrize(
+    ("rest", "concerns"),
+    [
+        ({"service": None}, True),
+        ({"service": None, "environment": None}, True),
+        ({"service": "billing-bot"}, False),
+        ({"environment": "staging"}, False),
+        ({"tenant": "other"}, False),
+        ({"lineage": "demo-1"}, False),
+    ],
+)
+def test_it_must_have_been_done_where_the_incident_is(rest: dict[str, Any], concerns: bool) -> None:
+    _, incident = opened(change("4.2", "04:00", **rest))
+    assert ("4.2" in named(incident)) == concerns
+
+
+def test_what_is_recorded_late_is_named_from_then_on_and_writes_no_history() -> None:
+    book, before = opened()
+    assert book.draft().suspect() == []
+    book.recorded = book.recorded.with_([change("4.2", "04:00")])
+    changes = book.draft().suspect()
+    book.merge(changes)
+    (incident,) = book.all()
+    assert named(incident)[0] == "4.2"
+    assert [c.rows for c in changes] == [()]
+    assert (incident.seq, incident.revision) == (before.seq, before.revision + 1)
+    assert book.draft().suspect() == []
+
+
+def test_an_incident_keeps_its_suspects_when_nothing_else_remembers_them() -> None:
+    _, incident = opened(change("4.2", "04:00"))
+    stored = incident_from_json(incident_to_json(incident))
+    assert stored == incident
+    book = Book(TIMING, [stored])
+    book.merge(book.draft().apply(overall()))
+    (after,) = book.all()
+    assert named(after)[0] == "4.2"
+
+
+def test_many_changes_leave_the_nearest_and_the_newest() -> None:
+    many = [change(f"r{n}", "04:00") for n in range(50)]
+    times = [(n, at("04:00") - timedelta(days=n)) for n in range(MOST)]
+    far = [change("x", "04:00", suspect=Suspect("flag", f"f{n}", time)) for n, time in times]
+    recorded = RecordedChanges().with_(far).with_(many).with_(many)
+    assert len(recorded.all) == MOST
+    assert {c.suspect.value for c in many} <= {c.suspect.value for c in recorded.all}
+    _, incident = opened(*many)
+    assert len(incident.recorded) == NEAREST
+
+
+def test_the_gateways_entries_are_read_and_others_are_not_changes() -> None:
+    body = {"kind": "index_rebuild", "value": "kb 7", "who": "ana", "time": "2026-03-02T03:58:00Z"}
+    (entry,) = read_markers(body, "default", "live", to_ns(at("04:00")))
+    found = read_change(json.dumps(entry).encode())
+    assert found == RecordedChange(
+        "default",
+        "live",
+        None,
+        None,
+        Suspect("index_rebuild", "kb 7", datetime.fromisoformat("2026-03-02T03:58:00Z")),
+    )
+    assert read_change(b'{"action": "acknowledge", "actor": "ana"}') is None
+    dated = b'{"action": "marker", "kind": "a", "value": "b", "since": 3}'
+    for bad in (b"", b"[]", b"{}", b'{"action": "marker"}', dated):
+        with pytest.raises(BadRecord, match="not an entry of the topic actions"):
+            read_change(bad)
