@@ -1,4 +1,4 @@
-"""A worker whose scorer fails on everything stops, drains nothing, pages; repaired it catches up."""
+"""A worker whose scorer fails on everything stops and pages; it drains hardly anything, and catches up."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ ingest.app.STOPPED_S = 3.0
 ingest.score.setup.scoring = lambda off: Scoring(fails, fails, SPECS, {'broken': '1'})
 """
 MESSAGES, EACH = 40, 10
+JUDGED = 20
+"""Messages that hold the 200 records a worker judges by: where it has read fewer, it cannot know yet."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def send(settings: KafkaSettings) -> None:
     producer.close()
 
 
-def test_nothing_is_drained_and_after_the_repair_all_is_stored(world: World) -> None:
+def test_hardly_anything_is_drained_and_after_the_repair_the_rest_is_stored(world: World) -> None:
     send(world.settings.kafka)
     for _ in range(2):  # whoever starts it again meets the same messages
         port = spare()
@@ -138,9 +140,10 @@ def test_nothing_is_drained_and_after_the_repair_all_is_stored(world: World) -> 
         finally:
             worker.kill()
             worker.wait()
-        assert world.accounted() == 0
-        assert world.read(DEAD_LETTERS.name) == []
-        assert not log_read(world.settings.kafka).get((SPANS.name, 0))
+        drained = world.accounted()
+        assert drained < JUDGED
+        assert len(world.read(DEAD_LETTERS.name)) == drained * EACH
+        assert (log_read(world.settings.kafka).get((SPANS.name, 0)) or 0) == drained
     findings = [Finding.from_dict(json.loads(value)) for value in world.read(FINDINGS.name)]
     assert {(f.alert_kind, f.severity, f.service) for f in findings} == {("pipeline", "page", "lightship")}
     assert len({f.finding_id for f in findings}) == 1
@@ -156,4 +159,8 @@ def test_nothing_is_drained_and_after_the_repair_all_is_stored(world: World) -> 
     client.close()
     assert account["balanced"] is True, account
     (spans,) = (p for p in account["partitions"] if p["topic"] == SPANS.name)
-    assert (spans["stored"], spans["dead_lettered"], spans["pending"]) == (MESSAGES * EACH, 0, 0)
+    assert (spans["stored"], spans["dead_lettered"], spans["pending"]) == (
+        (MESSAGES - drained) * EACH,
+        drained * EACH,
+        0,
+    )

@@ -64,6 +64,11 @@ class Learner:
             self._starts.pop(number, None)
             self._done.discard(number)
 
+    @property
+    def began(self) -> bool:
+        """Whether anything was ever seen."""
+        return self._first is not None
+
     def knows(self, series: int) -> bool:
         """Whether a series is learning."""
         return series in self._starts

@@ -79,6 +79,11 @@ class ServiceSeries:
         generation = self._fold.generation(score)
         return self._watch.references(watched, series_id(self.key, unit, score, generation, slice_))
 
+    @property
+    def begun(self) -> bool:
+        """Whether a tick with something in it has closed, so that there are series to speak of."""
+        return self._learner.began
+
     def series_states(self) -> list[SeriesState]:
         """State of every series that is watched or learning."""
         redundant = self._fold.redundant(self._last_tick)

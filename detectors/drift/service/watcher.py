@@ -98,11 +98,6 @@ class ServiceWatcher(ServiceSeries):
         self._adwin = AdwinTickets()
         self.on_tick: Callable[[int, WatchList], None] | None = None
 
-    @property
-    def begun(self) -> bool:
-        """Whether a tick with something in it has closed, so that there are series to speak of."""
-        return bool(self._names)
-
     def observe(self, observation: Observation, log_offset: int) -> list[CellRow]:
         """Fold one observation; cells of its late rows, which no detector sees."""
         late = self._fold.add(observation, self.next_tick)
