@@ -143,7 +143,7 @@ class _Log:
             notify = ""
         elif notify:
             heard = OVER if notify == "resolved" else self.incident.severity
-            self.incident = replace(self.incident, heard=heard)
+            self.incident = replace(self.incident, heard=heard, heard_ns=at_ns)
         mover = finding.finding_id if finding else None
         row = Transition(self.incident.seq, at_ns, what, notify, actor, reason, mover, self.incident)
         self.rows.append(row)
@@ -333,7 +333,7 @@ def reminder_due(incident: Incident, now_ns: int, timing: Timing) -> bool:
     taken = i.acknowledged_by is not None or i.held_by is not None or i.silence is not None
     if not told or taken or i.reminded_ns is not None or timing.remind_s <= 0:
         return False
-    return now_ns - i.since_ns >= timing.remind_ns
+    return i.heard_ns is not None and now_ns - i.heard_ns >= timing.remind_ns
 
 
 def _owed(incident: Incident) -> str:

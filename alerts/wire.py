@@ -58,7 +58,7 @@ _PLAIN = (
     "beyond",
 )
 _NS = ("opened_ns", "since_ns", "clock_ns", "fired_ns", "resolved_ns", "acknowledged_ns")
-_LATER_NS = ("held_ns", "reminded_ns")
+_LATER_NS = ("held_ns", "heard_ns", "reminded_ns")
 """Times that came later."""
 
 

@@ -18,6 +18,7 @@ from infra.embedded.whole import Whole, whole
 from infra.settings import load
 
 MEASURED = ("gateway", "worker", "broker", "store")
+RECEIVER = '[[receiver]]\nname = "hook"\nkind = "webhook"\nurl = "{}"\n'
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -83,15 +84,20 @@ class Running:
 
 
 @contextmanager
-def running() -> Iterator[Running]:
-    """Everything that ingest needs, on free ports and in a folder of its own, until the block ends."""
+def running(webhook: str = "") -> Iterator[Running]:
+    """Everything that ingest needs, on free ports and in a folder of its own, until the block ends.
+
+    With an address of a ``webhook`` the alerts service runs too and tells it.
+    """
     names = ("gateway", "worker", "alerts", "kafka", "clickhouse")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         home.mkdir()
-        settings = load(Path(os.devnull), {"LIGHTSHIP_HOME": str(home)})
-        everything = whole(settings, {n: spare() for n in names}, dashboard=False, config=Path(os.devnull))
-        specs = [spec for spec in everything.specs if spec.name != "alerts"]
+        config = Path(folder) / "lightship.toml"
+        config.write_text(RECEIVER.format(webhook) if webhook else "", encoding="utf-8")
+        settings = load(config, {"LIGHTSHIP_HOME": str(home)})
+        everything = whole(settings, {n: spare() for n in names}, dashboard=False, config=config)
+        specs = [spec for spec in everything.specs if spec.name != "alerts" or webhook]
         supervisor = Supervisor(home, specs, out=None)
         supervisor.start()
         try:
