@@ -14,7 +14,7 @@ from alerts import group, lead, several
 from alerts.events import Elapsed, End, Event, Evidence, Raise, Release, Remind
 from alerts.identity import POLICY, SILENCE, Place, incident_id, place_of, said_ns, shown_ns
 from alerts.incident import FIRING, RECOVERING, RESOLVED, Hits, Incident, Transition
-from alerts.life import fresh, record, reminder_due, step
+from alerts.life import fresh, may_remind, record, step
 from alerts.recorded import RecordedChanges
 from alerts.silence import Silences
 from alerts.timing import Timing
@@ -202,8 +202,9 @@ class Book:
 
     def remind(self, now_ns: int) -> list[Change]:
         """Tell once more what nobody has taken; ``now_ns`` is the time on the wall."""
-        due = [i for i in self if i.is_open and reminder_due(i, now_ns, self.timing)]
-        return [self._step(i, [Remind()], now_ns) for i in due]
+        waiting = [i for i in self if i.is_open and may_remind(i, self.timing)]
+        changes = [(i, self._step(i, [Remind()], now_ns)) for i in waiting]
+        return [change for i, change in changes if change.incident.revision > i.revision]
 
     def quiet(self, incident: Incident, interactions: int) -> Change:
         """Policy hits have stopped: there was none for the quiet time among so many interactions."""

@@ -62,9 +62,9 @@ class Incident:
     the ids of recent ones that were only counted (``uncounted`` findings beyond the bound, ``hits`` of
     policies). ``seq`` numbers transitions, ``revision`` every change. ``told`` are the receivers that know.
     ``silence`` is the id of the silence that covers it; ``heard`` what people were told last: nothing yet,
-    the severity it had then, or that it is `OVER`; ``heard_ns`` is when, and ``reminded_ns`` when they were
-    told once more since nobody had taken it. ``recorded`` are changes that people recorded near its onset.
-    What is held (``held_by``) ends by a person's word alone.
+    the severity it had then, or that it is `OVER`; ``heard_ns`` is when that was first looked at, on the
+    wall clock, and ``reminded_ns`` when they were told once more since nobody had taken it. ``recorded`` are
+    changes that people recorded near its onset. What is held (``held_by``) ends by a person's word alone.
     """
 
     incident_id: str

@@ -143,7 +143,7 @@ class _Log:
             notify = ""
         elif notify:
             heard = OVER if notify == "resolved" else self.incident.severity
-            self.incident = replace(self.incident, heard=heard, heard_ns=at_ns)
+            self.incident = replace(self.incident, heard=heard, heard_ns=None)
         mover = finding.finding_id if finding else None
         row = Transition(self.incident.seq, at_ns, what, notify, actor, reason, mover, self.incident)
         self.rows.append(row)
@@ -276,8 +276,13 @@ class _Log:
             self.add(now_ns, "noted", actor=event.actor, reason=event.text, notes=notes)
 
     def remind(self, now_ns: int) -> None:
-        """Told once more, if it is time."""
-        if reminder_due(self.incident, now_ns, self.timing):
+        """Told once more, if it is time; the first look begins the wait, since what was measured is older."""
+        i = self.incident
+        if not may_remind(i, self.timing):
+            return
+        if i.heard_ns is None:
+            self.incident = replace(i, heard_ns=now_ns, revision=i.revision + 1)
+        elif now_ns - i.heard_ns >= self.timing.remind_ns:
             minutes = self.timing.remind_s / 60
             self.add(
                 now_ns,
@@ -326,14 +331,12 @@ class _Log:
         )
 
 
-def reminder_due(incident: Incident, now_ns: int, timing: Timing) -> bool:
-    """Whether people who were told of a page, on the clock they live by, have left it for too long."""
+def may_remind(incident: Incident, timing: Timing) -> bool:
+    """Whether people who were told of a page have not taken it, and were not told once more."""
     i = incident
     told = i.state == FIRING and i.heard == i.severity == SEVERITIES[0] and i.place.lineage == LIVE
     taken = i.acknowledged_by is not None or i.held_by is not None or i.silence is not None
-    if not told or taken or i.reminded_ns is not None or timing.remind_s <= 0:
-        return False
-    return i.heard_ns is not None and now_ns - i.heard_ns >= timing.remind_ns
+    return told and not taken and i.reminded_ns is None and timing.remind_s > 0
 
 
 def _owed(incident: Incident) -> str:

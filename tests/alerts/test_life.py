@@ -264,11 +264,13 @@ def test_a_page_that_nobody_takes_is_told_once_more() -> None:
 def test_what_comes_back_may_be_reminded_of_again_and_what_recovers_is_not() -> None:
     events: list[tuple[Event, float]] = [
         (breach(), 0.0),
+        (Remind(), 0.0),
         (Remind(), 30.0),
         (Evidence("ok"), 40.0),
         (Remind(), 45.0),
         (Elapsed(), 60.0),
         (breach(), 70.0),
+        (Remind(), 70.0),
         (Remind(), 99.0),
         (Remind(), 100.0),
     ]

@@ -104,7 +104,7 @@ def test_what_somebody_recorded_is_the_first_suspect_they_read_of(world: HookWor
     change = {**known, "value": "4.2", "time": at("03:58").isoformat()}
     late = {**known, "value": "4.3", "time": at("04:01").isoformat()}
     entries = [json.dumps(e).encode() for e in read_markers([change, late], "default", "live", 0)]
-    world.send(ACTIONS.name, b"{not json", entries[0])
+    world.send(ACTIONS.name, b'{"action": "marker"}', entries[0])
     with world.service() as service:
         world.say(refusals())
         until(lambda: service.metrics.get("sent") == 1)
