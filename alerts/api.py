@@ -22,18 +22,22 @@ from alerts.actions import ACTIONS, REASONED
 from alerts.desk import Desk
 from alerts.errors import NotPossible, Unavailable
 from alerts.headline import headline
+from alerts.identity import LIVE
 from alerts.incident import OPEN, STATES, Incident
 from alerts.level_routes import FILTERS, Levels
 from alerts.log import Moment
 from alerts.metrics import Metrics
+from alerts.oncall import health
 from alerts.render import render_json
 from alerts.request import Refused, check_token, filters, refuse, said
-from alerts.silence_api import SilenceApi
+from alerts.silence_api import TENANT, SilenceApi
 from alerts.wire import incident_to_dict
 from detectors.finding import rfc3339
 from infra.clock import Clock, SystemClock, to_datetime
 
 MAX_LISTED = 500
+MIN_DAYS, MAX_DAYS = 0.1, 395.0
+"""How far back it is told how being on call was."""
 _MISSING = "there is no incident {!r} in memory: `lightship incidents list --state all` names them"
 Problems = Callable[[], list[str]]
 """What keeps the service from being ready; empty when it is."""
@@ -52,14 +56,16 @@ def build(
     clock: Clock | None = None,
 ) -> Starlette:
     """The application. ``hosts`` are accepted beside the names of the loopback interface."""
-    api = _Api(desk, history, problems, metrics, token)
+    clock = clock or SystemClock()
+    api = _Api(desk, history, problems, metrics, token, clock)
     people = _LevelsApi(levels, token)
-    quiet = SilenceApi(desk, token, clock or SystemClock())
+    quiet = SilenceApi(desk, token, clock)
     routes = [
         Route("/healthz", api.healthz),
         Route("/readyz", api.readyz),
         Route("/metrics", api.metrics),
         Route("/incidents", api.listed),
+        Route("/oncall", api.fared),
         Route("/incidents/{incident_id}", api.one),
         Route("/incidents/{incident_id}/{action}", api.act, methods=["POST"]),
         Route("/silences", quiet.listed),
@@ -80,10 +86,16 @@ class _Api:
     """Handlers."""
 
     def __init__(
-        self, desk: Desk, history: History, problems: Problems, metrics: Metrics, token: str
+        self,
+        desk: Desk,
+        history: History,
+        problems: Problems,
+        metrics: Metrics,
+        token: str,
+        clock: Clock,
     ) -> None:
         self._desk, self._history, self._problems = desk, history, problems
-        self._metrics, self._token = metrics, token
+        self._metrics, self._token, self._clock = metrics, token, clock
 
     async def healthz(self, _: Request) -> Response:
         """The process answers."""
@@ -112,6 +124,20 @@ class _Api:
         chosen = [i for i in incidents if _is_asked_for(i, asked, state)]
         rows = [_summary(i) for i in chosen[: int(limit)]]
         return JSONResponse({"v": 1, "total": len(chosen), "incidents": rows})
+
+    async def fared(self, request: Request) -> Response:
+        """How being on call was: ``days`` (28), ``lineage`` (live), ``tenant``."""
+        self._check(request)
+        asked = filters(request, ("tenant", "lineage", "days"))
+        try:
+            days = float(asked.get("days", "28"))
+        except ValueError:
+            days = 0.0
+        if not MIN_DAYS <= days <= MAX_DAYS:
+            raise Refused(400, f"days = {asked.get('days', '')!r} must be {MIN_DAYS:g} to {MAX_DAYS:g}")
+        incidents = await run_in_threadpool(self._desk.all)
+        place = asked.get("tenant", TENANT), asked.get("lineage", LIVE)
+        return JSONResponse({"v": 1, **health(incidents, *place, days, self._clock.now_ns())})
 
     async def one(self, request: Request) -> Response:
         """One incident: its state, its brief and its history."""

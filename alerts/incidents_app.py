@@ -43,6 +43,20 @@ def incidents_show(incident: Id, as_json: AsJson = False, config: ConfigPath = N
     answer(one(config, incident), as_json, show_one)
 
 
+@incidents.command("health")
+def incidents_health(
+    days: Annotated[float, typer.Option(min=0.1, max=395, help="How far to look back.")] = 28.0,
+    lineage: Annotated[str, typer.Option(help="live, or that of an import.")] = "live",
+    tenant: Annotated[str, typer.Option(help="Of this tenant.")] = "default",
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Say how being on call is. How many pages, how many were acted on and how soon, what comes back."""
+    from alerts.incidents_command import fared, show_fared
+
+    answer(fared(config, days, lineage, tenant), as_json, show_fared)
+
+
 def _act(config: Path | None, incident: str, action: str, actor: str, reason: str, *, as_json: bool) -> None:
     from alerts.incidents_command import acted, show_acted
 

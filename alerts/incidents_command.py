@@ -27,6 +27,11 @@ def one(config: Path | None, incident_id: str) -> dict[str, Any]:
     return ask(config, f"/incidents/{_id(incident_id, 'list')}")
 
 
+def fared(config: Path | None, days: float, lineage: str, tenant: str) -> dict[str, Any]:
+    """How the people on call fared lately."""
+    return ask(config, "/oncall", days=str(days), lineage=lineage, tenant=tenant)
+
+
 def acted(config: Path | None, incident_id: str, action: str, actor: str, reason: str) -> dict[str, Any]:
     """The incident after an action."""
     return tell(config, f"/incidents/{_id(incident_id, 'list')}/{action}", actor, reason)
@@ -130,6 +135,26 @@ def show_one(incident: Mapping[str, Any]) -> str:
     rows = [("at", "what", "state", "who", "why")]
     rows += [(m["at"], m["what"], m["state"], m["actor"], m["reason"]) for m in incident["history"]]
     return "\n".join([*lines, "", _table(rows)])
+
+
+def show_fared(report: Mapping[str, Any]) -> str:
+    """The figures for a person."""
+    weekly = f"{report['pages_per_week']:.3g} pages a week ({report['pages']} in {report['days']:g} days)"
+    lines = [f"{report['lineage']}: {weekly}, {report['tickets']} tickets"]
+    for name, what in (("acted_on", "acted on"), ("false", "for nothing")):
+        share = report[name]
+        if share["share"] is not None:
+            interval = f"95 % interval {share['low']:.0%} to {share['high']:.0%}"
+            lines.append(
+                f"{what}: {share['n']} of {report['pages']} pages, {share['share']:.0%} ({interval})"
+            )
+    for name, what in (("minutes_to_acknowledge", "taken"), ("minutes_to_resolve", "over")):
+        if report[name] is not None:
+            lines.append(f"{what} after {report[name]:g} min (median)")
+    if report["waiting"]:
+        lines.append(f"nobody has taken: {', '.join(report['waiting'])}")
+    lines += [f"{f['incident_id']} came back {f['reopened']} times" for f in report["flapping"]]
+    return "\n".join(lines)
 
 
 def show_acted(incident: Mapping[str, Any]) -> str:
