@@ -273,3 +273,15 @@ def test_a_token_that_protects_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("short")
     with pytest.raises(Misconfigured, match="delete it"):
         read_token(tmp_path)
+
+
+def test_how_being_on_call_was_is_told_for_as_many_days_as_are_asked_for(bench: Bench) -> None:
+    report = bench.client.get("/oncall", params={"days": "390"}).json()
+    fired = [i for i in bench.desk.all() if i.place.lineage == "live" and i.severity == "page"]
+    assert (report["days"], report["pages"], report["waiting"]) == (390.0, 1, [fired[0].incident_id])
+    bench.post("acknowledge", {"actor": "ana"})
+    assert bench.client.get("/oncall", params={"days": "390"}).json()["acted_on"]["n"] == 1
+    for days in ("0", "500", "x", "nan", "inf"):
+        answer = bench.client.get("/oncall", params={"days": days})
+        assert (answer.status_code, days in answer.json()["error"]) == (400, True)
+    assert bench.client.get("/oncall", headers={"authorization": "Bearer x"}).status_code == 401
