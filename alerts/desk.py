@@ -92,7 +92,7 @@ class Desk:
         with self._lock:
             incidents = self._store.load()
             undelivered = self._store.outbox()
-            silences = self._store.silences()
+            silences = self._store.silences().at(self._clock.now_ns())
             known = self._book.recorded
             self._book = Book(self._setup.timing, reversed(incidents), self._setup.route, silences, known)
             for incident in incidents:
@@ -265,6 +265,7 @@ class Desk:
     def _hush(self) -> None:
         """Bring incidents in line with the silences in force."""
         now_ns = self._clock.now_ns()
+        self._book.silences = self._book.silences.at(now_ns)
         for over in self._book.silences.over(now_ns):
             self._put_silence(over)
         self._commit(self._book.draft().hush(lambda i: self._wall_ns(i, now_ns)))

@@ -120,6 +120,7 @@ def incidents_silence(
     actor: Actor,
     reason: Why,
     lasts: Annotated[str, typer.Option("--for", help="How long: 30m, 2h, 3d; 30 days at most.")],
+    begins: Annotated[str | None, typer.Option("--from", help="When, RFC 3339; without it now.")] = None,
     incident: Annotated[str | None, typer.Argument(help="Like this one: service, score, slice.")] = None,
     service: Annotated[str | None, typer.Option(help="Of this service; * and ? allowed.")] = None,
     score: Annotated[str | None, typer.Option(help="Of this score; * and ? allowed.")] = None,
@@ -133,7 +134,7 @@ def incidents_silence(
     from alerts.incidents_command import show_silenced, silenced
 
     patterns = {"service": service, "score": score, "slice": slice_, "severity": severity, "tenant": tenant}
-    report = silenced(config, incident, lasts, actor, reason, **patterns)
+    report = silenced(config, incident, lasts, actor, reason, begins, **patterns)
     answer(report, as_json, show_silenced)
 
 

@@ -43,6 +43,7 @@ def silenced(
     lasts: str,
     actor: str,
     reason: str,
+    begins: str | None = None,
     **patterns: str | None,
 ) -> dict[str, Any]:
     """Make a silence; of an incident it takes service, score and slice where no pattern is given.
@@ -60,7 +61,7 @@ def silenced(
             )
         own = {"tenant": incident["tenant"]} | {n: incident[n] for n in ("service", "score", "slice")}
         patterns = {**own, **{n: p for n, p in patterns.items() if p is not None}}
-    return tell(config, "/silences", actor, reason, lasts=lasts, **patterns)
+    return tell(config, "/silences", actor, reason, lasts=lasts, begins=begins, **patterns)
 
 
 def silences(config: Path | None, tenant: str | None, *, ended: bool) -> dict[str, Any]:
@@ -165,6 +166,9 @@ def show_acted(incident: Mapping[str, Any]) -> str:
 def show_silenced(report: Mapping[str, Any]) -> str:
     """What is silent now."""
     silence, covers = report["silence"], report["covers"]
+    if not silence["begun"]:
+        now = f"begins {silence['begins_at']}"
+        return f"{silence['silence_id']}  {_patterns(silence)}  until {silence['ends_at']}  {now}"
     now = f"covers {', '.join(covers)}" if covers else "covers nothing that is open now"
     return f"{silence['silence_id']}  {_patterns(silence)}  until {silence['ends_at']}  {now}"
 
@@ -174,10 +178,12 @@ def show_silences(report: Mapping[str, Any]) -> str:
     rows = report["silences"]
     if not rows:
         return "no silence is in force"
-    lines = [("silence", "of", "until", "who", "why", "ended")]
+    lines = [("silence", "of", "from", "until", "who", "why", "ended")]
     for s in rows:
         ended = f"{s['ended_at']} by {s['ended_by']}" if s["ended_at"] else ""
-        lines.append((s["silence_id"], _patterns(s), s["ends_at"], s["actor"], s["reason"], ended))
+        lines.append(
+            (s["silence_id"], _patterns(s), s["begins_at"], s["ends_at"], s["actor"], s["reason"], ended)
+        )
     return _table(lines)
 
 

@@ -29,12 +29,15 @@ MAX_SILENCES = 500
 
 SHORTEST_S, LONGEST_S = 60, 30 * 86_400
 """How long a silence may last; what is wanted for longer is a setting, not a silence."""
+AHEAD_S = 90 * 86_400
+"""How long before it a silence may be asked for: maintenance is announced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
     """Who asked for quiet about what, why, and until when. Times are ns since 1970 UTC on the wall clock.
 
+    It covers nothing before ``begins_ns``; ``begun`` is whether that time has come (`Silences.at`).
     ``ended_ns`` is when it ended, lifted by ``ended_by`` or (`DETECTOR`) because its time had come.
     """
 
@@ -47,7 +50,9 @@ class Silence:
     actor: str
     reason: str
     made_ns: int
+    begins_ns: int
     ends_ns: int
+    begun: bool = True
     ended_ns: int | None = None
     ended_by: str | None = None
     ended_reason: str = ""
@@ -59,6 +64,8 @@ class Silence:
 
     def covers(self, incident: Incident) -> bool:
         """Whether nobody is to be told of an incident."""
+        if not self.begun:
+            return False
         if incident.place.tenant != self.tenant or not _fits(self.severity, gravest(incident)):
             return False
         grave = [f.score for f in incident.findings if lead.supports(f) and f.severity == gravest(incident)]
@@ -71,7 +78,7 @@ class Silence:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
         out = {name: value for name, value in asdict(self).items() if not name.endswith("_ns")}
-        for name in ("made", "ends", "ended"):
+        for name in ("made", "begins", "ends", "ended"):
             at_ns = getattr(self, f"{name}_ns")
             out[f"{name}_at"] = None if at_ns is None else rfc3339(to_datetime(at_ns))
         return {**out, "in_force": self.in_force}
@@ -89,14 +96,21 @@ def _fits(pattern: str, name: str) -> bool:
 
 
 def asked_for(
-    tenant: str, patterns: dict[str, str], actor: str, reason: str, now_ns: int, lasts_s: float
+    tenant: str,
+    patterns: dict[str, str],
+    actor: str,
+    reason: str,
+    now_ns: int,
+    lasts_s: float,
+    begins_ns: int | None = None,
 ) -> Silence:
-    """The silence a person asks for.
+    """The silence a person asks for, from now on or from a time to come.
 
     Raises
     ------
     NotPossible
-        If it would cover everything, could never cover anything, or lasts too long or not long enough.
+        If it would cover everything, could never cover anything, lasts too long or not long enough, or began
+        before now or begins in too long a time.
     """
     named = {name: patterns.get(name) or "*" for name in MATCHERS}
     if all(set(pattern) <= {"*"} for pattern in named.values()):
@@ -108,7 +122,13 @@ def asked_for(
             f"a silence of {lasts_s:g} s is not possible: it may last {SHORTEST_S} s to "
             f"{LONGEST_S // 86_400} days"
         )
-    ends_ns = now_ns + int(lasts_s * NS_PER_S)
+    begins_ns = now_ns if begins_ns is None else begins_ns
+    if not 0 <= begins_ns - now_ns <= AHEAD_S * NS_PER_S:
+        raise NotPossible(
+            f"a silence from {rfc3339(to_datetime(begins_ns))} on is not possible: it may begin within "
+            f"{AHEAD_S // 86_400} days, not before now"
+        )
+    ends_ns = begins_ns + int(lasts_s * NS_PER_S)
     body = json.dumps([tenant, *named.values(), actor, reason, now_ns, ends_ns], ensure_ascii=False)
     silence_id = hashlib.sha256(body.encode()).hexdigest()[:16]
     return Silence(
@@ -121,7 +141,9 @@ def asked_for(
         actor=actor,
         reason=reason,
         made_ns=now_ns,
+        begins_ns=begins_ns,
         ends_ns=ends_ns,
+        begun=begins_ns <= now_ns,
     )
 
 
@@ -146,6 +168,10 @@ class Silences:
     def with_(self, silence: Silence) -> Silences:
         """These and one more, or one as it is now."""
         return Silences((*(s for s in self.all if s.silence_id != silence.silence_id), silence))
+
+    def at(self, now_ns: int) -> Silences:
+        """These at a time: those whose time has come have begun."""
+        return Silences(tuple(replace(s, begun=s.begins_ns <= now_ns) for s in self.all))
 
     def over(self, now_ns: int) -> list[Silence]:
         """Those whose time has come, as they end."""

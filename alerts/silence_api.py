@@ -6,6 +6,8 @@ one, ``POST /silences/{id}/lift`` ends one. Who silences or lifts gives a reason
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,7 +17,7 @@ from alerts.errors import NotPossible, Unavailable
 from alerts.request import Refused, check_token, filters, said
 from alerts.silence import MATCHERS, asked_for
 from detectors.drift.files.rows import parse_span_s
-from infra.clock import Clock
+from infra.clock import Clock, to_ns
 
 TENANT = "default"
 
@@ -42,17 +44,18 @@ class SilenceApi:
         return JSONResponse({"v": 1, "silences": rows})
 
     async def made(self, request: Request) -> Response:
-        """Silence: ``{"service": ..., "score": ..., "lasts": "2h", "actor": ..., "reason": ...}``."""
+        """Silence: ``{"service": ..., "lasts": "2h", "begins": ..., "actor": ..., "reason": ...}``."""
         check_token(request, self._token)
-        actor, reason, asked = await said(request, (*MATCHERS, "tenant", "lasts"))
+        actor, reason, asked = await said(request, (*MATCHERS, "tenant", "lasts", "begins"))
         if not reason:
             raise Refused(422, "a silence needs a reason")
         lasts_s = parse_span_s(asked.get("lasts", ""))
         if lasts_s is None:
             raise Refused(422, f"lasts = {asked.get('lasts', '')!r} must be a span such as 30m, 2h or 3d")
+        begins_ns = _begins_ns(asked.get("begins", ""))
         tenant, now_ns = asked.get("tenant", TENANT), self._clock.now_ns()
         try:
-            silence = asked_for(tenant, asked, actor, reason, now_ns, lasts_s)
+            silence = asked_for(tenant, asked, actor, reason, now_ns, lasts_s, begins_ns)
             await run_in_threadpool(self._desk.silence, silence)
         except NotPossible as error:
             raise Refused(409, str(error)) from error
@@ -78,3 +81,15 @@ class SilenceApi:
         if over is None:
             raise Refused(404, f"there is no silence {silence_id!r}: GET /silences lists them")
         return JSONResponse({"v": 1, "silence": over.to_dict()})
+
+
+def _begins_ns(said: str) -> int | None:
+    """A time with its zone; ``None`` for now."""
+    if not said:
+        return None
+    try:
+        return to_ns(datetime.fromisoformat(said))
+    except (ValueError, OverflowError) as error:
+        raise Refused(
+            422, f"begins = {said[:64]!r} is not a time with its zone, such as 2026-11-27T09:30:00Z"
+        ) from error

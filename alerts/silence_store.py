@@ -12,7 +12,7 @@ KEEP_ENDED_DAYS = 2
 
 _SILENCES = """
 SELECT tenant, silence_id, service, score, slice, severity, actor, reason,
-    toUnixTimestamp64Nano(made_at), toUnixTimestamp64Nano(ends_at),
+    toUnixTimestamp64Nano(made_at), toUnixTimestamp64Nano(begins_at), toUnixTimestamp64Nano(ends_at),
     if(ended_at IS NULL, NULL, toUnixTimestamp64Nano(assumeNotNull(ended_at))), ended_by, ended_reason
 FROM silences FINAL
 WHERE ends_at >= now64(6) - toIntervalDay({days:UInt32}) OR silence_id NOT IN (
@@ -37,6 +37,7 @@ def silence_row(s: Silence) -> dict[str, Any]:
         "actor": s.actor,
         "reason": s.reason,
         "made_at": s.made_ns,
+        "begins_at": s.begins_ns,
         "ends_at": s.ends_ns,
         "ended_at": s.ended_ns,
         "ended_by": s.ended_by,
@@ -51,7 +52,7 @@ def silences_of(rows: Rows) -> Silences:
 
 def _silence(row: Sequence[Any]) -> Silence:
     tenant, silence_id, service, score, slice_, severity, actor, reason, *times, ended_by, why = row
-    made, ends, ended = times
+    made, begins, ends, ended = times
     return Silence(
         tenant=tenant,
         silence_id=silence_id,
@@ -62,6 +63,7 @@ def _silence(row: Sequence[Any]) -> Silence:
         actor=actor,
         reason=reason,
         made_ns=int(made),
+        begins_ns=int(begins),
         ends_ns=int(ends),
         ended_ns=None if ended is None else int(ended),
         ended_by=ended_by,

@@ -14,6 +14,7 @@ CREATE TABLE silences
     actor String,
     reason String,
     made_at DateTime64(9, 'UTC') COMMENT 'wall clock, like all times here',
+    begins_at DateTime64(9, 'UTC') COMMENT 'when it begins to cover: maintenance is announced',
     ends_at DateTime64(9, 'UTC') COMMENT 'when it ends by itself',
     ended_at Nullable(DateTime64(9, 'UTC')),
     ended_by Nullable(String) COMMENT 'detector: its time had come; else who lifted it',

@@ -19,7 +19,8 @@ from alerts.keys import FILE, is_allowed, read_token
 from alerts.log import Moment
 from alerts.metrics import METRICS, Metrics
 from alerts.ports import Message, Source
-from detectors.finding import Finding
+from detectors.finding import Finding, rfc3339
+from infra.clock import NS_PER_S, to_datetime
 from infra.errors import Misconfigured
 from tests.alerts.invented import TIMING, lengths, refusals
 from tests.alerts.memory import HandClock, MemoryPost, MemoryStore
@@ -39,13 +40,14 @@ class Bench:
         self.store = MemoryStore()
         self.metrics = Metrics()
         self.problems: list[str] = []
+        self.clock = HandClock()
         setup = Setup(TIMING, lambda _: ("hook",), Links())
-        self.desk = Desk(setup, self.store, MemoryPost(), lambda *_: None, HandClock(), self.metrics)
+        self.desk = Desk(setup, self.store, MemoryPost(), lambda *_: None, self.clock, self.metrics)
         self.desk.load()
         self.desk.take(
             [Message(Source("findings", 0, k), f.to_json().encode()) for k, f in enumerate(FINDINGS)]
         )
-        app = api.build(self.desk, self.history, lambda: self.problems, self.metrics, TOKEN)
+        app = api.build(self.desk, self.history, lambda: self.problems, self.metrics, TOKEN, clock=self.clock)
         self.client = TestClient(
             app, base_url="http://127.0.0.1:4320", headers={"authorization": f"Bearer {TOKEN}"}
         )
@@ -285,3 +287,13 @@ def test_how_being_on_call_was_is_told_for_as_many_days_as_are_asked_for(bench: 
         answer = bench.client.get("/oncall", params={"days": days})
         assert (answer.status_code, days in answer.json()["error"]) == (400, True)
     assert bench.client.get("/oncall", headers={"authorization": "Bearer x"}).status_code == 401
+
+
+def test_a_silence_may_begin_later(bench: Bench) -> None:
+    said = {"actor": "ana", "reason": "upgrade", "service": "billing-*", "lasts": "2h"}
+    soon = rfc3339(to_datetime(bench.clock.now_ns() + 3600 * NS_PER_S))
+    made = bench.client.post("/silences", json={**said, "begins": soon})
+    assert (made.status_code, made.json()["covers"]) == (201, [])
+    assert (made.json()["silence"]["begins_at"], made.json()["silence"]["begun"]) == (soon, False)
+    for begins, status in (("2020-01-01T00:00:00Z", 409), ("2026-11-27T09:30:00", 422), ("soon", 422)):
+        assert bench.client.post("/silences", json={**said, "begins": begins}).status_code == status

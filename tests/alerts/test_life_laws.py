@@ -174,7 +174,9 @@ class Lives:
             actor="ana",
             reason="deploy",
             made_ns=self.wall_ns,
-            ends_ns=self.wall_ns + (1 + how // 4) * MIN,
+            begins_ns=self.wall_ns + how % 3 * 7 * MIN,
+            ends_ns=self.wall_ns + (how % 3 * 7 + 1 + how // 4) * MIN,
+            begun=how % 3 == 0,
         )
         pattern = PATTERNS[how % len(PATTERNS)]
         self.book.silences = self.book.silences.with_(replace(silence, **pattern))  # type: ignore[arg-type]
@@ -189,6 +191,7 @@ class Lives:
             self.hush()
 
     def hush(self) -> None:
+        self.book.silences = self.book.silences.at(self.wall_ns)
         for over in self.book.silences.over(self.wall_ns):
             self.book.silences = self.book.silences.with_(over)
         self.commit(lambda draft: draft.hush(lambda _: self.wall_ns))

@@ -12,7 +12,7 @@ from alerts.incident import DETECTOR, FIRING, RESOLVED
 from alerts.silence import LONGEST_S, MAX_SILENCES, Silence, asked_for, newest
 from alerts.silence_store import silence_row
 from detectors.finding import SEVERAL, Finding
-from infra.clock import to_ns
+from infra.clock import NS_PER_S, to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals
 from tests.alerts.lives import Process, World, ended, look_twice
 from tests.alerts.memory import Killed
@@ -92,6 +92,37 @@ def test_two_rows_of_a_silence_are_one_that_ended_in_any_order() -> None:
     assert newest([made]).over(made.ends_ns - 1) == []
     assert (over.ended_by, over.ended_ns) == (DETECTOR, made.ends_ns)
     assert silence_row(made)["in_force"] != silence_row(over)["in_force"]
+
+
+HOUR = 3600 * NS_PER_S
+
+
+def announced(after_ns: int, lasts_s: float = 3600) -> Silence:
+    return asked_for("default", {"score": "refusal"}, "ana", "upgrade", NOW, lasts_s, NOW + after_ns)
+
+
+def test_maintenance_is_announced_and_covers_nothing_before_it_begins() -> None:
+    made = announced(HOUR)
+    assert (made.begun, made.in_force, made.ends_ns) == (False, True, NOW + 2 * HOUR)
+    book = Book(TIMING)
+    (change,) = book.draft().apply(refusals())
+    begun = [newest([made]).at(NOW + t).covering(change.incident) is not None for t in (0, HOUR - 1, HOUR)]
+    assert begun == [False, False, True]
+    for after_ns in (-1, 91 * 24 * HOUR):
+        with pytest.raises(NotPossible, match="it may begin within 90 days, not before now"):
+            announced(after_ns)
+
+
+def test_what_begins_in_announced_maintenance_is_not_told_even_after_a_restart() -> None:
+    world = World()
+    world.clock.ns = NOW
+    made = of(world).desk.silence(announced(HOUR))
+    process = of(world, refusals(), lengths(service="billing-bot"))
+    assert told(world) == ["opened", "opened"], "it is told before"
+    world.clock.ns = made.begins_ns
+    process = of(world, refusals("f9", service="other", made_at=at("05:01")))
+    assert [i.silence for i in process.desk.all() if i.place.service == "other"] == [made.silence_id]
+    assert told(world) == ["opened", "opened"]
 
 
 def of(world: World, *findings: Finding) -> Process:
