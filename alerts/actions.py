@@ -12,6 +12,8 @@ from detectors.finding import rfc3339
 from infra.clock import to_datetime
 
 VERSION = 1
+DECISIONS = ("false-alarm", "accept")
+"""What ends an incident by a person's word, and is asked of detection."""
 ACTIONS = ("acknowledge", "false-alarm", "accept", "note", "hold", "release")
 REASONED = ("false-alarm", "accept", "note", "hold")
 """Actions that are refused without a reason."""

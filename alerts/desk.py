@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from alerts.actions import entry_of, event_of, silence_entry
+from alerts.actions import DECISIONS, entry_of, event_of, silence_entry
 from alerts.book import Book, Change, Route
 from alerts.brief import Brief, Links, brief_of
-from alerts.controls import ACCEPTED, accepting
+from alerts.controls import deciding
 from alerts.errors import BadRecord, NotPossible, Unavailable
 from alerts.identity import LIVE, Place
 from alerts.incident import PENDING, RECOVERING, Incident
@@ -100,7 +100,7 @@ class Desk:
                     self._post_later(incident)
             for message in undelivered:
                 self._enqueue(message.incident, message.seq, message.kind, message.receiver, message)
-            self._accept_again()
+            self._decide_again()
             self._metrics.set("silences", len(silences.in_force))
             self._count_open()
             self._owner = True
@@ -193,8 +193,8 @@ class Desk:
             self._commit([change])
             audit = entry_of(change.incident, action, actor, reason, self._clock.now_ns())
             self._unposted.append(partial(self._post.action, incident_id, audit))
-            if change.incident.ending == ACCEPTED:
-                self._accept(change.incident, actor, reason)
+            if action in DECISIONS:
+                self._decide(change.incident, actor, reason)
             self._metrics.add("actions", 1)
             logger.info("%s of incident %s", action, incident_id)
             self._try_to_post()
@@ -292,17 +292,17 @@ class Desk:
         if not self._owner:
             raise Unavailable("this process is not (or not yet) the one that writes incidents")
 
-    def _accept(self, incident: Incident, actor: str, reason: str) -> None:
-        """Have detection take the changes of an incident for the new level."""
-        for record in accepting(incident, actor, reason, self._setup.timing.tick_s):
+    def _decide(self, incident: Incident, actor: str, reason: str) -> None:
+        """Have detection obey what a person decided by ending an incident."""
+        for record in deciding(incident, actor, reason, self._setup.timing.tick_s):
             self._unposted.append(partial(self._post.control, record))
 
-    def _accept_again(self) -> None:
+    def _decide_again(self) -> None:
         """What detection has not obeyed yet may never have reached it: it is asked again."""
-        for incident_id, (actor, reason) in self._store.acceptances().items():
+        for incident_id, (actor, reason) in self._store.decisions().items():
             incident = self._book.get(incident_id)
-            if incident is not None and incident.ending == ACCEPTED:
-                self._accept(incident, actor, reason)
+            if incident is not None:
+                self._decide(incident, actor, reason)
 
     def find(self, incident_id: str) -> Incident | None:
         """An incident by id."""

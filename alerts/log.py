@@ -84,10 +84,11 @@ WHERE receiver = {receiver:String} AND reference != '' AND at >= now64(6) - toIn
 GROUP BY incident_id
 """
 
-_ACCEPTANCES = """
+_DECISIONS = """
 SELECT incident_id, argMax(actor, seq), argMax(reason, seq)
 FROM incident_transitions FINAL
-WHERE what = 'resolved' AND ending = 'accepted' AND recorded_at >= now64(6) - toIntervalDay({days:UInt32})
+WHERE what = 'resolved' AND ending IN ('accepted', 'false_alarm')
+    AND recorded_at >= now64(6) - toIntervalDay({days:UInt32})
 GROUP BY incident_id
 """
 
@@ -231,10 +232,10 @@ class IncidentLog:
         with self._open() as client:
             _insert(client, "silences", [silence_row(silence)])
 
-    def acceptances(self) -> dict[str, tuple[str, str]]:
-        """Incidents of the last `KEEP_DAYS` that ended as accepted: by id, who and why."""
+    def decisions(self) -> dict[str, tuple[str, str]]:
+        """Incidents of the last `KEEP_DAYS` that a person accepted or denied: by id, who and why."""
         with self._open() as client:
-            rows = client.query(_ACCEPTANCES, {"days": KEEP_DAYS}).result_rows
+            rows = client.query(_DECISIONS, {"days": KEEP_DAYS}).result_rows
         return {str(incident_id): (str(actor), str(reason)) for incident_id, actor, reason in rows}
 
     def references(self, receiver: str) -> dict[str, str]:

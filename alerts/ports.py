@@ -73,8 +73,8 @@ class Store(Protocol):
     def store_silence(self, silence: Silence) -> None:
         """Append that a silence was made, or that it ended; may be repeated."""
 
-    def acceptances(self) -> dict[str, tuple[str, str]]:
-        """Recent incidents that a person ended as accepted: by id, who and why."""
+    def decisions(self) -> dict[str, tuple[str, str]]:
+        """Recent incidents that a person accepted or called false: by id, who and why."""
 
     def closed(
         self, place: Place, scores: Sequence[str], after_ns: int, before_ns: int = FAR_FUTURE_NS

@@ -99,11 +99,11 @@ class MemoryStore:
         self.hushed[silence.silence_id, silence.in_force] = silence
         self.steps("after silence")
 
-    def acceptances(self) -> dict[str, tuple[str, str]]:
+    def decisions(self) -> dict[str, tuple[str, str]]:
         return {
             i: (row.actor, row.reason)
             for (i, _), (row, _) in self.transitions.items()
-            if row.what == "resolved" and row.incident.ending == "accepted"
+            if row.what == "resolved" and row.incident.ending in ("accepted", "false_alarm")
         }
 
     def closed(

@@ -209,6 +209,23 @@ def test_a_lineage_without_a_route_is_kept_and_not_told() -> None:
     assert world.channel.got == []
 
 
+def test_what_was_false_is_doubted_by_detection_and_what_is_noted_later_is_not_asked_again() -> None:
+    world = World(refusals(), lengths())
+    process = world.run()
+    incident = next(i for i in process.desk.all() if i.score == "refusal")
+    process.desk.act(incident.incident_id, "false-alarm", "Ada", "a load test")
+    process.desk.act(incident.incident_id, "note", "Bo", "it was mine")
+    asked = [(r.action, r.body["slice"], r.body["finding_id"], r.body["reason"]) for r in world.post.controls]
+    assert sorted(asked) == [
+        ("doubt", "all", "f3", "a load test"),
+        ("doubt", "language=es", "f1", "a load test"),
+    ]
+    world.run().desk.elapse()  # it may never have got there
+    assert sorted(asked) == sorted(
+        {(r.action, r.body["slice"], r.body["finding_id"], r.body["reason"]) for r in world.post.controls}
+    )
+
+
 def test_accepting_asks_detection_until_it_has_obeyed() -> None:
     world = World(refusals(), lengths())
     process = world.run()

@@ -3,7 +3,8 @@
 A service's budgets for pages and for tickets are divided by class (`budget.CLASS_SHARES`). Series that begin
 to be watched with the first ones of their severity divide the part of their class evenly; later ones draw
 from the reserve, each what `budget.tail_part` leaves it, so that any number of them stays within it. Shares
-are fixed when they are dealt; what they are worth follows the budget, which a control record may change.
+are fixed when they are dealt; what they are worth follows the budget, which a control record may change, and
+what people called false of the series (`detectors.drift.budgets.doubt`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from detectors.drift.service.fold import SeriesKey
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.finding import ALL
 
+MOST_DOUBTS = 3
+"""False findings of a series that each halve what it spends; more change nothing."""
 ROLLUP, SLICE, PAIR, RESERVE = "rollup", "slice", "pair", "reserve"
 
 
@@ -36,6 +39,8 @@ class Shares:
 
     dealt: dict[int, Share] = field(default_factory=dict)
     classes: Mapping[str, float] = field(default_factory=lambda: CLASS_SHARES)
+    doubts: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """Ids of the findings of a series that were called false."""
 
     def deal(self, series: Mapping[int, SeriesKey], config: WatchConfig) -> None:
         """Give shares to series that begin to be watched; those that have one keep it."""
@@ -60,19 +65,32 @@ class Shares:
             self.deal({n: key for n, key in series.items() if n not in late}, config)
             self.deal({n: key for n, key in series.items() if n in late}, config)
 
+    def doubt(self, number: int, finding_id: str) -> bool:
+        """Note that a finding of a series was false; whether that changes anything."""
+        known = self.doubts.get(number, ())
+        if finding_id in known or len(known) >= MOST_DOUBTS:
+            return False
+        self.doubts[number] = (*known, finding_id)
+        return True
+
     def w(self, number: int, channels: int, config: WatchConfig) -> float:
         """Expected false alarms per tick that each of a series' channels may spend."""
         share = self.dealt[number]
-        return config.budget(share.severity).per_tick(config.tick_s) * share.part / channels
+        part = share.part / 2.0 ** len(self.doubts.get(number, ()))
+        return config.budget(share.severity).per_tick(config.tick_s) * part / channels
 
     def state(self) -> list[list[Any]]:
         """Plain form for a snapshot."""
-        return [[n, s.severity, s.source, s.part] for n, s in sorted(self.dealt.items())]
+        return [
+            [n, s.severity, s.source, s.part, list(self.doubts.get(n, ()))]
+            for n, s in sorted(self.dealt.items())
+        ]
 
     @classmethod
     def restore(cls, state: list[list[Any]], classes: Mapping[str, float] = CLASS_SHARES) -> Shares:
         """Inverse of `state`."""
-        return cls({n: Share(severity, source, part) for n, severity, source, part in state}, classes)
+        dealt = {n: Share(severity, source, part) for n, severity, source, part, *_ in state}
+        return cls(dealt, classes, {n: tuple(ids) for n, _, _, _, *rest in state for ids in rest if ids})
 
 
 def _class(key: SeriesKey) -> str:

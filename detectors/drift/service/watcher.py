@@ -21,6 +21,7 @@ from detectors.drift.baselines.learning import Learner
 from detectors.drift.baselines.proposal import accept_level
 from detectors.drift.baselines.review import as_slow, review
 from detectors.drift.budgets import grant
+from detectors.drift.budgets.doubt import DOUBT, doubt
 from detectors.drift.change.recovery import Recovery
 from detectors.drift.engine.baseline import Baseline
 from detectors.drift.engine.snapshot import Arrays, part
@@ -187,6 +188,8 @@ class ServiceWatcher(ServiceSeries):
                 self._announced.add(record)
             elif record.action == "accept_level":
                 accept_level(record, self._watch)
+            elif record.action == DOUBT:
+                doubt(record, self._watch, self._config)
             elif record.action == grant.BUDGET:
                 self._spend(grant.Grant.of(record.body))
         return findings
