@@ -92,6 +92,10 @@ WHERE what = 'resolved' AND ending IN ('accepted', 'false_alarm')
 GROUP BY incident_id
 """
 
+_DETECTED = """
+SELECT count(), dateDiff('millisecond', max(written_at), now64(3)) / 1000 FROM progress WHERE room = 'detect'
+"""
+
 _SNAPSHOTS = """
 SELECT shard, argMax(blob, next_offset) AS newest FROM snapshots WHERE room = 'detect' GROUP BY shard
 """
@@ -175,6 +179,11 @@ class IncidentLog:
                 if client is not None:
                     client.close()
                 raise Unavailable(f"ClickHouse: {str(error)[:300]}") from error
+
+    def detected_s(self) -> float | None:
+        """Seconds since detection last said how far it is; ``None`` if it never did."""
+        rows = self._rows(_DETECTED, {})
+        return None if rows[0][0] == 0 else float(rows[0][1])
 
     def ping(self) -> None:
         """Whether the store answers.

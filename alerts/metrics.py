@@ -28,6 +28,7 @@ METRICS = (
     Metric("sent", "lightship_alerts_notifications_sent_total", "counter", "Messages a receiver took"),
     Metric("retried", "lightship_alerts_notifications_retried_total", "counter", "Attempts that failed"),
     Metric("gave_up", "lightship_alerts_notifications_gave_up_total", "counter", "Messages given up"),
+    Metric("beats", "lightship_alerts_heartbeats_total", "counter", "Beats that arrived"),
     Metric("open", "lightship_alerts_incidents_open", "gauge", "Incidents that are not over"),
     Metric("silences", "lightship_alerts_silences", "gauge", "Silences in force"),
     Metric("waiting", "lightship_alerts_notifications_waiting", "gauge", "Messages that are due"),

@@ -25,6 +25,7 @@ from alerts.brief import Example, Links, cut
 from alerts.desk import Desk, Setup
 from alerts.errors import Unavailable
 from alerts.grants import Grants
+from alerts.heartbeat import Heartbeat
 from alerts.keys import read_token
 from alerts.known_scores import learn_own_scores
 from alerts.level_routes import Levels
@@ -32,9 +33,11 @@ from alerts.log import IncidentLog
 from alerts.metrics import Metrics
 from alerts.notify.channels import notifier_of
 from alerts.notify.follower import Follower, Following
+from alerts.notify.http_post import HttpPost
 from alerts.notify.pipeline import Attempt, DeliveryLog, Pipeline
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery
 from alerts.notify.references import References
+from alerts.notify.secrets import read_line
 from alerts.notify.sender import Sender
 from alerts.ports import Message
 from alerts.recorded_feed import RecordedFeed
@@ -46,6 +49,7 @@ from infra import clickhouse
 from infra.clock import NS_PER_S, Clock, SystemClock
 from infra.errors import InfraError, Misconfigured
 from infra.kafka import FINDINGS
+from infra.receivers import WEB, has_scheme
 from infra.settings import ReceiverSettings, Settings, load
 
 logger = logging.getLogger(__name__)
@@ -89,6 +93,7 @@ class Service:
         self._references = {r.name: self._referring(r.name) for r in receivers_of(settings)}
         self._senders = {r.name: self._sender(r) for r in receivers_of(settings)}
         self._shown = {r.name for r in receivers_of(settings) if r.examples}
+        self._heart = self._heartbeat()
         self._token = read_token(settings.home)
         self._socket = _listen(settings.alerts.host, settings.alerts.port)
         host, port = self._socket.getsockname()[:2]
@@ -104,6 +109,20 @@ class Service:
         notifier = notifier_of(receiver, self._clock, self._references[receiver.name])
         following = Following(notifier, self._clock) if isinstance(notifier, Follower) else None
         return Sender(receiver.name, Pipeline(notifier, log, self._clock), self._fail, following)
+
+    def _heartbeat(self) -> Heartbeat | None:
+        """The beat, if an address is named for it."""
+        path = self._settings.alerts.heartbeat_url_file
+        if not path:
+            return None
+        url = read_line(path, "heartbeat_url_file")
+        if not has_scheme(url, WEB):
+            raise Misconfigured(
+                f"alerts.heartbeat_url_file {path} must hold http://host/path or https://host/path"
+            )
+        door = HttpPost(url, self._clock)
+        every_s = self._settings.alerts.heartbeat_s
+        return Heartbeat(door.post, self.problems, self._deliveries.detected_s, every_s, self.metrics)
 
     def _say_how_things_stand(self) -> None:
         """Hand open incidents to the channels that follow them; they repeat it by themselves."""
@@ -183,12 +202,16 @@ class Service:
         serving.start()
         for sender in self._senders.values():
             sender.start()
+        if self._heart is not None:
+            self._heart.start()
         logger.info("alerts API on %s", self.address)
         try:
             self._work()
         finally:
             self._stop.set()
             server.should_exit = True
+            if self._heart is not None:
+                self._heart.stop(STOP_S)
             for wait_s in (0.0, STOP_S / max(1, len(self._senders))):  # ask all, then wait for each
                 for sender in self._senders.values():
                     sender.stop(wait_s)

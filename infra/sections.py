@@ -384,6 +384,16 @@ class AlertSettings:
             "minutes after which a page that nobody has taken is told once more; 0: never", within=(0, 10_080)
         ),
     )
+    heartbeat_url_file: str = field(
+        default="",
+        metadata=about(
+            "file with an address that is called (POST) as long as people would be paged, for a dead-man's "
+            "switch; empty: none"
+        ),
+    )
+    heartbeat_s: float = field(
+        default=60.0, metadata=about("seconds between two such calls", within=(1, 3600))
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,22 @@ def test_what_somebody_recorded_is_the_first_suspect_they_read_of(world: HookWor
         world.send(ACTIONS.name, entries[1])
         until(lambda: [s.value for s in service.desk.all()[0].suspects][:2] == ["4.3", "4.2"])
         assert service.metrics.get("sent") == 1
+
+
+def test_the_heart_beats_only_while_detection_does(world: HookWorld, tmp_path: Path) -> None:
+    address = tmp_path / "switch"
+    address.write_text(f"{world.receiver.url}\n")
+    alerts = replace(world.settings.alerts, heartbeat_url_file=str(address), heartbeat_s=0.1)
+    world.settings = replace(world.settings, alerts=alerts)
+    with world.service() as service:
+        time.sleep(1.0)
+        assert world.receiver.got == []
+        client = connect(world.settings.store)
+        names = ["room", "topic", "partition", "next_offset", "event_time"]
+        client.insert("progress", [["detect", "observations", 0, 1, datetime.now(UTC)]], names)
+        client.close()
+        until(lambda: service.metrics.get("beats") >= 2)
+    assert world.receiver.got[0][1] == {"v": 1, "from": "lightship"}
 
 
 def test_three_findings_of_one_change_are_one_incident_and_one_message(world: HookWorld) -> None:
