@@ -2,7 +2,8 @@
 
 With a bot token (``chat.postMessage``, ``chat.update``; scope ``chat:write``) an incident is one message that
 says how it stands, and a thread below it that says what happened. The message is updated before the thread is
-answered: to update it again changes nothing, while a second answer would stand there twice. Through an
+answered: to update it again changes nothing, while a second answer would stand there twice. Answers in a
+thread reach nobody by themselves, so those that ask for somebody are shown in the channel too. Through an
 incoming webhook every message is a new one.
 
 Whatever comes from records is escaped, and Slack is told to form no links, mentions or channel names of its
@@ -31,6 +32,8 @@ MAX_TOTAL = 12_000
 MAX_FALLBACK = 1_000
 """Characters of what a lock screen shows; Slack itself advises at most 4,000."""
 
+LOUD = frozenset({"raised", "reopened", "reminder"})
+"""Kinds of messages that ask for somebody, though the incident is known."""
 _LEFT_OUT = ("Reproduce", "Trust", "Examples")
 """Parts that are left out first of what is too long."""
 _TRY_AGAIN = frozenset(
@@ -128,7 +131,8 @@ class SlackApp:
         updated, _ = self._call("chat.update", {**message, "channel": channel, "ts": ts})
         if updated.outcome == RETRY:
             return updated
-        answer = {**message, "channel": channel, "thread_ts": ts}
+        loud = delivery.kind in LOUD
+        answer = {**message, "channel": channel, "thread_ts": ts, "reply_broadcast": loud}
         answered, said = self._call("chat.postMessage", answer)
         if answered.outcome == GAVE_UP and said in _GONE:
             return self._first(delivery, message)

@@ -33,6 +33,7 @@ class Workspace:
     def __init__(self) -> None:
         self.messages: dict[str, dict[str, Any]] = {}
         self.threads: dict[str, list[str]] = {}
+        self.shown: list[bool] = []
         self.calls: list[str] = []
         self.faults: list[Any] = []
         self.server = Loopback(self.answer)
@@ -60,6 +61,7 @@ class Workspace:
             if thread not in self.messages:
                 return {"ok": False, "error": "thread_not_found"}
             self.threads[thread].append(text)
+            self.shown.append(sent["reply_broadcast"])
             return {"ok": True, "ts": "1.9", "channel": "C0123"}
         ts = f"1773720000.{len(self.messages):06}"
         self.messages[ts], self.threads[ts] = {"text": text, "channel": sent["channel"]}, []
@@ -90,6 +92,7 @@ def test_an_incident_is_one_message_with_a_thread() -> None:
     assert first == Outcome(SENT, "", 200, reference=f"C0123 {ts}")
     assert "recovered" in message["text"] or "resolved" in message["text"]
     assert ["got worse" in text for text in slack.threads[ts]] == [True, False]
+    assert slack.shown == [True, False], "whoever is asked for sees it in the channel"
     assert slack.calls == ["chat.postMessage", *["chat.update", "chat.postMessage"] * 2, "chat.postMessage"]
 
 
