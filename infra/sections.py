@@ -246,7 +246,7 @@ class DetectionSettings:
     )
     idle_s: float = field(
         default=30.0,
-        metadata=about("seconds without data after which a partition follows the others in time", within=(1, 3600)),
+        metadata=about("seconds without data after which a partition follows the others", within=(1, 3600)),
     )
     conversation_idle_s: float = field(
         default=1800.0,
