@@ -19,11 +19,19 @@ pytest_plugins = ["tests.embedded_pair"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
+SERVERS = ("integration", "kafka", "browser", "chaos", "collector")
+LEFT_OPEN = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+"""kafka-python leaves sockets of connections that were refused to the collector of cycles."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """No test may lie where no stage of `tests.run` looks for it."""
     if lost := list(strays(items)):
         raise pytest.UsageError("\n".join(lost))
+    for item in items:
+        if any(item.get_closest_marker(name) for name in SERVERS):
+            item.add_marker(LEFT_OPEN)
 
 
 def pytest_collection_finish() -> None:

@@ -32,7 +32,6 @@ pytestmark = [
     pytest.mark.chaos,
     pytest.mark.timeout(12 * 3600),
     pytest.mark.usefixtures("refused_connections"),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
 INTERACTIONS = int(os.environ.get("LIGHTSHIP_CHAOS_INTERACTIONS", "50000"))

@@ -23,7 +23,6 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(600),
     pytest.mark.usefixtures("refused_connections"),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
 SEED = 1

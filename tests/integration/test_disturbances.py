@@ -29,7 +29,6 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(600),
     pytest.mark.usefixtures("refused_connections"),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
 _STORED_TO = "SELECT topic, partition, max(offset) + 1 FROM ledger FINAL GROUP BY topic, partition"

@@ -30,7 +30,6 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(240),
     pytest.mark.usefixtures("refused_connections"),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
 PATIENCE_S = 60

@@ -38,7 +38,6 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(240),
     pytest.mark.usefixtures("refused_connections"),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
 PARTITIONS = 4
