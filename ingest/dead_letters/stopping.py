@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from detectors.finding import ALL, Finding, finding_id
-from infra.clock import NS_PER_S, to_datetime
-from infra.kafka import FINDINGS
 from ingest.dead_letters.broken_deploy import OURS
 from ingest.dead_letters.letter import DeadLetter
 from ingest.errors import BrokenDeploy
-from ingest.log.clock_marks import LIVE
 from ingest.messages import Output
-from ingest.score.observing import INTERACTION
+from ingest.own_alarms import own_alarm
 
-SERVICE = "lightship"
 SCORE = "dead_letters"
 
 
@@ -37,27 +32,14 @@ def broken_deploy(why: str, dead: Sequence[DeadLetter], version_hash: str) -> Br
 def _alarm(why: str, ours: Sequence[DeadLetter], version_hash: str) -> Output:
     tenant = Counter(x.envelope.tenant for x in ours).most_common(1)[0][0]
     received_ns = min(x.envelope.received_ns for x in ours)
-    at = to_datetime(received_ns // NS_PER_S * NS_PER_S)
-    finding = Finding(
-        finding_id=finding_id("pipeline", SCORE, tenant, version_hash),
-        alert_kind="pipeline",
-        status="confirmed",
+    return own_alarm(
+        SCORE,
+        tenant,
+        version_hash,
         tenant=tenant,
-        lineage=LIVE,
-        environment=None,
-        service=SERVICE,
-        unit=INTERACTION,
-        score=SCORE,
-        slice=ALL,
-        series=None,
-        made_at=at,
+        at_ns=received_ns,
         severity="page",
-        onset=at,
-        onset_low=at,
-        onset_high=at,
-        direction="rise",
-        n=len(ours),
         detector="dead-letter-limit",
-        notes=(f"the worker has stopped: {why}",),
+        note=f"the worker has stopped: {why}",
+        n=len(ours),
     )
-    return Output(FINDINGS.name, SERVICE.encode(), finding.to_json().encode(), 0)

@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from ingest.messages import Output
+from ingest.own_alarms import own_alarm
+from ingest.score.stage_settings import ScorerOff
+
 LEAST_RECORDS = 200
 """Recent records that are looked at before failures count."""
 MOST_FAILED = 0.5
@@ -57,3 +61,16 @@ class ScorerLimits:
             most_us = self._most_ns / 1000
             return f"took {per_us:.0f} us a record, over {most_us:.0f}, in {recent.slow} batches in a row"
         return None
+
+
+def switched_off(off: ScorerOff, why: str, now_ns: int) -> Output:
+    """The finding that a scorer is switched off: a ticket, since what it measured is not watched any more."""
+    return own_alarm(
+        "scorer_off",
+        off.scorer,
+        off.version,
+        at_ns=now_ns,
+        severity="ticket",
+        detector="scorer-limits",
+        note=f"the scorer {off.scorer} {why}: it is switched off until its version changes",
+    )

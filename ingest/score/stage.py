@@ -34,6 +34,7 @@ from ingest.score.observing import keyed_hash, prompt_hash
 from ingest.score.outputs import Findings, Outputs, advance_of, ids_of
 from ingest.score.policy_hits import finding_row, policy_findings
 from ingest.score.recent_ids import RecentIds
+from ingest.score.scorer_limits import switched_off
 from ingest.score.scoring import Scoring, score_each
 from ingest.score.stage_settings import ContextScope, ScorerOff, StageSettings
 from ingest.score.text_keeping import NONE as NO_TEXT
@@ -185,7 +186,7 @@ class ScoreStage:
         return [
             *outputs,
             *self._learned(batch, obeyed),
-            *self._failing(obeyed),
+            *self._failing(obeyed, now_ns),
             *self._outputs.of_marks(marks),
         ]
 
@@ -196,19 +197,19 @@ class ScoreStage:
         self._said.update(new)
         return [s.to_output() for s in new]
 
-    def _failing(self, obeyed: StageSettings) -> list[Output]:
-        """Records of scorers that have to be switched off; one of which that was ever said is left alone."""
-        outputs = []
+    def _failing(self, obeyed: StageSettings, now_ns: int) -> list[Output]:
+        """Records of scorers that have to be switched off, and a finding of each; none is said twice."""
+        outputs: list[Output] = []
         for scorer, why in sorted(self._scoring.failing().items()):
             off = ScorerOff(scorer, self._scoring.versions[scorer])
             if off in self._said_off or off in obeyed.scorers_off:
                 continue
             logger.critical("the scorer %s %s: it is switched off until its version changes", scorer, why)
             self._said_off.add(off)
-            outputs.append(off.to_output())
+            outputs += [off.to_output(), switched_off(off, why, now_ns)]
         if outputs:
             with self._state:
-                self._counts["scorers_switched_off"] += len(outputs)
+                self._counts["scorers_switched_off"] += len(outputs) // 2
         return outputs
 
     def _again(self, messages: Sequence[RawMessage], now_ns: int) -> list[StoredJudgement]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 
 import pytest
 
+from detectors.finding import Finding
 from detectors.record import Record
 from detectors.scorers.conformance import ODD_RECORDS
+from infra.kafka import FINDINGS
 from infra.kafka import SETTINGS as SETTINGS_TOPIC
 from infra.settings import OwnScoreSettings, ScorerSettings
 from ingest.messages import Output
@@ -80,6 +83,7 @@ class Stream:
         own = {"mine": OwnScoreSettings(python="mine.py:f", kind="real", harmful=0)}
         settings = replace(SETTINGS, scorers=ScorerSettings(own=own, **scorers))  # type: ignore[arg-type]
         self.store, self.obeyed, self.offset = MemoryStore(), StageSettings(), 0
+        self.told: list[Finding] = []
         self.stage = ScoreStage(self.store, scoring(settings), settings, HASH_KEY, obeyed=lambda: self.obeyed)
 
     def send(self, n: int) -> tuple[list[Output], bool]:
@@ -88,6 +92,7 @@ class Stream:
         outputs = self.stage.process([raw("otlp_spans", 0, self.offset, traces(*spans))])
         self.offset += 1
         said = [o for o in outputs if o.topic == SETTINGS_TOPIC.name]
+        self.told += [Finding.from_dict(json.loads(o.value)) for o in outputs if o.topic == FINDINGS.name]
         (observed,) = observations(outputs)
         assert "output_length" in observed.scores
         return said, "mine" in observed.scores
@@ -115,6 +120,9 @@ def test_a_scorer_that_fails_costs_its_own_scores_and_is_switched_off(
     before = stream.stage.counters()
     assert before['lightship_score_failed_records_total{scorer="mine"}'] == 350
     assert before["lightship_score_scorers_switched_off_total"] == 1
+    (told,) = stream.told
+    assert (told.alert_kind, told.severity, told.service) == ("pipeline", "ticket", "lightship")
+    assert told.notes[0].startswith("the scorer mine failed on ")
     stream.obey(said)
     assert stream.send(100) == ([], False)
     after = stream.stage.counters()
