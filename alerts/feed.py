@@ -20,7 +20,7 @@ from kafka.structs import OffsetAndMetadata
 
 from alerts.errors import Unavailable
 from alerts.ports import Message, Source
-from detectors.finding import SEVERAL
+from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, encode
 from infra.kafka import ACTIONS, DEAD_LETTERS, FINDINGS, INCIDENTS, OBSERVATIONS, TICKS, client, unreachable
 from infra.settings import KafkaSettings
@@ -144,6 +144,10 @@ class Producer:
     def incident(self, incident_id: str, value: str) -> None:
         """The newest state, under the incident's id."""
         self._send(INCIDENTS.name, incident_id, value.encode())
+
+    def finding(self, topic: str, finding: Finding) -> None:
+        """What is wrong with Lightship itself, into the log of findings."""
+        self._send(topic, finding.service, finding.to_json().encode())
 
     def action(self, key: str, value: dict[str, Any]) -> None:
         """What a person did, for audit, under the id of the incident or silence."""

@@ -2,7 +2,7 @@
 
 A dead-man's switch (a monitor that pages when nobody calls it) is the only one that notices when all of this
 is gone. So the beat is withheld as soon as a page could not be sent: the service is not ready, or detection
-has not said for `STALE_S` how far it has come.
+has not said for `STALLED_S` how far it has come.
 """
 
 from __future__ import annotations
@@ -14,30 +14,32 @@ from collections.abc import Callable
 from alerts.errors import Unavailable
 from alerts.metrics import Metrics
 from alerts.notify.protocol import SENT, Outcome
+from alerts.self_watch import detection
+from infra.clock import Clock
 
 logger = logging.getLogger(__name__)
 
-STALE_S = 180.0
-"""Detection says every 30 s how far it is, also when nothing comes."""
 BODY = b'{"v": 1, "from": "lightship"}'
 
 
 class Heartbeat:
     """Calls an address every so often, on a thread of its own.
 
-    ``problems`` says why people would not be paged, ``detected_s`` how many seconds ago detection last said
-    how far it is (``None``: never; it may raise `Unavailable`).
+    ``problems`` says why people would not be paged, ``detected_ns`` when detection last said how far it is
+    (``None``: never; it may raise `Unavailable`).
     """
 
     def __init__(
         self,
         post: Callable[[bytes], Outcome],
         problems: Callable[[], list[str]],
-        detected_s: Callable[[], float | None],
+        detected_ns: Callable[[], int | None],
+        clock: Clock,
         every_s: float,
         metrics: Metrics,
     ) -> None:
-        self._post, self._problems, self._detected_s = post, problems, detected_s
+        self._post, self._problems, self._detected_ns = post, problems, detected_ns
+        self._clock = clock
         self._every_s, self._metrics = every_s, metrics
         self._said = ""
         self._stop = threading.Event()
@@ -71,9 +73,10 @@ class Heartbeat:
     def _troubles(self) -> list[str]:
         found = self._problems()
         try:
-            age_s = self._detected_s()
+            said_ns = self._detected_ns()
         except Unavailable as error:
             return [*found, str(error)]
-        if age_s is None:
+        if said_ns is None:
             return [*found, "detection has never said how far it is"]
-        return [*found, f"detection has said nothing for {age_s:.0f} s"] if age_s > STALE_S else found
+        stalled = detection(said_ns, self._clock.now_ns())
+        return found if stalled.since_ns is None else [*found, stalled.note]

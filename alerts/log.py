@@ -93,8 +93,9 @@ GROUP BY incident_id
 """
 
 _DETECTED = """
-SELECT count(), dateDiff('millisecond', max(written_at), now64(3)) / 1000 FROM progress WHERE room = 'detect'
+SELECT count(), toUnixTimestamp64Milli(max(written_at)) FROM progress WHERE room = 'detect'
 """
+
 
 _SNAPSHOTS = """
 SELECT shard, argMax(blob, next_offset) AS newest FROM snapshots WHERE room = 'detect' GROUP BY shard
@@ -180,10 +181,10 @@ class IncidentLog:
                     client.close()
                 raise Unavailable(f"ClickHouse: {str(error)[:300]}") from error
 
-    def detected_s(self) -> float | None:
-        """Seconds since detection last said how far it is; ``None`` if it never did."""
-        rows = self._rows(_DETECTED, {})
-        return None if rows[0][0] == 0 else float(rows[0][1])
+    def detected_ns(self) -> int | None:
+        """When detection last said how far it is, by the store's clock; ``None`` if it never did."""
+        ((n, at_ms),) = self._rows(_DETECTED, {})
+        return int(at_ms) * 1_000_000 if n else None
 
     def ping(self) -> None:
         """Whether the store answers.

@@ -42,6 +42,7 @@ from alerts.notify.sender import Sender
 from alerts.ports import Message
 from alerts.recorded_feed import RecordedFeed
 from alerts.route import receivers_of, router
+from alerts.self_watch import detection, open_findings, statements
 from alerts.standing import Standing
 from alerts.timing import Timing
 from detectors.observation import Control
@@ -85,6 +86,8 @@ class Service:
         self._producer = feed.Producer(settings.kafka)
         self._feed: feed.Findings | None = None
         self._recorded: RecordedFeed | None = None
+        self._own: set[tuple[str, bool]] = set()
+        self._began_ns = self._clock.now_ns()
         self._stop = threading.Event()
         self._trouble: str | None = "starting"
         self._broken: BaseException | None = None
@@ -122,7 +125,9 @@ class Service:
             )
         door = HttpPost(url, self._clock)
         every_s = self._settings.alerts.heartbeat_s
-        return Heartbeat(door.post, self.problems, self._deliveries.detected_s, every_s, self.metrics)
+        return Heartbeat(
+            door.post, self.problems, self._deliveries.detected_ns, self._clock, every_s, self.metrics
+        )
 
     def _say_how_things_stand(self) -> None:
         """Hand open incidents to the channels that follow them; they repeat it by themselves."""
@@ -259,6 +264,7 @@ class Service:
                     next_elapse_ns = self._clock.now_ns() + int(ELAPSE_EVERY_S * NS_PER_S)
                 if self._feed.assigned and self._clock.now_ns() >= next_grant_ns:
                     self._grants.tell()
+                    self._watch_ourselves()
                     next_grant_ns = self._clock.now_ns() + int(GRANT_EVERY_S * NS_PER_S)
                 self.metrics.set("lag", self._feed.lag())
                 self.metrics.set("waiting", sum(s.waiting for s in self._senders.values()))
@@ -269,6 +275,15 @@ class Service:
                 self._trouble = str(error)
                 self._stop.wait(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _watch_ourselves(self) -> None:
+        """Say what is wrong with Lightship itself, or is over, in the log of findings."""
+        now_ns, known = self._clock.now_ns(), open_findings(self.desk.all())
+        conditions = [detection(self._log.detected_ns(), now_ns, self._began_ns)]
+        for finding in statements(conditions, known, now_ns):
+            if (finding.finding_id, finding.ended_at is None) not in self._own:
+                self._producer.finding(self._topic, finding)
+                self._own.add((finding.finding_id, finding.ended_at is None))
 
     def problems(self) -> list[str]:
         """What keeps the service from being ready."""

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from alerts.errors import Unavailable
-from alerts.heartbeat import STALE_S, Heartbeat
+from alerts.heartbeat import Heartbeat
 from alerts.metrics import Metrics
 from alerts.notify.protocol import RETRY, SENT, Outcome
+from alerts.self_watch import STALLED_S
+from infra.clock import NS_PER_S
+from tests.alerts.memory import HandClock
 
 
 @dataclass
@@ -20,6 +23,7 @@ class Place:
 
     problems: list[str] = field(default_factory=list)
     age_s: float | None = 20.0
+    clock: HandClock = field(default_factory=HandClock)
     away: bool = False
     outcome: Outcome = field(default_factory=lambda: Outcome(SENT))
     got: list[bytes] = field(default_factory=list)
@@ -27,12 +31,14 @@ class Place:
     metrics: Metrics = field(default_factory=Metrics)
 
     def heart(self, every_s: float = 60.0) -> Heartbeat:
-        return Heartbeat(self.post, lambda: self.problems, self.detected_s, every_s, self.metrics)
+        return Heartbeat(
+            self.post, lambda: self.problems, self.detected_ns, self.clock, every_s, self.metrics
+        )
 
-    def detected_s(self) -> float | None:
+    def detected_ns(self) -> int | None:
         if self.away:
             raise Unavailable("ClickHouse does not answer")
-        return self.age_s
+        return None if self.age_s is None else self.clock.now_ns() - int(self.age_s * NS_PER_S)
 
     def post(self, body: bytes) -> Outcome:
         self.got.append(body)
@@ -53,7 +59,7 @@ def test_it_beats_while_all_is_well_on_its_own_thread() -> None:
     ("broken", "why"),
     [
         ({"problems": ["the log of findings is not assigned"]}, "not assigned"),
-        ({"age_s": STALE_S + 1}, "detection has said nothing for 181 s"),
+        ({"age_s": STALLED_S + 1}, "detection has said nothing for 3 min"),
         ({"age_s": None}, "never"),
         ({"away": True}, "ClickHouse does not answer"),
     ],
