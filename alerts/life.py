@@ -158,7 +158,7 @@ class _Log:
         hold_end = i.since_ns + self.timing.hold_ns
         if i.state == PENDING and i.evidence != "ok" and now_ns >= hold_end:
             self.move(hold_end, FIRING, "fired", notify="opened", fired_ns=hold_end)
-        keep_end = i.since_ns + self.timing.keep_firing_ns
+        keep_end = i.since_ns + self.timing.keep_firing_ns(i.reopened)
         waits = i.state == RECOVERING and i.evidence == "ok" and i.held_by is None
         if waits and now_ns >= keep_end:
             self.move(

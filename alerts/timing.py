@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from infra.clock import NS_PER_S
 from infra.settings import Settings
 
+CALMER, LONGEST_CALM_S = 24, 86_400.0
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
     """Limits of the state machine and of grouping; times in seconds of the lineage's clock.
 
     ``hold_s``: how long a breach must last before it fires. ``keep_firing_s``: how long it must be over
-    before the incident is resolved. ``reopen_s``: how long after that the same change reopens it.
+    before the incident is resolved; each time it came back `CALMER` times as long, up to `LONGEST_CALM_S`:
+    what flaps is one incident that goes on. ``reopen_s``: how long after that the same change reopens it.
     ``widen_ticks``: by how many ticks onset intervals are widened before they are compared.
     ``storm_findings`` within ``storm_s``: more than that at one place is one incident. Policy hits are over
     when there was none for ``quiet_s`` among at least ``quiet_interactions``: none among 300 says, with 95 %
@@ -44,10 +47,10 @@ class Timing:
         """``hold_s`` in ns."""
         return int(self.hold_s * NS_PER_S)
 
-    @property
-    def keep_firing_ns(self) -> int:
-        """``keep_firing_s`` in ns."""
-        return int(self.keep_firing_s * NS_PER_S)
+    def keep_firing_ns(self, reopened: int) -> int:
+        """How long an incident that came back so often must be calm, ns."""
+        calm_s = self.keep_firing_s * CALMER ** min(reopened, 9)
+        return int(max(self.keep_firing_s, min(calm_s, LONGEST_CALM_S)) * NS_PER_S)
 
     @property
     def reopen_ns(self) -> int:

@@ -373,7 +373,7 @@ class AlertSettings:
     host: str = field(default="127.0.0.1", metadata=about("address of its API"))
     port: int = field(default=4320, metadata=about("port of its API", within=TCP))
     reopen_minutes: int = field(
-        default=60,
+        default=240,
         metadata=about(
             "minutes after its end in which the same change reopens an incident", within=(0, 10_080)
         ),

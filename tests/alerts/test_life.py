@@ -243,6 +243,25 @@ def test_after_a_silence_people_hear_once_what_has_come_of_it(events: list[Event
     assert [r.notify for r in rows if r.notify] == told
 
 
+def test_what_came_back_must_be_calm_for_longer() -> None:
+    timing = Timing(keep_firing_s=600, reopen_s=4 * 3600)
+    once: list[tuple[Event, float]] = [
+        (breach(), 0.0),
+        (Evidence("ok"), 20.0),
+        (Elapsed(), 30.0),
+        (breach(), 100.0),
+        (Evidence("ok"), 120.0),
+    ]
+    assert [run(timing, *once, (Elapsed(), m))[0].state for m in (130.0, 359.0, 360.0)] == [
+        RECOVERING,
+        RECOVERING,
+        RESOLVED,
+    ]
+    again: list[tuple[Event, float]] = [*once, (Elapsed(), 360.0), (breach(), 400.0), (Evidence("ok"), 420.0)]
+    assert run(timing, *again, (Elapsed(), 420.0 + 24 * 60 - 1))[0].state == RECOVERING
+    assert run(timing, *again, (Elapsed(), 420.0 + 24 * 60))[0].state == RESOLVED
+
+
 def told(timing: Timing, *events: tuple[Event, float]) -> list[tuple[str, float]]:
     """What people heard, and how many minutes after the start."""
     return [(r.notify, (r.at_ns - START) / MIN) for r in run(timing, *events)[1] if r.notify]

@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ingest.importing.importer import ImportJob
@@ -20,6 +20,8 @@ CHANGE = datetime(2026, 9, 15, tzinfo=UTC)
 
 BEFORE, AFTER = 4000, 2000
 """Interactions on either side."""
+FLAPS = 1080
+"""Interactions while models take turns: 15 an hour."""
 
 REFUSALS = ("xstest_completions", "mistralinstruct", "llama2orig")
 REPETITION = ("self_instruct_human_eval", "text-davinci-003_predictions", "davinci_predictions")
@@ -87,6 +89,34 @@ def model_change(data_dir: Path, change: tuple[str, str, str], seed: int) -> Seq
     return (
         Import(path, START, 14, 2 * seed, BEFORE, ("labels.model", before), more=True),
         Import(path, CHANGE, 7, 2 * seed + 1, AFTER, ("labels.model", after)),
+    )
+
+
+def rolled_back(data_dir: Path, change: tuple[str, str, str], seed: int) -> Sequence[Import]:
+    """Another model for two days, then the first one again."""
+    source, before, after = change
+    path, back = pool(data_dir, source), CHANGE + timedelta(days=2)
+    return (
+        Import(path, START, 14, 3 * seed, BEFORE, ("labels.model", before), more=True),
+        Import(path, CHANGE, 2, 3 * seed + 1, AFTER // 4, ("labels.model", after), more=True),
+        Import(path, back, 7, 3 * seed + 2, AFTER, ("labels.model", before)),
+    )
+
+
+def flapping(data_dir: Path, made: Path, change: tuple[str, str, str], seed: int) -> Sequence[Import]:
+    """From a time on the two models take turns, each for two hours, for three days."""
+    source, before, after = change
+    path = pool(data_dir, source)
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    of = [[r for r in rows if r["labels"]["model"] == model] for model in (after, before)]
+    draw = random.Random(seed)
+    turns = [draw.choice(of[n * 36 // FLAPS % 2]) for n in range(FLAPS)]
+    mixed = made / f"flapping-{seed}.jsonl"
+    mixed.write_text("".join(json.dumps(r) + "\n" for r in turns), encoding="utf-8")
+    return (
+        Import(path, START, 14, 2 * seed, BEFORE, ("labels.model", before), more=True),
+        Import(mixed, CHANGE, 3, 2 * seed + 1),
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from alerts.incident import Incident
 from detectors.finding import Finding
+from infra.clock import to_ns
 from infra.kafka import FINDINGS
 from tests.data import scenarios
 from tests.data.in_process import Outcome, Pipeline
@@ -92,6 +93,23 @@ def test_another_model_is_one_incident_that_says_what_how_much_when_and_why(
         assert incident.lead.made_at - CHANGE < timedelta(hours=6)
         held += holds(incident.lead, new - old)
     assert held >= MOST
+
+
+def test_a_model_that_is_rolled_back_is_one_page_and_one_end(real: Real) -> None:
+    outcome = real.of(scenarios.rolled_back(real.data_dir, REFUSALS, 1))
+    (incident,) = outcome.incidents
+    assert [d.kind for d in outcome.told] == ["opened", "resolved"]
+    assert (incident.state, incident.ending) == ("resolved", "recovered")
+    assert incident.end_ns is not None
+    assert incident.end_ns >= to_ns(CHANGE + timedelta(days=2))
+
+
+def test_a_score_that_flaps_is_one_incident_that_goes_on_when_it_has_come_back(real: Real) -> None:
+    """Eighteen turns in three days: people hear that it began, ended and is back, then no more."""
+    outcome = real.of(scenarios.flapping(real.data_dir, real.made, REFUSALS, 1))
+    (incident,) = outcome.incidents
+    assert [d.kind for d in outcome.told] == ["opened", "resolved", "reopened"]
+    assert (incident.state, incident.reopened) == ("firing", 1)
 
 
 def test_secrets_that_begin_to_leak_are_one_incident(real: Real) -> None:
