@@ -216,7 +216,7 @@ class Service:
             self._stop.set()
             server.should_exit = True
             if self._heart is not None:
-                self._heart.stop(STOP_S)
+                self._heart.stop(1.0)
             for wait_s in (0.0, STOP_S / max(1, len(self._senders))):  # ask all, then wait for each
                 for sender in self._senders.values():
                     sender.stop(wait_s)
