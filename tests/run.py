@@ -114,7 +114,7 @@ def lanes() -> list[list[list[Stage]]]:
     data = Stage("data", _marked("data", "-n", "2", *TOGETHER), _data)
     live = Stage("live", _marked("live", but=" and not integration"), _module("openai"))
     browser = Stage("browser", _marked("browser"), _chromium)
-    return [[quick], [[types, integration, kafka], [unit, data, live, browser, alertmanager]]]
+    return [[quick], [[integration, kafka], [types, unit, data, live, browser, alertmanager]]]
 
 
 def _count(report: Path) -> tuple[int, int]:
