@@ -8,7 +8,6 @@ A watchdog ends the process when messages wait and nothing moves.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import time
@@ -24,6 +23,7 @@ from faust.types import TP
 from infra import kafka
 from infra.kafka_access import connection
 from infra.settings import KafkaSettings
+from ingest.collector import spare_the_state
 from ingest.errors import Unavailable
 from ingest.log.in_order import InOrder, Place, Sifted
 from ingest.log.unread import End
@@ -34,7 +34,6 @@ T = TypeVar("T")
 
 WITHIN_S = 0.2
 """How long a batch waits to be full."""
-COLLECT_EVERY = 10_000
 """New containers after which cycles are looked for; a batch makes a hundred thousand and needs them all."""
 WATCHDOG_S = 120.0
 POLLED = 32
@@ -120,13 +119,8 @@ def new_app(name: str, settings: KafkaSettings, datadir: Path, *, buffered_messa
 
 
 def run_app(app: faust.App) -> int:
-    """Run an application until it is told to stop; its exit code.
-
-    What is there by now stays for good. The collector of cycles, which would walk it time and again and find
-    nothing, leaves it alone, and comes less often: that is a sixth of the time of stage 2.
-    """
-    gc.freeze()
-    gc.set_threshold(COLLECT_EVERY, 10, 10)
+    """Run an application until it is told to stop; its exit code."""
+    spare_the_state()
     worker = faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True)
     try:
         worker.execute_from_commandline()  # ends by raising

@@ -22,6 +22,7 @@ from detectors.grid import FlagGrid
 from detectors.observation import Column, Mark, Observation, ServiceKey, SourcePosition, column_of
 from detectors.scorers.protocol import ScoreSpec
 from infra.clock import NS_PER_S
+from ingest.collector import spare_the_state
 from ingest.detect.shard import Shard
 
 SCORES, VALUES, SERVICES = 5, 20, 48
@@ -46,6 +47,7 @@ def snapshots(plan: Plan) -> Report:
     )  # fmt: skip
     shard = Shard(config, 1, LATENESS_NS)
     _feed(shard, specs)
+    spare_the_state()  # as a worker does
     watched = sum(s.state == "watching" for w in shard.watchers.values() for s in w.series_states())
     report = _timed(shard, config, f"{watched:,} series")
     report.add(_timed(_dense(shard, config), config, "as many, history of 14 busy days"))

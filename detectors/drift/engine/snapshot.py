@@ -67,8 +67,12 @@ def part(arrays: Arrays, prefix: str) -> Arrays:
 
 def awake(facts: Mapping[str, Any], arrays: Arrays) -> Iterator[tuple[str, dict[str, Any], Arrays]]:
     """State and arrays of each service in the snapshot of a shard, by the text of its key."""
+    of: dict[str, Arrays] = {}
+    for name, array in arrays.items():
+        i, _, rest = name.partition(".")
+        of.setdefault(i, {})[rest] = array
     for text, (i, state) in facts["watchers"].items():
-        yield text, state, part(arrays, f"{i}.")
+        yield text, state, of.get(str(i), {})
 
 
 def services(facts: Mapping[str, Any], arrays: Arrays) -> Iterator[tuple[str, dict[str, Any], Arrays]]:
@@ -102,10 +106,14 @@ def _plain(packed: bytes) -> bytes:
     return b"".join(pieces)
 
 
+_LEAVES = frozenset((int, float, str, bytes, bool, type(None)))
+"""Nothing to look into: most of a state, so it is asked by type alone."""
+
+
 def _ordered(value: Any) -> Any:
     """Mappings with sorted keys, so that equal facts give equal bytes."""
+    if type(value) is list or type(value) is tuple:
+        return [v if type(v) in _LEAVES else _ordered(v) for v in value]
     if isinstance(value, Mapping):
         return {k: _ordered(value[k]) for k in sorted(value, key=str)}
-    if isinstance(value, list | tuple):
-        return [_ordered(v) for v in value]
     return value
