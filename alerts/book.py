@@ -268,7 +268,11 @@ class Book:
             return row
         if incident.fired_ns is None or incident.silence is not None:
             return row
-        new = tuple(r for r in self._route(incident) if r not in incident.told)
+        return self._to_new(row)
+
+    def _to_new(self, row: Transition) -> Transition:
+        """Tell those who should hear of the incident and have not."""
+        new = tuple(r for r in self._route(row.incident) if r not in row.incident.told)
         return replace(row, notify="opened", receivers=new) if new else row
 
     def _update(self, incident: Incident, finding: Finding, now_ns: int) -> Change | None:
@@ -330,8 +334,7 @@ class Book:
         """Who joined it while it was silenced, and would not hear of it otherwise, does now."""
         if row.what != "unsilenced" or row.notify or row.incident.state not in (FIRING, RECOVERING):
             return row
-        new = tuple(r for r in self._route(row.incident) if r not in row.incident.told)
-        return replace(row, notify="opened", receivers=new) if new else row
+        return self._to_new(row)
 
     def _done(self, incident: Incident, rows: tuple[Transition, ...]) -> Change:
         """Address the rows that tell people, and keep the incident."""

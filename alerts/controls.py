@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alerts.incident import Incident
 from alerts.lead import is_active
+from detectors.drift.budgets.doubt import DOUBT
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, ServiceKey
 from infra.clock import NS_PER_S, to_ns
@@ -30,7 +31,7 @@ def doubting(incident: Incident, actor: str, reason: str) -> list[Control]:
     have no share to lessen.
     """
     return [
-        _about(f, "doubt", 0, actor, reason)
+        _about(f, DOUBT, 0, actor, reason)
         for f in incident.findings
         if f.alert_kind == "drift" and f.service != SEVERAL
     ]

@@ -69,6 +69,7 @@ class Desk:
         self._book = Book(setup.timing, route=setup.route)
         self._owner = False
         self._looks: dict[tuple[str, int], Closed] = {}
+        self._recorded_anew = False
         self._unposted: deque[Callable[[], None]] = deque()
 
     @property
@@ -93,7 +94,7 @@ class Desk:
             incidents = self._store.load()
             undelivered = self._store.outbox()
             silences = self._store.silences().at(self._clock.now_ns())
-            known = self._book.recorded
+            known, self._recorded_anew = self._book.recorded, True
             self._book = Book(self._setup.timing, reversed(incidents), self._setup.route, silences, known)
             for incident in incidents:
                 if incident.is_open:
@@ -167,7 +168,9 @@ class Desk:
             changes += draft.elapse(lambda place: now_of.get(place, 0))
             self._commit(changes)
             self._commit(self._book.draft().remind(self._clock.now_ns()))
-            self._commit(self._book.draft().suspect())
+            if self._recorded_anew:
+                self._commit(self._book.draft().suspect())
+                self._recorded_anew = False
             self._looks = looks
             self._post_all()
 
@@ -204,6 +207,7 @@ class Desk:
         """Remember what was recorded as changed; incidents name it from the next `elapse` on."""
         with self._lock:
             self._book.recorded = self._book.recorded.with_(changes)
+            self._recorded_anew = True
 
     def silence(self, silence: Silence) -> Silence:
         """Be silent about what a silence covers, from now on.

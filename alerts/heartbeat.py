@@ -14,7 +14,7 @@ from collections.abc import Callable
 from alerts.errors import Unavailable
 from alerts.metrics import Metrics
 from alerts.notify.protocol import SENT, Outcome
-from alerts.self_watch import detection
+from alerts.self_watch import in_words, stalled_since_ns
 from infra.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -78,5 +78,6 @@ class Heartbeat:
             return [*found, str(error)]
         if said_ns is None:
             return [*found, "detection has never said how far it is"]
-        stalled = detection(said_ns, self._clock.now_ns())
-        return found if stalled.since_ns is None else [*found, stalled.note]
+        now_ns = self._clock.now_ns()
+        since_ns = stalled_since_ns(said_ns, now_ns)
+        return found if since_ns is None else [*found, in_words(since_ns, now_ns)]

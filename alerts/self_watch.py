@@ -6,8 +6,8 @@ Detection that stands still finds nothing, which looks like a quiet day. It is s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
 from alerts.incident import Incident
 from detectors.finding import Finding
@@ -20,51 +20,42 @@ STALLED_S = 180.0
 """Detection says every 30 s how far it is, also when nothing comes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """What may be wrong. ``since_ns`` is ``None`` while all is well."""
+def stalled_since_ns(said_ns: int | None, now_ns: int, watched_since_ns: int = 0) -> int | None:
+    """Since when detection stands still, which last said at ``said_ns`` how far it is; ``None``: it does not.
 
-    score: str
-    since_ns: int | None
-    note: str = ""
-
-
-def detection(said_ns: int | None, now_ns: int, watched_since_ns: int = 0) -> Condition:
-    """Of detection, which last said at ``said_ns`` how far it is (``None``: it never began).
-
-    Who has only begun to look at ``watched_since_ns`` gives it time to start, too.
+    One that never began (``said_ns`` ``None``) does not stand still. Who has only begun to look at
+    ``watched_since_ns`` gives it time to start, too.
     """
     if said_ns is None or now_ns - max(said_ns, watched_since_ns) <= STALLED_S * NS_PER_S:
-        return Condition(STALLED, None)
-    minutes = (now_ns - said_ns) / (60 * NS_PER_S)
-    return Condition(STALLED, said_ns, f"detection has said nothing for {minutes:.0f} min: nothing is found")
+        return None
+    return said_ns
 
 
-def open_findings(incidents: Iterable[Incident]) -> dict[str, Finding]:
-    """What was said and goes on, by score."""
+def in_words(since_ns: int, now_ns: int) -> str:
+    """What is wrong."""
+    return f"detection has said nothing for {(now_ns - since_ns) / (60 * NS_PER_S):.0f} min: nothing is found"
+
+
+def open_finding(incidents: Iterable[Incident]) -> Finding | None:
+    """What was said of it and goes on."""
     mine = (i for i in incidents if i.is_open and i.place.service == SERVICE)
-    return {f.score: f for i in mine for f in i.findings if f.detector == DETECTOR and f.ended_at is None}
+    return next((f for i in mine for f in i.findings if f.detector == DETECTOR and f.ended_at is None), None)
 
 
-def statements(conditions: Sequence[Condition], known: dict[str, Finding], now_ns: int) -> list[Finding]:
-    """What is to be said: of what began, and of what is over."""
-    out = []
+def statement(since_ns: int | None, said: Finding | None, now_ns: int) -> Finding | None:
+    """What is to be said: that it began, or that it is over; ``None`` if nothing has changed."""
     now = to_datetime(now_ns)
-    for c in conditions:
-        said = known.get(c.score)
-        if c.since_ns is not None and said is None:
-            onset = to_datetime(c.since_ns // NS_PER_S * NS_PER_S)
-            out.append(
-                own_finding(
-                    c.score,
-                    onset.isoformat(),
-                    at=now,
-                    onset=onset,
-                    severity="page",
-                    detector=DETECTOR,
-                    note=c.note,
-                )
-            )
-        elif c.since_ns is None and said is not None:
-            out.append(replace(said, made_at=now, ended_at=now))
-    return out
+    if since_ns is None:
+        return None if said is None else replace(said, made_at=now, ended_at=now)
+    if said is not None:
+        return None
+    onset = to_datetime(since_ns // NS_PER_S * NS_PER_S)
+    return own_finding(
+        STALLED,
+        onset.isoformat(),
+        at=now,
+        onset=onset,
+        severity="page",
+        detector=DETECTOR,
+        note=in_words(since_ns, now_ns),
+    )

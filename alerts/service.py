@@ -42,7 +42,7 @@ from alerts.notify.sender import Sender
 from alerts.ports import Message
 from alerts.recorded_feed import RecordedFeed
 from alerts.route import receivers_of, router
-from alerts.self_watch import detection, open_findings, statements
+from alerts.self_watch import open_finding, stalled_since_ns, statement
 from alerts.standing import Standing
 from alerts.timing import Timing
 from detectors.observation import Control
@@ -278,12 +278,13 @@ class Service:
 
     def _watch_ourselves(self) -> None:
         """Say what is wrong with Lightship itself, or is over, in the log of findings."""
-        now_ns, known = self._clock.now_ns(), open_findings(self.desk.all())
-        conditions = [detection(self._log.detected_ns(), now_ns, self._began_ns)]
-        for finding in statements(conditions, known, now_ns):
-            if (finding.finding_id, finding.ended_at is None) not in self._own:
-                self._producer.finding(self._topic, finding)
-                self._own.add((finding.finding_id, finding.ended_at is None))
+        now_ns = self._clock.now_ns()
+        since_ns = stalled_since_ns(self._log.detected_ns(), now_ns, self._began_ns)
+        finding = statement(since_ns, open_finding(self.desk.all()), now_ns)
+        if finding is None or (finding.finding_id, finding.ended_at is None) in self._own:
+            return
+        self._producer.finding(self._topic, finding)
+        self._own.add((finding.finding_id, finding.ended_at is None))
 
     def problems(self) -> list[str]:
         """What keeps the service from being ready."""

@@ -200,6 +200,7 @@ class ScoreStage:
     def _failing(self, obeyed: StageSettings, now_ns: int) -> list[Output]:
         """Records of scorers that have to be switched off, and a finding of each; none is said twice."""
         outputs: list[Output] = []
+        before = len(self._said_off)
         for scorer, why in sorted(self._scoring.failing().items()):
             off = ScorerOff(scorer, self._scoring.versions[scorer])
             if off in self._said_off or off in obeyed.scorers_off:
@@ -209,7 +210,7 @@ class ScoreStage:
             outputs += [off.to_output(), switched_off(off, why, now_ns)]
         if outputs:
             with self._state:
-                self._counts["scorers_switched_off"] += len(outputs) // 2
+                self._counts["scorers_switched_off"] += len(self._said_off) - before
         return outputs
 
     def _again(self, messages: Sequence[RawMessage], now_ns: int) -> list[StoredJudgement]:

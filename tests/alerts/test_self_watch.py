@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts.incident import RECOVERING, RESOLVED, Incident
-from alerts.self_watch import DETECTOR, STALLED, STALLED_S, detection, open_findings, statements
+from alerts.self_watch import DETECTOR, STALLED, STALLED_S, open_finding, stalled_since_ns, statement
 from infra.clock import NS_PER_S, to_datetime
 from tests.alerts.lives import World, look_twice
 
@@ -14,9 +14,9 @@ MIN = 60 * NS_PER_S
 def look(world: World, now_ns: int, said_ns: int | None, since_ns: int = 0) -> Incident | None:
     """What the service does every few seconds, and what comes of it."""
     world.clock.ns = now_ns
-    known = open_findings(world.run().desk.all())
-    found = statements([detection(said_ns, now_ns, since_ns)], known, now_ns)
-    world.log += [f.to_json().encode() for f in found]
+    known = open_finding(world.run().desk.all())
+    found = statement(stalled_since_ns(said_ns, now_ns, since_ns), known, now_ns)
+    world.log += [found.to_json().encode()] if found is not None else []
     incidents = world.run().desk.all()
     return incidents[0] if incidents else None
 
@@ -47,6 +47,6 @@ def test_detection_that_stands_still_is_a_page_and_over_when_it_moves_again() ->
 
 def test_whoever_has_only_begun_to_look_gives_it_time_to_start() -> None:
     now_ns = SAID + 600 * MIN  # it was all switched off for the night
-    assert detection(SAID, now_ns, now_ns - MIN).since_ns is None
-    assert detection(SAID, now_ns, now_ns - 4 * MIN).since_ns == SAID
-    assert detection(None, now_ns, 0).since_ns is None
+    assert stalled_since_ns(SAID, now_ns, now_ns - MIN) is None
+    assert stalled_since_ns(SAID, now_ns, now_ns - 4 * MIN) == SAID
+    assert stalled_since_ns(None, now_ns, 0) is None

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from ingest.importing.importer import ImportJob
 from ingest.importing.options import read_plan
@@ -107,13 +108,11 @@ def flapping(data_dir: Path, made: Path, change: tuple[str, str, str], seed: int
     """From a time on the two models take turns, each for two hours, for three days."""
     source, before, after = change
     path = pool(data_dir, source)
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
+    rows = _rows(path)
     of = [[r for r in rows if r["labels"]["model"] == model] for model in (after, before)]
     draw = random.Random(seed)
     turns = [draw.choice(of[n * 36 // FLAPS % 2]) for n in range(FLAPS)]
-    mixed = made / f"flapping-{seed}.jsonl"
-    mixed.write_text("".join(json.dumps(r) + "\n" for r in turns), encoding="utf-8")
+    mixed = _written(made / f"flapping-{seed}.jsonl", turns)
     return (
         Import(path, START, 14, 2 * seed, BEFORE, ("labels.model", before), more=True),
         Import(mixed, CHANGE, 3, 2 * seed + 1),
@@ -133,14 +132,22 @@ def no_secrets(data_dir: Path, seed: int) -> Sequence[Import]:
 def planted_secrets(data_dir: Path, made: Path, seed: int) -> Sequence[Import]:
     """4,000 answers without secrets, then 2,000 of which 2 % have one, from a file put in ``made``."""
     path = pool(data_dir, SECRETS)
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
+    rows = _rows(path)
     sides = [[r for r in rows if r["labels"]["secret"] == secret] for secret in (0, 1)]
     draw = random.Random(seed)
     chosen = [draw.choice(sides[draw.random() < PLANTED]) for _ in range(AFTER)]
-    mixed = made / f"secrets-{seed}.jsonl"
-    mixed.write_text("".join(json.dumps(r) + "\n" for r in chosen), encoding="utf-8")
+    mixed = _written(made / f"secrets-{seed}.jsonl", chosen)
     return (
         Import(path, START, 14, 2 * seed, BEFORE, ("labels.secret", "0"), more=True),
         Import(mixed, CHANGE, 7, 2 * seed + 1),
     )
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def _written(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+    return path
