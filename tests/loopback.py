@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.certificates import Certificates
+from tests.served import Served, tls
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -31,23 +30,21 @@ class Request:
         return json.loads(self.body)
 
 
-class Loopback:
+class Loopback(Served):
     """A server. ``got`` is what was posted, in order; ``answers`` are used up before ``answer`` is given."""
 
     def __init__(self, answer: Answer, certificates: Certificates | None = None) -> None:
         self.got: list[Request] = []
         self.answers: list[Answer] = []
         self.answer = answer
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign] # whoever hung up meant to
+        server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        server.handle_error = lambda *_: None  # type: ignore[method-assign] # whoever hung up meant to
         scheme = "http"
         if certificates is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificates.server_cert, certificates.server_key)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            server.socket = tls(certificates).wrap_socket(server.socket, server_side=True)
             scheme = "https"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self.url = f"{scheme}://127.0.0.1:{self._server.server_port}"
+        super().__init__(server)
+        self.url = f"{scheme}://127.0.0.1:{server.server_port}"
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         loopback = self
@@ -64,15 +61,6 @@ class Loopback:
                 """Quiet."""
 
         return Handler
-
-    def __enter__(self) -> Loopback:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 def says(status: int, body: object = None, **headers: str) -> Answer:

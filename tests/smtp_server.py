@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import socketserver
 import ssl
-import threading
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from tests.certificates import Certificates
+from tests.served import Served, tls
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Mailbox:
     protected: list[bool] = field(default_factory=list)
 
 
-class MailServer:
+class MailServer(Served):
     """One server. ``faults`` are answers by verb, such as ``{"RCPT": "550 no"}``; ``hangup`` is a verb."""
 
     def __init__(
@@ -36,16 +36,13 @@ class MailServer:
     ) -> None:
         self.mailbox = Mailbox()
         self.faults, self.hangup = faults or {}, hangup
-        self.context: ssl.SSLContext | None = None
-        if certificates is not None:
-            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.context.load_cert_chain(certificates.server_cert, certificates.server_key)
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._handler(implicit))
-        self._server.daemon_threads = True
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign] # who does not trust us hangs up
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self.context = None if certificates is None else tls(certificates)
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._handler(implicit))
+        server.daemon_threads = True
+        server.handle_error = lambda *_: None  # type: ignore[method-assign] # who does not trust us hangs up
+        super().__init__(server)
         scheme = "smtps" if implicit else "smtp"
-        self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
 
     def _handler(self, implicit: bool) -> type[socketserver.StreamRequestHandler]:  # noqa: C901 - a branch a verb
         server = self
@@ -114,12 +111,3 @@ class MailServer:
                 self.wfile.write(f"{line}\r\n".encode())
 
         return Handler
-
-    def __enter__(self) -> MailServer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.served import Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Posted:
         return json.loads(self.body)
 
 
-class Webhook:
+class Webhook(Served):
     """A loopback receiver of alerts that takes everything.
 
     ``posted`` is what came, in order; ``once`` is called before the next request is answered.
@@ -37,9 +38,9 @@ class Webhook:
     def __init__(self) -> None:
         self.posted: list[Posted] = []
         self.once: Callable[[], object] | None = None
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/alerts"
+        server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        super().__init__(server, 0.5)
+        self.url = f"http://127.0.0.1:{server.server_port}/alerts"
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         hook = self
@@ -59,12 +60,3 @@ class Webhook:
                 """Quiet."""
 
         return Handler
-
-    def __enter__(self) -> Webhook:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
