@@ -44,11 +44,11 @@ def lead_of(findings: Sequence[Finding]) -> Finding:
     """The finding the headline is about.
 
     One about several services before those of single ones. Highest severity first; then rates of harm before
-    moved distributions; among those what is asked first, and waiting times, which follow from what is produced,
-    last. Of rates of harm the one that changed most, over all traffic where that is known: it hurts most users,
-    while evidence says little more than that a threshold was passed. Of distributions the one found first: what
-    moved most clearly. Then the strongest evidence, the largest effect. Withdrawn findings lead only when
-    nothing else is left.
+    moved distributions; among those what is asked first, and waiting times, which follow from what is
+    produced, last. Of rates of harm the one that changed most, over all traffic where that is known: it hurts
+    most users, while evidence says little more than that a threshold was passed. Of distributions the one
+    found first: what moved most clearly. Then the strongest evidence, the largest effect. Withdrawn findings
+    lead only when nothing else is left.
 
     Raises
     ------

@@ -1,11 +1,11 @@
-"""What texts are about: the topic they are nearest to, and how far from all topics.
+"""What texts are about: the topic they are nearest to.
 
-A text's vector has `DIMENSIONS` numbers, sums of a shipped table over its hashed 4-grams (a truncated singular
-value decomposition, Deerwester and others 1990, weighted by rarity), scaled to unit length. Topics are the
-directions of a codebook (spherical k-means, Dhillon and Modha 2001) that is the same for every service, so that
-services can be compared and nothing is fitted in the stream. Shares of topics tell a shift of what people ask or
-of what a model answers; the distance tells what is like nothing the codebook knows. What a topic is about is in
-its name and in the model card; neither is a verdict on one text.
+A text's vector has `DIMENSIONS` numbers, sums of a shipped table over its hashed 4-grams (a truncated
+singular value decomposition, Deerwester and others 1990, weighted by rarity), scaled to unit length. Topics
+are the directions of a codebook (spherical k-means, Dhillon and Modha 2001) that is the same for every
+service, so that services can be compared and nothing is fitted in the stream. Shares of topics tell a shift
+of what people ask or of what a model answers. What a topic is about is in its name and in the model card; it
+is no verdict on a text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from detectors.grid import LogitGrid
 from detectors.record import Record
 from detectors.scorers.features import FOURS, LANES, packed, sums
 from detectors.scorers.heads import read
@@ -63,12 +62,10 @@ class TopicReader:
         found: Floats = totals / np.maximum(lengths, 1.0)[:, None]
         return found
 
-    def nearest(self, texts: Sequence[str]) -> list[tuple[str, float]]:
-        """The topic of each text, and its distance in 0..1: half of 1 less the cosine."""
+    def nearest(self, texts: Sequence[str]) -> list[str]:
+        """The topic of each text."""
         near = self.vectors(texts) @ self.codebook.centres.T
-        best = near.argmax(axis=1)
-        away = np.clip((1 - near[np.arange(len(texts)), best]) / 2, 0.0, 1.0)
-        return [(self.codebook.names[b], float(d)) for b, d in zip(best, away, strict=True)]
+        return [self.codebook.names[best] for best in near.argmax(axis=1)]
 
 
 @cache
@@ -87,7 +84,7 @@ class Topic:
     reader: TopicReader | None = None
 
     def score(self, records: Sequence[Record]) -> list[Scores]:
-        """Topics of prompts and outputs, and how far prompts are from all topics."""
+        """Topics of prompts and outputs."""
         found: list[Scores] = [{} for _ in records]
         texts: list[str] = []
         owners: list[tuple[int, str]] = []
@@ -99,10 +96,8 @@ class Topic:
                     owners.append((index, score))
         if texts:
             reader = self.reader or shared()
-            for (index, score), (topic, away) in zip(owners, reader.nearest(texts), strict=True):
+            for (index, score), topic in zip(owners, reader.nearest(texts), strict=True):
                 found[index][score] = topic
-                if score == "topic":
-                    found[index]["topic_distance"] = away
         return found
 
 
@@ -112,6 +107,5 @@ TOPIC = Topic(
     specs=(
         ScoreSpec("topic", "Topics of prompts", "category", None),
         ScoreSpec("topic_output", "Topics of outputs", "category", None),
-        ScoreSpec("topic_distance", "Distance of prompts from known topics", "bounded", LogitGrid()),
     ),
 )

@@ -127,7 +127,7 @@ RECIPES: Mapping[str, Recipe] = {
         Part(("alpaca_instructions",), prompts_only=True),
         Part(("gsm8k",), prompts_only=True),
         0.2,
-        ("topic", "topic_distance"),
+        ("topic",),
     ),
     "unsafe-images": Recipe(Part(("partiprompts",)), _UNSAFE, 0.05, ("image_unsafe",)),
 }

@@ -1,9 +1,9 @@
 """Finds the topics: ``python -m detectors.scorers.training.topics --data DIR --out DIR``, a minute.
 
-Texts of all permissive sources, prompts and outputs alike and as many of each, give a truncated singular value
-decomposition of their weighted 4-grams; its first component, which is length and little else, is dropped. On the
-vectors a spherical k-means finds the codebook. Topics are named by the words that set them apart, or by their
-language: words are taken from ordinary sources alone.
+Texts of all permissive sources, prompts and outputs alike and as many of each, give a truncated singular
+value decomposition of their weighted 4-grams; its first component, which is length and little else, is
+dropped. On the vectors a spherical k-means finds the codebook. Topics are named by the words that set them
+apart, or by their languages: words are taken from ordinary sources alone.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def decomposed(x: Any, seed: int) -> npt.NDArray[np.int8]:
     signs = np.sign(across[np.arange(len(across)), np.abs(across).argmax(axis=1)])
     weights = across * signs[:, None] * rarity
     largest = np.quantile(np.abs(weights[weights != 0]), 0.9995)
-    return np.clip(np.rint(weights / largest * 127), -127, 127).astype(np.int8)
+    whole: npt.NDArray[np.int8] = np.clip(np.rint(weights / largest * 127), -127, 127).astype(np.int8)
+    return whole
 
 
 def centres_of(vectors: Floats, seed: int) -> Floats:
@@ -168,7 +169,7 @@ def train(data: Path, seed: int) -> tuple[Codebook, dict[str, Any]]:
     owner = (vectors @ centres.T).argmax(axis=1)
     names, apart = names_of(texts, owner)
     codebook = Codebook(names, weights, centres)
-    topic, away = TopicReader(codebook).nearest([KNOWN_TEXT])[0]
+    known = TopicReader(codebook)
     figures = {
         "seed": seed,
         "n": len(texts),
@@ -187,7 +188,11 @@ def train(data: Path, seed: int) -> tuple[Codebook, dict[str, Any]]:
             for i, (name, best) in enumerate(zip(names, apart, strict=True))
         ],
         "credits": sorted(Counter(t.source for t in texts).items()),
-        "known": [KNOWN_TEXT, topic, float(f"{away:.9f}")],
+        "known": [
+            KNOWN_TEXT,
+            *known.nearest([KNOWN_TEXT]),
+            [float(f"{v:.6f}") for v in known.vectors([KNOWN_TEXT])[0]],
+        ],
     }
     return codebook, figures
 
@@ -197,13 +202,14 @@ def card(figures: Mapping[str, Any]) -> str:
     lines = [
         "# Model card: topic",
         "",
-        f"Places a text among {len(figures['topics'])} topics (`topic` of prompts, `topic_output` of outputs) and",
-        "says how far it is from the nearest (`topic_distance`, 0 to 1). For shares and distributions over many",
-        "interactions: a rise of one topic is a shift of what is asked or answered, and no judgement of any text.",
+        f"Places a text among {len(figures['topics'])} topics (`topic` of prompts, `topic_output` of outputs).",
+        "For shares over many interactions: a rise of one topic is a shift of what is asked or answered, and no",
+        "judgement of any text.",
         "",
-        f"Written by `python -m detectors.scorers.training.topics`, seed {figures['seed']}, from {figures['n']:,} texts:",
-        f"truncated singular value decomposition ({DIMENSIONS} components, the first dropped, one byte each) of hashed",
-        f"byte 4-grams folded to {1 << FOLDED_BITS:,} buckets and weighted by rarity; spherical k-means on unit vectors.",
+        f"Written by `python -m detectors.scorers.training.topics`, seed {figures['seed']}, from",
+        f"{figures['n']:,} texts: truncated singular value decomposition ({DIMENSIONS} components, the first",
+        f"dropped, one byte each) of hashed byte 4-grams folded to {1 << FOLDED_BITS:,} buckets and weighted by",
+        "rarity; spherical k-means on unit vectors.",
         "",
         "| topic | texts | words that set it apart | most of its texts are of |",
         "|---|---:|---|---|",
@@ -211,15 +217,18 @@ def card(figures: Mapping[str, Any]) -> str:
         "",
         "## Limits",
         "",
-        "- Topics are of the sources it learned from, most of them in English: another language is one topic or few.",
-        "- Grams are style as much as content: the same question in capital letters or in verse may be another topic.",
+        "- Topics are of the sources it learned from, most of them in English: another language is one topic",
+        "  or few.",
+        "- Grams are style as much as content: the same question in capital letters or in verse may be of",
+        "  another topic.",
         f"- Texts of fewer than {FEWEST_LETTERS} letters have none.",
         "",
         "## Data and credits",
         "",
-        "Permissive sources alone (MIT, Apache-2.0, CC0, CC-BY-4.0, public domain), at most"
-        f" {MOST_OF_A_SIDE:,} texts a side:",
-        ", ".join(f"{source} {n}" for source, n in figures["credits"]) + ".",
+        "Permissive sources alone (MIT, Apache-2.0, CC0, CC-BY-4.0, public domain), at most",
+        f"{MOST_OF_A_SIDE:,} texts a side: "
+        + ", ".join(f"{name} {n}" for name, n in figures["credits"])
+        + ".",
     ]
     return "\n".join(lines) + "\n"
 

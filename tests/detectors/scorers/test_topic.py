@@ -11,7 +11,10 @@ from detectors.record import Record
 from detectors.scorers.topic import DIMENSIONS, TOPIC, shared
 
 SUM = "Tom has {n} boxes with {m} apples each and gives a third of them away. How many apples does he keep?"
-CODE = "def total(rows):\n    found = 0.0\n    for row in rows:\n        found += float(row[{n}])\n    return found\n"
+CODE = (
+    "def total(rows):\n    found = 0.0\n    for row in rows:\n        found += float(row[{n}])\n"
+    "    return found\n"
+)
 
 
 @settings(max_examples=50, deadline=None)
@@ -29,19 +32,15 @@ def test_a_text_has_the_same_unit_vector_in_every_batch(texts: list[str]) -> Non
 @given(st.text(max_size=300), st.one_of(st.none(), st.text(max_size=300)))
 def test_whatever_is_said_has_a_known_topic_or_none(prompt: str, output: str | None) -> None:
     (scores,) = TOPIC.score([Record(prompt=prompt, output=output)])
-    assert set(scores) <= {"topic", "topic_distance", "topic_output"}
-    assert ("topic" in scores) == ("topic_distance" in scores)
-    assert {scores[n] for n in ("topic", "topic_output") if n in scores} <= set(shared().codebook.names)
-    assert 0.0 <= float(scores.get("topic_distance", 0.0)) <= 1.0
+    assert set(scores) <= {"topic", "topic_output"}
+    assert set(scores.values()) <= set(shared().codebook.names)
 
 
 def test_questions_of_one_kind_are_of_one_topic_and_code_of_another() -> None:
     sums = [SUM.format(n=n, m=n + 3) for n in range(2, 12)]
     code = [CODE.format(n=n) for n in range(2, 12)]
-    of_sums = {t for t, _ in shared().nearest(sums)}
-    of_code = {t for t, _ in shared().nearest(code)}
-    assert len(of_sums) == len(of_code) == 1
-    assert of_sums != of_code
+    assert len(set(shared().nearest(sums))) == len(set(shared().nearest(code))) == 1
+    assert set(shared().nearest(sums)) != set(shared().nearest(code))
 
 
 def test_few_letters_have_no_topic() -> None:
