@@ -14,6 +14,9 @@ MUCH_LARGER = 2.0
 
 MAX_SUSPECTS = 10
 
+ASKED = ("language", "topic")
+"""Scores of what is asked: lengths, tokens, cost and answers follow from it."""
+
 
 def supports(finding: Finding) -> bool:
     """Whether the statement still stands: it has not been withdrawn."""
@@ -41,10 +44,11 @@ def lead_of(findings: Sequence[Finding]) -> Finding:
     """The finding the headline is about.
 
     One about several services before those of single ones. Highest severity first; then rates of harm before
-    moved distributions, and waiting times, which follow from what is produced, last. Of rates of harm the one
-    that changed most, over all traffic where that is known: it hurts most users, while evidence says little
-    more than that a threshold was passed. Of distributions the one found first: what moved most clearly. Then
-    the strongest evidence, the largest effect. Withdrawn findings lead only when nothing else is left.
+    moved distributions; among those what is asked first, and waiting times, which follow from what is
+    produced, last. Of rates of harm the one that changed most, over all traffic where that is known: it hurts
+    most users, while evidence says little more than that a threshold was passed. Of distributions the one
+    found first: what moved most clearly. Then the strongest evidence, the largest effect. Withdrawn findings
+    lead only when nothing else is left.
 
     Raises
     ------
@@ -70,9 +74,9 @@ def _rank(finding: Finding) -> tuple[Any, ...]:
     return (*_kind(finding), *_strength(finding))
 
 
-def _kind(finding: Finding) -> tuple[int, bool, bool]:
-    measured_in_seconds = finding.score.endswith("_s")
-    return SEVERITIES.index(finding.severity), not is_harm(finding), measured_in_seconds
+def _kind(finding: Finding) -> tuple[int, bool, int]:
+    order = 0 if finding.score in ASKED else 2 if finding.score.endswith("_s") else 1
+    return SEVERITIES.index(finding.severity), not is_harm(finding), order
 
 
 def _strength(finding: Finding) -> tuple[float, float, str]:

@@ -33,6 +33,7 @@ from detectors.scorers.speed import SPEED
 from detectors.scorers.system_prompt_leak import SYSTEM_PROMPT_LEAK
 from detectors.scorers.tokens import TOKENS
 from detectors.scorers.tool_calls import TOOL_CALLS
+from detectors.scorers.topic import TOPIC
 from detectors.scorers.trace_scores import TRACE_SCORES
 
 SCORERS: tuple[Scorer, ...] = (
@@ -55,6 +56,7 @@ SCORERS: tuple[Scorer, ...] = (
     SPEED,
     COST,
     COMPLAINTS,
+    TOPIC,
 )
 """What every interaction is measured by; `Memorised` joins them where documents are named."""
 

@@ -27,6 +27,8 @@ from tests.alerts.invented import at, lengths, overall, refusals, secret
         ([refusals("drift"), secret("hit")], "drift"),  # both harm: evidence decides
         ([lengths("d"), secret("hit", severity="ticket")], "hit"),
         ([lengths("cause"), lengths("wait", score="latency_s", evidence=90.0)], "cause"),
+        # what people ask explains how long it is, though it was noticed later
+        ([lengths("long", evidence=90.0), lengths("asked", score="topic", made_at=at("23:00"))], "asked"),
     ],
 )
 def test_the_lead_is_the_gravest(findings: list[Finding], leader: str) -> None:

@@ -123,5 +123,11 @@ RECIPES: Mapping[str, Recipe] = {
         0.05,
         (_SPOKEN, "degenerate", "repetition"),
     ),
+    "another-topic": Recipe(
+        Part(("alpaca_instructions",), prompts_only=True),
+        Part(("gsm8k",), prompts_only=True),
+        0.2,
+        ("topic",),
+    ),
     "unsafe-images": Recipe(Part(("partiprompts",)), _UNSAFE, 0.05, ("image_unsafe",)),
 }

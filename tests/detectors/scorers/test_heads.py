@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detectors.scorers import harm_category
+from detectors.scorers import harm_category, topic
 from detectors.scorers.features import BUCKETS, LANES
 from detectors.scorers.heads import MOST_CERTAIN, NAMES, Head, Heads, folder, load, shared
-from detectors.scorers.training import hazards
+from detectors.scorers.training import hazards, topics
 from detectors.scorers.training.card import card
 
 RNG = np.random.default_rng(11)
@@ -111,9 +111,19 @@ def test_hazards_agree_with_their_card_and_the_features() -> None:
     assert reader.hazards_of(list(prompts)) == list(prompts.values())
 
 
+def test_topics_agree_with_their_card_and_the_features() -> None:
+    known = figures(topic.FILE)
+    assert folder().joinpath(f"{topic.FILE}.md").read_text(encoding="utf-8") == topics.card(known)
+    reader = topic.shared()
+    assert list(reader.codebook.names) == [row[0] for row in known["topics"]]
+    text, name, vector = known["known"]
+    assert reader.nearest([text]) == [name]
+    assert reader.vectors([text])[0].tolist() == pytest.approx(vector, abs=1e-5)
+
+
 def test_weights_are_small_and_each_belongs_to_a_head() -> None:
     sizes = {path.name: len(path.read_bytes()) for path in folder().iterdir() if path.name.endswith(".npz")}
-    assert set(sizes) == {f"{name}.npz" for name in (*NAMES, harm_category.FILE)}
+    assert set(sizes) == {f"{name}.npz" for name in (*NAMES, harm_category.FILE, topic.FILE)}
     assert sum(sizes.values()) < 3 << 20
 
 
