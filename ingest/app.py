@@ -19,7 +19,7 @@ import faust
 
 from infra import kafka
 from infra.settings import KafkaSettings
-from ingest.errors import BrokenDeploy
+from ingest.errors import BrokenDeploy, Unavailable
 from ingest.log.batches import batches
 from ingest.log.in_order import InOrder, IsHole
 from ingest.log.sender import Sender
@@ -50,6 +50,8 @@ RAW_BUFFER = 128
 MARK_EVERY_S = 5.0
 SNAPSHOT_EVERY_S = 30.0
 SNAPSHOT_EVERY_MESSAGES = 20_000
+DAYS_EVERY_S = 120.0
+"""Between two times that days are summed up."""
 LEAVE_S = 8.0
 """How long what is under way is waited for when partitions are given away or the process is told to stop."""
 COMMIT_S = 3.0
@@ -105,6 +107,7 @@ class Wiring:
     health: Health
     now_ns: Callable[[], int]
     is_hole: IsHole
+    sum_days: Callable[[], object]
     order: InOrder = field(init=False)
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "stage"))
     held: dict[int, list[Any]] = field(default_factory=dict)
@@ -151,6 +154,7 @@ def build(settings: KafkaSettings, wiring: Wiring, datadir: Path = Path("worker"
     _score_agent(app, wiring)
     _detect_agent(app, wiring)
     _timers(app, wiring)
+    _sum_days(app, wiring)
     return app
 
 
@@ -240,15 +244,27 @@ async def _snapshot(wiring: Wiring) -> None:
             await stream.ack(event)
 
 
-def _timers(app: faust.App, wiring: Wiring) -> None:
-    def owned(topics: Sequence[kafka.Topic]) -> list[tuple[str, int]]:
-        names = {t.name for t in topics}
-        return sorted((tp.topic, tp.partition) for tp in app.consumer.assignment() if tp.topic in names)
+def _owned(app: faust.App, topics: Sequence[kafka.Topic]) -> list[tuple[str, int]]:
+    names = {t.name for t in topics}
+    return sorted((tp.topic, tp.partition) for tp in app.consumer.assignment() if tp.topic in names)
 
+
+def _sum_days(app: faust.App, wiring: Wiring) -> None:
+    @app.timer(interval=DAYS_EVERY_S, name="days")  # type: ignore[untyped-decorator]
+    async def days() -> None:
+        with Guard("days"):
+            if (kafka.OBSERVATIONS.name, 0) in _owned(app, (kafka.OBSERVATIONS,)):  # one does it for all
+                try:
+                    await asyncio.to_thread(wiring.sum_days)
+                except Unavailable as error:  # nothing waits for it
+                    logger.warning("%s; again in %.0f s", error, DAYS_EVERY_S)
+
+
+def _timers(app: faust.App, wiring: Wiring) -> None:
     @app.timer(interval=MARK_EVERY_S, name="idle-marks")  # type: ignore[untyped-decorator]
     async def idle_marks() -> None:
         with Guard("idle marks"):
-            partitions = owned((kafka.SPANS, kafka.LOGS))
+            partitions = _owned(app, (kafka.SPANS, kafka.LOGS))
             now_ns = wiring.now_ns()
             behind = unread(partitions, end_of(app), committed_of(app), now_ns // 1_000_000)
             outputs = wiring.score.idle_marks(partitions, now_ns, behind)
@@ -260,7 +276,7 @@ def _timers(app: faust.App, wiring: Wiring) -> None:
             if wiring.since_snapshot:
                 await _snapshot(wiring)
             else:
-                shards = [partition for _, partition in owned((kafka.OBSERVATIONS,))]
+                shards = [partition for _, partition in _owned(app, (kafka.OBSERVATIONS,))]
                 async with wiring.detect_lock:
                     await wiring.until_available(
                         "heartbeat", lambda: wiring.in_thread(wiring.detect.heartbeat, shards)

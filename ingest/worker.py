@@ -22,6 +22,7 @@ from infra import clickhouse, errors, kafka
 from infra.clock import SystemClock
 from infra.settings import Settings, load
 from ingest.app import Wiring, build
+from ingest.detect.days import Days
 from ingest.detect.run_config import RunConfig, engine
 from ingest.detect.stage import DetectStage
 from ingest.detect.writer import ClickHouseDetectStore
@@ -98,6 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         kafka.reach(settings.kafka)
         obeyed = SettingsReader(settings.kafka)
         score, detect = score_stage(settings, obeyed.current), detect_stage(settings)
+        days = Days(clickhouse.connect(settings.store))
     except errors.Misconfigured as error:
         sys.stderr.write(f"worker: {error}\n")
         return USAGE
@@ -107,7 +109,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     obeyed.start()
     health = Health()
     sender = Sender(settings.kafka)
-    wiring = Wiring(score, detect, sender, health, SystemClock().now_ns, partial(is_hole, settings.kafka))
+    wiring = Wiring(
+        score, detect, sender, health, SystemClock().now_ns, partial(is_hole, settings.kafka), days.run
+    )
     app = build(settings.kafka, wiring, settings.home / "worker")
     _serve_probe(app, wiring, score, detect, options.host, options.port)
     Pulse(settings.kafka.session_timeout_s, _overslept).start()

@@ -1,5 +1,7 @@
 """Hits per week, for each risk score and for each value of a dimension.
 
+Whole days that are over are read from sums by day, the last ones from the cells themselves: `FRESH_DAYS`.
+
 ``expected`` is what the frozen baselines of the services would have given with this week's mix of outputs:
 a service that grows does not look like a risk that rises. Weeks begin on Monday, UTC.
 """
@@ -13,6 +15,10 @@ from urllib.parse import unquote
 from dashboard.formats import utc
 from dashboard.queries.store import Scope, Store
 
+FRESH_DAYS = 1
+"""Days before the present one that are read from cells: sums by day follow some minutes behind."""
+DAY_S = 24 * 3600
+
 _BY_SCORE = """
 SELECT c.unit, c.score, c.week, sum(c.n), sum(c.hits), sumIf(c.n * s.level, s.known), sumIf(c.n, s.known)
 FROM
@@ -21,14 +27,20 @@ FROM
         service, environment, unit, score, generation, week, sum(n) AS n, sum(hit) AS hits
     FROM
     (
-        SELECT
-            service, environment, unit, score, generation, toMonday(tick) AS week, n,
-            $hit AS hit
+        SELECT service, environment, unit, score, generation, toMonday(day) AS week, n, $hit AS hit
+        FROM days FINAL
+        PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
+            AND ({service:String} = '' OR service = {service:String})
+            AND score IN {scores:Array(String)} AND slice = {slice:String}
+            AND day >= toDate(toDateTime({from:UInt32}, 'UTC'))
+            AND day < toDate(toDateTime({fresh:UInt32}, 'UTC'))
+        UNION ALL
+        SELECT service, environment, unit, score, generation, toMonday(tick) AS week, n, $hit AS hit
         FROM cells FINAL
         PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
             AND ({service:String} = '' OR service = {service:String})
             AND score IN {scores:Array(String)} AND slice = {slice:String}
-            AND tick >= toDateTime({from:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
+            AND tick >= toDateTime({fresh:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
     )
     GROUP BY service, environment, unit, score, generation, week
 ) AS c
@@ -63,14 +75,26 @@ _BY_VALUE = """
 SELECT c.slice, c.week, sum(c.n) AS n, sum(c.hits), sumIf(c.n * s.level, s.known), sumIf(c.n, s.known)
 FROM
 (
-    SELECT service, environment, unit, score, generation, slice, toMonday(tick) AS week,
-        sum(n) AS n, sum(total) AS hits
-    FROM cells FINAL
-    PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
-        AND ({service:String} = '' OR service = {service:String})
-        AND unit = {unit:String} AND score = {score:String}
-        AND startsWith(slice, concat({dimension:String}, '=')) AND position(slice, ',') = 0
-        AND tick >= toDateTime({from:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
+    SELECT service, environment, unit, score, generation, slice, week, sum(n) AS n, sum(total) AS hits
+    FROM
+    (
+        SELECT service, environment, unit, score, generation, slice, toMonday(day) AS week, n, total
+        FROM days FINAL
+        PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
+            AND ({service:String} = '' OR service = {service:String})
+            AND unit = {unit:String} AND score = {score:String}
+            AND startsWith(slice, concat({dimension:String}, '=')) AND position(slice, ',') = 0
+            AND day >= toDate(toDateTime({from:UInt32}, 'UTC'))
+            AND day < toDate(toDateTime({fresh:UInt32}, 'UTC'))
+        UNION ALL
+        SELECT service, environment, unit, score, generation, slice, toMonday(tick) AS week, n, total
+        FROM cells FINAL
+        PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
+            AND ({service:String} = '' OR service = {service:String})
+            AND unit = {unit:String} AND score = {score:String}
+            AND startsWith(slice, concat({dimension:String}, '=')) AND position(slice, ',') = 0
+            AND tick >= toDateTime({fresh:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
+    )
     GROUP BY service, environment, unit, score, generation, slice, week
 ) AS c
 LEFT JOIN
@@ -142,7 +166,7 @@ def by_score(
             slice=slice_,
             scores=[score for score, _ in at_least],
             at_least=[cell for _, cell in at_least],
-            **{"from": weeks.from_s, "to": weeks.to_s},
+            **_bounds(weeks, scope),
         ),
     )
     return tuple(ScoreWeek(unit, score, _week(_monday(week), *rest)) for unit, score, week, *rest in rows)
@@ -159,12 +183,18 @@ def by_value(
             unit=unit,
             score=score,
             dimension=dimension,
-            **{"from": weeks.from_s, "to": weeks.to_s},
+            **_bounds(weeks, scope),
         ),
     )
     return tuple(
         ValueWeek(unquote(name.partition("=")[2]), _week(_monday(week), *rest)) for name, week, *rest in rows
     )
+
+
+def _bounds(weeks: Weeks, scope: Scope) -> dict[str, int]:
+    """Where sums by day end and cells begin: on a day's edge, never before the first week."""
+    fresh = min(weeks.to_s, max(weeks.from_s, (scope.now_s // DAY_S - FRESH_DAYS) * DAY_S))
+    return {"from": weeks.from_s, "to": weeks.to_s, "fresh": fresh}
 
 
 def _monday(day: object) -> datetime:

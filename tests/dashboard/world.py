@@ -15,6 +15,7 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from detectors.scorers import SPECS
+from ingest.detect.days import Days
 from tests.dashboard import world_incidents, world_texts
 
 NOW = datetime(2026, 3, 17, 3, 12, 40, tzinfo=UTC)
@@ -105,6 +106,7 @@ class Cells:
     def insert(self, client: Client) -> None:
         """Write them."""
         client.insert("cells", self.rows, column_names=list(CELL_COLUMNS))
+        Days(client).run()
 
 
 def fill(client: Client, now: datetime = NOW, lineage: str = "live", tenant: str = TENANT) -> dict[str, str]:

@@ -1,0 +1,177 @@
+"""How fast the dashboard's queries answer on a large store: ``python -m bench.dashboard [--interactions N]``.
+
+A store is made in a folder of its own (``--home`` keeps it), every query of every view is asked once after a
+restart of the engine (cold, though the system may hold files in memory) and five times again (warm, the
+median). Printed: bytes per interaction by table, and seconds per query.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+
+from bench.dashboard.fill import DAY_S, NOW_S, Size, fill
+from bench.embedded import started
+from bench.machine import machine
+from dashboard import taxonomy, trend_rows
+from dashboard.queries import examples, fleet, incidents, outputs, pipeline, scope, series, trends
+from dashboard.queries.examples import Wanted
+from dashboard.queries.series import Comparison, Window
+from dashboard.queries.store import ClickHouse, Scope, SeriesKey, Store
+from infra.clickhouse import connect, migrate
+from infra.embedded.pair import clickhouse_url, store_spec
+from infra.embedded.supervisor import Supervisor
+from infra.settings import StoreSettings
+from ingest.detect.days import Days
+
+WARM = 5
+HOUR_S = 3600
+SCOPE = Scope("default", "live", NOW_S)
+
+Ask = Callable[[Store], object]
+
+
+def questions() -> Mapping[str, Ask]:
+    """What views ask, for the busiest service where it is about one."""
+    flag = SeriesKey("service-00", "production", "interaction", "refusal")
+    number = SeriesKey("service-00", "production", "interaction", "latency_s")
+    week, month = NOW_S - 7 * DAY_S, NOW_S - 28 * DAY_S
+    pairs = tuple(pair for category in taxonomy.categories() for pair in category.counted())
+    weeks = trend_rows.span(SCOPE.at, 12)
+    found: dict[str, Ask] = {
+        "lineages": lambda s: scope.lineages(s, SCOPE),
+        "pulse": lambda s: scope.pulse(s, SCOPE),
+        "pipeline": lambda s: pipeline.health(s, SCOPE, NOW_S - DAY_S),
+        "fleet: services": lambda s: fleet.services(s, SCOPE),
+        "fleet: series": lambda s: fleet.watched(s, SCOPE),
+        "incidents": lambda s: incidents.current(s, SCOPE),
+        "trends: 12 weeks": lambda s: trends.by_score(s, SCOPE, weeks, pairs),
+        "trends: by language": lambda s: trends.by_value(
+            s, SCOPE, weeks, unit="interaction", score="refusal", dimension="language"
+        ),
+        "outputs: an hour": lambda s: outputs.outputs(
+            s, SCOPE, "service-00", "production", NOW_S - HOUR_S, NOW_S
+        ),
+        "outputs: cells of a week": lambda s: outputs.cells_before(
+            s, SCOPE, "service-00", "production", week, NOW_S
+        ),
+    }
+    for name, key in (("flag", flag), ("number", number)):
+        values = name == "number"
+        day, wide = Window(NOW_S - DAY_S, NOW_S, 300), Window(month, NOW_S, 2 * HOUR_S)
+        compare = Comparison(week, NOW_S - DAY_S, NOW_S - DAY_S, NOW_S)
+        wanted = Wanted(NOW_S - DAY_S, NOW_S, "flag" if name == "flag" else "positive", hit=True)
+        found |= {
+            f"{name}: a day of ticks": partial(_ticks, key, day, values),
+            f"{name}: four weeks": partial(_ticks, key, wide, values),
+            f"{name}: slices": partial(_slices, key, compare, values),
+            f"{name}: examples of a day": partial(_examples, key, wanted),
+        }
+    return found
+
+
+def _ticks(key: SeriesKey, window: Window, values: bool, store: Store) -> object:
+    return series.ticks(store, SCOPE, key, window, values=values)
+
+
+def _slices(key: SeriesKey, compare: Comparison, values: bool, store: Store) -> object:
+    return series.slices(store, SCOPE, key, compare, values=values)
+
+
+def _examples(key: SeriesKey, wanted: Wanted, store: Store) -> object:
+    return examples.examples(store, SCOPE, key, wanted)
+
+
+def sizes(client: Client) -> Iterator[tuple[str, int, int]]:
+    """Table, rows and bytes on disk."""
+    for table, rows, size_bytes in client.query(
+        "SELECT table, sum(rows), sum(bytes_on_disk) FROM system.parts WHERE active "
+        "AND database = currentDatabase() AND table != 'sentences' "
+        "GROUP BY table HAVING sum(rows) > 0 ORDER BY 3 DESC"
+    ).result_rows:
+        yield str(table), int(rows), int(size_bytes)
+
+
+def seconds(ask: Ask, store: Store) -> float:
+    """Of one answer."""
+    began = time.perf_counter()
+    ask(store)
+    return time.perf_counter() - began
+
+
+def _open(home: Path) -> tuple[Supervisor, StoreSettings]:
+    spec = store_spec(home)
+    running, _ = started(home, spec)
+    return running, StoreSettings(url=clickhouse_url(home, spec))
+
+
+def make(home: Path, size: Size, chunk: int) -> None:
+    """Fill a new store and print how large it is."""
+    running, settings = _open(home)
+    try:
+        migrate(settings)
+        client = connect(settings, answer_within_s=3600)
+        began = time.perf_counter()
+        for said in fill(client, size, chunk):
+            print(f"  {said}, {time.perf_counter() - began:.0f} s", flush=True)
+        days_s = time.perf_counter()
+        Days(client).run()
+        print(f"  days summed in {time.perf_counter() - days_s:.1f} s")
+        again_s = time.perf_counter()
+        Days(client).run()
+        print(f"  and looked through again in {time.perf_counter() - again_s:.2f} s")
+        print(f"\n{'table':20}{'rows':>15}{'MiB':>10}{'bytes an interaction':>22}")
+        total = 0
+        for table, rows, size_bytes in sizes(client):
+            total += size_bytes
+            print(f"{table:20}{rows:>15,}{size_bytes / 2**20:>10,.0f}{size_bytes / size.interactions:>22.1f}")
+        print(f"{'all':20}{'':>15}{total / 2**20:>10,.0f}{total / size.interactions:>22.1f}")
+        client.close()
+    finally:
+        running.stop()
+
+
+def measure(home: Path) -> None:
+    """Print how long each query takes, cold and warm."""
+    running, settings = _open(home)
+    try:
+        client = connect(settings)
+        store = ClickHouse(client)
+        print(f"\n{'query':30}{'cold s':>10}{'warm s':>10}")
+        for name, ask in questions().items():
+            cold = seconds(ask, store)
+            warm = statistics.median(seconds(ask, store) for _ in range(WARM))
+            print(f"{name:30}{cold:>10.2f}{warm:>10.2f}", flush=True)
+        client.close()
+    finally:
+        running.stop()
+
+
+def main() -> None:
+    """Make the store, ask, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--interactions", type=int, default=100_000_000)
+    parser.add_argument("--days", type=int, default=84)
+    parser.add_argument("--services", type=int, default=50)
+    parser.add_argument("--chunk", type=int, default=1_000_000)
+    parser.add_argument("--home", type=Path, help="folder of the store; one that exists is only asked")
+    options = parser.parse_args()
+    size = Size(options.interactions, options.days, options.services)
+    print(f"{machine()}; {size.interactions:,} interactions in {size.days} days, {size.series:,} series")
+    with tempfile.TemporaryDirectory() as folder:
+        home = options.home or Path(folder)
+        if not home.exists() or not any(home.iterdir()):
+            home.mkdir(parents=True, exist_ok=True)
+            make(home, size, options.chunk)
+        measure(home)
+
+
+if __name__ == "__main__":
+    main()
