@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def rows(columns: dict[str, list[float | str | None]]) -> list[Scores]:
     return [{name: v for name, column in columns.items() if (v := column[i]) is not None} for i in range(n)]
 
 
+@cache
 def agreement() -> dict[str, Agreement]:
     return {a.score: a for a in compare(SPECS, rows(kept()["scores"]), score_records(records()))}
 
