@@ -9,9 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from alerts.client import ask, tell
+from alerts.errors import Unavailable as AlertsUnavailable
+from alerts.held import Bound
+from alerts.log import IncidentLog
 from alerts.silence import MATCHERS
 from alerts.words import plain
-from infra.errors import Misconfigured
+from infra import clickhouse
+from infra.embedded.reach import reach
+from infra.errors import Misconfigured, Unavailable
+from infra.settings import load
 
 MAX_CELL = 300
 """Characters of a line that a person wrote."""
@@ -93,6 +99,55 @@ def exported(config: Path | None, incident_ids: Sequence[str], to: Path | None) 
     except OSError as error:
         raise Misconfigured(f"{to} cannot be written: {error.strerror}") from error
     return f"{len(lines)} incident{'s' if len(lines) > 1 else ''} in {to}"
+
+
+def held(config: Path | None, incident_id: str) -> dict[str, Any]:
+    """What is kept of an incident from expiring, table by table."""
+    return ask(config, f"/incidents/{_id(incident_id, 'list')}/held")
+
+
+def held_rows(config: Path | None, incident_id: str, to: Path) -> str:
+    """Write what is kept of an incident, texts and all, into a new file; a line that says where it is.
+
+    The rows are read from the store, not from the alerts service: who may read texts is who may read it.
+
+    Raises
+    ------
+    Misconfigured
+        If nothing is kept of it, or the file is there already or cannot be written.
+    Unavailable
+        If the store does not answer.
+    """
+    report = held(config, incident_id)
+    if not report["sources"]:
+        raise Misconfigured(f"nothing is held of incident {incident_id}: `lightship incidents hold` keeps it")
+    settings = reach(load(config))
+    log = IncidentLog(lambda: clickhouse.connect(settings.store))
+    n, rows = 0, log.held().rows(report["tenant"], incident_id)
+    try:
+        with to.open("x", encoding="utf-8") as file:
+            for n, (source, body) in enumerate(rows, 1):  # noqa: B007 - counted
+                file.write(f'{{"source":{json.dumps(source)},"row":{body}}}\n')
+    except FileExistsError as error:
+        raise Misconfigured(f"{to} is there already: name another file with --to") from error
+    except OSError as error:
+        raise Misconfigured(f"{to} cannot be written: {error.strerror}") from error
+    except AlertsUnavailable as error:
+        raise Unavailable(str(error)) from error
+    finally:
+        log.close()
+    return f"{n} rows of incident {incident_id} in {to}"
+
+
+def show_held(report: Mapping[str, Any]) -> str:
+    """What is kept, a line a table, for a person."""
+    sources = report["sources"]
+    if not sources:
+        now = "its rows are copied within seconds" if report["held_by"] else "nobody holds it"
+        return f"nothing is kept of incident {report['incident_id']} yet: {now}"
+    bounds = [Bound(s["source"], s["there"], s["kept"], s["size"]) for s in sources]
+    who = f"held by {report['held_by']}" if report["held_by"] else "released: it is being taken away"
+    return "\n".join([f"{report['incident_id']}  {who}", *(bound.text() for bound in bounds)])
 
 
 def _id(text: str, command: str) -> str:

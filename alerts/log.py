@@ -24,6 +24,7 @@ from alerts.book import Change
 from alerts.brief import Brief, Example
 from alerts.errors import Defect, Unavailable
 from alerts.examples import examples_of
+from alerts.held_store import HeldRows
 from alerts.identity import Place
 from alerts.incident import Incident
 from alerts.level_store import levels_of
@@ -300,6 +301,14 @@ class IncidentLog:
     def examples(self, incident: Incident) -> tuple[Example, ...]:
         """Redacted interactions from both sides of the onset."""
         return examples_of(incident, self._rows)
+
+    def held(self) -> HeldRows:
+        """What is kept of held incidents."""
+        return HeldRows(self._rows, self._command)
+
+    def _command(self, statement: str, given: dict[str, Any]) -> None:
+        with self._open() as client:
+            client.command(statement, given)
 
     def _rows(self, statement: str, given: dict[str, Any]) -> Sequence[Sequence[Any]]:
         with self._open() as client:

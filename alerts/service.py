@@ -26,6 +26,8 @@ from alerts.desk import Desk, Setup
 from alerts.errors import Unavailable
 from alerts.grants import Grants
 from alerts.heartbeat import Heartbeat
+from alerts.incident import Incident
+from alerts.keeper import Keeper
 from alerts.keys import read_token
 from alerts.known_scores import learn_own_scores
 from alerts.level_routes import Levels
@@ -105,7 +107,14 @@ class Service:
         links = Links(dashboard, self.address, _version())
         self._standing = Standing(links)
         setup = Setup(Timing.of(settings), router(settings), links)
+        self._kept = IncidentLog(lambda: clickhouse.connect(settings.store))
         self.desk = Desk(setup, self._log, self._producer, self._due, self._clock, self.metrics)
+        self.holding = self._kept.held()
+        self._keeper = Keeper(self.holding, self._mine, self._clock)
+
+    def _mine(self) -> list[Incident]:
+        """The incidents that this process may act for."""
+        return self.desk.all() if self.desk.is_writer else []
 
     def _sender(self, receiver: ReceiverSettings) -> Sender:
         log = _Counted(self._deliveries, self.metrics)
@@ -198,6 +207,7 @@ class Service:
             _hosts(self._settings.alerts.host),
             Levels(self._deliveries, self._control, self._settings.detection.tick_s),
             self._clock,
+            self._deliveries.held().bounds,
         )
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
         server = uvicorn.Server(config)
@@ -209,6 +219,7 @@ class Service:
             sender.start()
         if self._heart is not None:
             self._heart.start()
+        self._keeper.start()
         logger.info("alerts API on %s", self.address)
         try:
             self._work()
@@ -217,6 +228,7 @@ class Service:
             server.should_exit = True
             if self._heart is not None:
                 self._heart.stop(1.0)
+            self._keeper.stop(STOP_S)
             for wait_s in (0.0, STOP_S / max(1, len(self._senders))):  # ask all, then wait for each
                 for sender in self._senders.values():
                     sender.stop(wait_s)
@@ -227,6 +239,7 @@ class Service:
             self._producer.close()
             serving.join(2)
             self._log.close()
+            self._kept.close()
             self._deliveries.close()
             self._socket.close()
         if self._broken is not None:
