@@ -37,6 +37,8 @@ from alerts.wire import incident_to_dict
 from detectors.finding import rfc3339
 from infra.clock import Clock, SystemClock, to_datetime
 
+LOCAL = ("127.0.0.1", "localhost", "[::1]")
+"""Names of the loopback interface."""
 MAX_LISTED = 500
 MIN_DAYS, MAX_DAYS = 0.1, 395.0
 """How far back it is told how being on call was."""
@@ -80,7 +82,7 @@ def build(
         Route("/baselines", people.listed),
         Route("/baselines/{action}", people.act, methods=["POST"]),
     ]
-    allowed = ["127.0.0.1", "localhost", "[::1]", *hosts]
+    allowed = [*LOCAL, *hosts]
     return Starlette(
         routes=routes,
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed)],

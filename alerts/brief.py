@@ -113,13 +113,25 @@ class Reproduce:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """A link that does something, and what people read of it."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Do:
-    """What to do: a runbook, its first checks, and where to look and act."""
+    """What to do: a runbook, its first checks, and where to look and act.
+
+    ``acts`` are links for the receiver of a message; what is stored or shown elsewhere has none.
+    """
 
     runbook: str
     checks: tuple[str, ...]
     dashboard: str
     api: str
+    acts: tuple[Act, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,9 @@ def render_text(brief: Brief) -> str:
         for name, lines in parts(brief)
         for k, line in enumerate(lines)
     ]
-    text = "\n".join([f"{label(brief)} · {brief.headline}", "", *body, ""])
+    acts = [f"{act.name}: {act.url}" for act in brief.do.acts]
+    first = [f"{label(brief)} · {brief.headline}", "", *acts, *([""] if acts else [])]
+    text = "\n".join([*first, *body, ""])
     return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 2]}…\n"
 
 

@@ -17,18 +17,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from alerts import api, feed
-from alerts.brief import Example, Links, cut
+from alerts import api, feed, link_pages, signed_links
+from alerts.brief import Act, Example, Links, cut
 from alerts.desk import Desk, Setup
 from alerts.errors import Unavailable
 from alerts.grants import Grants
 from alerts.heartbeat import Heartbeat
 from alerts.incident import Incident
 from alerts.keeper import Keeper
-from alerts.keys import read_token
+from alerts.keys import LINKS, read_token
 from alerts.known_scores import learn_own_scores
 from alerts.level_routes import Levels
 from alerts.log import IncidentLog
@@ -98,8 +100,10 @@ class Service:
         self._references = {r.name: self._referring(r.name) for r in receivers_of(settings)}
         self._senders = {r.name: self._sender(r) for r in receivers_of(settings)}
         self._shown = {r.name for r in receivers_of(settings) if r.examples}
+        self._linked = {r.name for r in receivers_of(settings) if r.kind in signed_links.TOLD_IN}
         self._heart = self._heartbeat()
         self._token = read_token(settings.home)
+        self._links_key = read_token(settings.home, LINKS).encode()
         self._socket = _listen(settings.alerts.host, settings.alerts.port)
         host, port = self._socket.getsockname()[:2]
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -175,7 +179,18 @@ class Service:
             return
         if delivery.receiver in self._shown and not done:
             delivery = replace(delivery, brief=replace(delivery.brief, examples=self._examples(delivery)))
+        if not done and (acts := self._acts(delivery)):
+            do = replace(delivery.brief.do, acts=acts)
+            delivery = replace(delivery, brief=replace(delivery.brief, do=do))
         sender.add(delivery, attempts, done)
+
+    def _acts(self, delivery: Delivery) -> tuple[Act, ...]:
+        """Links that act, for receivers whose messages hold them; without a public address there are none."""
+        base = self._settings.alerts.public_url.rstrip("/")
+        if not base or delivery.receiver not in self._linked or delivery.kind not in signed_links.KINDS:
+            return ()
+        about = delivery.incident_id, delivery.receiver, delivery.place.service
+        return signed_links.acts(base, self._links_key, *about, self._clock.now_ns())
 
     def _examples(self, delivery: Delivery) -> tuple[Example, ...]:
         """Examples for a message; a message does not wait for them."""
@@ -209,7 +224,11 @@ class Service:
             self._clock,
             self._deliveries.held().bounds,
         )
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
+        hosts = [urlsplit(self._settings.alerts.public_url).hostname or "127.0.0.1", *api.LOCAL]
+        pages = link_pages.build(self.desk, self._links_key, self._clock, hosts)
+        config = uvicorn.Config(
+            by_path(app, pages), log_config=None, access_log=False, lifespan="off", server_header=False
+        )
         server = uvicorn.Server(config)
         serving = threading.Thread(
             target=server.run, kwargs={"sockets": [self._socket]}, name="api", daemon=True
@@ -329,6 +348,16 @@ class _Counted:
         key = {SENT: "sent", RETRY: "retried", GAVE_UP: "gave_up"}.get(attempt.outcome)
         if key is not None:
             self._metrics.add(key, 1)
+
+
+def by_path(app: ASGIApp, pages: ASGIApp) -> ASGIApp:
+    """Pages behind links, which are asked for under a public name, beside the API, which never is."""
+
+    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
+        chosen = pages if scope.get("path", "").startswith(link_pages.PREFIX) else app
+        await chosen(scope, receive, send)
+
+    return choose
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -372,6 +372,13 @@ class AlertSettings:
 
     host: str = field(default="127.0.0.1", metadata=about("address of its API"))
     port: int = field(default=4320, metadata=about("port of its API", within=TCP))
+    public_url: str = field(
+        default="",
+        metadata=about(
+            "address under which people reach `/act/` of its API, such as `https://ops.example.org/l`: "
+            "messages then hold links that acknowledge and silence; empty: none"
+        ),
+    )
     reopen_minutes: int = field(
         default=240,
         metadata=about(

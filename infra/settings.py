@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.errors import Misconfigured
-from infra.receivers import ReceiverSettings, check_receiver
+from infra.receivers import WEB, ReceiverSettings, check_receiver, has_scheme
 from infra.sections import (
     AlertSettings,
     BudgetSettings,
@@ -231,6 +231,11 @@ def _check(settings: Settings) -> None:
         raise Misconfigured(
             f"gateway.max_in_flight_mib = {gateway.max_in_flight_mib} is less than one request may have: "
             f"gateway.max_body_mib = {gateway.max_body_mib}"
+        )
+    public = settings.alerts.public_url
+    if public and (not has_scheme(public, WEB) or any(c in public for c in '?#@ <>"|')):
+        raise Misconfigured(
+            f"alerts.public_url = {hide_password(public)!r} must be https://host/path or http://host/path"
         )
     names = [r.name for r in settings.receiver]
     for i, receiver in enumerate(settings.receiver):

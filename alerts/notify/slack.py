@@ -7,7 +7,7 @@ thread reach nobody by themselves, so those that ask for somebody are shown in t
 incoming webhook every message is a new one.
 
 Whatever comes from records is escaped, and Slack is told to form no links, mentions or channel names of its
-own accord (``verbatim``, ``parse``, ``link_names``). The only link is ours.
+own accord (``verbatim``, ``parse``, ``link_names``). The only links are ours.
 """
 
 from __future__ import annotations
@@ -72,6 +72,9 @@ def _blocks(brief: Brief, without: tuple[str, ...]) -> list[dict[str, Any]]:
     blocks = [_section(f"{escape(label(brief))}\n*", brief.headline, "*")]
     if brief.do.dashboard:
         blocks.append(_section(f"<{escape(brief.do.dashboard)}|Open the incident>", "", ""))
+    if brief.do.acts:
+        acts = " · ".join(f"<{escape(act.url)}|{escape(act.name)}>" for act in brief.do.acts)
+        blocks.append(_section(acts, "", ""))
     blocks += [
         _section(f"*{name}*\n", "\n".join(lines), "") for name, lines in parts(brief) if name not in without
     ]
