@@ -78,6 +78,13 @@ WHERE at >= now64(6) - toIntervalHour({hours:UInt32})
 GROUP BY dedup_key, receiver
 """
 
+_TRIED = """
+SELECT dedup_key, max(attempt), countIf(outcome IN ({sent:String}, {gave_up:String})) > 0
+FROM notifications FINAL
+WHERE dedup_key IN {keys:Array(String)}
+GROUP BY dedup_key
+"""
+
 _REFERENCES = """
 SELECT incident_id, argMax(reference, (at, attempt))
 FROM notifications FINAL
@@ -233,6 +240,11 @@ class IncidentLog:
                 attempts, done = progress.get((dedup_key(str(incident_id), int(seq)), receiver), (0, False))
                 out.append(Undelivered(incident, int(seq), str(kind), str(receiver), attempts, done))
         return out
+
+    def tried(self, dedup_keys: Sequence[str]) -> dict[str, tuple[int, bool]]:
+        """Of messages by their keys: how often each was tried, and whether it was sent or given up."""
+        rows = self._rows(_TRIED, {"keys": list(dedup_keys), "sent": SENT, "gave_up": GAVE_UP})
+        return {str(key): (int(attempts), bool(done)) for key, attempts, done in rows}
 
     def silences(self) -> Silences:
         """Every silence that has not ended, and those that ended lately."""

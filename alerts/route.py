@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from alerts import several
@@ -38,6 +39,21 @@ def matches(route: RouteSettings, incident: Incident, service: str) -> bool:
 
 def _any(patterns: Sequence[str], name: str) -> bool:
     return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def business_of(settings: Settings) -> Callable[[str, Incident], bool]:
+    """Whether an incident is a receiver's business: its own routes match it, whatever its severity.
+
+    Of a receiver that no route names, everything is.
+    """
+    routes = [replace(route, severities=()) for route in routes_of(settings)]
+
+    def mine(receiver: str, incident: Incident) -> bool:
+        own = [route for route in routes if route.receiver == receiver]
+        services = several.services_of(incident)
+        return not own or any(matches(route, incident, s) for route in own for s in services)
+
+    return mine
 
 
 def router(settings: Settings) -> Callable[[Incident], tuple[str, ...]]:

@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from alerts import api, feed, link_pages, signed_links
 from alerts.brief import Act, Example, Links, cut
 from alerts.desk import Desk, Setup
+from alerts.digest_round import DigestRound
 from alerts.errors import Unavailable
 from alerts.grants import Grants
 from alerts.heartbeat import Heartbeat
@@ -45,7 +46,7 @@ from alerts.notify.secrets import read_line
 from alerts.notify.sender import Sender
 from alerts.ports import Message
 from alerts.recorded_feed import RecordedFeed
-from alerts.route import receivers_of, router
+from alerts.route import business_of, receivers_of, router
 from alerts.self_watch import open_finding, stalled_since_ns, statement
 from alerts.standing import Standing
 from alerts.timing import Timing
@@ -110,6 +111,9 @@ class Service:
         dashboard = f"http://{settings.dashboard.host}:{settings.dashboard.port}"
         links = Links(dashboard, self.address, _version())
         self._standing = Standing(links)
+        self._digests = DigestRound(
+            receivers_of(settings), business_of(settings), self._deliveries.tried, self._clock, dashboard
+        )
         setup = Setup(Timing.of(settings), router(settings), links)
         self._kept = IncidentLog(lambda: clickhouse.connect(settings.store))
         self.desk = Desk(setup, self._log, self._producer, self._due, self._clock, self.metrics)
@@ -160,6 +164,12 @@ class Service:
             sender.forget()
         for references in self._references.values():
             references.forget()
+        self._digests.forget()
+
+    def _send_digests(self) -> None:
+        """Hand over the digests that are due."""
+        for due in self._digests.due(self.desk.all):
+            self._senders[due.delivery.receiver].add(due.delivery, due.attempts, done=False)
 
     def _control(self, records: Sequence[Control]) -> None:
         """Write records into the observation log; they stand in it when this returns."""
@@ -293,6 +303,7 @@ class Service:
                 if self._feed.assigned and self._clock.now_ns() >= next_elapse_ns:
                     self.desk.elapse()
                     self._say_how_things_stand()
+                    self._send_digests()
                     next_elapse_ns = self._clock.now_ns() + int(ELAPSE_EVERY_S * NS_PER_S)
                 if self._feed.assigned and self._clock.now_ns() >= next_grant_ns:
                     self._grants.tell()
