@@ -111,6 +111,7 @@ def _what_lines(what: What) -> list[str]:
     if what.evidence is not None and what.threshold is not None:
         by = f", detector {words.plain(what.detector)}" if what.detector else ""
         lines.append(f"evidence {what.evidence:.1f} against a threshold of {what.threshold:.1f} (log){by}")
+    lines += what.notes
     lines += [f"also: {other}" for other in what.others]
     return [*lines, f"and {what.more} more changes"] if what.more else lines
 

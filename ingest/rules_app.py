@@ -8,7 +8,9 @@ import typer
 
 from infra.command_line import AsJson, ConfigPath, answer
 
-rules = typer.Typer(help="Fixed limits of your own: [[rule]] in the settings.", no_args_is_help=True)
+rules = typer.Typer(
+    help="Fixed limits of your own: [[rule]] and [[slo]] in the settings.", no_args_is_help=True
+)
 
 
 @rules.command("check")
