@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -33,12 +34,14 @@ from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT
 from alerts.ports import FAR_FUTURE_NS, Closed, Undelivered
 from alerts.rows import attempt_row, state_row, transition_row
+from alerts.self_watch import Late
 from alerts.silence import Silence, Silences
 from alerts.silence_store import silence_row, silences_of
 from alerts.wire import incident_from_json
 from detectors.finding import SEVERAL
 from detectors.observation import ServiceKey
 from infra.clock import NS_PER_S
+from infra.disks import Room, rooms_of
 from infra.errors import Unavailable as InfraUnavailable
 
 KEEP_DAYS = 95
@@ -104,6 +107,14 @@ _DETECTED = """
 SELECT count(), toUnixTimestamp64Milli(max(written_at)) FROM progress WHERE room = 'detect'
 """
 
+
+_LATE = """
+SELECT tenant, service, sum(n), sumIf(n, part != 0)
+FROM cells FINAL
+WHERE lineage = 'live' AND unit = 'interaction' AND score IN ('error', 'latency_s') AND slice = 'all'
+    AND tick >= now() - toIntervalDay(2) AND written_at >= now64(3) - toIntervalHour(1)
+GROUP BY tenant, service
+"""
 
 _SNAPSHOTS = """
 SELECT shard, argMax(blob, next_offset) AS newest FROM snapshots WHERE room = 'detect' GROUP BY shard
@@ -193,6 +204,16 @@ class IncidentLog:
         """When detection last said how far it is, by the store's clock; ``None`` if it never did."""
         ((n, at_ms),) = self._rows(_DETECTED, {})
         return int(at_ms) * 1_000_000 if n else None
+
+    def late(self) -> list[Late]:
+        """Of each service, the values that were counted in the last hour, and how many were late."""
+        rows = self._rows(_LATE, {})
+        return [Late(str(tenant), str(service), int(n), int(late)) for tenant, service, n, late in rows]
+
+    def rooms(self, home: Path) -> list[Room]:
+        """Room on the disks of the data directory and of the store."""
+        with self._open() as client:
+            return rooms_of(home, client)
 
     def ping(self) -> None:
         """Whether the store answers.

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from alerts import several
 from alerts.incident import Incident
+from alerts.self_watch import down, of
 from infra.settings import ReceiverSettings, RouteSettings, Settings
 
 TERMINAL = ReceiverSettings(name="terminal", kind="terminal")
@@ -57,14 +58,22 @@ def business_of(settings: Settings) -> Callable[[str, Incident], bool]:
 
 
 def router(settings: Settings) -> Callable[[Incident], tuple[str, ...]]:
-    """Names of the receivers for an incident: one or none for each service it is about."""
-    routes = routes_of(settings)
+    """Names of the receivers for an incident: one or none for each service it is about.
+
+    That a receiver is down is told to those that are not, to all of them if no route names one.
+    """
+    routes, names = routes_of(settings), [r.name for r in receivers_of(settings)]
 
     def route(incident: Incident) -> tuple[str, ...]:
         found = (
             next((r.receiver for r in routes if matches(r, incident, s)), None)
             for s in several.services_of(incident)
         )
-        return tuple(dict.fromkeys(receiver for receiver in found if receiver is not None))
+        chosen = tuple(dict.fromkeys(receiver for receiver in found if receiver is not None))
+        dead = down(incident)
+        if not dead:
+            return chosen
+        alive = [name for name in names if of("receiver", name) not in dead]
+        return tuple(name for name in chosen if name in alive) or tuple(alive) or chosen
 
     return route

@@ -13,8 +13,9 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -44,15 +45,16 @@ from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery
 from alerts.notify.references import References
 from alerts.notify.secrets import read_line
 from alerts.notify.sender import Sender
+from alerts.own_watch import OwnWatch
 from alerts.ports import Message
 from alerts.recorded_feed import RecordedFeed
 from alerts.route import business_of, receivers_of, router
-from alerts.self_watch import open_finding, stalled_since_ns, statement
 from alerts.standing import Standing
 from alerts.timing import Timing
 from detectors.observation import Control
 from infra import clickhouse
 from infra.clock import NS_PER_S, Clock, SystemClock
+from infra.disks import Room
 from infra.errors import InfraError, Misconfigured
 from infra.kafka import FINDINGS
 from infra.receivers import WEB, has_scheme
@@ -72,7 +74,7 @@ OK, USAGE, UNAVAILABLE, DEFECT = 0, 2, 3, 70
 
 
 class Service:
-    """All of it in one process. ``topic`` and ``group`` are others only in tests."""
+    """All of it in one process. ``topic``, ``group`` and what disks hold are others only in tests."""
 
     def __init__(
         self,
@@ -81,6 +83,7 @@ class Service:
         clock: Clock | None = None,
         topic: str = FINDINGS.name,
         group: str = feed.GROUP,
+        rooms: Callable[[], list[Room]] | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
@@ -91,8 +94,6 @@ class Service:
         self._producer = feed.Producer(settings.kafka)
         self._feed: feed.Findings | None = None
         self._recorded: RecordedFeed | None = None
-        self._own: set[tuple[str, bool]] = set()
-        self._began_ns = self._clock.now_ns()
         self._stop = threading.Event()
         self._trouble: str | None = "starting"
         self._broken: BaseException | None = None
@@ -118,6 +119,8 @@ class Service:
         self._kept = IncidentLog(lambda: clickhouse.connect(settings.store))
         self.desk = Desk(setup, self._log, self._producer, self._due, self._clock, self.metrics)
         self.holding = self._kept.held()
+        disks = rooms or partial(self._log.rooms, settings.home)
+        self._own = OwnWatch(self._senders, self._log.detected_ns, disks, self._log.late, self._clock)
         self._keeper = Keeper(self.holding, self._mine, self._clock)
 
     def _mine(self) -> list[Incident]:
@@ -321,13 +324,8 @@ class Service:
 
     def _watch_ourselves(self) -> None:
         """Say what is wrong with Lightship itself, or is over, in the log of findings."""
-        now_ns = self._clock.now_ns()
-        since_ns = stalled_since_ns(self._log.detected_ns(), now_ns, self._began_ns)
-        finding = statement(since_ns, open_finding(self.desk.all()), now_ns)
-        if finding is None or (finding.finding_id, finding.ended_at is None) in self._own:
-            return
-        self._producer.finding(self._topic, finding)
-        self._own.add((finding.finding_id, finding.ended_at is None))
+        for finding in self._own.statements(self.desk.all()):
+            self._producer.finding(self._topic, finding)
 
     def problems(self) -> list[str]:
         """What keeps the service from being ready."""

@@ -66,6 +66,16 @@ class Sender:
         """How many deliveries are due."""
         return self._pipeline.waiting
 
+    @property
+    def down_since_ns(self) -> int | None:
+        """Since when the receiver takes nothing; ``None`` if it does, or if nothing was sent."""
+        return self._pipeline.breaker.down_since_ns
+
+    @property
+    def answered(self) -> bool:
+        """Whether the receiver has answered since this process began."""
+        return self._pipeline.breaker.answered
+
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
