@@ -131,6 +131,22 @@ def incidents_held(
         answer(held(config, incident), as_json, show_held)
 
 
+@incidents.command("deadlines")
+def incidents_deadlines(
+    incident: Id,
+    aware: Annotated[
+        str | None, typer.Option(help="Since when you know, RFC 3339; without it since it fired.")
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Say when duties to report it would fall due, if they apply. A map of clocks, no advice."""
+    from alerts.incidents_command import deadlines_of
+    from alerts.reportable import show
+
+    answer(deadlines_of(config, incident, aware), as_json, show)
+
+
 @incidents.command("silence")
 def incidents_silence(
     actor: Actor,

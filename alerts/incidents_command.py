@@ -12,9 +12,12 @@ from alerts.client import ask, tell
 from alerts.errors import Unavailable as AlertsUnavailable
 from alerts.held import Bound
 from alerts.log import IncidentLog
+from alerts.reportable import NOT_ADVICE, deadlines
 from alerts.silence import MATCHERS
 from alerts.words import plain
+from detectors.finding import parse_rfc3339, rfc3339
 from infra import clickhouse
+from infra.clock import SystemClock, to_datetime
 from infra.embedded.reach import reach
 from infra.errors import Misconfigured, Unavailable
 from infra.settings import load
@@ -104,6 +107,27 @@ def exported(config: Path | None, incident_ids: Sequence[str], to: Path | None) 
 def held(config: Path | None, incident_id: str) -> dict[str, Any]:
     """What is kept of an incident from expiring, table by table."""
     return ask(config, f"/incidents/{_id(incident_id, 'list')}/held")
+
+
+def deadlines_of(config: Path | None, incident_id: str, aware: str | None) -> dict[str, Any]:
+    """When clocks of duties to report would run out, from ``aware`` on, or from when it fired.
+
+    Raises
+    ------
+    Misconfigured
+        If ``aware`` is no time with its zone.
+    """
+    incident = one(config, incident_id)
+    since = aware or incident["brief"]["when"]["fired"] or incident["brief"]["when"]["first_finding"]
+    try:
+        began = parse_rfc3339(since)
+    except ValueError as error:
+        raise Misconfigured(
+            f"--aware {since[:64]!r} is not a time with its zone, such as 2026-11-27T09:30:00Z"
+        ) from error
+    now = to_datetime(SystemClock().now_ns())
+    found = {"incident_id": incident_id, "aware": rfc3339(began), "deadlines": deadlines(began, now)}
+    return {"v": 1, **found, "note": NOT_ADVICE}
 
 
 def held_rows(config: Path | None, incident_id: str, to: Path) -> str:
