@@ -30,6 +30,7 @@ _OWNED = "tenant = {tenant:String} AND lineage = {lineage:String} AND service IN
 _HERE = f"{_OWNED} AND environment = {{environment:String}}"
 _FOUND = "tenant = {tenant:String} AND finding_id IN {findings:Array(String)}"
 _TIMES = "start >= fromUnixTimestamp64Nano({low:Int64}) AND start < fromUnixTimestamp64Nano({high:Int64})"
+_SOUGHT = "(start, trace_id, span_id)"
 _MINE = "tenant = {tenant:String} AND incident_id = {incident:String}"
 _TRACES = f"""trace_id IN (
     SELECT JSONExtractString(body, 'trace_id') FROM held_rows WHERE {_MINE} AND source = 'interactions'
@@ -59,8 +60,9 @@ class Source:
     """Rows of a table that belong to an incident.
 
     ``key`` tells a row from others, ``version`` a row that was written again; both are expressions, like
-    ``first``, which is greater for what is kept first where there are more than ``most``. ``blob`` is a
-    column of bytes. ``given`` are parameters beside those of `given_of`.
+    ``first``, which is greater for what is kept first where there are more than ``most``. ``sought`` are the
+    columns by which rows are found quickly (by default ``key``). ``blob`` is a column of bytes. ``given`` are
+    parameters beside those of `given_of`.
     """
 
     table: str
@@ -69,6 +71,7 @@ class Source:
     version: str = "0"
     most: int = MAX_AROUND
     first: str = "0"
+    sought: str = ""
     blob: str = ""
     given: Mapping[str, Any] = field(default_factory=dict)
 
@@ -164,11 +167,13 @@ def _interactions(incident: Incident) -> list[Source]:
         f"{_HERE} AND start >= fromUnixTimestamp64Nano({{before:Int64}}) "
         f"AND start < fromUnixTimestamp64Nano({{onset:Int64}}) AND NOT synthetic AND ({slice_})"
     )
-    newest = f"{key} IN (SELECT {key} FROM interactions WHERE {before} ORDER BY start DESC LIMIT 50)"  # noqa: S608
+    newest = f"{_SOUGHT} IN (SELECT {_SOUGHT} FROM interactions WHERE {before} ORDER BY start DESC LIMIT 50)"  # noqa: S608
     given = {**values, **named}
     return [
-        Source("interactions", during, key, "revision", most, f"toUInt8({hits})", given=given),
-        Source("interactions", f"{before} AND {newest}", key, "revision", most + 50, given=given),
+        Source("interactions", during, key, "revision", most, f"toUInt8({hits})", _SOUGHT, given=given),
+        Source(
+            "interactions", f"{before} AND {newest}", key, "revision", most + 50, sought=_SOUGHT, given=given
+        ),
     ]
 
 

@@ -31,24 +31,27 @@ FROM
     (
         SELECT {key} AS row_key, toUInt64({version}) AS row_version, toUInt64({first}) AS row_first,
             formatRowNoNewline('JSONEachRow', *) AS row_body
-        FROM (SELECT *{blob} FROM {table} FINAL WHERE {where})
-        WHERE row_key IN (
-            SELECT {key} FROM {table} WHERE ({where}) AND {key} NOT IN (SELECT key {known})
-            GROUP BY {key} ORDER BY max(toUInt64({first})) DESC, cityHash64({key}) LIMIT {{room:UInt64}}
-        ) OR row_key IN (SELECT key {known})
+        FROM (SELECT *{blob} FROM {table} FINAL WHERE ({where}) AND {sought} IN (
+            SELECT {sought} FROM {table} WHERE ({where}) AND {key} NOT IN (SELECT key {known})
+            GROUP BY {sought} ORDER BY max(toUInt64({first})) DESC, cityHash64({sought}) LIMIT {{room:UInt64}}
+            UNION ALL
+            SELECT {sought} FROM {table} WHERE ({where}) AND {key} IN (SELECT key {known})
+                AND ({key}, toUInt64({version})) NOT IN (SELECT key, version {known})
+        ))
     )
     WHERE (row_key, row_version) NOT IN (SELECT key, version {known})
 )
 WHERE so_far <= {{bytes:UInt64}}
 """
-"""New rows up to the bound, those that matter most first, and newer versions of those that are held."""
+"""New rows up to the bound, those that matter most first, and newer versions of those that are held.
+
+Which they are is asked of the columns that rows are found by, so texts are read of those alone."""
 
 _THERE = "SELECT uniqExact({key}) FROM {table} WHERE {where}"
 
 _HELD = f"""
-SELECT uniqExact(key), sum(length(body)) FROM held_rows FINAL WHERE {_MINE} AND source = {{source:String}}
+SELECT source, uniqExact(key), sum(length(body)) FROM held_rows FINAL WHERE {_MINE} GROUP BY source
 """  # noqa: S608 - of constants
-_SIZE = f"SELECT sum(length(body)) FROM held_rows FINAL WHERE {_MINE}"  # noqa: S608 - of constants
 _BOUNDS = f"""
 SELECT source, there, kept, bytes FROM holds FINAL WHERE {_MINE} ORDER BY kept DESC, source
 """  # noqa: S608 - of constants
@@ -83,36 +86,45 @@ class HeldRows:
         given = given_of(incident)
         ranges = {table: self._query(RANGES, {**given, "room": room}) for table, room in LOGS.items()}
         sources = sources_of(incident, ranges)
-        before = {bound.source: bound for bound in self.bounds(incident.place.tenant, incident.incident_id)}
-        there = dict.fromkeys((source.table for source in sources), 0)
+        tenant, incident_id = incident.place.tenant, incident.incident_id
+        there: dict[str, int] = {}
         for source in sources:
-            there[source.table] += self._copy(source, given)
+            there[source.table] = there.get(source.table, 0) + self._copy(source, given)
+        held, before = self._held(given), {b.source: b for b in self.bounds(tenant, incident_id)}
         for table, n in there.items():
-            ((kept, size),) = self._query(_HELD, {**given, "source": table})
-            seen = max(n, before[table].there if table in before else 0)
-            said = {"source": table, "there": seen, "kept": int(kept), "bytes": int(size)}
-            self._command(_SAY, {**given, **said})
+            known = before.get(table, Bound(table, 0, 0, 0))
+            kept, size = held.get(table, (0, 0))
+            bound = Bound(table, max(n, known.there), kept, size)
+            if bound != known:
+                said = {"source": table, "there": bound.there, "kept": kept, "bytes": size}
+                self._command(_SAY, {**given, **said})
         self._command(_RENEW, given)
-        return self.bounds(incident.place.tenant, incident.incident_id)
+        return self.bounds(tenant, incident_id)
+
+    def _held(self, given: dict[str, Any]) -> dict[str, tuple[int, int]]:
+        """Rows and bytes that are held, by table."""
+        return {str(source): (int(n), int(size)) for source, n, size in self._query(_HELD, given)}
 
     def _copy(self, source: Source, given: dict[str, Any]) -> int:
         """Copy rows of one table; how many belong to the incident."""
         mine = {**given, **source.given, "source": source.table}
-        ((held, _),) = self._query(_HELD, mine)
-        ((size,),) = self._query(_SIZE, mine)
-        ((there,),) = self._query(_THERE.format(key=source.key, table=source.table, where=source.where), mine)
+        named = {"key": source.key, "table": source.table, "where": source.where}
+        ((there,),) = self._query(_THERE.format(**named), mine)
+        if not there:
+            return 0
+        held = self._held(mine)
         blob = f" REPLACE (base64Encode({source.blob}) AS {source.blob})" if source.blob else ""
         statement = _COPY.format(
-            key=source.key,
+            **named,
             version=source.version,
             first=source.first,
+            sought=source.sought or source.key,
             blob=blob,
-            table=source.table,
-            where=source.where,
             known=_KNOWN,
         )
-        room = {"room": max(0, source.most - int(held)), "bytes": max(0, MAX_BYTES - int(size))}
-        self._command(statement, {**mine, **room})
+        room = max(0, source.most - held.get(source.table, (0, 0))[0])
+        left = max(0, MAX_BYTES - sum(size for _, size in held.values()))
+        self._command(statement, {**mine, "room": room, "bytes": left})
         return int(there)
 
     def let_go(self, tenant: str, incident_id: str) -> None:

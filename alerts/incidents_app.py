@@ -111,7 +111,7 @@ def incidents_hold(
 def incidents_release(
     incident: Id, actor: Actor, reason: Why = "", as_json: AsJson = False, config: ConfigPath = None
 ) -> None:
-    """Let an incident that is held recover again, and what it rests on expire."""
+    """Let what is held recover, and its evidence expire."""
     _act(config, incident, "release", actor, reason, as_json=as_json)
 
 

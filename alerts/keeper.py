@@ -35,26 +35,31 @@ class Holding(Protocol):
 
 
 class Keeper:
-    """``incidents`` gives those in memory, or nothing while another process is the writer."""
+    """``incidents`` gives those in memory, or nothing while another process is the writer.
 
-    def __init__(self, holding: Holding, incidents: Callable[[], Iterable[Incident]], clock: Clock) -> None:
+    ``failed`` is called if keeping itself breaks: our bug.
+    """
+
+    def __init__(
+        self,
+        holding: Holding,
+        incidents: Callable[[], Iterable[Incident]],
+        clock: Clock,
+        failed: Callable[[BaseException], None],
+    ) -> None:
         self._holding, self._incidents, self._clock = holding, incidents, clock
         self._copied: dict[str, tuple[int, int]] = {}
-        self._wake, self._stop = threading.Event(), threading.Event()
+        self._failed = failed
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
-    def wake(self) -> None:
-        """Look now: somebody held or released one."""
-        self._wake.set()
-
     def stop(self, wait_s: float) -> None:
         """End; a copy under way is finished, or repeated by the next process."""
         self._stop.set()
-        self._wake.set()
         self._thread.join(wait_s)
 
     def _run(self) -> None:
@@ -67,8 +72,11 @@ class Keeper:
                 if str(error) != trouble:
                     logger.warning("what is held is kept later: %s", error)
                 trouble = str(error)
-            self._wake.wait(LOOK_EVERY_S)
-            self._wake.clear()
+            except Exception as error:
+                logger.exception("keeping broke")
+                self._failed(error)
+                return
+            self._stop.wait(LOOK_EVERY_S)
 
     def look(self) -> int:
         """Copy for what is held and due, take away what was released; how many incidents were copied for.

@@ -17,6 +17,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from alerts import signed_links
 from alerts.desk import Desk
@@ -70,6 +71,16 @@ def build(desk: Desk, key: bytes, clock: Clock, hosts: Sequence[str]) -> Starlet
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))],
     )
+
+
+def beside(app: ASGIApp, pages: ASGIApp) -> ASGIApp:
+    """Pages behind links, which are asked for under a public name, beside the API, which never is."""
+
+    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
+        chosen = pages if scope.get("path", "").startswith(PREFIX) else app
+        await chosen(scope, receive, send)
+
+    return choose
 
 
 class _Pages:

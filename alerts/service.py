@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from alerts import api, feed, link_pages, signed_links
 from alerts.brief import Act, Example, Links, cut
@@ -105,7 +105,8 @@ class Service:
         self._linked = {r.name for r in receivers_of(settings) if r.kind in signed_links.TOLD_IN}
         self._heart = self._heartbeat()
         self._token = read_token(settings.home)
-        self._links_key = read_token(settings.home, LINKS).encode()
+        public = settings.alerts.public_url
+        self._links_key = read_token(settings.home, LINKS).encode() if public else None
         self._socket = _listen(settings.alerts.host, settings.alerts.port)
         host, port = self._socket.getsockname()[:2]
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -121,7 +122,7 @@ class Service:
         self.holding = self._kept.held()
         disks = rooms or partial(self._log.rooms, settings.home)
         self._own = OwnWatch(self._senders, self._log.detected_ns, disks, self._log.late, self._clock)
-        self._keeper = Keeper(self.holding, self._mine, self._clock)
+        self._keeper = Keeper(self.holding, self._mine, self._clock, self._fail)
 
     def _mine(self) -> list[Incident]:
         """The incidents that this process may act for."""
@@ -200,7 +201,11 @@ class Service:
     def _acts(self, delivery: Delivery) -> tuple[Act, ...]:
         """Links that act, for receivers whose messages hold them; without a public address there are none."""
         base = self._settings.alerts.public_url.rstrip("/")
-        if not base or delivery.receiver not in self._linked or delivery.kind not in signed_links.KINDS:
+        if (
+            self._links_key is None
+            or delivery.receiver not in self._linked
+            or delivery.kind not in signed_links.KINDS
+        ):
             return ()
         about = delivery.incident_id, delivery.receiver, delivery.place.service
         return signed_links.acts(base, self._links_key, *about, self._clock.now_ns())
@@ -237,10 +242,8 @@ class Service:
             self._clock,
             self._deliveries.held().bounds,
         )
-        hosts = [urlsplit(self._settings.alerts.public_url).hostname or "127.0.0.1", *api.LOCAL]
-        pages = link_pages.build(self.desk, self._links_key, self._clock, hosts)
         config = uvicorn.Config(
-            by_path(app, pages), log_config=None, access_log=False, lifespan="off", server_header=False
+            self._with_pages(app), log_config=None, access_log=False, lifespan="off", server_header=False
         )
         server = uvicorn.Server(config)
         serving = threading.Thread(
@@ -276,6 +279,13 @@ class Service:
             self._socket.close()
         if self._broken is not None:
             raise self._broken
+
+    def _with_pages(self, app: ASGIApp) -> ASGIApp:
+        """The API, with the pages behind links if messages hold any."""
+        if self._links_key is None:
+            return app
+        hosts = [urlsplit(self._settings.alerts.public_url).hostname or "", *api.LOCAL]
+        return link_pages.beside(app, link_pages.build(self.desk, self._links_key, self._clock, hosts))
 
     def _work(self) -> None:
         """Read, take, commit; wait where something does not answer."""
@@ -357,16 +367,6 @@ class _Counted:
         key = {SENT: "sent", RETRY: "retried", GAVE_UP: "gave_up"}.get(attempt.outcome)
         if key is not None:
             self._metrics.add(key, 1)
-
-
-def by_path(app: ASGIApp, pages: ASGIApp) -> ASGIApp:
-    """Pages behind links, which are asked for under a public name, beside the API, which never is."""
-
-    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
-        chosen = pages if scope.get("path", "").startswith(link_pages.PREFIX) else app
-        await chosen(scope, receive, send)
-
-    return choose
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -9,7 +9,7 @@ import typer
 from infra.command_line import AsJson, ConfigPath, answer
 
 rules = typer.Typer(
-    help="Fixed limits of your own: [[rule]] and [[slo]] in the settings.", no_args_is_help=True
+    help="Limits and objectives of your own: [[rule]], [[slo]].", no_args_is_help=True
 )
 
 
