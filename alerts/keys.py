@@ -1,7 +1,4 @@
-"""Secrets of the alerts service: files that only their owner can read.
-
-The token of its API is compared in constant time; links in messages are signed with a key of their own.
-"""
+"""Secrets that are made on first use, as files only their owner can read: the token of the alerts API."""
 
 from __future__ import annotations
 
@@ -14,11 +11,12 @@ from infra.errors import Misconfigured
 
 FILE = Path("keys") / "alerts.token"
 LINKS = Path("keys") / "links.key"
+"""What signs links in messages."""
 MIN_CHARACTERS = 16
 
 
 def read_token(home: Path, file: Path = FILE) -> str:
-    """The secret of a file under the data directory, made on first use.
+    """The token in a file under the data directory, made on first use.
 
     Raises
     ------
@@ -32,9 +30,9 @@ def read_token(home: Path, file: Path = FILE) -> str:
             _make(path)
         token = path.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
-        raise Misconfigured(f"the key file {file} under LIGHTSHIP_HOME cannot be used: {error}") from error
+        raise Misconfigured(f"the token file {file} under LIGHTSHIP_HOME cannot be used: {error}") from error
     if len(token) < MIN_CHARACTERS:
-        raise Misconfigured(f"the key file {file} holds fewer than {MIN_CHARACTERS} characters: delete it")
+        raise Misconfigured(f"the token file {file} holds fewer than {MIN_CHARACTERS} characters: delete it")
     return token
 
 
