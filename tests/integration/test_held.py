@@ -29,7 +29,10 @@ from tests.integration.test_alerts import HookWorld, world  # noqa: F401 - a fix
 
 pytestmark = pytest.mark.integration
 
-TABLES = ("interactions", "context_spans", "findings", "evidence", "observations", "kept_snapshots", "cells")
+TABLES = (
+    *("interactions", "context_spans", "traces", "judgements"),
+    *("findings", "evidence", "baselines", "observations", "kept_snapshots", "cells"),
+)
 WHO = {"actor": "Ana", "reason": "a subpoena"}
 
 
@@ -69,6 +72,11 @@ def fill(world: HookWorld, calls: int, received_days: float) -> None:  # noqa: F
     insert("interactions", call(9003, "04:20", service="another"))
     span = {**owner, "trace_id": "t0", "span_id": "tool", "kind": "tool", "tool_arguments": '{"q": 1}'}
     insert("context_spans", {**span, "start": to_ns(at("04:20")), "received_at": received})
+    insert("traces", {**owner, "trace_id": "t0", "name": "a run", "received_at": received})
+    judged = {"judged_trace_id": "t0", "explanation": "rude", "received_at": received}
+    insert("judgements", {**owner, "trace_id": "t0", "name": "helpful", **judged})
+    reference = {"series_id": finding.series, "version": finding.baseline_version, "channel": "rate"}
+    insert("baselines", {**owner, **reference, "body": "{}", "written_at": received // 1_000_000})
     named = {"finding_id": finding.finding_id, "version": 50, "written_at": old(received_days)}
     named["written_at"] = received // 1_000_000
     insert("findings", {**owner, **named, "body": finding.to_json(), "made_at": to_ns(at("04:25")) // 1000})
@@ -123,7 +131,8 @@ def test_what_is_held_outlives_every_ttl_until_it_is_released(
         assert before["context_spans"][0]["tool_arguments"] == '{"q": 1}'
         assert [row["offset"] for row in before["observations"]] == list(range(40, 51))
         assert before["kept_snapshots"][0]["blob"] == "/wBzbmFw"
-        assert {len(before[t]) for t in ("findings", "evidence", "cells")} == {1}
+        assert before["judgements"][0]["explanation"] == "rude"
+        assert {len(before[t]) for t in ("findings", "evidence", "cells", "baselines", "traces")} == {1}
         assert [s for s in report["sources"] if s["cut"]] == []
         retention.keep(replace(store, text_days=7, score_months=3))
         client = connect(store)
