@@ -8,6 +8,7 @@ refused: a web page could send it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from starlette.applications import Starlette
@@ -22,6 +23,7 @@ from alerts.actions import ACTIONS, REASONED
 from alerts.desk import Desk
 from alerts.errors import NotPossible, Unavailable
 from alerts.headline import headline
+from alerts.held import Bound
 from alerts.identity import LIVE
 from alerts.incident import OPEN, STATES, Incident
 from alerts.level_routes import FILTERS, Levels
@@ -35,6 +37,8 @@ from alerts.wire import incident_to_dict
 from detectors.finding import rfc3339
 from infra.clock import Clock, SystemClock, to_datetime
 
+LOCAL = ("127.0.0.1", "localhost", "[::1]")
+"""Names of the loopback interface."""
 MAX_LISTED = 500
 MIN_DAYS, MAX_DAYS = 0.1, 395.0
 """How far back it is told how being on call was."""
@@ -43,6 +47,8 @@ Problems = Callable[[], list[str]]
 """What keeps the service from being ready; empty when it is."""
 
 History = Callable[[str, str], Sequence[Moment]]
+Held = Callable[[str, str], Sequence[Bound]]
+"""What is kept of a tenant's incident."""
 
 
 def build(
@@ -54,10 +60,11 @@ def build(
     hosts: Sequence[str] = (),
     levels: Levels | None = None,
     clock: Clock | None = None,
+    held: Held = lambda *_: (),
 ) -> Starlette:
     """The application. ``hosts`` are accepted beside the names of the loopback interface."""
     clock = clock or SystemClock()
-    api = _Api(desk, history, problems, metrics, token, clock)
+    api = _Api(desk, history, problems, metrics, token, clock, held)
     people = _LevelsApi(levels, token)
     quiet = SilenceApi(desk, token, clock)
     routes = [
@@ -67,6 +74,7 @@ def build(
         Route("/incidents", api.listed),
         Route("/oncall", api.fared),
         Route("/incidents/{incident_id}", api.one),
+        Route("/incidents/{incident_id}/held", api.held),
         Route("/incidents/{incident_id}/{action}", api.act, methods=["POST"]),
         Route("/silences", quiet.listed),
         Route("/silences", quiet.made, methods=["POST"]),
@@ -74,7 +82,7 @@ def build(
         Route("/baselines", people.listed),
         Route("/baselines/{action}", people.act, methods=["POST"]),
     ]
-    allowed = ["127.0.0.1", "localhost", "[::1]", *hosts]
+    allowed = [*LOCAL, *hosts]
     return Starlette(
         routes=routes,
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed)],
@@ -93,9 +101,11 @@ class _Api:
         metrics: Metrics,
         token: str,
         clock: Clock,
+        held: Held,
     ) -> None:
         self._desk, self._history, self._problems = desk, history, problems
         self._metrics, self._token, self._clock = metrics, token, clock
+        self._held = held
 
     async def healthz(self, _: Request) -> Response:
         """The process answers."""
@@ -142,11 +152,27 @@ class _Api:
     async def one(self, request: Request) -> Response:
         """One incident: its state, its brief and its history."""
         self._check(request)
+        incident = await self._asked_for(request)
+        return JSONResponse(await run_in_threadpool(self._whole, incident))
+
+    async def held(self, request: Request) -> Response:
+        """What is kept of an incident from expiring, table by table, and what the bound on size kept out."""
+        self._check(request)
+        incident = await self._asked_for(request)
+        try:
+            found = await run_in_threadpool(self._held, incident.place.tenant, incident.incident_id)
+        except Unavailable as error:
+            raise Refused(503, str(error)) from error
+        rows = [{**asdict(bound), "cut": bound.cut} for bound in found]
+        facts = {k: v for k, v in incident_to_dict(incident).items() if k in ("incident_id", "tenant")}
+        return JSONResponse({"v": 1, **facts, "held_by": incident.held_by, "sources": rows})
+
+    async def _asked_for(self, request: Request) -> Incident:
         incident_id = request.path_params["incident_id"]
         incident = await run_in_threadpool(self._desk.find, incident_id)
         if incident is None:
             raise Refused(404, _MISSING.format(incident_id))
-        return JSONResponse(await run_in_threadpool(self._whole, incident))
+        return incident
 
     async def act(self, request: Request) -> Response:
         """Acknowledge, end or annotate: ``{"actor": ..., "reason": ...}``."""

@@ -106,7 +106,7 @@ class Book:
         excess = len(self._incidents) - MAX_INCIDENTS
         if excess <= 0:
             return
-        closed = [i for i in reversed(self.all()) if i.state == RESOLVED][:excess]
+        closed = [i for i in reversed(self.all()) if i.state == RESOLVED and i.held_by is None][:excess]
         for incident in closed:
             del self._incidents[incident.incident_id]
             left = tuple(k for k in self._places[incident.place] if k != incident.incident_id)
@@ -185,7 +185,7 @@ class Book:
         if incident is None:
             return None
         events = [event]
-        if isinstance(event, Release) and not incident.supported:
+        if isinstance(event, Release) and incident.is_open and not incident.supported:
             events.append(End("withdrawn", reason=_UNSUPPORTED))
         return self._step(incident, events, now_ns)
 

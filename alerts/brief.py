@@ -20,13 +20,19 @@ from infra.clock import NS_PER_S, to_datetime
 MAX_SLICES = 8
 MAX_CLEARED = 12
 MAX_OTHERS = 6
+MAX_NOTE = 240
+SAID = ("rule", "slo")
+"""Kinds of findings whose notes are the operator's own words for what is not allowed."""
 MAX_EXAMPLE = 280
 """Characters of a prompt or output in an example."""
 
 
 @dataclass(frozen=True, slots=True)
 class What:
-    """The measurement. ``values`` is baseline, current value and interval in words."""
+    """The measurement. ``values`` is baseline, current value and interval in words.
+
+    ``notes`` is what a rule or an objective says of itself: its limit, and what is left of a budget.
+    """
 
     title: str
     unit: str
@@ -52,6 +58,7 @@ class What:
     hits: int
     others: tuple[str, ...]
     more: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +120,25 @@ class Reproduce:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """A link that does something, and what people read of it."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Do:
-    """What to do: a runbook, its first checks, and where to look and act."""
+    """What to do: a runbook, its first checks, and where to look and act.
+
+    ``acts`` are links for the receiver of a message; what is stored or shown elsewhere has none.
+    """
 
     runbook: str
     checks: tuple[str, ...]
     dashboard: str
     api: str
+    acts: tuple[Act, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +284,7 @@ def _what(incident: Incident, finding: Finding) -> What:
         hits=incident.hits.count,
         others=tuple(said[:MAX_OTHERS]),
         more=max(0, len(said) - MAX_OTHERS) + incident.beyond,
+        notes=tuple(words.plain(n, MAX_NOTE) for n in finding.notes) if finding.alert_kind in SAID else (),
     )
 
 

@@ -73,7 +73,7 @@ class Elapsed:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A person keeps it open: it ends by a person's word alone."""
+    """A person keeps it, and what it rests on: it ends by a person's word alone."""
 
     actor: str
     reason: str = ""
@@ -81,7 +81,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A person lets it recover again."""
+    """A person lets it recover again, and what it rests on expire."""
 
     actor: str
     reason: str = ""

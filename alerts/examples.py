@@ -57,7 +57,7 @@ def examples_of(incident: Incident, query: Query) -> tuple[Example, ...]:
     if incident.unit != "interaction":
         return ()
     place, onset_ns = incident.place, incident.onset_ns
-    where, values = _conditions(incident.slice)
+    where, values = slice_conditions(incident.slice)
     hit = _HITS.get(incident.score)
     given = {
         **values,
@@ -81,7 +81,7 @@ def examples_of(incident: Incident, query: Query) -> tuple[Example, ...]:
     )
 
 
-def _conditions(slice_: str) -> tuple[str, dict[str, str]]:
+def slice_conditions(slice_: str) -> tuple[str, dict[str, str]]:
     """A slice as conditions on columns; a dimension that interactions do not have narrows nothing."""
     where, values = "", {}
     for k, pair in enumerate([] if slice_ == ALL else slice_.split(",")):

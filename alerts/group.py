@@ -64,7 +64,13 @@ def _fit(finding: Finding, incident: Incident, timing: Timing) -> int | None:
     comes_back = incident.is_open or incident.ending in REOPENABLE
     mark = fingerprint(finding)
     same_mark = (comes_back or before_end) and any(fingerprint(f) == mark for f in kept)
-    same_score = before_end and any((f.unit, f.score) == (finding.unit, finding.score) for f in kept)
+    same_score = before_end and any(
+        (f.unit, f.score) == (finding.unit, finding.score)
+        and (
+            f.slice == finding.slice or finding.alert_kind != PIPELINE
+        )  # each part of ours is its own matter
+        for f in kept
+    )
     same_time = finding.alert_kind not in _APART and _meets(finding, incident, timing)
     ways = (same_time and same_mark, same_time, same_mark, same_score)
     return ways.index(True) if any(ways) else None

@@ -64,7 +64,8 @@ class Incident:
     ``silence`` is the id of the silence that covers it; ``heard`` what people were told last: nothing yet,
     the severity it had then, or that it is `OVER`; ``heard_ns`` is when that was first looked at, on the
     wall clock, and ``reminded_ns`` when they were told once more since nobody had taken it. ``recorded`` are
-    changes that people recorded near its onset. What is held (``held_by``) ends by a person's word alone.
+    changes that people recorded near its onset. What is held (``held_by``) ends by a person's word alone,
+    and what it rests on is kept until it is released.
     """
 
     incident_id: str

@@ -103,7 +103,7 @@ def incidents_note(
 def incidents_hold(
     incident: Id, actor: Actor, reason: Why, as_json: AsJson = False, config: ConfigPath = None
 ) -> None:
-    """Keep an incident open. It ends by a word of a person alone, whatever is measured."""
+    """Keep an incident open, and what it rests on. It ends by a word of a person alone."""
     _act(config, incident, "hold", actor, reason, as_json=as_json)
 
 
@@ -111,8 +111,40 @@ def incidents_hold(
 def incidents_release(
     incident: Id, actor: Actor, reason: Why = "", as_json: AsJson = False, config: ConfigPath = None
 ) -> None:
-    """Let an incident that is held recover again."""
+    """Let what is held recover, and its evidence expire."""
     _act(config, incident, "release", actor, reason, as_json=as_json)
+
+
+@incidents.command("held")
+def incidents_held(
+    incident: Id,
+    to: Annotated[Path | None, typer.Option(help="Write the rows, texts too, into this new file.")] = None,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Say what is kept of an incident that is held. Rows by table, and what the bound on size kept out."""
+    from alerts.incidents_command import held, held_rows, show_held
+
+    if to is not None:
+        out(held_rows(config, incident, to))
+    else:
+        answer(held(config, incident), as_json, show_held)
+
+
+@incidents.command("deadlines")
+def incidents_deadlines(
+    incident: Id,
+    aware: Annotated[
+        str | None, typer.Option(help="Since when you know, RFC 3339; without it since it fired.")
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Say when duties to report it would fall due, if they apply. A map of clocks, no advice."""
+    from alerts.incidents_command import deadlines_of
+    from alerts.reportable import show
+
+    answer(deadlines_of(config, incident, aware), as_json, show)
 
 
 @incidents.command("silence")

@@ -9,9 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from alerts.client import ask, tell
+from alerts.errors import Unavailable as AlertsUnavailable
+from alerts.held import Bound
+from alerts.log import IncidentLog
+from alerts.reportable import NOT_ADVICE, deadlines
 from alerts.silence import MATCHERS
 from alerts.words import plain
-from infra.errors import Misconfigured
+from detectors.finding import parse_rfc3339, rfc3339
+from infra import clickhouse
+from infra.clock import SystemClock, to_datetime
+from infra.embedded.reach import reach
+from infra.errors import Misconfigured, Unavailable
+from infra.settings import load
 
 MAX_CELL = 300
 """Characters of a line that a person wrote."""
@@ -93,6 +102,76 @@ def exported(config: Path | None, incident_ids: Sequence[str], to: Path | None) 
     except OSError as error:
         raise Misconfigured(f"{to} cannot be written: {error.strerror}") from error
     return f"{len(lines)} incident{'s' if len(lines) > 1 else ''} in {to}"
+
+
+def held(config: Path | None, incident_id: str) -> dict[str, Any]:
+    """What is kept of an incident from expiring, table by table."""
+    return ask(config, f"/incidents/{_id(incident_id, 'list')}/held")
+
+
+def deadlines_of(config: Path | None, incident_id: str, aware: str | None) -> dict[str, Any]:
+    """When clocks of duties to report would run out, from ``aware`` on, or from when it fired.
+
+    Raises
+    ------
+    Misconfigured
+        If ``aware`` is no time with its zone.
+    """
+    incident = one(config, incident_id)
+    since = aware or incident["brief"]["when"]["fired"] or incident["brief"]["when"]["first_finding"]
+    try:
+        began = parse_rfc3339(since)
+    except ValueError as error:
+        raise Misconfigured(
+            f"--aware {since[:64]!r} is not a time with its zone, such as 2026-11-27T09:30:00Z"
+        ) from error
+    now = to_datetime(SystemClock().now_ns())
+    found = {"incident_id": incident_id, "aware": rfc3339(began), "deadlines": deadlines(began, now)}
+    return {"v": 1, **found, "note": NOT_ADVICE}
+
+
+def held_rows(config: Path | None, incident_id: str, to: Path) -> str:
+    """Write what is kept of an incident, texts and all, into a new file; a line that says where it is.
+
+    The rows are read from the store, not from the alerts service: who may read texts is who may read it.
+
+    Raises
+    ------
+    Misconfigured
+        If nothing is kept of it, or the file is there already or cannot be written.
+    Unavailable
+        If the store does not answer.
+    """
+    report = held(config, incident_id)
+    if not report["sources"]:
+        raise Misconfigured(f"nothing is held of incident {incident_id}: `lightship incidents hold` keeps it")
+    settings = reach(load(config))
+    log = IncidentLog(lambda: clickhouse.connect(settings.store))
+    n, rows = 0, log.held().rows(report["tenant"], incident_id)
+    try:
+        with to.open("x", encoding="utf-8") as file:
+            for n, (source, body) in enumerate(rows, 1):  # noqa: B007 - counted
+                file.write(f'{{"source":{json.dumps(source)},"row":{body}}}\n')
+    except FileExistsError as error:
+        raise Misconfigured(f"{to} is there already: name another file with --to") from error
+    except OSError as error:
+        raise Misconfigured(f"{to} cannot be written: {error.strerror}") from error
+    except AlertsUnavailable as error:
+        raise Unavailable(str(error)) from error
+    finally:
+        log.close()
+    return f"{n} rows of incident {incident_id} in {to}"
+
+
+def show_held(report: Mapping[str, Any]) -> str:
+    """What is kept, a line a table, for a person."""
+    sources = report["sources"]
+    if not sources:
+        now = "its rows are copied within seconds" if report["held_by"] else "nobody holds it"
+        return f"nothing is kept of incident {report['incident_id']} yet: {now}"
+    bounds = [Bound(s["source"], s["there"], s["kept"], s["size"]) for s in sources]
+    who = f"held by {report['held_by']}" if report["held_by"] else "released: it is being taken away"
+    return "\n".join([f"{report['incident_id']}  {who}", *(bound.text() for bound in bounds)])
 
 
 def _id(text: str, command: str) -> str:

@@ -9,9 +9,10 @@
 ``no_data`` and ``error`` never mean ok: they start an incident and the hold applies to them, and while they
 last nothing recovers. A resolved incident that a person ended is never reopened.
 
-Beside the state: who has taken it, who holds it (then it ends by a person's word alone), and which silence
-covers it. What people would have been told meanwhile is not told. When the silence ends they are told once
-what has come of it: of an incident that is still open and that nobody heard of, that it opened.
+Beside the state: who has taken it, who holds it (then it ends by a person's word alone, and what it rests on
+is kept, over its end, until it is released), and which silence covers it. What people would have been told
+meanwhile is not told. When the silence ends they are told once what has come of it: of an incident that is
+still open and that nobody heard of, that it opened.
 
 Times are ns since 1970 UTC on the clock of the incident's lineage, which never runs backwards here. A
 deadline that has passed takes effect at the deadline, not when it was noticed: a restart changes nothing.
@@ -249,8 +250,6 @@ class _Log:
             notify="resolved" if i.state in (FIRING, RECOVERING) else "",
             ending=event.ending,
             resolved_ns=i.resolved_ns if relabel else now_ns,
-            held_by=None,
-            held_ns=None,
         )
 
     def of_people(self, event: Event, now_ns: int) -> None:
@@ -295,9 +294,9 @@ class _Log:
     def hold(self, event: Hold | Release, now_ns: int) -> None:
         """Held or let go; the same person holding again changes nothing."""
         i, holds = self.incident, isinstance(event, Hold)
-        if holds and i.state not in (FIRING, RECOVERING):
+        if holds and i.state not in (FIRING, RECOVERING, RESOLVED):
             raise NotPossible(
-                f"incident {i.incident_id} is {i.state}: only one that fires or recovers can be held"
+                f"incident {i.incident_id} is {i.state}: only one that people hear of can be held"
             )
         if not holds and i.held_by is None:
             raise NotPossible(f"incident {i.incident_id} is not held: there is nothing to release")

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -24,6 +25,7 @@ from alerts.book import Change
 from alerts.brief import Brief, Example
 from alerts.errors import Defect, Unavailable
 from alerts.examples import examples_of
+from alerts.held_store import HeldRows
 from alerts.identity import Place
 from alerts.incident import Incident
 from alerts.level_store import levels_of
@@ -32,12 +34,14 @@ from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT
 from alerts.ports import FAR_FUTURE_NS, Closed, Undelivered
 from alerts.rows import attempt_row, state_row, transition_row
+from alerts.self_watch import Late
 from alerts.silence import Silence, Silences
 from alerts.silence_store import silence_row, silences_of
 from alerts.wire import incident_from_json
 from detectors.finding import SEVERAL
 from detectors.observation import ServiceKey
 from infra.clock import NS_PER_S
+from infra.disks import Room, rooms_of
 from infra.errors import Unavailable as InfraUnavailable
 
 KEEP_DAYS = 95
@@ -77,6 +81,13 @@ WHERE at >= now64(6) - toIntervalHour({hours:UInt32})
 GROUP BY dedup_key, receiver
 """
 
+_TRIED = """
+SELECT dedup_key, max(attempt), countIf(outcome IN ({sent:String}, {gave_up:String})) > 0
+FROM notifications FINAL
+WHERE dedup_key IN {keys:Array(String)}
+GROUP BY dedup_key
+"""
+
 _REFERENCES = """
 SELECT incident_id, argMax(reference, (at, attempt))
 FROM notifications FINAL
@@ -96,6 +107,14 @@ _DETECTED = """
 SELECT count(), toUnixTimestamp64Milli(max(written_at)) FROM progress WHERE room = 'detect'
 """
 
+
+_LATE = """
+SELECT tenant, service, sum(n), sumIf(n, part != 0)
+FROM cells FINAL
+WHERE lineage = 'live' AND unit = 'interaction' AND score IN ('error', 'latency_s') AND slice = 'all'
+    AND tick >= now() - toIntervalDay(2) AND written_at >= now64(3) - toIntervalHour(1)
+GROUP BY tenant, service
+"""
 
 _SNAPSHOTS = """
 SELECT shard, argMax(blob, next_offset) AS newest FROM snapshots WHERE room = 'detect' GROUP BY shard
@@ -186,6 +205,16 @@ class IncidentLog:
         ((n, at_ms),) = self._rows(_DETECTED, {})
         return int(at_ms) * 1_000_000 if n else None
 
+    def late(self) -> list[Late]:
+        """Of each service, the values that were counted in the last hour, and how many were late."""
+        rows = self._rows(_LATE, {})
+        return [Late(str(tenant), str(service), int(n), int(late)) for tenant, service, n, late in rows]
+
+    def rooms(self, home: Path) -> list[Room]:
+        """Room on the disks of the data directory and of the store."""
+        with self._open() as client:
+            return rooms_of(home, client)
+
     def ping(self) -> None:
         """Whether the store answers.
 
@@ -232,6 +261,11 @@ class IncidentLog:
                 attempts, done = progress.get((dedup_key(str(incident_id), int(seq)), receiver), (0, False))
                 out.append(Undelivered(incident, int(seq), str(kind), str(receiver), attempts, done))
         return out
+
+    def tried(self, dedup_keys: Sequence[str]) -> dict[str, tuple[int, bool]]:
+        """Of messages by their keys: how often each was tried, and whether it was sent or given up."""
+        rows = self._rows(_TRIED, {"keys": list(dedup_keys), "sent": SENT, "gave_up": GAVE_UP})
+        return {str(key): (int(attempts), bool(done)) for key, attempts, done in rows}
 
     def silences(self) -> Silences:
         """Every silence that has not ended, and those that ended lately."""
@@ -300,6 +334,14 @@ class IncidentLog:
     def examples(self, incident: Incident) -> tuple[Example, ...]:
         """Redacted interactions from both sides of the onset."""
         return examples_of(incident, self._rows)
+
+    def held(self) -> HeldRows:
+        """What is kept of held incidents."""
+        return HeldRows(self._rows, self._command)
+
+    def _command(self, statement: str, given: dict[str, Any]) -> None:
+        with self._open() as client:
+            client.command(statement, given)
 
     def _rows(self, statement: str, given: dict[str, Any]) -> Sequence[Sequence[Any]]:
         with self._open() as client:

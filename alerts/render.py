@@ -49,7 +49,9 @@ def render_text(brief: Brief) -> str:
         for name, lines in parts(brief)
         for k, line in enumerate(lines)
     ]
-    text = "\n".join([f"{label(brief)} · {brief.headline}", "", *body, ""])
+    acts = [f"{act.name}: {act.url}" for act in brief.do.acts]
+    first = [f"{label(brief)} · {brief.headline}", "", *acts, *([""] if acts else [])]
+    text = "\n".join([*first, *body, ""])
     return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 2]}…\n"
 
 
@@ -109,6 +111,7 @@ def _what_lines(what: What) -> list[str]:
     if what.evidence is not None and what.threshold is not None:
         by = f", detector {words.plain(what.detector)}" if what.detector else ""
         lines.append(f"evidence {what.evidence:.1f} against a threshold of {what.threshold:.1f} (log){by}")
+    lines += what.notes
     lines += [f"also: {other}" for other in what.others]
     return [*lines, f"and {what.more} more changes"] if what.more else lines
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import infra
 from alerts.errors import Defect
+from alerts.identity import PIPELINE
 from detectors.finding import Finding
 
 FOLDER = Path(infra.__file__).parent / "runbooks"
@@ -70,6 +71,8 @@ _BY_SCORE = {
     "asks_for_human": "complaints",
 }
 _BY_KIND = {"volume": "volume", "silence": "volume", "pipeline": "pipeline"}
+_OF_OURS = {"receiver_down": "receiver_down", "disk_full": "disk_full", "late_share": "late_share"}
+"""What `alerts.self_watch` states, by its score."""
 _SIDES = ("_prompt", "_output", "_context", "_tool_result")
 
 GENERIC = "drift"
@@ -88,7 +91,8 @@ class Runbook:
 def name_of(finding: Finding) -> str:
     """Name of the runbook for a finding: by what kind of alert it is, else by its score."""
     if finding.alert_kind in _BY_KIND:
-        return _BY_KIND[finding.alert_kind]
+        usual = _BY_KIND[finding.alert_kind]
+        return _OF_OURS.get(finding.score, usual) if finding.alert_kind == PIPELINE else usual
     score = finding.score
     for side in _SIDES:
         score = score.removesuffix(side)

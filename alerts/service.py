@@ -13,20 +13,26 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from alerts import api, feed
-from alerts.brief import Example, Links, cut
+from alerts import api, feed, link_pages, signed_links
+from alerts.brief import Act, Example, Links, cut
 from alerts.desk import Desk, Setup
+from alerts.digest_round import DigestRound
 from alerts.errors import Unavailable
 from alerts.grants import Grants
 from alerts.heartbeat import Heartbeat
-from alerts.keys import read_token
+from alerts.incident import Incident
+from alerts.keeper import Keeper
+from alerts.keys import LINKS, read_token
 from alerts.known_scores import learn_own_scores
 from alerts.level_routes import Levels
 from alerts.log import IncidentLog
@@ -39,15 +45,16 @@ from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery
 from alerts.notify.references import References
 from alerts.notify.secrets import read_line
 from alerts.notify.sender import Sender
+from alerts.own_watch import OwnWatch
 from alerts.ports import Message
 from alerts.recorded_feed import RecordedFeed
-from alerts.route import receivers_of, router
-from alerts.self_watch import open_finding, stalled_since_ns, statement
+from alerts.route import business_of, receivers_of, router
 from alerts.standing import Standing
 from alerts.timing import Timing
 from detectors.observation import Control
 from infra import clickhouse
 from infra.clock import NS_PER_S, Clock, SystemClock
+from infra.disks import Room
 from infra.errors import InfraError, Misconfigured
 from infra.kafka import FINDINGS
 from infra.receivers import WEB, has_scheme
@@ -67,7 +74,7 @@ OK, USAGE, UNAVAILABLE, DEFECT = 0, 2, 3, 70
 
 
 class Service:
-    """All of it in one process. ``topic`` and ``group`` are others only in tests."""
+    """All of it in one process. ``topic``, ``group`` and what disks hold are others only in tests."""
 
     def __init__(
         self,
@@ -76,6 +83,7 @@ class Service:
         clock: Clock | None = None,
         topic: str = FINDINGS.name,
         group: str = feed.GROUP,
+        rooms: Callable[[], list[Room]] | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
@@ -86,8 +94,6 @@ class Service:
         self._producer = feed.Producer(settings.kafka)
         self._feed: feed.Findings | None = None
         self._recorded: RecordedFeed | None = None
-        self._own: set[tuple[str, bool]] = set()
-        self._began_ns = self._clock.now_ns()
         self._stop = threading.Event()
         self._trouble: str | None = "starting"
         self._broken: BaseException | None = None
@@ -96,16 +102,31 @@ class Service:
         self._references = {r.name: self._referring(r.name) for r in receivers_of(settings)}
         self._senders = {r.name: self._sender(r) for r in receivers_of(settings)}
         self._shown = {r.name for r in receivers_of(settings) if r.examples}
+        self._linked = {r.name for r in receivers_of(settings) if r.kind in signed_links.TOLD_IN}
         self._heart = self._heartbeat()
         self._token = read_token(settings.home)
+        public = settings.alerts.public_url
+        self._links_key = read_token(settings.home, LINKS).encode() if public else None
         self._socket = _listen(settings.alerts.host, settings.alerts.port)
         host, port = self._socket.getsockname()[:2]
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         dashboard = f"http://{settings.dashboard.host}:{settings.dashboard.port}"
         links = Links(dashboard, self.address, _version())
         self._standing = Standing(links)
+        self._digests = DigestRound(
+            receivers_of(settings), business_of(settings), self._deliveries.tried, self._clock, dashboard
+        )
         setup = Setup(Timing.of(settings), router(settings), links)
+        self._kept = IncidentLog(lambda: clickhouse.connect(settings.store))
         self.desk = Desk(setup, self._log, self._producer, self._due, self._clock, self.metrics)
+        self.holding = self._kept.held()
+        disks = rooms or partial(self._log.rooms, settings.home)
+        self._own = OwnWatch(self._senders, self._log.detected_ns, disks, self._log.late, self._clock)
+        self._keeper = Keeper(self.holding, self._mine, self._clock, self._fail)
+
+    def _mine(self) -> list[Incident]:
+        """The incidents that this process may act for."""
+        return self.desk.all() if self.desk.is_writer else []
 
     def _sender(self, receiver: ReceiverSettings) -> Sender:
         log = _Counted(self._deliveries, self.metrics)
@@ -147,6 +168,12 @@ class Service:
             sender.forget()
         for references in self._references.values():
             references.forget()
+        self._digests.forget()
+
+    def _send_digests(self) -> None:
+        """Hand over the digests that are due."""
+        for due in self._digests.due(self.desk.all):
+            self._senders[due.delivery.receiver].add(due.delivery, due.attempts, done=False)
 
     def _control(self, records: Sequence[Control]) -> None:
         """Write records into the observation log; they stand in it when this returns."""
@@ -166,7 +193,22 @@ class Service:
             return
         if delivery.receiver in self._shown and not done:
             delivery = replace(delivery, brief=replace(delivery.brief, examples=self._examples(delivery)))
+        if not done and (acts := self._acts(delivery)):
+            do = replace(delivery.brief.do, acts=acts)
+            delivery = replace(delivery, brief=replace(delivery.brief, do=do))
         sender.add(delivery, attempts, done)
+
+    def _acts(self, delivery: Delivery) -> tuple[Act, ...]:
+        """Links that act, for receivers whose messages hold them; without a public address there are none."""
+        base = self._settings.alerts.public_url.rstrip("/")
+        if (
+            self._links_key is None
+            or delivery.receiver not in self._linked
+            or delivery.kind not in signed_links.KINDS
+        ):
+            return ()
+        about = delivery.incident_id, delivery.receiver, delivery.place.service
+        return signed_links.acts(base, self._links_key, *about, self._clock.now_ns())
 
     def _examples(self, delivery: Delivery) -> tuple[Example, ...]:
         """Examples for a message; a message does not wait for them."""
@@ -198,8 +240,11 @@ class Service:
             _hosts(self._settings.alerts.host),
             Levels(self._deliveries, self._control, self._settings.detection.tick_s),
             self._clock,
+            self._deliveries.held().bounds,
         )
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
+        config = uvicorn.Config(
+            self._with_pages(app), log_config=None, access_log=False, lifespan="off", server_header=False
+        )
         server = uvicorn.Server(config)
         serving = threading.Thread(
             target=server.run, kwargs={"sockets": [self._socket]}, name="api", daemon=True
@@ -209,6 +254,7 @@ class Service:
             sender.start()
         if self._heart is not None:
             self._heart.start()
+        self._keeper.start()
         logger.info("alerts API on %s", self.address)
         try:
             self._work()
@@ -217,6 +263,7 @@ class Service:
             server.should_exit = True
             if self._heart is not None:
                 self._heart.stop(1.0)
+            self._keeper.stop(STOP_S)
             for wait_s in (0.0, STOP_S / max(1, len(self._senders))):  # ask all, then wait for each
                 for sender in self._senders.values():
                     sender.stop(wait_s)
@@ -227,10 +274,18 @@ class Service:
             self._producer.close()
             serving.join(2)
             self._log.close()
+            self._kept.close()
             self._deliveries.close()
             self._socket.close()
         if self._broken is not None:
             raise self._broken
+
+    def _with_pages(self, app: ASGIApp) -> ASGIApp:
+        """The API, with the pages behind links if messages hold any."""
+        if self._links_key is None:
+            return app
+        hosts = [urlsplit(self._settings.alerts.public_url).hostname or "", *api.LOCAL]
+        return link_pages.beside(app, link_pages.build(self.desk, self._links_key, self._clock, hosts))
 
     def _work(self) -> None:
         """Read, take, commit; wait where something does not answer."""
@@ -261,6 +316,7 @@ class Service:
                 if self._feed.assigned and self._clock.now_ns() >= next_elapse_ns:
                     self.desk.elapse()
                     self._say_how_things_stand()
+                    self._send_digests()
                     next_elapse_ns = self._clock.now_ns() + int(ELAPSE_EVERY_S * NS_PER_S)
                 if self._feed.assigned and self._clock.now_ns() >= next_grant_ns:
                     self._grants.tell()
@@ -278,13 +334,8 @@ class Service:
 
     def _watch_ourselves(self) -> None:
         """Say what is wrong with Lightship itself, or is over, in the log of findings."""
-        now_ns = self._clock.now_ns()
-        since_ns = stalled_since_ns(self._log.detected_ns(), now_ns, self._began_ns)
-        finding = statement(since_ns, open_finding(self.desk.all()), now_ns)
-        if finding is None or (finding.finding_id, finding.ended_at is None) in self._own:
-            return
-        self._producer.finding(self._topic, finding)
-        self._own.add((finding.finding_id, finding.ended_at is None))
+        for finding in self._own.statements(self.desk.all()):
+            self._producer.finding(self._topic, finding)
 
     def problems(self) -> list[str]:
         """What keeps the service from being ready."""

@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from alerts import figures
-from alerts.identity import POLICY
+from alerts.identity import PIPELINE, POLICY
 from detectors.finding import ALL, SEVERAL, Finding
 from detectors.scorers import SPECS, ScoreSpec
 
@@ -134,6 +134,8 @@ def subject(finding: Finding, hits: int) -> str:
         return f"{name}, {figures.count(hits)} {'hit' if hits == 1 else 'hits'}"
     if finding.alert_kind == "silence":
         return f"no {unit_plural(finding.unit)} arrive"
+    if finding.alert_kind == PIPELINE and finding.notes:
+        return plain(finding.notes[0], 80)
     said = values(finding).text
     what = inline(measured(finding))
     return f"{what}{':' if what != name else ''} {said}" if said else f"{name} changed"

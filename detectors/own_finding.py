@@ -21,11 +21,12 @@ def own_finding(
     n: int | None = None,
     tenant: str = OPERATOR,
     onset: datetime | None = None,
+    slice_: str = ALL,
 ) -> Finding:
     """A finding of kind ``pipeline`` of something that began at ``onset`` (or at ``at``).
 
     Equal ``score`` and ``parts`` give one id. ``note`` says in words what happened; ``n`` is how many records
-    it is about.
+    it is about; ``slice_`` names the part of Lightship, if there are several.
     """
     began = onset or at
     return Finding(
@@ -38,7 +39,7 @@ def own_finding(
         service=SERVICE,
         unit=UNIT,
         score=score,
-        slice=ALL,
+        slice=slice_,
         series=None,
         made_at=at,
         severity=severity,

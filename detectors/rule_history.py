@@ -1,4 +1,7 @@
-"""When a rule would have fired over ticks that closed before it was written, as the stream decides. Pure."""
+"""When a rule or an objective would have fired over ticks that closed before it was written. Pure.
+
+Both are decided as the stream decides them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from detectors.grid import Grid
 from detectors.rules import BREACH, NO_DATA, OK, Rule, TickSum, Window
+from detectors.slo import SEVERITIES, BurnWindow, Slo
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +60,28 @@ def replayed(rule: Rule, ticks: Iterable[PastTick], grid: Grid | None, tick_s: i
             firings[-1] = replace(firings[-1], ended=past.tick)
             open_ = False
     return Past(tuple(firings), counted[OK] + counted[BREACH], counted[NO_DATA])
+
+
+def burnt(slo: Slo, ticks: Iterable[PastTick], grid: Grid | None, tick_s: int) -> dict[str, Past]:
+    """Decide an objective at the end of every tick, in order of time; what came of each severity."""
+    window = BurnWindow(slo, tick_s)
+    firings: dict[str, list[Firing]] = {severity: [] for severity in SEVERITIES}
+    counted = {severity: {OK: 0, BREACH: 0, NO_DATA: 0} for severity in SEVERITIES}
+    open_: set[str] = set()
+    generation: int | None = None
+    for past in ticks:
+        if past.generation is not None and past.generation != generation:
+            window.clear()
+            generation = past.generation
+        for severity, burn in window.close(past.tick, past.found, grid).items():
+            counted[severity][burn.status] += 1
+            if burn.status == BREACH and severity not in open_:
+                firings[severity].append(Firing(past.tick, burn.share, burn.n))
+                open_.add(severity)
+            elif burn.status == OK and severity in open_:
+                firings[severity][-1] = replace(firings[severity][-1], ended=past.tick)
+                open_.remove(severity)
+    return {
+        severity: Past(tuple(firings[severity]), counts[OK] + counts[BREACH], counts[NO_DATA])
+        for severity, counts in counted.items()
+    }

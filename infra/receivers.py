@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from infra.errors import Misconfigured
 from infra.sections import about
 
+DIGEST = ("digest", "digest_hour", "digest_empty")
+"""Keys of receivers that people read and that nothing wakes."""
 WEB, MAIL = ("http", "https"), ("smtp", "smtps")
 
 
@@ -25,14 +27,16 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "terminal": Kind(may=("examples",)),
-    "webhook": Kind(needs=(("url", "url_file"),), may=("secret_file", "ca_file", "examples")),
-    "slack": Kind(needs=(("token_file", "url_file"),), may=("channel", "url", "ca_file", "examples")),
+    "terminal": Kind(may=("examples", *DIGEST)),
+    "webhook": Kind(needs=(("url", "url_file"),), may=("secret_file", "ca_file", "examples", *DIGEST)),
+    "slack": Kind(
+        needs=(("token_file", "url_file"),), may=("channel", "url", "ca_file", "examples", *DIGEST)
+    ),
     "pagerduty": Kind(needs=(("token_file",),), may=("url", "ca_file", "examples")),
     "alertmanager": Kind(needs=(("url",),), may=("token_file", "resend_s", "ca_file")),
     "email": Kind(
         needs=(("url",), ("sender",), ("to",)),
-        may=("user", "password_file", "starttls", "ca_file", "examples"),
+        may=("user", "password_file", "starttls", "ca_file", "examples", *DIGEST),
         schemes=MAIL,
     ),
     "otlp": Kind(needs=(("url",),), may=("token_file", "ca_file")),
@@ -85,6 +89,20 @@ class ReceiverSettings:
         ),
     )
     examples: bool = field(default=False, metadata=about("whether messages hold redacted examples"))
+    digest: str = field(
+        default="never",
+        metadata=about(
+            "how often it gets one message about tickets and what was silenced, whatever its routes say of "
+            "severities",
+            one_of=("never", "daily", "weekly"),
+        ),
+    )
+    digest_hour: int = field(
+        default=8, metadata=about("hour (UTC) at which days, or weeks (Mondays), end for it", within=(0, 23))
+    )
+    digest_empty: bool = field(
+        default=False, metadata=about("whether it gets a line, too, when there is nothing to tell")
+    )
 
 
 def check_receiver(receiver: ReceiverSettings, where: str, names: Sequence[str]) -> None:

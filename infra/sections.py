@@ -355,6 +355,33 @@ class RuleSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SloSettings:
+    """An objective: which share of calls is to be good over 30 days. Told by how fast its budget burns.
+
+    Pages at 14.4 times what it may over 1 h and 5 min, or 6 times over 6 h and 30 min; tickets at 3 times
+    over 1 d and 2 h, or once over 3 d and 6 h. It spends no budget of false alarms. `lightship rules check`
+    says what it means.
+    """
+
+    score: str = field(metadata=about("name of a flag (1 is bad), or of a score with `above`"))
+    objective: float = field(metadata=about("share of calls that is to be good", within=(0.5, 0.99999)))
+    above: float = field(
+        default=0.0,
+        metadata=about("of a score that is no flag: values above it are bad", within=(0, 1e15)),
+    )
+    least_n: int = field(
+        default=20, metadata=about("values the long window must hold at least to decide", within=(1, 1e9))
+    )
+    unit: str = field(
+        default="interaction",
+        metadata=about("what is counted", one_of=("interaction", "trace", "conversation")),
+    )
+    slice: str = field(default="all", metadata=about("`all`, or `dim=value`"))
+    severity: str = field(default="page", metadata=about("the gravest it states", one_of=("page", "ticket")))
+    services: tuple[str, ...] = field(default=(), metadata=about("services; `*` and `?` allowed; empty: all"))
+
+
+@dataclass(frozen=True, slots=True)
 class RouteSettings:
     """Which alerts go to which receiver. The first match wins; an empty list matches all."""
 
@@ -372,6 +399,13 @@ class AlertSettings:
 
     host: str = field(default="127.0.0.1", metadata=about("address of its API"))
     port: int = field(default=4320, metadata=about("port of its API", within=TCP))
+    public_url: str = field(
+        default="",
+        metadata=about(
+            "address under which people reach `/act/` of its API, such as `https://ops.example.org/l`: "
+            "messages then hold links that acknowledge and silence; empty: none"
+        ),
+    )
     reopen_minutes: int = field(
         default=240,
         metadata=about(

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.errors import Misconfigured
-from infra.receivers import ReceiverSettings, check_receiver
+from infra.receivers import WEB, ReceiverSettings, check_receiver, has_scheme
 from infra.sections import (
     AlertSettings,
     BudgetSettings,
@@ -39,6 +39,7 @@ from infra.sections import (
     ScorerSettings,
     ScoreSettings,
     ServiceSettings,
+    SloSettings,
     StoreSettings,
     TelemetrySettings,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "ScorerSettings",
     "ServiceSettings",
     "Settings",
+    "SloSettings",
     "StoreSettings",
     "TelemetrySettings",
     "hide_password",
@@ -107,6 +109,7 @@ class Settings:
     service: Mapping[str, ServiceSettings] = field(default_factory=dict)
     limit: tuple[LimitSettings, ...] = ()
     rule: tuple[RuleSettings, ...] = ()
+    slo: tuple[SloSettings, ...] = ()
     alerts: AlertSettings = field(default_factory=AlertSettings)
     receiver: tuple[ReceiverSettings, ...] = ()
     route: tuple[RouteSettings, ...] = ()
@@ -114,12 +117,12 @@ class Settings:
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     def config_hash(self) -> str:
-        """16 hex digits over what decides findings: detection, severities, budget, limits and rules."""
+        """16 hex digits over what decides findings: detection, severities, budget, limits, rules."""
         body: dict[str, Any] = {"detection": asdict(self.detection), "budget": asdict(self.budget)}
         for name, chosen in (("score", self.score), ("service", self.service)):
             if chosen:
                 body[name] = {key: asdict(value) for key, value in chosen.items()}
-        for name, tables in (("limit", self.limit), ("rule", self.rule)):
+        for name, tables in (("limit", self.limit), ("rule", self.rule), ("slo", self.slo)):
             if tables:
                 body[name] = [asdict(table) for table in tables]
         return hash_of_sections(body)
@@ -231,6 +234,11 @@ def _check(settings: Settings) -> None:
         raise Misconfigured(
             f"gateway.max_in_flight_mib = {gateway.max_in_flight_mib} is less than one request may have: "
             f"gateway.max_body_mib = {gateway.max_body_mib}"
+        )
+    public = settings.alerts.public_url
+    if public and (not has_scheme(public, WEB) or any(c in public for c in '?#@ <>"|')):
+        raise Misconfigured(
+            f"alerts.public_url = {hide_password(public)!r} must be https://host/path or http://host/path"
         )
     names = [r.name for r in settings.receiver]
     for i, receiver in enumerate(settings.receiver):

@@ -8,7 +8,7 @@ import typer
 
 from infra.command_line import AsJson, ConfigPath, answer
 
-rules = typer.Typer(help="Fixed limits of your own: [[rule]] in the settings.", no_args_is_help=True)
+rules = typer.Typer(help="Limits and objectives of your own: [[rule]], [[slo]].", no_args_is_help=True)
 
 
 @rules.command("check")

@@ -1,4 +1,4 @@
-"""``lightship rules``: what the rules of the settings mean, and when they would have fired."""
+"""``lightship rules``: what rules and objectives mean, and when they would have fired."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 from detectors.drift.engine.ticks import time_of
 from detectors.finding import rfc3339
-from detectors.rule_history import Firing, Past, PastTick, replayed
+from detectors.rule_history import Firing, Past, PastTick, burnt, replayed
 from detectors.rules import Rule, TickSum
 from detectors.scorers.judgement import WithJudgements
+from detectors.slo import PAIRS, Pair, Slo, span
 from infra import clickhouse
 from infra.clock import Clock, SystemClock
 from infra.embedded.reach import reach
@@ -19,7 +20,7 @@ from infra.errors import Misconfigured
 from infra.settings import Settings, load
 from ingest.own_scores import specs_of
 from ingest.settings_check import checked
-from ingest.watching import rules_of
+from ingest.watching import rules_of, slos_of
 
 TICKS = """
 SELECT service, environment, toUnixTimestamp(tick) AS at, max(if(mine, generation, 0)), sum(if(mine, n, 0)),
@@ -48,8 +49,9 @@ def rules_in(config: Path | None) -> dict[str, Any]:
     Misconfigured
         If one cannot work; the message says why.
     """
-    rules = rules_of(checked(load(config)))
-    return {"v": 1, "rules": [_told(rule) for rule in rules]}
+    settings = checked(load(config))
+    told = [_told(rule) for rule in rules_of(settings)] + [_objective(slo) for slo in slos_of(settings)]
+    return {"v": 1, "rules": told}
 
 
 def tried(
@@ -65,8 +67,8 @@ def tried(
         If the store does not answer.
     """
     settings = reach(checked(load(config)))
-    if not settings.rule:
-        raise Misconfigured("there is no [[rule]] in the settings: docs/rules.md shows one")
+    if not settings.rule and not settings.slo:
+        raise Misconfigured("there is no [[rule]] and no [[slo]] in the settings: docs/rules.md shows both")
     since_s = (clock or SystemClock()).now_ns() // 1_000_000_000 - round(days * 86_400)
     client = clickhouse.connect(settings.store)
     try:
@@ -80,16 +82,22 @@ def tried(
 def tried_over(settings: Settings, ask: Ask, tenant: str, lineage: str, since_s: int) -> dict[str, Any]:
     """The same over answers to `TICKS`."""
     tick_s, specs, rows = settings.detection.tick_s, WithJudgements(specs_of(settings)), []
-    for rule in rules_of(settings):
+    rules: list[Rule | Slo] = [*rules_of(settings), *slos_of(settings)]
+    for rule in rules:
         given = {"unit": rule.unit, "score": rule.score, "slice": rule.slice, "tenant": tenant}
         found = ask(TICKS, {**given, "lineage": lineage, "since": since_s})
-        services = []
+        grid, services = specs[rule.score].grid, []
         for (service, environment), ticks in groupby(found, lambda row: (str(row[0]), str(row[1]))):
             past = [_past(row, tick_s) for row in ticks]
-            if rule.is_for(service):
-                told = replayed(rule, past, specs[rule.score].grid, tick_s)
-                services.append(_service(service, environment, told, tick_s))
-        rows.append({**_told(rule), "services": services})
+            if not rule.is_for(service):
+                continue
+            if isinstance(rule, Rule):
+                services.append(_service(service, environment, replayed(rule, past, grid, tick_s), tick_s))
+                continue
+            for severity, told in burnt(rule, past, grid, tick_s).items():
+                shown = "ticket" if rule.severity == "ticket" else severity
+                services.append({**_service(service, environment, told, tick_s), "severity": shown})
+        rows.append({**(_told(rule) if isinstance(rule, Rule) else _objective(rule)), "services": services})
     return {
         "v": 1,
         "tenant": tenant,
@@ -134,12 +142,48 @@ def _told(rule: Rule) -> dict[str, Any]:
     }
 
 
+def _objective(slo: Slo) -> dict[str, Any]:
+    return {
+        "rule_id": slo.slo_id,
+        "says": slo.text(),
+        "severity": slo.severity,
+        "unit": slo.unit,
+        "services_named": list(slo.services),
+        "burns": [_burns(slo, pair) for pair in PAIRS],
+    }
+
+
+def _burns(slo: Slo, pair: Pair) -> dict[str, Any]:
+    """When a pair of windows fires; ``share`` is that of bad calls it takes, ``None`` if none is enough."""
+    share = pair.factor * slo.allowed
+    return {
+        "severity": "ticket" if slo.severity == "ticket" else pair.severity,
+        "long_s": pair.long_s,
+        "short_s": pair.short_s,
+        "factor": pair.factor,
+        "share": None if share >= 1 else round(share, 9),
+        "least_n": slo.least(pair),
+    }
+
+
 def show_rules(report: Mapping[str, Any]) -> str:
     """The rules, a line each."""
     rules = report["rules"]
     if not rules:
-        return "there is no [[rule]] in the settings"
-    return "\n".join(f"{r['severity']:<6}  {r['says']}  {_whose(r)}" for r in rules)
+        return "there is no [[rule]] and no [[slo]] in the settings"
+    lines = []
+    for r in rules:
+        lines.append(f"{r['severity']:<6}  {r['says']}  {_whose(r)}")
+        lines += [f"  {_burn(b)}" for b in r.get("burns", ())]
+    return "\n".join(lines)
+
+
+def _burn(burn: Mapping[str, Any]) -> str:
+    windows = f"{span(burn['long_s'])} and {span(burn['short_s'])}"
+    if burn["share"] is None:
+        return f"{burn['severity']:<6}  never over {windows}: it would take more than all"
+    share = f"more than {100 * burn['share']:.3g} % bad over {windows}"
+    return f"{burn['severity']:<6}  {share}, of at least {burn['least_n']}"
 
 
 def _whose(rule: Mapping[str, Any]) -> str:
@@ -156,6 +200,7 @@ def show_tried(report: Mapping[str, Any]) -> str:
         for one in rule["services"]:
             where = f"{one['service']}/{one['environment']}" if one["environment"] else one["service"]
             short = f", {one['no_data']} with too few values" if one["no_data"] else ""
+            where += f", {one['severity']}s" if "severity" in one else ""
             lines.append(f"  {where}: {len(one['fired'])} times in {one['decided']} ticks{short}")
             lines += [f"    {_line(f)}" for f in one["fired"]]
     return "\n".join(lines)

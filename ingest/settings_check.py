@@ -7,12 +7,13 @@ from detectors.drift.budgets.grant import Grant
 from detectors.rules import fault
 from detectors.scorers.judgement import WithJudgements, is_judgement
 from detectors.scorers.registry import SCORER_VERSIONS
+from detectors.slo import fault as slo_fault
 from infra.errors import Misconfigured
 from infra.settings import Settings
 from infra.typed_table import unknown
 from ingest.intake_check import check_intake
 from ingest.own_scores import specs_of, with_plug_ins
-from ingest.watching import rules_of
+from ingest.watching import rules_of, slos_of
 
 
 def checked(settings: Settings) -> Settings:
@@ -54,12 +55,18 @@ def check(settings: Settings) -> None:
     for limit in settings.limit:
         if limit.score not in flags:
             raise unknown("flag in limit.score:", limit.score, flags)
-    for i, table in enumerate(settings.rule):
-        if table.score not in specs and not is_judgement(table.score):
-            raise unknown(f"score in rule[{i}].score:", table.score, specs)
+    named = [(f"rule[{i}]", one.score) for i, one in enumerate(settings.rule)]
+    named += [(f"slo[{i}]", one.score) for i, one in enumerate(settings.slo)]
+    for where, score in named:
+        if score not in specs and not is_judgement(score):
+            raise unknown(f"score in {where}.score:", score, specs)
     known = WithJudgements(specs)
     for rule in rules_of(settings):
         wrong = fault(rule, known[rule.score], settings.detection.tick_s)
         if wrong is not None:
             raise Misconfigured(f"[[rule]] {rule.text()}: {wrong}")
+    for slo in slos_of(settings):
+        wrong = slo_fault(slo, known[slo.score])
+        if wrong is not None:
+            raise Misconfigured(f"[[slo]] {slo.text()}: {wrong}")
     check_intake(settings)

@@ -11,6 +11,7 @@ from detectors.drift.service.watch_config import WatchConfig
 from detectors.rules import Rule
 from detectors.scorers.judgement import WithJudgements
 from detectors.scorers.severities import with_severities
+from detectors.slo import Slo
 from infra.settings import Settings
 from ingest.own_scores import specs_of
 
@@ -44,6 +45,7 @@ def _config(settings: Settings, share: float) -> WatchConfig:
         adwin_tickets=d.adwin_tickets,
         limits=tuple(Limit(one.score, one.at_most, one.services) for one in settings.limit),
         rules=rules_of(settings),
+        slos=slos_of(settings),
     )
 
 
@@ -51,3 +53,9 @@ def rules_of(settings: Settings) -> tuple[Rule, ...]:
     """The operator's rules, each once."""
     rules = (Rule(**{f.name: getattr(one, f.name) for f in fields(Rule)}) for one in settings.rule)
     return tuple({rule.rule_id: rule for rule in rules}.values())
+
+
+def slos_of(settings: Settings) -> tuple[Slo, ...]:
+    """The operator's objectives, each once."""
+    slos = (Slo(**{f.name: getattr(one, f.name) for f in fields(Slo)}) for one in settings.slo)
+    return tuple({slo.slo_id: slo for slo in slos}.values())

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from kafka import KafkaProducer
 from alerts.service import Service
 from detectors.finding import Finding
 from infra.clickhouse import connect, migrate
+from infra.disks import Room
 from infra.kafka import CLIENT, TOPICS, Topic, create_topics
 from infra.settings import (
     AlertSettings,
@@ -36,6 +37,8 @@ class World:
     settings: Settings
     topic: str
     group: str
+    rooms: list[Room] = field(default_factory=list, kw_only=True)
+    """What disks are taken to hold: those of the machine are nobody's business here."""
 
     def say(self, *findings: Finding | bytes) -> None:
         self.send(self.topic, *(f if isinstance(f, bytes) else f.to_json().encode() for f in findings))
@@ -49,7 +52,7 @@ class World:
 
     @contextmanager
     def service(self, ready: bool = True) -> Iterator[Service]:
-        service = Service(self.settings, topic=self.topic, group=self.group)
+        service = Service(self.settings, topic=self.topic, group=self.group, rooms=lambda: self.rooms)
         failures: list[BaseException] = []
 
         def work() -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts import runbook
+from alerts import runbook, self_watch
 from detectors.finding import ALERT_KINDS
 from detectors.scorers import SPECS
 from infra.clickhouse import MIGRATIONS
@@ -161,6 +161,8 @@ def test_every_alert_has_a_runbook_and_pages_have_one_of_their_own() -> None:
 def test_no_runbook_is_left_over() -> None:
     used = {runbook.name_of(refusals(score=name)) for name in SPECS}
     used |= {runbook.name_of(refusals(alert_kind=kind)) for kind in ALERT_KINDS} | {runbook.GENERIC}
+    ours = (self_watch.RECEIVER, self_watch.DISK, self_watch.LATE)
+    used |= {runbook.name_of(refusals(alert_kind="pipeline", score=score)) for score in ours}
     assert {p.stem for p in runbook.FOLDER.glob("*.md")} == used
 
 

@@ -24,12 +24,22 @@ def backoff_s(attempt: int, chance: float, asked_s: float | None = None) -> floa
 
 @dataclass(slots=True)
 class Breaker:
-    """Leaves a receiver alone for ``rest_s`` after ``limit`` failures in a row; then one attempt decides."""
+    """Leaves a receiver alone for ``rest_s`` after ``limit`` failures in a row; then one attempt decides.
+
+    ``answered`` is whether it took or refused something since this process began.
+    """
 
     limit: int = 5
     rest_s: float = 30.0
     failures: int = 0
     open_until_ns: int = 0
+    failing_since_ns: int = 0
+    answered: bool = False
+
+    @property
+    def down_since_ns(self) -> int | None:
+        """When the failures in a row began, if they are as many as ``limit``."""
+        return self.failing_since_ns if self.failures >= self.limit else None
 
     def allows(self, now_ns: int) -> bool:
         """Whether an attempt may be made now."""
@@ -39,9 +49,11 @@ class Breaker:
         """The receiver answered."""
         self.failures = 0
         self.open_until_ns = 0
+        self.answered = True
 
     def failed(self, now_ns: int) -> None:
         """The receiver did not take it."""
+        self.failing_since_ns = self.failing_since_ns if self.failures else now_ns
         self.failures += 1
         if self.failures >= self.limit:
             self.open_until_ns = now_ns + int(self.rest_s * 1e9)

@@ -18,8 +18,9 @@ from email.utils import format_datetime
 from urllib.parse import urlsplit
 
 from alerts.brief import Brief
+from alerts.digest import text_of
 from alerts.notify.http_post import authority
-from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery, Outcome
+from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery, DigestDelivery, Message, Outcome
 from alerts.render import cut_to, label, render_text
 from infra.errors import Misconfigured
 from infra.receivers import MAIL, has_scheme
@@ -80,17 +81,22 @@ class Server:
         return session
 
 
-def render(delivery: Delivery, sender: str, to: Sequence[str]) -> EmailMessage:
+def render(delivery: Message, sender: str, to: Sequence[str]) -> EmailMessage:
     """The message. Headers are one line each: what would begin another is no visible character."""
     domain = sender.rpartition("@")[2]
     message = EmailMessage()
     message["From"], message["To"] = sender, ", ".join(to)
-    message["Subject"] = cut_to(_subject(delivery.brief), MAX_SUBJECT)
-    message["Date"] = format_datetime(_date(delivery.brief))
+    if isinstance(delivery, Delivery):
+        subject, at, text = _subject(delivery.brief), _date(delivery.brief), render_text(delivery.brief)
+        message["References"] = message["In-Reply-To"] = f"<{delivery.incident_id}@{domain}>"
+    else:
+        digest = delivery.digest
+        subject, at, text = digest.headline, digest.period.end, text_of(digest)
+    message["Subject"] = cut_to(subject, MAX_SUBJECT)
+    message["Date"] = format_datetime(at)
     message["Message-ID"] = f"<{delivery.dedup_key}.{delivery.kind}@{domain}>"
-    message["References"] = message["In-Reply-To"] = f"<{delivery.incident_id}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody answers it by machine
-    message.set_content(render_text(delivery.brief), charset="utf-8", cte="quoted-printable")
+    message.set_content(text, charset="utf-8", cte="quoted-printable")
     return message
 
 
@@ -112,6 +118,13 @@ class MailNotifier:
 
     def send(self, delivery: Delivery) -> Outcome:
         """Hand it to the server once."""
+        return self._send(delivery)
+
+    def tell(self, delivery: DigestDelivery) -> Outcome:
+        """Hand a digest to the server once."""
+        return self._send(delivery)
+
+    def _send(self, delivery: Message) -> Outcome:
         message = render(delivery, self._sender, self._to)
         host = self._server.host
         try:

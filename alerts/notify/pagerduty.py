@@ -34,11 +34,12 @@ def render(delivery: Delivery, routing_key: str) -> bytes:
         return to_bytes({**event, "event_action": "resolve"})
     brief = delivery.brief
     event |= {"event_action": "trigger", "client": "Lightship", "payload": _payload(brief)}
+    links = [{"href": act.url, "text": act.name} for act in brief.do.acts]
     if brief.do.dashboard:
-        event |= {
-            "client_url": brief.do.dashboard,
-            "links": [{"href": brief.do.dashboard, "text": "Open the incident"}],
-        }
+        event["client_url"] = brief.do.dashboard
+        links = [{"href": brief.do.dashboard, "text": "Open the incident"}, *links]
+    if links:
+        event["links"] = links
     body = to_bytes({**event, "payload": {**event["payload"], "custom_details": _details(brief)}})
     return body if len(body) <= MAX_EVENT else to_bytes(event)
 

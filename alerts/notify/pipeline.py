@@ -19,7 +19,18 @@ from typing import Protocol
 
 from alerts.errors import Unavailable
 from alerts.notify.breaker import Breaker, backoff_s
-from alerts.notify.protocol import GAVE_UP, MAX_REASON, RETRY, SENDING, SENT, Delivery, Notifier, Outcome
+from alerts.notify.protocol import (
+    GAVE_UP,
+    MAX_REASON,
+    RETRY,
+    SENDING,
+    SENT,
+    Delivery,
+    Digesting,
+    Message,
+    Notifier,
+    Outcome,
+)
 from infra.clock import NS_PER_S, Clock
 
 logger = logging.getLogger(__name__)
@@ -32,7 +43,7 @@ GIVE_UP_S = 24 * 3600.0
 class Attempt:
     """One row of the delivery log."""
 
-    delivery: Delivery
+    delivery: Message
     number: int
     outcome: str
     code: int | None
@@ -56,7 +67,7 @@ class DeliveryLog(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Due:
-    delivery: Delivery
+    delivery: Message
     since_ns: int
     attempts: int = 0
     not_before_ns: int = 0
@@ -84,7 +95,7 @@ class Pipeline:
         self._newest: dict[str, int] = {}
         self._due: list[_Due] = []
 
-    def add(self, delivery: Delivery, attempts: int = 0) -> None:
+    def add(self, delivery: Message, attempts: int = 0) -> None:
         """Take a delivery that is due, ``attempts`` of which were made; one that is known is left out."""
         with self._lock:
             if delivery.dedup_key not in self._known:
@@ -152,7 +163,7 @@ class Pipeline:
             due.not_before_ns = self._clock.now_ns() + NS_PER_S
             return
         due.attempts = number
-        outcome = self._notifier.send(delivery)
+        outcome = self._send(delivery)
         now = self._clock.now_ns()
         if outcome.outcome == SENT or (outcome.outcome == GAVE_UP and outcome.code is not None):
             self.breaker.succeeded()  # it answered: the channel is there
@@ -167,6 +178,13 @@ class Pipeline:
         reason = outcome.reason[:MAX_REASON]
         due.unrecorded = Attempt(delivery, number, verdict, outcome.code, reason, now, outcome.reference)
         self._tell(delivery, verdict, outcome)
+
+    def _send(self, delivery: Message) -> Outcome:
+        if isinstance(delivery, Delivery):
+            return self._notifier.send(delivery)
+        if isinstance(self._notifier, Digesting):
+            return self._notifier.tell(delivery)
+        return Outcome(GAVE_UP, "this channel takes no digests")
 
     def _settle(self, due: _Due) -> bool:
         """Write down the outcome; whether the delivery is finished."""
@@ -186,7 +204,7 @@ class Pipeline:
             self._due = [d for d in self._due if d is not due]
         return True
 
-    def _tell(self, delivery: Delivery, verdict: str, outcome: Outcome) -> None:
+    def _tell(self, delivery: Message, verdict: str, outcome: Outcome) -> None:
         level = logging.INFO if verdict == SENT else logging.WARNING
         logger.log(
             level,

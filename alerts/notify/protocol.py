@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from alerts.brief import Brief
+from alerts.digest import Digest
 from alerts.identity import Place
 
 SENDING, SENT, RETRY, GAVE_UP = "sending", "sent", "retry", "gave_up"
@@ -31,6 +32,22 @@ class Delivery:
     kind: str
     brief: Brief
     place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class DigestDelivery:
+    """A digest due to one receiver, with what the log of deliveries wants to know of any message."""
+
+    dedup_key: str
+    tenant: str
+    incident_id: str
+    seq: int
+    receiver: str
+    kind: str
+    digest: Digest
+
+
+Message = Delivery | DigestDelivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +77,11 @@ class Notifier(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+@runtime_checkable
+class Digesting(Protocol):
+    """What a notifier has besides `Notifier` if it takes digests."""
+
+    def tell(self, delivery: DigestDelivery) -> Outcome:
+        """Try once to send a digest."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from alerts.notify.follower import Following
 from alerts.notify.pipeline import Pipeline
-from alerts.notify.protocol import Delivery
+from alerts.notify.protocol import Delivery, Message
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Sender:
         """Begin."""
         self._thread.start()
 
-    def add(self, delivery: Delivery, attempts: int, done: bool) -> None:
+    def add(self, delivery: Message, attempts: int, done: bool) -> None:
         """Take a delivery, or learn that it was done."""
         if done:
             self._pipeline.finished([delivery.dedup_key])
@@ -65,6 +65,16 @@ class Sender:
     def waiting(self) -> int:
         """How many deliveries are due."""
         return self._pipeline.waiting
+
+    @property
+    def down_since_ns(self) -> int | None:
+        """Since when the receiver takes nothing; ``None`` if it does, or if nothing was sent."""
+        return self._pipeline.breaker.down_since_ns
+
+    @property
+    def answered(self) -> bool:
+        """Whether the receiver has answered since this process began."""
+        return self._pipeline.breaker.answered
 
     def _run(self) -> None:
         try:

@@ -7,7 +7,7 @@ thread reach nobody by themselves, so those that ask for somebody are shown in t
 incoming webhook every message is a new one.
 
 Whatever comes from records is escaped, and Slack is told to form no links, mentions or channel names of its
-own accord (``verbatim``, ``parse``, ``link_names``). The only link is ours.
+own accord (``verbatim``, ``parse``, ``link_names``). The only links are ours.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import re
 from typing import Any
 
 from alerts.brief import Brief
+from alerts.digest import Digest, text_of
 from alerts.errors import Unavailable
 from alerts.notify.http_post import HttpPost, json_object
-from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery, Outcome
+from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery, DigestDelivery, Outcome
 from alerts.notify.references import References
 from alerts.render import cut_to, label, parts, to_bytes
 
@@ -34,6 +35,8 @@ MAX_FALLBACK = 1_000
 
 LOUD = frozenset({"raised", "reopened", "reminder"})
 """Kinds of messages that ask for somebody, though the incident is known."""
+_PLAIN = {"parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
+"""Of its own accord Slack makes nothing of a text."""
 _LEFT_OUT = ("Reproduce", "Trust", "Examples")
 """Parts that are left out first of what is too long."""
 _TRY_AGAIN = frozenset(
@@ -61,17 +64,26 @@ def render(brief: Brief) -> dict[str, Any]:
     return {
         "text": cut_to(escape(f"{label(brief)} · {brief.headline}"), MAX_FALLBACK),
         "blocks": blocks[:MAX_BLOCKS],
-        "parse": "none",
-        "link_names": False,
-        "unfurl_links": False,
-        "unfurl_media": False,
+        **_PLAIN,
     }
+
+
+def render_digest(digest: Digest) -> dict[str, Any]:
+    """A digest as a message of its own, a section a heading, cut where Slack would refuse it."""
+    blocks = [_section("*", digest.headline, "*"), _section("", digest.period.name, "")]
+    blocks += [_section("", part, "") for part in text_of(digest).split("\n\n")[1:]]
+    while _size(blocks) > MAX_TOTAL:
+        blocks.pop()
+    return {"text": cut_to(escape(digest.headline), MAX_FALLBACK), "blocks": blocks[:MAX_BLOCKS], **_PLAIN}
 
 
 def _blocks(brief: Brief, without: tuple[str, ...]) -> list[dict[str, Any]]:
     blocks = [_section(f"{escape(label(brief))}\n*", brief.headline, "*")]
     if brief.do.dashboard:
         blocks.append(_section(f"<{escape(brief.do.dashboard)}|Open the incident>", "", ""))
+    if brief.do.acts:
+        acts = " · ".join(f"<{escape(act.url)}|{escape(act.name)}>" for act in brief.do.acts)
+        blocks.append(_section(acts, "", ""))
     blocks += [
         _section(f"*{name}*\n", "\n".join(lines), "") for name, lines in parts(brief) if name not in without
     ]
@@ -105,6 +117,10 @@ class SlackWebhook:
         """Post once."""
         return self._door.post(to_bytes(render(delivery.brief)))
 
+    def tell(self, delivery: DigestDelivery) -> Outcome:
+        """Post a digest."""
+        return self._door.post(to_bytes(render_digest(delivery.digest)))
+
     def close(self) -> None:
         """Close connections."""
         self._door.close()
@@ -137,6 +153,11 @@ class SlackApp:
         if answered.outcome == GAVE_UP and said in _GONE:
             return self._first(delivery, message)
         return self._refer(delivery, answered, channel, ts)
+
+    def tell(self, delivery: DigestDelivery) -> Outcome:
+        """Post a digest, which no later message refers to."""
+        message = {**render_digest(delivery.digest), "channel": self._channel}
+        return self._call("chat.postMessage", message)[0]
 
     def _first(self, delivery: Delivery, message: dict[str, Any]) -> Outcome:
         door, answer = self._door.ask(

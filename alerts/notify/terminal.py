@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
-from alerts.notify.protocol import GAVE_UP, SENT, Delivery, Outcome
+from alerts.digest import text_of
+from alerts.notify.protocol import GAVE_UP, SENT, Delivery, DigestDelivery, Outcome
 from alerts.render import render_text
 
 
@@ -17,9 +18,16 @@ class TerminalNotifier:
 
     def send(self, delivery: Delivery) -> Outcome:
         """Print once; a stream that is closed is given up."""
+        return self._print(render_text(delivery.brief))
+
+    def tell(self, delivery: DigestDelivery) -> Outcome:
+        """Print a digest."""
+        return self._print(text_of(delivery.digest))
+
+    def _print(self, text: str) -> Outcome:
         stream = self._stream or sys.stdout
         try:
-            stream.write(f"{render_text(delivery.brief)}\n")
+            stream.write(f"{text}\n")
             stream.flush()
         except (OSError, ValueError) as error:
             return Outcome(GAVE_UP, f"cannot print: {error}")

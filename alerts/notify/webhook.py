@@ -13,7 +13,7 @@ import hashlib
 import hmac
 
 from alerts.notify.http_post import HttpPost
-from alerts.notify.protocol import Delivery, Outcome
+from alerts.notify.protocol import Delivery, DigestDelivery, Message, Outcome
 from alerts.render import render_json, to_bytes
 from infra.clock import NS_PER_S, Clock
 
@@ -62,7 +62,14 @@ class WebhookNotifier:
 
     def send(self, delivery: Delivery) -> Outcome:
         """Post once."""
-        body = body_of(delivery)
+        return self._post(body_of(delivery), delivery)
+
+    def tell(self, delivery: DigestDelivery) -> Outcome:
+        """Post a digest."""
+        head = {"v": VERSION, "dedup_key": delivery.dedup_key, "kind": delivery.kind}
+        return self._post(to_bytes({**head, "digest": delivery.digest.to_dict()}), delivery)
+
+    def _post(self, body: bytes, delivery: Message) -> Outcome:
         headers = {IDEMPOTENCY: delivery.dedup_key}
         if self._secret is not None:
             headers[SIGNATURE] = sign(self._secret, self._clock.now_ns() // NS_PER_S, body)

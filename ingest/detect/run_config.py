@@ -25,6 +25,7 @@ from infra.sections import (
     ScorerSettings,
     ScoreSettings,
     ServiceSettings,
+    SloSettings,
 )
 from infra.settings import Settings, hash_of_sections
 from ingest.detect.chain import digest_of
@@ -71,6 +72,8 @@ class RunConfig:
             facts["limit"] = [asdict(limit) for limit in settings.limit]
         if settings.rule:
             facts["rule"] = [asdict(rule) for rule in settings.rule]
+        if settings.slo:
+            facts["slo"] = [asdict(slo) for slo in settings.slo]
         body = json.dumps(facts, sort_keys=True)
         return cls(digest_of(body.encode()), settings.config_hash(), body)
 
@@ -99,6 +102,9 @@ class RunConfig:
                     RuleSettings(**{**one, "services": tuple(one["services"])})
                     for one in body.get("rule", ())
                 ),
+                slo=tuple(
+                    SloSettings(**{**one, "services": tuple(one["services"])}) for one in body.get("slo", ())
+                ),
                 kafka=replace(shipped.kafka, partitions=int(body["partitions"])),
                 scorers=ScorerSettings(
                     own={name: OwnScoreSettings(**own) for name, own in body.get("own", {}).items()}
@@ -116,7 +122,7 @@ class RunConfig:
             If the body is not of its form.
         """
         body = json.loads(self.body)
-        chosen = {name: body[name] for name in ("score", "service", "limit", "rule") if body.get(name)}
+        chosen = {name: body[name] for name in ("score", "service", "limit", "rule", "slo") if body.get(name)}
         return hash_of_sections({name: body[name] for name in ("detection", "budget")} | chosen)
 
     def other_scores(self) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from infra.clock import NS_PER_S
+from infra.disks import Room
 from infra.kafka import Topic
 from infra.settings import KafkaSettings
 from ingest.doctor.line import AWAY, FAIL, OK, WARN, Line
@@ -15,10 +16,7 @@ STALLED_S = 90.0
 """A room that has written no progress for so long has stopped: it writes every half minute, data or not."""
 LAG_WARN = 10_000
 """Messages that may wait before it is said."""
-ROOM_WARN, ROOM_FAIL = 0.10, 0.03
-ROOM_FAIL_BYTES = 512 << 20
 MS_PER_HOUR = 3_600_000
-GIB = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +32,6 @@ class Server:
     away: bool = False
     start: str = "lightship up"
     elsewhere: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """Space on one disk, in bytes."""
-
-    name: str
-    free: int
-    total: int
 
 
 def check_server(server: Server) -> Line:
@@ -126,14 +115,11 @@ def check_room(rooms: Iterable[Room]) -> list[Line]:
     """Whether disks have room."""
     lines = []
     for room in rooms:
-        share = room.free / room.total if room.total else 0.0
-        says = f"{room.name}: {room.free / GIB:.1f} GiB free ({share:.0%})"
-        if share < ROOM_FAIL or room.free < ROOM_FAIL_BYTES:
-            lines.append(
-                Line("disk", FAIL, says, "free space, or keep less: store.text_days, kafka.retention_hours")
-            )
-        elif share < ROOM_WARN:
-            lines.append(Line("disk", WARN, says, "keep less: store.text_days, kafka.retention_hours"))
+        remedy = "keep less: store.text_days, kafka.retention_hours"
+        if room.too_little:
+            lines.append(Line("disk", FAIL, room.text(), f"free space, or {remedy}"))
+        elif room.little:
+            lines.append(Line("disk", WARN, room.text(), remedy))
         else:
-            lines.append(Line("disk", OK, says))
+            lines.append(Line("disk", OK, room.text()))
     return lines

@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from infra.application_env import INGEST_KEY, application
+from infra.disks import rooms_of
 from infra.embedded.reach import alerts_address, gateway_address, reach
 from infra.embedded.run_file import read_run
 from infra.errors import Misconfigured
@@ -89,7 +90,7 @@ def _of_servers(settings: Settings, key: str, wait_s: float) -> list[Line]:
         lines += check_topics(topics.partitions, settings.kafka, TOPICS)
         lines += check_unredacted(topics.unredacted_ms)
         lines += _of_scorers(settings)
-    lines += check_room(gather.rooms_of(settings, store))
+    lines += check_room(rooms_of(settings.home, store))
     if store is not None:
         lines += _of_store(settings, store, lags=topics is not None)
     doors = _doors(settings, addresses, key, topics, _answers(rooms[0]))

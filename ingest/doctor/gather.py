@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -11,15 +10,14 @@ from typing import Any
 
 import httpx
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
 from infra import clickhouse, kafka
 from infra.errors import InfraError
-from infra.settings import KafkaSettings, Settings, StoreSettings, hide_password
-from ingest.doctor.check_servers import Room, Server
+from infra.settings import KafkaSettings, StoreSettings, hide_password
+from ingest.doctor.check_servers import Server
 from ingest.doctor.check_services import ServiceFacts
 from ingest.errors import Unavailable
 from ingest.log.ends import log_ends
@@ -66,7 +64,6 @@ GROUP BY service ORDER BY service LIMIT 50
 
 _PROGRESS = "SELECT room, dateDiff('second', max(written_at), now()) FROM progress GROUP BY room"
 _NEXT = "SELECT topic, partition, max(offset) + 1 FROM ledger GROUP BY topic, partition"
-_DISKS = "SELECT name, free_space, total_space FROM system.disks WHERE total_space > 0"
 
 
 def obeyed(kafka_settings: KafkaSettings) -> StageSettings:
@@ -153,21 +150,6 @@ def clock_of(store: Client) -> tuple[int, int]:
     before_ns = time.time_ns()
     theirs_ns = int(store.query("SELECT toUnixTimestamp64Nano(now64(9))").result_rows[0][0])
     return (before_ns + time.time_ns()) // 2, theirs_ns
-
-
-def rooms_of(settings: Settings, store: Client | None) -> list[Room]:
-    """Disks: that of the data directory, and those ClickHouse names."""
-    out = []
-    if settings.home.exists():
-        usage = shutil.disk_usage(settings.home)
-        out.append(Room(str(settings.home), usage.free, usage.total))
-    if store is not None:
-        try:
-            rows = store.query(_DISKS).result_rows
-        except ClickHouseError:
-            rows = []
-        out += [Room(f"ClickHouse disk {name}", int(free), int(total)) for name, free, total in rows]
-    return out
 
 
 def progress_of(store: Client, settings: KafkaSettings) -> tuple[dict[str, float], int | None]:

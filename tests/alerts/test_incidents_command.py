@@ -129,6 +129,19 @@ def test_what_is_exported_is_whole_and_overwrites_nothing(served: Bench, call: C
     assert json.loads(file.read_text())["incident_id"] == ids[0]
 
 
+def test_what_is_held_and_what_may_fall_due_is_said(served: Bench, call: Call) -> None:
+    incident = served.incident().incident_id
+    assert "nobody holds it" in call("held", incident)[1]
+    call("hold", incident, *WHO)
+    assert "copied within seconds" in call("held", incident)[1]
+    assert as_json(call, "held", incident)["sources"] == []
+    code, out, _ = call("deadlines", incident, "--aware", "2026-03-17T10:20:00+01:00")
+    assert (code, "2026-03-20T09:20:00Z" in out, "GDPR" in out) == (0, True, True)
+    assert as_json(call, "deadlines", incident)["aware"] == "2026-03-17T04:20:00Z"
+    code, _, err = call("deadlines", incident, "--aware", "noon")
+    assert (code, "'noon' is not a time with its zone" in err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

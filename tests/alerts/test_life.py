@@ -183,7 +183,9 @@ def test_what_is_held_ends_by_a_persons_word_alone() -> None:
     taken_back, rows = run(SLOW, *begun, (End("withdrawn"), 20), (Elapsed(), 600))
     assert (taken_back.state, rows[-1].what) == (RECOVERING, "recovering")
     ended, rows = run(SLOW, *begun, (End("accepted", "bo", "as planned"), 20))
-    assert (ended.state, ended.held_by, ended.held_ns) == (RESOLVED, None, None)
+    assert (ended.state, ended.held_by) == (RESOLVED, "ana")  # what it rests on is kept until it is let go
+    let_go, _ = run(SLOW, *begun, (End("accepted", "bo", "as planned"), 20), (Release("ana"), 30))
+    assert (let_go.state, let_go.ending, let_go.held_by) == (RESOLVED, "accepted", None)
     assert [r.notify for r in rows if r.notify] == ["opened", "resolved"]
 
 
@@ -201,11 +203,13 @@ def test_what_is_let_go_waits_anew_to_recover() -> None:
     assert (over.state, over.ending) == (RESOLVED, "recovered")
 
 
-def test_what_is_not_held_cannot_be_let_go_and_what_is_over_not_held() -> None:
+def test_what_is_not_held_cannot_be_let_go_and_what_is_over_can_still_be_kept() -> None:
     with pytest.raises(NotPossible, match="is not held"):
         run(SLOW, (breach(), 0), (Elapsed(), 5), (Release("ana"), 6))
-    with pytest.raises(NotPossible, match="is resolved"):
-        run(QUICK, (breach(), 0), (Evidence("ok"), 5), (Hold("ana"), 6))
+    kept, rows = run(QUICK, (breach(), 0), (Evidence("ok"), 5), (Hold("ana"), 6))
+    assert (kept.state, kept.held_by, rows[-1].notify) == (RESOLVED, "ana", "")
+    with pytest.raises(NotPossible, match="only one that people hear of"):
+        run(SLOW, (breach(), 0), (Hold("ana"), 1))
 
 
 TICKET = Evidence("breach", refusals(severity="ticket"))
@@ -345,7 +349,7 @@ class Life(RuleBasedStateMachine):
     @rule(status=st.sampled_from(["ok", "breach", "no_data", "error"]))
     def evidence(self, status: str) -> None:
         before, rows = self.apply(Evidence(status))
-        assert self.incident.state != RESOLVED or before.held_by is None
+        assert self.incident.state != RESOLVED or before.held_by is None or before.state == RESOLVED
         if status in ("no_data", "error"):
             own = [r for r in rows if r.incident.evidence == status]
             assert not any(r.incident.state == RESOLVED for r in own)

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from alerts.headline import headline
 from alerts.incident import RECOVERING, RESOLVED, Incident
-from alerts.self_watch import DETECTOR, STALLED, STALLED_S, open_finding, stalled_since_ns, statement
+from alerts.notify.breaker import Breaker
+from alerts.route import router
+from alerts.self_watch import (
+    DETECTOR,
+    STALLED,
+    STALLED_S,
+    Late,
+    Look,
+    detection,
+    disks,
+    late,
+    open_findings,
+    receiver,
+    stalled_since_ns,
+    statements,
+)
 from infra.clock import NS_PER_S, to_datetime
+from infra.disks import Room
+from infra.settings import ReceiverSettings, RouteSettings, Settings
 from tests.alerts.lives import World, look_twice
 
 SAID = 1_773_720_000_000_000_000
@@ -14,9 +32,9 @@ MIN = 60 * NS_PER_S
 def look(world: World, now_ns: int, said_ns: int | None, since_ns: int = 0) -> Incident | None:
     """What the service does every few seconds, and what comes of it."""
     world.clock.ns = now_ns
-    known = open_finding(world.run().desk.all())
-    found = statement(stalled_since_ns(said_ns, now_ns, since_ns), known, now_ns)
-    world.log += [found.to_json().encode()] if found is not None else []
+    known = open_findings(world.run().desk.all())
+    found = statements([detection(said_ns, now_ns, since_ns)], known, now_ns)
+    world.log += [f.to_json().encode() for f in found]
     incidents = world.run().desk.all()
     return incidents[0] if incidents else None
 
@@ -50,3 +68,63 @@ def test_whoever_has_only_begun_to_look_gives_it_time_to_start() -> None:
     assert stalled_since_ns(SAID, now_ns, now_ns - MIN) is None
     assert stalled_since_ns(SAID, now_ns, now_ns - 4 * MIN) == SAID
     assert stalled_since_ns(None, now_ns, 0) is None
+
+
+def look_at(world: World, *looks: Look) -> list[Incident]:
+    """What comes of looks at parts of Lightship."""
+    said = statements(looks, open_findings(world.run().desk.all()), world.clock.ns)
+    world.log += [f.to_json().encode() for f in said]
+    return world.run().desk.all()
+
+
+def test_a_receiver_that_takes_nothing_is_a_page_for_the_others_until_it_does_again() -> None:
+    names = ("pager", "desk", "mail")
+    settings = Settings(
+        receiver=tuple(ReceiverSettings(name=name) for name in names),
+        route=(RouteSettings(receiver="pager"),),
+    )
+    route, breaker, world = router(settings), Breaker(), World()
+    now_ns = world.clock.ns
+    for _ in range(breaker.limit):
+        breaker.failed(now_ns)
+    early = receiver("pager", breaker.down_since_ns, answered=breaker.answered, now_ns=now_ns + 4 * MIN)
+    assert early == []  # not yet, and not fine
+    world.clock.ns = now_ns + 6 * MIN
+    (incident,) = look_at(
+        world, *receiver("pager", breaker.down_since_ns, answered=False, now_ns=world.clock.ns)
+    )
+    assert (incident.slice, incident.severity, incident.onset_ns) == ("receiver=pager", "page", now_ns)
+    assert route(incident) == ("desk", "mail")
+    assert "receiver pager has taken no message for 5 min" in headline(incident)
+    fresh = Breaker()  # a restart: nothing was sent yet
+    assert receiver("pager", fresh.down_since_ns, answered=fresh.answered, now_ns=world.clock.ns) == []
+    other = receiver("desk", now_ns, answered=False, now_ns=world.clock.ns)
+    assert len(look_at(world, *other)) == 2  # each is its own matter
+    breaker.succeeded()
+    world.clock.ns += MIN
+    over = look_at(world, *receiver("pager", breaker.down_since_ns, answered=True, now_ns=world.clock.ns))
+    ended = [i.slice for i in over if i.lead.ended_at is not None]
+    assert ended == ["receiver=pager"]
+    alone = router(Settings(receiver=(ReceiverSettings(name="pager"),)))
+    assert alone(incident) == ("pager",)  # nobody else is there: it is told when it is back
+
+
+def test_a_disk_is_a_ticket_then_a_page_then_over() -> None:
+    world, said = World(), []
+    for free in (50, 8, 7, 2, 8, 40):
+        world.clock.ns += MIN
+        incidents = look_at(world, *disks([Room("/data, here", free << 30, 100 << 30)], world.clock.ns))
+        said.append([(i.severity, i.active) for i in incidents])
+    ticket, page, over = ("ticket", True), ("page", True), ("page", False)
+    assert said == [[], [ticket], [ticket], [page], [page], [over]]
+    assert incidents[0].slice == "disk=/data%2C here"
+    assert disks([Room("tiny", 400 << 20, 1 << 30)], 0)[0].severity == "page"  # its last half gigabyte
+
+
+def test_what_comes_late_is_said_of_services_with_enough_values() -> None:
+    many = [Late("default", f"s{k}", 1000, 51) for k in range(30)]
+    found = late([Late("default", "few", 199, 199), Late("default", "fine", 1000, 50), *many], 5)
+    assert len([x for x in found if x.since_ns == 5]) == 20
+    assert "few" not in str(found)
+    (fine,) = late([Late("default", "fine", 1000, 50)], 5)
+    assert (fine.slice, fine.since_ns) == ("service=default/fine", None)

@@ -50,7 +50,7 @@ def test_the_shipped_defaults_are_allowed_values(tmp_path: Path) -> None:
     """Writing every default into a file changes nothing."""
     lines = []
     for heading, cls in tables():
-        if heading[1:].strip("[]") in ("receiver", "route", "limit", "rule") or "<" in heading:
+        if heading[1:].strip("[]") in ("receiver", "route", "limit", "rule", "slo") or "<" in heading:
             continue
         lines.append(heading)
         lines += [
@@ -110,6 +110,8 @@ def test_limits_are_kept_on_both_sides(
     heading += {"[[limit]]": '\nscore = "refusal"', "[[receiver]]": '\nname = "a"'}.get(heading, "")
     if heading == "[[rule]]":
         heading += '\nscore = "refusal"\nmeasure = "rate"\nop = ">"' + ("\nlimit = 0.1" * (key != "limit"))
+    if heading == "[[slo]]":
+        heading += '\nscore = "refusal"' + ("\nobjective = 0.9" * (key != "objective"))
     for value in (str(low - 1), str(high + 1), "nan"):
         message = refused(tmp_path, f"{heading}\n{key} = {value}")
         assert key in message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,22 +12,24 @@ import numpy as np
 import pytest
 
 import lightship
+from alerts.render import render_text
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
 from infra.errors import Misconfigured
-from infra.settings import KafkaSettings, RuleSettings, Settings, of_tables
+from infra.settings import KafkaSettings, RuleSettings, Settings, SloSettings, of_tables
 from ingest.detect.run_config import RunConfig, engine
 from ingest.detect.stage import DetectStage
 from ingest.rules_command import TICKS, Ask, show_tried, tried_over
 from ingest.settings_check import check as check_settings
-from ingest.watching import rules_of
+from ingest.watching import rules_of, slos_of
 from tests.alerts.lives import World as Desk
 from tests.detectors.drift.traffic import KEY, START, Row, World
 from tests.ingest.test_detect_stage import Kept, log_of, raw, said
 from tests.ingest.test_verify import check
 
 RULE = RuleSettings("refusal", "rate", ">", 0.2, window_s=900, severity="page")
-SETTINGS = Settings(kafka=KafkaSettings(partitions=2), rule=(RULE,))
+SLO = SloSettings("refusal", 0.98)
+SETTINGS = Settings(kafka=KafkaSettings(partitions=2), rule=(RULE,), slo=(SLO,))
 RUN = RunConfig.of(SETTINGS)
 HOUR = 60
 
@@ -70,13 +73,53 @@ def test_a_service_of_one_hour_pages_within_a_window_of_the_crossing(
     assert (incident.lead.alert_kind, incident.severity) == ("rule", "page")
 
 
+def test_an_objective_files_a_ticket_and_pages_once_its_budget_burns_that_fast(
+    kept: tuple[Kept, list[Finding]],
+) -> None:
+    """Half of all calls are bad from the second hour on: of 1 % before, 2 % may be."""
+    stated = [f for f in kept[1] if f.alert_kind == "slo"]
+    begun = {f.severity: f for f in stated if f.ended_at is None}
+    ends = {f.severity: f for f in stated if f.ended_at is not None}
+    crossing_s = (START + HOUR) * 60
+    ticket_s, page_s = (begun[s].made_at.timestamp() - crossing_s for s in ("ticket", "page"))
+    assert 0 < ticket_s < page_s <= 30 * 60
+    assert [len(stated), list(ends)] == [
+        3,
+        ["page"],
+    ]  # the ticket goes on: a third of the day's calls were bad
+    assert ends["page"].ended_at is not None
+    calm_s = ends["page"].ended_at.timestamp() - (START + 2 * HOUR) * 60
+    assert 0 < calm_s <= 35 * 60  # the longest short window, and a tick
+    page = begun["page"]
+    assert page.notes[0] == "objective refusal: at most 2 % over 30 days"
+    assert "times over 30 min; the limit is 6 times" in page.notes[1]
+    assert page.notes[2].startswith("the budget of 30 days is spent")
+    assert (page.baseline_value, page.detector, page.config_hash) == (0.02, "slo.1", SETTINGS.config_hash())
+    desk = Desk(*(replace(f, lineage="live") for f in stated))
+    (incident,) = desk.run().desk.all()
+    assert [d.kind for d in desk.channel.got] == ["opened", "raised"]
+    assert page.notes[1] in render_text(desk.channel.got[1].brief)
+    assert (incident.lead.alert_kind, incident.severity) == ("slo", "page")
+
+
+def test_an_objective_tried_over_history_fires_when_the_stream_did(kept: tuple[Kept, list[Finding]]) -> None:
+    report = tried_over(SETTINGS, answers(kept[0]), "default", KEY.lineage, 0)
+    stated = [f.to_dict() for f in kept[1] if f.alert_kind == "slo"]
+    for service in report["rules"][1]["services"]:
+        mine = [f for f in stated if f["severity"] == service["severity"]]
+        (fired,) = service["fired"]
+        assert (fired["at"], fired["n"]) == (mine[0]["made_at"], mine[0]["n"])
+        assert fired["ended"] == mine[-1]["ended_at"]
+    assert "pages: 1 times in" in show_tried(report)
+
+
 @pytest.mark.parametrize("quick", [2_000, 10])
 def test_what_a_rule_said_is_computed_again_from_what_is_stored(
     kept: tuple[Kept, list[Finding]], quick: int
 ) -> None:
     """From the beginning of the log, and from the snapshot before it."""
     verdicts = check(kept[0], quick=quick)
-    assert {v.finding.alert_kind for v in verdicts if v.finding} >= {"rule"}
+    assert {v.finding.alert_kind for v in verdicts if v.finding} >= {"rule", "slo"}
     assert [v.difference for v in verdicts] == [None] * len(verdicts)
 
 
@@ -109,7 +152,7 @@ def answers(kept: Kept) -> Ask:
 
 def test_a_rule_tried_over_history_fires_when_the_stream_did(kept: tuple[Kept, list[Finding]]) -> None:
     report = tried_over(SETTINGS, answers(kept[0]), "default", KEY.lineage, 0)
-    ((service,),) = [r["services"] for r in report["rules"]]
+    (service,) = report["rules"][0]["services"]
     stated = [f.to_dict() for f in kept[1] if f.alert_kind == "rule"]
     (fired,) = service["fired"]
     assert (fired["at"], fired["ended"]) == (stated[0]["made_at"], stated[1]["ended_at"])
@@ -117,7 +160,7 @@ def test_a_rule_tried_over_history_fires_when_the_stream_did(kept: tuple[Kept, l
     assert f"until {fired['ended']}" in show_tried(report)
     longest = replace(RULE, measure="quantile", score="output_length", limit=700.0, severity="ticket")
     other = replace(SETTINGS, rule=(replace(longest, services=("nobody-*",)), longest))
-    first, second = tried_over(other, answers(kept[0]), "default", KEY.lineage, 0)["rules"]
+    first, second, _ = tried_over(other, answers(kept[0]), "default", KEY.lineage, 0)["rules"]
     assert first["services"] == []
     assert len(second["services"][0]["fired"]) >= 1
     later = tried_over(SETTINGS, answers(kept[0]), "default", KEY.lineage, (START + 150) * 60)
@@ -135,12 +178,20 @@ def test_the_rules_are_said_in_words(
         told = capsys.readouterr()
         return int(ended.value.code or 0), told.out, told.err
 
-    assert call("check") == (0, "there is no [[rule]] in the settings\n", "")
+    assert call("check") == (0, "there is no [[rule]] and no [[slo]] in the settings\n", "")
     assert call("test")[0] == 2
     rule = "[[rule]]\nscore = 'refusal'\nmeasure = 'rate'\nop = '>'\nlimit = 0.05\nservices = ['desk-*']\n"
     (tmp_path / "lightship.toml").write_text(rule)
     assert call("check")[1] == "ticket  refusal: rate over 30 min > 0.05 (of at least 20)  in desk-*\n"
     assert json.loads(call("check", "--json")[1])["rules"][0]["severity"] == "ticket"
+    (tmp_path / "lightship.toml").write_text("[[slo]]\nscore = 'latency_s'\nobjective = 0.9\nabove = 8\n")
+    assert call("check")[1].splitlines() == [
+        "page    latency_s over 8: at most 10 % over 30 days  in every service",
+        "  page    never over 1 h and 5 min: it would take more than all",
+        "  page    more than 60 % bad over 6 h and 30 min, of at least 20",
+        "  ticket  more than 30 % bad over 1 d and 2 h, of at least 20",
+        "  ticket  more than 10 % bad over 3 d and 6 h, of at least 50",
+    ]
     (tmp_path / "lightship.toml").write_text(f"{rule}window_s = 400\n")
     code, _, err = call("check")
     assert (code, "multiple of detection.tick_s = 300" in err) == (2, True)
@@ -148,11 +199,33 @@ def test_the_rules_are_said_in_words(
 
 def test_what_ran_is_kept_with_its_rules_and_named_by_them() -> None:
     assert rules_of(RUN.settings()) == rules_of(SETTINGS)
+    assert slos_of(RUN.settings()) == slos_of(SETTINGS) != ()
     assert RUN.own_hash() == RUN.config_hash == SETTINGS.config_hash()
     other = replace(SETTINGS, rule=(replace(RULE, limit=0.3),))
     assert RunConfig.of(other).digest != RUN.digest
     assert other.config_hash() != SETTINGS.config_hash()
     assert '"rule"' not in RunConfig.of(Settings()).body
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({}, None),
+        ({"score": "refusel"}, "score in slo"),
+        ({"objective": 0.3}, "0.5 to"),
+        ({"above": 3.0}, "is for scores with values"),
+        ({"score": "latency_s"}, "above is missing"),
+        ({"score": "latency_s", "above": 8.0}, None),
+        ({"score": "latency_s", "above": 8.0, "slice": "language=es"}, "for all traffic"),
+        ({"score": "finish_reason"}, "names for values"),
+        ({"score": "tool_loop"}, "measured per trace"),
+    ],
+)
+def test_an_objective_that_cannot_work_is_refused_in_words(
+    table: dict[str, object], words: str | None
+) -> None:
+    with nullcontext() if words is None else pytest.raises(Misconfigured, match=words):
+        check_settings(of_tables({"slo": [{"score": "refusal", "objective": 0.99, **table}]}, {}))
 
 
 def test_the_same_rule_twice_is_one() -> None:

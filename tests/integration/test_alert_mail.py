@@ -13,6 +13,7 @@ from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Outcome
 from infra.errors import Misconfigured
 from tests.alerts.deliveries import delivery
 from tests.alerts.invented import refusals
+from tests.alerts.test_digest import full, sent
 from tests.certificates import Certificates, certificates
 from tests.loopback import half_open
 from tests.smtp_server import MailServer
@@ -54,6 +55,15 @@ def test_it_goes_over_tls_to_everybody(made: Certificates, implicit: bool) -> No
     assert message["Subject"] == f"[PAGE · firing] {' '.join(sent.brief.headline.split())}"
     assert sent.brief.do.dashboard in message.get_content()
     assert message.get_content_type() == "text/plain"
+
+
+def test_a_digest_is_a_letter_of_its_own(made: Certificates) -> None:
+    with MailServer(made) as server:
+        assert mail(server, made, PASSWORD).tell(sent(full())) == Outcome(SENT, "", 250)
+    (message,) = server.mailbox.messages
+    assert message["Subject"] == "Lightship, daily: 60 new tickets"
+    assert message["References"] is None
+    assert "- and 10 more" in message.get_content()
 
 
 def test_a_repeat_has_the_same_id_and_an_incident_is_one_conversation() -> None:

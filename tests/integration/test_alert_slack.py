@@ -19,6 +19,7 @@ from alerts.notify.slack import SlackApp, SlackWebhook
 from infra.clock import SystemClock
 from tests.alerts.deliveries import delivery, delivery_of, incident_of
 from tests.alerts.invented import refusals
+from tests.alerts.test_digest import full, sent
 from tests.loopback import Loopback, cut, half_open, refused, says
 
 pytestmark = pytest.mark.integration
@@ -191,3 +192,20 @@ def test_the_token_is_neither_logged_nor_told(caplog: pytest.LogCaptureFixture) 
         right, wrong = slack.bot().send(delivery()), slack.bot(token="xoxb-another").send(delivery())
     assert (right.outcome, wrong.outcome, wrong.reason) == (SENT, GAVE_UP, "Slack: invalid_auth")
     assert "xoxb" not in caplog.text + right.reason + wrong.reason
+
+
+def test_a_digest_is_a_message_that_no_thread_hangs_on() -> None:
+    slack, references = Workspace(), References()
+    with slack.server:
+        bot = slack.bot(references)
+        slack.faults = [says(503), None]
+        assert bot.tell(sent(full())).outcome == RETRY
+        assert bot.tell(sent(full())).outcome == SENT
+        bot.close()
+        hook = SlackWebhook(HttpPost(f"{slack.server.url}/hook", SystemClock()))
+        slack.faults = [says(200)]
+        assert hook.tell(sent(full())).outcome == SENT
+        hook.close()
+    assert [m["text"] for m in slack.messages.values()] == ["Lightship, daily: 60 new tickets"]
+    assert references.of("digest") == ""
+    assert {r.json().get("link_names") for r in slack.server.got} == {False}

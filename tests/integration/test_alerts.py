@@ -22,10 +22,14 @@ import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from kafka import KafkaConsumer
 
+from alerts import self_watch
+from alerts import service as service_module
 from alerts.errors import Unavailable
 from alerts.notify.webhook import SIGNATURE, verify
+from alerts.service import Service
 from detectors.observation import Control, decode
 from infra.clickhouse import connect
+from infra.disks import Room
 from infra.kafka import ACTIONS, CLIENT, FINDINGS, INCIDENTS, OBSERVATIONS, create_topics
 from infra.settings import (
     KafkaSettings,
@@ -416,3 +420,29 @@ def test_a_wrong_password_is_a_wrong_setting(broker: str, store: str, tmp_path: 
     )
     assert done.returncode == 2, done.stderr
     assert b"correct LIGHTSHIP_CLICKHOUSE" in done.stderr
+
+
+def test_a_receiver_that_is_down_and_a_full_disk_are_told_to_those_that_hear(
+    world: HookWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(self_watch, "RECEIVER_S", 1.0)
+    monkeypatch.setattr(service_module, "GRANT_EVERY_S", 0.5)
+    world.receiver.status = 503
+    world.rooms = [Room("ClickHouse disk default", 1 << 20, 1 << 40)]
+    hook, screen = world.settings.receiver
+    desk = ReceiverSettings(name="desk", url=world.receiver.url.replace("/hook/", "/desk/"))
+    with receiving() as heard:
+        world.settings = replace(world.settings, receiver=(hook, replace(desk, url=heard.url), screen))
+        with world.service() as service:
+            world.say(refusals())
+            until(lambda: len(service.desk.all()) == 3)
+            until(lambda: any("receiver_down" in str(body) for _, body, _ in heard.got))
+            found = {i.score: i for i in service.desk.all()}
+            assert found["disk_full"].severity == "page"
+            world.receiver.status = 200
+            until(lambda: found["receiver_down"].slice not in still_down(service))
+    assert "receiver hook has taken no message" in str(heard.got)
+
+
+def still_down(service: Service) -> set[str]:
+    return {i.slice for i in service.desk.all() if i.score == "receiver_down" and i.lead.ended_at is None}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
@@ -35,3 +37,23 @@ def test_a_silence_outlives_a_restart_and_tells_what_is_open_when_it_is_lifted(
     with world.service() as service:
         until(lambda: [s.in_force for s in service.desk.silences()] == [False])
     assert [body["kind"] for _, body, _ in world.receiver.got] == ["opened"]
+
+
+def test_a_digest_of_tickets_is_sent_once_over_restarts(world: HookWorld) -> None:  # noqa: F811 - the fixture
+    hook, screen = world.settings.receiver
+    world.settings = replace(world.settings, receiver=(replace(hook, digest="daily"), screen))
+    with world.service() as service:
+        world.say(refusals(severity="ticket"))
+        until(lambda: service.metrics.get("sent") == 1)
+    for _ in range(2):
+        with world.service():
+            until(lambda: len(world.receiver.got) == 2)
+    kinds = [body["kind"] for _, body, _ in world.receiver.got]
+    assert kinds == ["opened", "digest"]
+    assert [s["title"] for s in world.receiver.got[1][1]["digest"]["sections"]] == [
+        "older tickets still open"
+    ]
+    assert world.rows("SELECT outcome FROM notifications FINAL WHERE kind = 'digest' ORDER BY outcome") == [
+        ("sending",),
+        ("sent",),
+    ]

@@ -1,5 +1,7 @@
 """The operator's rules in one service: decided whenever a tick closes, stated and ended as findings.
 
+Objectives (`detectors.drift.service.slo_watch`) are decided beside them.
+
 They need no baseline and spend no budget: a limit is what it is. State is the window of each rule and the
 finding that is open, so a replay states and ends the same.
 """
@@ -15,6 +17,7 @@ from typing import Any
 from detectors.drift.engine.ticks import time_of
 from detectors.drift.service.fold import Fold, SeriesKey, TickCounts
 from detectors.drift.service.report import clock
+from detectors.drift.service.slo_watch import SloWatch
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.finding import Finding, finding_id
 from detectors.observation import ServiceKey, series_id
@@ -22,6 +25,8 @@ from detectors.rules import BREACH, OK, OVER, Rule, TickSum, Verdict, Window, ti
 from detectors.scorers.protocol import ScoreSpec
 
 DETECTOR = "rule.1"
+_SLOS = "slo"
+"""Stands where the id of a rule does, before the state of objectives."""
 
 
 @dataclass(slots=True)
@@ -44,15 +49,17 @@ class RuleWatch:
             if rule.is_for(key.service) and rule.score in config.specs
         }
         self._gone: list[Finding] = []
+        self._slos = SloWatch(key, config)
 
     def close(self, counts: TickCounts, fold: Fold) -> list[Finding]:
         """Decide every rule at the end of a tick: what broke, and what is over."""
         tick = counts.tick
         over = [self._ended(f, tick, "over: the rule is not in the settings any more") for f in self._gone]
         self._gone = []
-        if not self._rules:
-            return over
-        places = {fold.counted(number).key: (begin, end) for number, begin, end in counts.parts}
+        places: dict[SeriesKey, tuple[int, int]] = {}
+        if self._rules or self._config.slos:
+            places = {fold.counted(number).key: (begin, end) for number, begin, end in counts.parts}
+        over += self._slos.close(counts, places, fold)
         return over + [f for one in self._rules.values() for f in self._decide(one, counts, places, fold)]
 
     def _decide(
@@ -120,11 +127,16 @@ class RuleWatch:
             [rule_id, one.generation, [_plain(t) for t in one.window], _text(one.finding)]
             for rule_id, one in self._rules.items()
         ]
-        return kept + [["", 0, [], _text(finding)] for finding in self._gone]
+        kept += [["", 0, [], _text(finding)] for finding in self._gone]
+        slos = self._slos.state()
+        return [*kept, [_SLOS, 0, slos, None]] if slos else kept
 
     def restore(self, state: Sequence[Sequence[Any]]) -> None:
         """Inverse of `state`; what a rule said that is not there any more ends with the next tick."""
         for rule_id, generation, ticks, text in state:
+            if rule_id == _SLOS:
+                self._slos.restore(ticks)
+                continue
             finding = None if text is None else Finding.from_dict(json.loads(text))
             if rule_id in self._rules:
                 rule: Rule = self._rules[rule_id].window.rule

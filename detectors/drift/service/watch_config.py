@@ -10,6 +10,7 @@ from detectors.drift.budgets.grant import Grant
 from detectors.drift.fast.limits import Limit
 from detectors.rules import Rule
 from detectors.scorers.protocol import ScoreSpec
+from detectors.slo import Slo
 
 NS_PER_S = 1_000_000_000
 
@@ -21,7 +22,7 @@ class WatchConfig:
     ``pages`` and ``tickets`` are what a watcher's service may raise for nothing; what a shard is given, all
     its services of a lineage may together while no control record says what each may.
     ``conversation_idle_s`` is how long after its last call a conversation is counted. ``limits`` are the
-    levels that are declared, ``rules`` the operator's own.
+    levels that are declared, ``rules`` and ``slos`` the operator's own.
     ``adwin_tickets`` says whether ADWIN may file tickets of its own.
     """
 
@@ -36,6 +37,7 @@ class WatchConfig:
     adwin_tickets: bool = False
     limits: tuple[Limit, ...] = ()
     rules: tuple[Rule, ...] = ()
+    slos: tuple[Slo, ...] = ()
 
     def budget(self, severity: str) -> Budget:
         """What a service may raise for nothing of one severity."""

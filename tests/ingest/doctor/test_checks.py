@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.application_env import application
+from infra.disks import GIB, Room
 from infra.kafka import LOGS, SPANS
 from infra.settings import KafkaSettings, Settings
 from ingest.dialects import precedence
 from ingest.doctor.check_app import UNSET_IS_FINE, check_app
 from ingest.doctor.check_scorers import check_scorers
 from ingest.doctor.check_servers import (
-    Room,
     Server,
     check_clock,
     check_progress,
@@ -29,7 +29,6 @@ from ingest.doctor.doors import Passage, check_passage, invented_request
 from ingest.doctor.line import AWAY, FAIL, OK, STATES, WARN, Line, exit_code, report, show
 from ingest.otlp import span_views
 
-GIB = 1 << 30
 S = 1_000_000_000
 WANTED = application(Settings(), "a-key", has=lambda _: False).variables
 

@@ -1,0 +1,138 @@
+"""The operator's objectives in one service: decided whenever a tick closes, stated and ended as findings.
+
+One finding for each severity: it begins with the first pair of windows that burns and ends when every pair
+of its severity is known not to. State is the windows and the open findings, so a replay states the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from detectors.drift.engine.ticks import time_of
+from detectors.drift.service.fold import Fold, SeriesKey, TickCounts
+from detectors.drift.service.report import clock
+from detectors.drift.service.watch_config import WatchConfig
+from detectors.finding import Finding, finding_id
+from detectors.observation import ServiceKey, series_id
+from detectors.rules import BREACH, OK, tick_sum
+from detectors.scorers.protocol import ScoreSpec
+from detectors.slo import SEVERITIES, Burn, BurnWindow, in_words, plain, shares
+
+DETECTOR = "slo.1"
+
+
+@dataclass(slots=True)
+class _Watched:
+    """One objective: the generation of its score that its windows hold, and open findings by severity."""
+
+    window: BurnWindow
+    generation: int
+    open: dict[str, Finding] = field(default_factory=dict)
+
+
+class SloWatch:
+    """The objectives that are for one service."""
+
+    def __init__(self, key: ServiceKey, config: WatchConfig) -> None:
+        self._key, self._config = key, config
+        self._slos = {
+            slo.slo_id: _Watched(BurnWindow(slo, config.tick_s), 0)
+            for slo in config.slos
+            if slo.is_for(key.service) and slo.score in config.specs
+        }
+        self._gone: list[Finding] = []
+
+    def close(
+        self, counts: TickCounts, places: dict[SeriesKey, tuple[int, int]], fold: Fold
+    ) -> list[Finding]:
+        """Decide every objective at the end of a tick; ``places`` are where series stand in ``counts``."""
+        over = [self._ended(f, counts.tick, "over: it is not in the settings any more") for f in self._gone]
+        self._gone = []
+        return over + [f for one in self._slos.values() for f in self._decide(one, counts, places, fold)]
+
+    def _decide(
+        self, one: _Watched, counts: TickCounts, places: dict[SeriesKey, tuple[int, int]], fold: Fold
+    ) -> list[Finding]:
+        slo, tick = one.window.slo, counts.tick
+        spec = replace(self._config.specs[slo.score], generation=fold.generation(slo.score))
+        if spec.generation != one.generation:
+            one.window.clear()
+            one.generation = spec.generation
+        begin, end = places.get(SeriesKey(slo.unit, slo.score, slo.slice), (0, 0))
+        found = tick_sum(tick, counts.cells[begin:end], counts.counts[begin:end], spec.grid)
+        burns, said = one.window.close(tick, found, spec.grid), []
+        for severity in SEVERITIES:
+            burn, standing = burns[severity], one.open.get(severity)
+            if burn.status == BREACH and standing is None:
+                one.open[severity] = self._stated(one.window, spec, severity, burn, tick)
+                said.append(one.open[severity])
+            elif burn.status == OK and standing is not None:
+                said.append(self._ended(one.open.pop(severity), tick))
+        return said
+
+    def _stated(self, window: BurnWindow, spec: ScoreSpec, severity: str, burn: Burn, tick: int) -> Finding:
+        slo, key, config = window.slo, self._key, self._config
+        own_id = series_id(key, slo.unit, slo.score, spec.generation, slo.slice)
+        began = clock(config.tick_s, config.counted_after_s(slo.unit))
+        first = tick if burn.pair is None else window.first_of(burn.pair, tick)
+        share = 0.0 if burn.share is None else burn.share
+        at = time_of(tick + 1, config.tick_s)
+        return Finding(
+            finding_id=finding_id(own_id, DETECTOR, slo.slo_id, severity, tick),
+            alert_kind="slo",
+            status="confirmed",
+            tenant=key.tenant,
+            lineage=key.lineage,
+            environment=key.environment or None,
+            service=key.service,
+            unit=slo.unit,
+            score=slo.score,
+            slice=slo.slice,
+            series=own_id,
+            made_at=at,
+            severity="ticket" if slo.severity == "ticket" else severity,
+            onset=began(tick),
+            onset_low=began(first),
+            onset_high=began(tick + 1),
+            effect=share - slo.allowed,
+            effect_unit="rate",
+            direction="rise",
+            baseline_value=slo.allowed,
+            current_value=share,
+            n=burn.n,
+            detector=DETECTOR,
+            config_hash=config.config_hash,
+            notes=in_words(slo, burn, window.spent()),
+        )
+
+    def _ended(self, finding: Finding, tick: int, *notes: str) -> Finding:
+        at = time_of(tick + 1, self._config.tick_s)
+        return replace(finding, ended_at=at, notes=(*finding.notes, *notes))
+
+    def state(self) -> list[list[Any]]:
+        """Plain form of everything, for a snapshot."""
+        kept: list[list[Any]] = [
+            [
+                slo_id,
+                one.generation,
+                plain(one.window.ticks),
+                plain(one.window.hours),
+                {severity: f.to_json() for severity, f in one.open.items()},
+            ]
+            for slo_id, one in self._slos.items()
+        ]
+        return kept + [["", 0, [], [], {"": finding.to_json()}] for finding in self._gone]
+
+    def restore(self, state: Sequence[Sequence[Any]]) -> None:
+        """Inverse of `state`; what an objective said that is not there any more ends with the next tick."""
+        for slo_id, generation, ticks, hours, texts in state:
+            found = {severity: Finding.from_dict(json.loads(text)) for severity, text in texts.items()}
+            if slo_id in self._slos:
+                slo = self._slos[slo_id].window.slo
+                window = BurnWindow(slo, self._config.tick_s, shares(ticks), shares(hours))
+                self._slos[slo_id] = _Watched(window, generation, found)
+            else:
+                self._gone += found.values()

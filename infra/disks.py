@@ -1,0 +1,60 @@
+"""Room on the disks of the data directory and of ClickHouse."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+ROOM_WARN, ROOM_FAIL = 0.10, 0.03
+"""Shares of a disk that are free: less than the first is little, than the second too little."""
+ROOM_FAIL_BYTES = 512 << 20
+GIB = 1 << 30
+
+_DISKS = "SELECT name, free_space, total_space FROM system.disks WHERE total_space > 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Space on one disk, in bytes."""
+
+    name: str
+    free: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        """How much of it is free, 0 to 1."""
+        return self.free / self.total if self.total else 0.0
+
+    @property
+    def too_little(self) -> bool:
+        """Whether what is written next may not find room."""
+        return self.share < ROOM_FAIL or self.free < ROOM_FAIL_BYTES
+
+    @property
+    def little(self) -> bool:
+        """Whether it is time to make room."""
+        return self.too_little or self.share < ROOM_WARN
+
+    def text(self) -> str:
+        """In words."""
+        return f"{self.name}: {self.free / GIB:.1f} GiB free ({self.share:.0%})"
+
+
+def rooms_of(home: Path, store: Client | None) -> list[Room]:
+    """Disks: that of the data directory, and those ClickHouse names; what cannot be asked is left out."""
+    out = []
+    if home.exists():
+        usage = shutil.disk_usage(home)
+        out.append(Room(str(home), usage.free, usage.total))
+    if store is not None:
+        try:
+            rows = store.query(_DISKS).result_rows
+        except ClickHouseError:
+            rows = []
+        out += [Room(f"ClickHouse disk {name}", int(free), int(total)) for name, free, total in rows]
+    return out
