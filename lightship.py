@@ -393,6 +393,50 @@ def rescore(
     answer(report, as_json, show)
 
 
+Days = Annotated[float, typer.Option(min=0.01, max=395, help="How far to look back.")]
+
+
+@scorers.command("agreement")
+def scorers_agreement(
+    human: Annotated[
+        str | None, typer.Option(help="Name that people rate by; all of them by default.")
+    ] = None,
+    good_from: Annotated[float | None, typer.Option(help="Least value of theirs that means good.")] = None,
+    days: Days = 30.0,
+    lineage: Annotated[str, typer.Option(help="live, or that of an import.")] = "live",
+    tenant: Annotated[str, typer.Option(help="Of this tenant.")] = "default",
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Say how far external judges agree with people. By feedback on the same interactions."""
+    from dashboard.calibration_command import agreements, show_agreements
+
+    found = agreements(config, human=human, good_from=good_from, days=days, tenant=tenant, lineage=lineage)
+    answer(found, as_json, show_agreements)
+
+
+@scorers.command("precision")
+def scorers_precision(
+    days: Days = 90.0,
+    lineage: Annotated[str, typer.Option(help="live, or that of an import.")] = "live",
+    tenant: Annotated[str, typer.Option(help="Of this tenant.")] = "default",
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Say how often hits of a score are right, by feedback on it (right:<score>), and what a hit is."""
+    from dashboard.calibration_command import precisions, show_precisions
+
+    answer(precisions(config, days=days, tenant=tenant, lineage=lineage), as_json, show_precisions)
+
+
+@app.command()
+def judge(as_json: AsJson = False, config: ConfigPath = None) -> None:
+    """Let the external judges rate what waits now, within their limits. `up` runs them all the time."""
+    from ingest.judge.command import judge_now, show
+
+    answer(judge_now(config), as_json, show)
+
+
 @config.command("check")
 def config_check(config: ConfigPath = None) -> None:
     """Say whether the settings can work. Exits with 2 and the reason if not."""
