@@ -14,6 +14,7 @@ import typer
 from alerts.alerts_app import alerts
 from alerts.incidents_app import incidents
 from alerts.levels_app import baselines
+from dashboard.calibration_app import calibration
 from infra.command_line import (
     AsJson,
     ConfigPath,
@@ -50,6 +51,7 @@ app.add_typer(incidents, name="incidents")
 app.add_typer(keys, name="keys")
 app.add_typer(rules, name="rules")
 app.add_typer(scorers, name="scorers")
+scorers.add_typer(calibration)
 
 
 def _checked(path: Path | None) -> Settings:
@@ -393,45 +395,9 @@ def rescore(
     answer(report, as_json, show)
 
 
-Days = Annotated[float, typer.Option(min=0.01, max=395, help="How far to look back.")]
-
-
-@scorers.command("agreement")
-def scorers_agreement(
-    human: Annotated[
-        str | None, typer.Option(help="Name that people rate by; all of them by default.")
-    ] = None,
-    good_from: Annotated[float | None, typer.Option(help="Least value of theirs that means good.")] = None,
-    days: Days = 30.0,
-    lineage: Annotated[str, typer.Option(help="live, or that of an import.")] = "live",
-    tenant: Annotated[str, typer.Option(help="Of this tenant.")] = "default",
-    as_json: AsJson = False,
-    config: ConfigPath = None,
-) -> None:
-    """Say how far external judges agree with people. By feedback on the same interactions."""
-    from dashboard.calibration_command import agreements, show_agreements
-
-    found = agreements(config, human=human, good_from=good_from, days=days, tenant=tenant, lineage=lineage)
-    answer(found, as_json, show_agreements)
-
-
-@scorers.command("precision")
-def scorers_precision(
-    days: Days = 90.0,
-    lineage: Annotated[str, typer.Option(help="live, or that of an import.")] = "live",
-    tenant: Annotated[str, typer.Option(help="Of this tenant.")] = "default",
-    as_json: AsJson = False,
-    config: ConfigPath = None,
-) -> None:
-    """Say how often hits of a score are right, by feedback on it (right:<score>), and what a hit is."""
-    from dashboard.calibration_command import precisions, show_precisions
-
-    answer(precisions(config, days=days, tenant=tenant, lineage=lineage), as_json, show_precisions)
-
-
 @app.command()
 def judge(as_json: AsJson = False, config: ConfigPath = None) -> None:
-    """Let the external judges rate what waits now, within their limits. `up` runs them all the time."""
+    """Let external judges rate what waits now. Within their limits; `up` runs them all the time."""
     from ingest.judge.command import judge_now, show
 
     answer(judge_now(config), as_json, show)

@@ -7,8 +7,6 @@ a hit of the scorer is one.
 
 from __future__ import annotations
 
-from detectors.scorers.judgement import NUMBER
-
 RIGHT = "right:"
 """What the name of such a judgement begins with."""
 
@@ -16,8 +14,3 @@ RIGHT = "right:"
 def judged_score(name: str) -> str | None:
     """The score that a judgement of this name is about; ``None`` if it is about no score."""
     return name.removeprefix(RIGHT) or None if name.startswith(RIGHT) else None
-
-
-def series_of(score: str) -> str:
-    """The score that counts what people say of ``score``."""
-    return f"{NUMBER}{RIGHT}{score}"
