@@ -39,7 +39,9 @@ class Record:
     ``None`` when the source cannot tell. ``redactions`` is the redactor's own report; ``None`` means the
     text never passed one. ``model`` is the one that answered, else the one that was asked for; ``ended_s`` is
     when the call ended, seconds since 1970; ``tools`` are the definitions of the tools on offer as they were
-    sent, and ``wants_json`` tells that the request asked for JSON.
+    sent, and ``wants_json`` tells that the request asked for JSON. ``audio_duration_s`` is how long a
+    recording was, ``no_speech_probability`` how likely the recogniser says nobody speaks in it, ``images``
+    how many an answer holds.
     """
 
     prompt: str | None = None
@@ -63,6 +65,9 @@ class Record:
     ended_s: int | None = None
     tools: tuple[Any, ...] = ()
     wants_json: bool = False
+    audio_duration_s: float | None = None
+    no_speech_probability: float | None = None
+    images: int = 0
 
 
 @dataclass(frozen=True, slots=True)

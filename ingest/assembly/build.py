@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields, replace
 from typing import Any
 
 import re2
@@ -11,6 +11,7 @@ import re2
 from detectors.record import ToolCall
 from ingest.assembly.prompt_hash import system_prompt_hash
 from ingest.dialects import canonical
+from ingest.dialects.media import MOST_PARTS, OUTPUT, PROMPT, media_of
 from ingest.dialects.messages import MEDIA, REASONING, TEXT, TOOL_CALL, TOOL_RESULT, Message
 from ingest.dialects.partial import AGENT, EMBEDDING, OTHER, TOOL, Partial
 from ingest.dialects.span_facts import (
@@ -28,6 +29,7 @@ from ingest.interaction import (
     ContextSpan,
     FieldRedaction,
     Interaction,
+    MediaPart,
     canonical_arguments,
 )
 from ingest.otlp import SpanView
@@ -116,6 +118,10 @@ def build_content(trace_id: str, span_id: str, at_ns: int, p: Partial) -> Intera
         n_input_messages=len(p.messages_in) if p.messages_in else None,
         output_text=answers[0] if answers else None,
         output_texts=written or None,
+        revised_prompts=p.revised_prompts or (),
+        media=_media(p),
+        audio_duration_s=p.audio_duration_s,
+        no_speech_probability=p.no_speech_probability,
         tool_calls=_tool_calls(p.messages_out or ()),
         finish_reasons=tuple(canonical.finish_reason(r) for r in raw_reasons),
         finish_reasons_raw=raw_reasons,
@@ -252,6 +258,20 @@ def finish_reasons(p: Partial) -> tuple[str, ...]:
         return p.finish_reasons_raw
     last = [[m.finish_reason for m in answer if m.finish_reason] for answer in answers_of(p)]
     return tuple(reasons[-1] for reasons in last if reasons)
+
+
+def _media(p: Partial) -> tuple[MediaPart, ...]:
+    """Parts that are no text, of both sides, each once."""
+    found: dict[MediaPart, None] = {}
+    for side, messages in ((PROMPT, p.messages_in), (OUTPUT, p.messages_out)):
+        for message in messages or ():
+            kind = OUTPUT if message.role == "assistant" else side
+            found |= {MediaPart(kind, *astuple(x.media)): None for x in message.parts if x.media is not None}
+    drawn = {m.uri for m in found}
+    links = [media_of("image", link=link) for link in p.images_out or ()]
+    others = (*(m for m in links if m.uri not in drawn), *(p.media_out or ()))
+    found |= {MediaPart(OUTPUT, *astuple(m)): None for m in others}
+    return tuple(found)[:MOST_PARTS]
 
 
 def _tool_calls(messages: Sequence[Message]) -> tuple[ToolCall, ...]:

@@ -24,12 +24,14 @@ _TEXT_FIELDS = frozenset(
         "system_prompt", "system_prompt_hash", "context_texts", "tool_definitions", "tool_results",
         "request_parameters", "input_text", "input_texts", "n_input_messages", "output_text", "output_texts",
         "tool_calls", "finish_reasons", "finish_reasons_raw", "modality", "content_from", "input_tokens",
-        "output_tokens", "cached_tokens", "reasoning_tokens",
+        "output_tokens", "cached_tokens", "reasoning_tokens", "revised_prompts", "media", "audio_duration_s",
+        "no_speech_probability",
     )
 )  # fmt: skip
 _FIXED = tuple(f.name for f in fields(Interaction) if f.name not in _TEXT_FIELDS)
 _KEPT_TEXT = (
     "system_prompt", "context_texts", "tool_results", "input_text", "output_text", "tool_calls",
+    "revised_prompts", "media",
 )  # fmt: skip
 
 
