@@ -109,6 +109,7 @@ class Interaction:
     input_text: str | None = None
     input_texts: tuple[str, ...] | None = None
     n_input_messages: int | None = None
+    earlier_input_text: str | None = None
     output_text: str | None = None
     output_texts: tuple[str, ...] | None = None
     revised_prompts: tuple[str, ...] = ()
@@ -273,6 +274,7 @@ def to_record(interaction: Interaction) -> Record:
         images=max(
             sum(m.side == "output" and m.modality == "image" for m in i.media), len(i.revised_prompts)
         ),
+        earlier_prompt=i.earlier_input_text,
     )
 
 
@@ -298,8 +300,8 @@ _LINE_KEYS = (
     "time_to_first_chunk_s", "tenant", "lineage", "service", "environment", "service_version", "release",
     "trace_name", "agent_name", "synthetic", "sampling_probability", "provider", "provider_raw",
     "request_model", "response_model", "response_id", "system_prompt", "system_prompt_hash", "input_text",
-    "n_input_messages", "output_text", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens",
-    "conversation_id", "user", "prompt_name", "prompt_version", "dialect", "content_from",
+    "n_input_messages", "earlier_input_text", "output_text", "input_tokens", "output_tokens", "cached_tokens",
+    "reasoning_tokens", "conversation_id", "user", "prompt_name", "prompt_version", "dialect", "content_from",
     "audio_duration_s", "no_speech_probability", "dropped_attributes", "truncated", "hidden",
 )  # fmt: skip
 _LINE_LISTS = (

@@ -149,6 +149,7 @@ def _prepare(line: Mapping[str, Any], redactor: Redactor, side_of: Callable[[str
         audio_duration_s=_number(line.get("audio_duration_s")),
         no_speech_probability=_number(line.get("no_speech_probability")),
         images=_images(line.get("media")),
+        earlier_prompt=sides.text(None, _text(line, "earlier_input_text")),
     )
     for side, type_, n in _reported(reported, side_of):
         sides.counts[side, type_] += n

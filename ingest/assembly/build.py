@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from typing import Any
 
@@ -116,6 +116,7 @@ def build_content(trace_id: str, span_id: str, at_ns: int, p: Partial) -> Intera
         input_text=asked,
         input_texts=texts_in,
         n_input_messages=len(p.messages_in) if p.messages_in else None,
+        earlier_input_text=None if asked is None else earlier_user_text(p.messages_in or ()),
         output_text=answers[0] if answers else None,
         output_texts=written or None,
         revised_prompts=p.revised_prompts or (),
@@ -197,12 +198,31 @@ def read_redactions(value: Any) -> tuple[FieldRedaction, ...] | None:
 
 def last_user_text(messages: Sequence[Message]) -> str | None:
     """Text of the last message a person wrote; results of tools sent in their name are no such message."""
+    found = next(_from_people(messages), None)
+    return None if found is None else found.text("\n")
+
+
+def earlier_user_text(messages: Sequence[Message]) -> str | None:
+    """Text of the message a person wrote before the last one, if an answer stands between them."""
+    said = _from_people(messages)
+    last, earlier = next(said, None), next(said, None)
+    if last is None or earlier is None:
+        return None
+    between = messages[_place(messages, earlier) : _place(messages, last)]
+    return earlier.text("\n") if any(m.role == "assistant" for m in between) else None
+
+
+def _place(messages: Sequence[Message], wanted: Message) -> int:
+    return next(i for i, m in enumerate(messages) if m is wanted)
+
+
+def _from_people(messages: Sequence[Message]) -> Iterator[Message]:
+    """Messages that people wrote, the last one first."""
     for message in reversed(messages):
         if message.role not in ("system", "assistant", "tool") and not (
             message.parts and all(p.kind == TOOL_RESULT for p in message.parts)
         ):
-            return message.text("\n")
-    return None
+            yield message
 
 
 def input_texts(p: Partial) -> tuple[str, ...] | None:

@@ -122,6 +122,7 @@ def to_record_of(stored: StoredInteraction) -> Record:
         record.time_to_first_chunk_s, record.input_tokens, record.output_tokens, record.error,
         record.finish_reason, stored.redactions, record.model, record.cached_tokens, record.ended_s,
         record.tools, record.wants_json, record.audio_duration_s, record.no_speech_probability, record.images,
+        record.earlier_prompt,
     )  # fmt: skip
 
 

@@ -422,3 +422,15 @@ def test_pictures_are_kept_by_reference_and_hash_alone() -> None:
         MediaPart("prompt", "image", "image/png", None, digest, len(raw)),
         MediaPart("prompt", "image"),
     )
+
+
+def test_what_a_person_wrote_before_is_known_where_an_answer_stands_between() -> None:
+    def earlier(*said: tuple[str, str]) -> str | None:
+        found = [{"role": role, "parts": [{"type": "text", "content": text}]} for role, text in said]
+        i = only({"gen_ai.operation.name": "chat", "gen_ai.input.messages": json.dumps(found)})
+        return i.earlier_input_text
+
+    told = (("system", "Be brief."), ("user", "Where?"), ("assistant", "There."), ("user", "No, where?"))
+    assert earlier(*told) == "Where?"
+    assert earlier(*told[:2]) is None
+    assert earlier(("user", "A document."), ("user", "What does it say?")) is None
