@@ -124,7 +124,7 @@ def demo(
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
-    """Show what is found in planted incidents. Two instrumented apps, 14 quiet days, then a day with them.
+    """Show what is found in planted incidents. Four apps, 14 quiet days, then a day with them.
 
     A gateway that asks for ingest keys is given the one in LIGHTSHIP_INGEST_KEY.
     """
