@@ -14,6 +14,7 @@ import typer
 from alerts.alerts_app import alerts
 from alerts.incidents_app import incidents
 from alerts.levels_app import baselines
+from dashboard.calibration_app import calibration
 from infra.command_line import (
     AsJson,
     ConfigPath,
@@ -50,6 +51,7 @@ app.add_typer(incidents, name="incidents")
 app.add_typer(keys, name="keys")
 app.add_typer(rules, name="rules")
 app.add_typer(scorers, name="scorers")
+scorers.add_typer(calibration)
 
 
 def _checked(path: Path | None) -> Settings:
@@ -122,7 +124,7 @@ def demo(
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
-    """Show what is found in planted incidents. Two instrumented apps, 14 quiet days, then a day with them.
+    """Show what is found in planted incidents. Four apps, 14 quiet days, then a day with them.
 
     A gateway that asks for ingest keys is given the one in LIGHTSHIP_INGEST_KEY.
     """
@@ -391,6 +393,14 @@ def rescore(
 
     report = again(config, service, score, environment=environment, days=span, say=warn)
     answer(report, as_json, show)
+
+
+@app.command()
+def judge(as_json: AsJson = False, config: ConfigPath = None) -> None:
+    """Let external judges rate what waits now. Within their limits; `up` runs them all the time."""
+    from ingest.judge.command import judge_now, show
+
+    answer(judge_now(config), as_json, show)
 
 
 @config.command("check")

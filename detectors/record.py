@@ -39,7 +39,9 @@ class Record:
     ``None`` when the source cannot tell. ``redactions`` is the redactor's own report; ``None`` means the
     text never passed one. ``model`` is the one that answered, else the one that was asked for; ``ended_s`` is
     when the call ended, seconds since 1970; ``tools`` are the definitions of the tools on offer as they were
-    sent, and ``wants_json`` tells that the request asked for JSON.
+    sent, and ``wants_json`` tells that the request asked for JSON. ``audio_duration_s`` is how long a
+    recording was, ``no_speech_probability`` how likely the recogniser says nobody speaks in it, ``images``
+    how many an answer holds, ``earlier_prompt`` what the person wrote before, where the request says it.
     """
 
     prompt: str | None = None
@@ -63,6 +65,10 @@ class Record:
     ended_s: int | None = None
     tools: tuple[Any, ...] = ()
     wants_json: bool = False
+    audio_duration_s: float | None = None
+    no_speech_probability: float | None = None
+    images: int = 0
+    earlier_prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,9 @@ class Conversation:
     ``turns`` are what was done for one prompt of a person each, ``calls`` the model calls they took,
     ``errors`` those that failed. ``repeats`` are turns whose prompt an earlier turn had; ``None`` where no
     prompt was seen. ``refusals`` of ``judged`` calls refused. Tokens are ``None`` where no call told them.
+    ``objections``, ``requests_for_human`` and ``rephrasings`` are messages that object to an answer, ask for
+    a person, ask the last question again; ``None`` where none was read for it. ``injection_rise`` and
+    ``harm_rise`` (0..1) are how far the score of a message lies above that of one before it, at most.
     """
 
     turns: int
@@ -108,6 +117,11 @@ class Conversation:
     repeats: int | None = None
     refusals: int = 0
     judged: int = 0
+    objections: int | None = None
+    requests_for_human: int | None = None
+    rephrasings: int | None = None
+    injection_rise: float | None = None
+    harm_rise: float | None = None
 
 
 def asks_for_json(parameters: Mapping[str, Any]) -> bool:

@@ -18,9 +18,11 @@ from infra.clickhouse import Migration
 from infra.errors import Unavailable
 from infra.settings import StoreSettings
 
-_TABLE = re.compile(r"^CREATE TABLE (\w+)", re.MULTILINE)
+_TABLE = re.compile(r"^(?:CREATE|ALTER) TABLE (\w+)", re.MULTILINE)
 _TTL = re.compile(
-    r"^\s*(?:(\w+) .*)?\bTTL (toDateTime\(\w+\)) \+ INTERVAL (30 DAY|13 MONTH),?$", re.MULTILINE
+    r"^\s*(?:(?:ALTER TABLE \w+ ADD COLUMN IF NOT EXISTS )?(\w+) .*)?"
+    r"\bTTL (toDateTime\(\w+\)) \+ INTERVAL (30 DAY|13 MONTH),?$",
+    re.MULTILINE,
 )
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.errors import Misconfigured
+from infra.judges import JudgeSettings, check_judge
 from infra.receivers import WEB, ReceiverSettings, check_receiver, has_scheme
 from infra.sections import (
     AlertSettings,
@@ -54,6 +55,7 @@ __all__ = [
     "DeadLetterSettings",
     "DetectionSettings",
     "GatewaySettings",
+    "JudgeSettings",
     "KafkaSettings",
     "LimitSettings",
     "MemorisedSettings",
@@ -102,6 +104,7 @@ class Settings:
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     redaction: Mapping[str, RedactionSettings] = field(default_factory=dict)
     scorers: ScorerSettings = field(default_factory=ScorerSettings)
+    judge: Mapping[str, JudgeSettings] = field(default_factory=dict)
     dead_letters: DeadLetterSettings = field(default_factory=DeadLetterSettings)
     detection: DetectionSettings = field(default_factory=DetectionSettings)
     score: Mapping[str, ScoreSettings] = field(default_factory=dict)
@@ -240,6 +243,8 @@ def _check(settings: Settings) -> None:
         raise Misconfigured(
             f"alerts.public_url = {hide_password(public)!r} must be https://host/path or http://host/path"
         )
+    for name, judge in settings.judge.items():
+        check_judge(name, judge)
     names = [r.name for r in settings.receiver]
     for i, receiver in enumerate(settings.receiver):
         check_receiver(receiver, f"receiver[{i}]", names)
@@ -267,12 +272,12 @@ def _check_access(settings: Settings) -> None:
 def show(settings: Settings) -> dict[str, Any]:
     """JSON-ready form of the effective settings; credentials inside addresses are hidden.
 
-    Of a receiver's address only the host is shown: the paths of webhooks often are secrets.
+    Of a receiver's or a judge's address only the host is shown: the paths of webhooks often are secrets.
     """
     out: dict[str, Any] = _plain(settings)
     out["store"]["url"] = hide_password(out["store"]["url"])
-    for receiver in out["receiver"]:
-        receiver["url"] = _host_alone(receiver["url"])
+    for addressed in (*out["receiver"], *out["judge"].values()):
+        addressed["url"] = _host_alone(addressed["url"])
     return out
 
 

@@ -42,7 +42,7 @@ VARIABLES = (
 TAIL = """
 Tables and keys of the file follow. A table of the form `[[name]]` may stand several times.
 """
-KEYS: Mapping[str, str] = {"redaction": "tenant", "scorers.own": "score"}
+KEYS: Mapping[str, str] = {"redaction": "tenant", "scorers.own": "score", "judge": "name"}
 """What tables are kept by, where it is not what they are called."""
 SHAPES: Mapping[Any, str] = {bool: "true or false", int: "whole number", float: "number", str: "text"}
 

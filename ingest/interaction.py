@@ -44,6 +44,21 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaPart:
+    """A picture, recording or file of the ``prompt`` or ``output`` side, by reference; never its bytes.
+
+    ``sha256`` and ``bytes`` are of what the telemetry carried.
+    """
+
+    side: str
+    modality: str
+    mime_type: str | None = None
+    uri: str | None = None
+    sha256: str | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FieldRedaction:
     """``n`` values of ``type`` the redactor took out of one attribute (``field``)."""
 
@@ -94,8 +109,13 @@ class Interaction:
     input_text: str | None = None
     input_texts: tuple[str, ...] | None = None
     n_input_messages: int | None = None
+    earlier_input_text: str | None = None
     output_text: str | None = None
     output_texts: tuple[str, ...] | None = None
+    revised_prompts: tuple[str, ...] = ()
+    media: tuple[MediaPart, ...] = ()
+    audio_duration_s: float | None = None
+    no_speech_probability: float | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reasons: tuple[str, ...] = ()
     finish_reasons_raw: tuple[str, ...] = ()
@@ -249,6 +269,12 @@ def to_record(interaction: Interaction) -> Record:
         ended_s=i.end_ns // NS_PER_S,
         tools=i.tool_definitions,
         wants_json=asks_for_json(i.request_parameters),
+        audio_duration_s=i.audio_duration_s,
+        no_speech_probability=i.no_speech_probability,
+        images=max(
+            sum(m.side == "output" and m.modality == "image" for m in i.media), len(i.revised_prompts)
+        ),
+        earlier_prompt=i.earlier_input_text,
     )
 
 
@@ -274,9 +300,9 @@ _LINE_KEYS = (
     "time_to_first_chunk_s", "tenant", "lineage", "service", "environment", "service_version", "release",
     "trace_name", "agent_name", "synthetic", "sampling_probability", "provider", "provider_raw",
     "request_model", "response_model", "response_id", "system_prompt", "system_prompt_hash", "input_text",
-    "n_input_messages", "output_text", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens",
-    "conversation_id", "user", "prompt_name", "prompt_version", "dialect", "content_from",
-    "dropped_attributes", "truncated", "hidden",
+    "n_input_messages", "earlier_input_text", "output_text", "input_tokens", "output_tokens", "cached_tokens",
+    "reasoning_tokens", "conversation_id", "user", "prompt_name", "prompt_version", "dialect", "content_from",
+    "audio_duration_s", "no_speech_probability", "dropped_attributes", "truncated", "hidden",
 )  # fmt: skip
 _LINE_LISTS = (
     "context_texts",
@@ -284,6 +310,7 @@ _LINE_LISTS = (
     "tool_results",
     "finish_reasons",
     "finish_reasons_raw",
+    "revised_prompts",
     "duplicate_spans",
 )
 
@@ -300,6 +327,7 @@ def to_line(interaction: Interaction) -> dict[str, Any]:
     line["input_texts"] = None if i.input_texts is None else list(i.input_texts)
     line["output_texts"] = None if i.output_texts is None else list(i.output_texts)
     line["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in i.tool_calls]
+    line["media"] = [asdict(m) for m in i.media]
     line["error"] = None if i.error is None else asdict(i.error)
     line["evaluations"] = [asdict(e) for e in i.evaluations]
     line["redactions"] = None if i.redactions is None else [asdict(r) for r in i.redactions]

@@ -219,6 +219,7 @@ class RequestRedactor:
 _TEXTS = {
     "system_prompt": "gen_ai.system_instructions",
     "input_text": "gen_ai.input.assembled",
+    "earlier_input_text": "gen_ai.earlier.assembled",
     "input_texts": "gen_ai.input.assembled",
     "output_texts": "gen_ai.output.assembled",
     "output_text": "gen_ai.output.assembled",

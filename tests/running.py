@@ -50,7 +50,10 @@ EVERY_DEAR_S = 0.5
 """Between two looks for which clients have to connect."""
 TRIES = 3
 TENANT = "default"
-SERVERS = ("gateway", "grpc", "relay", "worker", "fleet", "alerts", "dashboard", "kafka", "clickhouse")
+SERVERS = (
+    *("gateway", "grpc", "relay", "worker", "fleet", "alerts", "dashboard", "judge"),
+    *("kafka", "clickhouse"),
+)
 """What listens on a port."""
 PROCESSES = ("broker", "store", "gateway", "relay", "worker", "fleet", "alerts", "dashboard")
 """What can be killed; the broker's process holds its object store, and Kafka's protocol is its child."""

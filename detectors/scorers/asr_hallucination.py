@@ -5,7 +5,8 @@ Recognisers trained on subtitles fill silence and noise with what subtitles end 
 credits of translators) or say one phrase over and over. A loop is what `repetition` calls degenerate, or one
 word six times in a row; a farewell counts at the very end of the text, in 19 languages. The transcript of a
 video that does end so is taken for one, too: the rate has a level of its own there, and its change counts.
-Words per second are not looked at, because no convention of telemetry tells how long a recording was.
+Words a second are no part of it, since most telemetry does not tell how long a recording was: they are a score of
+their own (`sound_and_pictures`).
 
 Only transcriptions have this score. Some 60 us for texts of 500 characters.
 Source: Koenecke et al., "Careless Whisper: Speech-to-Text Hallucination Harms", FAccT 2024.
@@ -19,6 +20,7 @@ from detectors.scorers.each import EachRecord
 from detectors.scorers.patterns import large
 from detectors.scorers.protocol import Scores, ScoreSpec
 from detectors.scorers.repetition import DEGENERATE_AT, repetition
+from detectors.scorers.sound_and_pictures import is_transcription
 from detectors.scorers.text_parts import encodable, scored
 from detectors.scorers.words import words
 
@@ -27,7 +29,6 @@ SEARCHED_CHARACTERS = 160
 
 STUTTER = 6
 
-_TRANSCRIPTIONS = ("transcription", "asr")
 _FAREWELLS = (
     # en
     r"(?:thank you|thanks)(?: so much| very much)? for (?:watching|viewing|listening)",
@@ -93,7 +94,7 @@ def stutters(text: str) -> bool:
 
 
 def _score(record: Record) -> Scores:
-    if record.operation not in _TRANSCRIPTIONS and record.kind not in _TRANSCRIPTIONS:
+    if not is_transcription(record):
         return {}
     text = scored(record.output)
     if not text or text.isspace():

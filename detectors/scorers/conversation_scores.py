@@ -1,4 +1,4 @@
-"""Scores of whole conversations that need no text: how long, how costly, how they went."""
+"""Scores of whole conversations, from what is known of their calls: how long, how costly, how they went."""
 
 from __future__ import annotations
 
@@ -28,6 +28,16 @@ def _score(c: Conversation) -> Scores:
         scores["refused_share"] = c.refusals / c.judged
     if c.repeats is not None and c.turns:
         scores["repeated_prompts"] = c.repeats / c.turns
+    for name, n in (
+        ("conversation_objected", c.objections),
+        ("conversation_asked_for_human", c.requests_for_human),
+        ("conversation_rephrased", c.rephrasings),
+    ):
+        if n is not None:
+            scores[name] = float(n > 0)
+    for name, rise in (("injection_rise", c.injection_rise), ("harm_rise", c.harm_rise)):
+        if rise is not None:
+            scores[name] = min(max(rise, 0.0), 1.0)
     return scores
 
 
@@ -44,7 +54,7 @@ def _spec(
 
 CONVERSATION_SCORES = EachConversation(
     name="conversation",
-    version="1",
+    version="2",
     specs=(
         _spec("turns", "Turns", "positive", _COUNTS),
         _spec("conversation_duration_s", "Length of conversations", "positive", _SECONDS, unit="s"),
@@ -62,6 +72,17 @@ CONVERSATION_SCORES = EachConversation(
         ),
         _spec("refused_share", "Refused part of a conversation", "bounded", _SHARES, harmful=1),
         _spec("repeated_prompts", "Repeated prompts", "bounded", _SHARES, harmful=1),
+        _spec("conversation_objected", "Conversations with objections", "flag", FlagGrid(), harmful=1),
+        _spec(
+            "conversation_asked_for_human",
+            "Conversations that ask for a human",
+            "flag",
+            FlagGrid(),
+            harmful=1,
+        ),
+        _spec("conversation_rephrased", "Conversations that ask again", "flag", FlagGrid(), harmful=1),
+        _spec("injection_rise", "Rise of injection over turns", "bounded", _SHARES, harmful=1),
+        _spec("harm_rise", "Rise of harm over turns", "bounded", _SHARES, harmful=1),
     ),
     score_one=_score,
 )

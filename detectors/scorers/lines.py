@@ -146,6 +146,10 @@ def _prepare(line: Mapping[str, Any], redactor: Redactor, side_of: Callable[[str
         ended_s=_ended_s(line),
         tools=tuple(line["tool_definitions"]) if isinstance(line.get("tool_definitions"), list) else (),
         wants_json=isinstance(asked, Mapping) and asks_for_json(asked),
+        audio_duration_s=_number(line.get("audio_duration_s")),
+        no_speech_probability=_number(line.get("no_speech_probability")),
+        images=_images(line.get("media")),
+        earlier_prompt=sides.text(None, _text(line, "earlier_input_text")),
     )
     for side, type_, n in _reported(reported, side_of):
         sides.counts[side, type_] += n
@@ -204,6 +208,12 @@ def _tool_calls(line: Mapping[str, Any], sides: _Sides) -> tuple[ToolCall, ...]:
     for item in report.items():
         sides.counts["output", item["type"]] += item["n"]
     return tuple(out)
+
+
+def _images(media: Any) -> int:
+    """How many pictures the answer of a line holds."""
+    parts = [m for m in media if isinstance(m, Mapping)] if isinstance(media, list) else []
+    return sum(m.get("side") == "output" and m.get("modality") == "image" for m in parts)
 
 
 def _reported(reported: Any, side_of: Callable[[str], str | None]) -> Iterator[tuple[str, str, int]]:

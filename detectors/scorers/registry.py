@@ -29,6 +29,8 @@ from detectors.scorers.protocol import Scorer, Scores, ScoreSpec
 from detectors.scorers.redaction_flags import REDACTION_FLAGS
 from detectors.scorers.refusal import REFUSAL
 from detectors.scorers.repetition import REPETITION
+from detectors.scorers.rephrasing import REPHRASING
+from detectors.scorers.sound_and_pictures import SOUND_AND_PICTURES
 from detectors.scorers.speed import SPEED
 from detectors.scorers.system_prompt_leak import SYSTEM_PROMPT_LEAK
 from detectors.scorers.tokens import TOKENS
@@ -57,6 +59,8 @@ SCORERS: tuple[Scorer, ...] = (
     COST,
     COMPLAINTS,
     TOPIC,
+    REPHRASING,
+    SOUND_AND_PICTURES,
 )
 """What every interaction is measured by; `Memorised` joins them where documents are named."""
 

@@ -17,6 +17,7 @@ from infra.settings import Settings, hide_password, settings_file
 WORKER_PORT = 4319
 RELAY_PORT = 4321
 FLEET_PORT = 4322
+JUDGE_PORT = 4323
 _CALLED = {"grpc": "gRPC of the gateway"}
 
 
@@ -41,8 +42,9 @@ def whole(
     Parameters
     ----------
     ports
-        Ports asked for, by ``kafka clickhouse gateway grpc relay worker fleet alerts dashboard``; others are
-        the usual ones or the next free ones. The gateway has no gRPC side if ``gateway.grpc_port`` is 0.
+        Ports asked for, by ``kafka clickhouse gateway grpc relay worker fleet alerts dashboard judge``;
+        others are the usual ones or the next free ones. The gateway has no gRPC side if
+        ``gateway.grpc_port`` is 0.
     dashboard
         Whether to serve the dashboard.
     config
@@ -79,6 +81,8 @@ def whole(
         "alerts": settings.alerts.port,
         "dashboard": settings.dashboard.port,
     }
+    if settings.judge:
+        usual["judge"] = JUDGE_PORT
     chosen: dict[str, int] = {}
     for name, preferred in usual.items():
         if name == "grpc" and not asked.get(name, preferred):
@@ -112,6 +116,8 @@ def whole(
         "kafka": kafka,
         "clickhouse": hide_password(clickhouse),
     }
+    if "judge" in chosen:
+        addresses["judge"] = f"http://{LOOPBACK}:{chosen['judge']}"
     if chosen["grpc"]:
         addresses["grpc"] = f"http://{LOOPBACK}:{chosen['grpc']}"
     if dashboard:
@@ -157,6 +163,8 @@ def _rooms(
         room("fleet", "ingest.fleet.worker", "--port", str(ports["fleet"])),
         room("alerts", "alerts.service"),
     ]
+    if "judge" in ports:
+        rooms.append(room("judge", "ingest.judge", "--port", str(ports["judge"])))
     if dashboard:
         rooms.append(room("dashboard", "dashboard", health="/_stcore/health"))
     return rooms

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, fields, replace
 from typing import Any
 
 import re2
@@ -11,6 +11,7 @@ import re2
 from detectors.record import ToolCall
 from ingest.assembly.prompt_hash import system_prompt_hash
 from ingest.dialects import canonical
+from ingest.dialects.media import MOST_PARTS, OUTPUT, PROMPT, media_of
 from ingest.dialects.messages import MEDIA, REASONING, TEXT, TOOL_CALL, TOOL_RESULT, Message
 from ingest.dialects.partial import AGENT, EMBEDDING, OTHER, TOOL, Partial
 from ingest.dialects.span_facts import (
@@ -28,6 +29,7 @@ from ingest.interaction import (
     ContextSpan,
     FieldRedaction,
     Interaction,
+    MediaPart,
     canonical_arguments,
 )
 from ingest.otlp import SpanView
@@ -114,8 +116,13 @@ def build_content(trace_id: str, span_id: str, at_ns: int, p: Partial) -> Intera
         input_text=asked,
         input_texts=texts_in,
         n_input_messages=len(p.messages_in) if p.messages_in else None,
+        earlier_input_text=None if asked is None else earlier_user_text(p.messages_in or ()),
         output_text=answers[0] if answers else None,
         output_texts=written or None,
+        revised_prompts=p.revised_prompts or (),
+        media=_media(p),
+        audio_duration_s=p.audio_duration_s,
+        no_speech_probability=p.no_speech_probability,
         tool_calls=_tool_calls(p.messages_out or ()),
         finish_reasons=tuple(canonical.finish_reason(r) for r in raw_reasons),
         finish_reasons_raw=raw_reasons,
@@ -191,12 +198,31 @@ def read_redactions(value: Any) -> tuple[FieldRedaction, ...] | None:
 
 def last_user_text(messages: Sequence[Message]) -> str | None:
     """Text of the last message a person wrote; results of tools sent in their name are no such message."""
+    found = next(_from_people(messages), None)
+    return None if found is None else found.text("\n")
+
+
+def earlier_user_text(messages: Sequence[Message]) -> str | None:
+    """Text of the message a person wrote before the last one, if an answer stands between them."""
+    said = _from_people(messages)
+    last, earlier = next(said, None), next(said, None)
+    if last is None or earlier is None:
+        return None
+    between = messages[_place(messages, earlier) : _place(messages, last)]
+    return earlier.text("\n") if any(m.role == "assistant" for m in between) else None
+
+
+def _place(messages: Sequence[Message], wanted: Message) -> int:
+    return next(i for i, m in enumerate(messages) if m is wanted)
+
+
+def _from_people(messages: Sequence[Message]) -> Iterator[Message]:
+    """Messages that people wrote, the last one first."""
     for message in reversed(messages):
         if message.role not in ("system", "assistant", "tool") and not (
             message.parts and all(p.kind == TOOL_RESULT for p in message.parts)
         ):
-            return message.text("\n")
-    return None
+            yield message
 
 
 def input_texts(p: Partial) -> tuple[str, ...] | None:
@@ -252,6 +278,20 @@ def finish_reasons(p: Partial) -> tuple[str, ...]:
         return p.finish_reasons_raw
     last = [[m.finish_reason for m in answer if m.finish_reason] for answer in answers_of(p)]
     return tuple(reasons[-1] for reasons in last if reasons)
+
+
+def _media(p: Partial) -> tuple[MediaPart, ...]:
+    """Parts that are no text, of both sides, each once."""
+    found: dict[MediaPart, None] = {}
+    for side, messages in ((PROMPT, p.messages_in), (OUTPUT, p.messages_out)):
+        for message in messages or ():
+            kind = OUTPUT if message.role == "assistant" else side
+            found |= {MediaPart(kind, *astuple(x.media)): None for x in message.parts if x.media is not None}
+    drawn = {m.uri for m in found}
+    links = [media_of("image", link=link) for link in p.images_out or ()]
+    others = (*(m for m in links if m.uri not in drawn), *(p.media_out or ()))
+    found |= {MediaPart(OUTPUT, *astuple(m)): None for m in others}
+    return tuple(found)[:MOST_PARTS]
 
 
 def _tool_calls(messages: Sequence[Message]) -> tuple[ToolCall, ...]:

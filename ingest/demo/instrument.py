@@ -1,4 +1,4 @@
-"""The telemetry of the two apps, set up as their owners would: SDK, resource, real instrumentation."""
+"""The telemetry of the apps, set up as their owners would: SDK, resource, real instrumentation."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from ingest.demo.schedule import COPILOT, SUPPORT
+from ingest.demo.schedule import CALLS, CALLS_RELEASES, COPILOT, STUDIO, SUPPORT
 
-RELEASES = {SUPPORT: "4.12.0", COPILOT: "1.9.3"}
+RELEASES = {SUPPORT: "4.12.0", COPILOT: "1.9.3", STUDIO: "0.8.2"}
 """``service.version`` of the apps; a prompt release changes the prompt version alone."""
 COPIED = (
     "gen_ai.conversation.id",
@@ -50,13 +50,14 @@ class BaggageAttributes(SpanProcessor):
 
 @contextlib.contextmanager
 def instrumented(processors: Sequence[SpanProcessor]) -> Iterator[dict[str, TracerProvider]]:
-    """Tracer providers of both apps by service name, with the client libraries instrumented meanwhile.
+    """Tracer providers by service name, of the call notes by release, with clients instrumented meanwhile.
 
     Message content is captured on spans. ``processors`` receive every span, after its baggage is copied.
     """
     before = os.environ.get(_CAPTURE)
     os.environ[_CAPTURE] = "span_only"
-    providers = {service: _provider(service, processors) for service in (SUPPORT, COPILOT)}
+    providers = {service: _provider(service, release, processors) for service, release in RELEASES.items()}
+    providers |= {release: _provider(CALLS, release, processors) for release in CALLS_RELEASES}
     openai, anthropic = OpenAIInstrumentor(), AnthropicInstrumentor()
     openai.instrument(tracer_provider=providers[SUPPORT])
     anthropic.instrument(tracer_provider=providers[COPILOT])
@@ -71,11 +72,11 @@ def instrumented(processors: Sequence[SpanProcessor]) -> Iterator[dict[str, Trac
             os.environ[_CAPTURE] = before
 
 
-def _provider(service: str, processors: Sequence[SpanProcessor]) -> TracerProvider:
+def _provider(service: str, release: str, processors: Sequence[SpanProcessor]) -> TracerProvider:
     resource = Resource.create(
         {
             "service.name": service,
-            "service.version": RELEASES[service],
+            "service.version": release,
             "deployment.environment.name": "demo",
         }
     )

@@ -1,7 +1,8 @@
 """A model provider on the loopback interface that speaks OpenAI's and Anthropic's HTTP APIs.
 
-A raw ASGI application: ``POST /v1/chat/completions`` and ``POST /v1/messages``, streaming and not. Which
-model really answers is decided by `Provider.conditions`; the names in the answers never change.
+A raw ASGI application: ``POST /v1/chat/completions`` and ``POST /v1/messages``, streaming and not, and
+``POST /v1/audio/transcriptions`` and ``POST /v1/images/generations``. Which model really answers is decided
+by `Provider.conditions`; the names in the answers never change.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import Any
 
 import orjson
 
-from ingest.demo import anthropic_wire, openai_wire
+from ingest.demo import anthropic_wire, openai_media_wire, openai_wire
 from ingest.demo.chance import Chance
 from ingest.demo.conditions import Conditions
+from ingest.demo.media_texts import revised, transcript
 from ingest.demo.model import RateLimited, Reply, copilot_reply, support_reply
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -61,7 +63,13 @@ class Provider:
             await _stream(send, body)
 
     def _answer(self, method: str, path: str, body: bytes) -> Answer:
-        endpoint = {"/v1/chat/completions": self._openai, "/v1/messages": self._anthropic}.get(path)
+        endpoint = {
+            "/v1/chat/completions": self._openai,
+            "/v1/messages": self._anthropic,
+            "/v1/images/generations": self._images,
+        }.get(path)
+        if path == "/v1/audio/transcriptions" and method == "POST":
+            return self._transcription(body)
         if endpoint is None or method != "POST":
             return 404, _error("not_found_error", f"there is no {method} {path}")
         try:
@@ -97,6 +105,28 @@ class Provider:
         if request.get("stream"):
             return 200, anthropic_wire.stream(request["model"], call, reply)
         return 200, anthropic_wire.response(request["model"], call, reply)
+
+    def _transcription(self, body: bytes) -> Answer:
+        """Of a recording only the name is read: what it holds follows from that."""
+        try:
+            file, fields = openai_media_wire.read_upload(body)
+            language = fields["language"]
+            heard = transcript(file.removesuffix(".wav"), language, self._conditions, self._chance)
+            return 200, openai_media_wire.transcription(heard, language)
+        except (KeyError, ValueError) as error:
+            return 400, _error(
+                "invalid_request_error", f"not a recording this provider understands: {error!r}"
+            )
+
+    def _images(self, request: dict[str, Any]) -> Answer:
+        prompt, n = str(request["prompt"]), int(request.get("n") or 1)
+        key = (prompt, str(request.get("user", "")))
+        rng = self._chance.stream("picture", *key)
+        call = f"{self._chance.number('picture', *key):016x}"
+        links = [
+            f"https://pictures.example.com/{call}-{i}.png?signature={rng.getrandbits(64):x}" for i in range(n)
+        ]
+        return 200, openai_media_wire.images(links, [revised(prompt, rng)] * n)
 
     def _copilot(self, system: str, question: str, user: str) -> Reply:
         with self._lock:

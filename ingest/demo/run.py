@@ -1,4 +1,4 @@
-"""Drives both apps through a schedule, in lockstep slices of event time, into a gateway."""
+"""Drives the apps through a schedule, in lockstep slices of event time, into a gateway."""
 
 from __future__ import annotations
 
@@ -22,16 +22,29 @@ from ingest.demo.code_texts import developer_question
 from ingest.demo.delivery import Delivered, EventTimeExporter, EventTimes, happening
 from ingest.demo.instrument import instrumented
 from ingest.demo.loopback import Loopback
+from ingest.demo.media_texts import picture_prompt
 from ingest.demo.provider import Provider
-from ingest.demo.schedule import COPILOT, SUPPORT, Arrival, Planted, Schedule
+from ingest.demo.schedule import (
+    CALLS,
+    CALLS_RELEASES,
+    COPILOT,
+    STUDIO,
+    SUPPORT,
+    Arrival,
+    Planted,
+    Schedule,
+)
 from ingest.demo.support_texts import customer_message
 from ingest.errors import Unavailable
 
 if TYPE_CHECKING:
     from ingest.demo.apps import CodeCopilot, SupportAssistant
+    from ingest.demo.media_apps import BannerStudio, CallNotes
 
 STREAM_SHARES = {SUPPORT: 0.25, COPILOT: 0.4}
 """Share of the requests whose answers are streamed."""
+_SCOPE = "openinference.instrumentation.openai"
+"""Whose spans those of recordings and pictures are made like."""
 END_MARK_NS = 180 * NS_PER_S
 """How far past the end the final clock mark lies: more than the lateness, so that every tick closes."""
 _MARK_TRIES, _MARK_PAUSE_S = 120, 1.0
@@ -95,6 +108,7 @@ def run(
         If the gateway takes nothing for five minutes, or the loopback provider does not start.
     """
     from ingest.demo.apps import CodeCopilot, SupportAssistant
+    from ingest.demo.media_apps import BannerStudio, CallNotes
 
     sent = {**(headers or {}), HEADER_LINEAGE: lineage}
     chance = Chance(schedule.seed)
@@ -113,10 +127,15 @@ def run(
         tracer = telemetry[SUPPORT].get_tracer(SUPPORT)
         assistant = stack.enter_context(closing(SupportAssistant(loopback.url, tracer, chance)))
         copilot = stack.enter_context(closing(CodeCopilot(loopback.url)))
+        releases = {release: telemetry[release].get_tracer(_SCOPE) for release in CALLS_RELEASES}
+        notes = stack.enter_context(closing(CallNotes(loopback.url, releases)))
+        studio_tracer = telemetry[STUDIO].get_tracer(_SCOPE)
+        studio = stack.enter_context(closing(BannerStudio(loopback.url, studio_tracer)))
+        apps = _Apps(assistant, copilot, notes, studio)
         for low_ns, high_ns, arrivals in schedule.slices(quiet_slice_s):
             provider.conditions = schedule.conditions_at(low_ns)
             for arrival in arrivals:
-                _serve(arrival, assistant, copilot, chance)
+                _serve(arrival, apps, chance)
             _count(traffic, exporter.deliver(), arrivals)
             requests += len(arrivals)
             elapsed_s = time.monotonic() - started_s
@@ -126,14 +145,27 @@ def run(
     return traffic
 
 
-def _serve(arrival: Arrival, assistant: SupportAssistant, copilot: CodeCopilot, chance: Chance) -> None:
+@dataclass(frozen=True, slots=True)
+class _Apps:
+    assistant: SupportAssistant
+    copilot: CodeCopilot
+    notes: CallNotes
+    studio: BannerStudio
+
+
+def _serve(arrival: Arrival, apps: _Apps, chance: Chance) -> None:
     """One request of a person, at its time."""
     rng = chance.stream("message", arrival.label)
-    stream = chance.happens(STREAM_SHARES[arrival.service], "stream", arrival.label)
+    stream = chance.happens(STREAM_SHARES.get(arrival.service, 0.0), "stream", arrival.label)
+    who = {"session": arrival.conversation, "user": arrival.user}
     with happening(arrival.at_ns, arrival.label):
-        if arrival.service == SUPPORT:
+        if arrival.service == CALLS:
+            apps.notes.write_down(arrival.conversation, arrival.language, release=arrival.release, **who)
+        elif arrival.service == STUDIO:
+            apps.studio.draw(picture_prompt(rng), rng.choice((1, 1, 2, 4)), **who)
+        elif arrival.service == SUPPORT:
             message = customer_message(arrival.language, rng)
-            assistant.answer(
+            apps.assistant.answer(
                 message,
                 conversation=arrival.conversation,
                 user=arrival.user,
@@ -141,12 +173,8 @@ def _serve(arrival: Arrival, assistant: SupportAssistant, copilot: CodeCopilot, 
                 stream=stream,
             )
         else:
-            copilot.answer(
-                developer_question(rng),
-                session=arrival.conversation,
-                user=arrival.user,
-                prompt_version=arrival.prompt_version,
-                stream=stream,
+            apps.copilot.answer(
+                developer_question(rng), prompt_version=arrival.prompt_version, stream=stream, **who
             )
 
 

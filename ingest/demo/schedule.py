@@ -1,4 +1,4 @@
-"""When people write to the two apps, and when something goes wrong: pure, seeded, ending now."""
+"""When people turn to the four apps, and when something goes wrong: pure, seeded, ending now."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from types import MappingProxyType
 
 from infra.clock import NS_PER_S, to_datetime
 from ingest.demo.chance import Chance
-from ingest.demo.conditions import Conditions
+from ingest.demo.conditions import HEARD_WRONG_SHARE, Conditions
 
 SUPPORT, COPILOT = "support-assistant", "code-copilot"
+CALLS, STUDIO = "call-notes", "banner-studio"
+CALLS_RELEASES = ("2.3.1", "2.4.0")
+"""Releases of the call notes, before and after the event day's."""
 QUIET_PROMPT, RELEASED_PROMPT, COPILOT_PROMPT = "7", "8", "3"
 
 HOUR_NS = 3600 * NS_PER_S
@@ -20,8 +23,12 @@ DAY_NS = 24 * HOUR_NS
 CALLS_PER_CONVERSATION = 1.97
 """Model calls of a support conversation on a quiet day, on average."""
 SUPPORT_SHARE = 0.55
-"""Share of the interactions that belong to the support assistant."""
+"""Share of the interactions of the first two apps that belong to the support assistant."""
+CALLS_SHARE, STUDIO_SHARE = 0.12, 0.06
+"""Interactions of the other two, as shares of those."""
 _LANGUAGES = (("en", 0.40), ("es", 0.25), ("de", 0.20), ("fr", 0.15))
+HEARD_H = 8
+"""Hours into the event day at which the call notes are released."""
 _SWING, _PEAK_H = 0.45, 8.0  # the shop's day: busiest eight hours after the schedule's day begins
 _WEEKEND = 0.75
 _MEAN_OVER_WEEK = (5 + 2 * _WEEKEND) / 7
@@ -29,7 +36,10 @@ _MEAN_OVER_WEEK = (5 + 2 * _WEEKEND) / 7
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One request of a person: a conversation with the support desk or a question to the copilot."""
+    """One request of a person: a conversation, a question, a recorded call, a picture.
+
+    ``release`` is the app's where that changes.
+    """
 
     at_ns: int
     service: str
@@ -38,6 +48,7 @@ class Arrival:
     conversation: str
     language: str
     prompt_version: str
+    release: str = ""
 
     @property
     def label(self) -> str:
@@ -88,6 +99,8 @@ class Schedule:
             loop_share=0.35 if "tool-loop" in on else 0.0,
             secret_share=0.08 if "secret-leak" in on else 0.0,
             wordiness=2.2 if "model-swap" in on else 1.0,
+            heard_wrong=0.4 if "heard-loops" in on else HEARD_WRONG_SHARE,
+            loops="heard-loops" in on,
         )
 
     def slices(self, quiet_s: int = 1200) -> Iterator[tuple[int, int, Sequence[Arrival]]]:
@@ -118,7 +131,8 @@ def build(
 ) -> Schedule:
     """The schedule whose event day ends at ``anchor_ns`` (now), cut down to a tick.
 
-    ``interactions`` model calls are expected over the ``quiet_days``, and as many a day on the event day.
+    ``interactions`` model calls of the first two apps are expected over the ``quiet_days``, and as many a day
+    on the event day; those of the others come on top.
     ``incidents=False`` leaves the event day quiet.
     """
     tick_ns = tick_s * NS_PER_S
@@ -127,6 +141,7 @@ def build(
     event_day_ns = end_ns - DAY_NS
     chance = Chance(seed)
     release_ns = event_day_ns + 3 * HOUR_NS if incidents else end_ns
+    heard_ns = event_day_ns + HEARD_H * HOUR_NS if incidents else end_ns
     per_day = interactions / quiet_days
     conversations = per_day * SUPPORT_SHARE / CALLS_PER_CONVERSATION
     arrivals: list[Arrival] = []
@@ -137,6 +152,11 @@ def build(
             arrivals.append(_conversation(chance, at_ns, key, version))
         for at_ns, key in _times(chance, COPILOT, day, day_ns, per_day * (1 - SUPPORT_SHARE)):
             arrivals.append(_question(chance, at_ns, key, hour=(at_ns - start_ns) // HOUR_NS))
+        for at_ns, key in _times(chance, CALLS, day, day_ns, per_day * CALLS_SHARE):
+            arrivals.append(_call(chance, at_ns, key, CALLS_RELEASES[at_ns >= heard_ns]))
+        for at_ns, key in _times(chance, STUDIO, day, day_ns, per_day * STUDIO_SHARE):
+            user = f"designer-{chance.stream(STUDIO, key).randrange(12):02d}"
+            arrivals.append(Arrival(at_ns, STUDIO, key, user, f"brief-{key}", "en", ""))
     arrivals.sort(key=lambda a: (a.at_ns, a.key))
     planted = _planted(event_day_ns, arrivals) if incidents else ()
     return Schedule(seed, start_ns, event_day_ns, end_ns, tick_ns, tuple(arrivals), planted)
@@ -153,7 +173,7 @@ _OF_WHOLES = (
 
 
 def _planted(event_day_ns: int, arrivals: Sequence[Arrival]) -> tuple[Planted, ...]:
-    """The four incidents, two a service, hours apart."""
+    """The incidents: two in each of the first two apps, hours apart, and one in the call notes."""
     leak_ns = event_day_ns + 5 * HOUR_NS
     first_leak_ns = min(
         (a.at_ns for a in arrivals if a.service == COPILOT and a.at_ns >= leak_ns), default=leak_ns
@@ -208,6 +228,16 @@ def _planted(event_day_ns: int, arrivals: Sequence[Arrival]) -> tuple[Planted, .
                 *_OF_WHOLES,
             ),
         ),
+        Planted(
+            "heard-loops",
+            "40 % of the transcripts repeat one sentence since release 2.4.0",
+            CALLS,
+            "all",
+            event_day_ns + HEARD_H * HOUR_NS,
+            event_day_ns + HEARD_H * HOUR_NS,
+            ("asr_hallucination", "degenerate", "repetition"),
+            ("words_per_second", "output_length", "no_speech"),
+        ),
     )
 
 
@@ -234,6 +264,13 @@ def _conversation(chance: Chance, at_ns: int, key: str, prompt_version: str) -> 
     language = rng.choices([name for name, _ in _LANGUAGES], [share for _, share in _LANGUAGES])[0]
     user = f"customer-{rng.randrange(6000):04d}"
     return Arrival(at_ns, SUPPORT, key, user, f"conversation-{key}", language, prompt_version)
+
+
+def _call(chance: Chance, at_ns: int, key: str, release: str) -> Arrival:
+    rng = chance.stream(CALLS, key)
+    language = rng.choices([name for name, _ in _LANGUAGES], [share for _, share in _LANGUAGES])[0]
+    user = f"agent-{rng.randrange(40):02d}"
+    return Arrival(at_ns, CALLS, key, user, f"call-{key}", language, "", release)
 
 
 def _question(chance: Chance, at_ns: int, key: str, hour: int) -> Arrival:

@@ -12,7 +12,7 @@ from typing import Any
 from ingest.dialects import canonical
 from ingest.dialects.messages import Message, read_messages, read_parts, structure_or_text
 from ingest.dialects.partial import AGENT, CHAIN, EMBEDDING, INFERENCE, OTHER, RETRIEVER, TOOL, Partial
-from ingest.dialects.values import definitions, first, real, text, texts, whole
+from ingest.dialects.values import at_least_0, definitions, first, real, share, text, texts, whole
 from ingest.otlp import LogView, SpanView
 
 NAME = "otel-genai"
@@ -114,6 +114,9 @@ def read_attributes(a: Mapping[str, Any], dialect: str) -> Partial:
         agent_name=text(first(a, "gen_ai.agent.name", "agent_name")),
         tool_name=text(a.get("gen_ai.tool.name")),
         tool_call_id=text(a.get("gen_ai.tool.call.id")),
+        revised_prompts=texts(a.get("gen_ai.content.revised_prompt")),  # OpenLIT
+        audio_duration_s=at_least_0(a.get("gen_ai.audio.duration_secs")),
+        no_speech_probability=share(a.get("gen_ai.audio.no_speech_probability")),
     )
     arguments = first(a, "gen_ai.tool.call.arguments", "tool_arguments")  # the latter: PydanticAI
     if arguments is not None:

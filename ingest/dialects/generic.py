@@ -10,7 +10,15 @@ from __future__ import annotations
 from typing import Any
 
 from ingest.dialects.partial import EMBEDDING, INFERENCE, Partial
-from ingest.dialects.payload import Request, Response, parameters, read_request, read_response, token_counts
+from ingest.dialects.payload import (
+    Request,
+    Response,
+    parameters,
+    read_request,
+    read_response,
+    take_media,
+    token_counts,
+)
 from ingest.dialects.values import first, mapping, structure, text
 from ingest.otlp import SpanView
 
@@ -37,6 +45,7 @@ def read_span(span: SpanView) -> Partial | None:
     p.messages_in, p.system, p.tool_definitions = request.messages, request.system, request.tools
     p.messages_out, p.images_out = response.messages, response.images
     p.response_id, p.finish_reasons_raw = response.id, response.finish_reasons
+    take_media(p, response)
     p.one_answer = response.one_answer or None
     p.truncated = request.truncated or response.truncated or None
     if p.kind == EMBEDDING or a.get("gen_ai.operation.name") == "embeddings":

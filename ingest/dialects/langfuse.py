@@ -11,7 +11,7 @@ from typing import Any
 
 from ingest.dialects.messages import structure_or_text
 from ingest.dialects.partial import AGENT, CHAIN, EMBEDDING, INFERENCE, OTHER, RETRIEVER, TOOL, Partial
-from ingest.dialects.payload import parameters, read_request, read_response, token_counts
+from ingest.dialects.payload import parameters, read_request, read_response, take_media, token_counts
 from ingest.dialects.values import text
 from ingest.otlp import SpanView
 
@@ -76,6 +76,7 @@ def _read_call(p: Partial, span: SpanView, *, failed: bool) -> None:
         p.truncated = request.truncated or None
     if answered and p.kind != EMBEDDING:
         response = read_response(answered)
+        take_media(p, response)
         p.messages_out, p.images_out = response.messages, response.images
         p.response_id = response.id
         p.finish_reasons_raw = response.finish_reasons

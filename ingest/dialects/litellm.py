@@ -17,7 +17,7 @@ from ingest.dialects import genai
 from ingest.dialects.indexed import Indexed
 from ingest.dialects.messages import TOOL_CALL, Message, Part, read_call
 from ingest.dialects.partial import OTHER, Partial
-from ingest.dialects.payload import parameters, read_request, read_response, token_counts
+from ingest.dialects.payload import parameters, read_request, read_response, take_media, token_counts
 from ingest.dialects.values import first, mapping, text
 from ingest.otlp import SpanView
 
@@ -82,6 +82,7 @@ def _read_raw(span: SpanView) -> Partial:
         one_answer=response.one_answer or None,
     )
     p.input_texts = request.texts
+    take_media(p, response)
     if p.has_content():
         p.content_from = FROM_RAW
     return p

@@ -14,6 +14,7 @@ from typing import Any
 
 from detectors.record import ToolCall
 from ingest.dialects import partial_json
+from ingest.dialects.media import Media, media_of
 
 TEXT, REASONING, TOOL_CALL, TOOL_RESULT, MEDIA, OTHER = (
     "text", "reasoning", "tool_call", "tool_result", "media", "other",
@@ -53,12 +54,13 @@ _MAX_NESTING = 8
 
 @dataclass(slots=True)
 class Part:
-    """One piece of a message. ``text`` of media is its URL where it has one."""
+    """One piece of a message. ``text`` of media is its URL where it has one, ``media`` what else is known."""
 
     kind: str
     text: str | None = None
     call: ToolCall | None = None
     modality: str | None = None
+    media: Media | None = None
 
 
 @dataclass(slots=True)
@@ -164,7 +166,8 @@ def read_message(raw: Mapping[str, Any], default_role: str) -> Message:
         if isinstance(raw.get("refusal"), str):
             parts.extend(read_parts(raw["refusal"]))
         if isinstance(raw.get("audio"), dict):  # OpenAI's spoken answer, with its text
-            parts.append(Part(MEDIA, modality="audio"))
+            spoken = media_of("audio", name=raw["audio"].get("id"), content=raw["audio"].get("data"))
+            parts.append(Part(MEDIA, modality="audio", media=spoken))
             parts.extend(read_parts(raw["audio"].get("transcript")))
         parts.extend(_read_calls(raw))
     if role == "tool":
@@ -327,7 +330,17 @@ def _read_media(block: Mapping[str, Any], modality: str) -> Part:
     if isinstance(url, dict):
         url = url.get("url")
     is_link = isinstance(url, str) and url[:5].lower() != "data:"
-    return Part(MEDIA, url if is_link else None, modality=modality or "document")
+    modality = modality or "document"
+    inner = block.get("source") or block.get("input_audio") or block.get("inline_data")
+    held = inner if isinstance(inner, dict) else block
+    media = media_of(
+        modality,
+        mime or held.get("media_type") or held.get("mime_type"),
+        url or held.get("url"),
+        held.get("data") or held.get("content"),
+        block.get("file_id") or block.get("filename"),
+    )
+    return Part(MEDIA, url if is_link else None, modality=modality, media=media)
 
 
 def read_call(raw: Mapping[str, Any]) -> ToolCall:

@@ -11,7 +11,7 @@ import orjson
 
 from ingest.dialects.messages import structure_or_text
 from ingest.dialects.partial import AGENT, CHAIN, EMBEDDING, INFERENCE, OTHER, RETRIEVER, TOOL, Partial
-from ingest.dialects.payload import parameters, read_request, read_response
+from ingest.dialects.payload import parameters, read_request, read_response, take_media
 from ingest.dialects.values import definitions, first, mapping, text, whole
 from ingest.otlp import SpanView
 
@@ -55,6 +55,7 @@ def _read_call(p: Partial, a: dict[str, Any], given: Any, answered: Any) -> None
     else:
         p.messages_in, p.system = request.messages, request.system
         response = read_response(answered)
+        take_media(p, response)
         p.messages_out, p.images_out = response.messages, response.images
         p.response_id, p.response_model = response.id, response.model
         p.finish_reasons_raw = response.finish_reasons

@@ -16,7 +16,14 @@ import re2
 from ingest.dialects.indexed import Indexed, items
 from ingest.dialects.messages import Message, read_message, structure_or_text
 from ingest.dialects.partial import AGENT, CHAIN, EMBEDDING, INFERENCE, OTHER, RETRIEVER, TOOL, Partial
-from ingest.dialects.payload import Request, Response, parameters, read_request, read_response
+from ingest.dialects.payload import (
+    Request,
+    Response,
+    parameters,
+    read_request,
+    read_response,
+    take_media,
+)
 from ingest.dialects.values import definitions, first, mapping, real, text, whole
 from ingest.interaction import Evaluation
 from ingest.otlp import SpanView
@@ -184,8 +191,11 @@ def _fall_back(p: Partial, a: Mapping[str, Any]) -> None:
         p.content_from = p.content_from or ("input.value" if p.has_content() else None)
     said = any(m.parts for m in p.messages_out or ())  # a refusal, or sound, is in the payload alone
     wants_output = not said and p.images_out is None and p.kind != EMBEDDING and p.operation != "speech"
+    if p.images_out and not output_hidden and a.get("output.value"):  # what was drawn stands there alone
+        take_media(p, read_response(a["output.value"]))
     if wants_output and not output_hidden and a.get("output.value"):
         response: Response = read_response(a["output.value"])
+        take_media(p, response)
         p.messages_out, p.images_out = response.messages or p.messages_out, response.images
         p.finish_reasons_raw = p.finish_reasons_raw or response.finish_reasons
         p.response_id = p.response_id or response.id

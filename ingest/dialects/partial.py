@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ingest.dialects.media import Media
 from ingest.dialects.messages import Message
 from ingest.interaction import Evaluation
 
@@ -44,6 +45,10 @@ class Partial:
     messages_out: list[Message] | None = None
     input_texts: tuple[str, ...] | None = None
     images_out: tuple[str, ...] | None = None
+    media_out: tuple[Media, ...] | None = None
+    revised_prompts: tuple[str, ...] | None = None
+    audio_duration_s: float | None = None
+    no_speech_probability: float | None = None
     tool_definitions: tuple[Any, ...] | None = None
     request_parameters: Mapping[str, Any] | None = None
     finish_reasons_raw: tuple[str, ...] | None = None

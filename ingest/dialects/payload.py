@@ -12,7 +12,9 @@ from typing import Any
 
 import re2
 
+from ingest.dialects.media import MOST_PARTS, Media, Sound, media_of, sound_of
 from ingest.dialects.messages import Message, load_json, read_messages, read_parts, to_text
+from ingest.dialects.partial import Partial
 from ingest.dialects.values import definitions, first, mapping, text, texts, whole
 
 PARAMETERS = (
@@ -44,6 +46,9 @@ class Response:
 
     messages: list[Message] | None = None
     images: tuple[str, ...] | None = None
+    media: tuple[Media, ...] | None = None
+    revised_prompts: tuple[str, ...] | None = None
+    sound: Sound | None = None
     id: str | None = None
     model: str | None = None
     finish_reasons: tuple[str, ...] | None = None
@@ -110,6 +115,7 @@ def read_response(value: Any) -> Response:
         model=text(first(value, "model", "model_version", "modelVersion")),
         truncated=cut,
         one_answer=value.get("object") == "response",
+        sound=sound_of(value),
     )
     _read_answers(out, value)
     return out
@@ -136,7 +142,10 @@ def _read_answers(out: Response, body: Mapping[str, Any]) -> None:
     if isinstance(body.get("data"), list):  # OpenAI images; embeddings have no text
         links = [d.get("url") for d in body["data"] if isinstance(d, dict)]
         out.images = tuple(u for u in links if isinstance(u, str) and u) or None
+        drawn = [d.get("b64_json") for d in body["data"] if isinstance(d, dict) and d.get("b64_json")]
+        out.media = tuple(media_of("image", content=d) for d in drawn[:MOST_PARTS]) or None
         revised = [d.get("revised_prompt") for d in body["data"] if isinstance(d, dict)]
+        out.revised_prompts = tuple(r for r in revised if isinstance(r, str) and r) or None
         out.messages = read_messages([r for r in revised if r], "assistant")[0] or None
         return
     for key in ("output", "message", "content", "text", "completion", "response", "messages"):
@@ -162,6 +171,17 @@ def _read_answers(out: Response, body: Mapping[str, Any]) -> None:
         out.messages = (
             read_messages({"role": "assistant", "content": plain}, "assistant")[0] if plain else None
         )
+
+
+def take_media(p: Partial, response: Response) -> None:
+    """What an answer says of pictures and recordings, where nothing else did."""
+    p.revised_prompts = p.revised_prompts or response.revised_prompts
+    p.media_out = p.media_out or response.media
+    if response.sound is not None:
+        if p.audio_duration_s is None:
+            p.audio_duration_s = response.sound.duration_s
+        if p.no_speech_probability is None:
+            p.no_speech_probability = response.sound.no_speech
 
 
 def _candidate(choice: Any) -> Any:

@@ -51,6 +51,18 @@ def real(value: Any) -> float | None:
     return None
 
 
+def at_least_0(value: Any) -> float | None:
+    """A finite number of 0 or more."""
+    found = real(value)
+    return found if found is not None and found >= 0 else None
+
+
+def share(value: Any) -> float | None:
+    """A number from 0 to 1."""
+    found = real(value)
+    return found if found is not None and 0 <= found <= 1 else None
+
+
 def texts(value: Any) -> tuple[str, ...] | None:
     """A list of texts: an array, the JSON of one, or a single text; ``None`` if there is none."""
     if isinstance(value, str):

@@ -28,6 +28,8 @@ ACK_TIMEOUT_S = 6.0
 """How long an acknowledgement is waited for: well inside an OTLP exporter's 10 s."""
 RETRY_S = 1.0
 """How long a broker that failed is left alone."""
+READY_S = 20.0
+"""How long a command waits for a broker at its start."""
 MAX_MESSAGE_BYTES = 72 << 20
 
 
@@ -56,6 +58,21 @@ class Producer(Protocol):
         TooLarge
             If it never can be.
         """
+
+
+async def until_ready(producer: Producer) -> None:
+    """Return when messages can be sent, as far as known.
+
+    Raises
+    ------
+    Unavailable
+        If they cannot after `READY_S`.
+    """
+    for _ in range(round(READY_S / 0.1)):
+        if producer.problem is None:
+            return
+        await asyncio.sleep(0.1)
+    raise Unavailable(f"{producer.problem}, after {READY_S:.0f} s")
 
 
 @dataclass(frozen=True, slots=True)

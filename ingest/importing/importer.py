@@ -7,7 +7,6 @@ Into the live lineage records only backfill stored rows. Where it stopped, it go
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
@@ -19,19 +18,15 @@ from typing import Any
 
 from infra.kafka import LOGS, SPANS
 from infra.settings import Settings
-from ingest.errors import Unavailable
 from ingest.gateway.grouping import Grouper
 from ingest.gateway.intake import LIVE, Intake, Origin, Redactors, check_lineage
 from ingest.gateway.metrics import Metrics
-from ingest.gateway.producer import KafkaProducer, Producer
+from ingest.gateway.producer import KafkaProducer, Producer, until_ready
 from ingest.importing.files import read_rows
 from ingest.importing.plan import ImportPlan, ImportRow, Placed, place
 from ingest.importing.records import portions
 
 VERSION = 1
-READY_S = 20.0
-"""How long a broker is waited for at the start."""
-
 Progress = Callable[[int, int], None]
 """Told how many sends are acknowledged, of how many."""
 
@@ -208,15 +203,7 @@ async def import_files(
     await producer.start()
     intake = build_intake(settings, producer)
     try:
-        await _until_ready(producer)
+        await until_ready(producer)
         return await run_import(job, intake, settings.home, restart=restart, progress=progress)
     finally:
         await intake.close()
-
-
-async def _until_ready(producer: Producer) -> None:
-    for _ in range(round(READY_S / 0.1)):
-        if producer.problem is None:
-            return
-        await asyncio.sleep(0.1)
-    raise Unavailable(f"{producer.problem}, after {READY_S:.0f} s")

@@ -9,7 +9,7 @@ code (`ingest.assembly.assemble`).
                                                        its user saw, the last one
 ``time_unix_nano``, ``observed_time_unix_nano``        when it was judged; when it came in. Equal where the
                                                        sender named no time
-scope name                                             the door (`FEEDBACK`, `LANGFUSE`), which becomes
+scope name                                             the door (`FEEDBACK`, ...), which becomes
                                                        ``Evaluation.source``
 ``gen_ai.evaluation.name``                             always there
 ``gen_ai.evaluation.score.value``                      a number; true and false are 1 and 0
@@ -38,7 +38,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ScopeLogs
 
 from ingest.assembly.assemble import EVALUATION_EVENT, Judgement
 
-FEEDBACK, LANGFUSE = "feedback", "langfuse"
+FEEDBACK, LANGFUSE, JUDGE = "feedback", "langfuse", "judge"
 """Doors that judgements come through."""
 
 NAME = "gen_ai.evaluation.name"

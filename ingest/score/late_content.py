@@ -22,14 +22,16 @@ from ingest.store.interaction import PROMPT, SYSTEM_PROMPT, StoredInteraction
 _TEXT_FIELDS = frozenset(
     (
         "system_prompt", "system_prompt_hash", "context_texts", "tool_definitions", "tool_results",
-        "request_parameters", "input_text", "input_texts", "n_input_messages", "output_text", "output_texts",
-        "tool_calls", "finish_reasons", "finish_reasons_raw", "modality", "content_from", "input_tokens",
-        "output_tokens", "cached_tokens", "reasoning_tokens",
+        "request_parameters", "input_text", "input_texts", "n_input_messages", "earlier_input_text",
+        "output_text", "output_texts", "tool_calls", "finish_reasons", "finish_reasons_raw", "modality",
+        "content_from", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens",
+        "revised_prompts", "media", "audio_duration_s", "no_speech_probability",
     )
 )  # fmt: skip
 _FIXED = tuple(f.name for f in fields(Interaction) if f.name not in _TEXT_FIELDS)
 _KEPT_TEXT = (
     "system_prompt", "context_texts", "tool_results", "input_text", "output_text", "tool_calls",
+    "revised_prompts", "media",
 )  # fmt: skip
 
 
@@ -64,8 +66,9 @@ def redactions_of(base: Sequence[Redaction], contents: Iterable[Interaction]) ->
 
 def add_late(base: StoredInteraction, content: Interaction) -> StoredInteraction:
     """``base`` with content that came after its span, not scored yet."""
-    # rows hold neither tools nor parameters, and what is scored must not depend on where `base` was read
-    filled = fill(replace(base.interaction, tool_definitions=(), request_parameters={}), content)
+    # rows hold none of these, and what is scored must not depend on where `base` was read
+    read = replace(base.interaction, tool_definitions=(), request_parameters={}, earlier_input_text=None)
+    filled = fill(read, content)
     kept = {name: getattr(base.interaction, name) for name in _FIXED}
     return replace(
         base,

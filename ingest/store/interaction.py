@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import orjson
 
@@ -18,7 +18,7 @@ from detectors.record import Record, Redaction, ToolCall
 from detectors.scorers.protocol import Scores
 from infra.clock import NS_PER_S
 from ingest.event_time import MAX_NS, event_time
-from ingest.interaction import CallError, Interaction, to_record
+from ingest.interaction import CallError, Interaction, MediaPart, to_record
 from ingest.store.tables import CATEGORY_COLUMNS, INTERACTIONS, SCORE_COLUMNS, Row
 
 SYSTEM_PROMPT = "system_prompt"
@@ -121,7 +121,8 @@ def to_record_of(stored: StoredInteraction) -> Record:
         record.tool_calls, record.kind, record.operation, record.modality, record.duration_s,
         record.time_to_first_chunk_s, record.input_tokens, record.output_tokens, record.error,
         record.finish_reason, stored.redactions, record.model, record.cached_tokens, record.ended_s,
-        record.tools, record.wants_json,
+        record.tools, record.wants_json, record.audio_duration_s, record.no_speech_probability, record.images,
+        record.earlier_prompt,
     )  # fmt: skip
 
 
@@ -165,6 +166,9 @@ def to_row(stored: StoredInteraction) -> Row:
         stored.observed, stored.settings_version, stored.revision,
         {name: position_text(p) for name, p in stored.late.items()},
         stored.prompt_hash, stored.scope, stored.parameters,
+        i.revised_prompts if keep else (),
+        _media(i.media) if keep else "[]",
+        i.audio_duration_s, i.no_speech_probability,
         source.topic, source.partition, source.offset, stored.received_ns,
     )  # fmt: skip
 
@@ -186,7 +190,8 @@ def from_row(row: Row) -> StoredInteraction:
         "synthetic", "sampling_probability", "provider", "request_model", "response_model", "response_id",
         "system_prompt", "system_prompt_hash", "input_text", "output_text", "input_tokens", "output_tokens",
         "cached_tokens", "reasoning_tokens", "conversation_id", "prompt_name", "prompt_version",
-        "content_from", "dropped_attributes", "truncated", "hidden",
+        "content_from", "dropped_attributes", "truncated", "hidden", "audio_duration_s",
+        "no_speech_probability",
     )  # fmt: skip
     interaction = Interaction(
         start_ns=start_ns,
@@ -198,6 +203,8 @@ def from_row(row: Row) -> StoredInteraction:
         tool_calls=tuple(ToolCall(t["name"], t["arguments"], t["id"]) for t in orjson.loads(c["tool_calls"])),
         tool_results=tuple(c["tool_results"]),
         context_texts=tuple(c["context_texts"]),
+        revised_prompts=tuple(c["revised_prompts"]),
+        media=tuple(MediaPart(**m) for m in orjson.loads(c["media"])),
         finish_reasons=(c["finish_reason"],) if c["finish_reason"] else (),
         **{name: c[name] for name in same},
     )
@@ -223,6 +230,10 @@ def from_row(row: Row) -> StoredInteraction:
 def _whole(value: int | None, limit: int) -> int | None:
     """A whole number the column can hold, or absent: senders write anything."""
     return value if value is not None and 0 <= value < limit else None
+
+
+def _media(parts: tuple[MediaPart, ...]) -> str:
+    return orjson.dumps([asdict(m) for m in parts]).decode() if parts else "[]"
 
 
 def _tool_calls(calls: tuple[ToolCall, ...]) -> str:

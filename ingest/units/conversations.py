@@ -46,6 +46,13 @@ class Limits:
 
 LIMITS = Limits()
 
+SAID = ("user_objects", "asks_for_human", "rephrases")
+"""Flags of messages that say something of the conversation."""
+LEVELS = ("injection", "harm")
+"""Scores of messages whose rise over a conversation counts."""
+MOST_SAID = 64
+"""Messages of a conversation that are told apart by what they say."""
+
 Place = tuple[str, int]
 """Text of the service's key, and the keyed hash of the conversation."""
 
@@ -67,6 +74,8 @@ class _Open:
     user: int = 0
     turns: dict[int, list[int]] = field(default_factory=dict)
     dimensions: dict[str, str] = field(default_factory=dict)
+    said: dict[str, list[int]] = field(default_factory=dict)
+    rises: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, call: _Call) -> None:
         """Take one call; calls come in order of event time."""
@@ -89,6 +98,14 @@ class _Open:
         prompts = self.turns.get(call.trace)
         if call.prompt and prompts is not None and call.prompt not in prompts:
             prompts.append(call.prompt)
+        for name, hit in call.said.items():  # an agent's calls for one message say the same of it
+            found = self.said.setdefault(name, [])
+            message = call.prompt or call.trace
+            if hit and message not in found and len(found) < MOST_SAID:
+                found.append(message)
+        for name, value in call.levels.items():
+            low, rise, n = self.rises.get(name, (value, 0.0, 0))
+            self.rises[name] = [min(low, value), max(rise, value - low), n + 1]
 
     def whole(self) -> Conversation:
         """As scorers see it."""
@@ -105,7 +122,23 @@ class _Open:
             repeats=len(prompts) - len(set(prompts)) if prompts and several else None,
             refusals=self.refusals,
             judged=self.judged,
+            objections=self._said("user_objects"),
+            requests_for_human=self._said("asks_for_human"),
+            rephrasings=self._said("rephrases"),
+            injection_rise=self._rise("injection"),
+            harm_rise=self._rise("harm"),
         )
+
+    def _said(self, name: str) -> int | None:
+        """Messages of which a score says so; ``None`` where none was read for it."""
+        return len(self.said[name]) if name in self.said else None
+
+    def _rise(self, name: str) -> float | None:
+        """How far a score of messages rose at most; ``None`` where fewer than two turns have it."""
+        if len(self.turns) < 2 or name not in self.rises:
+            return None
+        _, rise, n = self.rises[name]
+        return rise if n > 1 else None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -130,6 +163,8 @@ class _Call:
     output_tokens: int | None = field(compare=False)
     latency_ms: int = field(compare=False)
     dimensions: dict[str, str] = field(compare=False)
+    said: dict[str, bool] = field(compare=False, default_factory=dict)
+    levels: dict[str, float] = field(compare=False, default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +323,7 @@ def _calls(o: Observation, specs: Mapping[str, ScoreSpec]) -> list[_Call]:
     values = {
         n: _values(o, n, specs) for n in ("error", "refusal", "input_tokens", "output_tokens", "latency_s")
     }
+    messages = {n: _values(o, n, specs) for n in (*SAID, *LEVELS) if n in o.scores}
     n = len(o.minutes)
     at_ms, traces, prompts, users = (column or (0,) * n for column in (o.at_ms, o.traces, o.prompts, o.users))
     named = {d: o.dimensions[d] for d in DIMENSIONS if d in o.dimensions}
@@ -316,6 +352,8 @@ def _calls(o: Observation, specs: Mapping[str, ScoreSpec]) -> list[_Call]:
                 None if said is None else round(said),
                 round((latency or 0.0) * 1000),
                 shared[which],
+                {s: bool(v) for s in SAID if (v := messages[s][row] if s in messages else None) is not None},
+                {s: v for s in LEVELS if (v := messages[s][row] if s in messages else None) is not None},
             )
         )
     return out

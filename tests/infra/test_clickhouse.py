@@ -103,6 +103,8 @@ def test_no_text_is_kept_longer_than_the_setting_says() -> None:
         "tool_calls",
         "tool_results",
         "context_texts",
+        "revised_prompts",
+        "media",
     ):
         assert ("interactions", column) in text
 

@@ -107,7 +107,12 @@ def test_limits_are_kept_on_both_sides(
 ) -> None:
     low, high = within
     heading = heading.replace("<tenant>", "acme").replace("<service>", "desk").replace("<score>", "mine")
-    heading += {"[[limit]]": '\nscore = "refusal"', "[[receiver]]": '\nname = "a"'}.get(heading, "")
+    heading = heading.replace("<name>", "fit")
+    heading += {
+        "[[limit]]": '\nscore = "refusal"',
+        "[[receiver]]": '\nname = "a"',
+        "[judge.fit]": '\nurl = "https://host/v1"\nmodel = "m"',
+    }.get(heading, "")
     if heading == "[[rule]]":
         heading += '\nscore = "refusal"\nmeasure = "rate"\nop = ">"' + ("\nlimit = 0.1" * (key != "limit"))
     if heading == "[[slo]]":

@@ -249,7 +249,7 @@ def test_every_key_of_the_contract_is_in_a_line() -> None:
         request_parameters input_text input_texts n_input_messages output_text output_texts tool_calls
         finish_reasons finish_reasons_raw input_tokens output_tokens cached_tokens reasoning_tokens error
         conversation_id user prompt_name prompt_version evaluations dialect content_from dropped_attributes
-        truncated hidden duplicate_spans"""
+        truncated hidden duplicate_spans revised_prompts media audio_duration_s no_speech_probability"""
     assert set(contract.split()) <= set(line)
     assert line["interaction_id"] == f"{TRACE}:{'0' * 15}3"
     assert line["start"] == "2026-11-24T06:00:00.500000000Z"

@@ -38,6 +38,7 @@ class Call:
     partition: int = 0
     latency_s: float = 0.0
     addition: bool = False
+    says: tuple[tuple[str, float], ...] = ()
 
 
 def observation(offset: int, *calls: Call) -> Observation:
@@ -48,6 +49,7 @@ def observation(offset: int, *calls: Call) -> Observation:
             scores["refusal"] = float(c.refused)
         if c.tokens is not None:
             scores["input_tokens"] = float(c.tokens)
+        scores |= dict(c.says)
         at_ns = round((BASE_S + c.at_s) * S)
         rows.append(Observed(at_ns, {"release": c.release}, scores, "u1", c.conversation, c.trace, c.prompt))
     topic = "otlp_logs" if calls[0].addition else "otlp_spans"
@@ -126,6 +128,32 @@ def test_an_agent_that_calls_models_for_one_prompt_takes_one_turn() -> None:
     assert alone["turns"] == pytest.approx(3, rel=0.02)
 
 
+def test_what_messages_say_counts_once_for_a_message() -> None:
+    object_to = (("user_objects", 1.0), ("asks_for_human", 0.0), ("rephrases", 1.0))
+    calm = (("user_objects", 0.0), ("asks_for_human", 0.0))
+    (row,) = ended(
+        Call(0, trace="a", prompt=1, says=calm),
+        Call(5, trace="b", prompt=2, says=object_to),
+        Call(6, trace="b", prompt=2, says=object_to),  # an agent's second call for the same message
+    )
+    flags = ("conversation_objected", "conversation_asked_for_human", "conversation_rephrased")
+    assert [row[f] for f in flags] == [1, 0, 1]
+    (quiet,) = ended(Call(0, prompt=1, says=calm), Call(5, trace="b", prompt=2))
+    assert [quiet.get(f) for f in flags] == [0, 0, None]
+    assert not set(flags) & set(ended(Call(0), Call(5, trace="b"))[0])
+
+
+def test_the_rise_of_a_score_over_turns_is_that_above_an_earlier_one() -> None:
+    def turns(*values: float) -> dict[str, Any]:
+        calls = [Call(i, trace=str(i), prompt=i, says=(("injection", v),)) for i, v in enumerate(values, 1)]
+        return ended(*calls)[0]
+
+    assert turns(0.1, 0.05, 0.4, 0.9, 0.2)["injection_rise"] == pytest.approx(0.85, abs=0.03)
+    assert turns(0.9, 0.5, 0.1)["injection_rise"] == 0
+    assert "injection_rise" not in turns(0.9)
+    assert "harm_rise" not in turns(0.1, 0.9)
+
+
 def test_content_that_came_late_adds_to_its_conversation_and_is_no_call() -> None:
     late = Call(5, trace="b", prompt=1, refused=True, addition=True)
     (row,) = ended(late, Call(5, trace="b"), Call(0, trace="a", prompt=1))
@@ -181,6 +209,9 @@ calls = st.lists(
         tokens=st.sampled_from((None, 10, 700)),
         release=st.sampled_from((None, "1", "2")),
         partition=st.integers(0, 2),
+        says=st.sampled_from(
+            ((), (("user_objects", 1.0), ("injection", 0.5)), (("injection", 0.1), ("harm", 0.7)))
+        ),
     ),
     min_size=1,
     max_size=40,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from typing import Any
 
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from ingest.assembly.assemble import assemble_batch
 from ingest.dialects import canonical, precedence
 from ingest.dialects.span_facts import sampling_probability
-from ingest.interaction import Interaction, to_line, to_record
+from ingest.interaction import Interaction, MediaPart, to_line, to_record
 from tests.ingest.telemetry import chat, log, messages, records, span, views
 
 
@@ -369,3 +371,66 @@ def test_odd_values_never_fail(attributes: dict[str, Any]) -> None:
     for interaction in out.interactions:
         json.dumps(to_line(interaction))
         to_record(interaction)
+
+
+def test_a_transcription_says_how_long_and_how_silent_its_recording_was() -> None:
+    verbose = {
+        "text": "Ahoy.",
+        "duration": "6.0",
+        "language": "english",
+        "segments": [
+            {"start": 0.0, "end": 2.0, "text": "Ahoy.", "no_speech_prob": 0.1},
+            {"start": 2.0, "end": 6.0, "text": "", "no_speech_prob": 0.7},
+        ],
+    }
+    by_usage = {"text": "Ahoy.", "usage": {"type": "duration", "seconds": 9}}
+    by_tokens = {"text": "Ahoy.", "usage": {"type": "tokens", "input_tokens": 14, "output_tokens": 9}}
+    for body, seconds, silence in ((verbose, 6.0, 0.5), (by_usage, 9.0, None), (by_tokens, None, None)):
+        attributes = {"openinference.span.kind": "LLM", "output.value": json.dumps(body)}
+        i = only(attributes, name="TranscriptionVerbose")
+        assert (i.operation, i.output_text, i.audio_duration_s) == ("transcription", "Ahoy.", seconds)
+        assert i.no_speech_probability == (None if silence is None else pytest.approx(silence))
+    i = only({"gen_ai.operation.name": "transcription", "gen_ai.audio.duration_secs": "12.5"})
+    assert (i.audio_duration_s, i.modality) == (12.5, "audio")
+
+
+def test_pictures_are_kept_by_reference_and_hash_alone() -> None:
+    raw = bytes(range(64))
+    data = base64.b64encode(raw).decode()
+    body = {"created": 1, "data": [{"b64_json": data, "revised_prompt": "A red buoy"}]}
+    attributes = {
+        "openinference.span.kind": "LLM",
+        "input.value": json.dumps({"model": "gpt-image-1", "prompt": "A buoy"}),
+        "output.value": json.dumps(body),
+    }
+    i = only(attributes, name="ImagesResponse")
+    assert (i.operation, i.input_text, i.revised_prompts) == ("image", "A buoy", ("A red buoy",))
+    digest = hashlib.sha256(raw).hexdigest()
+    assert i.media == (MediaPart("output", "image", None, None, digest, len(raw)),)
+    assert data not in json.dumps(to_line(i))
+    parts = [
+        {"type": "blob", "modality": "audio", "mime_type": "audio/wav", "content": data},
+        {"type": "uri", "modality": "image", "uri": "https://files.example.org/a.png?signature=abc"},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}},
+        {"type": "blob", "modality": "image", "content": "not base64 at all, but long enough"},
+    ]
+    message = json.dumps([{"role": "user", "parts": parts}])
+    i = only({"gen_ai.operation.name": "chat", "gen_ai.input.messages": message})
+    assert i.media == (
+        MediaPart("prompt", "audio", "audio/wav", None, digest, len(raw)),
+        MediaPart("prompt", "image", None, "https://files.example.org/a.png"),
+        MediaPart("prompt", "image", "image/png", None, digest, len(raw)),
+        MediaPart("prompt", "image"),
+    )
+
+
+def test_what_a_person_wrote_before_is_known_where_an_answer_stands_between() -> None:
+    def earlier(*said: tuple[str, str]) -> str | None:
+        found = [{"role": role, "parts": [{"type": "text", "content": text}]} for role, text in said]
+        i = only({"gen_ai.operation.name": "chat", "gen_ai.input.messages": json.dumps(found)})
+        return i.earlier_input_text
+
+    told = (("system", "Be brief."), ("user", "Where?"), ("assistant", "There."), ("user", "No, where?"))
+    assert earlier(*told) == "Where?"
+    assert earlier(*told[:2]) is None
+    assert earlier(("user", "A document."), ("user", "What does it say?")) is None

@@ -16,7 +16,7 @@ from ingest.dead_letters.letter import DeadLetter
 from ingest.envelope import Envelope, read_envelope, salvage_envelope
 from ingest.errors import BadRecord
 from ingest.event_time import MAX_AHEAD_NS, MAX_NS, event_time
-from ingest.interaction import CallError, ContextSpan, Interaction
+from ingest.interaction import CallError, ContextSpan, Interaction, MediaPart
 from ingest.score.observing import Observed, keyed_hash, observe
 from ingest.score.recent_ids import RecentIds
 from ingest.score.stage import ScoreStage
@@ -172,6 +172,12 @@ interactions = st.builds(
         st.builds(ToolCall, names, st.none() | st.text(max_size=5) | st.just({"a": [1, None]}), names),
         max_size=2,
     ).map(tuple),
+    revised_prompts=st.lists(st.text(max_size=5), max_size=2).map(tuple),
+    media=st.lists(
+        st.builds(MediaPart, st.sampled_from(["prompt", "output"]), st.just("image"), names, names, names),
+        max_size=2,
+    ).map(tuple),
+    audio_duration_s=st.none() | st.floats(0, 1e6),
     input_tokens=st.none() | st.integers(0, 2**32 - 1),
     error=st.none() | st.builds(CallError, names, texts, st.none() | st.integers(100, 599)),
     user=names,

@@ -18,11 +18,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from ingest.assembly.assemble import assemble_batch
 from ingest.demo import run as driver
 from ingest.demo.conditions import Conditions
 from ingest.demo.loopback import Loopback
 from ingest.demo.provider import Provider
-from ingest.demo.schedule import COPILOT, SUPPORT, Schedule, build
+from ingest.demo.schedule import CALLS, COPILOT, STUDIO, SUPPORT, Schedule, build
+from ingest.interaction import Interaction
+from ingest.otlp import span_views
 
 pytestmark = pytest.mark.live
 
@@ -115,8 +118,8 @@ def test_nothing_is_lost_while_the_collector_is_busy(sent: Sent) -> None:
     collector, traffic, _ = sent
     spans = collector.spans()
     assert len({s.span_id for _, _, s in spans}) == len(spans) == traffic.spans
-    calls = len(_calls(collector, SUPPORT)) + len(_calls(collector, COPILOT))
-    assert calls == traffic.interactions > 180
+    calls = sum(len(_calls(collector, service)) for service in (SUPPORT, COPILOT, CALLS, STUDIO))
+    assert calls == traffic.interactions > 200
 
 
 def test_support_calls_carry_what_the_convention_says(sent: Sent, schedule: Schedule) -> None:
@@ -189,6 +192,41 @@ def test_copilot_calls_carry_what_openinference_says(sent: Sent) -> None:
         )
         assert attributes["llm.token_count.prompt"] > 0
         assert attributes["llm.token_count.completion"] > 0
+
+
+def _read(calls: list[FIELDS]) -> list[Interaction]:
+    """What Lightship makes of spans."""
+    request = ExportTraceServiceRequest()
+    spans = request.resource_spans.add().scope_spans.add()
+    spans.scope.name = "openinference.instrumentation.openai"
+    spans.spans.extend(span for _, _, span in calls)
+    return assemble_batch(span_views(request)).interactions
+
+
+def test_recorded_calls_and_pictures_are_read_whole(sent: Sent, schedule: Schedule) -> None:
+    calls = _calls(sent[0], CALLS)
+    released_ns = next(p.onset_ns for p in schedule.planted if p.service == CALLS)
+    assert len(calls) >= 8
+    for resource, attributes, span in calls:
+        released = span.start_time_unix_nano >= released_ns
+        assert resource["service.version"] == ("2.4.0" if released else "2.3.1")
+        assert attributes["session.id"].startswith("call-")
+        assert "RIFF" not in str(attributes)
+    for i in _read(calls):
+        assert (i.operation, i.modality, i.request_model) == ("transcription", "audio", "whisper-large-v3")
+        assert i.output_text
+        assert i.audio_duration_s is not None
+        assert 5 < i.audio_duration_s < 600
+        assert i.no_speech_probability is not None
+    pictures = _read(_calls(sent[0], STUDIO))
+    assert len(pictures) >= 4
+    for i in pictures:
+        assert (i.operation, i.modality, i.request_model) == ("image", "image", "gpt-image-1")
+        assert i.provider == "azure.ai.openai"
+        assert i.input_text
+        assert i.revised_prompts[0].startswith(i.input_text.rstrip("."))
+        assert len(i.media) == len(i.revised_prompts) in (1, 2, 4)
+        assert all(m.uri and m.uri.endswith(".png") for m in i.media)
 
 
 def test_some_answers_stream_and_tell_their_first_chunk(sent: Sent) -> None:

@@ -164,6 +164,9 @@ KEYS = st.sampled_from(
         "kind",
         "operation",
         "modality",
+        "audio_duration_s",
+        "no_speech_probability",
+        "media",
         "user",
         "labels",
     ]

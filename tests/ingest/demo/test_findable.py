@@ -17,15 +17,20 @@ from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
 from detectors.grid import FlagGrid, LogGrid
 from detectors.observation import ABSENT, Column, Observation, ServiceKey, SourcePosition, column_of
+from detectors.record import Record
+from detectors.scorers.asr_hallucination import ASR_HALLUCINATION
 from detectors.scorers.protocol import ScoreSpec
+from detectors.scorers.repetition import REPETITION
+from detectors.scorers.sound_and_pictures import SOUND_AND_PICTURES
 from infra.clock import to_ns
 from infra.settings import Settings
 from ingest.demo.chance import Chance
 from ingest.demo.code_texts import developer_question
+from ingest.demo.media_texts import transcript
 from ingest.demo.model import RateLimited, Reply, copilot_reply, support_reply
 from ingest.demo.phrases import LANGUAGES, table
 from ingest.demo.report import FoundIncident, judge
-from ingest.demo.schedule import SUPPORT, Arrival, Schedule, build
+from ingest.demo.schedule import CALLS, COPILOT, SUPPORT, Arrival, Schedule, build
 from ingest.demo.support_texts import customer_message
 
 ANCHOR = 1_795_514_821_000_000_000
@@ -37,8 +42,12 @@ SPECS = {
         ScoreSpec("output_length", "Length", "positive", LogGrid(1, 1e5)),
         ScoreSpec("tool_loop", "Loops", "flag", FlagGrid(), unit="trace", harmful=1, severity="page"),
         ScoreSpec("tool_calls", "Tool calls", "positive", LogGrid(1, 1e4), unit="trace", harmful=1),
+        *ASR_HALLUCINATION.specs,
+        *REPETITION.specs,
+        *(s for s in SOUND_AND_PICTURES.specs if s.name in ("words_per_second", "audio_duration_s")),
     )
 }
+HEARD = (ASR_HALLUCINATION, REPETITION, SOUND_AND_PICTURES)
 REFUSALS = {c.split("{")[0] for language in LANGUAGES for c in table(language)["refusal"]["core"]}
 
 Row = tuple[str, str, int, Mapping[str, str], Mapping[str, float]]
@@ -86,6 +95,13 @@ def _question(arrival: Arrival, schedule: Schedule, chance: Chance, leak: bool) 
     yield arrival.service, "interaction", arrival.at_ns, {"language": "en"}, _output(reply)
 
 
+def _heard(arrival: Arrival, schedule: Schedule, chance: Chance) -> Row:
+    heard = transcript(arrival.conversation, arrival.language, schedule.conditions_at(arrival.at_ns), chance)
+    record = Record(output=heard.text, operation="transcription", audio_duration_s=heard.duration_s)
+    scores = {name: float(v) for s in HEARD for name, v in s.score([record])[0].items() if name in SPECS}
+    return CALLS, "interaction", arrival.at_ns, {"release": arrival.release}, scores
+
+
 def _rows(schedule: Schedule) -> Iterator[list[Row]]:
     chance = Chance(schedule.seed)
     first_leak = {p.onset_ns for p in schedule.planted if p.name == "secret-leak"}
@@ -94,13 +110,16 @@ def _rows(schedule: Schedule) -> Iterator[list[Row]]:
         for arrival in arrivals:
             if arrival.service == SUPPORT:
                 rows += _conversation(arrival, schedule, chance)
-            else:
+            elif arrival.service == CALLS:
+                rows.append(_heard(arrival, schedule, chance))
+            elif arrival.service == COPILOT:
                 rows += _question(arrival, schedule, chance, arrival.at_ns in first_leak)
         yield rows
 
 
 def _observation(key: ServiceKey, offset: int, unit: str, rows: list[Row]) -> Observation:
-    dimensions = {d: column_of([r[3].get(d) for r in rows]) for d in ("language", "prompt_version")}
+    names = ("language", "prompt_version", "release")
+    dimensions = {d: column_of([r[3].get(d) for r in rows]) for d in names}
     scores = {}
     for name, spec in SPECS.items():
         if spec.unit == unit and spec.grid is not None:

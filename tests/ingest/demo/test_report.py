@@ -156,6 +156,6 @@ def test_the_table_names_what_was_found_and_when() -> None:
 
 def test_the_table_names_what_went_wrong() -> None:
     text = _text(_report([_found(REFUSALS, slice="all", onset_ns=None, found_ns=None)]))
-    assert text.count("missed") == 4
+    assert text.count("missed") == 5
     assert "false alarm" in text
     assert "no false alarm" not in text

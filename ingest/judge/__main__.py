@@ -1,0 +1,139 @@
+"""``python -m ingest.judge``: the judges of the settings, at work until told to stop.
+
+What they wait for stands under ``/readyz`` on ``--port``; an API that does not answer is no reason to be not
+ready: it is left alone, and counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from aiohttp import web
+
+from infra import errors, kafka
+from infra.clock import NS_PER_S, SystemClock
+from infra.settings import Settings, load
+from ingest.errors import Unavailable
+from ingest.gateway.metrics import Metrics
+from ingest.judge.judge import Judge
+from ingest.judge.metrics import ALL
+from ingest.judge.setup import benches, gauges, judges
+
+logger = logging.getLogger(__name__)
+
+USAGE, UNAVAILABLE = 2, 3
+AGAIN_S = 2.0
+"""Seconds until a store or broker that did not answer is tried again."""
+
+
+async def serve(settings: Settings, host: str, port: int) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    Raises
+    ------
+    Misconfigured
+        As `judges`.
+    Unavailable
+        If ClickHouse does not answer at the start.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    counters = Metrics(ALL)
+    waiting_for: dict[str, str] = {}
+    async with judges(settings, SystemClock(), counters) as working:
+        runner = web.AppRunner(_probe(working, waiting_for, counters), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, host, port).start()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for judge in working:
+                    tasks.create_task(_work(judge, stop, waiting_for))
+        finally:
+            await runner.cleanup()
+
+
+async def _work(judge: Judge, stop: asyncio.Event, waiting_for: dict[str, str]) -> None:
+    """Round after round; what does not answer is waited for."""
+    name, every_s = judge.bench.name, judge.bench.settings.every_s
+    while not stop.is_set():
+        pause_s = every_s
+        try:
+            await judge.round(stop)
+            waiting_for.pop(name, None)
+        except Unavailable as error:
+            if waiting_for.get(name) != str(error):
+                logger.warning("judge %s waits: %s", name, error)
+            waiting_for[name] = str(error)
+            pause_s = AGAIN_S
+        rest_s = (judge.rest_until_ns - judge.now_ns()) / NS_PER_S
+        await _pause(stop, max(pause_s, rest_s) if rest_s > 0 else pause_s)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+def _probe(working: Sequence[Judge], waiting_for: dict[str, str], counters: Metrics) -> web.Application:
+    async def healthz(_: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
+
+    async def readyz(_: web.Request) -> web.Response:
+        body = {"ready": not waiting_for, "waiting_for": waiting_for}
+        return web.Response(
+            text=json.dumps(body), status=503 if waiting_for else 200, content_type="application/json"
+        )
+
+    async def metrics(_: web.Request) -> web.Response:
+        for judge in working:
+            gauges(judge, counters)
+        return web.Response(text=counters.render(), content_type="text/plain")
+
+    app = web.Application()
+    answers: dict[str, Callable[[web.Request], object]] = {
+        "/healthz": healthz, "/readyz": readyz, "/metrics": metrics,
+    }  # fmt: skip
+    for path, answer in answers.items():
+        app.router.add_get(path, answer)  # type: ignore[arg-type]
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until told to stop; exit 2 for settings that cannot work, 3 if a server does not answer."""
+    parser = argparse.ArgumentParser(prog="python -m ingest.judge", description=__doc__)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings file instead of lightship.toml")
+    parser.add_argument("--host", default="127.0.0.1", help="address of the probe")
+    parser.add_argument("--port", type=int, default=4323, help="port of /healthz, /readyz and /metrics")
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        settings = load(options.config)
+        if not settings.kafka.bootstrap:
+            raise errors.Misconfigured("no Kafka address: set LIGHTSHIP_KAFKA, or run `lightship up`")
+        benches(settings)
+        kafka.reach(settings.kafka)
+        asyncio.run(serve(settings, options.host, options.port))
+    except errors.Misconfigured as error:
+        sys.stderr.write(f"judge: {error}\n")
+        return USAGE
+    except (errors.Unavailable, Unavailable) as error:
+        sys.stderr.write(f"judge: {error}\n")
+        return UNAVAILABLE
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
