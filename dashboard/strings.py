@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 TITLE = "Lightship"
+EXPLORE = "Explore"
 
 # sidebar
 LINEAGE = "Lineage"

@@ -59,6 +59,8 @@ PURE = [
         and path.name
         in {
             "cards.py",
+            "explore_rows.py",
+            "exports.py",
             "facts.py",
             "fleet_rows.py",
             "formats.py",
@@ -71,7 +73,10 @@ PURE = [
             "pipeline.py",
             "plain.py",
             "proofs.py",
+            "readings.py",
+            "rule_text.py",
             "scores.py",
+            "sides.py",
             "taxonomy.py",
             "timeline.py",
             "trend_rows.py",

@@ -1,0 +1,58 @@
+"""The screens of docs/dashboard.md, of the invented fleet: ``python -m tests.browser.pictures [FOLDER]``."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from infra.clickhouse import connect
+from infra.embedded.pair import clickhouse_url, store_spec
+from tests.browser.test_dashboard_browser import CHROMIUM, FLAGS, Site, path_of, visiting
+from tests.dashboard import world
+from tests.dashboard.serving import dashboard, environment, free_port, fresh_database
+from tests.embedded_pair import start
+
+FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
+SCREENS = ("explore",)
+WIDTH = 1440
+
+
+def main(folder: Path = FOLDER) -> int:
+    """Take all of them, whole pages in light mode."""
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        running, spec = start(home / "store", store_spec)
+        try:
+            settings = fresh_database(clickhouse_url(home / "store", spec), "pictures")
+            client = connect(settings)
+            ids = world.fill(client, lineage="demo-1")
+            client.close()
+            port = free_port()
+            environ = environment(settings, home, port=port, alerts_port=free_port())
+            with dashboard(environ, port) as base:
+                _take(Site(base, ids, "", settings), folder)
+        finally:
+            running.stop()
+    return 0
+
+
+def _take(site: Site, folder: Path) -> None:
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for name in SCREENS:
+            visit = visiting(browser, site, width=WIDTH)
+            page = visit.open(path_of(name, site))
+            main = page.locator("[data-testid=stMain]")
+            height = int(main.evaluate("node => node.scrollHeight"))
+            page.set_viewport_size({"width": WIDTH, "height": min(height, 2_400)})
+            visit.settle()
+            page.screenshot(path=folder / f"{name}.png")
+            page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(*map(Path, sys.argv[1:])))
