@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard import data, explore_strings, palette, readings, sides
+from dashboard import data, palette, readings, sides
 from dashboard.components import empty
 from dashboard.data import Reading
 from dashboard.measures import Measure
@@ -19,6 +19,7 @@ from dashboard.queries.store import SeriesKey
 from dashboard.scores import known
 from dashboard.session import Session
 from dashboard.sides import Sides
+from dashboard.wording import explore
 
 ALL = "all"
 MINUTE = 60
@@ -97,14 +98,14 @@ def choose(seen: Session, usual_period: str = sides.USUAL) -> Chosen | None:
     if not places.value:
         empty(
             palette.NO_DATA,
-            explore_strings.NO_SERIES.format(lineage=clean(seen.scope.lineage, 40)),
-            explore_strings.NO_SERIES_NEXT,
+            explore.NO_SERIES.format(lineage=clean(seen.scope.lineage, 40)),
+            explore.NO_SERIES_NEXT,
         )
         return None
     address: Address = {}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         by_label = {place.label: place for place in places.value}
-        place = by_label[one_of(explore_strings.SERVICE, list(by_label), "service", address, width=236)]
+        place = by_label[one_of(explore.SERVICE, list(by_label), "service", address, width=236)]
         scores = data.read(seen.viewer, catalogue.scores, seen.scope, place)
         scored = _score(scores.value, address)
         key = SeriesKey(place.service, place.environment, scored.unit, scored.score)
@@ -112,20 +113,20 @@ def choose(seen: Session, usual_period: str = sides.USUAL) -> Chosen | None:
         shown = st.container(width="content")  # slices depend on the period, which is drawn after them
         way = st.container(width="content")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        period = segments(explore_strings.PERIOD, list(sides.PERIODS), "period", usual_period)
-        against = segments(explore_strings.AGAINST, sides.AGAINST, "against", sides.FROZEN)
+        period = segments(explore.PERIOD, list(sides.PERIODS), "period", usual_period)
+        against = segments(explore.AGAINST, sides.AGAINST, "against", sides.FROZEN)
         end_s = _until(seen)
     span = (end_s - sides.PERIODS[period], end_s)
     slices = data.read(seen.viewer, catalogue.slices, seen.scope, key, *span)
     names = [ALL, *(name for name, _ in slices.value if name != ALL)]
     with shown:
-        slice_ = one_of(explore_strings.SLICE, names, "slice", address, width=220)
+        slice_ = one_of(explore.SLICE, names, "slice", address, width=220)
     key = SeriesKey(key.service, key.environment, key.unit, key.score, slice_)
     frozen: Reading[Frozen | None] = data.read(seen.viewer, catalogue.baseline, seen.scope, key)
     compared = sides.sides(end_s, sides.PERIODS[period], against, frozen.value)
     ways = readings.offered(score, _names(seen, key, compared) if score.kind == "category" else ())
     with way:
-        chosen = one_of(explore_strings.WAY, ways, "way", address, width=180) if ways else ""
+        chosen = one_of(explore.WAY, ways, "way", address, width=180) if ways else ""
     return Chosen(
         place,
         key,
@@ -139,17 +140,17 @@ def choose(seen: Session, usual_period: str = sides.USUAL) -> Chosen | None:
 
 def _score(scores: Sequence[Scored], address: Address) -> Scored:
     units = list(dict.fromkeys(s.unit for s in scores))
-    unit = one_of(explore_strings.UNIT, units, "unit", address, usual="interaction", width=140)
+    unit = one_of(explore.UNIT, units, "unit", address, usual="interaction", width=140)
     mine = {s.score: s for s in scores if s.unit == unit}
     paging = [name for name in mine if known(name, mine[name].kind).pages]
     usual = USUAL if USUAL in paging else next(iter(paging), "")
-    return mine[one_of(explore_strings.SCORE, list(mine), "score", address, usual=usual, width=190)]
+    return mine[one_of(explore.SCORE, list(mine), "score", address, usual=usual, width=190)]
 
 
 def _until(seen: Session) -> int:
     """The end of the period, in seconds since 1970; now, to the minute, unless a time is given."""
     asked = st.datetime_input(
-        explore_strings.UNTIL,
+        explore.UNTIL,
         value=None,
         key="until",
         bind="query-params",

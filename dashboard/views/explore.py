@@ -14,7 +14,6 @@ from dashboard import (
     components,
     data,
     explore_rows,
-    explore_strings,
     exports,
     formats,
     levels,
@@ -37,6 +36,7 @@ from dashboard.plain import clean
 from dashboard.queries import series
 from dashboard.queries.series import Half, SliceCounts, Window
 from dashboard.session import Session
+from dashboard.wording import explore
 from detectors.grid import LogGrid
 
 POINTS = 96
@@ -49,7 +49,7 @@ def render() -> None:
     chosen = choose.choose(seen)
     if chosen is None:
         with top:
-            components.header(strings.EXPLORE, explore_strings.QUESTION, seen, [], "")
+            components.header(strings.EXPLORE, explore.QUESTION, seen, [], "")
         return
     values = chosen.measure.what != FLAG
     compared = data.read(
@@ -59,7 +59,7 @@ def render() -> None:
     buckets = data.read(seen.viewer, series.ticks, seen.scope, chosen.key, window, values=values)
     with top:
         found = [*chosen.readings, compared, buckets]
-        components.header(strings.EXPLORE, explore_strings.QUESTION, seen, found, chosen.sides.name)
+        components.header(strings.EXPLORE, explore.QUESTION, seen, found, chosen.sides.name)
     if chosen.sides.instead:
         components.quiet(chosen.sides.instead)
     whole = explore_rows.whole(chosen.measure, compared.value, chosen.key.slice)
@@ -92,8 +92,8 @@ def _nothing(chosen: Chosen) -> None:
     at = [formats.date(t) for t in (chosen.sides.end - _period(chosen), chosen.sides.end)]
     components.empty(
         palette.NO_DATA,
-        explore_strings.NOTHING,
-        explore_strings.NOTHING_NEXT.format(
+        explore.NOTHING,
+        explore.NOTHING_NEXT.format(
             service=clean(chosen.place.label, 60),
             score=clean(chosen.key.score, 60),
             slice=clean(chosen.key.slice, 60),
@@ -101,14 +101,14 @@ def _nothing(chosen: Chosen) -> None:
             to=at[1],
         ),
     )
-    st.button(explore_strings.UNDO, on_click=choose.clear)
+    st.button(explore.UNDO, on_click=choose.clear)
 
 
 def _facts(chosen: Chosen, whole: SliceRow) -> None:
     measure = chosen.measure
     with st.container(horizontal=True, gap="small"):
-        for label, level in ((explore_strings.NOW, whole.level), (explore_strings.REFERENCE, whole.before)):
-            value, note = explore_strings.FEW, explore_strings.FEW_NOTE.format(n=picture.MIN_OUTPUTS)
+        for label, level in ((explore.NOW, whole.level), (explore.REFERENCE, whole.before)):
+            value, note = explore.FEW, explore.FEW_NOTE.format(n=picture.MIN_OUTPUTS)
             if level is not None:
                 value = measure.level(level.value)
                 note = readings.interval_words(measure, level.low, level.high)
@@ -116,9 +116,9 @@ def _facts(chosen: Chosen, whole: SliceRow) -> None:
         effect = explore_rows.effect_text(measure, whole.effect)
         value, note = formats.split_interval(effect)
         said = f"{note} · {whole.verdict}" if note else whole.verdict
-        components.fact(explore_strings.CHANGE, value, said)
-        label = explore_strings.OUTPUTS_OF.get(chosen.key.unit, explore_strings.OUTPUTS)
-        note = explore_strings.OUTPUTS_NOTE.format(n=formats.count(whole.n_before))
+        components.fact(explore.CHANGE, value, said)
+        label = explore.OUTPUTS_OF.get(chosen.key.unit, explore.OUTPUTS)
+        note = explore.OUTPUTS_NOTE.format(n=formats.count(whole.n_before))
         components.fact(label, formats.count(whole.n), note)
 
 
@@ -131,10 +131,10 @@ def _trend(
     if before is not None:
         held = Held(before.value, Interval(before.low, before.high), chosen.sides.name)
     first, last = picture.at(window.from_s), picture.at(window.to_s)
-    title = explore_strings.TREND.format(title=_titled(chosen), step=formats.span(width))
-    components.section(title, explore_strings.TREND_NOTE.format(reference=chosen.sides.name))
+    title = explore.TREND.format(title=_titled(chosen), step=formats.span(width))
+    components.section(title, explore.TREND_NOTE.format(reference=chosen.sides.name))
     if not ticks:
-        components.nothing(strings.CHANGE_EMPTY, explore_strings.SHAPE_NONE_NEXT)
+        components.nothing(strings.CHANGE_EMPTY, explore.SHAPE_NONE_NEXT)
         return
     drawing = trend.level_over_time(
         ticks,
@@ -164,9 +164,9 @@ def _shape(chosen: Chosen, own: SliceCounts, whole: SliceRow) -> None:
     """The distribution of both sides; a flag has two levels, a category the change of each name."""
     measure, colors = chosen.measure, components.colors()
     moved = whole.effect is not None and (whole.effect.low > 0 or whole.effect.high < 0)
-    drawing, title, note = None, explore_strings.SHAPE, ""
+    drawing, title, note = None, explore.SHAPE, ""
     if measure.what == FLAG:
-        title, note = explore_strings.SHAPE_FLAG, explore_strings.SHAPE_FLAG_NOTE
+        title, note = explore.SHAPE_FLAG, explore.SHAPE_FLAG_NOTE
         if whole.before is not None and whole.level is not None:
             drawing = pair.two_levels(
                 pair.Side("reference", *whole.before, whole.n_before),
@@ -176,12 +176,12 @@ def _shape(chosen: Chosen, own: SliceCounts, whole: SliceRow) -> None:
                 moved=moved,
             )
     elif measure.what == CATEGORY:
-        title, note = explore_strings.SHAPE_NAMES, explore_strings.SHAPE_NAMES_NOTE
+        title, note = explore.SHAPE_NAMES, explore.SHAPE_NAMES_NOTE
         found = picture.category_bars(own.before, own.after)
         drawing = where_charts.ranking(found.bars, colors, found.unit) if found.bars else None
     else:
         cells = picture.bins(measure, own.before, own.after)
-        note = explore_strings.SHAPE_NOTE.format(
+        note = explore.SHAPE_NOTE.format(
             n=formats.count(own.after.n), before=formats.count(own.before.n), verdict=whole.verdict
         )
         log = isinstance(measure.score.grid, LogGrid)
@@ -191,7 +191,7 @@ def _shape(chosen: Chosen, own: SliceCounts, whole: SliceRow) -> None:
             )
     components.section(title, note)
     if drawing is None:
-        components.nothing(explore_strings.SHAPE_NONE, explore_strings.SHAPE_NONE_NEXT)
+        components.nothing(explore.SHAPE_NONE, explore.SHAPE_NONE_NEXT)
     else:
         components.show(drawing, key="shape")
 
@@ -200,24 +200,24 @@ def _table(chosen: Chosen, slices: Sequence[SliceCounts], dims: Sequence[str]) -
     """Values of a dimension; a row narrows the page to it."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         with st.container(width="content"):
-            note = explore_strings.BY_NOTE.format(n=picture.MIN_OUTPUTS)
-            components.section(explore_strings.BY, note if dims else "")
+            note = explore.BY_NOTE.format(n=picture.MIN_OUTPUTS)
+            components.section(explore.BY, note if dims else "")
         if dims:
-            dimension = choose.one_of(explore_strings.DIMENSION, dims, "by", chosen.address, width=170)
+            dimension = choose.one_of(explore.DIMENSION, dims, "by", chosen.address, width=170)
     if not dims:
-        components.nothing(explore_strings.BY_NONE, explore_strings.BY_NONE_NEXT)
+        components.nothing(explore.BY_NONE, explore.BY_NONE_NEXT)
         return []
     measure = chosen.measure
     rows = explore_rows.by_value(measure, slices, dimension)
     frame = pd.DataFrame(
         {
-            explore_strings.COLUMN_VALUE: [explore_rows.named(r) for r in rows],
-            explore_strings.COLUMN_LEVEL: [explore_rows.level_text(measure, r.level) for r in rows],
-            explore_strings.COLUMN_N: [r.n for r in rows],
-            explore_strings.COLUMN_BEFORE: [explore_rows.level_text(measure, r.before) for r in rows],
-            explore_strings.COLUMN_N_BEFORE: [r.n_before for r in rows],
-            explore_strings.COLUMN_EFFECT: [explore_rows.effect_text(measure, r.effect) for r in rows],
-            explore_strings.COLUMN_VERDICT: [r.verdict for r in rows],
+            explore.COLUMN_VALUE: [explore_rows.named(r) for r in rows],
+            explore.COLUMN_LEVEL: [explore_rows.level_text(measure, r.level) for r in rows],
+            explore.COLUMN_N: [r.n for r in rows],
+            explore.COLUMN_BEFORE: [explore_rows.level_text(measure, r.before) for r in rows],
+            explore.COLUMN_N_BEFORE: [r.n_before for r in rows],
+            explore.COLUMN_EFFECT: [explore_rows.effect_text(measure, r.effect) for r in rows],
+            explore.COLUMN_VERDICT: [r.verdict for r in rows],
         }
     )
     st.dataframe(
@@ -227,19 +227,19 @@ def _table(chosen: Chosen, slices: Sequence[SliceCounts], dims: Sequence[str]) -
         height="content",
         row_height=36,
         column_config={
-            explore_strings.COLUMN_VALUE: st.column_config.TextColumn(width=190),
-            explore_strings.COLUMN_LEVEL: st.column_config.TextColumn(width=156, alignment="right"),
-            explore_strings.COLUMN_N: st.column_config.NumberColumn(format="localized", width=96),
-            explore_strings.COLUMN_BEFORE: st.column_config.TextColumn(width=156, alignment="right"),
-            explore_strings.COLUMN_N_BEFORE: st.column_config.NumberColumn(format="localized", width=110),
-            explore_strings.COLUMN_EFFECT: st.column_config.TextColumn(width=200, alignment="right"),
-            explore_strings.COLUMN_VERDICT: st.column_config.TextColumn(width=130),
+            explore.COLUMN_VALUE: st.column_config.TextColumn(width=190),
+            explore.COLUMN_LEVEL: st.column_config.TextColumn(width=156, alignment="right"),
+            explore.COLUMN_N: st.column_config.NumberColumn(format="localized", width=96),
+            explore.COLUMN_BEFORE: st.column_config.TextColumn(width=156, alignment="right"),
+            explore.COLUMN_N_BEFORE: st.column_config.NumberColumn(format="localized", width=110),
+            explore.COLUMN_EFFECT: st.column_config.TextColumn(width=200, alignment="right"),
+            explore.COLUMN_VERDICT: st.column_config.TextColumn(width=130),
         },
         on_select=partial(_narrow, f"rows-{dimension}-{chosen.key.slice}", [r.slice for r in rows]),
         selection_mode="single-row",
-        alt=explore_strings.BY_ALT,
+        alt=explore.BY_ALT,
     )
-    components.quiet(explore_strings.SELECT)
+    components.quiet(explore.SELECT)
     return rows
 
 
@@ -261,14 +261,14 @@ def _actions(
 ) -> None:
     """What can be taken away: a rule, the statement, the numbers."""
     with st.container(horizontal=True, gap="small"):
-        with st.popover(explore_strings.WATCH, icon=":material/visibility:", width="content"):
+        with st.popover(explore.WATCH, icon=":material/visibility:", width="content"):
             _rule(chosen, whole, own)
-        with st.popover(explore_strings.SQL, icon=":material/code:", width="content"):
-            components.quiet(explore_strings.SQL_NOTE)
+        with st.popover(explore.SQL, icon=":material/code:", width="content"):
+            components.quiet(explore.SQL_NOTE)
             asked = series.ticks_statement(seen.scope, chosen.key, window, values=chosen.measure.what != FLAG)
             st.code(asked.text(), language=None, wrap_lines=True)
-        with st.popover(explore_strings.EXPORT, icon=":material/download:", width="content"):
-            components.quiet(explore_strings.EXPORT_NOTE)
+        with st.popover(explore.EXPORT, icon=":material/download:", width="content"):
+            components.quiet(explore.EXPORT_NOTE)
             _exports(chosen, ticks, [whole, *rows])
 
 
@@ -285,7 +285,7 @@ def _rule(chosen: Chosen, whole: SliceRow, own: SliceCounts) -> None:
     components.quiet(found.why)
     if found.toml:
         st.code(found.toml, language=None, wrap_lines=True)
-        components.quiet(explore_strings.WATCH_NOTE)
+        components.quiet(explore.WATCH_NOTE)
 
 
 def _mean(half: Half) -> float | None:
@@ -310,10 +310,10 @@ def _exports(chosen: Chosen, ticks: Sequence[Tick], rows: Sequence[SliceRow]) ->
     ]
     table = [{**place, **row} for row in explore_rows.exported(chosen.measure, rows, chosen.sides.name)]
     for label, name, found in (
-        (explore_strings.EXPORT_TREND_CSV, "trend.csv", exports.as_csv(over_time)),
-        (explore_strings.EXPORT_TREND_PARQUET, "trend.parquet", exports.as_parquet(over_time)),
-        (explore_strings.EXPORT_TABLE_CSV, "slices.csv", exports.as_csv(table)),
-        (explore_strings.EXPORT_TABLE_PARQUET, "slices.parquet", exports.as_parquet(table)),
+        (explore.EXPORT_TREND_CSV, "trend.csv", exports.as_csv(over_time)),
+        (explore.EXPORT_TREND_PARQUET, "trend.parquet", exports.as_parquet(over_time)),
+        (explore.EXPORT_TABLE_CSV, "slices.csv", exports.as_csv(table)),
+        (explore.EXPORT_TABLE_PARQUET, "slices.parquet", exports.as_parquet(table)),
     ):
         mime = "text/csv" if name.endswith("csv") else "application/vnd.apache.parquet"
         st.download_button(label, data=found, file_name=name, mime=mime, key=name, on_click="ignore")

@@ -1,4 +1,4 @@
-"""The screens of docs/dashboard.md, of the invented fleet: ``python -m tests.browser.pictures [FOLDER]``."""
+"""The screens of docs/analysis.md, of the invented fleet: ``python -m tests.browser.pictures [FOLDER]``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
 from infra.clickhouse import connect
 from infra.embedded.pair import clickhouse_url, store_spec
-from tests.browser.test_dashboard_browser import CHROMIUM, FLAGS, Site, path_of, visiting
+from tests.browser.test_analysis_browser import PATHS
+from tests.browser.visiting import chromium, visiting
 from tests.dashboard import world
 from tests.dashboard.serving import dashboard, environment, free_port, fresh_database
 from tests.embedded_pair import start
@@ -28,30 +27,27 @@ def main(folder: Path = FOLDER) -> int:
         try:
             settings = fresh_database(clickhouse_url(home / "store", spec), "pictures")
             client = connect(settings)
-            ids = world.fill(client, lineage="demo-1")
+            world.fill(client, lineage="demo-1")
             client.close()
             port = free_port()
             environ = environment(settings, home, port=port, alerts_port=free_port())
             with dashboard(environ, port) as base:
-                _take(Site(base, ids, "", settings), folder)
+                _take(base, folder)
         finally:
             running.stop()
     return 0
 
 
-def _take(site: Site, folder: Path) -> None:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+def _take(base: str, folder: Path) -> None:
+    with chromium() as browser:
         for name in SCREENS:
-            visit = visiting(browser, site, width=WIDTH)
-            page = visit.open(path_of(name, site))
-            main = page.locator("[data-testid=stMain]")
-            height = int(main.evaluate("node => node.scrollHeight"))
+            visit = visiting(browser, base, width=WIDTH)
+            page = visit.open(PATHS[name])
+            height = int(page.locator("[data-testid=stMain]").evaluate("node => node.scrollHeight"))
             page.set_viewport_size({"width": WIDTH, "height": min(height, 2_400)})
             visit.settle()
             page.screenshot(path=folder / f"{name}.png")
             page.close()
-        browser.close()
 
 
 if __name__ == "__main__":
