@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -41,6 +41,7 @@ class Chosen:
     sides: Sides
     period_s: int
     address: Address
+    slices: tuple[str, ...]
     readings: tuple[Reading[object], ...]
 
 
@@ -52,6 +53,7 @@ def one_of(
     *,
     usual: str = "",
     width: int = 220,
+    format_: Callable[[str], str] = str,
 ) -> str:
     """A choice among what there is. What is no option any more (another service was chosen) is dropped.
 
@@ -63,7 +65,7 @@ def one_of(
         st.session_state[key] = asked
     elif st.session_state.get(key) not in options:
         st.session_state[key] = usual if usual in options else options[0]
-    found = str(st.selectbox(label, options, key=key, width=width))
+    found = str(st.selectbox(label, options, key=key, width=width, format_func=format_))
     address[key] = found
     return found
 
@@ -92,7 +94,7 @@ def segments(label: str, options: Sequence[str], key: str, usual: str) -> str:
     return str(chosen or usual)
 
 
-def choose(seen: Session, usual_period: str = sides.USUAL) -> Chosen | None:
+def choose(seen: Session, *, period: str = sides.USUAL, against: str = sides.FROZEN) -> Chosen | None:
     """Draw the choices; ``None`` (and a sentence) if there is nothing to choose from."""
     places = data.read(seen.viewer, catalogue.places, seen.scope)
     if not places.value:
@@ -113,8 +115,8 @@ def choose(seen: Session, usual_period: str = sides.USUAL) -> Chosen | None:
         shown = st.container(width="content")  # slices depend on the period, which is drawn after them
         way = st.container(width="content")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        period = segments(explore.PERIOD, list(sides.PERIODS), "period", usual_period)
-        against = segments(explore.AGAINST, sides.AGAINST, "against", sides.FROZEN)
+        period = segments(explore.PERIOD, list(sides.PERIODS), "period", period)
+        against = segments(explore.AGAINST, sides.AGAINST, "against", against)
         end_s = _until(seen)
     span = (end_s - sides.PERIODS[period], end_s)
     slices = data.read(seen.viewer, catalogue.slices, seen.scope, key, *span)
@@ -134,6 +136,7 @@ def choose(seen: Session, usual_period: str = sides.USUAL) -> Chosen | None:
         compared,
         sides.PERIODS[period],
         address,
+        tuple(names),
         (places, scores, slices, frozen),
     )
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 
 from infra.clickhouse import connect
 from tests.browser.visiting import SLOW_MS, Mode, Visit, chromium, visiting
-from tests.dashboard import world, world_hostile
+from tests.dashboard import world, world_hostile, world_runs
 from tests.dashboard.serving import dashboard, environment, free_port, fresh_database
 
 pytestmark = pytest.mark.browser
@@ -21,6 +21,8 @@ BOT = "service=support-bot+%C2%B7+production"
 PATHS = {
     "explore": f"/explore?lineage=demo-1&{BOT}&score=refusal&period=6+h&by=language",
     "explore-empty": "/explore",
+    "outputs": f"/outputs?lineage=demo-1&{BOT}&score=refusal&only=language%3Den&output={world_runs.ASKED}",
+    "outputs-empty": "/outputs",
 }
 
 
@@ -38,7 +40,9 @@ def site(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
     settings = fresh_database(store, "lightship_analysis_browser")
     client = connect(settings)
     ids = world.fill(client, lineage="demo-1")
+    world_runs.fill(client, world.NOW, lineage="demo-1")
     hostile = world_hostile.fill(client, world.NOW, lineage="hostile-1")
+    world_runs.hostile(client, world.NOW, lineage="hostile-1")
     client.close()
     home: Path = tmp_path_factory.mktemp("analysis")
     port = free_port()
@@ -90,7 +94,7 @@ def test_a_page_is_accessible_fits_and_stays_on_this_machine(
     page.close()
 
 
-@pytest.mark.parametrize("where", ["explore"])
+@pytest.mark.parametrize("where", ["explore", "outputs"])
 def test_hostile_names_and_texts_are_shown_and_nothing_else(visit: Visit, where: str) -> None:
     page = visit.open(f"/{where}?lineage=hostile-1")
     assert page.evaluate("() => window.hacked") is None
@@ -133,3 +137,31 @@ def test_rules_statements_and_files_are_offered_without_violations(visit: Visit)
     text = held.value.path().read_text(encoding="utf-8")
     assert text.startswith("service,environment,unit,score,slice,measure,n,value,low,high,reference,")
     assert "support-bot,production,interaction,refusal,language=de," in text
+
+
+def test_hostile_texts_are_cut_and_every_hidden_character_is_written_out(visit: Visit) -> None:
+    page = visit.open(f"/outputs?lineage=hostile-1&output={'e411' * 8}:{9:016x}")
+    card = page.locator(".card", has_text="[31mred").first
+    card.wait_for(timeout=SLOW_MS)
+    assert card.locator(".chip", has_text="U+1B").count() == 4
+    assert card.locator(".chip", has_text="[email:3fa2c81d07e6b945]").count() == 2
+    assert "<script>window.hacked=1</script>" in card.inner_text()
+    assert card.locator("b, img, script, a").count() == 0
+    box = card.bounding_box()
+    assert box is not None
+    assert box["height"] < 1_200  # a megabyte in one line is cut
+    assert page.evaluate("() => window.hacked") is None
+
+
+def test_outputs_are_searched_and_looked_into_and_all_of_it_is_the_address(visit: Visit) -> None:
+    page = visit.open(f"/outputs?lineage=demo-1&{BOT}&score=refusal")
+    page.get_by_role("textbox", name="Words in prompt or output").fill("bestellung")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**find=bestellung*", timeout=SLOW_MS)
+    page.get_by_text("3 with it, newest first").wait_for(timeout=SLOW_MS)
+    page.get_by_label("Look into").click()
+    page.get_by_role("option", name="aurora-2").first.click()
+    page.wait_for_url("**output=0000*", timeout=SLOW_MS)
+    visit.open(page.url.removeprefix(visit.base))
+    assert page.get_by_role("textbox", name="Words in prompt or output").input_value() == "bestellung"
+    page.get_by_role("heading", name="Steps of its run").wait_for(timeout=SLOW_MS)

@@ -79,6 +79,7 @@ PURE = [
             "sides.py",
             "taxonomy.py",
             "timeline.py",
+            "tree.py",
             "trend_rows.py",
         }
     )

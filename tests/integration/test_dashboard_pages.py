@@ -22,10 +22,8 @@ from tests.dashboard.serving import environment, fresh_database
 pytestmark = pytest.mark.integration
 
 MAIN = Path(dashboard.__file__).parent / "main.py"
-FLEET, INCIDENTS, INCIDENT, TRENDS, EXPLORE = (
-    f"views/{n}.py" for n in ("fleet", "incidents", "incident", "trends", "explore")
-)
-PAGES = (FLEET, INCIDENTS, TRENDS, EXPLORE)
+FLEET, INCIDENTS, INCIDENT, TRENDS = (f"views/{n}.py" for n in ("fleet", "incidents", "incident", "trends"))
+PAGES = (FLEET, INCIDENTS, TRENDS)
 
 
 class Filled:
@@ -109,10 +107,11 @@ def filled(store: str) -> Filled:
 
 @pytest.fixture
 def app(filled: Filled, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AppTest]:
-    yield from _app(filled.settings, monkeypatch, tmp_path)
+    yield from served(filled.settings, monkeypatch, tmp_path)
 
 
-def _app(settings: StoreSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AppTest]:
+def served(settings: StoreSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AppTest]:
+    """The dashboard over a database."""
     for name, value in environment(settings, tmp_path).items():
         monkeypatch.setenv(name, value)
     st.cache_data.clear()
@@ -236,61 +235,12 @@ def test_choices_stand_in_the_address(app: AppTest) -> None:
     assert table["Latest"][list(table["Risk category"]).index("Refusal")] != "few"
 
 
-def test_explore_reads_its_choice_from_the_address_and_writes_all_of_it(app: AppTest) -> None:
-    asked = {"service": "support-bot · production", "score": "refusal", "slice": "language=de"}
-    opened(app, EXPLORE, lineage="demo-1", period="6 h", by="language", **asked)
-    page = shown(app)
-    assert "Refusals, language = de, every 5\u202fmin" in page
-    assert "baseline v12 of 23 Dec to 06 Jan" in page
-    assert "▲ above" in page
-    assert {k: app.query_params[k] for k in (*asked, "unit", "by")} == {
-        **asked,
-        "unit": "interaction",
-        "by": "language",
-    }
-    table = app.dataframe[0].value.set_index("Value")
-    assert (table["Verdict"]["de"], table["Verdict"]["en"]) == ("▲ above", "no clear change")
-    rule, statement = (c.value for c in app.code)
-    assert 'slice = "language=de"' in rule
-    assert "SET param_tenant = 'default';" in statement
-
-
-@pytest.mark.parametrize(
-    ("choice", "said"),
-    [
-        ({"score": "latency_s"}, ("Latency, median in s, every 15", "Distribution")),
-        ({"score": "latency_s", "way": "share above 5"}, ("Latency, share above 5\u202fs, every 15",)),
-        ({"score": "language", "way": "share of de"}, ("Prompt language, share of de, every", "moved")),
-        ({"unit": "trace"}, ("Runs ", "Both sides", "not divided by any dimension")),
-        (
-            {"period": "7 d", "against": "weeks before"},
-            ("the same hours a week before", "Refusals, every 2.0"),
-        ),
-        (
-            {"until": "2020-01-01T00:00"},
-            ("No output of this choice in the period", "frozen after this period"),
-        ),
-        ({"service": "newsletter-writer · staging"}, ("no frozen baseline yet", "Refusals")),
-        ({"service": "gone", "score": "gone", "slice": "gone=1"}, ("Refusals, every 15",)),
-    ],
-)
-def test_explore_shows_every_kind_of_score_and_says_what_is_missing(
-    app: AppTest, choice: dict[str, str], said: tuple[str, ...]
-) -> None:
-    opened(app, EXPLORE, **({"lineage": "demo-1", "service": "support-bot · production"} | choice))
-    for part in said:
-        assert part in shown(app), shown(app)
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_a_lineage_without_data_offers_nothing_false(app: AppTest, page: str) -> None:
     opened(app, page)
     assert app.selectbox(key="lineage").value == "live"
     text = shown(app)
-    assert any(
-        w in text
-        for w in ("Nothing has arrived", "No incident is open", "Nothing was counted", "Nothing is scored")
-    )
+    assert any(w in text for w in ("Nothing has arrived", "No incident is open", "Nothing was counted"))
     assert "✓" not in text
 
 
@@ -314,7 +264,7 @@ def test_an_id_of_another_lineage_is_offered_there(app: AppTest, filled: Filled)
     assert "Onset 02:05 UTC" in shown(app)
 
 
-@pytest.mark.parametrize("page", [*PAGES, INCIDENT])
+@pytest.mark.parametrize("page", [FLEET, INCIDENTS, TRENDS, INCIDENT])
 def test_hostile_names_and_texts_are_text(app: AppTest, filled: Filled, page: str) -> None:
     opened(app, page, lineage="hostile-1", id=filled.hostile)
     ours = re.compile(r":(gray|small|material|[a-z]+-badge)|\*\*|^\d+\. |^- ", re.MULTILINE)
@@ -341,12 +291,12 @@ def test_another_tenant_sees_its_own_only(app: AppTest, monkeypatch: pytest.Monk
     assert "Nothing has arrived in lineage live" in shown(app)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [FLEET, INCIDENTS, TRENDS])
 def test_an_empty_database_is_not_an_error_and_not_ok(
     store: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str
 ) -> None:
     empty = fresh_database(store, "lightship_dashboard_empty_pages")
-    for app in _app(empty, monkeypatch, tmp_path):
+    for app in served(empty, monkeypatch, tmp_path):
         opened(app, page)
         assert "no room has reported yet" in shown(app)
         assert not app.dataframe
