@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import data, palette, readings, sides
 from dashboard.components import empty
 from dashboard.data import Reading
+from dashboard.formats import utc
 from dashboard.measures import Measure
 from dashboard.plain import clean
 from dashboard.queries import catalogue, series
@@ -24,11 +25,16 @@ from dashboard.wording import explore
 ALL = "all"
 MINUTE = 60
 USUAL = "refusal"
-KEYS = ("service", "unit", "score", "slice", "way")
+UNTIL = "until"
+KEYS = ("service", "unit", "score", "slice", "way", UNTIL)
 
 
 Address = dict[str, str]
 """Choices by the name they have in the address."""
+
+
+Opens = Callable[[SeriesKey], datetime | None]
+"""The end of the period (UTC, written without it) that a page opens with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,12 @@ def write(address: Address) -> None:
     """Put the choices into the address, in one step of the browser's history."""
     for key, value in address.items():
         st.session_state[f"{key} written"] = value
-    if any(st.query_params.get(key) != value for key, value in address.items()):
-        st.query_params.update(address)
+    if any(st.query_params.get(key, "") != value for key, value in address.items()):
+        kept = {key: value for key, value in address.items() if value}
+        for key in address.keys() - kept.keys():
+            if key in st.query_params:
+                del st.query_params[key]
+        st.query_params.update(kept)
 
 
 def clear() -> None:
@@ -85,7 +95,7 @@ def clear() -> None:
         st.session_state.pop(f"{key} written", None)
         if key in st.query_params:
             del st.query_params[key]
-    st.session_state.update({"period": sides.USUAL, "against": sides.FROZEN, "until": None})
+    st.session_state.update({"period": sides.USUAL, "against": sides.FROZEN})
 
 
 def segments(label: str, options: Sequence[str], key: str, usual: str) -> str:
@@ -94,8 +104,17 @@ def segments(label: str, options: Sequence[str], key: str, usual: str) -> str:
     return str(chosen or usual)
 
 
-def choose(seen: Session, *, period: str = sides.USUAL, against: str = sides.FROZEN) -> Chosen | None:
-    """Draw the choices; ``None`` (and a sentence) if there is nothing to choose from."""
+def choose(
+    seen: Session,
+    *,
+    period: str = sides.USUAL,
+    against: str = sides.FROZEN,
+    opens: Opens | None = None,
+) -> Chosen | None:
+    """Draw the choices; ``None`` (and a sentence) if there is nothing to choose from.
+
+    ``opens`` says at which time a page opens on a series, if not now.
+    """
     places = data.read(seen.viewer, catalogue.places, seen.scope)
     if not places.value:
         empty(
@@ -117,7 +136,7 @@ def choose(seen: Session, *, period: str = sides.USUAL, against: str = sides.FRO
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         period = segments(explore.PERIOD, list(sides.PERIODS), "period", period)
         against = segments(explore.AGAINST, sides.AGAINST, "against", against)
-        end_s = _until(seen)
+        end_s = _until(seen, address, _opened(key, opens))
     span = (end_s - sides.PERIODS[period], end_s)
     slices = data.read(seen.viewer, catalogue.slices, seen.scope, key, *span)
     names = [ALL, *(name for name, _ in slices.value if name != ALL)]
@@ -141,6 +160,15 @@ def choose(seen: Session, *, period: str = sides.USUAL, against: str = sides.FRO
     )
 
 
+def _opened(key: SeriesKey, opens: Opens | None) -> datetime | None:
+    """Where the page opens, the first time it is at a series without a link that says when."""
+    if opens is None or st.session_state.get("opened") == key:
+        return None
+    first = "opened" not in st.session_state
+    st.session_state["opened"] = key
+    return None if first and st.query_params.get(UNTIL) else opens(key)
+
+
 def _score(scores: Sequence[Scored], address: Address) -> Scored:
     units = list(dict.fromkeys(s.unit for s in scores))
     unit = one_of(explore.UNIT, units, "unit", address, usual="interaction", width=140)
@@ -150,21 +178,34 @@ def _score(scores: Sequence[Scored], address: Address) -> Scored:
     return mine[one_of(explore.SCORE, list(mine), "score", address, usual=usual, width=190)]
 
 
-def _until(seen: Session) -> int:
-    """The end of the period, in seconds since 1970; now, to the minute, unless a time is given."""
-    asked = st.datetime_input(
-        explore.UNTIL,
-        value=None,
-        key="until",
-        bind="query-params",
-        format="YYYY-MM-DD",
-        step=MINUTE,
-        width=190,
+def _until(seen: Session, address: Address, opens: datetime | None) -> int:
+    """The end of the period, in seconds since 1970; now, to the minute, unless a time is given.
+
+    ``opens`` is set where another series was just chosen: the time its page opens at.
+    """
+    asked, written = st.query_params.get(UNTIL, ""), st.session_state.get(f"{UNTIL} written")
+    if asked and asked != written:
+        st.session_state[UNTIL] = _time(asked)
+    elif opens is not None:
+        st.session_state[UNTIL] = opens
+    found = st.datetime_input(
+        explore.UNTIL, value=None, key=UNTIL, format="YYYY-MM-DD", step=MINUTE, width=230
     )
-    now_s = -(-seen.scope.now_s // MINUTE) * MINUTE
-    if not isinstance(asked, datetime):
-        return now_s
-    return int(asked.replace(tzinfo=UTC).timestamp())
+    if not isinstance(found, datetime):
+        address[UNTIL] = ""
+        return -(-seen.scope.now_s // MINUTE) * MINUTE
+    address[UNTIL] = f"{found:%Y-%m-%dT%H:%M}"
+    return int(found.replace(tzinfo=UTC).timestamp())
+
+
+def _time(text: str) -> datetime | None:
+    """A time of the address, without its zone, which is UTC; nothing if it is none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    in_range = datetime(2000, 1, 1, tzinfo=UTC) <= utc(found) <= datetime(2100, 1, 1, tzinfo=UTC)
+    return utc(found).replace(tzinfo=None) if in_range else None
 
 
 def _names(seen: Session, key: SeriesKey, compared: Sides) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TITLE = "Lightship"
 EXPLORE = "Explore"
+DRIFT = "Drift"
 OUTPUTS = "Outputs"
 
 # sidebar

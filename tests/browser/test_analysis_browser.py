@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 
 from infra.clickhouse import connect
 from tests.browser.visiting import SLOW_MS, Mode, Visit, chromium, visiting
-from tests.dashboard import world, world_hostile, world_runs
+from tests.dashboard import world, world_fine, world_hostile, world_runs
 from tests.dashboard.serving import dashboard, environment, free_port, fresh_database
 
 pytestmark = pytest.mark.browser
@@ -23,6 +23,8 @@ PATHS = {
     "explore-empty": "/explore",
     "outputs": f"/outputs?lineage=demo-1&{BOT}&score=refusal&only=language%3Den&output={world_runs.ASKED}",
     "outputs-empty": "/outputs",
+    "drift": "/drift?lineage=fine-1",
+    "drift-empty": "/drift",
 }
 
 
@@ -41,6 +43,7 @@ def site(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
     client = connect(settings)
     ids = world.fill(client, lineage="demo-1")
     world_runs.fill(client, world.NOW, lineage="demo-1")
+    world_fine.fill(client, world.NOW)
     hostile = world_hostile.fill(client, world.NOW, lineage="hostile-1")
     world_runs.hostile(client, world.NOW, lineage="hostile-1")
     client.close()
@@ -94,7 +97,7 @@ def test_a_page_is_accessible_fits_and_stays_on_this_machine(
     page.close()
 
 
-@pytest.mark.parametrize("where", ["explore", "outputs"])
+@pytest.mark.parametrize("where", ["explore", "outputs", "drift"])
 def test_hostile_names_and_texts_are_shown_and_nothing_else(visit: Visit, where: str) -> None:
     page = visit.open(f"/{where}?lineage=hostile-1")
     assert page.evaluate("() => window.hacked") is None
@@ -165,3 +168,15 @@ def test_outputs_are_searched_and_looked_into_and_all_of_it_is_the_address(visit
     visit.open(page.url.removeprefix(visit.base))
     assert page.get_by_role("textbox", name="Words in prompt or output").input_value() == "bestellung"
     page.get_by_role("heading", name="Steps of its run").wait_for(timeout=SLOW_MS)
+
+
+def test_from_an_incident_to_its_series_and_on_to_its_outputs(visit: Visit, site: Site) -> None:
+    page = visit.open(f"/incident?id={site.ids['latency']}&lineage=demo-1")
+    page.get_by_role("link", name="How it differs from its baseline").click()
+    page.get_by_role("heading", name="Latency, median in s").wait_for(timeout=SLOW_MS)
+    assert "slice=response_model%3Daurora-2" in page.url
+    page.get_by_role("link", name="See the outputs").click()
+    page.get_by_role("heading", name="What do the").or_(
+        page.get_by_role("heading", name="Outputs")
+    ).first.wait_for(timeout=SLOW_MS)
+    page.wait_for_url("**/outputs*score=latency_s*", timeout=SLOW_MS)

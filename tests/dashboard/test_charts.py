@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.charts import change, glance, pair, risk, small, trend, where
+from dashboard.charts import change, evidence, glance, pair, risk, small, trend, where
 from dashboard.charts.change import Change, Mark, Reference, Scale, Tick
 from dashboard.charts.frame import MAX_MARKS, Drawing, chart
 from dashboard.charts.risk import Cell
@@ -76,6 +76,13 @@ def level(palette: Palette = LIGHT, held: bool = True) -> Drawing:
     )
 
 
+def growth(threshold: float | None, palette: Palette = LIGHT) -> Drawing:
+    onset = Change(ONSET, ONSET, ONSET, ONSET + timedelta(minutes=20))
+    points = [(t.time, 0.1 * k) for k, t in enumerate(ticks())]
+    span = trend.Span(START, END)
+    return evidence.growth(points, threshold, palette, span=span, changes=[onset] if threshold else [])
+
+
 SIDES = (pair.Side("reference", 0.021, 0.02, 0.022, 9_000), pair.Side("period", 0.03, 0.025, 0.035, 900))
 
 
@@ -93,6 +100,8 @@ def drawings(palette: Palette = LIGHT) -> list[Drawing]:
         level(palette),
         level(palette, held=False),
         pair.two_levels(*SIDES, palette, scale, moved=True),
+        growth(5.3, palette),
+        growth(None, palette),
         heat(palette),
         small.panel(weeks(), "de", 0.05, palette),
         small.panel(weeks(None), "de", 0.05, palette),

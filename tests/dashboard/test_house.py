@@ -59,11 +59,13 @@ PURE = [
         and path.name
         in {
             "cards.py",
+            "evidence.py",
             "explore_rows.py",
             "exports.py",
             "facts.py",
             "fleet_rows.py",
             "formats.py",
+            "greatest.py",
             "incident.py",
             "intervals.py",
             "levels.py",

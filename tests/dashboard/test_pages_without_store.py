@@ -21,6 +21,7 @@ PAGES = (
     "views/incident.py",
     "views/explore.py",
     "views/outputs.py",
+    "views/drift.py",
 )
 
 

@@ -11,13 +11,13 @@ from streamlit.testing.v1 import AppTest
 
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
-from tests.dashboard import world, world_hostile, world_runs
+from tests.dashboard import world, world_fine, world_hostile, world_runs
 from tests.dashboard.serving import fresh_database
 from tests.integration.test_dashboard_pages import opened, served, shown
 
 pytestmark = pytest.mark.integration
 
-EXPLORE, OUTPUTS = PAGES = tuple(f"views/{name}.py" for name in ("explore", "outputs"))
+EXPLORE, OUTPUTS, DRIFT = PAGES = tuple(f"views/{name}.py" for name in ("explore", "outputs", "drift"))
 BOT = "support-bot · production"
 
 
@@ -27,6 +27,7 @@ def filled(store: str) -> StoreSettings:
     client = connect(settings)
     world.fill(client, lineage="demo-1")
     world_runs.fill(client, world.NOW, lineage="demo-1")
+    world_fine.fill(client, world.NOW)
     world_hostile.fill(client, world.NOW, lineage="hostile-1")
     world_runs.hostile(client, world.NOW, lineage="hostile-1")
     client.close()
@@ -140,3 +141,37 @@ def test_who_may_not_read_texts_sees_none(app: AppTest, monkeypatch: pytest.Monk
     assert "Outputs are shown to analysts and responders" in shown(app)
     assert "Bestellung" not in repr(app)
     assert "refund" not in repr(app)
+
+
+def test_drift_opens_at_the_greatest_change_with_its_evidence_and_what_was_found(app: AppTest) -> None:
+    opened(app, DRIFT, lineage="fine-1")
+    page = shown(app)
+    for part in (
+        "Refusals, every 30",
+        "baseline v3 of 08 Mar to 13 Mar",
+        "That the share changed, as a power of ten · computed again from stored ticks of 5",
+        "drift, confirmed Sun 00:37 · onset Sun 00:12",
+        "▲ above",
+    ):
+        assert part in page, page
+    assert app.query_params["until"] == "2026-03-15T16:00"
+    assert len(app.get("vega_lite_chart")) == 3
+    assert list(app.dataframe[0].value["Verdict"]) == ["no clear change", "▲ above"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ({"score": "latency_s", "until": "2026-03-15T16:00"}, ("share above the baseline's median",)),
+        ({"until": "2026-03-16T12:00"}, ("no clear change", "No finding about this series")),
+        ({"period": "30 d"}, ("computed for periods of up to 7 days",)),
+        ({"slice": "language=de", "until": "2026-03-15T16:00"}, ("Refusals, language = de", "Evidence")),
+        ({"until": "never"}, ("Refusals, every",)),
+    ],
+)
+def test_drift_shows_every_kind_of_series_and_says_what_it_cannot(
+    app: AppTest, choice: dict[str, str], said: tuple[str, ...]
+) -> None:
+    opened(app, DRIFT, **({"lineage": "fine-1"} | choice))
+    for part in said:
+        assert part in shown(app), shown(app)

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from dashboard.queries import catalogue, context, examples, series
+from dashboard import readings
+from dashboard.queries import catalogue, context, examples, fine, series
 from dashboard.queries.catalogue import Place
 from dashboard.queries.examples import Wanted
 from dashboard.queries.narrowed import Narrow, condition, words_of
 from dashboard.queries.series import Window
 from dashboard.queries.statement import literal
 from dashboard.queries.store import ClickHouse, Scope, SeriesKey, Store
+from dashboard.scores import known
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.dashboard import world, world_hostile, world_runs
@@ -29,6 +31,10 @@ SCOPE = Scope("default", "demo-1", NOW_S)
 KEY = SeriesKey("support-bot", "production", "interaction", "refusal")
 WANTED = Wanted(NOW_S - 90_000, NOW_S, "flag", hit=True, limit=20)
 SEARCH = replace(WANTED, narrow=Narrow(("language=en",), ("refusal", "unknown"), ("cola", "größe")))
+MEASURES = [
+    readings.measure(known(score), way)
+    for score, way in (("refusal", ""), ("latency_s", "share above 5"), ("language", "share of de"))
+]
 QUOTES = "'; DROP TABLE cells; --\\' OR 1=1 {tenant:String} \n%"
 
 
@@ -63,6 +69,8 @@ def everything(ask: Store, scope: Scope, key: SeriesKey) -> list[Any]:
         examples.examples(ask, scope, key, SEARCH),
         context.context(ask, scope, *world_runs.ASKED.split(":")),
         context.context(ask, scope, key.slice, key.service),
+        *(fine.hits(ask, scope, key, m, 300, NOW_S - 90_000, NOW_S) for m in MEASURES),
+        fine.findings(ask, scope, key, NOW_S - 900_000, NOW_S),
     ]
 
 
