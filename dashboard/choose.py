@@ -110,10 +110,12 @@ def choose(
     period: str = sides.USUAL,
     against: str = sides.FROZEN,
     opens: Opens | None = None,
+    held: bool = True,
 ) -> Chosen | None:
     """Draw the choices; ``None`` (and a sentence) if there is nothing to choose from.
 
-    ``opens`` says at which time a page opens on a series, if not now.
+    ``opens`` says at which time a page opens on a series, if not now; a page that compares with nothing
+    earlier offers nothing to be ``held`` against.
     """
     places = data.read(seen.viewer, catalogue.places, seen.scope)
     if not places.value:
@@ -135,7 +137,8 @@ def choose(
         way = st.container(width="content")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         period = segments(explore.PERIOD, list(sides.PERIODS), "period", period)
-        against = segments(explore.AGAINST, sides.AGAINST, "against", against)
+        if held:
+            against = segments(explore.AGAINST, sides.AGAINST, "against", against)
         end_s = _until(seen, address, _opened(key, opens))
     span = (end_s - sides.PERIODS[period], end_s)
     slices = data.read(seen.viewer, catalogue.slices, seen.scope, key, *span)

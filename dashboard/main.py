@@ -41,6 +41,7 @@ def main() -> None:
             st.Page("views/explore.py", title=strings.EXPLORE, icon=":material/search:"),
             st.Page("views/drift.py", title=strings.DRIFT, icon=":material/trending_up:"),
             st.Page("views/outputs.py", title=strings.OUTPUTS, icon=":material/chat:"),
+            st.Page("views/releases.py", title=strings.RELEASES, icon=":material/rocket_launch:"),
             st.Page("views/trends.py", title=strings.TRENDS, icon=":material/monitoring:"),
             st.Page("views/incident.py", title=strings.INCIDENT, visibility="hidden"),
         ]

@@ -96,8 +96,12 @@ def _closer(incident: Incident, window: Window) -> None:
         label=drift.FROM_INCIDENT,
         icon=":material/arrow_forward:",
         query_params={
-            "service": place.label, "unit": key.unit, "score": key.score, "slice": key.slice,
-            "period": period, "until": f"{picture.at(window.to_s):%Y-%m-%dT%H:%M}",
+            "service": place.label,
+            "unit": key.unit,
+            "score": key.score,
+            "slice": key.slice,
+            "period": period,
+            "until": f"{picture.at(window.to_s):%Y-%m-%dT%H:%M}",
         },
     )
 

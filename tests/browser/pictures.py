@@ -10,12 +10,12 @@ from infra.clickhouse import connect
 from infra.embedded.pair import clickhouse_url, store_spec
 from tests.browser.test_analysis_browser import PATHS
 from tests.browser.visiting import chromium, visiting
-from tests.dashboard import world, world_runs
+from tests.dashboard import world, world_fine, world_mix, world_runs
 from tests.dashboard.serving import dashboard, environment, free_port, fresh_database
 from tests.embedded_pair import start
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
-SCREENS = ("explore", "outputs")
+SCREENS = ("explore", "drift", "outputs", "releases")
 WIDTH = 1440
 
 
@@ -29,6 +29,8 @@ def main(folder: Path = FOLDER) -> int:
             client = connect(settings)
             world.fill(client, lineage="demo-1")
             world_runs.fill(client, world.NOW, lineage="demo-1")
+            world_fine.fill(client, world.NOW)
+            world_mix.fill(client, world.NOW)
             client.close()
             port = free_port()
             environ = environment(settings, home, port=port, alerts_port=free_port())

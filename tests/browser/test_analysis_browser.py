@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 
 from infra.clickhouse import connect
 from tests.browser.visiting import SLOW_MS, Mode, Visit, chromium, visiting
-from tests.dashboard import world, world_fine, world_hostile, world_runs
+from tests.dashboard import world, world_fine, world_hostile, world_mix, world_runs
 from tests.dashboard.serving import dashboard, environment, free_port, fresh_database
 
 pytestmark = pytest.mark.browser
@@ -25,6 +25,8 @@ PATHS = {
     "outputs-empty": "/outputs",
     "drift": "/drift?lineage=fine-1",
     "drift-empty": "/drift",
+    "releases": "/releases?lineage=fine-1&score=refusal",
+    "releases-empty": "/releases",
 }
 
 
@@ -44,6 +46,7 @@ def site(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
     ids = world.fill(client, lineage="demo-1")
     world_runs.fill(client, world.NOW, lineage="demo-1")
     world_fine.fill(client, world.NOW)
+    world_mix.fill(client, world.NOW)
     hostile = world_hostile.fill(client, world.NOW, lineage="hostile-1")
     world_runs.hostile(client, world.NOW, lineage="hostile-1")
     client.close()
@@ -97,7 +100,7 @@ def test_a_page_is_accessible_fits_and_stays_on_this_machine(
     page.close()
 
 
-@pytest.mark.parametrize("where", ["explore", "outputs", "drift"])
+@pytest.mark.parametrize("where", ["explore", "outputs", "drift", "releases"])
 def test_hostile_names_and_texts_are_shown_and_nothing_else(visit: Visit, where: str) -> None:
     page = visit.open(f"/{where}?lineage=hostile-1")
     assert page.evaluate("() => window.hacked") is None

@@ -76,6 +76,7 @@ PURE = [
             "plain.py",
             "proofs.py",
             "readings.py",
+            "release_rows.py",
             "rule_text.py",
             "scores.py",
             "sides.py",

@@ -22,6 +22,7 @@ PAGES = (
     "views/explore.py",
     "views/outputs.py",
     "views/drift.py",
+    "views/releases.py",
 )
 
 

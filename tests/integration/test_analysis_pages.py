@@ -11,13 +11,15 @@ from streamlit.testing.v1 import AppTest
 
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
-from tests.dashboard import world, world_fine, world_hostile, world_runs
+from tests.dashboard import world, world_fine, world_hostile, world_mix, world_runs
 from tests.dashboard.serving import fresh_database
 from tests.integration.test_dashboard_pages import opened, served, shown
 
 pytestmark = pytest.mark.integration
 
-EXPLORE, OUTPUTS, DRIFT = PAGES = tuple(f"views/{name}.py" for name in ("explore", "outputs", "drift"))
+EXPLORE, OUTPUTS, DRIFT, RELEASES = PAGES = tuple(
+    f"views/{name}.py" for name in ("explore", "outputs", "drift", "releases")
+)
 BOT = "support-bot · production"
 
 
@@ -28,6 +30,7 @@ def filled(store: str) -> StoreSettings:
     world.fill(client, lineage="demo-1")
     world_runs.fill(client, world.NOW, lineage="demo-1")
     world_fine.fill(client, world.NOW)
+    world_mix.fill(client, world.NOW)
     world_hostile.fill(client, world.NOW, lineage="hostile-1")
     world_runs.hostile(client, world.NOW, lineage="hostile-1")
     client.close()
@@ -173,5 +176,38 @@ def test_drift_shows_every_kind_of_series_and_says_what_it_cannot(
     app: AppTest, choice: dict[str, str], said: tuple[str, ...]
 ) -> None:
     opened(app, DRIFT, **({"lineage": "fine-1"} | choice))
+    for part in said:
+        assert part in shown(app), shown(app)
+
+
+def test_releases_tell_what_is_in_the_mix_from_what_a_value_does(app: AppTest) -> None:
+    opened(app, RELEASES, lineage="fine-1", score="refusal")
+    page = shown(app)
+    for part in (
+        "prompt version v2, first seen",
+        "Every output had the same: 1.0.",
+        "part of the difference was in the mix",
+        "No output says.",
+    ):
+        assert part in page, page
+    models, prompts = (d.value.set_index("Value") for d in app.dataframe)
+    assert models["Verdict"]["b-2"] == "▲ above the rest"
+    assert prompts["Verdict"]["v2"] == "no clear difference"
+    assert prompts["From the rest, as counted"]["v2"].startswith("+1")
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ({"lineage": "demo-1", "service": BOT}, ("prompt version v18, named by an incident",)),
+        ({"lineage": "demo-1", "service": BOT, "unit": "trace"}, ("This is compared for interactions",)),
+        ({"period": "90 d"}, ("compared for periods of up to 30 days",)),
+        ({"score": "latency_s", "period": "7 d"}, ("Latency, median in s", "By prompt version")),
+    ],
+)
+def test_releases_say_what_changed_and_what_they_cannot_tell(
+    app: AppTest, choice: dict[str, str], said: tuple[str, ...]
+) -> None:
+    opened(app, RELEASES, **({"lineage": "fine-1"} | choice))
     for part in said:
         assert part in shown(app), shown(app)

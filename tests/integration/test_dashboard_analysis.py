@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dashboard import readings
-from dashboard.queries import catalogue, context, examples, fine, series
+from dashboard.queries import catalogue, context, examples, fine, releases, series
 from dashboard.queries.catalogue import Place
 from dashboard.queries.examples import Wanted
 from dashboard.queries.narrowed import Narrow, condition, words_of
@@ -71,6 +71,14 @@ def everything(ask: Store, scope: Scope, key: SeriesKey) -> list[Any]:
         context.context(ask, scope, key.slice, key.service),
         *(fine.hits(ask, scope, key, m, 300, NOW_S - 90_000, NOW_S) for m in MEASURES),
         fine.findings(ask, scope, key, NOW_S - 900_000, NOW_S),
+        *(
+            releases.strata(
+                ask, scope, replace(key, score=m.score.name), m, "prompt_version", 3600, NOW_S - 90_000, NOW_S
+            )
+            for m in MEASURES
+        ),
+        releases.first_seen(ask, scope, key, NOW_S - 900_000, NOW_S),
+        releases.recorded(ask, scope, key, NOW_S - 900_000),
     ]
 
 
