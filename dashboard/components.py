@@ -41,8 +41,9 @@ def colors() -> Palette:
 
 
 def style() -> None:
-    """The only CSS: Streamlit writes white on primary buttons, unreadable on our dark primary."""
-    rule = f"[data-testid='stBaseButton-primary'] {{ color: {colors().background}; }}"
+    """The only CSS: Streamlit writes white on its primary colour, unreadable on our dark one."""
+    places = "[data-testid='stBaseButton-primary'], [data-testid='stMultiSelectTagsContainer'] span"
+    rule = f"{places} {{ color: {colors().background}; }}"
     st.html(f"<style>{rule}</style>")
 
 

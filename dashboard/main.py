@@ -38,6 +38,10 @@ def main() -> None:
         [
             st.Page("views/fleet.py", title=strings.FLEET, icon=":material/grid_view:", default=True),
             st.Page("views/incidents.py", title=strings.INCIDENTS, icon=":material/e911_emergency:"),
+            st.Page("views/explore.py", title=strings.EXPLORE, icon=":material/search:"),
+            st.Page("views/drift.py", title=strings.DRIFT, icon=":material/trending_up:"),
+            st.Page("views/outputs.py", title=strings.OUTPUTS, icon=":material/chat:"),
+            st.Page("views/releases.py", title=strings.RELEASES, icon=":material/rocket_launch:"),
             st.Page("views/trends.py", title=strings.TRENDS, icon=":material/monitoring:"),
             st.Page("views/incident.py", title=strings.INCIDENT, visibility="hidden"),
         ]

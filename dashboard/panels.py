@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import streamlit as st
 
-from dashboard import cards, components, data, formats, levels, palette, picture, strings, timeline
+from dashboard import cards, components, data, formats, levels, palette, picture, sides, strings, timeline
 from dashboard.charts import change as change_charts
 from dashboard.charts import where as where_charts
 from dashboard.charts.change import Scale
@@ -15,12 +15,13 @@ from dashboard.data import Reading
 from dashboard.incident import Incident
 from dashboard.measures import ABOVE, BELOW, CATEGORY, FLAG, MEDIAN, Measure
 from dashboard.plain import escape
-from dashboard.queries import examples, series
+from dashboard.queries import catalogue, examples, series
 from dashboard.queries.examples import Wanted
 from dashboard.queries.fleet import COUNTING_SCORES
 from dashboard.queries.incidents import Moment
-from dashboard.queries.series import SliceCounts
+from dashboard.queries.series import SliceCounts, Window
 from dashboard.session import Session
+from dashboard.wording import drift
 
 EXAMPLES = 3
 BASELINE_REACH_S = 86_400
@@ -80,6 +81,29 @@ def change(incident: Incident, seen: Session) -> None:
         silent=incident.is_silent and incident.is_open,
     )
     components.show(drawing, key="change")
+    if not incident.about_volume:
+        _closer(incident, window)
+
+
+def _closer(incident: Incident, window: Window) -> None:
+    """The way to the same series on the drift page, at the same time."""
+    key = incident.key
+    place = catalogue.Place(key.service, key.environment)
+    length = window.to_s - window.from_s
+    period = next((name for name, s in sides.PERIODS.items() if s >= length), "90 d")
+    st.page_link(
+        "views/drift.py",
+        label=drift.FROM_INCIDENT,
+        icon=":material/arrow_forward:",
+        query_params={
+            "service": place.label,
+            "unit": key.unit,
+            "score": key.score,
+            "slice": key.slice,
+            "period": period,
+            "until": f"{picture.at(window.to_s):%Y-%m-%dT%H:%M}",
+        },
+    )
 
 
 def history(incident: Incident, moments: Reading[tuple[Moment, ...]], seen: Session) -> None:

@@ -35,12 +35,12 @@ def window(incident: Incident, now: datetime, points: int = POINTS) -> Window:
     end = max(incident.onset + timedelta(minutes=10), min(now, _end(incident, now) + timedelta(hours=1)))
     after = end - incident.onset
     start = incident.onset - max(BEFORE, min(after, timedelta(days=3)))
-    return _window(start, end, points)
+    return in_buckets(start, end, points)
 
 
 def glance_window(incident: Incident, now: datetime, points: int) -> Window:
     """The last three hours, or from an hour before an older onset."""
-    return _window(min(now - BEFORE, incident.onset - timedelta(hours=1)), now, points)
+    return in_buckets(min(now - BEFORE, incident.onset - timedelta(hours=1)), now, points)
 
 
 def _end(incident: Incident, now: datetime) -> datetime:
@@ -48,7 +48,8 @@ def _end(incident: Incident, now: datetime) -> datetime:
     return now if incident.is_open or resolved is None else resolved
 
 
-def _window(start: datetime, end: datetime, points: int) -> Window:
+def in_buckets(start: datetime, end: datetime, points: int) -> Window:
+    """A stretch of time in at most about ``points`` round buckets; its oldest part is left out if it must."""
     span = (end - start).total_seconds()
     step = next((s for s in STEPS_S if span / s <= points), STEPS_S[-1])
     start = max(start, end - timedelta(seconds=step * (3 * points)))  # a year-old incident keeps its bound
@@ -66,12 +67,14 @@ def comparison(incident: Incident, now: datetime) -> Comparison:
     )
 
 
-def points(measure: Measure, buckets: Sequence[Bucket], width_s: int) -> list[Tick]:
+def points(
+    measure: Measure, buckets: Sequence[Bucket], width_s: int, confidence: float = intervals.CONFIDENCE
+) -> list[Tick]:
     """Buckets as points in their middle; a bucket without outputs is no point."""
     out = []
     for bucket in buckets:
         half = Half(bucket.n, bucket.total, bucket.cells, bucket.names)
-        found = levels.level(measure, half)
+        found = levels.level(measure, half, confidence)
         if found is not None:
             out.append(Tick(bucket.at + timedelta(seconds=width_s / 2), *found, bucket.n))
     return out

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 TITLE = "Lightship"
+EXPLORE = "Explore"
+DRIFT = "Drift"
+OUTPUTS = "Outputs"
+RELEASES = "Releases"
 
 # sidebar
 LINEAGE = "Lineage"
@@ -74,6 +78,7 @@ COLUMN_SERVICE = "Service"
 COLUMN_HOURS = "24 h"
 COLUMN_HOURS_HELP = "Outputs per hour; each row has its own scale, zero at the bottom"
 COLUMN_OUTPUTS = "Outputs"
+RELEASES = "Releases"
 COLUMN_CHANGE = "Worst change"
 COLUMN_EFFECT = "Effect (95 % interval)"
 COLUMN_SINCE = "Since (UTC)"
@@ -312,6 +317,7 @@ TABLE_INTERVAL = "Interval"
 TABLE_BASELINE = "Baseline"
 TABLE_VERDICT = "Against baseline"
 TABLE_OUTPUTS = "Outputs"
+RELEASES = "Releases"
 TABLE_FRAMEWORKS = "Public taxonomies"
 TABLE_ALT = "Risk categories with their weeks, latest rate per 10,000, interval, baseline and verdict."
 TRENDS_NONE = "Nothing was counted in these weeks."

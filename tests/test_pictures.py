@@ -27,5 +27,8 @@ def test_a_picture_tells_the_same_story_today(name: str) -> None:
 
 def test_all_pictures_are_shown_and_no_other_exist() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    assert sorted(p.stem for p in Path(FOLDER).iterdir()) == NAMES
+    assert sorted(p.stem for p in Path(FOLDER).glob("*.svg")) == NAMES
     assert all(f"](pictures/{name}.svg)" in page for name in NAMES)
+    screens = (FOLDER.parent / "analysis.md").read_text(encoding="utf-8")
+    assert all(f"](pictures/{p.name})" in screens for p in Path(FOLDER).glob("*.png"))
+    assert {p.suffix for p in Path(FOLDER).iterdir()} == {".svg", ".png"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import altair as alt
@@ -109,8 +109,21 @@ class Bin(NamedTuple):
     current: float
 
 
-def distribution_shift(bins: Sequence[Bin], palette: Palette, unit: str, *, log: bool) -> Drawing:
-    """Baseline as a filled shape, current as a line on top; a log scale for lengths and latencies."""
+def distribution_shift(
+    bins: Sequence[Bin],
+    palette: Palette,
+    unit: str,
+    *,
+    log: bool,
+    moved: bool = True,
+    narrow: bool = False,
+) -> Drawing:
+    """Baseline as a filled shape, current as a line on top; a log scale for lengths and latencies.
+
+    ``moved`` says that the change was judged to be one; else nothing is drawn in the colour of a change. In a
+    ``narrow`` panel both names stand over the shapes, where beside them there is no room.
+    """
+    strong = palette.changed if moved else palette.current
     rows = [bin_._asdict() for bin_ in bins]
     x = alt.X(
         "middle:Q",
@@ -120,18 +133,35 @@ def distribution_shift(bins: Sequence[Bin], palette: Palette, unit: str, *, log:
     )
 
     def y(field: str) -> alt.Y:
-        return alt.Y(f"{field}:Q", title=None, axis=alt.Axis(format=".0%", tickCount=3))
+        return alt.Y(f"{field}:Q", title=None, axis=alt.Axis(format=".0%", tickCount=3), scale=y_scale)
 
+    top = max(max(b.baseline, b.current) for b in bins)
+    y_scale = alt.Scale(domain=[0, 1.3 * top], nice=False) if narrow else alt.Scale()
     peak = max(bins, key=lambda b: b.baseline)
     gain = max(bins, key=lambda b: b.current - b.baseline)
     gain_text = f"current: more near {formats.measure(gain.middle)}"
-    right = gain.middle >= peak.middle  # each label on the outer side of its shape
     filled = (
         chart(rows)
         .mark_area(color=palette.baseline, opacity=0.25, interpolate="step")
         .encode(x=x, y=y("baseline"))
     )
-    line = chart(rows).mark_line(color=palette.changed, interpolate="step").encode(x=x, y=y("current"))
+    line = chart(rows).mark_line(color=strong, interpolate="step").encode(x=x, y=y("current"))
+    if narrow:
+        layers = filled + line + _corners(gain_text, palette, strong)
+    else:
+        layers = filled + line + _beside(peak, gain, gain_text, palette, strong, y)
+    return Drawing(
+        finish(layers, palette, 240),
+        f"Distribution of {unit or 'values'}: the baseline peaks near {formats.measure(peak.middle)}; "
+        f"{gain_text}.",
+    )
+
+
+def _beside(
+    peak: Bin, gain: Bin, gain_text: str, palette: Palette, strong: str, y: Callable[[str], alt.Y]
+) -> alt.LayerChart:
+    """Each name on the outer side of its shape."""
+    right = gain.middle >= peak.middle
     base_note = (
         chart([peak._asdict()])
         .mark_text(
@@ -140,7 +170,7 @@ def distribution_shift(bins: Sequence[Bin], palette: Palette, unit: str, *, log:
             color=palette.muted,
             fontWeight=500,
         )
-        .encode(x=x, y=y("baseline"), text=alt.value("baseline"))
+        .encode(x="middle:Q", y=y("baseline"), text=alt.value("baseline"))
     )
     gain_note = (
         chart([gain._asdict()])
@@ -148,13 +178,21 @@ def distribution_shift(bins: Sequence[Bin], palette: Palette, unit: str, *, log:
             align="left" if right else "right",
             dx=14 if right else -14,
             dy=-8,
-            color=palette.changed,
+            color=strong,
             fontWeight=500,
         )
-        .encode(x=x, y=y("current"), text=alt.value(gain_text))
+        .encode(x="middle:Q", y=y("current"), text=alt.value(gain_text))
     )
-    return Drawing(
-        finish(filled + line + base_note + gain_note, palette, 240),
-        f"Distribution of {unit or 'values'}: the baseline peaks near {formats.measure(peak.middle)}; "
-        f"{gain_text}.",
-    )
+    both: alt.LayerChart = base_note + gain_note
+    return both
+
+
+def _corners(gain_text: str, palette: Palette, strong: str) -> alt.LayerChart:
+    """Both names at the top, one under the other."""
+    notes = [
+        chart([{}])
+        .mark_text(align="left", baseline="top", color=color, fontWeight=500)
+        .encode(x=alt.value(6), y=alt.value(y), text=alt.value(text))
+        for text, color, y in (("baseline", palette.muted, 2), (gain_text, strong, 18))
+    ]
+    return alt.LayerChart(layer=notes)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from urllib.parse import unquote
 
 from dashboard.formats import utc
 from dashboard.queries.judged import MOST, REACH_S, Said, is_judged, said_of, spans_of
-from dashboard.queries.store import Row, Scope, SeriesKey, Store
+from dashboard.queries.narrowed import Narrow, condition, slice_condition, value_of
+from dashboard.queries.store import Row, Scope, SeriesKey, Store, shows_text
 from detectors.scorers.judgement import NUMBER
 
 MAX_TEXT = 800
@@ -21,45 +21,7 @@ MAX_TEXT = 800
 MAX_SAID = 4
 """Judgements of an interaction that are shown, the latest ones."""
 
-_COLUMNS = {
-    "language": "language",
-    "provider": "provider",
-    "request_model": "request_model",
-    "response_model": "response_model",
-    "release": "release",
-    "prompt_version": "prompt_version",
-    "system_prompt": "system_prompt_hash",
-    "operation": "operation",
-    "agent_name": "agent_name",
-}
-"""Dimension of a slice -> column; nothing else ever becomes part of a statement."""
-
-_NUMBERS = frozenset(
-    {
-        "secrets",
-        "secrets_prompt",
-        "pii",
-        "pii_prompt",
-        "refusal",
-        "error",
-        "truncated",
-        "degenerate",
-        "repetition",
-        "output_length",
-        "prompt_length",
-    }
-)
-"""Scores with a column ``score_<name>``."""
-_PLAIN = {
-    "latency_s": "duration_s",
-    "time_to_first_chunk_s": "time_to_first_chunk_s",
-    "input_tokens": "input_tokens",
-    "output_tokens": "output_tokens",
-}
-"""Scores whose value is a column of the interaction."""
-_CATEGORIES = frozenset({"language", "output_language", "finish_reason"})
-
-_ROWS = """
+ROWS = """
 SELECT
     start, trace_id, span_id, service_version, release, prompt_version, language, output_language,
     request_model, response_model, finish_reason, error_type, text_absent,
@@ -117,6 +79,9 @@ class Example:
     output_language: str | None
 
 
+EVERYTHING = Narrow()
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which interactions: seconds since 1970, and what counts as carrying the change.
@@ -132,8 +97,10 @@ class Wanted:
     rising: bool = True
     category: str = ""
     limit: int = 3
+    narrow: Narrow = EVERYTHING
 
 
+@shows_text
 def examples(
     store: Store,
     scope: Scope,
@@ -141,8 +108,8 @@ def examples(
     wanted: Wanted,
 ) -> tuple[Example, ...]:
     """At most ``wanted.limit`` interactions of different conversations, those that carry the change first."""
-    where, bound = _slice(key.slice)
-    value = _value(key.score)
+    where, bound = slice_condition(key.slice)
+    value = value_of(key.score)
     order = "start DESC"
     earliest, limit = wanted.from_s, min(wanted.limit, 20)
     if is_judged(key.score):
@@ -163,10 +130,12 @@ def examples(
         where += f" AND isNotNull({value})"
         if wanted.hit:
             order = f"{value} {'DESC' if wanted.rising else 'ASC'}, start DESC"
+    narrower, given = condition(wanted.narrow)
+    where, bound = f"{where} AND {narrower}", {**bound, **given}
     starts = dict.fromkeys(("input_text", "output_text"), "1")
     if key.score in _REDACTED:
         starts = {side: _NEAR_A_MARK.replace("$text", side) for side in starts}
-    sql = _ROWS.replace("$where", where).replace("$order", order).replace("$value", value)
+    sql = ROWS.replace("$where", where).replace("$order", order).replace("$value", value)
     sql = sql.replace("$prompt_from", starts["input_text"]).replace("$output_from", starts["output_text"])
     rows = store.rows(
         sql,
@@ -180,7 +149,7 @@ def examples(
             **{"from": wanted.from_s, "to": wanted.to_s},
         ),
     )
-    found = [_example(row) for row in rows]
+    found = [example_of(row) for row in rows]
     said = said_of(store, scope, ((e.trace_id, e.span_id) for e in found))
     found = [_with_said(e, said.get((e.trace_id, e.span_id), ()), key.score) for e in found]
     if is_judged(key.score) and wanted.hit:
@@ -195,29 +164,8 @@ def _with_said(example: Example, said: Sequence[Said], score: str) -> Example:
     return replace(example, facts=(*example.facts, *facts), value=value)
 
 
-def _value(score: str) -> str:
-    if score in _NUMBERS:
-        return f"score_{score}"
-    if score in _PLAIN:
-        return _PLAIN[score]
-    if score in _CATEGORIES:
-        return score
-    return "if(mapContains(other_scores, {score:String}), other_scores[{score:String}], NULL)"
-
-
-def _slice(text: str) -> tuple[str, dict[str, object]]:
-    """Condition and parameters of a slice; dimensions without a column, and ``other``, do not narrow it."""
-    conditions = ["1"]
-    bound: dict[str, object] = {}
-    for i, pair in enumerate(text.split(",") if text != "all" else []):
-        dimension, _, value = pair.partition("=")
-        if dimension in _COLUMNS and value != "other":
-            conditions.append(f"substringUTF8(toString({_COLUMNS[dimension]}), 1, 64) = {{slice{i}:String}}")
-            bound[f"slice{i}"] = unquote(value)
-    return " AND ".join(conditions), bound
-
-
-def _example(row: Row) -> Example:
+def example_of(row: Row) -> Example:
+    """A row of `ROWS`."""
     (
         start,
         trace_id,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dashboard.queries.statement import Statement
 from dashboard.queries.store import Scope, SeriesKey, Store
 
 MAX_BUCKETS = 400
@@ -80,6 +81,7 @@ FROM
         AND service = {service:String} AND environment = {environment:String}
         AND unit = {unit:String} AND score = {score:String}
         AND tick >= toDateTime({from:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
+        AND (tick < toDateTime({before:UInt32}, 'UTC') OR tick >= toDateTime({after:UInt32}, 'UTC'))
 )
 GROUP BY slice, generation
 HAVING n_after > 0
@@ -155,16 +157,9 @@ def _names(pair: tuple[list[str], list[int]]) -> Names:
     return tuple(sorted(((name, int(n)) for name, n in zip(*pair, strict=True)), key=lambda p: (-p[1], p[0])))
 
 
-def ticks(
-    store: Store,
-    scope: Scope,
-    key: SeriesKey,
-    window: Window,
-    *,
-    values: bool,
-) -> tuple[Bucket, ...]:
-    """The series over time; ``values`` asks for the counted cells as well as the totals."""
-    rows = store.rows(
+def ticks_statement(scope: Scope, key: SeriesKey, window: Window, *, values: bool) -> Statement:
+    """What `ticks` asks."""
+    return Statement(
         _TICKS,
         scope.bind(
             **key.bind(),
@@ -174,6 +169,19 @@ def ticks(
             **{"from": window.from_s, "to": window.to_s},
         ),
     )
+
+
+def ticks(
+    store: Store,
+    scope: Scope,
+    key: SeriesKey,
+    window: Window,
+    *,
+    values: bool,
+) -> tuple[Bucket, ...]:
+    """The series over time; ``values`` asks for the counted cells as well as the totals."""
+    asked = ticks_statement(scope, key, window, values=values)
+    rows = store.rows(asked.sql, asked.parameters)
     return tuple(
         Bucket(datetime.fromtimestamp(at, UTC), n, total, _counts(cells), _names(names))
         for at, n, total, cells, names in rows

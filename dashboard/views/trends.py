@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from datetime import timedelta
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, data, filters, formats, palette, session, strings, taxonomy, trend_rows
+from dashboard import (
+    components,
+    data,
+    exports,
+    filters,
+    formats,
+    palette,
+    session,
+    strings,
+    taxonomy,
+    trend_rows,
+)
 from dashboard.charts import risk, small
 from dashboard.charts.risk import PER
 from dashboard.data import Reading
@@ -226,29 +235,25 @@ def _table(rows: Sequence[CategoryWeeks], n_weeks: int, service: str) -> None:
     )
 
 
-def _csv(rows: Sequence[CategoryWeeks], service: str) -> str:
-    """Every cell; a name that a spreadsheet would take for a formula gets a quote in front."""
-    scope = clean(service) or strings.ALL_OF_THEM
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(
-        ("service", "category", "week", "n", "rate", "low", "high", "baseline", "taxonomy_version")
+def _csv(rows: Sequence[CategoryWeeks], service: str) -> bytes:
+    """Every cell."""
+    return exports.as_csv(
+        [
+            {
+                "service": clean(service) or strings.ALL_OF_THEM,
+                "category": row.category.title,
+                "week": f"{cell.week:%Y-%m-%d}",
+                "n": cell.n,
+                "rate": cell.rate,
+                "low": cell.interval.low,
+                "high": cell.interval.high,
+                "baseline": cell.baseline,
+                "taxonomy_version": taxonomy.version(),
+            }
+            for row in rows
+            for cell in row.cells
+        ]
     )
-    for row in rows:
-        for cell in row.cells:
-            writer.writerow(
-                (
-                    f"'{scope}" if scope[:1] in "=+-@" else scope,
-                    row.category.title,
-                    f"{cell.week:%Y-%m-%d}",
-                    cell.n,
-                    cell.rate,
-                    *cell.interval,
-                    "" if cell.baseline is None else cell.baseline,
-                    taxonomy.version(),
-                )
-            )
-    return out.getvalue()
 
 
 render()

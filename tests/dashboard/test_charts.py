@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.charts import change, glance, risk, small, where
+from dashboard.charts import change, evidence, glance, pair, risk, small, trend, where
 from dashboard.charts.change import Change, Mark, Reference, Scale, Tick
 from dashboard.charts.frame import MAX_MARKS, Drawing, chart
 from dashboard.charts.risk import Cell
@@ -63,6 +63,29 @@ BARS = [Bar("language = de", 14.4, 11.0, 17.0, 0.71), Bar("language = en", 0.2, 
 BINS = [Bin(10.0 * 1.3**i, 0.1, 0.05 + 0.01 * i) for i in range(10)]
 
 
+def level(palette: Palette = LIGHT, held: bool = True) -> Drawing:
+    return trend.level_over_time(
+        [t for t in ticks() if not ONSET <= t.time < ONSET + timedelta(minutes=20)],
+        trend.Held(0.021, Interval(0.02, 0.022), "baseline v12") if held else None,
+        palette,
+        apart={ticks()[-1].time},
+        span=trend.Span(START, END),
+        width=timedelta(minutes=5),
+        title="Refusals",
+        scale=Scale(share=held, unit="" if held else "s"),
+    )
+
+
+def growth(threshold: float | None, palette: Palette = LIGHT) -> Drawing:
+    onset = Change(ONSET, ONSET, ONSET, ONSET + timedelta(minutes=20))
+    points = [(t.time, 0.1 * k) for k, t in enumerate(ticks())]
+    span = trend.Span(START, END)
+    return evidence.growth(points, threshold, palette, span=span, changes=[onset] if threshold else [])
+
+
+SIDES = (pair.Side("reference", 0.021, 0.02, 0.022, 9_000), pair.Side("period", 0.03, 0.025, 0.035, 900))
+
+
 def drawings(palette: Palette = LIGHT) -> list[Drawing]:
     scale = Scale(share=True)
     return [
@@ -73,6 +96,12 @@ def drawings(palette: Palette = LIGHT) -> list[Drawing]:
         glance.glance(ticks(20), ONSET, BAND, palette, ends=END, silent=True, scale=scale),
         where.ranking(BARS, palette, "percentage points"),
         where.distribution_shift(BINS, palette, "words", log=True),
+        where.distribution_shift(BINS, palette, "", log=False, moved=False, narrow=True),
+        level(palette),
+        level(palette, held=False),
+        pair.two_levels(*SIDES, palette, scale, moved=True),
+        growth(5.3, palette),
+        growth(None, palette),
         heat(palette),
         small.panel(weeks(), "de", 0.05, palette),
         small.panel(weeks(None), "de", 0.05, palette),
@@ -167,6 +196,36 @@ def test_names_of_releases_that_stand_close_do_not_overlap() -> None:
     spec = over_time(marks=(Mark(ONSET, "prompt v18"), near, far)).chart.to_dict()
     (names,) = [n for n in layers(spec, "text") if n["encoding"]["text"].get("field") == "name"]
     assert [row["name"] for row in rows_of(spec, names)] == ["prompt v18", "", "release 7.4.1"]
+
+
+def test_a_gap_is_not_joined_and_points_apart_are_strong() -> None:
+    drawing = level()
+    spec = drawing.chart.to_dict()
+    (line,) = (n for n in layers(spec, "line") if "detail" in n["encoding"])
+    assert {row["run"] for row in rows_of(spec, line)} == {0, 1}
+    (dots,) = layers(spec, "circle")
+    assert dots["encoding"]["color"]["condition"]["value"] == LIGHT.changed
+    assert [row["apart"] for row in rows_of(spec, dots)].count(True) == 1
+    assert "1 of 32 points lie apart" in drawing.alt
+    assert line["encoding"]["y"]["scale"]["domain"][0] == 0
+
+
+def test_numbers_far_from_zero_are_not_flattened_and_unmoved_shapes_are_not_painted() -> None:
+    far = [t._replace(value=2.1, low=2.0, high=2.2) for t in ticks()]
+    cut = trend.level_over_time(
+        far,
+        None,
+        LIGHT,
+        apart=(),
+        span=trend.Span(START, END),
+        width=timedelta(minutes=5),
+        title="Latency",
+        scale=Scale(share=False, unit="s"),
+    )
+    (line,) = layers(cut.chart.to_dict(), "line")
+    assert 1.5 < line["encoding"]["y"]["scale"]["domain"][0] < 2.0
+    still = where.distribution_shift(BINS, LIGHT, "s", log=True, moved=False)
+    assert LIGHT.changed not in json.dumps(still.chart.to_dict())
 
 
 def test_slices_are_sorted_by_effect_and_grey_where_the_interval_includes_zero() -> None:

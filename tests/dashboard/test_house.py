@@ -59,9 +59,13 @@ PURE = [
         and path.name
         in {
             "cards.py",
+            "evidence.py",
+            "explore_rows.py",
+            "exports.py",
             "facts.py",
             "fleet_rows.py",
             "formats.py",
+            "greatest.py",
             "incident.py",
             "intervals.py",
             "levels.py",
@@ -71,9 +75,14 @@ PURE = [
             "pipeline.py",
             "plain.py",
             "proofs.py",
+            "readings.py",
+            "release_rows.py",
+            "rule_text.py",
             "scores.py",
+            "sides.py",
             "taxonomy.py",
             "timeline.py",
+            "tree.py",
             "trend_rows.py",
         }
     )

@@ -14,7 +14,16 @@ import dashboard
 from dashboard.data import LastGood
 
 MAIN = Path(dashboard.__file__).parent / "main.py"
-PAGES = ("views/fleet.py", "views/incidents.py", "views/trends.py", "views/incident.py")
+PAGES = (
+    "views/fleet.py",
+    "views/incidents.py",
+    "views/trends.py",
+    "views/incident.py",
+    "views/explore.py",
+    "views/outputs.py",
+    "views/drift.py",
+    "views/releases.py",
+)
 
 
 @pytest.fixture(autouse=True)

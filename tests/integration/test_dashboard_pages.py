@@ -107,10 +107,11 @@ def filled(store: str) -> Filled:
 
 @pytest.fixture
 def app(filled: Filled, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AppTest]:
-    yield from _app(filled.settings, monkeypatch, tmp_path)
+    yield from served(filled.settings, monkeypatch, tmp_path)
 
 
-def _app(settings: StoreSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AppTest]:
+def served(settings: StoreSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AppTest]:
+    """The dashboard over a database."""
     for name, value in environment(settings, tmp_path).items():
         monkeypatch.setenv(name, value)
     st.cache_data.clear()
@@ -295,7 +296,7 @@ def test_an_empty_database_is_not_an_error_and_not_ok(
     store: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str
 ) -> None:
     empty = fresh_database(store, "lightship_dashboard_empty_pages")
-    for app in _app(empty, monkeypatch, tmp_path):
+    for app in served(empty, monkeypatch, tmp_path):
         opened(app, page)
         assert "no room has reported yet" in shown(app)
         assert not app.dataframe

@@ -1,0 +1,144 @@
+"""Conditions on single interactions: a slice, scores that were hit, words in their texts.
+
+Names of dimensions and scores choose among columns that stand here; everything else is a bound value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+COLUMNS = {
+    "language": "language",
+    "provider": "provider",
+    "request_model": "request_model",
+    "response_model": "response_model",
+    "release": "release",
+    "prompt_version": "prompt_version",
+    "system_prompt": "system_prompt_hash",
+    "operation": "operation",
+    "agent_name": "agent_name",
+}
+"""Dimension of a slice -> column; nothing else ever becomes part of a statement."""
+
+_NUMBERS = frozenset(
+    {
+        "secrets",
+        "secrets_prompt",
+        "pii",
+        "pii_prompt",
+        "refusal",
+        "error",
+        "truncated",
+        "degenerate",
+        "repetition",
+        "output_length",
+        "prompt_length",
+    }
+)
+"""Scores with a column ``score_<name>``."""
+_PLAIN = {
+    "latency_s": "duration_s",
+    "time_to_first_chunk_s": "time_to_first_chunk_s",
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+}
+"""Scores whose value is a column of the interaction."""
+_CATEGORIES = frozenset({"language", "output_language", "finish_reason"})
+
+MOST_WORDS = 8
+MOST_LETTERS = 64
+CANDIDATES = 5_000
+"""Interactions that may hold the words; their newest versions are then looked at."""
+
+_WORD = re.compile(r"[^\W_]+")
+_HOLDS = """
+((trace_id, span_id) IN
+(
+    SELECT trace_id, span_id FROM interactions
+    WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+        AND service = {service:String} AND environment = {environment:String}
+        AND start >= toDateTime({earliest:UInt32}, 'UTC') AND start < toDateTime({to:UInt32}, 'UTC')
+        AND $words
+    ORDER BY start DESC
+    LIMIT {candidates:UInt32}
+))
+"""
+"""``FINAL`` would look past the index of words, so the candidates are looked for without it."""
+
+Condition = tuple[str, dict[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """Which interactions: any of the slices of each dimension, every flag hit, all words in their texts."""
+
+    slices: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+def value_of(score: str) -> str:
+    """The expression of a score's value; one without a column is looked up by the bound ``score``."""
+    return _value(score, "score")
+
+
+def _value(score: str, parameter: str) -> str:
+    if score in _NUMBERS:
+        return f"score_{score}"
+    if score in _PLAIN:
+        return _PLAIN[score]
+    if score in _CATEGORIES:
+        return score
+    name = f"{{{parameter}:String}}"
+    return f"if(mapContains(other_scores, {name}), other_scores[{name}], NULL)"
+
+
+def slice_condition(text: str) -> Condition:
+    """Condition of a slice; dimensions without a column, and ``other``, do not narrow it."""
+    return _slices(text.split(",") if text != "all" else [], "slice")
+
+
+def condition(narrow: Narrow) -> Condition:
+    """Condition of a `Narrow`; ``1`` if it asks for nothing."""
+    sql, bound = _slices(narrow.slices, "also")
+    conditions = [sql]
+    for i, flag in enumerate(narrow.flags[:MOST_WORDS]):
+        conditions.append(f"{_value(flag, f'flag{i}')} >= 0.5")
+        bound[f"flag{i}"] = flag
+    if narrow.words:
+        holds = []
+        for i, word in enumerate(narrow.words[:MOST_WORDS]):
+            texts = [f"lowerUTF8(ifNull({side}_text, ''))" for side in ("input", "output")]
+            # hasToken reads the index; scripts that put no spaces between words have no words to it
+            found = "hasToken({t}, {w})" if word.isascii() else "position({t}, {w}) > 0"
+            each = [found.format(t=text, w=f"{{word{i}:String}}") for text in texts]
+            holds.append(f"({' OR '.join(each)})")
+            bound[f"word{i}"] = word
+        said = " AND ".join(holds)
+        conditions += [_HOLDS.replace("$words", said), said]
+        bound["candidates"] = CANDIDATES
+    return " AND ".join(conditions), bound
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """Words to look for, in lower case, at most `MOST_WORDS`."""
+    found = [match[0].lower()[:MOST_LETTERS] for match in _WORD.finditer(text)]
+    return tuple(dict.fromkeys(found))[:MOST_WORDS]
+
+
+def _slices(pairs: Sequence[str], name: str) -> Condition:
+    """Any of the values of each dimension."""
+    values: dict[str, list[str]] = {}
+    for pair in pairs:
+        dimension, _, value = pair.partition("=")
+        if dimension in COLUMNS and value != "other":
+            values.setdefault(dimension, []).append(unquote(value))
+    conditions, bound = ["1"], dict[str, object]()
+    for i, (dimension, wanted) in enumerate(values.items()):
+        column = f"ifNull(substringUTF8(toString({COLUMNS[dimension]}), 1, 64), '')"
+        conditions.append(f"{column} IN {{{name}{i}:Array(String)}}")
+        bound[f"{name}{i}"] = wanted
+    return " AND ".join(conditions), bound

@@ -1,0 +1,44 @@
+"""The sentences of the releases page."""
+
+from __future__ import annotations
+
+QUESTION = "Did a model, prompt or index change cause it?"
+BASELINE = "each value against the others of its dimension"
+
+TITLES = {
+    "release": "By release",
+    "response_model": "By model that answered",
+    "prompt_version": "By prompt version",
+    "system_prompt": "By system prompt",
+}
+NOTE = (
+    "Difference from the rest in the same {width} and language · intervals hold together · grey: none clear"
+)
+ONE = "Every output had the same: {value}."
+ONE_NEXT = "Since {since}"
+NONE = "No output says."
+NONE_NEXT = "Applications send it with each call; see Framework by framework"
+ALT = "{title}. One row per value: since when, outputs, level, difference as counted and within strata."
+MIX = "As counted and within the same {width} and language differ: part of the difference was in the mix."
+
+COLUMN_VALUE = "Value"
+COLUMN_SINCE = "First seen (UTC)"
+COLUMN_N = "Outputs"
+COLUMN_LEVEL = "Level (95 %)"
+COLUMN_COUNTED = "From the rest, as counted"
+COLUMN_WITHIN = "Same {width}, same language"
+COLUMN_COMPARED = "Compared"
+COLUMN_COMPARED_HELP = "Share of its outputs in a stretch of time and language that had other values, too"
+COLUMN_VERDICT = "Verdict"
+
+CHANGES = "What changed"
+CHANGES_NOTE = "Values first seen in the period, and changes that incidents of the service name · UTC"
+CHANGES_NONE = "Nothing new was seen, and no incident names a change."
+CHANGES_NONE_NEXT = "Record one with `lightship mark`: an index rebuild or a flag is not in the traffic"
+APPEARED = "{what} {value}, first seen"
+NAMED = "{kind} {value}, named by an incident"
+
+NOT_HERE = "This is compared for interactions."
+NOT_HERE_NEXT = "Explore shows the same score by slice"
+TOO_LONG = "This is compared for periods of up to {days} days."
+"""Every single output is looked at."""
