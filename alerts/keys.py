@@ -1,4 +1,4 @@
-"""The token of the alerts API: a file that only its owner can read, compared in constant time."""
+"""Secrets that are made on first use, as files only their owner can read: the token of the alerts API."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ FILE = Path("keys") / "alerts.token"
 MIN_CHARACTERS = 16
 
 
-def read_token(home: Path) -> str:
-    """The token under the data directory, made on first use.
+def read_token(home: Path, file: Path = FILE) -> str:
+    """The token in a file under the data directory, made on first use.
 
     Raises
     ------
     Misconfigured
         If it cannot be read or written, or is too short to protect anything.
     """
-    path = home / FILE
+    path = home / file
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             _make(path)
         token = path.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
-        raise Misconfigured(f"the token file {FILE} under LIGHTSHIP_HOME cannot be used: {error}") from error
+        raise Misconfigured(f"the token file {file} under LIGHTSHIP_HOME cannot be used: {error}") from error
     if len(token) < MIN_CHARACTERS:
-        raise Misconfigured(f"the token file {FILE} holds fewer than {MIN_CHARACTERS} characters: delete it")
+        raise Misconfigured(f"the token file {file} holds fewer than {MIN_CHARACTERS} characters: delete it")
     return token
 
 

@@ -101,6 +101,8 @@ def pulse(seen: Session) -> Pulse | None:
 @st.fragment(run_every="30s")
 def _freshness(seen: Session, at: datetime, base: str, then: Pulse | None) -> None:
     """Reruns alone, so the page keeps its focus and scroll; new numbers come when a person asks."""
+    if seen.viewer.until is not None and data.wall() >= seen.viewer.until:
+        st.rerun()  # the session is over: the door says so
     with st.container(horizontal=True, gap="small", vertical_alignment="center", width="content"):
         said = strings.UPDATED.format(at=formats.stamp(at))
         newer = news(then, pulse(seen.renewed()), data.wall() - at)

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from dashboard.formats import utc
 from dashboard.queries.judged import MOST, REACH_S, Said, is_judged, said_of, spans_of
-from dashboard.queries.store import Row, Scope, SeriesKey, Store
+from dashboard.queries.store import Row, Scope, SeriesKey, Store, shows_text
 from detectors.scorers.judgement import NUMBER
 
 MAX_TEXT = 800
@@ -134,6 +134,7 @@ class Wanted:
     limit: int = 3
 
 
+@shows_text
 def examples(
     store: Store,
     scope: Scope,

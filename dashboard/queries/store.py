@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
@@ -28,6 +28,8 @@ TOO_SLOW = 159
 LIVE = "live"
 
 Row = tuple[Any, ...]
+F = TypeVar("F", bound=Callable[..., object])
+_TEXT = "_shows_text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,17 @@ class SeriesKey:
             "unit": self.unit,
             "score": self.score,
         }
+
+
+def shows_text(query: F) -> F:
+    """Mark a query whose answers hold texts of interactions: who may not read them is not answered."""
+    setattr(query, _TEXT, True)
+    return query
+
+
+def is_text(query: Callable[..., object]) -> bool:
+    """Whether a query is marked by `shows_text`."""
+    return bool(getattr(query, _TEXT, False))
 
 
 class Store(Protocol):

@@ -130,7 +130,7 @@ def _act(incident: Incident, seen: Session, action: str, reason: str) -> None:
     if action != actions.ACKNOWLEDGE and not reason.strip():
         st.session_state["said"] = strings.NOT_DONE.format(reason=strings.REASON_NEEDED)
         st.rerun()
-    answer = actions.act(data.settings(), incident.id, action, seen.viewer.name, reason.strip())
+    answer = actions.act(data.settings(), seen.viewer, incident.id, action, reason.strip())
     if answer.done:
         data.forget()
         st.session_state["said"] = strings.DONE.format(what=strings.DONE_WORDS[action])
