@@ -217,7 +217,13 @@ def test_from_the_alert_to_the_acknowledgement_by_keyboard_alone(visit: Visit, s
 
 def test_actions_with_a_reason_and_the_runbook_open_without_violations(visit: Visit, site: Site) -> None:
     page = visit.open(site.incident("refusal"))
-    for name, inside in (("End", "Why?"), ("Note", "What did you find?"), ("Runbook", "Usual causes")):
+    for name, inside in (
+        ("Silence", "Changes like this one"),
+        ("End", "Why?"),
+        ("Hold", "stays open whatever is measured"),
+        ("Note", "What did you find?"),
+        ("Runbook", "Usual causes"),
+    ):
         page.get_by_role("button", name=name, exact=True).click()
         page.get_by_text(inside).first.wait_for(timeout=SLOW_MS)
         assert visit.violations() == []

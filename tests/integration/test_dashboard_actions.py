@@ -143,7 +143,7 @@ def test_ending_without_a_reason_is_refused_before_anyone_is_asked(page: AppTest
     end.click().run()
     assert "Not recorded: a reason is needed" in shown(page)
     assert service.stored("refusal").state == "firing"
-    page.text_input[0].set_value("a load test, <b>not</b> users")
+    next(i for i in page.text_input if i.key is None).set_value("a load test, <b>not</b> users")
     next(b for b in page.button if b.label == "End this incident").click().run()
     assert "Recorded: false alarm." in shown(page)
     assert service.stored("refusal").ending == "false_alarm"
@@ -154,3 +154,43 @@ def test_a_note_stands_in_the_timeline(page: AppTest) -> None:
     page.text_area[0].set_value("v18 quotes the new policy line")
     next(b for b in page.button if b.label == "Add note").click().run()
     assert "v18 quotes the new policy line" in shown(page)
+
+
+def pressed(page: AppTest, label: str) -> AppTest:
+    next(b for b in page.button if b.label == label).click()
+    return page.run()
+
+
+def filled(page: AppTest, key: str, text: str) -> None:
+    next(i for i in page.text_input if i.key == key).set_value(text)
+
+
+def test_a_silence_covers_what_is_like_it_and_the_page_says_so(page: AppTest, service: Service) -> None:
+    pressed(page, "Silence it")
+    assert "a reason is needed" in shown(page)
+    filled(page, "silence-why", "a release is being rolled back")
+    pressed(page, "Silence it")
+    assert "Recorded: silenced for 2 h." in shown(page)
+    assert ":gray-badge" in shown(page)
+    assert "Silenced" in shown(page)  # in the timeline
+    assert service.stored("refusal").state == "firing"
+
+
+def test_what_is_held_can_be_let_go(page: AppTest, service: Service) -> None:
+    filled(page, "hold-why", "we look at it on Monday")
+    pressed(page, "Hold it open")
+    assert "Recorded: held open." in shown(page)
+    assert '"held_by":"' in service.stored("refusal").body.replace(" ", "")
+    pressed(page, "Let it recover")
+    assert "Recorded: it may recover." in shown(page)
+
+
+def test_what_has_ended_can_still_be_annotated_and_nothing_else(page: AppTest, service: Service) -> None:
+    next(i for i in page.text_input if i.key is None).set_value("a load test")
+    pressed(page, "End this incident")
+    labels = {b.label: b.disabled for b in page.button}
+    assert labels["Acknowledge"]
+    assert "It has ended: notes can still be added" in shown(page)
+    page.text_area[0].set_value("seen again on staging")
+    pressed(page, "Add note")
+    assert "seen again on staging" in shown(page)
