@@ -14,6 +14,7 @@ from dashboard import strings
 from dashboard.queries.store import LIVE
 
 WEEKS = (4, 8, 12, 26)
+DAYS = (7, 28, 90)
 
 
 def lineage(names: Sequence[str]) -> str:
@@ -73,6 +74,14 @@ def weeks() -> int:
         strings.WEEKS, WEEKS, default=12, required=True, key="weeks", bind="query-params"
     )
     return chosen or 12
+
+
+def days() -> int:
+    """How many days back."""
+    chosen = st.segmented_control(
+        strings.DAYS, DAYS, default=28, required=True, key="days", bind="query-params"
+    )
+    return chosen or 28
 
 
 def language(names: Sequence[str]) -> str:

@@ -173,6 +173,13 @@ def span(length: timedelta) -> str:
     return f"{int(minutes / 144) / 10:.1f}{THIN}d"
 
 
+def minutes(length: float) -> str:
+    """A span given in minutes, in the unit that suits it: ``7.5 min``, ``2.4 h``."""
+    if length < 10:
+        return f"{number(length, 1)}{THIN}min"
+    return span(timedelta(minutes=length))
+
+
 def day(at: datetime) -> str:
     """``9 March``."""
     return f"{at.day} {at:%B}"

@@ -14,7 +14,7 @@ from dashboard.queries import incidents
 from dashboard.queries import pipeline as pipelines
 from dashboard.queries.store import LIVE, Scope
 from dashboard.viewer import NotAllowed, NothingGranted, SignInNeeded
-from dashboard.wording import access
+from dashboard.wording import access, alerts
 from infra.errors import InfraError, Misconfigured, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ def main() -> None:
         st.Page("views/fleet.py", title=strings.FLEET, icon=":material/grid_view:", default=True),
         st.Page("views/incidents.py", title=strings.INCIDENTS, icon=":material/e911_emergency:"),
         st.Page("views/trends.py", title=strings.TRENDS, icon=":material/monitoring:"),
+        st.Page("views/alerts.py", title=alerts.TITLE, icon=":material/support_agent:"),
         st.Page("views/incident.py", title=strings.INCIDENT, visibility="hidden"),
     ]
     try:
