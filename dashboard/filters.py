@@ -15,6 +15,7 @@ from dashboard.queries.store import LIVE
 
 WEEKS = (4, 8, 12, 26)
 DAYS = (7, 28, 90)
+HOURS = (6, 24, 72, 168)
 
 
 def lineage(names: Sequence[str]) -> str:
@@ -82,6 +83,14 @@ def days() -> int:
         strings.DAYS, DAYS, default=28, required=True, key="days", bind="query-params"
     )
     return chosen or 28
+
+
+def hours() -> int:
+    """How many hours back."""
+    chosen = st.segmented_control(
+        strings.HOURS, HOURS, default=24, required=True, key="hours", bind="query-params"
+    )
+    return chosen or 24
 
 
 def language(names: Sequence[str]) -> str:

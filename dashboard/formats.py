@@ -63,6 +63,13 @@ def share_interval(low: float, high: float) -> str:
     return f"{number(100 * low, decimals)}{DASH}{number(100 * high, decimals)}"
 
 
+def share_range(low: float, high: float) -> str:
+    """An interval alone, with its unit: ``5.4–7.5 %``, ``6.5–8.8 per 10,000``."""
+    if high < 2 * _RARE:
+        return f"{number(_PER * low, 1)}{DASH}{number(_PER * high, 1)} per 10,000"
+    return f"{share_interval(low, high)}{THIN}%"
+
+
 def share_level(value: float, low: float | None, high: float | None) -> str:
     """A share with its interval where it is known: ``6.4 % 5.4–7.5``."""
     if low is None or high is None:
@@ -119,6 +126,15 @@ def split_interval(text: str) -> tuple[str, str]:
 def count(n: float) -> str:
     """``41280`` -> ``41,280``; from a million on, three digits and M."""
     return f"{n / 1e6:.2f}{THIN}M" if n >= 1e6 else f"{n:,.0f}"
+
+
+def size(n_bytes: float) -> str:
+    """``61.2 GiB``, ``340 MiB``: binary units, three digits at most."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if n_bytes < 1000:
+            return f"{number(n_bytes, 1 if unit == 'GiB' and n_bytes < 100 else 0)}{THIN}{unit}"
+        n_bytes /= 1024
+    return f"{number(n_bytes, 1)}{THIN}TiB"
 
 
 def measure(value: float, unit: str = "") -> str:

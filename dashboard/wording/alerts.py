@@ -5,7 +5,6 @@ from __future__ import annotations
 TITLE = "On call"
 QUESTION = "Is on-call healthy?"
 BASE = "pages of the last {days} days, on the clock of the lineage"
-DAYS = "Days"
 
 PER_WEEK = "Pages a week"
 PER_WEEK_NOTE = "{n} in {days} days · {low} to {high} a week"

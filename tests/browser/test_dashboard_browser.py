@@ -61,7 +61,18 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
     assert made.faults == []
 
 
-PAGES = ("fleet", "incidents", "incident", "latency", "silence", "trends", "alerts", "empty", "unknown")
+PAGES = (
+    "fleet",
+    "incidents",
+    "incident",
+    "latency",
+    "silence",
+    "trends",
+    "alerts",
+    "pipeline",
+    "empty",
+    "unknown",
+)
 
 
 def path_of(name: str, site: Site) -> str:
@@ -72,6 +83,7 @@ def path_of(name: str, site: Site) -> str:
         "latency": site.incident("latency"),
         "silence": site.incident("silence"),
         "trends": "/trends?lineage=demo-1",
+        "pipeline": f"/pipeline?lineage={world_care.LINEAGE}",
         "alerts": f"/alerts?lineage={world_care.LINEAGE}",
         "empty": "/",
         "unknown": "/incident?id=%3Cb%3Enope&lineage=demo-1",

@@ -35,6 +35,14 @@ class Call(NamedTuple):
     own: Callable[[Any], Any] = lambda answer: answer
 
 
+def _shared(_: object) -> str:
+    """Rooms and disks work for all tenants."""
+    return SHARED
+
+
+SHARED = "for all tenants"
+
+
 def calls(ids: Mapping[str, str]) -> dict[str, Call]:
     """By name of the query; ``ids`` are incidents of the invented fleet."""
     pairs = tuple(pair for c in taxonomy.categories() for pair in c.counted())
@@ -56,6 +64,11 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
         "oncall.deliveries": Call((0,)),
         "outputs.outputs": Call((*PLACE, NOW_S - 90_000, NOW_S)),
         "outputs.cells_before": Call((*PLACE, NOW_S - 90_000, NOW_S)),
+        "pipeline.accounts": Call((0,)),
+        "pipeline.late": Call((fleet.COUNTING_SCORES,)),
+        "pipeline.partitions": Call(own=_shared),
+        "pipeline.disks": Call(own=_shared),
+        "pipeline.holes": Call(own=_shared),
         "pipeline.health": Call((0,), own=lambda health: health.account),
         "scope.lineages": Call(),
         "scope.pulse": Call(),

@@ -15,7 +15,7 @@ from dashboard import queries
 ROOM = Path(dashboard.__file__).parent
 FILES = sorted(ROOM.rglob("*.py"))
 OUTSIDE = [path for path in FILES if path.parent.name != "queries"]
-WITHOUT_TENANT = {"_PROGRESS"}  # rooms report for all tenants together
+WITHOUT_TENANT = {"_PROGRESS", "_PARTITIONS", "_DISKS", "_HOLES"}  # rooms and disks work for all tenants
 
 
 def statements() -> list[tuple[str, str]]:
@@ -66,6 +66,7 @@ PURE = [
             "intervals.py",
             "levels.py",
             "measures.py",
+            "oncall.py",
             "palette.py",
             "picture.py",
             "pipeline.py",
@@ -75,6 +76,8 @@ PURE = [
             "taxonomy.py",
             "timeline.py",
             "trend_rows.py",
+            "viewer.py",
+            "vital.py",
         }
     )
 ]

@@ -40,6 +40,8 @@ def fill(
     _history(client, now, tenant, lineage)
     _silences(client, tenant)
     _deliveries(client, tenant, ids)
+    _account(client, tenant, lineage)
+    _late(client, now, tenant, lineage)
     return ids
 
 
@@ -104,3 +106,42 @@ def _deliveries(client: Client, tenant: str, ids: dict[str, str]) -> None:
             why = "connection refused"
             rows.append((*told, "archive", key, "opened", 8, "gave_up", None, why, at + timedelta(hours=1)))
     client.insert("notifications", rows, column_names=columns)
+
+
+def _account(client: Client, tenant: str, lineage: str) -> None:
+    """A day of messages on four partitions, with what was refused and what died; and who reads them."""
+    wall = datetime.now(UTC)
+    columns = ["topic", "partition", "offset", "tenant", "lineage", "declared", "received", "stored"]
+    columns += ["duplicate", "rejected", "dead_lettered", "reasons", "received_at"]
+    rows: list[tuple[object, ...]] = []
+    for minute in range(0, 24 * 60, 10):
+        at = wall - timedelta(minutes=minute)
+        n = 900 - abs(minute - 700)
+        for partition in range(4):
+            dead = 7 if minute in {310, 320} and partition == 2 else 0
+            blocked = 4 if minute % 50 == 0 else 0
+            reasons = {"not_genai": blocked} if blocked else {}
+            reasons |= {"dead_letter:not_otlp": dead} if dead else {}
+            place = ("otlp_spans", 40 + partition, 90_000 - minute, tenant, lineage)
+            rows.append((*place, n, n, n - 3 - blocked - dead, 3, blocked, dead, reasons, at))
+    client.insert("ledger", rows, column_names=columns)
+    rooms = [("score", "otlp_spans", k) for k in range(4)] + [("detect", "observations", k) for k in range(4)]
+    rooms.append(("fleet", "ticks", 0))
+    client.insert(
+        "progress",
+        [
+            (*room, 90_000 - 7 * n, wall - timedelta(seconds=3 + n), wall - timedelta(seconds=1 + n % 4))
+            for n, room in enumerate(rooms)
+        ],
+        column_names=["room", "topic", "partition", "next_offset", "event_time", "written_at"],
+    )
+
+
+def _late(client: Client, now: datetime, tenant: str, lineage: str) -> None:
+    """Some outputs of one service came after their tick was closed."""
+    cells = world.Cells(tenant, lineage)
+    for hours in range(1, 20):
+        at = now.replace(minute=0, second=0) - timedelta(hours=hours)
+        cells.add(world.FLEET[1], "error", "all", at, 9, 0.0)
+    rows = [(*row, 7_000 + n) for n, row in enumerate(cells.rows)]
+    client.insert("cells", rows, column_names=[*world.CELL_COLUMNS, "part"])
