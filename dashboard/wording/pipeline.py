@@ -17,7 +17,7 @@ NO_ROOMS_NEXT = (
 )
 STALLED = "{room} has stopped: {n} of {of} partitions have no progress."
 STALLED_NEXT = (
-    "See its log and /readyz; records wait in Kafka. Start one if none runs: python -m ingest.worker"
+    "See its log and /readyz; records wait in Kafka. Start one if none runs: python -m {module}"
 )
 BEHIND = "{n} partitions are behind: the newest record of {room} is {age} old."
 BEHIND_NEXT = "Start more workers, up to one a partition: python -m ingest.worker"
