@@ -48,6 +48,12 @@ def proof_show() -> str:
     return _segments(strings.SHOW, (strings.PROOF_SHOW_ALL, strings.PROOF_SHOW_LEARNING), key="proof")
 
 
+def standing(names: Sequence[str]) -> str:
+    """The state of series that a table lists, or empty for all."""
+    chosen = _segments(strings.SHOW, (strings.SHOW_ALL, *(name.capitalize() for name in names)), "standing")
+    return "" if chosen == strings.SHOW_ALL else chosen.lower()
+
+
 def _segments(label: str, options: tuple[str, ...], key: str) -> str:
     chosen = st.segmented_control(
         label,

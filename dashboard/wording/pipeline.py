@@ -16,9 +16,7 @@ NO_ROOMS_NEXT = (
     "Start all of it: lightship up, or a worker: python -m ingest.worker · lightship doctor tells more"
 )
 STALLED = "{room} has stopped: {n} of {of} partitions have no progress."
-STALLED_NEXT = (
-    "See its log and /readyz; records wait in Kafka. Start one if none runs: python -m {module}"
-)
+STALLED_NEXT = "See its log and /readyz; records wait in Kafka. Start one if none runs: python -m {module}"
 BEHIND = "{n} partitions are behind: the newest record of {room} is {age} old."
 BEHIND_NEXT = "Start more workers, up to one a partition: python -m ingest.worker"
 LOST = "{n} records were announced and are in no column of the account."

@@ -16,6 +16,7 @@ from dashboard.queries import fleet, series
 from dashboard.queries.examples import Wanted
 from dashboard.queries.series import Window
 from dashboard.queries.store import Scope, SeriesKey, Store
+from detectors.finding import SEVERAL
 from tests.dashboard.world import NOW
 
 NOW_S = int(NOW.timestamp())
@@ -49,6 +50,10 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
     compare = series.Comparison(NOW_S - 90_000, NOW_S - 5_000, NOW_S - 4_000, NOW_S)
     wanted = Wanted(NOW_S - 80_000, NOW_S, "flag", hit=True, limit=20)
     return {
+        "detectors.watching": Call((NOW_S - 28 * 86_400,)),
+        "detectors.record": Call((NOW_S - 28 * 86_400,)),
+        "detectors.registered": Call((SEVERAL,)),
+        "detectors.run": Call(own=_shared),
         "examples.examples": Call((KEY, wanted)),
         "fleet.services": Call(),
         "fleet.watched": Call(),

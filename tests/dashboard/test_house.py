@@ -15,7 +15,7 @@ from dashboard import queries
 ROOM = Path(dashboard.__file__).parent
 FILES = sorted(ROOM.rglob("*.py"))
 OUTSIDE = [path for path in FILES if path.parent.name != "queries"]
-WITHOUT_TENANT = {"_PROGRESS", "_PARTITIONS", "_DISKS", "_HOLES"}  # rooms and disks work for all tenants
+WITHOUT_TENANT = {"_PROGRESS", "_PARTITIONS", "_DISKS", "_HOLES", "_RUN"}  # what works for all tenants
 
 
 def statements() -> list[tuple[str, str]]:
@@ -76,6 +76,7 @@ PURE = [
             "taxonomy.py",
             "timeline.py",
             "trend_rows.py",
+            "trusting.py",
             "viewer.py",
             "vital.py",
         }

@@ -10,6 +10,7 @@ from alerts.events import Acknowledge, End, Hold
 from alerts.silence import asked_for
 from alerts.silence_store import silence_row
 from infra.clock import NS_PER_S, to_datetime, to_ns
+from infra.settings import Settings
 from tests.dashboard import world
 from tests.dashboard.world_incidents import Desk, finding
 
@@ -42,6 +43,7 @@ def fill(
     _deliveries(client, tenant, ids)
     _account(client, tenant, lineage)
     _late(client, now, tenant, lineage)
+    _run(client)
     return ids
 
 
@@ -145,3 +147,9 @@ def _late(client: Client, now: datetime, tenant: str, lineage: str) -> None:
         cells.add(world.FLEET[1], "error", "all", at, 9, 0.0)
     rows = [(*row, 7_000 + n) for n, row in enumerate(cells.rows)]
     client.insert("cells", rows, column_names=[*world.CELL_COLUMNS, "part"])
+
+
+def _run(client: Client) -> None:
+    """What detection runs with: the shipped settings."""
+    row = ["ab" * 16, Settings().config_hash(), '{"engine": "shiryaev_roberts.2"}']
+    client.insert("run_configs", [row], column_names=["digest", "config_hash", "body"])
