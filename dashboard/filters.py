@@ -54,6 +54,24 @@ def standing(names: Sequence[str]) -> str:
     return "" if chosen == strings.SHOW_ALL else chosen.lower()
 
 
+def verdict(names: tuple[str, ...]) -> str:
+    """Which levels the table lists."""
+    return _segments(strings.SHOW, names, "verdict")
+
+
+def compared_score(titles: Sequence[str], usual: str) -> str:
+    """The score that is compared across services."""
+    chosen = st.selectbox(
+        strings.PROOF_SCORE,
+        titles,
+        index=titles.index(usual),
+        key="score",
+        bind="query-params",
+        width=300,
+    )
+    return str(chosen or usual)
+
+
 def _segments(label: str, options: tuple[str, ...], key: str) -> str:
     chosen = st.segmented_control(
         label,

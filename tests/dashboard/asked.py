@@ -64,6 +64,7 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
         "incidents.trust": Call(("refusal",)),
         "incidents.pages": Call(),
         "judged.said_of": Call((TRACES,)),
+        "levels.learned": Call(),
         "oncall.fired": Call((NOW_S - 90 * 86_400,)),
         "oncall.silences": Call((0,)),
         "oncall.deliveries": Call((0,)),

@@ -19,6 +19,7 @@ from alerts import api
 from alerts.brief import Links
 from alerts.desk import Desk, Setup
 from alerts.keys import read_token
+from alerts.level_routes import Levels
 from alerts.log import IncidentLog
 from alerts.metrics import Metrics
 from alerts.timing import Timing
@@ -107,9 +108,11 @@ def alerts_api(store: StoreSettings, home: Path, port: int) -> Iterator[Desk]:
     """The alerts service's API over the real store; only its topics are in memory."""
     log = IncidentLog(lambda: connect(store))
     setup = Setup(Timing(), lambda _: (), Links())
-    desk = Desk(setup, log, MemoryPost(), lambda *_: None, SystemClock(), Metrics())
+    post = MemoryPost()
+    desk = Desk(setup, log, post, lambda *_: None, SystemClock(), Metrics())
     desk.load()
-    app = api.build(desk, log.history, list, Metrics(), read_token(home))
+    levels = Levels(log, post.controls.extend, setup.timing.tick_s)
+    app = api.build(desk, log.history, list, Metrics(), read_token(home), levels=levels)
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="off", ws="none")
     )

@@ -72,6 +72,7 @@ PURE = [
             "pipeline.py",
             "plain.py",
             "proofs.py",
+            "proposals.py",
             "scores.py",
             "taxonomy.py",
             "timeline.py",

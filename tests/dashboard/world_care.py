@@ -44,6 +44,7 @@ def fill(
     _account(client, tenant, lineage)
     _late(client, now, tenant, lineage)
     _run(client)
+    _levels(client, tenant, lineage)
     return ids
 
 
@@ -153,3 +154,28 @@ def _run(client: Client) -> None:
     """What detection runs with: the shipped settings."""
     row = ["ab" * 16, Settings().config_hash(), '{"engine": "shiryaev_roberts.2"}']
     client.insert("run_configs", [row], column_names=["digest", "config_hash", "body"])
+
+
+def _levels(client: Client, tenant: str, lineage: str) -> None:
+    """What is said to the learned levels: limits on two scores, one of them broken, and one accepted."""
+    where = f"tenant = '{tenant}' AND lineage = '{lineage}' AND isNotNull(baseline_version)"
+    ends = (("value", 1.7), ("low", 1.66), ("high", 1.74))
+    louder = ", ".join(f"baseline_{name} = baseline_{name} * {k}" for name, k in ends)
+    taken = "accepted_by = 'Ada', accepted_reason = 'long answers are cut on purpose'"
+    for change, which in (
+        ("level_verdict = 'proposed'", "1"),
+        ("examples = toUInt64(round(baseline_value * n_baseline))", "kind = 'flag'"),
+        ("level_limit = 0.03, level_verdict = 'within limit'", "score = 'refusal'"),
+        (
+            "level_limit = 0.004, level_verdict = 'beyond limit'",
+            "score = 'error' AND service = 'code-helper'",
+        ),
+        (
+            "level_limit = 0.012, level_verdict = 'within limit'",
+            "score = 'error' AND service = 'support-bot'",
+        ),
+        (f"level_verdict = 'accepted', {taken}", "score = 'truncated' AND service = 'claims-triage'"),
+        (louder, "service = 'code-helper' AND score IN ('error', 'pii', 'truncated')"),
+    ):
+        statement = f"ALTER TABLE series UPDATE {change} WHERE {where} AND {which}"
+        client.command(f"{statement} SETTINGS mutations_sync = 1")

@@ -15,7 +15,7 @@ import streamlit as st
 
 from dashboard import actions, data
 from dashboard.actions import Answer
-from dashboard.queries import incidents
+from dashboard.queries import incidents, levels
 from dashboard.queries import store as stores
 from dashboard.queries.store import ClickHouse, Scope, Store
 from dashboard.viewer import NotAllowed, Viewer
@@ -187,7 +187,7 @@ ACTIONS: dict[str, tuple[str, Act]] = {
 }
 ELSEWHERE = {
     "lift": "tested with a silence to lift, below",
-    "accept_levels": "tested beside levels, which detection has to learn first",
+    "accept_levels": "tested with levels, below",
 }
 
 
@@ -243,3 +243,23 @@ def test_the_record_names_the_persons_role(worlds: Worlds, service: Service) -> 
     assert stored.acknowledged_by == "Grace"
     (entry,) = (e for e in service.desk._post.actions if e["incident_id"] == worlds.their_ids["refusal"])
     assert (entry["actor"], entry["role"], entry["tenant"]) == ("Grace", "admin", THEIRS)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_levels_are_accepted_for_ones_own_tenant_alone(worlds: Worlds, service: Service, role: str) -> None:
+    (one, *_) = (
+        x for x in levels.learned(service.store, Scope(OURS, "demo-1", NOW_S)) if x.score == "refusal"
+    )
+    which = {"lineage": "demo-1", "service": one.service, "environment": one.environment}
+    which |= {"score": "refusal", "slice": "all", "version": one.version}
+    who = Viewer(OURS, role, "Ada")
+    answer = actions.accept_levels(service.settings, who, which | {"tenant": THEIRS}, "as agreed")
+    assert answer.done == who.may_act, answer
+    sent = service.desk._post.controls
+    assert [(c.key.tenant, c.action, c.body["actor"]) for c in sent] == (
+        [(OURS, "accept_level", "Ada")] if who.may_act else []
+    )
+    if who.may_act:
+        old = actions.accept_levels(service.settings, who, which | {"version": "v11"}, "as agreed")
+        assert (old.done, "not version v11 any more" in old.reason) == (False, True)
+        assert not actions.accept_levels(service.settings, who, which, " ").done
