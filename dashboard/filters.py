@@ -72,6 +72,12 @@ def compared_score(titles: Sequence[str], usual: str) -> str:
     return str(chosen or usual)
 
 
+def framework(titles: tuple[str, ...]) -> str:
+    """The framework whose snippets are shown."""
+    chosen = st.selectbox(strings.FRAMEWORK, titles, key="framework", bind="query-params")
+    return chosen or titles[0]
+
+
 def _segments(label: str, options: tuple[str, ...], key: str) -> str:
     chosen = st.segmented_control(
         label,

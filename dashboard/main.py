@@ -14,7 +14,7 @@ from dashboard.queries import incidents
 from dashboard.queries import pipeline as pipelines
 from dashboard.queries.store import LIVE, Scope
 from dashboard.viewer import NotAllowed, NothingGranted, SignInNeeded
-from dashboard.wording import access, alerts, detectors, levels
+from dashboard.wording import access, alerts, connect, detectors, levels
 from dashboard.wording import pipeline as pipes
 from infra.errors import InfraError, Misconfigured, Unavailable
 
@@ -46,6 +46,7 @@ def main() -> None:
         st.Page("views/detectors.py", title=detectors.TITLE, icon=":material/troubleshoot:"),
         st.Page("views/levels.py", title=levels.TITLE, icon=":material/straighten:"),
         st.Page("views/pipeline.py", title=pipes.TITLE, icon=":material/water_pump:"),
+        st.Page("views/connect.py", title=connect.TITLE, icon=":material/cable:"),
         st.Page("views/incident.py", title=strings.INCIDENT, visibility="hidden"),
     ]
     try:

@@ -86,6 +86,7 @@ def path_of(name: str, site: Site) -> str:
         "pipeline": f"/pipeline?lineage={world_care.LINEAGE}",
         "detectors": f"/detectors?lineage={world_care.LINEAGE}",
         "levels": f"/levels?lineage={world_care.LINEAGE}",
+        "connect": f"/connect?lineage={world_care.LINEAGE}",
         "alerts": f"/alerts?lineage={world_care.LINEAGE}",
         "empty": "/",
         "unknown": "/incident?id=%3Cb%3Enope&lineage=demo-1",

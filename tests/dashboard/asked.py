@@ -50,6 +50,7 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
     compare = series.Comparison(NOW_S - 90_000, NOW_S - 5_000, NOW_S - 4_000, NOW_S)
     wanted = Wanted(NOW_S - 80_000, NOW_S, "flag", hit=True, limit=20)
     return {
+        "connect.sending": Call(),
         "detectors.watching": Call((NOW_S - 28 * 86_400,)),
         "detectors.record": Call((NOW_S - 28 * 86_400,)),
         "detectors.registered": Call((SEVERAL,)),

@@ -59,6 +59,7 @@ PURE = [
         and path.name
         in {
             "cards.py",
+            "connecting.py",
             "facts.py",
             "fleet_rows.py",
             "formats.py",

@@ -11,7 +11,7 @@ from alerts.silence import asked_for
 from alerts.silence_store import silence_row
 from infra.clock import NS_PER_S, to_datetime, to_ns
 from infra.settings import Settings
-from tests.dashboard import world
+from tests.dashboard import world, world_texts
 from tests.dashboard.world_incidents import Desk, finding
 
 LINEAGE = "care-1"
@@ -45,6 +45,7 @@ def fill(
     _late(client, now, tenant, lineage)
     _run(client)
     _levels(client, tenant, lineage)
+    _incomplete(client, now, tenant, lineage)
     return ids
 
 
@@ -179,3 +180,15 @@ def _levels(client: Client, tenant: str, lineage: str) -> None:
     ):
         statement = f"ALTER TABLE series UPDATE {change} WHERE {where} AND {which}"
         client.command(f"{statement} SETTINGS mutations_sync = 1")
+
+
+def _incomplete(client: Client, now: datetime, tenant: str, lineage: str) -> None:
+    """A service whose instrumentation captures no content."""
+    owner: dict[str, object] = {"tenant": tenant, "lineage": lineage, "service": "claims-triage"}
+    owner |= {"text_absent": "not captured by the app", "input_text": None, "output_text": None}
+    owner |= {"score_refusal": None, "score_output_length": None, "dialect": "otel-genai"}
+    rows = [
+        world_texts.interaction(now - timedelta(minutes=n), 4_000 + n, ("en", "", ""), 0.0, **owner)
+        for n in range(1, 40)
+    ]
+    world_texts.insert(client, rows)
