@@ -113,7 +113,7 @@ def test_a_page_has_no_accessibility_violation_no_error_and_stays_on_this_machin
     visit.page.close()
 
 
-@pytest.mark.parametrize("name", ["fleet", "incident", "latency", "trends"])
+@pytest.mark.parametrize("name", ["fleet", "incident", "latency", "trends", "alerts", "levels", "connect"])
 def test_a_page_fits_a_phone(browser: Browser, site: Site, name: str) -> None:
     visit = visiting(browser, site.base, width=390)
     visit.open(path_of(name, site))
@@ -217,6 +217,7 @@ def test_an_alerts_link_without_lineage_finds_its_incident(visit: Visit, site: S
 def test_other_lineages_are_one_press_away_from_an_empty_one(visit: Visit) -> None:
     page = visit.open("/")
     page.get_by_role("button", name="Show demo-1").click()
+    page.get_by_role("heading", name="All services").wait_for(timeout=SLOW_MS)
     visit.settle()
     assert "lineage=demo-1" in page.url
     assert "support-bot" in page.locator("[data-testid=stMain]").inner_text()

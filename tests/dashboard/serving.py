@@ -29,6 +29,8 @@ from infra.settings import StoreSettings
 from tests.alerts.memory import MemoryPost
 
 ROOT = Path(__file__).parents[2]
+NOBODY = 9
+"""The port "discard": nothing listens there."""
 
 
 def free_port() -> int:
@@ -55,7 +57,7 @@ def environment(
     config = home / "lightship.toml"
     config.write_text(
         f'[store]\ndatabase = "{store.database}"\n[dashboard]\nport = {port}\n'
-        f"[alerts]\nport = {alerts_port}\n{more}",
+        f"[alerts]\nport = {alerts_port}\n[gateway]\nport = {NOBODY}\n{more}",
         encoding="utf-8",
     )
     return {

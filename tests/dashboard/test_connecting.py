@@ -19,9 +19,10 @@ LEFT_OUT = {"For all of them", "Kafka directly"}
 
 
 def test_snippets_are_those_of_the_documentation() -> None:
-    sections = re.findall(r"^## (.+?)$(.*?)(?=^## |\Z)", DOC.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    lines = re.MULTILINE | re.DOTALL
+    sections = re.findall(r"^## (.+?)$(.*?)(?=^## |\Z)", DOC.read_text(encoding="utf-8"), lines)
     told = {
-        title: re.findall(r"^```(\w+)\n(.*?)\n```", body, re.MULTILINE | re.DOTALL)
+        title: re.findall(r"^```(\w+)\n(.*?)\n```", body, lines)
         for title, body in sections
         if title not in LEFT_OUT and "```" in body
     }
@@ -54,7 +55,7 @@ def sending(service: str = "bot", **facts: Any) -> Sending:
     ],
 )
 def test_what_is_missing_is_said_with_what_to_set(
-    facts: dict[str, int], lacks: int, without_text: bool
+    facts: dict[str, Any], lacks: int, without_text: bool
 ) -> None:
     (one,) = connecting.connected([sending(**facts)])
     assert (len(one.lacks), one.without_text) == (lacks, without_text)
