@@ -42,8 +42,10 @@ def event_of(action: str, actor: str, reason: str) -> Event:
     raise NotPossible(f"{action!r} is none of {', '.join(ACTIONS)}")
 
 
-def entry_of(incident: Incident, action: str, actor: str, reason: str, now_ns: int) -> dict[str, Any]:
-    """The audit of an action on an incident, which is as it stands after it."""
+def entry_of(
+    incident: Incident, action: str, actor: str, reason: str, now_ns: int, role: str = ""
+) -> dict[str, Any]:
+    """The audit of an action on an incident, which is as it stands after it; ``role`` is the actor's."""
     place = incident.place
     return {
         "v": VERSION,
@@ -55,6 +57,7 @@ def entry_of(incident: Incident, action: str, actor: str, reason: str, now_ns: i
         "environment": place.environment,
         "service": place.service,
         "actor": actor,
+        "role": role or None,
         "reason": reason,
         "state": incident.state,
         "ending": incident.ending,

@@ -175,17 +175,21 @@ class _Api:
         return incident
 
     async def act(self, request: Request) -> Response:
-        """Acknowledge, end or annotate: ``{"actor": ..., "reason": ...}``."""
+        """Acknowledge, end or annotate: ``{"actor": ..., "reason": ...}``; a ``tenant`` must be its own."""
         self._check(request)
         action = request.path_params["action"]
         if action not in ACTIONS:
             raise Refused(404, f"{action!r} is none of {', '.join(ACTIONS)}")
-        actor, reason, _ = await said(request)
+        actor, reason, asked = await said(request, ("tenant", "role"))
         if not reason and action in REASONED:
             raise Refused(422, f"{action} needs a reason")
         incident_id = request.path_params["incident_id"]
+        known = await run_in_threadpool(self._desk.find, incident_id)
+        if known is not None and asked.get("tenant", known.place.tenant) != known.place.tenant:
+            raise Refused(404, _MISSING.format(incident_id))
+        role = asked.get("role", "")
         try:
-            incident = await run_in_threadpool(self._desk.act, incident_id, action, actor, reason)
+            incident = await run_in_threadpool(self._desk.act, incident_id, action, actor, reason, role)
         except NotPossible as error:
             raise Refused(409, str(error)) from error
         except Unavailable as error:
@@ -230,7 +234,7 @@ class _LevelsApi:
         if action not in levels.actions:
             raise Refused(404, f"{action!r} is none of {', '.join(levels.actions)}")
         names, act = levels.actions[action]
-        actor, reason, asked = await said(request, names)
+        actor, reason, asked = await said(request, (*names, "role"))
         if not reason:
             raise Refused(422, f"{action} needs a reason")
         try:

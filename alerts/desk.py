@@ -174,8 +174,10 @@ class Desk:
             self._looks = looks
             self._post_all()
 
-    def act(self, incident_id: str, action: str, actor: str, reason: str) -> Incident | None:
+    def act(self, incident_id: str, action: str, actor: str, reason: str, role: str = "") -> Incident | None:
         """Do what a person asks; ``None`` if there is no such incident.
+
+        ``role`` is what a sign-in gave that person, for the record.
 
         Raises
         ------
@@ -194,7 +196,7 @@ class Desk:
             if change is None:
                 return None
             self._commit([change])
-            audit = entry_of(change.incident, action, actor, reason, self._clock.now_ns())
+            audit = entry_of(change.incident, action, actor, reason, self._clock.now_ns(), role)
             self._unposted.append(partial(self._post.action, incident_id, audit))
             if action in DECISIONS:
                 self._decide(change.incident, actor, reason)

@@ -110,7 +110,7 @@ class Service:
         self._socket = _listen(settings.alerts.host, settings.alerts.port)
         host, port = self._socket.getsockname()[:2]
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        dashboard = f"http://{settings.dashboard.host}:{settings.dashboard.port}"
+        dashboard = settings.dashboard.address
         links = Links(dashboard, self.address, _version())
         self._standing = Standing(links)
         self._digests = DigestRound(

@@ -46,7 +46,7 @@ class SilenceApi:
     async def made(self, request: Request) -> Response:
         """Silence: ``{"service": ..., "lasts": "2h", "begins": ..., "actor": ..., "reason": ...}``."""
         check_token(request, self._token)
-        actor, reason, asked = await said(request, (*MATCHERS, "tenant", "lasts", "begins"))
+        actor, reason, asked = await said(request, (*MATCHERS, "tenant", "lasts", "begins", "role"))
         if not reason:
             raise Refused(422, "a silence needs a reason")
         lasts_s = parse_span_s(asked.get("lasts", ""))
@@ -68,10 +68,15 @@ class SilenceApi:
     async def lifted(self, request: Request) -> Response:
         """End a silence: ``{"actor": ..., "reason": ...}``."""
         check_token(request, self._token)
-        actor, reason, _ = await said(request)
+        actor, reason, asked = await said(request, ("tenant", "role"))
         if not reason:
             raise Refused(422, "lifting a silence needs a reason")
         silence_id = request.path_params["silence_id"]
+        known = next(
+            (s for s in await run_in_threadpool(self._desk.silences) if s.silence_id == silence_id), None
+        )
+        if known is not None and asked.get("tenant", known.tenant) != known.tenant:
+            raise Refused(404, f"there is no silence {silence_id!r}: GET /silences lists them")
         try:
             over = await run_in_threadpool(self._desk.lift, silence_id, actor, reason)
         except NotPossible as error:

@@ -89,11 +89,21 @@ def spent(config: Path | None, tenant: str, lineage: str, days: float) -> dict[s
     return report(grants_of(settings, mine), settings, given, watched, incidents, (since_s, until_s))
 
 
+def severity_of(settings: Settings, score: str) -> str:
+    """What a change of a score deserves."""
+    chosen = settings.score.get(score)
+    return chosen.severity if chosen else SPECS[score].severity if score in SPECS else "ticket"
+
+
+def channels_of(kind: str) -> int:
+    """Channels that a series of a kind has at most, each of which spends."""
+    return CHANNELS.get(kind, OTHER_CHANNELS)
+
+
 def _watched(settings: Settings, row: Sequence[Any]) -> Watched:
     score, kind, threshold, until_s, since_s = row
-    chosen = settings.score.get(score)
-    severity = chosen.severity if chosen else SPECS[score].severity if score in SPECS else "ticket"
-    w = math.exp(-float(threshold)) * CHANNELS.get(kind, OTHER_CHANNELS)
+    w = math.exp(-float(threshold)) * channels_of(kind)
+    severity = severity_of(settings, score)
     return Watched(severity, w / settings.detection.tick_s, float(since_s), float(until_s))
 
 

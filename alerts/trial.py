@@ -72,7 +72,7 @@ def deliveries(receiver: ReceiverSettings, settings: Settings, now_ns: int) -> l
 def _delivery(
     receiver: ReceiverSettings, settings: Settings, incident: Incident, kind: str, seq: int
 ) -> Delivery:
-    links = Links(f"http://{settings.dashboard.host}:{settings.dashboard.port}")
+    links = Links(settings.dashboard.address)
     return Delivery(
         dedup_key=f"test-{incident.incident_id}-{seq}",
         tenant=incident.place.tenant,

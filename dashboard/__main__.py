@@ -1,61 +1,71 @@
 """``python -m dashboard``: serve the dashboard on the configured address, in this process.
 
-Reads ``[dashboard] host, port``, ``[store]`` and ``[alerts]`` of the settings. The theme is found beside
-``main.py`` whatever the working directory is.
+Reads ``[dashboard]``, ``[[access]]``, ``[store]`` and ``[alerts]`` of the settings. Listens beyond loopback
+only with a sign-in. The theme is found beside this file whatever the working directory is.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from dashboard.viewer import LOOPBACK
+from starlette.middleware import Middleware
+from streamlit.starlette import App
+
+from dashboard.headers import SecurityHeaders
+from dashboard.signing_in import check_start, secrets
 from infra.errors import Misconfigured
-from infra.settings import Settings, load
+from infra.settings import LOOPBACK, Settings, load
 
 ROOT = Path(__file__).resolve().parent
 
 
-def command(settings: Settings) -> list[str]:
-    """The command line that serves the dashboard."""
+def options(settings: Settings) -> dict[str, Any]:
+    """Streamlit's options for these settings."""
     host, port = settings.dashboard.host, settings.dashboard.port
-    options = {
+    chosen: dict[str, Any] = {
         "server.address": host,
-        "server.port": str(port),
-        "server.headless": "true",
+        "server.port": port,
+        "server.headless": True,
         "server.fileWatcherType": "none",
         "browser.serverAddress": host,
     }
-    flags = [f"--{name}={value}" for name, value in options.items()]
-    if host in LOOPBACK:
+    if host in LOOPBACK and not settings.dashboard.login.metadata_url:
         # a page elsewhere that resolves its own name to this machine must not talk to the dashboard
-        flags += [f"--server.allowedHosts={name}" for name in ("localhost", "127.0.0.1", "::1")]
-    return [sys.executable, "-m", "streamlit", "run", str(ROOT / "main.py"), *flags]
+        chosen["server.allowedHosts"] = sorted(LOOPBACK)
+    return chosen
 
 
-def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The child's environment: Streamlit puts the script's folder on the path, we need its parent."""
-    paths = [str(ROOT.parent), *filter(None, [environ.get("PYTHONPATH")])]
-    return {**environ, "PYTHONPATH": os.pathsep.join(paths)}
+def application(settings: Settings) -> App:
+    """The dashboard with its sign-in and its headers."""
+    return App(ROOT / "main.py", secrets=secrets(settings) or None, middleware=[Middleware(SecurityHeaders)])
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Replace this process by the server: signals and the exit code go straight through."""
+    """Serve until a signal says stop."""
     parser = argparse.ArgumentParser(prog="python -m dashboard", description=__doc__)
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings file instead of lightship.toml")
-    options = parser.parse_args(argv)
+    chosen = parser.parse_args(argv)
     try:
-        settings = load(options.config)
+        settings = load(chosen.config)
+        check_start(settings)
+        app = application(settings)
     except Misconfigured as error:
         sys.stderr.write(f"dashboard: {error}\n")
         sys.exit(2)
-    arguments = command(settings)
-    named = {"LIGHTSHIP_CONFIG": str(options.config.absolute())} if options.config else {}
-    sys.stdout.flush()
-    os.execve(arguments[0], arguments, environment({**os.environ, **named}))  # noqa: S606 - a list of our own making
+    if chosen.config:
+        os.environ["LIGHTSHIP_CONFIG"] = str(chosen.config.absolute())  # pages read them anew
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    for name in ("httpx", "httpx2", "uvicorn", "watchdog"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    app.run(config=options(settings))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,15 @@
-"""What people do about incidents: calls of the alerts API, which is the only writer.
+"""What people do: calls of the alerts API, which is the only writer of incidents, silences and levels.
 
-The token is the one the alerts service keeps under the data directory, readable by its owner alone.
+Each names who did it, with which role and for which tenant. Whether the role allows it is decided here, not
+by the page that offers it; that the incident is the tenant's own, by the service that knows it. The token is
+the one the alerts service keeps under the data directory, readable by its owner alone.
 """
 
 from __future__ import annotations
 
+import json
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -12,14 +17,19 @@ import httpx
 
 from alerts.keys import read_token
 from dashboard.plain import clean
+from dashboard.viewer import Viewer
+from infra.embedded.reach import alerts_address
 from infra.errors import Misconfigured
 from infra.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 5.0
 MAX_REASON = 1000
 MAX_ACTOR = 100
 
 ACKNOWLEDGE, FALSE_ALARM, ACCEPT, NOTE = "acknowledge", "false-alarm", "accept", "note"
+HOLD, RELEASE = "hold", "release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +40,45 @@ class Answer:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AlertsApi:
-    """The alerts service at ``base``."""
+def act(settings: Settings, who: Viewer, incident_id: str, action: str, reason: str = "") -> Answer:
+    """Acknowledge, end, hold, release or annotate an incident."""
+    path = f"/incidents/{quote(incident_id, safe='')}/{quote(action, safe='')}"
+    return _tell(settings, who, path, reason, {})
 
-    base: str
-    token: str
 
-    def act(self, incident_id: str, action: str, actor: str, reason: str) -> Answer:
-        """Acknowledge, end or annotate an incident. Never raises for what the service does."""
-        url = f"{self.base}/incidents/{quote(incident_id, safe='')}/{quote(action, safe='')}"
-        body = {"actor": actor[:MAX_ACTOR], "reason": reason[:MAX_REASON]}
-        try:
-            response = httpx.post(
-                url, json=body, headers={"Authorization": f"Bearer {self.token}"}, timeout=TIMEOUT_S
-            )
-        except httpx.HTTPError as error:
-            return Answer(False, f"the alerts service does not answer ({type(error).__name__})")
-        if response.is_success:
-            return Answer(True)
-        return Answer(False, _reason(response))
+def silence(settings: Settings, who: Viewer, patterns: Mapping[str, str], lasts: str, reason: str) -> Answer:
+    """Tell nobody of what matches, for a while such as ``2h``."""
+    return _tell(settings, who, "/silences", reason, {**patterns, "lasts": lasts})
+
+
+def lift(settings: Settings, who: Viewer, silence_id: str, reason: str) -> Answer:
+    """End a silence before its time."""
+    return _tell(settings, who, f"/silences/{quote(silence_id, safe='')}/lift", reason, {})
+
+
+def accept_levels(settings: Settings, who: Viewer, which: Mapping[str, str], reason: str) -> Answer:
+    """Take learned levels for fine: ``which`` names lineage, service, environment, score, slice, version."""
+    return _tell(settings, who, "/baselines/accept", reason, which)
+
+
+def _tell(settings: Settings, who: Viewer, path: str, reason: str, named: Mapping[str, str]) -> Answer:
+    """Never raises for what the service does; a line of the log says who did what."""
+    if not who.may_act:
+        return Answer(False, f"the role {who.role} may not act")
+    try:
+        token = read_token(settings.home)
+    except Misconfigured as error:
+        return Answer(False, clean(str(error), 200))
+    body = {**named, "actor": who.name[:MAX_ACTOR], "reason": reason[:MAX_REASON]}
+    body |= {"tenant": who.tenant, "role": who.role}
+    url, headers = f"{alerts_address(settings)}{path}", {"Authorization": f"Bearer {token}"}
+    try:
+        response = httpx.post(url, json=body, headers=headers, timeout=TIMEOUT_S)
+    except httpx.HTTPError as error:
+        return Answer(False, f"the alerts service does not answer ({type(error).__name__})")
+    line = {"actor": who.name, "role": who.role, "tenant": who.tenant, "what": path, **named}
+    logger.info("acted: %s", json.dumps({**line, "status": response.status_code}))
+    return Answer(True) if response.is_success else Answer(False, _reason(response))
 
 
 def _reason(response: httpx.Response) -> str:
@@ -58,25 +87,3 @@ def _reason(response: httpx.Response) -> str:
     except (ValueError, KeyError, TypeError):
         said = ""
     return clean(str(said), 200) or f"the alerts service answered {response.status_code}"
-
-
-def connect(settings: Settings) -> AlertsApi:
-    """The API at the configured address.
-
-    Raises
-    ------
-    Misconfigured
-        If its token cannot be read.
-    """
-    host = settings.alerts.host
-    shown = f"[{host}]" if ":" in host else host
-    return AlertsApi(f"http://{shown}:{settings.alerts.port}", read_token(settings.home))
-
-
-def act(settings: Settings, incident_id: str, action: str, actor: str, reason: str = "") -> Answer:
-    """`AlertsApi.act` at the configured address; a token that cannot be read is an answer too."""
-    try:
-        api = connect(settings)
-    except Misconfigured as error:
-        return Answer(False, clean(str(error), 200))
-    return api.act(incident_id, action, actor, reason)

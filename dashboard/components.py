@@ -17,7 +17,7 @@ from dashboard.cards import Card
 from dashboard.charts.frame import Drawing
 from dashboard.data import Reading
 from dashboard.palette import DARK, LIGHT, Palette, State
-from dashboard.plain import escape
+from dashboard.plain import clean, escape
 from dashboard.queries import scope as scopes
 from dashboard.queries.scope import Pulse
 from dashboard.session import Session
@@ -102,6 +102,8 @@ def pulse(seen: Session) -> Pulse | None:
 @st.fragment(run_every="30s")
 def _freshness(seen: Session, at: datetime, base: str, then: Pulse | None) -> None:
     """Reruns alone, so the page keeps its focus and scroll; new numbers come when a person asks."""
+    if seen.viewer.until is not None and data.wall() >= seen.viewer.until:
+        st.rerun()  # the session is over: the door says so
     with st.container(horizontal=True, gap="small", vertical_alignment="center", width="content"):
         said = strings.UPDATED.format(at=formats.stamp(at))
         newer = news(then, pulse(seen.renewed()), data.wall() - at)
@@ -161,3 +163,9 @@ def nothing(sentence: str, action: str) -> None:
     with st.container(border=True, horizontal_alignment="center", gap="small"):
         st.markdown(escape(sentence, 300), width="content")
         quiet(action, width="content")
+
+
+def nothing_arrived(seen: Session) -> None:
+    """The lineage has no service: say so instead of that all is well."""
+    lineage = strings.NO_SERVICES.format(lineage=clean(seen.scope.lineage, 40))
+    empty(palette.NO_DATA, lineage, strings.NO_SERVICES_NEXT)

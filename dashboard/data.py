@@ -2,10 +2,15 @@
 
 The cache belongs to the process, so everything an answer depends on stands in its key: tenant, role,
 lineage, the lineage's clock, and the query's own arguments. Answers are immutable.
+
+It is the one door to queries, so it also keeps it: a question about another tenant than the viewer's is a
+defect, one for texts needs the role, and whoever reads texts is on record.
 """
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 from collections import OrderedDict
 from collections.abc import Callable
@@ -20,12 +25,15 @@ from alerts.known_scores import learn_own_scores
 from dashboard import viewer as viewers
 from dashboard.queries import scope as scopes
 from dashboard.queries.scope import Lineage
-from dashboard.queries.store import LIVE, TIMEOUT_S, ClickHouse, Scope, Store
-from dashboard.viewer import Viewer
+from dashboard.queries.store import LIVE, TIMEOUT_S, ClickHouse, Scope, Store, is_text
+from dashboard.signing_in import check_start
+from dashboard.viewer import ANALYST, NotAllowed, Viewer
 from infra import clickhouse
 from infra.clock import SystemClock, to_datetime
-from infra.errors import Unavailable
-from infra.settings import Settings, load
+from infra.errors import Defect, Unavailable
+from infra.settings import LOOPBACK, Settings, load
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -89,11 +97,22 @@ def _last_good() -> LastGood:
 
 
 def viewer() -> Viewer:
-    """Who is looking."""
-    name = st.user.get("email") if st.user.get("is_logged_in") else None
-    return viewers.from_environment(
-        os.environ, str(name) if name else None, loopback=settings().dashboard.host in viewers.LOOPBACK
-    )
+    """Who is looking.
+
+    Raises
+    ------
+    SignInNeeded, NothingGranted
+        If there is a sign-in and it does not let this person in.
+    Misconfigured
+        If there is none and anybody on the network could be looking.
+    """
+    found = settings()
+    login = found.dashboard.login
+    if login.metadata_url:
+        asked = st.session_state.get("tenant") or st.query_params.get("tenant") or ""
+        return viewers.signed_in(st.user.to_dict(), login, found.access, wall(), str(asked))
+    check_start(found)  # where it was started in another way than ours
+    return viewers.from_environment(os.environ, loopback=found.dashboard.host in LOOPBACK)
 
 
 def wall() -> datetime:
@@ -128,7 +147,15 @@ def read(
     ------
     Unavailable
         If the store does not answer and never did for this question.
+    NotAllowed
+        If the answer holds texts and the viewer may not read them.
+    Defect
+        If the question is about another tenant.
     """
+    if scope.tenant != who.tenant:
+        raise Defect(f"{query.__qualname__} was asked about another tenant")
+    if is_text(query) and not who.may_read_text:
+        raise NotAllowed(ANALYST)
 
     def ask(store: Store) -> T:
         return query(store, scope, *args, **kwargs)
@@ -142,9 +169,24 @@ def read(
         kept = _last_good().recall(steady)
         if kept is None:
             raise
-        return Reading(kept[0], kept[1], str(error))
-    _last_good().keep(steady, value, at)
-    return Reading(value, at)
+        value, at, fault = kept[0], kept[1], str(error)
+    else:
+        fault = ""
+        _last_good().keep(steady, value, at)
+    if is_text(query):
+        _record(who, scope.lineage, name, rest, value)
+    return Reading(value, at, fault)
+
+
+def _record(who: Viewer, lineage: str, query: str, question: tuple[object, ...], value: object) -> None:
+    """A line of the log that this person was shown texts; once for each question of a session."""
+    asked = st.session_state.setdefault("read_texts", set())
+    if not value or (who.tenant, query, question) in asked:
+        return
+    asked.add((who.tenant, query, question))
+    line = {"actor": who.name, "role": who.role, "tenant": who.tenant, "lineage": lineage, "query": query}
+    n = len(value) if isinstance(value, tuple) else 1
+    logger.info("texts were read: %s", json.dumps({**line, "about": str(question[1])[:500], "n": n}))
 
 
 def forget() -> None:

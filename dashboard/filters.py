@@ -14,6 +14,8 @@ from dashboard import strings
 from dashboard.queries.store import LIVE
 
 WEEKS = (4, 8, 12, 26)
+DAYS = (7, 28, 90)
+HOURS = (6, 24, 72, 168)
 
 
 def lineage(names: Sequence[str]) -> str:
@@ -46,6 +48,36 @@ def proof_show() -> str:
     return _segments(strings.SHOW, (strings.PROOF_SHOW_ALL, strings.PROOF_SHOW_LEARNING), key="proof")
 
 
+def standing(names: Sequence[str]) -> str:
+    """The state of series that a table lists, or empty for all."""
+    chosen = _segments(strings.SHOW, (strings.SHOW_ALL, *(name.capitalize() for name in names)), "standing")
+    return "" if chosen == strings.SHOW_ALL else chosen.lower()
+
+
+def verdict(names: tuple[str, ...]) -> str:
+    """Which levels the table lists."""
+    return _segments(strings.SHOW, names, "verdict")
+
+
+def compared_score(titles: Sequence[str], usual: str) -> str:
+    """The score that is compared across services."""
+    chosen = st.selectbox(
+        strings.PROOF_SCORE,
+        titles,
+        index=titles.index(usual),
+        key="score",
+        bind="query-params",
+        width=300,
+    )
+    return str(chosen or usual)
+
+
+def framework(titles: tuple[str, ...]) -> str:
+    """The framework whose snippets are shown."""
+    chosen = st.selectbox(strings.FRAMEWORK, titles, key="framework", bind="query-params")
+    return chosen or titles[0]
+
+
 def _segments(label: str, options: tuple[str, ...], key: str) -> str:
     chosen = st.segmented_control(
         label,
@@ -73,6 +105,22 @@ def weeks() -> int:
         strings.WEEKS, WEEKS, default=12, required=True, key="weeks", bind="query-params"
     )
     return chosen or 12
+
+
+def days() -> int:
+    """How many days back."""
+    chosen = st.segmented_control(
+        strings.DAYS, DAYS, default=28, required=True, key="days", bind="query-params"
+    )
+    return chosen or 28
+
+
+def hours() -> int:
+    """How many hours back."""
+    chosen = st.segmented_control(
+        strings.HOURS, HOURS, default=24, required=True, key="hours", bind="query-params"
+    )
+    return chosen or 24
 
 
 def language(names: Sequence[str]) -> str:

@@ -63,6 +63,13 @@ def share_interval(low: float, high: float) -> str:
     return f"{number(100 * low, decimals)}{DASH}{number(100 * high, decimals)}"
 
 
+def share_range(low: float, high: float) -> str:
+    """An interval alone, with its unit: ``5.4–7.5 %``, ``6.5–8.8 per 10,000``."""
+    if high < 2 * _RARE:
+        return f"{number(_PER * low, 1)}{DASH}{number(_PER * high, 1)} per 10,000"
+    return f"{share_interval(low, high)}{THIN}%"
+
+
 def share_level(value: float, low: float | None, high: float | None) -> str:
     """A share with its interval where it is known: ``6.4 % 5.4–7.5``."""
     if low is None or high is None:
@@ -121,6 +128,15 @@ def count(n: float) -> str:
     return f"{n / 1e6:.2f}{THIN}M" if n >= 1e6 else f"{n:,.0f}"
 
 
+def size(n_bytes: float) -> str:
+    """``61.2 GiB``, ``340 MiB``: binary units, three digits at most."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if n_bytes < 1000:
+            return f"{number(n_bytes, 1 if unit == 'GiB' and n_bytes < 100 else 0)}{THIN}{unit}"
+        n_bytes /= 1024
+    return f"{number(n_bytes, 1)}{THIN}TiB"
+
+
 def measure(value: float, unit: str = "") -> str:
     """A value in its own unit with three significant digits: ``312 characters``, ``1.24 s``."""
     magnitude = abs(value)
@@ -171,6 +187,13 @@ def span(length: timedelta) -> str:
     if minutes < 48 * 60:
         return f"{int(minutes / 6) / 10:.1f}{THIN}h"
     return f"{int(minutes / 144) / 10:.1f}{THIN}d"
+
+
+def minutes(length: float) -> str:
+    """A span given in minutes, in the unit that suits it: ``7.5 min``, ``2.4 h``."""
+    if length < 10:
+        return f"{number(length, 1)}{THIN}min"
+    return span(timedelta(minutes=length))
 
 
 def day(at: datetime) -> str:

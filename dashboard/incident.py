@@ -84,6 +84,8 @@ class Incident:
     config_hash: str | None
     baseline_version: str | None
     log_to: int | None
+    held_by: str | None = None
+    silenced: bool = False
 
     @property
     def id(self) -> str:
@@ -190,6 +192,8 @@ def read(stored: StoredIncident) -> Incident:
         config_hash=_text(finding.get("config_hash")),
         baseline_version=_text(finding.get("baseline_version")),
         log_to=_count(finding.get("log_to")),
+        held_by=_text(body.get("held_by")),
+        silenced=_text(body.get("silence")) is not None,
     )
 
 

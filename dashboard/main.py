@@ -1,4 +1,4 @@
-"""The dashboard's entry: ``python -m dashboard``, or ``streamlit run dashboard/main.py``."""
+"""The dashboard's script, served by ``python -m dashboard``: pages, the door before them, the sidebar."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import logging
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import Page
 
-from dashboard import components, data, filters, palette, pipeline, session, strings
+from dashboard import components, data, door, filters, palette, pipeline, session, strings
 from dashboard.plain import clean
 from dashboard.queries import incidents
 from dashboard.queries import pipeline as pipelines
 from dashboard.queries.store import LIVE, Scope
+from dashboard.viewer import NotAllowed, NothingGranted, SignInNeeded
+from dashboard.wording import access, alerts, connect, detectors, levels
+from dashboard.wording import pipeline as pipes
 from infra.errors import InfraError, Misconfigured, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -34,20 +38,35 @@ def main() -> None:
         str(_STATIC / f"lightship-{st.context.theme.type or 'light'}.svg"),
         icon_image=str(_STATIC / "mark.svg"),
     )
-    page = st.navigation(
-        [
-            st.Page("views/fleet.py", title=strings.FLEET, icon=":material/grid_view:", default=True),
-            st.Page("views/incidents.py", title=strings.INCIDENTS, icon=":material/e911_emergency:"),
-            st.Page("views/explore.py", title=strings.EXPLORE, icon=":material/search:"),
-            st.Page("views/drift.py", title=strings.DRIFT, icon=":material/trending_up:"),
-            st.Page("views/outputs.py", title=strings.OUTPUTS, icon=":material/chat:"),
-            st.Page("views/releases.py", title=strings.RELEASES, icon=":material/rocket_launch:"),
-            st.Page("views/trends.py", title=strings.TRENDS, icon=":material/monitoring:"),
-            st.Page("views/incident.py", title=strings.INCIDENT, visibility="hidden"),
-        ]
-    )
+    pages = [
+        st.Page("views/fleet.py", title=strings.FLEET, icon=":material/grid_view:", default=True),
+        st.Page("views/incidents.py", title=strings.INCIDENTS, icon=":material/e911_emergency:"),
+        st.Page("views/explore.py", title=strings.EXPLORE, icon=":material/search:"),
+        st.Page("views/drift.py", title=strings.DRIFT, icon=":material/trending_up:"),
+        st.Page("views/outputs.py", title=strings.OUTPUTS, icon=":material/chat:"),
+        st.Page("views/releases.py", title=strings.RELEASES, icon=":material/rocket_launch:"),
+        st.Page("views/trends.py", title=strings.TRENDS, icon=":material/monitoring:"),
+        st.Page("views/alerts.py", title=alerts.TITLE, icon=":material/support_agent:"),
+        st.Page("views/detectors.py", title=detectors.TITLE, icon=":material/troubleshoot:"),
+        st.Page("views/levels.py", title=levels.TITLE, icon=":material/straighten:"),
+        st.Page("views/pipeline.py", title=pipes.TITLE, icon=":material/water_pump:"),
+        st.Page("views/connect.py", title=connect.TITLE, icon=":material/cable:"),
+        st.Page("views/incident.py", title=strings.INCIDENT, visibility="hidden"),
+    ]
+    try:
+        who = data.viewer()
+    except (SignInNeeded, NothingGranted) as closed:
+        _door(st.navigation(pages, position="hidden"), closed)
+        return
+    except Misconfigured as error:
+        st.navigation(pages)
+        components.empty(palette.FAILED, strings.MISCONFIGURED, clean(str(error), 300))
+        return
+    page = st.navigation(pages)
     components.style()
     try:
+        if who.until is not None:
+            door.go_on(page, pages)
         if page.title == strings.INCIDENT:
             _find_lineage()
         _sidebar()
@@ -56,11 +75,24 @@ def main() -> None:
         components.empty(
             palette.FAILED, strings.NO_STORE, strings.NO_STORE_NEXT.format(reason=clean(str(error), 160))
         )
+    except NotAllowed as error:
+        components.nothing(
+            access.NOT_ALLOWED.format(role=who.role), access.NOT_ALLOWED_NEXT.format(needs=error.needs)
+        )
     except Misconfigured as error:
         components.empty(palette.FAILED, strings.MISCONFIGURED, clean(str(error), 300))
     except InfraError:
         logger.exception("a page failed")
         components.empty(palette.FAILED, strings.DEFECT, "")
+
+
+def _door(page: Page, closed: SignInNeeded | NothingGranted) -> None:
+    """What people see who are not let in."""
+    components.style()
+    if isinstance(closed, SignInNeeded):
+        door.sign_in(page, expired=closed.expired)
+    else:
+        door.nothing_granted(str(closed))
 
 
 def _find_lineage() -> None:
@@ -80,6 +112,7 @@ def _sidebar() -> None:
     known = data.lineages(who)
     names = list(dict.fromkeys([LIVE, *(item.name for item in known.value)]))
     with st.sidebar:
+        door.tenant(who)
         chosen = filters.lineage(names)
         seen = session.start(who, chosen)
         session.enter(seen)
@@ -92,6 +125,7 @@ def _sidebar() -> None:
             for line in found.lines:
                 components.quiet(line)
             components.quiet(strings.ALL_UTC.format(lineage=clean(chosen, 24)))
+        door.way_out(who)
 
 
 main()

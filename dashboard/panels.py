@@ -7,7 +7,19 @@ from datetime import timedelta
 
 import streamlit as st
 
-from dashboard import cards, components, data, formats, levels, palette, picture, sides, strings, timeline
+from dashboard import (
+    cards,
+    components,
+    data,
+    formats,
+    judging,
+    levels,
+    palette,
+    picture,
+    sides,
+    strings,
+    timeline,
+)
 from dashboard.charts import change as change_charts
 from dashboard.charts import where as where_charts
 from dashboard.charts.change import Scale
@@ -215,6 +227,8 @@ def texts(incident: Incident, seen: Session) -> None:
             strings.EXAMPLES_ROLE_NEXT.format(role=seen.viewer.role),
         )
         return
+    if judged := st.session_state.pop("judged", None):
+        st.text(judged)
     ranked = incident.measure.what not in {FLAG, CATEGORY} and incident.unit == "interaction"
     low, start = int(incident.onset_low.timestamp()), int(incident.onset.timestamp())
     end = picture.comparison(incident, seen.scope.at).to_s
@@ -236,6 +250,7 @@ def texts(incident: Incident, seen: Session) -> None:
                 components.text_cards(
                     title, cards.cards(reading.value, incident.measure, seen.now), key=f"texts-{title}"
                 )
+                judging.judge(reading.value, seen, key=f"judge-{title}")
             else:
                 components.nothing(strings.EXAMPLES_NONE, strings.EXAMPLES_NONE_NEXT)
 

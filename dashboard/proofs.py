@@ -56,9 +56,9 @@ def _proof(w: Watched) -> Proof:
         level=_level(measure, *level),
         counted=w.n_current if learning else w.n_baseline,
         alerts_from=start,
-        within_1h=_noticed(measure, w.detectable_1h, w.detectable_unit),
-        within_1d=_noticed(measure, w.detectable_1d, w.detectable_unit),
-        within_7d=_noticed(measure, w.detectable_7d, w.detectable_unit),
+        within_1h=noticed(measure, w.detectable_1h, w.detectable_unit),
+        within_1d=noticed(measure, w.detectable_1d, w.detectable_unit),
+        within_7d=noticed(measure, w.detectable_7d, w.detectable_unit),
     )
 
 
@@ -73,7 +73,7 @@ def _level(measure: Measure, value: float | None, low: float | None, high: float
     return f"{said} ({formats.measure(low)}{formats.DASH}{formats.measure(high)})"
 
 
-def _noticed(measure: Measure, change: float | None, unit: str | None) -> str:
+def noticed(measure: Measure, change: float | None, unit: str | None) -> str:
     """A smallest change: ``±0.8 pp``, ``±12 per 10,000`` of a share, ``±12 characters`` of a median."""
     if change is None or (unit in (None, RATE)) != measure.is_share:
         return formats.NONE

@@ -23,6 +23,11 @@ class Session:
     now: datetime
     lineages: Reading[tuple[Lineage, ...]]
 
+    @property
+    def has_services(self) -> bool:
+        """Whether anything has come in this lineage: where nothing has, nothing is fine either."""
+        return any(item.name == self.scope.lineage and item.services for item in self.lineages.value)
+
     def renewed(self) -> Session:
         """The same at the present clock; for what refreshes by itself."""
         known = data.lineages(self.viewer)

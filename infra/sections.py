@@ -431,14 +431,6 @@ class AlertSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class DashboardSettings:
-    """The dashboard, and where links in messages point."""
-
-    host: str = field(default="127.0.0.1", metadata=about("address to listen on"))
-    port: int = field(default=8501, metadata=about("port", within=TCP))
-
-
-@dataclass(frozen=True, slots=True)
 class TelemetrySettings:
     """Where the rooms' own numbers are pushed to, beside `/metrics`."""
 

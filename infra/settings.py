@@ -18,7 +18,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from infra.dashboard_sections import AccessSettings, DashboardSettings, LoginSettings
 from infra.errors import Misconfigured
 from infra.judges import JudgeSettings, check_judge
 from infra.receivers import WEB, ReceiverSettings, check_receiver, has_scheme
@@ -26,7 +28,6 @@ from infra.sections import (
     AlertSettings,
     BudgetSettings,
     CostSettings,
-    DashboardSettings,
     DeadLetterSettings,
     DetectionSettings,
     GatewaySettings,
@@ -48,6 +49,8 @@ from infra.typed_table import build, overrides, unknown
 
 __all__ = [
     "BROKERS",
+    "LOOPBACK",
+    "AccessSettings",
     "AlertSettings",
     "BudgetSettings",
     "CostSettings",
@@ -58,6 +61,7 @@ __all__ = [
     "JudgeSettings",
     "KafkaSettings",
     "LimitSettings",
+    "LoginSettings",
     "MemorisedSettings",
     "OwnScoreSettings",
     "ReceiverSettings",
@@ -89,6 +93,8 @@ ALIASES = (
 _BROKER = r"([\w.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?"
 BROKERS = re.compile(f"{_BROKER}(,{_BROKER})*")
 """Bootstrap addresses."""
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Addresses that only this machine reaches."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _AFTER_NAME = re.compile(r"[:/?#]")
@@ -117,6 +123,7 @@ class Settings:
     receiver: tuple[ReceiverSettings, ...] = ()
     route: tuple[RouteSettings, ...] = ()
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
+    access: tuple[AccessSettings, ...] = ()
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     def config_hash(self) -> str:
@@ -229,6 +236,7 @@ def _check(settings: Settings) -> None:
     if settings.kafka.bootstrap and not BROKERS.fullmatch(settings.kafka.bootstrap):
         raise Misconfigured(f"kafka.bootstrap = {settings.kafka.bootstrap!r} must be host:port,host:port ...")
     _check_access(settings)
+    _check_login(settings)
     if not _NAME.fullmatch(settings.store.database):
         raise Misconfigured(
             f"store.database = {settings.store.database!r} is not a name: use letters, digits and _"
@@ -267,6 +275,30 @@ def _check_access(settings: Settings) -> None:
             raise Misconfigured(f"kafka.{name} is for TLS, which is off: set kafka.tls = true")
     if store.ca_file and not store.url.startswith("https:"):
         raise Misconfigured("store.ca_file is for https: give LIGHTSHIP_CLICKHOUSE as https://user@host:8443")
+
+
+def _check_login(settings: Settings) -> None:
+    """A sign-in with a part missing, one that would go over the open network, or one that opens nothing."""
+    login = settings.dashboard.login
+    if not login.metadata_url:
+        if settings.access:
+            raise Misconfigured("[[access]] is by claims of a sign-in: set dashboard.login.metadata_url too")
+        return
+    for name in ("client_id", "client_secret_file", "redirect_url"):
+        if not getattr(login, name):
+            raise Misconfigured(f"dashboard.login.{name} is missing: the provider gave it, or was told it")
+    for name in ("metadata_url", "redirect_url"):
+        url = urlsplit(getattr(login, name))
+        if url.scheme != "https" and url.hostname not in LOOPBACK:
+            raise Misconfigured(f"dashboard.login.{name} = {getattr(login, name)!r} must begin with https://")
+    if not login.redirect_url.endswith("/oauth2callback"):
+        raise Misconfigured(
+            f"dashboard.login.redirect_url = {login.redirect_url!r} must end with /oauth2callback"
+        )
+    if not settings.access:
+        raise Misconfigured(
+            "dashboard.login opens nothing to anybody: add [[access]] with a value and a role"
+        )
 
 
 def show(settings: Settings) -> dict[str, Any]:

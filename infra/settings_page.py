@@ -31,10 +31,10 @@ VARIABLES = (
     ("LIGHTSHIP_CONFIG", "path of the settings file"),
     *((name, f"`{section}.{key}`") for name, section, key in ALIASES),
     ("LIGHTSHIP_INGEST_KEY", "ingest key that `lightship env` and `lightship run` give to applications"),
-    ("LIGHTSHIP_TENANT", "whose data the dashboard shows; `default` by default"),
+    ("LIGHTSHIP_TENANT", "whose data a dashboard without sign-in shows; `default` by default"),
     (
         "LIGHTSHIP_ROLE",
-        "what its viewers may do: `viewer`, `analyst`, `responder` (by default) or `admin`",
+        "what its viewers may do: `viewer`, `analyst`, `responder` (by default, on loopback) or `admin`",
     ),
     ("LIGHTSHIP_DATA", "directory of data for tests"),
 )

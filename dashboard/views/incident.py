@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import actions, components, data, facts, filters, formats, panels, runbooks, session, strings
+from dashboard import acting, components, data, facts, filters, formats, panels, runbooks, session, strings
 from dashboard import incident as incidents
 from dashboard.data import Reading
 from dashboard.incident import Incident
@@ -61,17 +61,14 @@ def _head(incident: Incident, seen: Session, readings: Sequence[Reading[object]]
         base = strings.BASELINE_VERSION.format(version=clean(incident.baseline_version, 24))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         components.badge(incident.state, components.life(incident.stored.state, incident.stored.ending))
-        if incident.stored.acknowledged_by:
-            st.badge(strings.ACKNOWLEDGED, icon=":material/person_check:", color="blue")
-            name = clean(incident.stored.acknowledged_by, 40)
-            components.quiet(strings.ACKNOWLEDGED_BY.format(name=name), width="content")
+        acting.marks(incident)
         components.quiet(_place(incident, seen), width="content")
         components.freshness(seen, readings, base)
     components.stale(readings)
     with st.container(gap=None):
         st.title(escape(incident.stored.headline, 200), anchor=False)
         st.markdown(f":gray[{escape(strings.INCIDENT_QUESTION)}]")
-    _actions(incident, seen)
+    acting.bar(incident, seen)
 
 
 def _place(incident: Incident, seen: Session) -> str:
@@ -86,57 +83,6 @@ def _place(incident: Incident, seen: Session) -> str:
         at=f"{formats.moment(ended, seen.now)} UTC",
         span=formats.span(ended - incident.onset),
     )
-
-
-def _actions(incident: Incident, seen: Session) -> None:
-    """What a responder can do, most likely first; everything that ends it asks why."""
-    said = st.session_state.pop("said", None)
-    may = seen.viewer.may_act
-    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="actions"):
-        taken = incident.stored.acknowledged_by == seen.viewer.name
-        if st.button(
-            strings.ACKNOWLEDGE,
-            type="primary",
-            icon=":material/person_check:",
-            shortcut="a",
-            disabled=not may or not incident.is_open or taken,
-        ):
-            _act(incident, seen, actions.ACKNOWLEDGE, "")
-        with st.popover(strings.END, icon=":material/flag:", disabled=not may or not incident.is_open):
-            endings = {strings.ENDING_FALSE_ALARM: actions.FALSE_ALARM, strings.ENDING_ACCEPT: actions.ACCEPT}
-            ending = st.radio(strings.ENDING, list(endings))
-            why = st.text_input(strings.END_WHY, help=strings.END_HELP, max_chars=actions.MAX_REASON)
-            if st.button(strings.END_DO):
-                _act(incident, seen, endings[ending], why)
-        with st.popover(strings.NOTE, icon=":material/edit_note:", disabled=not may):
-            text = st.text_area(strings.NOTE_LABEL, max_chars=actions.MAX_REASON)
-            if st.button(strings.NOTE_DO):
-                _act(incident, seen, actions.NOTE, text)
-        shown = runbooks.load(incident.stored.runbook)
-        if shown is not None:
-            with st.popover(strings.RUNBOOK, icon=":material/menu_book:", width="content"):
-                st.markdown(f"**{escape(shown.title)}**")
-                st.markdown(shown.text)
-        note = strings.ACT_AS.format(name=clean(seen.viewer.name, 60))
-        if not may:
-            note = strings.NOT_ALLOWED.format(role=seen.viewer.role)
-        components.quiet(note, width="content")
-    if said:
-        st.text(said)
-
-
-def _act(incident: Incident, seen: Session, action: str, reason: str) -> None:
-    """Record it, and draw the page anew from what was recorded."""
-    if action != actions.ACKNOWLEDGE and not reason.strip():
-        st.session_state["said"] = strings.NOT_DONE.format(reason=strings.REASON_NEEDED)
-        st.rerun()
-    answer = actions.act(data.settings(), incident.id, action, seen.viewer.name, reason.strip())
-    if answer.done:
-        data.forget()
-        st.session_state["said"] = strings.DONE.format(what=strings.DONE_WORDS[action])
-    else:
-        st.session_state["said"] = strings.NOT_DONE.format(reason=answer.reason)
-    st.rerun()
 
 
 def _checks(incident: Incident) -> None:

@@ -1,92 +1,18 @@
-"""What is missing in the telemetry of each service, and the variable its instrumentation reads. Pure."""
+"""What is missing in the telemetry of each service, as lines of the doctor's report. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from infra.lacks import ServiceFacts, lacks
 from ingest.doctor.line import OK, WARN, Line
-
-CAPTURE = {
-    "otel-genai": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY and "
-    "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental",
-    "otel-genai-legacy-events": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true and "
-    "OTEL_LOGS_EXPORTER=otlp",
-    "openinference": "OPENINFERENCE_HIDE_INPUTS=false and OPENINFERENCE_HIDE_OUTPUTS=false",
-    "traceloop": "TRACELOOP_TRACE_CONTENT=true",
-    "openlit": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true "
-    "(openlit.init(capture_message_content=True))",
-    "vercel-ai": "recordInputs and recordOutputs of experimental_telemetry to true (the SDK has no variable)",
-    "langfuse": "LANGFUSE_OBSERVE_DECORATOR_IO_CAPTURE_ENABLED=true, and pass no mask to the client",
-    "google-adk": "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true",
-    "mlflow": "mlflow.<library>.autolog(disable=False), without a span processor that drops inputs",
-    "litellm": "litellm.turn_off_message_logging = False (proxy: litellm_settings in its config)",
-}
-"""What makes each instrumentation family send content, by the dialect it speaks."""
-
-ATTRIBUTE_LIMIT = "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=1024"
-VALUE_LIMIT = "unset OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT and OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"
-SAMPLER = "OTEL_TRACES_SAMPLER=parentbased_always_on"
-
-FEW = 0.05
-"""Share of a service's calls without content that is no habit of its instrumentation."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceFacts:
-    """The last stored interactions of a service that came by one dialect.
-
-    ``n`` of them; the others are how many came without content, with attributes dropped, with cut or hidden
-    values, from sampled traces, or with a clock ahead of ours.
-    """
-
-    tenant: str
-    service: str
-    dialect: str
-    n: int
-    without_content: int = 0
-    dropped: int = 0
-    truncated: int = 0
-    hidden: int = 0
-    sampled: int = 0
-    skewed: int = 0
 
 
 def check_service(f: ServiceFacts) -> list[Line]:
     """Everything that is missing in what this service sends."""
     name = f"service {f.service}" if f.tenant == "default" else f"service {f.tenant}/{f.service}"
-
-    def said(n: int, what: str, remedy: str) -> list[Line]:
-        return [Line(name, WARN, f"{n} of its last {f.n} calls {what} ({f.dialect})", remedy)] if n else []
-
-    lines = []
-    if f.without_content > FEW * f.n:
-        lines += said(f.without_content, "came without content: texts are not scored", _capture(f.dialect))
-    lines += said(
-        f.hidden,
-        "hide their content on purpose",
-        f"Lightship redacts before it stores; to have texts scored set {_capture(f.dialect, 'set ')}",
-    )
-    lines += said(
-        f.dropped, "lost attributes to the limit of 128 a span", f"set {ATTRIBUTE_LIMIT} in the application"
-    )
-    lines += said(f.truncated, "have cut values", f"{VALUE_LIMIT} in the application")
-    lines += said(
-        f.sampled, "were sampled: counts are shares of the traffic", f"set {SAMPLER} in the application"
-    )
-    lines += said(
-        f.skewed,
-        "ended more than 5 minutes ahead of our clock",
-        "synchronise the clock of the application's machine (NTP): timedatectl set-ntp true",
-    )
+    lines = [Line(name, WARN, lack.says, lack.remedy) for lack in lacks(f)]
     return lines or [Line(name, OK, f"its last {f.n} calls are complete ({f.dialect})")]
-
-
-def _capture(dialect: str, prefix: str = "") -> str:
-    known = CAPTURE.get(dialect)
-    if known is None:
-        return 'eval "$(lightship env)" before the application starts sets what instrumentations read'
-    return known if prefix else f"set {known} in the application"
 
 
 def check_services(services: Sequence[ServiceFacts], unjoined: dict[str, int]) -> list[Line]:

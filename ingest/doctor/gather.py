@@ -16,9 +16,9 @@ from kafka.errors import KafkaError
 
 from infra import clickhouse, kafka
 from infra.errors import InfraError
+from infra.lacks import ServiceFacts
 from infra.settings import KafkaSettings, StoreSettings, hide_password
 from ingest.doctor.check_servers import Server
-from ingest.doctor.check_services import ServiceFacts
 from ingest.errors import Unavailable
 from ingest.log.ends import log_ends
 from ingest.score.settings_reader import SettingsReader

@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
-from tests.dashboard import world, world_hostile
+from tests.browser.visiting import SLOW_MS, Mode, Visit, chromium, visiting
+from tests.dashboard import world, world_care, world_hostile
 from tests.dashboard.serving import alerts_api, dashboard, environment, free_port, fresh_database
 
 pytestmark = pytest.mark.browser
-
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
-SLOW_MS = 90_000
-Mode = Literal["light", "dark"]
 
 
 @dataclass
@@ -49,44 +32,12 @@ class Site:
         return f"/incident?id={self.ids[name]}&lineage={lineage}"
 
 
-@dataclass
-class Visit:
-    """A page with what went wrong on it."""
-
-    page: Page
-    site: Site
-    faults: list[str] = field(default_factory=list)
-
-    def open(self, path: str) -> Page:
-        self.page.goto(self.site.base + path)
-        self.settle()
-        return self.page
-
-    def settle(self) -> None:
-        self.page.wait_for_selector(
-            '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=SLOW_MS
-        )
-        self.page.wait_for_function(
-            "() => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')]"
-            ".every(chart => chart.querySelector('canvas, svg.marks'))",
-            timeout=SLOW_MS,
-        )
-        self.page.wait_for_timeout(700)
-
-    def violations(self) -> list[str]:
-        """What axe finds, with the first nodes of each."""
-        found = Axe().run(self.page).response["violations"]
-        return [f"{v['id']}: {[n['html'][:160] for n in v['nodes'][:3]]}" for v in found]
-
-    def sideways(self) -> bool:
-        return bool(self.page.evaluate("() => document.documentElement.scrollWidth > window.innerWidth"))
-
-
 @pytest.fixture(scope="module")
 def site(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     settings = fresh_database(store, "lightship_dashboard_browser")
     client = connect(settings)
     ids = world.fill(client, lineage="demo-1")
+    world_care.fill(client)
     hostile = world_hostile.fill(client, world.NOW, lineage="hostile-1")
     client.close()
     home: Path = tmp_path_factory.mktemp("dashboard")
@@ -98,48 +49,30 @@ def site(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-def visiting(browser: Browser, site: Site, mode: Mode = "light", width: int = 1440) -> Visit:
-    page = browser.new_page(
-        viewport={"width": width, "height": 1000},
-        color_scheme=mode,
-        timezone_id="Asia/Tokyo",  # far from UTC: nothing may follow the browser's zone
-        reduced_motion="reduce",
-    )
-    visit = Visit(page, site)
-    page.on("pageerror", lambda error: visit.faults.append(f"script error: {error}"))
-    page.on("request", lambda r: None if r.url.startswith(LOCAL) else visit.faults.append(f"left: {r.url}"))
-    page.on("dialog", lambda dialog: _dialog(visit, dialog))
-    page.on("console", lambda m: _console(visit, m.type, m.text, m.location.get("url", "")))
-    return visit
-
-
-def _dialog(visit: Visit, dialog: Dialog) -> None:
-    visit.faults.append(f"dialog: {dialog.message}")
-    dialog.dismiss()
-
-
-def _console(visit: Visit, kind: str, text: str, url: str) -> None:
-    # on a direct visit of a page Streamlit looks for its server beside the page first, then at the root
-    probing = "404" in text and url.endswith(("/_stcore/health", "/_stcore/host-config"))
-    if kind == "error" and not probing:
-        visit.faults.append(f"console: {text} {url}")
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture
 def visit(browser: Browser, site: Site) -> Iterator[Visit]:
-    made = visiting(browser, site)
+    made = visiting(browser, site.base)
     yield made
     made.page.close()
     assert made.faults == []
 
 
-PAGES = ("fleet", "incidents", "incident", "latency", "silence", "trends", "empty", "unknown")
+PAGES = (
+    "fleet",
+    "incidents",
+    "incident",
+    "latency",
+    "silence",
+    "trends",
+    "alerts",
+    "pipeline",
+    "empty",
+    "unknown",
+)
 
 
 def path_of(name: str, site: Site) -> str:
@@ -150,18 +83,23 @@ def path_of(name: str, site: Site) -> str:
         "latency": site.incident("latency"),
         "silence": site.incident("silence"),
         "trends": "/trends?lineage=demo-1",
+        "pipeline": f"/pipeline?lineage={world_care.LINEAGE}",
+        "detectors": f"/detectors?lineage={world_care.LINEAGE}",
+        "levels": f"/levels?lineage={world_care.LINEAGE}",
+        "connect": f"/connect?lineage={world_care.LINEAGE}",
+        "alerts": f"/alerts?lineage={world_care.LINEAGE}",
         "empty": "/",
         "unknown": "/incident?id=%3Cb%3Enope&lineage=demo-1",
     }[name]
 
 
 @pytest.mark.parametrize(
-    ("name", "mode"), [*((name, "light") for name in PAGES), *((name, "dark") for name in PAGES[:6])]
+    ("name", "mode"), [*((name, "light") for name in PAGES), *((name, "dark") for name in PAGES[:-2])]
 )
 def test_a_page_has_no_accessibility_violation_no_error_and_stays_on_this_machine(
     browser: Browser, site: Site, name: str, mode: Mode
 ) -> None:
-    visit = visiting(browser, site, mode)
+    visit = visiting(browser, site.base, mode)
     visit.open(path_of(name, site))
     assert visit.violations() == []
     assert not visit.sideways()
@@ -175,9 +113,9 @@ def test_a_page_has_no_accessibility_violation_no_error_and_stays_on_this_machin
     visit.page.close()
 
 
-@pytest.mark.parametrize("name", ["fleet", "incident", "latency", "trends"])
+@pytest.mark.parametrize("name", ["fleet", "incident", "latency", "trends", "alerts", "levels", "connect"])
 def test_a_page_fits_a_phone(browser: Browser, site: Site, name: str) -> None:
-    visit = visiting(browser, site, width=390)
+    visit = visiting(browser, site.base, width=390)
     visit.open(path_of(name, site))
     assert not visit.sideways()
     assert visit.violations() == []
@@ -185,8 +123,8 @@ def test_a_page_fits_a_phone(browser: Browser, site: Site, name: str) -> None:
     visit.page.close()
 
 
-def test_every_chart_and_table_says_what_it_shows(visit: Visit) -> None:
-    page = visit.open(visit.site.incident("latency"))
+def test_every_chart_and_table_says_what_it_shows(visit: Visit, site: Site) -> None:
+    page = visit.open(site.incident("latency"))
     charts = page.locator("[data-testid=stVegaLiteChart]")
     assert charts.count() >= 3
     html = page.content()
@@ -194,8 +132,8 @@ def test_every_chart_and_table_says_what_it_shows(visit: Visit) -> None:
         assert part in html
 
 
-def test_times_are_utc_whatever_the_browsers_zone(visit: Visit) -> None:
-    page = visit.open(visit.site.incident("refusal"))
+def test_times_are_utc_whatever_the_browsers_zone(visit: Visit, site: Site) -> None:
+    page = visit.open(site.incident("refusal"))
     text = page.locator("[data-testid=stMain]").inner_text()
     assert "02:05 UTC" in text
     assert "11:05" not in text
@@ -203,7 +141,7 @@ def test_times_are_utc_whatever_the_browsers_zone(visit: Visit) -> None:
 
 @pytest.mark.parametrize("where", ["/?lineage=hostile-1", "/incidents?lineage=hostile-1", "hostile"])
 def test_hostile_text_is_shown_and_nothing_else(browser: Browser, site: Site, where: str) -> None:
-    visit = visiting(browser, site)
+    visit = visiting(browser, site.base)
     path = f"/incident?id={site.hostile}&lineage=hostile-1" if where == "hostile" else where
     page = visit.open(path)
     assert page.evaluate("() => window.hacked") is None
@@ -240,8 +178,8 @@ def _check_hostile_incident(page: Page, text: str) -> None:
     assert "cut after 800 characters" in first.inner_text()
 
 
-def test_marks_of_redaction_are_inert_chips(visit: Visit) -> None:
-    page = visit.open(visit.site.incident("refusal"))
+def test_marks_of_redaction_are_inert_chips(visit: Visit, site: Site) -> None:
+    page = visit.open(site.incident("refusal"))
     chip = page.locator(".card .chip").first
     assert chip.inner_text() == "[name:77d1aa02c94be613]"
     assert chip.evaluate("node => node.childElementCount") == 0
@@ -253,17 +191,17 @@ def test_a_link_is_the_page_with_its_choices(visit: Visit) -> None:
     page.get_by_role("radio", name="8").or_(page.get_by_role("button", name="8", exact=True)).first.click()
     visit.settle()
     assert "weeks=8" in page.url
-    address = page.url.removeprefix(visit.site.base)
+    address = page.url.removeprefix(visit.base)
     visit.open(address)
     assert "8 weeks" in page.content()
     assert page.get_by_role("link", name="Fleet").count() == 1
 
 
-def test_the_way_in_keeps_the_lineage_and_back_leads_back(visit: Visit) -> None:
+def test_the_way_in_keeps_the_lineage_and_back_leads_back(visit: Visit, site: Site) -> None:
     page = visit.open("/?lineage=demo-1")
-    page.get_by_role("link", name=visit.site.ids["refusal"][:8]).click()
+    page.get_by_role("link", name=site.ids["refusal"][:8]).click()
     visit.settle()
-    assert f"id={visit.site.ids['refusal']}" in page.url
+    assert f"id={site.ids['refusal']}" in page.url
     assert page.url.count("lineage=demo-1") == 1
     assert "refusals" in page.locator("h1").inner_text()
     page.go_back()
@@ -271,21 +209,22 @@ def test_the_way_in_keeps_the_lineage_and_back_leads_back(visit: Visit) -> None:
     assert page.locator("h1").inner_text() == "Fleet"
 
 
-def test_an_alerts_link_without_lineage_finds_its_incident(visit: Visit) -> None:
-    page = visit.open(f"/incident?id={visit.site.ids['latency']}")
+def test_an_alerts_link_without_lineage_finds_its_incident(visit: Visit, site: Site) -> None:
+    page = visit.open(f"/incident?id={site.ids['latency']}")
     assert "latency" in page.locator("h1").inner_text()
 
 
 def test_other_lineages_are_one_press_away_from_an_empty_one(visit: Visit) -> None:
     page = visit.open("/")
     page.get_by_role("button", name="Show demo-1").click()
+    page.get_by_role("heading", name="All services").wait_for(timeout=SLOW_MS)
     visit.settle()
     assert "lineage=demo-1" in page.url
     assert "support-bot" in page.locator("[data-testid=stMain]").inner_text()
 
 
-def test_from_the_alert_to_the_acknowledgement_by_keyboard_alone(visit: Visit) -> None:
-    page = visit.open(visit.site.incident("silence"))
+def test_from_the_alert_to_the_acknowledgement_by_keyboard_alone(visit: Visit, site: Site) -> None:
+    page = visit.open(site.incident("silence"))
     page.keyboard.press("a")
     page.wait_for_selector("text=Recorded: you have it.", timeout=SLOW_MS)
     visit.settle()
@@ -294,9 +233,15 @@ def test_from_the_alert_to_the_acknowledgement_by_keyboard_alone(visit: Visit) -
     assert visit.violations() == []
 
 
-def test_actions_with_a_reason_and_the_runbook_open_without_violations(visit: Visit) -> None:
-    page = visit.open(visit.site.incident("refusal"))
-    for name, inside in (("End", "Why?"), ("Note", "What did you find?"), ("Runbook", "Usual causes")):
+def test_actions_with_a_reason_and_the_runbook_open_without_violations(visit: Visit, site: Site) -> None:
+    page = visit.open(site.incident("refusal"))
+    for name, inside in (
+        ("Silence", "Changes like this one"),
+        ("End", "Why?"),
+        ("Hold", "stays open whatever is measured"),
+        ("Note", "What did you find?"),
+        ("Runbook", "Usual causes"),
+    ):
         page.get_by_role("button", name=name, exact=True).click()
         page.get_by_text(inside).first.wait_for(timeout=SLOW_MS)
         assert visit.violations() == []
@@ -305,7 +250,7 @@ def test_actions_with_a_reason_and_the_runbook_open_without_violations(visit: Vi
 
 
 def test_nothing_is_said_by_colour_alone(browser: Browser, site: Site) -> None:
-    visit = visiting(browser, site)
+    visit = visiting(browser, site.base)
     session = visit.page.context.new_cdp_session(visit.page)
     session.send("Emulation.setEmulatedVisionDeficiency", {"type": "achromatopsia"})
     visit.open("/?lineage=demo-1")

@@ -19,6 +19,7 @@ from alerts import api
 from alerts.brief import Links
 from alerts.desk import Desk, Setup
 from alerts.keys import read_token
+from alerts.level_routes import Levels
 from alerts.log import IncidentLog
 from alerts.metrics import Metrics
 from alerts.timing import Timing
@@ -28,6 +29,8 @@ from infra.settings import StoreSettings
 from tests.alerts.memory import MemoryPost
 
 ROOT = Path(__file__).parents[2]
+NOBODY = 9
+"""The port "discard": nothing listens there."""
 
 
 def free_port() -> int:
@@ -48,13 +51,13 @@ def fresh_database(url: str, name: str) -> StoreSettings:
 
 
 def environment(
-    store: StoreSettings, home: Path, *, port: int = 8501, alerts_port: int = 4320
+    store: StoreSettings, home: Path, *, port: int = 8501, alerts_port: int = 4320, more: str = ""
 ) -> dict[str, str]:
-    """What the dashboard's process is told."""
+    """What the dashboard's process is told; ``more`` are further lines of its settings."""
     config = home / "lightship.toml"
     config.write_text(
         f'[store]\ndatabase = "{store.database}"\n[dashboard]\nport = {port}\n'
-        f"[alerts]\nport = {alerts_port}\n",
+        f"[alerts]\nport = {alerts_port}\n[gateway]\nport = {NOBODY}\n{more}",
         encoding="utf-8",
     )
     return {
@@ -66,15 +69,19 @@ def environment(
 
 @contextmanager
 def dashboard(environ: Mapping[str, str], port: int) -> Iterator[str]:
-    """The dashboard as it is launched, from a directory that is not its own; yields its address."""
+    """The dashboard as it is launched, from a directory that is not its own; yields its address.
+
+    What it logs is in ``dashboard.log`` under its data directory.
+    """
     base = f"http://127.0.0.1:{port}"
+    log = (Path(environ["LIGHTSHIP_HOME"]) / "dashboard.log").open("wb")
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")}
     server = subprocess.Popen(
         [sys.executable, "-m", "dashboard"],
         cwd=environ["LIGHTSHIP_HOME"],
-        env={**inherited, "PYTHONPATH": str(ROOT), **environ},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        env={**inherited, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), **environ},
+        stdout=log,
+        stderr=log,
     )
     try:
         _wait_until_up(base, server)
@@ -82,6 +89,7 @@ def dashboard(environ: Mapping[str, str], port: int) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(10)
+        log.close()
 
 
 def _wait_until_up(base: str, server: subprocess.Popen[bytes]) -> None:
@@ -102,9 +110,11 @@ def alerts_api(store: StoreSettings, home: Path, port: int) -> Iterator[Desk]:
     """The alerts service's API over the real store; only its topics are in memory."""
     log = IncidentLog(lambda: connect(store))
     setup = Setup(Timing(), lambda _: (), Links())
-    desk = Desk(setup, log, MemoryPost(), lambda *_: None, SystemClock(), Metrics())
+    post = MemoryPost()
+    desk = Desk(setup, log, post, lambda *_: None, SystemClock(), Metrics())
     desk.load()
-    app = api.build(desk, log.history, list, Metrics(), read_token(home))
+    levels = Levels(log, post.controls.extend, setup.timing.tick_s)
+    app = api.build(desk, log.history, list, Metrics(), read_token(home), levels=levels)
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="off", ws="none")
     )

@@ -15,7 +15,7 @@ from dashboard import queries
 ROOM = Path(dashboard.__file__).parent
 FILES = sorted(ROOM.rglob("*.py"))
 OUTSIDE = [path for path in FILES if path.parent.name != "queries"]
-WITHOUT_TENANT = {"_PROGRESS"}  # rooms report for all tenants together
+WITHOUT_TENANT = {"_PROGRESS", "_PARTITIONS", "_DISKS", "_HOLES", "_RUN"}  # what works for all tenants
 
 
 def statements() -> list[tuple[str, str]]:
@@ -62,6 +62,7 @@ PURE = [
             "evidence.py",
             "explore_rows.py",
             "exports.py",
+            "connecting.py",
             "facts.py",
             "fleet_rows.py",
             "formats.py",
@@ -70,6 +71,7 @@ PURE = [
             "intervals.py",
             "levels.py",
             "measures.py",
+            "oncall.py",
             "palette.py",
             "picture.py",
             "pipeline.py",
@@ -78,12 +80,16 @@ PURE = [
             "readings.py",
             "release_rows.py",
             "rule_text.py",
+            "proposals.py",
             "scores.py",
             "sides.py",
             "taxonomy.py",
             "timeline.py",
             "tree.py",
             "trend_rows.py",
+            "trusting.py",
+            "viewer.py",
+            "vital.py",
         }
     )
 ]

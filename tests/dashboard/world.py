@@ -7,6 +7,7 @@ at any width.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -320,10 +321,25 @@ def _pipeline(client: Client, now: datetime, tenant: str, lineage: str) -> None:
         ],
         column_names=["room", "topic", "partition", "next_offset", "event_time", "written_at"],
     )
+    place = zlib.crc32(f"{tenant}/{lineage}".encode()) % 60_000  # a message belongs to one of each
     client.insert(
         "ledger",
         [
-            ("otlp_spans", 0, offset, tenant, lineage, 40, 40, 39, 1, 0, 0, {}, wall - timedelta(minutes=1))
+            (
+                "otlp_spans",
+                place,
+                offset,
+                tenant,
+                lineage,
+                40,
+                40,
+                39,
+                1,
+                0,
+                0,
+                {},
+                wall - timedelta(minutes=1),
+            )
             for offset in range(4_990, 5_001)
         ],
         column_names=[

@@ -50,7 +50,8 @@ def test_the_shipped_defaults_are_allowed_values(tmp_path: Path) -> None:
     """Writing every default into a file changes nothing."""
     lines = []
     for heading, cls in tables():
-        if heading[1:].strip("[]") in ("receiver", "route", "limit", "rule", "slo") or "<" in heading:
+        listed = ("receiver", "route", "limit", "rule", "slo", "access")
+        if heading[1:].strip("[]") in listed or "<" in heading:
             continue
         lines.append(heading)
         lines += [

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from infra.application_env import application
 from infra.disks import GIB, Room
 from infra.kafka import LOGS, SPANS
+from infra.lacks import CAPTURE, ServiceFacts
 from infra.settings import KafkaSettings, Settings
 from ingest.dialects import precedence
 from ingest.doctor.check_app import UNSET_IS_FINE, check_app
@@ -24,7 +25,7 @@ from ingest.doctor.check_servers import (
     check_topics,
     check_unredacted,
 )
-from ingest.doctor.check_services import CAPTURE, ServiceFacts, check_service, check_services
+from ingest.doctor.check_services import check_service, check_services
 from ingest.doctor.doors import Passage, check_passage, invented_request
 from ingest.doctor.line import AWAY, FAIL, OK, STATES, WARN, Line, exit_code, report, show
 from ingest.otlp import span_views

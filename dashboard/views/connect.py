@@ -1,0 +1,97 @@
+"""The page about connecting, whose question is: does what I sent arrive, and is it complete."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import components, connecting, data, filters, formats, palette, session
+from dashboard.connecting import Connected
+from dashboard.plain import clean, escape
+from dashboard.queries import connect as queries
+from dashboard.session import Session
+from dashboard.wording import connect as words
+from infra.settings import LOOPBACK
+
+SHOWN = 50
+
+
+def render() -> None:
+    """The page."""
+    seen = session.current()
+    found = data.read(seen.viewer, queries.sending, seen.scope)
+    components.header(words.TITLE, words.QUESTION, seen, [found], words.BASE)
+    waits = not found.value
+    components.section(words.SEEN, words.SEEN_NOTE if waits else "")
+    st.fragment(_arriving, run_every="10s" if waits else None)(seen)
+    left, right = st.columns(2)
+    with left, st.container(border=True, height="stretch"):
+        _variables()
+    with right, st.container(border=True, height="stretch"):
+        _framework()
+    _missing(connecting.connected(found.value), seen)
+
+
+def _arriving(seen: Session) -> None:
+    """Reruns alone while nothing has come: the first call shows without a reload."""
+    now = seen.renewed()
+    found = data.read(now.viewer, queries.sending, now.scope).value
+    latest = connecting.newest(found)
+    if latest is None:
+        said = words.WAITING.format(lineage=clean(now.scope.lineage, 40))
+        components.empty(palette.NO_DATA, said, words.WAITING_NEXT)
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
+        title = words.FIRST if connecting.is_new(latest, now.now) else words.NEWEST
+        components.badge(palette.OK, title)
+        line = words.SEEN_LINE.format(
+            service=clean(latest.facts.service, 60),
+            dialect=clean(latest.facts.dialect, 40),
+            model=clean(latest.model, 40) or words.NO_MODEL,
+            at=formats.moment(latest.newest, now.now),
+            age=formats.span(now.now - latest.newest),
+        )
+        st.markdown(escape(line, 300))
+
+
+def _variables() -> None:
+    settings = data.settings()
+    components.section(words.STEP_VARIABLES, words.STEP_VARIABLES_NOTE)
+    st.code(connecting.variables(settings), language=None, wrap_lines=True)
+    if settings.gateway.host not in LOOPBACK:
+        components.quiet(words.STEP_KEY)
+    components.quiet(words.STEP_ELSEWHERE)
+
+
+def _framework() -> None:
+    components.section(words.STEP_FRAMEWORK, words.STEP_FRAMEWORK_NOTE)
+    known = {one.title: one for one in connecting.frameworks()}
+    chosen = known[filters.framework(tuple(known))]
+    for block in chosen.blocks:
+        st.code(block.code, language=None, wrap_lines=True)  # highlighting has too little contrast
+
+
+def _missing(found: list[Connected], seen: Session) -> None:
+    if not found:
+        return
+    components.section(words.MISSING, words.MISSING_NOTE)
+    for one in found[:SHOWN]:
+        with st.container(border=True, gap="xsmall"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                components.badge(one.state)
+                st.markdown(f"**{escape(one.name, 80)}**", width="content")
+                f = one.sending.facts
+                calls = words.CALLS.format(
+                    n=f.n,
+                    dialect=clean(f.dialect, 40),
+                    at=formats.since(one.sending.newest, seen.now),
+                )
+                components.quiet(calls, width="content")
+                components.quiet(words.SCORES.format(k=one.scores, of=one.of), width="content")
+            if one.without_text:
+                st.markdown(escape(words.NO_TEXT.format(off=one.off, of=one.of)))
+            for lack in one.lacks:
+                st.markdown(escape(lack.says, 200))
+                st.code(lack.remedy, language=None, wrap_lines=True)
+
+
+render()

@@ -1,0 +1,17 @@
+"""Sentences about who may see what."""
+
+from __future__ import annotations
+
+SIGN_IN = "Sign in"
+SIGN_IN_TEXT = "Numbers and texts of AI applications are shown to people who are known."
+SIGN_IN_EXPIRED = "Your session is over. Sign in again to go on where you were."
+SIGN_OUT = "Sign out"
+NOTHING_GRANTED = "Nothing is open to you"
+NOTHING_GRANTED_TEXT = (
+    "You signed in as {name}. No [[access]] of the settings matches what the provider tells of you: ask "
+    "whoever runs this dashboard."
+)
+NOT_ALLOWED = "Your role ({role}) may not see this."
+NOT_ALLOWED_NEXT = "It needs the role {needs}"
+TENANT = "Tenant"
+WHO = "{name} · {role}"

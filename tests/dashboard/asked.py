@@ -1,0 +1,100 @@
+"""What every query of the dashboard is asked with in tests that hold for all of them.
+
+A query without a line here fails `tests/integration/test_dashboard_access.py`: add one when you add a query.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from dashboard import queries, taxonomy, trend_rows
+from dashboard.queries import fleet, series
+from dashboard.queries.examples import Wanted
+from dashboard.queries.series import Window
+from dashboard.queries.store import Scope, SeriesKey, Store
+from detectors.finding import SEVERAL
+from tests.dashboard.world import NOW
+
+NOW_S = int(NOW.timestamp())
+KEY = SeriesKey("support-bot", "production", "interaction", "refusal")
+PLACE = ("support-bot", "production")
+WINDOW = Window(NOW_S - 12_000, NOW_S, 300)
+WEEKS = trend_rows.span(NOW, 12)
+TRACES = [(f"{100 + k:032x}", f"{100 + k:016x}") for k in range(3)]
+"""Interactions of the invented fleet."""
+
+
+class Call(NamedTuple):
+    """Arguments after store and scope; ``own`` takes from an answer what is the tenant's, not everybody's."""
+
+    arguments: tuple[Any, ...] = ()
+    named: Mapping[str, Any] = {}
+    own: Callable[[Any], Any] = lambda answer: answer
+
+
+def _shared(_: object) -> str:
+    """Rooms and disks work for all tenants."""
+    return SHARED
+
+
+SHARED = "for all tenants"
+
+
+def calls(ids: Mapping[str, str]) -> dict[str, Call]:
+    """By name of the query; ``ids`` are incidents of the invented fleet."""
+    pairs = tuple(pair for c in taxonomy.categories() for pair in c.counted())
+    compare = series.Comparison(NOW_S - 90_000, NOW_S - 5_000, NOW_S - 4_000, NOW_S)
+    wanted = Wanted(NOW_S - 80_000, NOW_S, "flag", hit=True, limit=20)
+    return {
+        "connect.sending": Call(),
+        "detectors.watching": Call((NOW_S - 28 * 86_400,)),
+        "detectors.record": Call((NOW_S - 28 * 86_400,)),
+        "detectors.registered": Call((SEVERAL,)),
+        "detectors.run": Call(own=_shared),
+        "examples.examples": Call((KEY, wanted)),
+        "fleet.services": Call(),
+        "fleet.watched": Call(),
+        "incidents.current": Call(),
+        "incidents.one": Call((ids["refusal"],)),
+        "incidents.elsewhere": Call((ids["refusal"],)),
+        "incidents.history": Call((ids["refusal"],)),
+        "incidents.trust": Call(("refusal",)),
+        "incidents.pages": Call(),
+        "judged.said_of": Call((TRACES,)),
+        "levels.learned": Call(),
+        "oncall.fired": Call((NOW_S - 90 * 86_400,)),
+        "oncall.silences": Call((0,)),
+        "oncall.deliveries": Call((0,)),
+        "outputs.outputs": Call((*PLACE, NOW_S - 90_000, NOW_S)),
+        "outputs.cells_before": Call((*PLACE, NOW_S - 90_000, NOW_S)),
+        "pipeline.accounts": Call((0,)),
+        "pipeline.late": Call((fleet.COUNTING_SCORES,)),
+        "pipeline.partitions": Call(own=_shared),
+        "pipeline.disks": Call(own=_shared),
+        "pipeline.holes": Call(own=_shared),
+        "pipeline.health": Call((0,), own=lambda health: health.account),
+        "scope.lineages": Call(),
+        "scope.pulse": Call(),
+        "series.ticks": Call((KEY, WINDOW), {"values": True}),
+        "series.volume": Call((KEY, WINDOW, fleet.COUNTING_SCORES)),
+        "series.slices": Call((KEY, compare), {"values": True}),
+        "trends.by_score": Call((WEEKS, pairs)),
+        "trends.by_value": Call((WEEKS,), {"unit": KEY.unit, "score": KEY.score, "dimension": "language"}),
+    }
+
+
+def found() -> dict[str, Callable[..., Any]]:
+    """Every public function of `dashboard.queries` that asks a store about a scope, by ``module.name``."""
+    out: dict[str, Callable[..., Any]] = {}
+    for info in pkgutil.iter_modules(queries.__path__):
+        module = import_module(f"dashboard.queries.{info.name}")
+        for name, value in vars(module).items():
+            if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_":
+                hints = list(inspect.get_annotations(value, eval_str=True).values())[:2]
+                if hints == [Store, Scope]:
+                    out[f"{info.name}.{name}"] = value
+    return out
