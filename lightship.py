@@ -87,6 +87,7 @@ def up(
     dashboard: Annotated[bool, typer.Option(help="Serve the dashboard.")] = True,
 ) -> None:
     """Start everything and stay until Ctrl-C. Servers whose addresses are not set are embedded ones."""
+    from dashboard.signing_in import check_start
     from infra.embedded.first_screen import first_screen
     from infra.embedded.supervisor import Supervisor
     from infra.embedded.whole import whole
@@ -100,7 +101,10 @@ def up(
         "clickhouse": clickhouse_port,
     }
     ports = {name: port for name, port in asked.items() if port is not None}
-    everything = whole(_checked(config), ports, dashboard=dashboard, config=config)
+    settings = _checked(config)
+    if dashboard:
+        check_start(settings)
+    everything = whole(settings, ports, dashboard=dashboard, config=config)
     Supervisor(
         everything.settings.home,
         everything.specs,
@@ -406,7 +410,10 @@ def judge(as_json: AsJson = False, config: ConfigPath = None) -> None:
 @config.command("check")
 def config_check(config: ConfigPath = None) -> None:
     """Say whether the settings can work. Exits with 2 and the reason if not."""
+    from dashboard.signing_in import check_start
+
     settings = _checked(config)
+    check_start(settings)
     out(f"settings are fine (detection config {settings.config_hash()})")
 
 

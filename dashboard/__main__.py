@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
 from streamlit.starlette import App
@@ -35,9 +36,10 @@ def options(settings: Settings) -> dict[str, Any]:
         "server.fileWatcherType": "none",
         "browser.serverAddress": host,
     }
-    if host in LOOPBACK and not settings.dashboard.login.metadata_url:
+    public = urlsplit(settings.dashboard.login.redirect_url).hostname
+    if host in LOOPBACK or public:
         # a page elsewhere that resolves its own name to this machine must not talk to the dashboard
-        chosen["server.allowedHosts"] = sorted(LOOPBACK)
+        chosen["server.allowedHosts"] = sorted({*LOOPBACK, *([public] if public else [])})
     return chosen
 
 

@@ -30,7 +30,9 @@ def check_start(settings: Settings) -> None:
     if login.metadata_url:
         if find_spec("authlib") is None:
             raise Misconfigured("dashboard.login needs Authlib: pip install 'streamlit[auth]'")
-        secrets(settings)
+        _read("client_secret_file", login.client_secret_file, 1)
+        if login.cookie_secret_file:
+            _read("cookie_secret_file", login.cookie_secret_file, LEAST_COOKIE_CHARACTERS)
     elif host not in LOOPBACK and not settings.dashboard.open:
         raise Misconfigured(
             f"dashboard.host = {host!r} can be reached from other machines and nobody signs in: set "

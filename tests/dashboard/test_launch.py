@@ -25,6 +25,12 @@ def test_on_loopback_no_other_name_may_reach_it(host: str, guarded: bool) -> Non
     assert ("server.allowedHosts" in options(Settings(dashboard=DashboardSettings(host=host)))) == guarded
 
 
+def test_behind_a_sign_in_it_answers_to_its_public_name_alone() -> None:
+    chosen = options(Settings(dashboard=DashboardSettings(host="10.0.0.5", login=LOGIN)))
+    assert "lightship.example.org" in chosen["server.allowedHosts"]
+    assert "*" not in chosen["server.allowedHosts"]
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.5", "dashboard.example.org", ""])  # noqa: S104
 def test_beyond_loopback_it_starts_with_a_sign_in_alone(
     host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -38,6 +44,7 @@ def test_beyond_loopback_it_starts_with_a_sign_in_alone(
     behind = replace(alone, dashboard=DashboardSettings(host=host, login=login))
     monkeypatch.setattr(signing_in, "find_spec", lambda _: object())
     check_start(behind)
+    assert not (tmp_path / COOKIE_FILE).exists()  # to look is not to make
     monkeypatch.setattr(signing_in, "find_spec", lambda _: None)
     with pytest.raises(Misconfigured, match=r"pip install 'streamlit\[auth\]'"):
         check_start(behind)
