@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ from alerts.life import fresh
 from alerts.log import IncidentLog
 from alerts.timing import Timing
 from infra import retention
-from infra.clickhouse import connect
+from infra.clickhouse import connect, migrate
 from infra.clock import to_ns
 from infra.errors import Misconfigured
-from tests.alert_service import until
+from infra.settings import Settings, StoreSettings
+from tests.alert_service import World, until
 from tests.alerts.invented import at, overall, refusals
 from tests.integration.test_alerts import HookWorld, world  # noqa: F401 - a fixture
 
@@ -40,7 +42,7 @@ def old(days: float) -> int:
     return time.time_ns() - int(days * 86_400e9)
 
 
-def fill(world: HookWorld, calls: int, received_days: float) -> None:  # noqa: F811
+def fill(world: World, calls: int, received_days: float) -> None:  # noqa: F811
     """Calls of the service in and before the incident's window, and what its finding rests on."""
     client = connect(world.settings.store)
     owner = {
@@ -92,7 +94,7 @@ def fill(world: HookWorld, calls: int, received_days: float) -> None:  # noqa: F
     client.close()
 
 
-def kept(world: HookWorld, incident_id: str) -> dict[str, list[dict[str, Any]]]:  # noqa: F811
+def kept(world: World, incident_id: str) -> dict[str, list[dict[str, Any]]]:  # noqa: F811
     rows = world.rows(
         f"SELECT source, body FROM held_rows FINAL WHERE incident_id = '{incident_id}' "  # noqa: S608
         "ORDER BY source, key, version"
@@ -172,17 +174,19 @@ def test_what_is_held_outlives_every_ttl_until_it_is_released(
 
 
 def test_a_bound_keeps_what_matters_most_and_says_what_it_kept_out(
-    world: HookWorld,  # noqa: F811 - the fixture
-    monkeypatch: pytest.MonkeyPatch,
+    store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(held, "MAX_INTERACTIONS", 6)
-    fill(world, calls=40, received_days=1)
+    own = StoreSettings(url=store, database=f"held_{uuid.uuid4().hex[:8]}")
+    migrate(own)
+    shelf = World(Settings(store=own), "", "")
+    fill(shelf, calls=40, received_days=1)
     incident = fresh(refusals(), Timing())
-    log = IncidentLog(lambda: connect(world.settings.store))
+    log = IncidentLog(lambda: connect(shelf.settings.store))
     holding = log.held()
     for _ in range(2):
         bounds = {bound.source: bound for bound in holding.keep(incident)}
-    mine, rows = bounds["interactions"], kept(world, incident.incident_id)["interactions"]
+    mine, rows = bounds["interactions"], kept(shelf, incident.incident_id)["interactions"]
     assert {r["trace_id"] for r in rows if r["score_refusal"] == 1.0} == {"t0", "t10", "t20", "t30"}
     assert (mine.there, mine.kept, mine.cut) == (41, 7, True)  # six, and one from before
     assert mine.text().startswith("interactions: 7 of 41 rows: the bound kept out the rest")
@@ -199,11 +203,11 @@ def test_a_bound_keeps_what_matters_most_and_says_what_it_kept_out(
     )
     late = {n: first[n] for n in names} | {"start": to_ns(at("04:20")), "received_at": time.time_ns()}
     late |= {"revision": 2, "output_text": "and its content, late"}
-    client = connect(world.settings.store)
+    client = connect(shelf.settings.store)
     client.insert("interactions", [list(late.values())], list(late))
     client.close()
     assert {b.source: b.kept for b in holding.keep(incident)}["interactions"] == 7
-    stored = kept(world, incident.incident_id)
+    stored = kept(shelf, incident.incident_id)
     assert [r["revision"] for r in stored["interactions"] if r["trace_id"] == "t0"] == [1, 2]
     assert len(list(holding.rows("default", incident.incident_id))) == sum(map(len, stored.values()))
     log.close()
