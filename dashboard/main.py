@@ -42,6 +42,7 @@ def main() -> None:
             st.Page("views/drift.py", title=strings.DRIFT, icon=":material/trending_up:"),
             st.Page("views/outputs.py", title=strings.OUTPUTS, icon=":material/chat:"),
             st.Page("views/releases.py", title=strings.RELEASES, icon=":material/rocket_launch:"),
+            st.Page("views/cause.py", title=strings.CAUSE, icon=":material/account_tree:"),
             st.Page("views/trends.py", title=strings.TRENDS, icon=":material/monitoring:"),
             st.Page("views/incident.py", title=strings.INCIDENT, visibility="hidden"),
         ]
