@@ -148,7 +148,7 @@ def table(chosen: Chosen, slices: Sequence[SliceCounts], dims: Sequence[str]) ->
             explore.COLUMN_EFFECT: st.column_config.TextColumn(width=200, alignment="right"),
             explore.COLUMN_VERDICT: st.column_config.TextColumn(width=130),
         },
-        on_select=partial(_narrow, f"rows-{dimension}-{chosen.key.slice}", [r.slice for r in rows]),
+        on_select=partial(narrow, f"rows-{dimension}-{chosen.key.slice}", [r.slice for r in rows]),
         selection_mode="single-row",
         alt=explore.BY_ALT,
     )
@@ -156,7 +156,7 @@ def table(chosen: Chosen, slices: Sequence[SliceCounts], dims: Sequence[str]) ->
     return rows
 
 
-def _narrow(key: str, slices: Sequence[str]) -> None:
+def narrow(key: str, slices: Sequence[str]) -> None:
     """Look at the slice of the selected row alone."""
     selected = st.session_state[key].selection.rows
     if selected and selected[0] < len(slices):

@@ -45,6 +45,7 @@ def main() -> None:
         st.Page("views/drift.py", title=strings.DRIFT, icon=":material/trending_up:"),
         st.Page("views/outputs.py", title=strings.OUTPUTS, icon=":material/chat:"),
         st.Page("views/releases.py", title=strings.RELEASES, icon=":material/rocket_launch:"),
+        st.Page("views/cause.py", title=strings.CAUSE, icon=":material/account_tree:"),
         st.Page("views/trends.py", title=strings.TRENDS, icon=":material/monitoring:"),
         st.Page("views/alerts.py", title=alerts.TITLE, icon=":material/support_agent:"),
         st.Page("views/detectors.py", title=detectors.TITLE, icon=":material/troubleshoot:"),

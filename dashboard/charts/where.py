@@ -45,7 +45,7 @@ def ranking(bars: Sequence[Bar], palette: Palette, unit: str) -> Drawing:
             "high": bar.high,
             "share": "" if bar.share is None else formats.percent(bar.share, 0),
             "clear": bar.clear,
-            "end": max(bar.high, bar.effect),
+            "end": max(bar.high, bar.effect, 0.0),
         }
         for bar in ranked
     ]

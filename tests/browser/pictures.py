@@ -15,7 +15,7 @@ from tests.dashboard.serving import dashboard, environment, free_port, fresh_dat
 from tests.embedded_pair import start
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
-SCREENS = ("explore", "drift", "outputs", "releases")
+SCREENS = ("explore", "drift", "outputs", "releases", "cause")
 WIDTH = 1440
 
 

@@ -27,6 +27,7 @@ PATHS = {
     "drift-empty": "/drift",
     "releases": "/releases?lineage=fine-1&score=refusal",
     "releases-empty": "/releases",
+    "cause": "/cause?lineage=fine-1&score=refusal",
 }
 
 
@@ -100,7 +101,7 @@ def test_a_page_is_accessible_fits_and_stays_on_this_machine(
     page.close()
 
 
-@pytest.mark.parametrize("where", ["explore", "outputs", "drift", "releases"])
+@pytest.mark.parametrize("where", ["explore", "outputs", "drift", "releases", "cause"])
 def test_hostile_names_and_texts_are_shown_and_nothing_else(visit: Visit, where: str) -> None:
     page = visit.open(f"/{where}?lineage=hostile-1")
     assert page.evaluate("() => window.hacked") is None

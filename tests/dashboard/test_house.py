@@ -59,6 +59,7 @@ PURE = [
         and path.name
         in {
             "cards.py",
+            "companions.py",
             "evidence.py",
             "explore_rows.py",
             "exports.py",
@@ -84,6 +85,7 @@ PURE = [
             "scores.py",
             "sides.py",
             "taxonomy.py",
+            "terms.py",
             "timeline.py",
             "tree.py",
             "trend_rows.py",

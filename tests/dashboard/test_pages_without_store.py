@@ -23,6 +23,7 @@ PAGES = (
     "views/outputs.py",
     "views/drift.py",
     "views/releases.py",
+    "views/cause.py",
 )
 
 

@@ -17,8 +17,8 @@ from tests.integration.test_dashboard_pages import opened, served, shown
 
 pytestmark = pytest.mark.integration
 
-EXPLORE, OUTPUTS, DRIFT, RELEASES = PAGES = tuple(
-    f"views/{name}.py" for name in ("explore", "outputs", "drift", "releases")
+EXPLORE, OUTPUTS, DRIFT, RELEASES, CAUSE = PAGES = tuple(
+    f"views/{name}.py" for name in ("explore", "outputs", "drift", "releases", "cause")
 )
 BOT = "support-bot · production"
 
@@ -211,3 +211,20 @@ def test_releases_say_what_changed_and_what_they_cannot_tell(
     opened(app, RELEASES, **({"lineage": "fine-1"} | choice))
     for part in said:
         assert part in shown(app), shown(app)
+
+
+def test_a_cause_is_looked_for_in_slices_scores_and_words(app: AppTest) -> None:
+    opened(app, CAUSE, lineage="fine-1", score="refusal", side="prompt")
+    slices, scores, gained, lost = (d.value for d in app.dataframe)
+    assert list(slices["Slice"]) == ["language = de", "language = en"]
+    assert list(scores["Score"]) == ["Output length"]  # a refusal is short
+    assert scores["Correlation"][0].startswith("−")
+    assert "wie" in list(gained["Word"])  # German, as the newer prompt's users
+    assert "work" in list(lost["Word"])
+
+
+def test_who_may_not_read_texts_sees_no_word_of_them(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHTSHIP_ROLE", "viewer")
+    opened(app, CAUSE, lineage="fine-1", score="refusal")
+    assert len(app.dataframe) == 2
+    assert "Outputs are shown to analysts" in shown(app)

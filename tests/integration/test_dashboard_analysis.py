@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dashboard import readings
-from dashboard.queries import catalogue, context, examples, fine, releases, series
+from dashboard.queries import catalogue, context, examples, fine, releases, series, texts
 from dashboard.queries.catalogue import Place
 from dashboard.queries.examples import Wanted
 from dashboard.queries.narrowed import Narrow, condition, words_of
@@ -79,6 +79,7 @@ def everything(ask: Store, scope: Scope, key: SeriesKey) -> list[Any]:
         ),
         releases.first_seen(ask, scope, key, NOW_S - 900_000, NOW_S),
         releases.recorded(ask, scope, key, NOW_S - 900_000),
+        texts.texts(ask, scope, key, "output", NOW_S - 90_000, NOW_S),
     ]
 
 
