@@ -110,7 +110,7 @@ def test_every_query_has_an_answer_of_ones_own_and_others_ids_give_none(worlds: 
 
 
 EQUAL = {
-    "oncall.silences",
+    "detectors.registered",
     "incidents.trust",
     "incidents.pages",
     "fleet.watched",
