@@ -50,8 +50,8 @@ LIMIT 500
 
 _RECORDED = """
 SELECT DISTINCT
-    JSONExtractString(suspect, 'kind'), JSONExtractString(suspect, 'value'),
-    JSONExtractString(suspect, 'since')
+    JSONExtractString(suspect, 'kind') AS what, JSONExtractString(suspect, 'value') AS value,
+    JSONExtractString(suspect, 'since') AS since
 FROM
 (
     SELECT arrayJoin(JSONExtractArrayRaw(body, 'suspects')) AS suspect
@@ -60,6 +60,7 @@ FROM
         AND service = {service:String} AND environment = {environment:String}
         AND updated_at >= toDateTime({from:UInt32}, 'UTC')
 )
+ORDER BY since DESC, what, value
 LIMIT 200
 """
 

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from dashboard import queries, taxonomy, trend_rows
+from dashboard import queries, scores, taxonomy, trend_rows
+from dashboard.measures import FLAG, Measure
 from dashboard.queries import fleet, series
+from dashboard.queries.catalogue import Place
 from dashboard.queries.examples import Wanted
 from dashboard.queries.series import Window
 from dashboard.queries.store import Scope, SeriesKey, Store
@@ -22,6 +24,7 @@ from tests.dashboard.world import NOW
 NOW_S = int(NOW.timestamp())
 KEY = SeriesKey("support-bot", "production", "interaction", "refusal")
 PLACE = ("support-bot", "production")
+REFUSED = Measure(scores.known("refusal"), FLAG)
 WINDOW = Window(NOW_S - 12_000, NOW_S, 300)
 WEEKS = trend_rows.span(NOW, 12)
 TRACES = [(f"{100 + k:032x}", f"{100 + k:016x}") for k in range(3)]
@@ -49,13 +52,25 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
     pairs = tuple(pair for c in taxonomy.categories() for pair in c.counted())
     compare = series.Comparison(NOW_S - 90_000, NOW_S - 5_000, NOW_S - 4_000, NOW_S)
     wanted = Wanted(NOW_S - 80_000, NOW_S, "flag", hit=True, limit=20)
+    stretch = (NOW_S - 90_000, NOW_S)
     return {
+        "calibration.cells_of": Call((("refusal",), *stretch)),
+        "calibration.names": Call((0,)),
+        "calibration.pairs": Call((0, "helpful", 0.5)),
+        "calibration.said_of_scores": Call((0,)),
+        "catalogue.places": Call(),
+        "catalogue.scores": Call((Place(*PLACE),)),
+        "catalogue.slices": Call((KEY, *stretch)),
+        "catalogue.baseline": Call((KEY,)),
         "connect.sending": Call(),
+        "context.context": Call(TRACES[0]),
         "detectors.watching": Call((NOW_S - 28 * 86_400,)),
         "detectors.record": Call((NOW_S - 28 * 86_400,)),
         "detectors.registered": Call((SEVERAL,)),
         "detectors.run": Call(own=_shared),
         "examples.examples": Call((KEY, wanted)),
+        "fine.hits": Call((KEY, REFUSED, 300, *stretch)),
+        "fine.findings": Call((KEY, *stretch)),
         "fleet.services": Call(),
         "fleet.watched": Call(),
         "incidents.current": Call(),
@@ -77,11 +92,15 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
         "pipeline.disks": Call(own=_shared),
         "pipeline.holes": Call(own=_shared),
         "pipeline.health": Call((0,), own=lambda health: health.account),
+        "releases.strata": Call((KEY, REFUSED, "release", 3_600, *stretch)),
+        "releases.first_seen": Call((KEY, *stretch)),
+        "releases.recorded": Call((KEY, 0)),
         "scope.lineages": Call(),
         "scope.pulse": Call(),
         "series.ticks": Call((KEY, WINDOW), {"values": True}),
         "series.volume": Call((KEY, WINDOW, fleet.COUNTING_SCORES)),
         "series.slices": Call((KEY, compare), {"values": True}),
+        "texts.texts": Call((KEY, "output", *stretch)),
         "trends.by_score": Call((WEEKS, pairs)),
         "trends.by_value": Call((WEEKS,), {"unit": KEY.unit, "score": KEY.score, "dimension": "language"}),
     }
