@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,6 @@ from tests.dashboard.serving import alerts_api, dashboard, environment, free_por
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(find_spec("authlib") is None, reason="Authlib (streamlit[auth]) is not installed"),
 ]
 
 PEOPLE = {
