@@ -37,7 +37,7 @@ LIMIT 5000
 
 _FIRST = """
 SELECT slice, min(tick)
-FROM cells
+FROM cells FINAL
 PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
     AND service = {service:String} AND environment = {environment:String}
     AND unit = {unit:String} AND score = {score:String} AND position(slice, ',') = 0
