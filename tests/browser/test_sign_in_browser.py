@@ -17,9 +17,7 @@ from tests.dashboard import world
 from tests.dashboard.provider import CLIENT, SECRET, Provider, provider
 from tests.dashboard.serving import alerts_api, dashboard, environment, free_port, fresh_database
 
-pytestmark = [
-    pytest.mark.browser,
-]
+pytestmark = pytest.mark.browser
 
 PEOPLE = {
     "ana": {"email": "ana@example.org", "groups": ["on-call", "staff"]},
