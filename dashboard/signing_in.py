@@ -6,7 +6,6 @@ where the provider offers it, PKCE; ID tokens are checked against the provider's
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,6 @@ def check_start(settings: Settings) -> None:
     """
     host, login = settings.dashboard.host, settings.dashboard.login
     if login.metadata_url:
-        if find_spec("authlib") is None:
-            raise Misconfigured("dashboard.login needs Authlib: pip install 'streamlit[auth]'")
         _read("client_secret_file", login.client_secret_file, 1)
         if login.cookie_secret_file:
             _read("cookie_secret_file", login.cookie_secret_file, LEAST_COOKIE_CHARACTERS)

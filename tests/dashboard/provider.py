@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import uvicorn
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -35,8 +37,6 @@ class Provider:
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        from joserfc.jwk import RSAKey  # noqa: PLC0415 - comes with Authlib, which may not be there
-
         self._key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
 
     def app(self) -> Starlette:
@@ -87,8 +87,6 @@ class Provider:
         return RedirectResponse(f"{query['redirect_uri']}?{back}", status_code=302)
 
     async def _token(self, request: Request) -> Response:
-        from joserfc import jwt  # noqa: PLC0415 - as above
-
         form = await request.form()
         asked = self.codes.pop(str(form["code"]))
         digest = hashlib.sha256(str(form["code_verifier"]).encode()).digest()
