@@ -65,9 +65,12 @@ def declared(migrations: Iterable[Migration]) -> tuple[Kept, ...]:
 
 
 def changes(kept: Iterable[Kept], created: Mapping[str, str], settings: StoreSettings) -> dict[str, str]:
-    """The ``ALTER TABLE`` each table needs; ``created`` are their definitions as ClickHouse shows them."""
+    """The ``ALTER TABLE`` each table needs; ``created`` are their definitions as ClickHouse shows them.
+
+    What is said of rows stands last: what follows a comma there would be another TTL of rows.
+    """
     clauses: dict[str, list[str]] = {}
-    for one in kept:
+    for one in sorted(kept, key=lambda k: not k.column):
         if one.table in created and not one.is_so(created[one.table], settings):
             clauses.setdefault(one.table, []).append(one.clause(settings))
     return {table: f"ALTER TABLE {table} {', '.join(parts)}" for table, parts in clauses.items()}
