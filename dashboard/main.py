@@ -60,10 +60,10 @@ def main() -> None:
         _door(st.navigation(pages, position="hidden"), closed)
         return
     except Misconfigured as error:
-        st.navigation(pages)
+        st.navigation(pages, expanded=True)
         components.empty(palette.FAILED, strings.MISCONFIGURED, clean(str(error), 300))
         return
-    page = st.navigation(pages)
+    page = st.navigation(pages, expanded=True)
     components.style()
     try:
         if who.until is not None:

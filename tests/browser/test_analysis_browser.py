@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from infra.clickhouse import connect
-from tests.browser.visiting import SLOW_MS, Mode, Visit, chromium, visiting
+from tests.browser.visiting import SLOW_MS, Mode, Visit, chromium, press, visiting
 from tests.dashboard import world, world_fine, world_hostile, world_mix, world_runs
 from tests.dashboard.serving import dashboard, environment, free_port, fresh_database
 
@@ -166,8 +166,9 @@ def test_outputs_are_searched_and_looked_into_and_all_of_it_is_the_address(visit
     page.keyboard.press("Enter")
     page.wait_for_url("**find=bestellung*", timeout=SLOW_MS)
     page.get_by_text("3 with it, newest first").wait_for(timeout=SLOW_MS)
-    page.get_by_label("Look into").click()
-    page.get_by_role("option", name="aurora-2").first.click()
+    option = page.get_by_role("option", name="aurora-2").first
+    press(page.get_by_label("Look into"), option)
+    option.click()
     page.wait_for_url("**output=0000*", timeout=SLOW_MS)
     visit.open(page.url.removeprefix(visit.base))
     assert page.get_by_role("textbox", name="Words in prompt or output").input_value() == "bestellung"
@@ -179,8 +180,5 @@ def test_from_an_incident_to_its_series_and_on_to_its_outputs(visit: Visit, site
     page.get_by_role("link", name="How it differs from its baseline").click()
     page.get_by_role("heading", name="Latency, median in s").wait_for(timeout=SLOW_MS)
     assert "slice=response_model%3Daurora-2" in page.url
-    page.get_by_role("link", name="See the outputs").click()
-    page.get_by_role("heading", name="What do the").or_(
-        page.get_by_role("heading", name="Outputs")
-    ).first.wait_for(timeout=SLOW_MS)
+    press(page.get_by_role("link", name="See the outputs"), page.get_by_text("What do the changed outputs"))
     page.wait_for_url("**/outputs*score=latency_s*", timeout=SLOW_MS)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Locator, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
@@ -24,6 +25,8 @@ FLAGS = [
 ]
 LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
 SLOW_MS = 90_000
+PATIENCE_MS = 6_000
+"""After which a click counts as lost."""
 Mode = Literal["light", "dark"]
 
 
@@ -95,3 +98,17 @@ def _console(visit: Visit, kind: str, text: str, url: str) -> None:
     probing = "404" in text and url.endswith(("/_stcore/health", "/_stcore/host-config"))
     if kind == "error" and not probing:
         visit.faults.append(f"console: {text} {url}")
+
+
+def press(what: Locator, then: Locator) -> None:
+    """Click until what follows is there: a click on a page that is being drawn again may be lost."""
+    for _ in range(SLOW_MS // PATIENCE_MS):
+        try:
+            what.click(timeout=PATIENCE_MS)
+            then.wait_for(timeout=PATIENCE_MS)
+        except PlaywrightTimeout:
+            if then.is_visible():
+                return
+        else:
+            return
+    then.wait_for(timeout=PATIENCE_MS)
