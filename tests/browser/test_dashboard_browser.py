@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.browser.visiting import SLOW_MS, Mode, Visit, chromium, visiting
-from tests.dashboard import world, world_care, world_hostile
+from tests.dashboard import world, world_hostile, world_operators
 from tests.dashboard.serving import alerts_api, dashboard, environment, free_port, fresh_database
 
 pytestmark = pytest.mark.browser
@@ -37,7 +37,7 @@ def site(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
     settings = fresh_database(store, "lightship_dashboard_browser")
     client = connect(settings)
     ids = world.fill(client, lineage="demo-1")
-    world_care.fill(client)
+    world_operators.fill(client)
     hostile = world_hostile.fill(client, world.NOW, lineage="hostile-1")
     client.close()
     home: Path = tmp_path_factory.mktemp("dashboard")
@@ -83,11 +83,11 @@ def path_of(name: str, site: Site) -> str:
         "latency": site.incident("latency"),
         "silence": site.incident("silence"),
         "trends": "/trends?lineage=demo-1",
-        "pipeline": f"/pipeline?lineage={world_care.LINEAGE}",
-        "detectors": f"/detectors?lineage={world_care.LINEAGE}",
-        "levels": f"/levels?lineage={world_care.LINEAGE}",
-        "connect": f"/connect?lineage={world_care.LINEAGE}",
-        "alerts": f"/alerts?lineage={world_care.LINEAGE}",
+        "pipeline": f"/pipeline?lineage={world_operators.LINEAGE}",
+        "detectors": f"/detectors?lineage={world_operators.LINEAGE}",
+        "levels": f"/levels?lineage={world_operators.LINEAGE}",
+        "connect": f"/connect?lineage={world_operators.LINEAGE}",
+        "alerts": f"/alerts?lineage={world_operators.LINEAGE}",
         "empty": "/",
         "unknown": "/incident?id=%3Cb%3Enope&lineage=demo-1",
     }[name]

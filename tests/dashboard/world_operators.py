@@ -14,7 +14,7 @@ from infra.settings import Settings
 from tests.dashboard import world, world_texts
 from tests.dashboard.world_incidents import Desk, finding
 
-LINEAGE = "care-1"
+LINEAGE = "operators-1"
 HISTORY = (
     # days ago, service, minutes until taken, hours until over, how it ended
     (80, "claims-triage", 6, 2.0, "accepted"),

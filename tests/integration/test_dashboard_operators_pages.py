@@ -15,7 +15,7 @@ import dashboard
 from alerts.keys import FILE
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
-from tests.dashboard import world, world_care, world_hostile
+from tests.dashboard import world, world_hostile, world_operators
 from tests.dashboard.serving import alerts_api, environment, free_port, fresh_database
 
 pytestmark = pytest.mark.integration
@@ -31,7 +31,7 @@ PAGES = (ALERTS, PIPELINE, DETECTORS, LEVELS, CONNECT)
 def filled(store: str) -> StoreSettings:
     settings = fresh_database(store, "lightship_dashboard_care")
     client = connect(settings)
-    world_care.fill(client)
+    world_operators.fill(client)
     world_hostile.fill(client, world.NOW, lineage="hostile-1")
     # what is hostile about an incident is hostile about levels and silences as well
     name, hostile = world_hostile.NAME, world_hostile.TEXT
@@ -83,7 +83,7 @@ def shown(app: AppTest) -> str:
 
 
 def test_on_call_is_told_in_figures_with_intervals_and_in_tables(app: AppTest) -> None:
-    opened(app, ALERTS, lineage=world_care.LINEAGE, days="90")
+    opened(app, ALERTS, lineage=world_operators.LINEAGE, days="90")
     said = shown(app)
     for part in ("Is on-call healthy?", "Pages a week 1.2", "Acted on 88", "For nothing 4", "median of 12"):
         assert part in said
@@ -95,7 +95,7 @@ def test_on_call_is_told_in_figures_with_intervals_and_in_tables(app: AppTest) -
 
 
 def test_the_pipeline_says_what_is_wrong_and_what_to_do(app: AppTest) -> None:
-    opened(app, PIPELINE, lineage=world_care.LINEAGE)
+    opened(app, PIPELINE, lineage=world_operators.LINEAGE)
     said = shown(app)
     assert "14 records could not be processed" in said
     assert "lightship dead-letters list" in said
@@ -106,7 +106,7 @@ def test_the_pipeline_says_what_is_wrong_and_what_to_do(app: AppTest) -> None:
 
 
 def test_the_detectors_page_tells_states_budget_and_record(app: AppTest) -> None:
-    opened(app, DETECTORS, lineage=world_care.LINEAGE)
+    opened(app, DETECTORS, lineage=world_operators.LINEAGE)
     assert "Can I trust the detector?" in shown(app)
     assert "False pages 2" in shown(app)
     assert "another configuration" not in shown(app)
@@ -116,7 +116,7 @@ def test_the_detectors_page_tells_states_budget_and_record(app: AppTest) -> None
 
 
 def test_choices_of_the_operators_stand_in_the_address(app: AppTest) -> None:
-    opened(app, DETECTORS, lineage=world_care.LINEAGE, standing="Learning", framework="LiteLLM")
+    opened(app, DETECTORS, lineage=world_operators.LINEAGE, standing="Learning", framework="LiteLLM")
     assert {s for (s,) in app.dataframe[1].value["State"]} == {"○ Learning"}
     app.switch_page(CONNECT)
     app.query_params["framework"] = "LiteLLM"
@@ -130,7 +130,7 @@ def test_levels_are_proposals_and_a_person_accepts_some(
     port = free_port()
     with alerts_api(filled, tmp_path, port) as desk:
         for app in _app(filled, monkeypatch, tmp_path, port):
-            opened(app, LEVELS, lineage=world_care.LINEAGE)
+            opened(app, LEVELS, lineage=world_operators.LINEAGE)
             assert "Beyond limit 1" in shown(app)
             table = app.dataframe[0].value
             assert table["Verdict"][0] == ["▲ Beyond limit"]
@@ -148,7 +148,7 @@ def test_levels_are_proposals_and_a_person_accepts_some(
 
 
 def test_what_a_service_lacks_is_said_with_what_to_set(app: AppTest) -> None:
-    opened(app, CONNECT, lineage=world_care.LINEAGE)
+    opened(app, CONNECT, lineage=world_operators.LINEAGE)
     assert "No text:" in shown(app)
     assert "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY" in shown(app)
 
@@ -180,7 +180,7 @@ def test_a_viewer_reads_every_page_and_changes_nothing(
     app: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("LIGHTSHIP_ROLE", "viewer")
-    for page, there in each(app, lineage=world_care.LINEAGE):
+    for page, there in each(app, lineage=world_operators.LINEAGE):
         assert "Accept" not in {b.label for b in there.button}
         if page in {ALERTS, LEVELS}:
             assert "needs the role responder; yours is viewer" in shown(there)
