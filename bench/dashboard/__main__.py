@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--interactions", type=int, default=100_000_000)
     parser.add_argument("--days", type=int, default=84)
     parser.add_argument("--services", type=int, default=50)
-    parser.add_argument("--chunk", type=int, default=1_000_000)
+    parser.add_argument("--chunk", type=int, default=200_000)
     parser.add_argument("--home", type=Path, help="folder of the store; one that exists is only asked")
     options = parser.parse_args()
     size = Size(options.interactions, options.days, options.services)
