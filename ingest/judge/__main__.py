@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -25,6 +24,7 @@ from ingest.gateway.metrics import Metrics
 from ingest.judge.judge import Judge
 from ingest.judge.metrics import ALL
 from ingest.judge.setup import benches, gauges, judges
+from ingest.probe import door
 
 logger = logging.getLogger(__name__)
 
@@ -87,27 +87,12 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 
 
 def _probe(working: Sequence[Judge], waiting_for: dict[str, str], counters: Metrics) -> web.Application:
-    async def healthz(_: web.Request) -> web.Response:
-        return web.json_response({"status": "alive"})
-
-    async def readyz(_: web.Request) -> web.Response:
-        body = {"ready": not waiting_for, "waiting_for": waiting_for}
-        return web.Response(
-            text=json.dumps(body), status=503 if waiting_for else 200, content_type="application/json"
-        )
-
-    async def metrics(_: web.Request) -> web.Response:
+    def metrics() -> str:
         for judge in working:
             gauges(judge, counters)
-        return web.Response(text=counters.render(), content_type="text/plain")
+        return counters.render()
 
-    app = web.Application()
-    answers: dict[str, Callable[[web.Request], object]] = {
-        "/healthz": healthz, "/readyz": readyz, "/metrics": metrics,
-    }  # fmt: skip
-    for path, answer in answers.items():
-        app.router.add_get(path, answer)  # type: ignore[arg-type]
-    return app
+    return door(lambda: {"ready": not waiting_for, "waiting_for": waiting_for}, metrics)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from infra.clickhouse import connect
-from tests.browser.visiting import SLOW_MS, Mode, Visit, chromium, press, visiting
+from tests.browser.visiting import SLOW_MS, Mode, Visit, press, visiting
 from tests.dashboard import world, world_fine, world_hostile, world_mix, world_runs
 from tests.dashboard.serving import dashboard, environment, free_port, fresh_database
 
@@ -55,20 +55,6 @@ def site(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
     port = free_port()
     with dashboard(environment(settings, home, port=port, alerts_port=free_port()), port) as base:
         yield Site(base, ids, hostile)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def visit(browser: Browser, site: Site) -> Iterator[Visit]:
-    made = visiting(browser, site.base)
-    yield made
-    made.page.close()
-    assert made.faults == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
-from tests.browser.visiting import SLOW_MS, Mode, Visit, chromium, visiting
+from tests.browser.visiting import SLOW_MS, Mode, Visit, visiting
 from tests.dashboard import world, world_hostile, world_operators
 from tests.dashboard.serving import alerts_api, dashboard, environment, free_port, fresh_database
 
@@ -45,20 +45,6 @@ def site(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
     environ = environment(settings, home, port=port, alerts_port=alerts_port)
     with alerts_api(settings, home, alerts_port), dashboard(environ, port) as base:
         yield Site(base, ids, hostile, settings)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def visit(browser: Browser, site: Site) -> Iterator[Visit]:
-    made = visiting(browser, site.base)
-    yield made
-    made.page.close()
-    assert made.faults == []
 
 
 PAGES = (

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from dashboard.headers import HEADERS
 from infra.clickhouse import connect
-from tests.browser.visiting import SLOW_MS, Visit, chromium, visiting
+from tests.browser.visiting import SLOW_MS, Visit, visiting
 from tests.dashboard import world
 from tests.dashboard.provider import CLIENT, SECRET, Provider, provider
 from tests.dashboard.serving import alerts_api, dashboard, environment, free_port, fresh_database
@@ -72,12 +72,6 @@ def guarded(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gu
         environ = environment(settings, home, port=port, alerts_port=alerts_port, more=more)
         with alerts_api(settings, home, alerts_port), dashboard(environ, port) as base:
             yield Guarded(base, home, made, ids)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture
