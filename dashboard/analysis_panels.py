@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 
 import pandas as pd
@@ -11,12 +11,17 @@ import streamlit as st
 
 from dashboard import choose, components, explore_rows, formats, palette, picture, readings
 from dashboard.charts import pair
+from dashboard.charts import trend as trends
 from dashboard.charts import where as where_charts
+from dashboard.charts.change import Tick
+from dashboard.charts.frame import Drawing
+from dashboard.charts.trend import Held, Span
 from dashboard.choose import Chosen
 from dashboard.explore_rows import SliceRow
+from dashboard.intervals import Interval
 from dashboard.measures import CATEGORY, FLAG
 from dashboard.plain import clean
-from dashboard.queries.series import SliceCounts
+from dashboard.queries.series import SliceCounts, Window
 from dashboard.wording import explore
 from detectors.grid import LogGrid
 
@@ -41,6 +46,29 @@ def nothing(chosen: Chosen) -> None:
         ),
     )
     st.button(explore.UNDO, on_click=choose.clear)
+
+
+def trend(
+    chosen: Chosen,
+    window: Window,
+    ticks: Sequence[Tick],
+    apart: Collection[datetime],
+    whole: SliceRow,
+    title: str,
+) -> Drawing:
+    """The level over the period with its reference; ``apart`` are the times that differ from it."""
+    before = whole.before
+    held = before and Held(before.value, Interval(before.low, before.high), chosen.sides.name)
+    return trends.level_over_time(
+        ticks,
+        held,
+        components.colors(),
+        apart=apart,
+        span=Span(picture.at(window.from_s), picture.at(window.to_s)),
+        width=timedelta(seconds=window.bucket_s),
+        title=title,
+        scale=chosen.measure.scale,
+    )
 
 
 def facts(chosen: Chosen, whole: SliceRow) -> None:

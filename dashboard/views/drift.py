@@ -26,13 +26,11 @@ from dashboard import (
 )
 from dashboard.charts import change as change_charts
 from dashboard.charts import evidence as evidence_charts
-from dashboard.charts import trend
 from dashboard.charts.change import Change
-from dashboard.charts.trend import Held, Span
+from dashboard.charts.trend import Span
 from dashboard.choose import Chosen
 from dashboard.data import Reading
 from dashboard.explore_rows import SliceRow
-from dashboard.intervals import Interval
 from dashboard.measures import CATEGORY, FLAG, MEDIAN
 from dashboard.plain import clean, escape
 from dashboard.queries import catalogue, fine, series
@@ -155,18 +153,8 @@ def _change(
         )
     else:
         components.section(title, words.NOTE_QUIET.format(reference=chosen.sides.name))
-        before = whole.before
-        held = before and Held(before.value, Interval(before.low, before.high), chosen.sides.name)
-        drawing = trend.level_over_time(
-            ticks,
-            held,
-            components.colors(),
-            apart=explore_rows.apart(measure, buckets, window.bucket_s, before),
-            span=span,
-            width=width,
-            title=title,
-            scale=measure.scale,
-        )
+        apart = explore_rows.apart(measure, buckets, window.bucket_s, whole.before)
+        drawing = analysis_panels.trend(chosen, window, ticks, apart, whole, title)
     components.show(drawing, key="change")
 
 

@@ -21,12 +21,9 @@ from dashboard import (
     session,
     strings,
 )
-from dashboard.charts import trend
 from dashboard.charts.change import Tick
-from dashboard.charts.trend import Held, Span
 from dashboard.choose import Chosen
 from dashboard.explore_rows import SliceRow
-from dashboard.intervals import Interval
 from dashboard.measures import FLAG
 from dashboard.queries import series
 from dashboard.queries.series import Half, SliceCounts, Window
@@ -81,28 +78,13 @@ def render() -> None:
 def _trend(
     chosen: Chosen, window: Window, ticks: Sequence[Tick], apart: Collection[datetime], whole: SliceRow
 ) -> None:
-    measure, before = chosen.measure, whole.before
-    width = timedelta(seconds=window.bucket_s)
-    held = None
-    if before is not None:
-        held = Held(before.value, Interval(before.low, before.high), chosen.sides.name)
-    first, last = picture.at(window.from_s), picture.at(window.to_s)
-    title = explore.TREND.format(title=analysis_panels.titled(chosen), step=formats.span(width))
+    step = formats.span(timedelta(seconds=window.bucket_s))
+    title = explore.TREND.format(title=analysis_panels.titled(chosen), step=step)
     components.section(title, explore.TREND_NOTE.format(reference=chosen.sides.name))
     if not ticks:
         components.nothing(strings.CHANGE_EMPTY, explore.SHAPE_NONE_NEXT)
         return
-    drawing = trend.level_over_time(
-        ticks,
-        held,
-        components.colors(),
-        apart=apart,
-        span=Span(first, last),
-        width=width,
-        title=title,
-        scale=measure.scale,
-    )
-    components.show(drawing, key="trend")
+    components.show(analysis_panels.trend(chosen, window, ticks, apart, whole, title), key="trend")
 
 
 def _actions(
