@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 
-from detectors.drift.engine.ticks import time_of
-from detectors.drift.service.fold import Fold, SeriesKey, TickCounts
-from detectors.drift.service.report import clock
+from detectors.drift.service.fold import Fold, TickCounts
 from detectors.drift.service.slo_watch import SloWatch
+from detectors.drift.service.stated import Places, Said, ended, read, spec_of, stated
 from detectors.drift.service.watch_config import WatchConfig
-from detectors.finding import Finding, finding_id
-from detectors.observation import ServiceKey, series_id
-from detectors.rules import BREACH, OK, OVER, Rule, TickSum, Verdict, Window, tick_sum
+from detectors.finding import Finding
+from detectors.observation import ServiceKey
+from detectors.rules import BREACH, OK, OVER, Rule, TickSum, Verdict, Window
 from detectors.scorers.protocol import ScoreSpec
 
 DETECTOR = "rule.1"
@@ -56,23 +54,19 @@ class RuleWatch:
         tick = counts.tick
         over = [self._ended(f, tick, "over: the rule is not in the settings any more") for f in self._gone]
         self._gone = []
-        places: dict[SeriesKey, tuple[int, int]] = {}
+        places: Places = {}
         if self._rules or self._config.slos:
             places = {fold.counted(number).key: (begin, end) for number, begin, end in counts.parts}
         over += self._slos.close(counts, places, fold)
         return over + [f for one in self._rules.values() for f in self._decide(one, counts, places, fold)]
 
-    def _decide(
-        self, one: _Watched, counts: TickCounts, places: dict[SeriesKey, tuple[int, int]], fold: Fold
-    ) -> list[Finding]:
+    def _decide(self, one: _Watched, counts: TickCounts, places: Places, fold: Fold) -> list[Finding]:
         rule, tick = one.window.rule, counts.tick
-        spec = replace(self._config.specs[rule.score], generation=fold.generation(rule.score))
+        spec = spec_of(rule, self._config, fold)
         if spec.generation != one.generation:
             one.window.clear()
             one.generation = spec.generation
-        begin, end = places.get(SeriesKey(rule.unit, rule.score, rule.slice), (0, 0))
-        found = tick_sum(tick, counts.cells[begin:end], counts.counts[begin:end], spec.grid)
-        verdict = one.window.close(tick, found, spec.grid)
+        verdict = one.window.close(tick, read(rule, counts, places, spec), spec.grid)
         if verdict.status == BREACH and one.finding is None:
             one.finding = self._stated(one.window, spec, verdict, tick)
             return [one.finding]
@@ -82,44 +76,31 @@ class RuleWatch:
         return []
 
     def _stated(self, window: Window, spec: ScoreSpec, verdict: Verdict, tick: int) -> Finding:
-        rule, key, config = window.rule, self._key, self._config
-        value = 0.0 if verdict.value is None else verdict.value
-        own_id = series_id(key, rule.unit, rule.score, spec.generation, rule.slice)
-        began = clock(config.tick_s, config.counted_after_s(rule.unit))
-        first = min((t.tick for t in window), default=tick)
-        return Finding(
-            finding_id=finding_id(own_id, DETECTOR, rule.rule_id, tick),
-            alert_kind="rule",
-            status="confirmed",
-            tenant=key.tenant,
-            lineage=key.lineage,
-            environment=key.environment or None,
-            service=key.service,
-            unit=rule.unit,
-            score=rule.score,
-            slice=rule.slice,
-            series=own_id,
-            made_at=self._at(tick + 1),
+        rule = window.rule
+        said = Said(
+            first=min((t.tick for t in window), default=tick),
             severity=rule.severity,
-            onset=began(tick),
-            onset_low=began(first),
-            onset_high=began(tick + 1),
-            effect=value - rule.limit,
+            value=0.0 if verdict.value is None else verdict.value,
+            limit=rule.limit,
             effect_unit="rate" if rule.measure == "rate" else spec.value_unit or rule.measure,
             direction="rise" if rule.op == OVER else "fall",
-            baseline_value=rule.limit,
-            current_value=value,
             n=verdict.n,
-            detector=DETECTOR,
-            config_hash=config.config_hash,
             notes=(f"rule {rule.text()}",),
+        )
+        return stated(
+            rule,
+            said,
+            self._key,
+            self._config,
+            generation=spec.generation,
+            alert_kind="rule",
+            detector=DETECTOR,
+            ids=(rule.rule_id,),
+            tick=tick,
         )
 
     def _ended(self, finding: Finding, tick: int, *notes: str) -> Finding:
-        return replace(finding, ended_at=self._at(tick + 1), notes=(*finding.notes, *notes))
-
-    def _at(self, tick: int) -> datetime:
-        return time_of(tick, self._config.tick_s)
+        return ended(finding, tick, self._config.tick_s, *notes)
 
     def state(self) -> list[list[Any]]:
         """Plain form of everything, for a snapshot."""

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from detectors.drift.engine.ticks import time_of
-from detectors.drift.service.fold import Fold, SeriesKey, TickCounts
-from detectors.drift.service.report import clock
+from detectors.drift.service.fold import Fold, TickCounts
+from detectors.drift.service.stated import Places, Said, ended, read, spec_of, stated
 from detectors.drift.service.watch_config import WatchConfig
-from detectors.finding import Finding, finding_id
-from detectors.observation import ServiceKey, series_id
-from detectors.rules import BREACH, OK, tick_sum
+from detectors.finding import Finding
+from detectors.observation import ServiceKey
+from detectors.rules import BREACH, OK
 from detectors.scorers.protocol import ScoreSpec
 from detectors.slo import SEVERITIES, Burn, BurnWindow, in_words, plain, shares
 
@@ -45,25 +44,19 @@ class SloWatch:
         }
         self._gone: list[Finding] = []
 
-    def close(
-        self, counts: TickCounts, places: dict[SeriesKey, tuple[int, int]], fold: Fold
-    ) -> list[Finding]:
+    def close(self, counts: TickCounts, places: Places, fold: Fold) -> list[Finding]:
         """Decide every objective at the end of a tick; ``places`` are where series stand in ``counts``."""
         over = [self._ended(f, counts.tick, "over: it is not in the settings any more") for f in self._gone]
         self._gone = []
         return over + [f for one in self._slos.values() for f in self._decide(one, counts, places, fold)]
 
-    def _decide(
-        self, one: _Watched, counts: TickCounts, places: dict[SeriesKey, tuple[int, int]], fold: Fold
-    ) -> list[Finding]:
+    def _decide(self, one: _Watched, counts: TickCounts, places: Places, fold: Fold) -> list[Finding]:
         slo, tick = one.window.slo, counts.tick
-        spec = replace(self._config.specs[slo.score], generation=fold.generation(slo.score))
+        spec = spec_of(slo, self._config, fold)
         if spec.generation != one.generation:
             one.window.clear()
             one.generation = spec.generation
-        begin, end = places.get(SeriesKey(slo.unit, slo.score, slo.slice), (0, 0))
-        found = tick_sum(tick, counts.cells[begin:end], counts.counts[begin:end], spec.grid)
-        burns, said = one.window.close(tick, found, spec.grid), []
+        burns, said = one.window.close(tick, read(slo, counts, places, spec), spec.grid), []
         for severity in SEVERITIES:
             burn, standing = burns[severity], one.open.get(severity)
             if burn.status == BREACH and standing is None:
@@ -74,43 +67,31 @@ class SloWatch:
         return said
 
     def _stated(self, window: BurnWindow, spec: ScoreSpec, severity: str, burn: Burn, tick: int) -> Finding:
-        slo, key, config = window.slo, self._key, self._config
-        own_id = series_id(key, slo.unit, slo.score, spec.generation, slo.slice)
-        began = clock(config.tick_s, config.counted_after_s(slo.unit))
-        first = tick if burn.pair is None else window.first_of(burn.pair, tick)
-        share = 0.0 if burn.share is None else burn.share
-        at = time_of(tick + 1, config.tick_s)
-        return Finding(
-            finding_id=finding_id(own_id, DETECTOR, slo.slo_id, severity, tick),
-            alert_kind="slo",
-            status="confirmed",
-            tenant=key.tenant,
-            lineage=key.lineage,
-            environment=key.environment or None,
-            service=key.service,
-            unit=slo.unit,
-            score=slo.score,
-            slice=slo.slice,
-            series=own_id,
-            made_at=at,
+        slo = window.slo
+        said = Said(
+            first=tick if burn.pair is None else window.first_of(burn.pair, tick),
             severity="ticket" if slo.severity == "ticket" else severity,
-            onset=began(tick),
-            onset_low=began(first),
-            onset_high=began(tick + 1),
-            effect=share - slo.allowed,
+            value=0.0 if burn.share is None else burn.share,
+            limit=slo.allowed,
             effect_unit="rate",
             direction="rise",
-            baseline_value=slo.allowed,
-            current_value=share,
             n=burn.n,
-            detector=DETECTOR,
-            config_hash=config.config_hash,
             notes=in_words(slo, burn, window.spent()),
+        )
+        return stated(
+            slo,
+            said,
+            self._key,
+            self._config,
+            generation=spec.generation,
+            alert_kind="slo",
+            detector=DETECTOR,
+            ids=(slo.slo_id, severity),
+            tick=tick,
         )
 
     def _ended(self, finding: Finding, tick: int, *notes: str) -> Finding:
-        at = time_of(tick + 1, self._config.tick_s)
-        return replace(finding, ended_at=at, notes=(*finding.notes, *notes))
+        return ended(finding, tick, self._config.tick_s, *notes)
 
     def state(self) -> list[list[Any]]:
         """Plain form of everything, for a snapshot."""
