@@ -26,6 +26,8 @@ ALL = "all"
 MINUTE = 60
 USUAL = "refusal"
 UNTIL = "until"
+PAGE = "page"
+"""Where the session says which page is open."""
 KEYS = ("service", "unit", "score", "slice", "way", UNTIL)
 
 
@@ -66,14 +68,31 @@ def one_of(
     Not bound to the address by Streamlit, which leaves the usual choice out: what is usual changes with the
     data, and a link must not.
     """
-    asked, written = st.query_params.get(key), st.session_state.get(f"{key} written")
-    if asked in options and asked != written:  # a link, or the browser's way back
+    asked = st.query_params.get(key, "")
+    came, links = _arrives(key), _links(asked, key)
+    if asked in options and (came or links):
         st.session_state[key] = asked
-    elif st.session_state.get(key) not in options:
+    elif came or st.session_state.get(key) not in options:
         st.session_state[key] = usual if usual in options else options[0]
     found = str(st.selectbox(label, options, key=key, width=width, format_func=format_))
     address[key] = found
     return found
+
+
+def _arrives(key: str) -> bool:
+    """Whether a choice is drawn for the first time on the page that is open.
+
+    Then its address alone counts: what another page chose and wrote is still in the session.
+    """
+    here = st.session_state.get(PAGE, "")
+    before = st.session_state.get(f"{key} drawn on")
+    st.session_state[f"{key} drawn on"] = here
+    return bool(before != here)
+
+
+def _links(asked: str, key: str) -> bool:
+    """Whether the address asks for what this page did not write: a link, or the browser's way back."""
+    return bool(asked != st.session_state.get(f"{key} written"))
 
 
 def write(address: Address) -> None:
@@ -150,6 +169,7 @@ def choose(
     compared = sides.sides(end_s, sides.PERIODS[period], against, frozen.value)
     ways = readings.offered(score, _names(seen, key, compared) if score.kind == "category" else ())
     with way:
+        address["way"] = ""
         chosen = one_of(explore.WAY, ways, "way", address, width=180) if ways else ""
     return Chosen(
         place,
@@ -165,11 +185,12 @@ def choose(
 
 def _opened(key: SeriesKey, opens: Opens | None) -> datetime | None:
     """Where the page opens, the first time it is at a series without a link that says when."""
-    if opens is None or st.session_state.get("opened") == key:
+    here = (st.session_state.get(PAGE, ""), key)
+    before = st.session_state.get("opened", ("", None))
+    if opens is None or before == here:
         return None
-    first = "opened" not in st.session_state
-    st.session_state["opened"] = key
-    return None if first and st.query_params.get(UNTIL) else opens(key)
+    st.session_state["opened"] = here
+    return None if before[0] != here[0] and st.query_params.get(UNTIL) else opens(key)
 
 
 def _score(scores: Sequence[Scored], address: Address) -> Scored:
@@ -186,10 +207,11 @@ def _until(seen: Session, address: Address, opens: datetime | None) -> int:
 
     ``opens`` is set where another series was just chosen: the time its page opens at.
     """
-    asked, written = st.query_params.get(UNTIL, ""), st.session_state.get(f"{UNTIL} written")
-    if asked and asked != written:
+    asked = st.query_params.get(UNTIL, "")
+    came, links = _arrives(UNTIL), _links(asked, UNTIL)
+    if asked and (came or links):
         st.session_state[UNTIL] = _time(asked)
-    elif opens is not None:
+    elif came or opens is not None:
         st.session_state[UNTIL] = opens
     found = st.datetime_input(
         explore.UNTIL, value=None, key=UNTIL, format="YYYY-MM-DD", step=MINUTE, width=230

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from dashboard import components, data, door, filters, palette, pipeline, session, strings
+from dashboard import choose, components, data, door, filters, palette, pipeline, session, strings
 from dashboard.plain import clean
 from dashboard.queries import incidents
 from dashboard.queries import pipeline as pipelines
@@ -71,6 +71,7 @@ def main() -> None:
         if page.title == strings.INCIDENT:
             _find_lineage()
         _sidebar()
+        st.session_state[choose.PAGE] = page.url_path
         page.run()
     except Unavailable as error:
         components.empty(
