@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 
+import faust
 from aiohttp import web
 
 from ingest.stream import Health
@@ -45,3 +47,15 @@ def door(readiness: Callable[[], Mapping[str, object]], metrics: Callable[[], st
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", counted)
     return app
+
+
+def open_beside(app: faust.App, application: web.Application, host: str, port: int) -> None:
+    """Open a door with a stream's loop, and keep it open as long as that runs."""
+
+    async def opened() -> None:
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, host, port).start()
+        await asyncio.Event().wait()
+
+    app.task(opened)

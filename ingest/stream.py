@@ -25,6 +25,7 @@ from infra.kafka_access import connection
 from infra.settings import KafkaSettings
 from ingest.collector import spare_the_state
 from ingest.errors import Unavailable
+from ingest.exit_code import DEFECT, UNAVAILABLE
 from ingest.log.in_order import InOrder, Place, Sifted
 from ingest.log.unread import End
 from ingest.messages import RawMessage
@@ -40,7 +41,6 @@ POLLED = 32
 """Messages handed out at once: however far behind a worker is, its agents hold little more than they may."""
 LONGEST_WAIT_S = 86_400.0
 """How long nothing may be read: while a store is away agents are full. The watchdog ends what hangs."""
-EXIT_UNAVAILABLE, EXIT_DEFECT = 3, 70
 
 
 @dataclass(slots=True)
@@ -125,7 +125,7 @@ def run_app(app: faust.App) -> int:
     try:
         worker.execute_from_commandline()  # ends by raising
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else EXIT_DEFECT
+        return ended.code if isinstance(ended.code, int) else DEFECT
 
 
 def _credentials(settings: KafkaSettings) -> Any:
@@ -230,7 +230,7 @@ def watch(app: faust.App, health: Health) -> None:
     async def watchdog() -> None:
         if health.pending and time.monotonic() - health.moved_at > WATCHDOG_S:
             logger.critical("%d messages wait and nothing moved for %.0f s", health.pending, WATCHDOG_S)
-            os._exit(EXIT_UNAVAILABLE)
+            os._exit(UNAVAILABLE)
 
 
 class Guard:
@@ -246,4 +246,4 @@ class Guard:
         if error is not None and isinstance(error, Exception):
             logger.critical("defect in %s", self._where, exc_info=(type(error), error, trace))
             logging.shutdown()
-            os._exit(EXIT_DEFECT)
+            os._exit(DEFECT)

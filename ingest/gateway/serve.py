@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from infra import kafka, settings
 from infra.errors import Misconfigured
 from infra.settings import Settings
 from infra.telemetry import export_metrics
+from ingest import process
 from ingest.gateway.app import Gateway
 from ingest.gateway.grouping import Grouper
 from ingest.gateway.grpc_door import GrpcDoor
@@ -129,10 +129,7 @@ def _ignore(_number: int, _frame: object) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until told to stop; exit 2 for settings that cannot work."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("aiokafka").setLevel(
-        logging.CRITICAL
-    )  # ten lines a second in an outage; we say it once
+    process.log_to_stderr()
     signal.signal(signal.SIGTERM, _ignore)  # uvicorn raises it again when it has stopped
     signal.signal(signal.SIGINT, _ignore)
     try:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from infra import errors, kafka
 from infra.clock import NS_PER_S, SystemClock
 from infra.settings import Settings, load
+from ingest import process
 from ingest.errors import Unavailable
 from ingest.gateway.metrics import Metrics
 from ingest.judge.judge import Judge
@@ -28,7 +28,6 @@ from ingest.probe import door
 
 logger = logging.getLogger(__name__)
 
-USAGE, UNAVAILABLE = 2, 3
 AGAIN_S = 2.0
 """Seconds until a store or broker that did not answer is tried again."""
 
@@ -95,29 +94,21 @@ def _probe(working: Sequence[Judge], waiting_for: dict[str, str], counters: Metr
     return door(lambda: {"ready": not waiting_for, "waiting_for": waiting_for}, metrics)
 
 
+def _settings(path: Path | None) -> Settings:
+    settings = load(path)
+    benches(settings)
+    return settings
+
+
+def _start(settings: Settings, options: argparse.Namespace) -> int:
+    asyncio.run(serve(settings, options.host, options.port))
+    return process.OK
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until told to stop; exit 2 for settings that cannot work, 3 if a server does not answer."""
-    parser = argparse.ArgumentParser(prog="python -m ingest.judge", description=__doc__)
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings file instead of lightship.toml")
-    parser.add_argument("--host", default="127.0.0.1", help="address of the probe")
-    parser.add_argument("--port", type=int, default=4323, help="port of /healthz, /readyz and /metrics")
-    options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    try:
-        settings = load(options.config)
-        if not settings.kafka.bootstrap:
-            raise errors.Misconfigured("no Kafka address: set LIGHTSHIP_KAFKA, or run `lightship up`")
-        benches(settings)
-        kafka.reach(settings.kafka)
-        asyncio.run(serve(settings, options.host, options.port))
-    except errors.Misconfigured as error:
-        sys.stderr.write(f"judge: {error}\n")
-        return USAGE
-    except (errors.Unavailable, Unavailable) as error:
-        sys.stderr.write(f"judge: {error}\n")
-        return UNAVAILABLE
-    return 0
+    parser = process.arguments("ingest.judge", __doc__, port=4323)
+    return process.run("judge", parser, argv, _start, read=_settings)
 
 
 if __name__ == "__main__":
