@@ -11,20 +11,16 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
-from bench.dashboard.fill import DAY_S, NOW_S, Size, fill
+from bench.dashboard.fill import Size, fill
+from bench.dashboard.questions import Ask, questions
 from bench.embedded import started
 from bench.machine import machine
-from dashboard import taxonomy, trend_rows
-from dashboard.queries import examples, fleet, incidents, outputs, pipeline, scope, series, trends
-from dashboard.queries.examples import Wanted
-from dashboard.queries.series import Comparison, Window
-from dashboard.queries.store import ClickHouse, Scope, SeriesKey, Store
+from dashboard.queries.store import ClickHouse, Store
 from infra.clickhouse import connect, migrate
 from infra.embedded.pair import clickhouse_url, store_spec
 from infra.embedded.supervisor import Supervisor
@@ -32,61 +28,6 @@ from infra.settings import StoreSettings
 from ingest.detect.days import Days
 
 WARM = 5
-HOUR_S = 3600
-SCOPE = Scope("default", "live", NOW_S)
-
-Ask = Callable[[Store], object]
-
-
-def questions() -> Mapping[str, Ask]:
-    """What views ask, for the busiest service where it is about one."""
-    flag = SeriesKey("service-00", "production", "interaction", "refusal")
-    number = SeriesKey("service-00", "production", "interaction", "latency_s")
-    week, month = NOW_S - 7 * DAY_S, NOW_S - 28 * DAY_S
-    pairs = tuple(pair for category in taxonomy.categories() for pair in category.counted())
-    weeks = trend_rows.span(SCOPE.at, 12)
-    found: dict[str, Ask] = {
-        "lineages": lambda s: scope.lineages(s, SCOPE),
-        "pulse": lambda s: scope.pulse(s, SCOPE),
-        "pipeline": lambda s: pipeline.health(s, SCOPE, NOW_S - DAY_S),
-        "fleet: services": lambda s: fleet.services(s, SCOPE),
-        "fleet: series": lambda s: fleet.watched(s, SCOPE),
-        "incidents": lambda s: incidents.current(s, SCOPE),
-        "trends: 12 weeks": lambda s: trends.by_score(s, SCOPE, weeks, pairs),
-        "trends: by language": lambda s: trends.by_value(
-            s, SCOPE, weeks, unit="interaction", score="refusal", dimension="language"
-        ),
-        "outputs: an hour": lambda s: outputs.outputs(
-            s, SCOPE, "service-00", "production", NOW_S - HOUR_S, NOW_S
-        ),
-        "outputs: cells of a week": lambda s: outputs.cells_before(
-            s, SCOPE, "service-00", "production", week, NOW_S
-        ),
-    }
-    for name, key in (("flag", flag), ("number", number)):
-        values = name == "number"
-        day, wide = Window(NOW_S - DAY_S, NOW_S, 300), Window(month, NOW_S, 2 * HOUR_S)
-        compare = Comparison(week, NOW_S - DAY_S, NOW_S - DAY_S, NOW_S)
-        wanted = Wanted(NOW_S - DAY_S, NOW_S, "flag" if name == "flag" else "positive", hit=True)
-        found |= {
-            f"{name}: a day of ticks": partial(_ticks, key, day, values),
-            f"{name}: four weeks": partial(_ticks, key, wide, values),
-            f"{name}: slices": partial(_slices, key, compare, values),
-            f"{name}: examples of a day": partial(_examples, key, wanted),
-        }
-    return found
-
-
-def _ticks(key: SeriesKey, window: Window, values: bool, store: Store) -> object:
-    return series.ticks(store, SCOPE, key, window, values=values)
-
-
-def _slices(key: SeriesKey, compare: Comparison, values: bool, store: Store) -> object:
-    return series.slices(store, SCOPE, key, compare, values=values)
-
-
-def _examples(key: SeriesKey, wanted: Wanted, store: Store) -> object:
-    return examples.examples(store, SCOPE, key, wanted)
 
 
 def sizes(client: Client) -> Iterator[tuple[str, int, int]]:
@@ -144,11 +85,11 @@ def measure(home: Path) -> None:
     try:
         client = connect(settings)
         store = ClickHouse(client)
-        print(f"\n{'query':30}{'cold s':>10}{'warm s':>10}")
+        print(f"\n{'query':42}{'cold s':>10}{'warm s':>10}")
         for name, ask in questions().items():
             cold = seconds(ask, store)
             warm = statistics.median(seconds(ask, store) for _ in range(WARM))
-            print(f"{name:30}{cold:>10.2f}{warm:>10.2f}", flush=True)
+            print(f"{name:42}{cold:>10.2f}{warm:>10.2f}", flush=True)
         client.close()
     finally:
         running.stop()
