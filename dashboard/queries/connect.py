@@ -7,12 +7,13 @@ from datetime import datetime
 
 from dashboard.formats import utc
 from dashboard.queries.outputs import COLUMNS
-from dashboard.queries.store import Scope, Store
+from dashboard.queries.store import Row, Scope, Store
 from infra.lacks import ServiceFacts
 
 LAST = 200
 """Calls of each service and dialect that are looked at, the latest ones."""
-REACH_S = 7 * 86_400
+REACHES_S = (3_600, 86_400, 7 * 86_400)
+"""How far back is looked; further only for services that sent fewer in the stretch before."""
 
 _SENDING = """
 SELECT
@@ -30,8 +31,10 @@ FROM
             arrayFilter(name -> name != '', [$columns])
         ) AS names
     FROM interactions FINAL
-    WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND NOT synthetic
-        AND kind = 'inference' AND start >= toDateTime({since:UInt32}, 'UTC')
+    PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
+        AND start >= toDateTime({since:UInt32}, 'UTC')
+        AND (service, environment, dialect) NOT IN {known:Array(Tuple(String, String, String))}
+    WHERE NOT synthetic AND kind = 'inference'
     ORDER BY start DESC
     LIMIT {last:UInt32} BY service, environment, dialect
 )
@@ -55,13 +58,21 @@ class Sending:
 
 def sending(store: Store, scope: Scope) -> tuple[Sending, ...]:
     """Every service that sent a model call in the last 7 days of the lineage's clock."""
-    rows = store.rows(_SENDING, scope.bind(since=max(0, scope.now_s - REACH_S), last=LAST))
-    out = []
-    for service, environment, dialect, *counts, first, newest, model, names in rows:
-        facts = ServiceFacts(scope.tenant, service, dialect, *(int(n) for n in counts))
-        out.append(
-            Sending(
-                environment, facts, utc(first), utc(newest), str(model or ""), tuple(sorted(map(str, names)))
-            )
-        )
-    return tuple(out)
+    found: dict[tuple[str, str, str], Sending] = {}
+    known: list[tuple[str, str, str]] = []
+    for reach_s in REACHES_S:
+        bound = scope.bind(since=max(0, scope.now_s - reach_s), last=LAST, known=known)
+        for row in store.rows(_SENDING, bound):
+            name = str(row[0]), str(row[1]), str(row[2])
+            found[name] = _sending(scope, row)
+            if found[name].facts.n >= LAST:
+                known.append(name)
+    return tuple(found[name] for name in sorted(found))
+
+
+def _sending(scope: Scope, row: Row) -> Sending:
+    service, environment, dialect, *counts, first, newest, model, names = row
+    facts = ServiceFacts(scope.tenant, service, dialect, *(int(n) for n in counts))
+    return Sending(
+        environment, facts, utc(first), utc(newest), str(model or ""), tuple(sorted(map(str, names)))
+    )

@@ -1,0 +1,62 @@
+"""Who sends what, asked of the real engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from dashboard.queries.connect import LAST, sending
+from dashboard.queries.store import ClickHouse, Scope
+from infra.clickhouse import connect
+from tests.dashboard import world_texts
+from tests.dashboard.serving import fresh_database
+from tests.dashboard.world import NOW
+
+pytestmark = pytest.mark.integration
+
+TEXTS = ("en", "ask", "say")
+SCOPE = Scope("default", "sent-1", int(NOW.timestamp()))
+QUOTED = "it's \\ a [service], (really)"
+
+
+@pytest.fixture(scope="module")
+def client(store: str) -> Iterator[Client]:
+    opened = connect(fresh_database(store, "lightship_dashboard_connect"))
+    yield opened
+    opened.close()
+
+
+def test_the_last_calls_of_every_service_count_however_seldom_it_calls(client: Client) -> None:
+    sent: list[tuple[str, str, timedelta, dict[str, object]]] = [
+        *((QUOTED, "genai", timedelta(seconds=5 + k), {}) for k in range(LAST + 50)),
+        # the same service by another dialect, seldom; and what it sent before its last calls
+        *((QUOTED, "openinference", timedelta(days=2, seconds=k), {}) for k in range(3)),
+        (QUOTED, "genai", timedelta(days=3), {"text_absent": "not captured by the app"}),
+        *(("daily", "genai", timedelta(hours=3, seconds=k), {}) for k in range(LAST)),
+        ("daily", "genai", timedelta(minutes=5), {"text_absent": "not captured by the app"}),
+        ("weekly", "genai", timedelta(days=6), {"clock_skew": True}),
+        ("weekly", "genai", timedelta(minutes=1), {}),
+        ("gone", "genai", timedelta(days=8), {}),
+        ("tested", "genai", timedelta(minutes=1), {"synthetic": True}),
+    ]
+    rows = [
+        world_texts.interaction(
+            NOW - ago, 10_000 + k, TEXTS, 0.0, service=name, dialect=dialect, lineage="sent-1", **facts
+        )
+        for k, (name, dialect, ago, facts) in enumerate(sent)
+    ]
+    world_texts.insert(client, rows)
+    found = {(s.facts.service, s.facts.dialect): s for s in sending(ClickHouse(client), SCOPE)}
+    assert {name: one.facts.n for name, one in found.items()} == {
+        (QUOTED, "genai"): LAST,
+        (QUOTED, "openinference"): 3,
+        ("daily", "genai"): LAST,
+        ("weekly", "genai"): 2,
+    }
+    assert found[QUOTED, "genai"].facts.without_content == 0
+    assert found["daily", "genai"].facts.without_content == 1
+    assert found["weekly", "genai"].facts.skewed == 1
+    assert found["weekly", "genai"].newest == NOW - timedelta(minutes=1)
