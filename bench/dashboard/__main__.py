@@ -2,12 +2,14 @@
 
 A store is made in a folder of its own (``--home`` keeps it), every query of every view is asked once after a
 restart of the engine (cold, though the system may hold files in memory) and five times again (warm, the
-median). Printed: bytes per interaction by table, and seconds per query.
+median). Then the dashboard is started over it: how long a person waits for each page in a real browser, and
+how long twenty people at once. Printed: bytes per interaction by table, seconds per query, page and rerun.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import statistics
 import tempfile
 import time
@@ -17,7 +19,10 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 
 from bench.dashboard.fill import Size, fill
+from bench.dashboard.first_look import waits
 from bench.dashboard.questions import Ask, questions
+from bench.dashboard.served import served
+from bench.dashboard.sessions import people, summary
 from bench.embedded import started
 from bench.machine import machine
 from dashboard.queries.store import ClickHouse, Store
@@ -95,6 +100,21 @@ def measure(home: Path) -> None:
         running.stop()
 
 
+def look(home: Path, sessions: int, looks: int, seed: int) -> None:
+    """Print how long people wait."""
+    running, settings = _open(home)
+    try:
+        with served(settings, home) as page:
+            print(f"\n{'page, in a browser':24}{'sentence s':>12}{'table s':>10}{'chart s':>10}{'all s':>10}")
+            for name, took in waits(page):
+                parts = (took[part] for part in ("sentence", "table", "chart", "all"))
+                print(f"{name:22}" + "".join(f"{'':>10}" if s is None else f"{s:>10.2f}" for s in parts))
+            took_s, mib = asyncio.run(people(page, sessions, looks, seed))
+        print(f"\n{sessions} sessions, {len(took_s)} reruns: {summary(took_s)}; {mib:.1f} MiB a session")
+    finally:
+        running.stop()
+
+
 def main() -> None:
     """Make the store, ask, print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -102,6 +122,9 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=84)
     parser.add_argument("--services", type=int, default=50)
     parser.add_argument("--chunk", type=int, default=200_000)
+    parser.add_argument("--sessions", type=int, default=20)
+    parser.add_argument("--looks", type=int, default=12, help="reruns of each session")
+    parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--home", type=Path, help="folder of the store; one that exists is only asked")
     options = parser.parse_args()
     size = Size(options.interactions, options.days, options.services)
@@ -112,6 +135,7 @@ def main() -> None:
             home.mkdir(parents=True, exist_ok=True)
             make(home, size, options.chunk)
         measure(home)
+        look(home, options.sessions, options.looks, options.seed)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ DAY_S = 86_400
 TEXT_DAYS = 30
 NOW_S = 1_793_491_200
 """The end of the store: 2026-11-01, midnight UTC."""
+LINEAGE = "bench-1"
+"""Its clock stands at the end of the store, whenever that is looked at."""
 SLICES = ("all", "language=en", "language=es", "release=7", "release=8")
 FLAGS = (
     *("secrets", "secrets_prompt", "pii", "pii_prompt", "refusal", "error", "truncated", "degenerate"),
@@ -127,7 +129,7 @@ def _interactions(size: Size, at: int, count: int) -> str:
     more = ", ".join(f"'{name}', toFloat64({_score(name)})" for name in others)
     columns = {
         "tenant": "'default'",
-        "lineage": "'live'",
+        "lineage": f"'{LINEAGE}'",
         "service": _service("number", size.services),
         "environment": "'production'",
         "start": "toDateTime64(at, 9, 'UTC') + toIntervalNanosecond(sipHash64(number, 'ns') % 1000000000)",
@@ -186,7 +188,7 @@ INSERT INTO cells (
     cell, count, category, applied_offset
 )
 SELECT
-    'default', 'live', concat('service-', leftPad(toString(v), 2, '0')), 'production', 'interaction',
+    'default', '{LINEAGE}', concat('service-', leftPad(toString(v), 2, '0')), 'production', 'interaction',
     score, 1, slice, toDateTime(tick, 'UTC'), n, total,
     multiIf(
         kind = 0, if(total > 0, [0, 1], [0]),
@@ -232,7 +234,8 @@ INSERT INTO series (
     detectable_1h, detectable_1d, detectable_7d, detectable_unit, applied_offset
 )
 SELECT
-    'default', 'live', concat('service-', leftPad(toString(number % {size.services}), 2, '0')), 'production',
+    'default', '{LINEAGE}',
+    concat('service-', leftPad(toString(number % {size.services}), 2, '0')), 'production',
     'interaction', [{scores}][1 + intDiv(number, {size.services}) % {len(SCORES)} AS k], 1,
     [{slices}][1 + intDiv(number, {size.services * len(SCORES)})], hex(sipHash64(number)), {kind},
     'watching', toDateTime({size.begin_s}, 'UTC'), toDateTime({NOW_S}, 'UTC'),

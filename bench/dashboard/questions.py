@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from bench.dashboard.fill import DAY_S, NOW_S
+from bench.dashboard.fill import DAY_S, LINEAGE, NOW_S
 from dashboard import taxonomy, trend_rows
 from dashboard.measures import FLAG, MEDIAN, Measure
 from dashboard.queries import (
@@ -36,7 +36,7 @@ from dashboard.scores import known
 
 HOUR_S = 3600
 TICK_S = 300
-SCOPE = Scope("default", "live", NOW_S)
+SCOPE = Scope("default", LINEAGE, NOW_S)
 PLACE = ("service-00", "production")
 """The busiest service: a fifth of everything."""
 SHOWN = 8
