@@ -68,6 +68,8 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
         "detectors.record": Call((NOW_S - 28 * 86_400,)),
         "detectors.registered": Call((SEVERAL,)),
         "detectors.run": Call(own=_shared),
+        "disparity.by_dimension": Call((WEEKS, pairs, "language")),
+        "disparity.by_service": Call((WEEKS, pairs)),
         "examples.examples": Call((KEY, wanted)),
         "fine.hits": Call((KEY, REFUSED, 300, *stretch)),
         "fine.findings": Call((KEY, *stretch)),

@@ -60,6 +60,7 @@ PURE = [
         in {
             "cards.py",
             "companions.py",
+            "disparity.py",
             "evidence.py",
             "explore_rows.py",
             "exports.py",

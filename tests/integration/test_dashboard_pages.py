@@ -220,10 +220,35 @@ def test_trends_say_the_week_in_words_and_in_a_table(app: AppTest) -> None:
     opened(app, TRENDS, lineage="demo-1")
     assert "Week of 16 March, so far" in shown(app)
     assert "Output cut off rose" in shown(app)
-    (table,) = (d.value for d in app.dataframe)
+    table, _ = (d.value for d in app.dataframe)
     assert list(table["Risk category"])[:2] == ["Secret in output", "Personal data in output"]
     assert all(re.fullmatch(r"[\d,.]+–[\d,.]+", text) for text in table["Interval"])
     assert table["Against baseline"][list(table["Risk category"]).index("Output cut off")] == "▲ above"
+
+
+def test_trends_hold_each_language_against_the_rest(app: AppTest) -> None:
+    opened(app, TRENDS, lineage="demo-1")
+    table = app.dataframe[1].value
+    refused = table[table["Risk category"] == "Refusal"].set_index("Group")
+    assert set(refused.index) == set(world.LANGUAGES)
+    # Japanese and French answers are refused a third more often, and English is most of everybody's rest
+    above = set(refused.index[refused["Verdict"] == "▲ more than the rest"])
+    assert above == {"fr", "ja"}
+    assert refused.loc["en", "Verdict"] == "▼ less than the rest"
+
+
+@pytest.mark.parametrize(
+    ("asked", "groups"),
+    [
+        ({"groups": "Services"}, {made.service for made in world.FLEET}),
+        ({"groups": "Services", "service": "support-bot"}, set(world.LANGUAGES)),
+    ],
+)
+def test_trends_compare_services_where_there_are_several(
+    app: AppTest, asked: dict[str, str], groups: set[str]
+) -> None:
+    opened(app, TRENDS, lineage="demo-1", **asked)
+    assert set(app.dataframe[1].value["Group"]) == groups
 
 
 def test_choices_stand_in_the_address(app: AppTest) -> None:
