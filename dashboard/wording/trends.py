@@ -11,13 +11,13 @@ GAPS_NOTE = (
 GAPS_BY = "Compare"
 GAPS_LANGUAGE = "Languages"
 GAPS_SERVICE = "Services"
-GAPS_APART = "{clear} of {judged} differences are clear."
+GAPS_APART = "Clear differences: {clear} of {judged}."
 GAPS_SAME = "None of {judged} differences is clear; one smaller than its interval may still be there."
 GAPS_WHY = (
     "As counted: what a group asks for, and of which service, differs too. Outputs count as independent, so "
     "a difference that one heavy user makes looks surer than it is."
 )
-GAPS_LEFT = "{n} groups with fewer outputs are in the rest alone."
+GAPS_LEFT = "Groups with fewer outputs, which are in the rest alone: {n}."
 GAPS_NOBODY = "Nothing to compare."
 GAPS_NOBODY_NEXT = "At least two groups are needed"
 GAPS_ALT = "Risk categories by group: rate, rate of the rest, difference with interval, outputs, verdict."

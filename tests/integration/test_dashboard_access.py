@@ -120,6 +120,7 @@ EQUAL = {
     "incidents.pages",
     "fleet.watched",
     "pipeline.health",
+    "report.appeared",
     "scope.pulse",
 }
 """Counts, names and words that are the same in both worlds."""
