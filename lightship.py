@@ -15,6 +15,7 @@ from alerts.alerts_app import alerts
 from alerts.incidents_app import incidents
 from alerts.levels_app import baselines
 from dashboard.calibration_app import calibration
+from dashboard.report_app import reports
 from infra.command_line import (
     AsJson,
     ConfigPath,
@@ -52,6 +53,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(rules, name="rules")
 app.add_typer(scorers, name="scorers")
 scorers.add_typer(calibration)
+app.add_typer(reports)
 
 
 def _checked(path: Path | None) -> Settings:
@@ -350,25 +352,6 @@ def odd(
 
     asked = {"service": service, "environment": environment, "day": day, "lineage": lineage}
     answer(odd_outputs(config, **asked, tenant=tenant, top=top), as_json, show_odd)  # type: ignore[arg-type]
-
-
-@app.command()
-def report(
-    first: Annotated[str, typer.Option("--from", help="First day, UTC: 2026-03-01.")],
-    last: Annotated[str, typer.Option("--to", help="Last day, UTC.")],
-    to: Annotated[Path, typer.Option("--out", help="HTML file to write; its numbers as JSON beside it.")],
-    service: Annotated[str | None, typer.Option(help="Of this service; all by default.")] = None,
-    lineage: Annotated[str, typer.Option(help="live, or that of an import.")] = "live",
-    tenant: Annotated[str, typer.Option(help="Of this tenant.")] = "default",
-    as_json: AsJson = False,
-    config: ConfigPath = None,
-) -> None:
-    """Write the report of a period. One page without scripts, to hand on."""
-    from dashboard.report.command import report as write
-    from dashboard.report.command import show_written
-
-    written = write(config, first=first, last=last, service=service, tenant=tenant, lineage=lineage, to=to)
-    answer(written, as_json, show_written)
 
 
 @app.command()

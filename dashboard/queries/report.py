@@ -22,7 +22,11 @@ MOST_INCIDENTS = 2_000
 LOOK_BACK_DAYS = 90
 """Days before the period in which a value that was seen is no new one."""
 
-_ROWS = """
+
+def _rows(columns: str, slices: str) -> str:
+    """Rows of whole days and, for the last ones, of cells."""
+    return (
+        """
         SELECT $days
         FROM days FINAL
         PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
@@ -37,9 +41,12 @@ _ROWS = """
             AND ({service:String} = '' OR service = {service:String})
             AND unit = 'interaction' AND score IN {scores:Array(String)} AND $slices
             AND tick >= toDateTime({fresh:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
-"""
+""".replace("$slices", slices)
+        .replace("$days", f"{columns}, day")
+        .replace("$cells", f"{columns}, toDate(tick) AS day")
+    )
 
-_COUNTED = "service, environment, score, generation, $day AS day, n"
+
 _TRAFFIC = """
 SELECT service, environment, groupArray((day, most, with_text)) AS found
 FROM
@@ -57,14 +64,8 @@ FROM
 GROUP BY service, environment
 ORDER BY service, environment
 LIMIT 500
-""".replace(
-    "$rows",
-    _ROWS.replace("$slices", "slice = 'all'")
-    .replace("$days", _COUNTED.replace("$day AS ", ""))
-    .replace("$cells", _COUNTED.replace("$day", "toDate(tick)")),
-)
+""".replace("$rows", _rows("service, environment, score, generation, n", "slice = 'all'"))
 
-_SEEN = "service, environment, slice, $day AS day"
 _APPEARED = """
 SELECT service, environment, slice, first
 FROM
@@ -83,13 +84,11 @@ ORDER BY first, service, environment, slice
 LIMIT 500
 """.replace(
     "$rows",
-    _ROWS.replace(
-        "$slices",
+    _rows(
+        "service, environment, slice",
         "(slice = 'all' OR splitByChar('=', toString(slice))[1] IN {dimensions:Array(String)} "
         "AND position(slice, ',') = 0)",
-    )
-    .replace("$days", _SEEN.replace("$day AS ", ""))
-    .replace("$cells", _SEEN.replace("$day", "toDate(tick)")),
+    ),
 )
 
 _SCORED_BY = """

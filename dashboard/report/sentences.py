@@ -90,16 +90,21 @@ def _apart(groups: Mapping[str, Any]) -> Iterator[Markup]:
             )
 
 
+def _small(title: str) -> str:
+    """A title within a sentence; words in capitals stay."""
+    return title[:1].lower() + title[1:]
+
+
 def limits(report: Report) -> Iterator[Markup]:
     """What this report does not say: first what holds of this one, then of every one."""
     if missing := report["not_measured"]:
-        yield said(words.LIMIT_NOT_MEASURED, names=", ".join(c["title"].lower() for c in missing))
+        yield said(words.LIMIT_NOT_MEASURED, names=", ".join(_small(c["title"]) for c in missing))
     if report["text_share"] is not None and report["text_share"] < 1:
         yield said(words.LIMIT_TEXT, share=formats.share(1 - report["text_share"]))
     if any(not week["whole"] for category in report["categories"] for week in category["weeks"]):
         yield put(words.LIMIT_CUT)
     bare = [
-        category["title"].lower()
+        _small(category["title"])
         for category in report["categories"]
         if any(week["baseline"] is None and not week["few"] for week in category["weeks"])
     ]

@@ -33,9 +33,9 @@ th, td {{ border-bottom: 1px solid var(--grid); padding: 0.3rem 0.5rem; text-ali
   vertical-align: top; }}
 th {{ font-weight: 500; }}
 tbody th {{ overflow-wrap: anywhere; min-width: 7rem; }}
-thead th {{ color: var(--muted); }}
+thead th {{ color: var(--muted); overflow-wrap: normal; }}
 .number {{ text-align: right; white-space: nowrap; }}
-.word {{ overflow-wrap: anywhere; }}
+.word {{ overflow-wrap: anywhere; min-width: 5.5rem; }}
 .week {{ text-align: right; white-space: nowrap; line-height: 1.25; }}
 .above {{ background: var(--worse); }}
 .below {{ background: var(--better); }}

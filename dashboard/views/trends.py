@@ -16,6 +16,7 @@ from dashboard import (
     filters,
     formats,
     palette,
+    report_panel,
     session,
     strings,
     taxonomy,
@@ -49,6 +50,7 @@ def render() -> None:
         weeks = trend_rows.span(seen.scope.at, n_weeks, service)
         panel_rows = _by_language(seen, weeks)
         language = filters.language(trend_rows.languages(panel_rows.value))
+        report_panel.show(seen, weeks)
     slice_ = f"{DIMENSION}={trend_rows.encoded(language)}" if language else "all"
     pairs = tuple(pair for category in taxonomy.categories() for pair in category.counted())
     counts = data.read(seen.viewer, trends.by_score, seen.scope, weeks, pairs, slice_)

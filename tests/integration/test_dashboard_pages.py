@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from dashboard import data
+from dashboard import data, report_panel, trend_rows
 from detectors.finding import SEVERAL, SliceEffect
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
@@ -235,6 +236,21 @@ def test_trends_hold_each_language_against_the_rest(app: AppTest) -> None:
     above = set(refused.index[refused["Verdict"] == "▲ more than the rest"])
     assert above == {"fr", "ja"}
     assert refused.loc["en", "Verdict"] == "▼ less than the rest"
+
+
+def test_the_report_of_the_trends_page_is_that_of_its_weeks_and_service(app: AppTest) -> None:
+    opened(app, TRENDS, lineage="demo-1", weeks="4", service="support-bot")
+    labels = [button.label for button in app.get("download_button")]
+    assert {"Report (HTML)", "Its numbers (JSON)"} <= set(labels)
+    seen = app.session_state["seen"]
+    weeks = trend_rows.span(seen.scope.at, 4, "support-bot")
+    told = json.loads(report_panel.made(seen.viewer, seen.scope, weeks, "json"))
+    assert (told["service"], told["period"]["from"]) == ("support-bot", "2026-02-23T00:00:00Z")
+    table = app.dataframe[0].value
+    refused = next(c for c in told["categories"] if c["title"] == "Refusal")
+    shown = table["Outputs"][list(table["Risk category"]).index("Refusal")]
+    assert refused["weeks"][-1]["n"] == shown
+    assert report_panel.made(seen.viewer, seen.scope, weeks, "html").startswith(b"<!doctype html>")
 
 
 @pytest.mark.parametrize(
