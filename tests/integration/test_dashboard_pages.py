@@ -212,6 +212,17 @@ def test_every_kind_of_finding_has_its_page(
         assert part in shown(app), shown(app)
 
 
+@pytest.mark.parametrize(("name", "offered"), [("refusal", True), ("latency", False)])
+def test_an_example_is_judged_by_what_its_score_says_where_it_says_something_of_it(
+    app: AppTest, filled: Filled, name: str, offered: bool
+) -> None:
+    opened(app, INCIDENT, lineage="demo-1", id=filled.ids[name])
+    choices = [choice for group in app.button_group for choice in group.options]
+    assert "right" in choices
+    assert ("What the score says: Refusals" in choices) == offered
+    assert any(choice.startswith("What the score says") for choice in choices) == offered
+
+
 def test_a_fleet_with_every_kind_of_incident(app: AppTest) -> None:
     opened(app, FLEET, lineage="kinds-1")
     assert "more under Incidents" in shown(app)
