@@ -96,6 +96,7 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
         "pipeline.health": Call((0,), own=lambda health: health.account),
         "releases.strata": Call((KEY, REFUSED, "release", 3_600, *stretch)),
         "releases.first_seen": Call((KEY, *stretch)),
+        "releases.marked": Call((KEY, *stretch)),
         "releases.recorded": Call((KEY, 0)),
         "report.appeared": Call((WEEKS, ("refusal",))),
         "report.fired": Call((WEEKS,)),
