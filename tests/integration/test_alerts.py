@@ -118,18 +118,7 @@ def test_what_somebody_recorded_is_the_first_suspect_they_read_of(world: HookWor
         world.send(ACTIONS.name, entries[1])
         until(lambda: [s.value for s in service.desk.all()[0].suspects][:2] == ["4.3", "4.2"])
         assert service.metrics.get("sent") == 1
-    stored = (
-        "SELECT value, service, environment FROM changes FINAL WHERE value IN ('4.2', '4.3') ORDER BY value"
-    )
-    with world.service() as service:  # it reads the topic from the beginning once more
-        until(lambda: service.desk.is_writer)
-        client = connect(world.settings.store)
-        until(lambda: len(client.query(stored).result_rows) == 2)
-        assert [row[:2] for row in client.query(stored).result_rows] == [
-            ("4.2", "support-assistant"),
-            ("4.3", "support-assistant"),
-        ]
-        client.close()
+        assert {"4.2", "4.3"} <= world.marked()  # for pages that draw them
 
 
 def test_the_heart_beats_only_while_detection_does(world: HookWorld, tmp_path: Path) -> None:
