@@ -206,8 +206,15 @@ class Desk:
             return change.incident
 
     def record(self, changes: Sequence[RecordedChange]) -> None:
-        """Remember what was recorded as changed; incidents name it from the next `elapse` on."""
+        """Keep what was recorded as changed; incidents name it from the next `elapse` on.
+
+        Raises
+        ------
+        Unavailable
+            If it cannot be stored; it is not remembered either, and may be recorded again.
+        """
         with self._lock:
+            self._store.store_changes(changes)
             self._book.recorded = self._book.recorded.with_(changes)
             self._recorded_anew = True
 

@@ -33,6 +33,8 @@ from alerts.levels import LearnedLevel
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT
 from alerts.ports import FAR_FUTURE_NS, Closed, Undelivered
+from alerts.recorded import RecordedChange
+from alerts.recorded_store import change_row
 from alerts.rows import attempt_row, state_row, transition_row
 from alerts.self_watch import Late
 from alerts.silence import Silence, Silences
@@ -275,6 +277,11 @@ class IncidentLog:
         """Append a row of ``silences``."""
         with self._open() as client:
             _insert(client, "silences", [silence_row(silence)])
+
+    def store_changes(self, changes: Sequence[RecordedChange]) -> None:
+        """Write rows of ``changes``."""
+        with self._open() as client:
+            _insert(client, "changes", [change_row(change) for change in changes])
 
     def decisions(self) -> dict[str, tuple[str, str]]:
         """Incidents of the last `KEEP_DAYS` that a person accepted or denied: by id, who and why."""

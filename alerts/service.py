@@ -47,6 +47,7 @@ from alerts.notify.secrets import read_line
 from alerts.notify.sender import Sender
 from alerts.own_watch import OwnWatch
 from alerts.ports import Message
+from alerts.recorded import RecordedChange
 from alerts.recorded_feed import RecordedFeed
 from alerts.route import business_of, receivers_of, router
 from alerts.standing import Standing
@@ -290,6 +291,7 @@ class Service:
     def _work(self) -> None:
         """Read, take, commit; wait where something does not answer."""
         batch: list[Message] = []
+        recorded: list[RecordedChange] = []
         load_due, pause_s, next_elapse_ns, next_grant_ns = False, 0.5, 0, 0
         while not self._stop.is_set():
             try:
@@ -306,8 +308,9 @@ class Service:
                 elif not self._feed.assigned:
                     batch = []  # it belongs to another process now
                     self._suspend()
-                if recorded := self._recorded.poll():
+                if recorded := recorded or self._recorded.poll():
                     self.desk.record(recorded)
+                    recorded = []
                 if batch:
                     self.desk.take(batch)
                     self._producer.flush()

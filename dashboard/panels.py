@@ -250,7 +250,7 @@ def texts(incident: Incident, seen: Session) -> None:
                 components.text_cards(
                     title, cards.cards(reading.value, incident.measure, seen.now), key=f"texts-{title}"
                 )
-                judging.judge(reading.value, seen, key=f"judge-{title}")
+                judging.judge(reading.value, seen, key=f"judge-{title}", score=incident.score)
             else:
                 components.nothing(strings.EXAMPLES_NONE, strings.EXAMPLES_NONE_NEXT)
 

@@ -28,7 +28,14 @@ DONE = {"hold": "held open", "release": "it may recover", "silence": "silenced f
 
 JUDGE = "Judge an example"
 JUDGE_WHICH = "Example"
-JUDGE_SAID = "The output is"
+JUDGE_ABOUT = "What is judged"
+JUDGE_OUTPUT = "The output"
+JUDGE_SCORE = "What the score says: {title}"
+JUDGE_SCORE_NOTE = (
+    "Right: it flags what it should, or rightly flags nothing. `lightship scorers precision` tells from it "
+    "how often hits are right."
+)
+JUDGE_SAID = "It is"
 RIGHT, WRONG = "right", "wrong"
 JUDGE_WHY = "Why?"
 JUDGE_DO = "Record it"

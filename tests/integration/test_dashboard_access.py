@@ -100,7 +100,7 @@ def test_every_query_has_an_answer_of_ones_own_and_others_ids_give_none(worlds: 
     ours, theirs = (answers(door, tenant, calls) for tenant in (OURS, THEIRS))
     nobody = worlds.before[NOBODY]
     # nobody judged or silenced anything in this world, and its incidents have no stored findings
-    without_rows = {"judged.said_of", "oncall.silences", "fine.findings"}
+    without_rows = {"judged.said_of", "oncall.silences", "fine.findings", "releases.marked"}
     without_rows |= {f"calibration.{name}" for name in ("names", "pairs", "said_of_scores")}
     without_rows |= {name for name, said in ours.items() if said == repr(asked.SHARED)}
     assert {n for n in ours if ours[n] == nobody[n]} == without_rows
@@ -120,6 +120,7 @@ EQUAL = {
     "incidents.pages",
     "fleet.watched",
     "pipeline.health",
+    "report.appeared",
     "scope.pulse",
 }
 """Counts, names and words that are the same in both worlds."""
