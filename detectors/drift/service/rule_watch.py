@@ -72,8 +72,8 @@ class RuleWatch:
         over += self._slos.close(counts, places, fold)
         return over + [f for one in self._rules.values() for f in self._decide(one, counts, places, fold)]
 
-    def accept(self, finding_id: str, tick: int, fold: Fold) -> Finding | None:
-        """End a finding that a person accepts before ``tick`` closes; ``None`` if it is not open (any more).
+    def accept(self, finding_id: str, tick: int, fold: Fold) -> list[Finding]:
+        """End a finding that a person accepts before ``tick`` closes; nothing if it is not open (any more).
 
         What is accepted is the measure as it is then, or as it was stated if that was further off.
         """
@@ -86,8 +86,8 @@ class RuleWatch:
                 one.accepted = max(known, key=lambda v: abs(v - rule.limit))
                 one.finding = None
                 note = f"accepted at {one.accepted:g}"
-                return self._ended(said, tick - 1, note)
-        return None
+                return [self._ended(said, tick - 1, note)]
+        return []
 
     def _decide(self, one: _Watched, counts: TickCounts, places: Places, fold: Fold) -> list[Finding]:
         rule, tick = one.window.rule, counts.tick
