@@ -124,9 +124,9 @@ class _Address:
                 body_format=NotifyFormat.TEXT,
             ) as result:
                 said = _Answer(bool(result), _status(result))
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - whoever waits for the answer gets it
             answer.set_exception(error)
-            raise
+            return
         if said.took:
             self._took[key] = said
             if len(self._took) > MAX_TOOK:

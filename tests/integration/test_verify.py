@@ -172,7 +172,7 @@ LOST = ("findings", "evidence", "observations", "kept_snapshots", "baselines", "
 """Tables that lose rows with time."""
 
 
-def hold(held: Stored, finding_id: str) -> None:
+def hold(held: Stored, finding_id: str, lost: Sequence[str] = LOST) -> None:
     """What a person's hold does for the incident of one finding, and time after it."""
     ((body,),) = held.client.query(
         "SELECT body FROM findings FINAL WHERE finding_id = {id:String}", {"id": finding_id}
@@ -180,7 +180,7 @@ def hold(held: Stored, finding_id: str) -> None:
     log = IncidentLog(lambda: clickhouse.connect(held.settings.store))
     log.held().keep(fresh(Finding.from_dict(json.loads(body)), Timing()))
     log.close()
-    for table in LOST:
+    for table in lost:
         held.client.command(f"TRUNCATE TABLE {table}")
 
 
@@ -201,6 +201,28 @@ def test_a_held_finding_is_verified_from_the_copies_when_all_else_is_gone(stored
     assert f"the rows being gone: {told['held'].get('baselines', 0)} of baselines" in show(
         [verdict], explained=False
     )
+
+
+def test_gaps_of_the_log_are_filled_with_copies_and_others_are_named(stored: Stored) -> None:
+    mine = stored.ids[-1]
+    hold(stored, mine, lost=())
+    stored.ids = [mine]
+    keys = stored.client.query("SELECT key FROM held_rows WHERE source = 'observations'").result_rows
+    places = sorted(tuple(map(int, key.split())) for (key,) in keys)
+    lost = [offset for _, offset in places if offset % 2]
+    partition, middle = places[0][0], lost[len(lost) // 2]
+    gone = "ALTER TABLE {} DELETE WHERE {} SETTINGS mutations_sync = 2"
+    here = f"partition = {partition} AND offset IN ({', '.join(map(str, lost))})"
+    stored.client.command(gone.format("observations", here))
+    (verdict,) = stored.verify()
+    assert verdict.difference is None
+    assert dict(verdict.held) == {"observations": len(lost)}
+    stored.client.command(
+        gone.format("held_rows", f"source = 'observations' AND key = '{partition} {middle}'")
+    )
+    told = first(stored.verify())
+    assert told.startswith("observations, ")
+    assert str(middle) in told
 
 
 def test_a_copy_is_believed_no_more_than_the_row_was(stored: Stored) -> None:
