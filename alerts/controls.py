@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from alerts.incident import Incident
+from alerts.identity import RULE
+from alerts.incident import ACCEPTED, Incident
 from alerts.lead import is_active
 from detectors.drift.budgets.doubt import DOUBT
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, ServiceKey
 from infra.clock import NS_PER_S, to_ns
-
-ACCEPTED = "accepted"
-"""Ending of an incident whose change a person took for the new level."""
-
 
 FALSE_ALARM = "false_alarm"
 """Ending of an incident that a person called nothing."""
@@ -40,13 +37,14 @@ def doubting(incident: Incident, actor: str, reason: str) -> list[Control]:
 def accepting(incident: Incident, actor: str, reason: str, tick_s: int) -> list[Control]:
     """Records that make each change of an incident that goes on the level of its series, from its onset.
 
+    Of a rule they accept how far its measure lies beyond the limit; the limit stays what it is.
     Equal arguments give equal records. A record for a finding that has ended meanwhile changes nothing, so
     all may be sent again.
     """
     return [
         _about(f, "accept", to_ns(f.onset) // (tick_s * NS_PER_S), actor, reason)
         for f in incident.findings
-        if f.alert_kind == "drift" and is_active(f) and f.onset is not None
+        if f.alert_kind in ("drift", RULE) and is_active(f) and f.onset is not None
     ]
 
 

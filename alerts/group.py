@@ -19,6 +19,7 @@ from alerts import lead
 from alerts.identity import (
     PIPELINE,
     POLICY,
+    RULE,
     Interval,
     fingerprint,
     onset_interval,
@@ -26,7 +27,7 @@ from alerts.identity import (
     place_of,
     said_ns,
 )
-from alerts.incident import REOPENABLE, RESOLVED, Incident
+from alerts.incident import ACCEPTED, REOPENABLE, RESOLVED, Incident
 from alerts.timing import Timing
 from detectors.finding import SEVERITIES, Finding
 from infra.clock import to_ns
@@ -83,11 +84,22 @@ def _takes(finding: Finding, incident: Incident, timing: Timing) -> bool:
     """
     if incident.is_open:
         return True
+    if _breaks_anew(finding, incident):
+        return False
     now_ns = max(to_ns(finding.made_at), incident.clock_ns)  # a statement may come after later ones
     if incident.state != RESOLVED or now_ns - incident.since_ns > timing.reopen_ns:
         return False
     graver = SEVERITIES.index(finding.severity) < SEVERITIES.index(incident.severity)
     return incident.ending in REOPENABLE or not graver
+
+
+def _breaks_anew(finding: Finding, incident: Incident) -> bool:
+    """Whether a rule breaks again after what was accepted of it had ended: worse, or after it was kept to."""
+    if finding.alert_kind != RULE or incident.ending != ACCEPTED:
+        return False
+    mark = fingerprint(finding)
+    before = [to_ns(f.ended_at) for f in incident.findings if f.ended_at and fingerprint(f) == mark]
+    return any(to_ns(finding.made_at) > end for end in before)
 
 
 def _meets(finding: Finding, incident: Incident, timing: Timing) -> bool:

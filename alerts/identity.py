@@ -17,6 +17,7 @@ LIVE = "live"
 """The lineage whose clock is the one on the wall."""
 POLICY = "policy"
 PIPELINE = "pipeline"
+RULE = "rule"
 SILENCE = "silence"
 """The kind of finding that says a service sends nothing (not a person's silence: `alerts.silence`)."""
 

@@ -16,7 +16,9 @@ OK, PENDING, FIRING, RECOVERING, RESOLVED = "ok", "pending", "firing", "recoveri
 STATES = (OK, PENDING, FIRING, RECOVERING, RESOLVED)
 OPEN = (PENDING, FIRING, RECOVERING)
 EVIDENCE = ("ok", "breach", "no_data", "error")
-ENDINGS = ("recovered", "withdrawn", "accepted", "superseded", "false_alarm")
+ACCEPTED = "accepted"
+"""Ending of an incident whose change a person took for the new level."""
+ENDINGS = ("recovered", "withdrawn", ACCEPTED, "superseded", "false_alarm")
 REOPENABLE = ("recovered", "withdrawn")
 """Endings that no person decided: the same change coming back reopens the incident."""
 

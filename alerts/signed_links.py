@@ -33,7 +33,7 @@ NAMES: Mapping[str, str] = {
     OPEN: "Look",
 }
 """Every action, in the order of a message, and what people read."""
-TOLD_IN = ("slack", "email", "webhook", "pagerduty")
+TOLD_IN = ("slack", "email", "webhook", "pagerduty", "apprise")
 """Kinds of receivers whose messages hold links."""
 KINDS = ("opened", "raised", "reopened", "reminder")
 """Messages that ask for something."""

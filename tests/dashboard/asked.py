@@ -75,6 +75,8 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
         "fine.findings": Call((KEY, *stretch)),
         "fleet.services": Call(),
         "fleet.watched": Call(),
+        "held.kept": Call((ids["refusal"],)),
+        "held.examples": Call((ids["refusal"], KEY, wanted)),
         "incidents.current": Call(),
         "incidents.one": Call((ids["refusal"],)),
         "incidents.elsewhere": Call((ids["refusal"],)),
