@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from alerts.alerts_app import alerts
-from alerts.incidents_app import incidents
-from alerts.levels_app import baselines
+from alerts.acting.incidents_app import incidents
+from alerts.levels.app import baselines
+from alerts.notify.alerts_app import alerts
 from dashboard.calibration_app import calibration
 from dashboard.report_app import reports
 from infra.command_line import (

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from alerts.book import Change
-from alerts.brief import Brief
-from alerts.identity import Place
-from alerts.incident import Incident
-from alerts.recorded import RecordedChange
-from alerts.silence import Silence, Silences
+from alerts.briefs.brief import Brief
+from alerts.changes.recorded import RecordedChange
+from alerts.incidents.book import Change
+from alerts.incidents.identity import Place
+from alerts.incidents.incident import Incident
+from alerts.silences.silence import Silence, Silences
 from detectors.observation import Control
 
 

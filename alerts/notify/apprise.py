@@ -25,10 +25,10 @@ from apprise.manager_plugins import NotificationManager
 from apprise.plugins import NotifyBase, url_to_dict
 from apprise.result import AppriseResult
 
-from alerts.brief import Brief
-from alerts.digest import text_of
+from alerts.briefs.brief import Brief
+from alerts.briefs.render import cut_to, label, render_text
+from alerts.digests.digest import text_of
 from alerts.notify.protocol import RETRY, SENT, Delivery, DigestDelivery, Message, Outcome
-from alerts.render import cut_to, label, render_text
 from infra.errors import Misconfigured
 
 SEND_S = 20.0

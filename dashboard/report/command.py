@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from alerts.known_scores import learn_own_scores
+from alerts.briefs.known_scores import learn_own_scores
 from dashboard.queries import scope as scopes
 from dashboard.queries.store import LIVE, TIMEOUT_S, ClickHouse, Scope, Store
 from dashboard.queries.trends import Weeks

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from alerts.errors import Defect
-from alerts.incident import Incident
-from alerts.wire import incident_from_json
+from alerts.incidents.incident import Incident
+from alerts.incidents.wire import incident_from_json
 from dashboard import oncall
 from dashboard.measures import measured
 from dashboard.oncall import Middle

@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from alerts.book import Change
-from alerts.brief import Brief
+from alerts.briefs.brief import Brief
+from alerts.changes.recorded import RecordedChange
 from alerts.errors import Unavailable
-from alerts.identity import Place
-from alerts.incident import Incident, Transition
+from alerts.incidents.book import Change
+from alerts.incidents.identity import Place
+from alerts.incidents.incident import Incident, Transition
+from alerts.incidents.wire import incident_from_json, incident_to_json
 from alerts.log import dedup_key
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT, Delivery, Outcome
 from alerts.ports import FAR_FUTURE_NS, Closed, Source, Undelivered
-from alerts.recorded import RecordedChange
-from alerts.silence import Silence, Silences, newest
-from alerts.wire import incident_from_json, incident_to_json
+from alerts.silences.silence import Silence, Silences, newest
 from detectors.observation import Control
 
 

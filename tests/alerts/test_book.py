@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.book import Book, Change
-from alerts.events import Acknowledge, Elapsed, End
-from alerts.group import MAX_FINDINGS
-from alerts.identity import fingerprint
-from alerts.incident import FIRING, RECOVERING, RESOLVED, Incident
-from alerts.timing import Timing
+from alerts.incidents.book import Book, Change
+from alerts.incidents.events import Acknowledge, Elapsed, End
+from alerts.incidents.group import MAX_FINDINGS
+from alerts.incidents.identity import fingerprint
+from alerts.incidents.incident import FIRING, RECOVERING, RESOLVED, Incident
+from alerts.incidents.timing import Timing
 from detectors.finding import Finding
 from infra.clock import to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from alerts.errors import NotPossible, Unavailable
-from alerts.incident import FIRING, RECOVERING, RESOLVED
+from alerts.incidents.incident import FIRING, RECOVERING, RESOLVED
 from alerts.ports import Message, Source
 from detectors.finding import Finding
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from alerts.book import Book
-from alerts.brief import Links, brief_of
+from alerts.briefs.brief import Links, brief_of
+from alerts.briefs.render import parts
+from alerts.changes.recorded import MOST, NEAREST, RecordedChange, RecordedChanges, read_change
 from alerts.desk import Desk, Setup
 from alerts.errors import BadRecord, Unavailable
-from alerts.incident import Incident
-from alerts.metrics import Metrics
+from alerts.incidents.book import Book
+from alerts.incidents.incident import Incident
+from alerts.incidents.wire import incident_from_json, incident_to_json
 from alerts.ports import Message, Source
-from alerts.recorded import MOST, NEAREST, RecordedChange, RecordedChanges, read_change
-from alerts.render import parts
-from alerts.wire import incident_from_json, incident_to_json
+from alerts.watch.metrics import Metrics
 from detectors.finding import Suspect
 from infra.clock import to_ns
 from ingest.markers import read_markers

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from alerts.book import Book
-from alerts.events import Acknowledge, End
-from alerts.timing import Timing
-from alerts.wire import incident_to_json
+from alerts.incidents.book import Book
+from alerts.incidents.events import Acknowledge, End
+from alerts.incidents.timing import Timing
+from alerts.incidents.wire import incident_to_json
 from dashboard.queries.disparity import GroupCount
 from dashboard.queries.report import Appeared, Fired, ScoredBy, Traffic
 from dashboard.queries.trends import ScoreWeek, WeekCount, Weeks

@@ -20,7 +20,7 @@ from alerts.notify.apprise import LOCAL, AppriseNotifier, addresses_in, letter_o
 from alerts.notify.channels import notifier_of
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import RETRY, SENT, Delivery, Outcome
-from alerts.trial import show, tried
+from alerts.notify.trial import show, tried
 from infra.errors import Misconfigured
 from infra.settings import ReceiverSettings
 from tests.alerts.deliveries import delivery

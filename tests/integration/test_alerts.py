@@ -22,11 +22,11 @@ import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from kafka import KafkaConsumer
 
-from alerts import self_watch
 from alerts import service as service_module
 from alerts.errors import Unavailable
 from alerts.notify.webhook import SIGNATURE, verify
 from alerts.service import Service
+from alerts.watch import self_watch
 from detectors.observation import Control, decode
 from infra.clickhouse import connect
 from infra.disks import Room

@@ -11,9 +11,9 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from kafka import KafkaProducer
 
-from alerts.life import fresh
+from alerts.incidents.life import fresh
+from alerts.incidents.timing import Timing
 from alerts.log import IncidentLog
-from alerts.timing import Timing
 from detectors.finding import Finding
 from detectors.observation import Observation, decode, encode
 from infra import clickhouse
