@@ -251,7 +251,7 @@ def test_trends_hold_each_language_against_the_rest(app: AppTest) -> None:
 
 def test_the_report_of_the_trends_page_is_that_of_its_weeks_and_service(app: AppTest) -> None:
     opened(app, TRENDS, lineage="demo-1", weeks="4", service="support-bot")
-    labels = [str(vars(button).get("label")) for button in app.get("download_button")]
+    labels = [button.label for button in app.download_button]
     assert {"Report (HTML)", "Its numbers (JSON)"} <= set(labels)
     seen = app.session_state["seen"]
     weeks = trend_rows.span(seen.scope.at, 4, "support-bot")
