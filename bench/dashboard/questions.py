@@ -14,6 +14,7 @@ from dashboard.queries import (
     connect,
     context,
     detectors,
+    disparity,
     examples,
     fine,
     fleet,
@@ -22,6 +23,7 @@ from dashboard.queries import (
     outputs,
     pipeline,
     releases,
+    report,
     scope,
     series,
     texts,
@@ -75,6 +77,11 @@ def _fleet() -> dict[str, Ask]:
         "fleet: series": lambda s: fleet.watched(s, SCOPE),
         "incidents": lambda s: incidents.current(s, SCOPE),
         "trends: 12 weeks": lambda s: trends.by_score(s, SCOPE, weeks, pairs),
+        "trends: languages compared": lambda s: disparity.by_dimension(s, SCOPE, weeks, pairs, "language"),
+        "trends: services compared": lambda s: disparity.by_service(s, SCOPE, weeks, pairs),
+        "report: traffic": lambda s: report.traffic(s, SCOPE, weeks),
+        "report: what appeared": lambda s: report.appeared(s, SCOPE, weeks, ("refusal",)),
+        "report: scored by": lambda s: report.scored_by(s, SCOPE, weeks),
         "trends: by language": lambda s: trends.by_value(
             s, SCOPE, weeks, unit="interaction", score="refusal", dimension="language"
         ),
