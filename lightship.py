@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from alerts.alerts_app import alerts
-from alerts.incidents_app import incidents
-from alerts.levels_app import baselines
+from alerts.acting.incidents_app import incidents
+from alerts.levels.app import baselines
+from alerts.notify.alerts_app import alerts
 from dashboard.calibration_app import calibration
+from dashboard.report_app import reports
 from infra.command_line import (
     AsJson,
     ConfigPath,
@@ -52,6 +53,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(rules, name="rules")
 app.add_typer(scorers, name="scorers")
 scorers.add_typer(calibration)
+app.add_typer(reports)
 
 
 def _checked(path: Path | None) -> Settings:

@@ -15,24 +15,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from alerts.actions import DECISIONS, entry_of, event_of, silence_entry
-from alerts.book import Book, Change, Route
-from alerts.brief import Brief, Links, brief_of
-from alerts.controls import deciding
+from alerts.acting.actions import DECISIONS, entry_of, event_of, silence_entry
+from alerts.acting.controls import deciding
+from alerts.briefs.brief import Brief, Links, brief_of
+from alerts.briefs.trust import trust_of
+from alerts.changes.recorded import RecordedChange
 from alerts.errors import BadRecord, NotPossible, Unavailable
-from alerts.identity import LIVE, Place
-from alerts.incident import PENDING, RECOVERING, Incident
-from alerts.intake import read_finding
+from alerts.incidents.book import Book, Change, Route
+from alerts.incidents.identity import LIVE, Place
+from alerts.incidents.incident import PENDING, RECOVERING, Incident
+from alerts.incidents.intake import read_finding
+from alerts.incidents.policy_quiet import policy_scores, quieten, quieten_before
+from alerts.incidents.timing import Timing
+from alerts.incidents.wire import incident_to_json
 from alerts.log import dedup_key
-from alerts.metrics import Metrics
 from alerts.notify.protocol import Delivery
-from alerts.policy_quiet import policy_scores, quieten, quieten_before
 from alerts.ports import FAR_FUTURE_NS, Closed, Message, Post, Store, Undelivered
-from alerts.recorded import RecordedChange
-from alerts.silence import MAX_SILENCES, Silence
-from alerts.timing import Timing
-from alerts.trust import trust_of
-from alerts.wire import incident_to_json
+from alerts.silences.silence import MAX_SILENCES, Silence
+from alerts.watch.metrics import Metrics
 from infra.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -206,8 +206,15 @@ class Desk:
             return change.incident
 
     def record(self, changes: Sequence[RecordedChange]) -> None:
-        """Remember what was recorded as changed; incidents name it from the next `elapse` on."""
+        """Keep what was recorded as changed; incidents name it from the next `elapse` on.
+
+        Raises
+        ------
+        Unavailable
+            If it cannot be stored; it is not remembered either, and may be recorded again.
+        """
         with self._lock:
+            self._store.store_changes(changes)
             self._book.recorded = self._book.recorded.with_(changes)
             self._recorded_anew = True
 

@@ -21,23 +21,25 @@ from clickhouse_connect.driver.exceptions import (
     ProgrammingError,
 )
 
-from alerts.book import Change
-from alerts.brief import Brief, Example
+from alerts.briefs.brief import Brief, Example
+from alerts.briefs.examples import examples_of
+from alerts.changes.recorded import RecordedChange
+from alerts.changes.store import change_row
 from alerts.errors import Defect, Unavailable
-from alerts.examples import examples_of
-from alerts.held_store import HeldRows
-from alerts.identity import Place
-from alerts.incident import Incident
-from alerts.level_store import levels_of
-from alerts.levels import LearnedLevel
+from alerts.held.store import HeldRows
+from alerts.incidents.book import Change
+from alerts.incidents.identity import Place
+from alerts.incidents.incident import Incident
+from alerts.incidents.wire import incident_from_json
+from alerts.levels.proposal import LearnedLevel
+from alerts.levels.store import levels_of
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT
 from alerts.ports import FAR_FUTURE_NS, Closed, Undelivered
 from alerts.rows import attempt_row, state_row, transition_row
-from alerts.self_watch import Late
-from alerts.silence import Silence, Silences
-from alerts.silence_store import silence_row, silences_of
-from alerts.wire import incident_from_json
+from alerts.silences.silence import Silence, Silences
+from alerts.silences.store import silence_row, silences_of
+from alerts.watch.self_watch import Late
 from detectors.finding import SEVERAL
 from detectors.observation import ServiceKey
 from infra.clock import NS_PER_S
@@ -275,6 +277,11 @@ class IncidentLog:
         """Append a row of ``silences``."""
         with self._open() as client:
             _insert(client, "silences", [silence_row(silence)])
+
+    def store_changes(self, changes: Sequence[RecordedChange]) -> None:
+        """Write rows of ``changes``."""
+        with self._open() as client:
+            _insert(client, "changes", [change_row(change) for change in changes])
 
     def decisions(self) -> dict[str, tuple[str, str]]:
         """Incidents of the last `KEEP_DAYS` that a person accepted or denied: by id, who and why."""

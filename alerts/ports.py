@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from alerts.book import Change
-from alerts.brief import Brief
-from alerts.identity import Place
-from alerts.incident import Incident
-from alerts.silence import Silence, Silences
+from alerts.briefs.brief import Brief
+from alerts.changes.recorded import RecordedChange
+from alerts.incidents.book import Change
+from alerts.incidents.identity import Place
+from alerts.incidents.incident import Incident
+from alerts.silences.silence import Silence, Silences
 from detectors.observation import Control
 
 
@@ -72,6 +73,9 @@ class Store(Protocol):
 
     def store_silence(self, silence: Silence) -> None:
         """Append that a silence was made, or that it ended; may be repeated."""
+
+    def store_changes(self, changes: Sequence[RecordedChange]) -> None:
+        """Keep what was recorded as changed; may be repeated."""
 
     def decisions(self) -> dict[str, tuple[str, str]]:
         """Recent incidents that a person accepted or called false: by id, who and why."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from alerts import runbook
-from alerts.brief import Brief
-from alerts.headline import headline
-from alerts.incident import Incident, Transition
+from alerts.briefs import runbook
+from alerts.briefs.brief import Brief
+from alerts.briefs.headline import headline
+from alerts.briefs.render import render_json, to_bytes
+from alerts.incidents.incident import Incident, Transition
+from alerts.incidents.wire import incident_to_json
 from alerts.notify.pipeline import Attempt
-from alerts.render import render_json, to_bytes
-from alerts.wire import incident_to_json
 
 
 def _us(at_ns: int | None) -> int | None:

@@ -23,34 +23,38 @@ from urllib.parse import urlsplit
 import uvicorn
 from starlette.types import ASGIApp
 
-from alerts import api, feed, link_pages, signed_links
-from alerts.brief import Act, Example, Links, cut
+from alerts import feed
+from alerts.acting import api
+from alerts.acting.keys import LINKS, read_token
+from alerts.briefs.brief import Act, Example, Links, cut
+from alerts.briefs.known_scores import learn_own_scores
+from alerts.changes.feed import RecordedFeed
+from alerts.changes.recorded import RecordedChange
 from alerts.desk import Desk, Setup
-from alerts.digest_round import DigestRound
+from alerts.digests.round import DigestRound
 from alerts.errors import Unavailable
 from alerts.grants import Grants
-from alerts.heartbeat import Heartbeat
-from alerts.incident import Incident
-from alerts.keeper import Keeper
-from alerts.keys import LINKS, read_token
-from alerts.known_scores import learn_own_scores
-from alerts.level_routes import Levels
+from alerts.held.keeper import Keeper
+from alerts.incidents.incident import Incident
+from alerts.incidents.timing import Timing
+from alerts.levels.routes import Levels
+from alerts.links import pages as link_pages
+from alerts.links import signed as signed_links
 from alerts.log import IncidentLog
-from alerts.metrics import Metrics
 from alerts.notify.channels import notifier_of
 from alerts.notify.follower import Follower, Following
 from alerts.notify.http_post import HttpPost
 from alerts.notify.pipeline import Attempt, DeliveryLog, Pipeline
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery
 from alerts.notify.references import References
+from alerts.notify.route import business_of, receivers_of, router
 from alerts.notify.secrets import read_line
 from alerts.notify.sender import Sender
-from alerts.own_watch import OwnWatch
+from alerts.notify.standing import Standing
 from alerts.ports import Message
-from alerts.recorded_feed import RecordedFeed
-from alerts.route import business_of, receivers_of, router
-from alerts.standing import Standing
-from alerts.timing import Timing
+from alerts.watch.heartbeat import Heartbeat
+from alerts.watch.metrics import Metrics
+from alerts.watch.own_watch import OwnWatch
 from detectors.observation import Control
 from infra import clickhouse
 from infra.clock import NS_PER_S, Clock, SystemClock
@@ -290,6 +294,7 @@ class Service:
     def _work(self) -> None:
         """Read, take, commit; wait where something does not answer."""
         batch: list[Message] = []
+        recorded: list[RecordedChange] = []
         load_due, pause_s, next_elapse_ns, next_grant_ns = False, 0.5, 0, 0
         while not self._stop.is_set():
             try:
@@ -306,8 +311,9 @@ class Service:
                 elif not self._feed.assigned:
                     batch = []  # it belongs to another process now
                     self._suspend()
-                if recorded := self._recorded.poll():
+                if recorded := recorded or self._recorded.poll():
                     self.desk.record(recorded)
+                    recorded = []
                 if batch:
                     self.desk.take(batch)
                     self._producer.flush()

@@ -17,8 +17,8 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from alerts.briefs.known_scores import learn_own_scores
 from alerts.grants import grants_of
-from alerts.known_scores import learn_own_scores
 from alerts.log import SERVICES, service_keys
 from detectors.drift.budgets.budget import PERIODS_S
 from detectors.drift.budgets.grant import Grant

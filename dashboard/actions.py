@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
-from alerts.keys import read_token
+from alerts.acting.keys import read_token
 from dashboard.plain import clean
 from dashboard.viewer import Viewer
 from infra.embedded.reach import alerts_address

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from alerts.known_scores import learn_own_scores
+from alerts.briefs.known_scores import learn_own_scores
 from dashboard.calibration import TOP, Agreement, Precision, agreement, precision, top_of
 from dashboard.formats import share
 from dashboard.queries import calibration

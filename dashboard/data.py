@@ -21,7 +21,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 import streamlit as st
 
-from alerts.known_scores import learn_own_scores
+from alerts.briefs.known_scores import learn_own_scores
 from dashboard import viewer as viewers
 from dashboard.queries import scope as scopes
 from dashboard.queries.scope import Lineage

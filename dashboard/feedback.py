@@ -18,6 +18,8 @@ from dashboard.actions import MAX_ACTOR, MAX_REASON, TIMEOUT_S, Answer
 from dashboard.plain import clean
 from dashboard.queries.store import Scope
 from dashboard.viewer import Viewer
+from detectors.scorers import SPECS
+from detectors.scorers.rightness import RIGHT
 from infra.application_env import INGEST_KEY
 from infra.embedded.reach import gateway_address
 from infra.kafka import HEADER_LINEAGE
@@ -26,8 +28,21 @@ from infra.settings import Settings
 logger = logging.getLogger(__name__)
 
 NAME = "correct"
-"""What the judgement is called: 1 right, 0 wrong."""
+"""What the judgement of an output is called: 1 right, 0 wrong."""
+JUDGED_KINDS = frozenset({"flag", "bounded"})
+"""Kinds of score that say something of an output a person can agree with or not."""
 FEEDBACK, PROJECTS = "/v1/feedback", "/api/public/projects"
+
+
+def of_score(score: str) -> str | None:
+    """What the judgement of a score is called; ``None`` where nobody can say whether it is right.
+
+    >>> of_score("refusal"), of_score("latency_s")
+    ('right:refusal', None)
+    """
+    spec = SPECS.get(score)
+    told = spec is not None and spec.kind in JUDGED_KINDS and spec.unit == "interaction"
+    return f"{RIGHT}{score}" if told else None
 
 
 def judge(
@@ -38,21 +53,26 @@ def judge(
     *,
     right: bool,
     why: str,
+    name: str = NAME,
     environ: Mapping[str, str] = os.environ,
 ) -> Answer:
-    """Say that an output is right or wrong; said again, it corrects what this person said before."""
+    """Say that an output, or what a score says of it (`of_score`), is right or wrong.
+
+    Said again under the same name, it corrects what this person said before.
+    """
     if not who.may_act:
         return Answer(False, f"the role {who.role} may not act")
     key = environ.get(INGEST_KEY, "")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     base = gateway_address(settings)
+    mine = [who.name, interaction_id, *([name] if name != NAME else [])]
     said = {
         "interaction_id": interaction_id,
-        "name": NAME,
+        "name": name,
         "value": right,
         "comment": why[:MAX_REASON] or None,
         "who": who.name[:MAX_ACTOR],
-        "id": hashlib.sha256(f"{who.name}\n{interaction_id}".encode()).hexdigest()[:32],
+        "id": hashlib.sha256("\n".join(mine).encode()).hexdigest()[:32],
     }
     try:
         answer = httpx.get(f"{base}{PROJECTS}", headers=headers, timeout=TIMEOUT_S)
@@ -67,7 +87,7 @@ def judge(
     except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
         return Answer(False, f"the gateway does not answer ({type(error).__name__})")
     line: dict[str, object] = {"actor": who.name, "role": who.role, "tenant": who.tenant, "what": FEEDBACK}
-    line |= {"interaction": interaction_id[:60], "right": right, "status": answer.status_code}
+    line |= {"interaction": interaction_id[:60], "name": name, "right": right, "status": answer.status_code}
     logger.info("acted: %s", json.dumps(line))
     return Answer(True) if answer.is_success else Answer(False, _refused(answer))
 

@@ -12,6 +12,7 @@ import streamlit as st
 
 from dashboard import strings
 from dashboard.queries.store import LIVE
+from dashboard.wording import trends as words
 
 WEEKS = (4, 8, 12, 26)
 DAYS = (7, 28, 90)
@@ -57,6 +58,11 @@ def standing(names: Sequence[str]) -> str:
 def verdict(names: tuple[str, ...]) -> str:
     """Which levels the table lists."""
     return _segments(strings.SHOW, names, "verdict")
+
+
+def gaps(names: tuple[str, ...]) -> str:
+    """Which groups are held against each other."""
+    return _segments(words.GAPS_BY, names, "groups")
 
 
 def compared_score(titles: Sequence[str], usual: str) -> str:

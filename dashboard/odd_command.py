@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from alerts.known_scores import learn_own_scores
+from alerts.briefs.known_scores import learn_own_scores
 from dashboard.odd import Odd, ranked
 from dashboard.queries.outputs import cells_before, outputs
 from dashboard.queries.store import ClickHouse, Scope

@@ -1,7 +1,8 @@
 """How being on call is, as figures with their intervals and as weeks. Pure.
 
-Shares, rates and names come from `alerts.oncall`, which the alerts API and ``lightship incidents health`` use
-too. Here are the interval of a count (exact, Garwood 1936) and that of a median (order statistics).
+Shares, rates and names come from `alerts.incidents.oncall`, which the alerts API and ``lightship incidents
+health`` use too. Here are the interval of a count (exact, Garwood 1936) and that of a median (order
+statistics).
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from typing import Any, NamedTuple
 from scipy.special import bdtr, gammaincinv
 
 from alerts.errors import Defect
-from alerts.incident import Incident
-from alerts.oncall import FALSE, JUDGED, health
-from alerts.wire import incident_from_json
+from alerts.incidents.incident import Incident
+from alerts.incidents.oncall import FALSE, JUDGED, health
+from alerts.incidents.wire import incident_from_json
 from dashboard import palette
 from dashboard.intervals import CONFIDENCE, Interval
 from dashboard.palette import State

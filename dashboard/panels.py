@@ -26,13 +26,14 @@ from dashboard.charts.change import Scale
 from dashboard.data import Reading
 from dashboard.incident import Incident
 from dashboard.measures import ABOVE, BELOW, CATEGORY, FLAG, MEDIAN, Measure
-from dashboard.plain import escape
-from dashboard.queries import catalogue, examples, series
-from dashboard.queries.examples import Wanted
+from dashboard.plain import clean, escape
+from dashboard.queries import catalogue, examples, held, series
+from dashboard.queries.examples import Example, Wanted
 from dashboard.queries.fleet import COUNTING_SCORES
 from dashboard.queries.incidents import Moment
 from dashboard.queries.series import SliceCounts, Window
 from dashboard.session import Session
+from dashboard.wording import acting as words
 from dashboard.wording import drift
 
 EXAMPLES = 3
@@ -238,27 +239,45 @@ def texts(incident: Incident, seen: Session) -> None:
     )
     for column, (title, note, hit, from_s, to_s) in zip(st.columns(2), sides, strict=True):
         with column:
-            reading = data.read(
-                seen.viewer,
-                examples.examples,
-                seen.scope,
-                incident.explained,
-                _wanted(incident, _measure(incident, seen), from_s, to_s, hit=hit),
-            )
-            components.section(title, note.format(n=len(reading.value)))
-            if reading.value:
+            wanted = _wanted(incident, _measure(incident, seen), from_s, to_s, hit=hit)
+            key = incident.explained
+            found = data.read(seen.viewer, examples.examples, seen.scope, key, wanted).value
+            copies: tuple[Example, ...] = ()
+            if incident.held_by and not any(e.prompt or e.output for e in found):
+                copies = data.read(seen.viewer, held.examples, seen.scope, incident.id, key, wanted).value
+            shown = copies or found
+            said = note.format(n=len(shown))
+            components.section(title, words.EVIDENCE_TEXTS.format(note=said) if copies else said)
+            if shown:
                 components.text_cards(
-                    title, cards.cards(reading.value, incident.measure, seen.now), key=f"texts-{title}"
+                    title, cards.cards(shown, incident.measure, seen.now), key=f"texts-{title}"
                 )
-                judging.judge(reading.value, seen, key=f"judge-{title}")
             else:
                 components.nothing(strings.EXAMPLES_NONE, strings.EXAMPLES_NONE_NEXT)
+            if found and not copies:  # a judgement of what is gone would find nothing to stand beside
+                judging.judge(found, seen, key=f"judge-{title}", score=incident.score)
 
 
 def _wanted(incident: Incident, measure: Measure, from_s: int, to_s: int, *, hit: bool) -> Wanted:
     rising = measure.what != BELOW if measure.what in {ABOVE, BELOW} else (incident.effect or 0.0) >= 0
     kind = {FLAG: "flag", CATEGORY: "category", MEDIAN: "number"}.get(measure.what, "number")
     return Wanted(from_s, to_s, kind, hit, rising, measure.name, EXAMPLES)
+
+
+def evidence(incident: Incident, seen: Session) -> None:
+    """That what it rests on is held: by whom, since when, and how much."""
+    if not incident.held_by:
+        return
+    kept = data.read(seen.viewer, held.kept, seen.scope, incident.id).value
+    if kept is not None:
+        said = words.EVIDENCE.format(
+            name=clean(incident.held_by, 40),
+            at=f"{formats.moment(kept.since, data.wall())} UTC",
+            n=formats.count(kept.rows),
+            size=formats.size(kept.size),
+            cut=words.EVIDENCE_CUT if kept.cut else "",
+        )
+        components.quiet(said)
 
 
 def reproduce(incident: Incident) -> None:

@@ -15,6 +15,7 @@ from dashboard.incident import Incident
 from dashboard.intervals import Interval
 from dashboard.measures import Measure
 from dashboard.plain import clean
+from dashboard.queries.releases import Marked
 from dashboard.queries.series import Bucket, Comparison, Half, SliceCounts, Window
 
 STEPS_S = (300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
@@ -23,6 +24,8 @@ POINTS = 72
 """About so many buckets fill a chart."""
 BEFORE = timedelta(hours=3)
 BASELINE = timedelta(days=7)
+MOST_MARKS = 4
+"""Changes that are drawn into one picture."""
 MIN_OUTPUTS = 20
 """A slice with fewer outputs on either side gets no bar."""
 MAX_BARS = 8
@@ -145,9 +148,14 @@ def marks(incident: Incident) -> list[Mark]:
     """Suspects with a time, as rules on the time axis."""
     return [
         Mark(s.since, clean(f"{s.kind.replace('_', ' ')} {s.value}", 24))
-        for s in incident.suspects[:4]
+        for s in incident.suspects[:MOST_MARKS]
         if s.since is not None
     ]
+
+
+def recorded(found: Sequence[Marked]) -> list[Mark]:
+    """Recorded changes, as rules on the time axis."""
+    return [Mark(m.since, clean(f"{m.kind.replace('_', ' ')} {m.value}", 24)) for m in found[:MOST_MARKS]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from alerts.levels import LearnedLevel, proposals
+from alerts.levels.proposal import LearnedLevel, proposals
 from dashboard import formats, palette, taxonomy
 from dashboard.measures import Measure, measured
 from dashboard.palette import BadgeColor

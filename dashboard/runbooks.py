@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from alerts import runbook
+from alerts.briefs import runbook
 from alerts.errors import Defect
 
 

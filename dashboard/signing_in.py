@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from alerts.keys import read_token
+from alerts.acting.keys import read_token
 from infra.errors import Misconfigured
 from infra.settings import LOOPBACK, LoginSettings, Settings
 

@@ -70,14 +70,19 @@ def table(categories: Sequence[Category], counts: Sequence[ScoreWeek]) -> list[C
     ]
 
 
-def _sum(counts: Sequence[WeekCount], week: datetime) -> WeekCount:
+def joined(counts: Sequence[tuple[int, float]]) -> tuple[int, float]:
     """Several scores of one category: their hits over the outputs of the most frequent one."""
+    n = max((n for n, _ in counts), default=0)
+    return n, min(float(n), sum(hits for _, hits in counts))
+
+
+def _sum(counts: Sequence[WeekCount], week: datetime) -> WeekCount:
     if not counts:
         return WeekCount(week, 0, 0.0, None)
-    n = max(count.n for count in counts)
+    n, hits = joined([(count.n, count.hits) for count in counts])
     expected = [count.expected for count in counts]
     known = None if None in expected else sum(e for e in expected if e is not None)
-    return WeekCount(week, n, min(float(n), sum(count.hits for count in counts)), known)
+    return WeekCount(week, n, hits, known)
 
 
 def _cell(title: str, count: WeekCount, confidence: float) -> Cell:

@@ -22,6 +22,8 @@ from detectors.scorers.protocol import ScoreSpec
 MEASURES = ("rate", "mean", "quantile", "sum", "count")
 OK, BREACH, NO_DATA = "ok", "breach", "no_data"
 OVER, UNDER = ">", "<"
+CLEARLY = 2.0
+"""How many times as far beyond its limit a measure must be that was accepted before a rule speaks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,11 @@ def tick_sum(tick: int, cells: Sequence[int], counts: Sequence[int], grid: Grid 
     if grid is not None:
         total = sum([grid.value(cell) * n for cell, n in zip(cells, counts, strict=True)])
     return TickSum(tick, sum(counts), total, tuple(zip(cells, counts, strict=True)))
+
+
+def is_clearly_worse(rule: Rule, value: float, accepted: float) -> bool:
+    """Whether a measure lies more than `CLEARLY` times as far beyond the limit as one that was accepted."""
+    return abs(value - rule.limit) > CLEARLY * abs(accepted - rule.limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from infra.sections import about
 
 DIGEST = ("digest", "digest_hour", "digest_empty")
 """Keys of receivers that people read and that nothing wakes."""
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 WEB, MAIL = ("http", "https"), ("smtp", "smtps")
 
 
@@ -40,6 +42,7 @@ KINDS: Mapping[str, Kind] = {
         schemes=MAIL,
     ),
     "otlp": Kind(needs=(("url",),), may=("token_file", "ca_file")),
+    "apprise": Kind(needs=(("urls_env", "urls_file"),), may=("examples", *DIGEST)),
 }
 """Every kind of receiver."""
 
@@ -61,6 +64,13 @@ class ReceiverSettings:
         default="",
         metadata=about("file with the address, where it is a secret: Slack's incoming webhook, a webhook"),
     )
+    urls_env: str = field(
+        default="",
+        metadata=about(
+            "variable of the environment with apprise addresses, which hold secrets, a blank between"
+        ),
+    )
+    urls_file: str = field(default="", metadata=about("file with apprise addresses, one a line, instead"))
     secret_file: str = field(default="", metadata=about("file with the secret that signs a webhook's bodies"))
     token_file: str = field(
         default="",
@@ -135,6 +145,11 @@ def check_receiver(receiver: ReceiverSettings, where: str, names: Sequence[str])
         _check_slack(receiver, where)
     if receiver.kind == "email":
         _check_mail(receiver, where)
+    if receiver.urls_env and not _VARIABLE.fullmatch(receiver.urls_env):
+        raise Misconfigured(
+            f"{where}.urls_env of {receiver.name!r} must be the name of a variable, such as ALERT_URLS: "
+            "addresses hold secrets and do not belong into the settings"
+        )
 
 
 def _a(kind: str) -> str:

@@ -50,6 +50,13 @@ class World:
         producer.flush(timeout=10)
         producer.close()
 
+    def marked(self) -> set[str]:
+        """What is stored of recorded changes."""
+        client = connect(self.settings.store)
+        values = {str(value) for (value,) in client.query("SELECT value FROM changes FINAL").result_rows}
+        client.close()
+        return values
+
     @contextmanager
     def service(self, ready: bool = True) -> Iterator[Service]:
         service = Service(self.settings, topic=self.topic, group=self.group, rooms=lambda: self.rooms)

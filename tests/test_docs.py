@@ -17,8 +17,8 @@ import typer
 import yaml
 
 import lightship
-from alerts import wire
-from alerts.actions import ACTIONS
+from alerts.acting.actions import ACTIONS
+from alerts.incidents import wire
 from alerts.notify import webhook
 from alerts.notify.protocol import Delivery
 from detectors import finding, observation

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from alerts import render, wire
-from alerts.book import Book
+from alerts.briefs import render
+from alerts.incidents import wire
+from alerts.incidents.book import Book
 from alerts.notify import webhook
 from detectors import closed_ticks, finding, observation
 from detectors.closed_ticks import Entry, Report, SharedRow

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts import runbook, self_watch
+from alerts.briefs import runbook
+from alerts.watch import self_watch
 from detectors.finding import ALERT_KINDS
 from detectors.scorers import SPECS
 from infra.clickhouse import MIGRATIONS

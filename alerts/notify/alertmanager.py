@@ -15,13 +15,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from alerts import words
-from alerts.brief import Brief
+from alerts.briefs import words
+from alerts.briefs.brief import Brief
+from alerts.briefs.render import cut_to, label, parts
 from alerts.errors import Unavailable
 from alerts.notify.http_post import HttpPost
 from alerts.notify.protocol import RETRY, SENT, Delivery, Outcome
 from alerts.notify.references import References
-from alerts.render import cut_to, label, parts
 from detectors.finding import SEVERITIES, rfc3339
 from infra.clock import NS_PER_S, Clock, to_datetime
 

@@ -10,7 +10,7 @@ from alerts.notify.http_post import HttpPost
 from alerts.notify.otlp import OtlpNotifier
 from alerts.notify.protocol import Notifier
 from alerts.notify.references import References
-from alerts.notify.secrets import read_line, read_secret
+from alerts.notify.secrets import read_line, read_secret, read_variable
 from alerts.notify.terminal import TerminalNotifier
 from alerts.notify.webhook import WebhookNotifier
 from infra.clock import Clock, SystemClock
@@ -40,6 +40,7 @@ def notifier_of(receiver: ReceiverSettings, clock: Clock, references: References
         "alertmanager": lambda: AlertmanagerNotifier(_door(receiver, clock), receiver.resend_s, known, clock),
         "email": lambda: _mail(receiver),
         "otlp": lambda: OtlpNotifier(_door(receiver, clock), clock),
+        "apprise": lambda: _apprise(receiver),
     }
     if receiver.kind not in kinds:
         raise Misconfigured(f"receiver {receiver.name}: kind {receiver.kind!r} is none of {', '.join(kinds)}")
@@ -61,6 +62,18 @@ def _mail(receiver: ReceiverSettings) -> Notifier:
         receiver.url, receiver.user, password, starttls=receiver.starttls, ca_file=receiver.ca_file
     )
     return mail.MailNotifier(server, receiver.sender, receiver.to)
+
+
+def _apprise(receiver: ReceiverSettings) -> Notifier:
+    from alerts.notify.apprise import AppriseNotifier, addresses_in
+
+    if receiver.urls_file:
+        where = f"urls_file {receiver.urls_file}"
+        text = read_secret(receiver.urls_file, "urls_file").decode(errors="replace")
+    else:
+        where = f"urls_env {receiver.urls_env}"
+        text = read_variable(receiver.urls_env, "urls_env")
+    return AppriseNotifier(addresses_in(text), where)
 
 
 def _door(

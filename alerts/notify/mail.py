@@ -17,11 +17,11 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from urllib.parse import urlsplit
 
-from alerts.brief import Brief
-from alerts.digest import text_of
+from alerts.briefs.brief import Brief
+from alerts.briefs.render import cut_to, label, render_text
+from alerts.digests.digest import text_of
 from alerts.notify.http_post import authority
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery, DigestDelivery, Message, Outcome
-from alerts.render import cut_to, label, render_text
 from infra.errors import Misconfigured
 from infra.receivers import MAIL, has_scheme
 

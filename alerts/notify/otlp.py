@@ -15,10 +15,10 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs, SeverityNumber
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from alerts import words
+from alerts.briefs import words
+from alerts.briefs.render import label, render_text
 from alerts.notify.http_post import HttpPost
 from alerts.notify.protocol import GAVE_UP, SENT, Delivery, Outcome
-from alerts.render import label, render_text
 from infra.clock import Clock, to_ns
 
 PATH = "/v1/logs"

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from alerts import words
-from alerts.brief import Brief
+from alerts.briefs import words
+from alerts.briefs.brief import Brief
+from alerts.briefs.render import cut_to, label, parts, to_bytes
 from alerts.notify.http_post import HttpPost
 from alerts.notify.protocol import RETRY, SENT, Delivery, Outcome
-from alerts.render import cut_to, label, parts, to_bytes
 from detectors.finding import rfc3339
 
 URL = "https://events.pagerduty.com/v2/enqueue"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from alerts.brief import Brief
-from alerts.digest import Digest
-from alerts.identity import Place
+from alerts.briefs.brief import Brief
+from alerts.digests.digest import Digest
+from alerts.incidents.identity import Place
 
 SENDING, SENT, RETRY, GAVE_UP = "sending", "sent", "retry", "gave_up"
 

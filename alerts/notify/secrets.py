@@ -1,7 +1,9 @@
-"""What a channel must not tell: read from files, said to nobody."""
+"""What a channel must not tell: read from files and the environment, said to nobody."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from infra.errors import Misconfigured
@@ -39,3 +41,17 @@ def read_line(path: str, key: str) -> str:
     if not line or not line.isprintable():
         raise Misconfigured(f"receiver {key} {path} must hold one line of visible ASCII characters")
     return line
+
+
+def read_variable(name: str, key: str, environ: Mapping[str, str] = os.environ) -> str:
+    """What a variable of the environment holds, without surrounding blanks; ``key`` names the variable.
+
+    Raises
+    ------
+    Misconfigured
+        If it is not set or empty.
+    """
+    value = environ.get(name, "").strip()
+    if not value:
+        raise Misconfigured(f"receiver {key}: the variable {name} is not set where the alerts service runs")
+    return value

@@ -15,13 +15,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from alerts.brief import Brief
-from alerts.digest import Digest, text_of
+from alerts.briefs.brief import Brief
+from alerts.briefs.render import cut_to, label, parts, to_bytes
+from alerts.digests.digest import Digest, text_of
 from alerts.errors import Unavailable
 from alerts.notify.http_post import HttpPost, json_object
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery, DigestDelivery, Outcome
 from alerts.notify.references import References
-from alerts.render import cut_to, label, parts, to_bytes
 
 API = "https://slack.com/api"
 MAX_SECTION = 3_000

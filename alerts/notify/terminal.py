@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
-from alerts.digest import text_of
+from alerts.briefs.render import render_text
+from alerts.digests.digest import text_of
 from alerts.notify.protocol import GAVE_UP, SENT, Delivery, DigestDelivery, Outcome
-from alerts.render import render_text
 
 
 class TerminalNotifier:

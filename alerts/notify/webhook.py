@@ -12,9 +12,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from alerts.briefs.render import render_json, to_bytes
 from alerts.notify.http_post import HttpPost
 from alerts.notify.protocol import Delivery, DigestDelivery, Message, Outcome
-from alerts.render import render_json, to_bytes
 from infra.clock import NS_PER_S, Clock
 
 SIGNATURE = "lightship-signature"

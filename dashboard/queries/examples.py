@@ -5,7 +5,7 @@ Texts were redacted before they were stored. They are cut in the store, so a hug
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,6 +17,8 @@ from detectors.scorers.judgement import NUMBER
 
 MAX_TEXT = 800
 """Characters of a text that are read; one more says that it was cut."""
+
+STORED = "interactions FINAL"
 
 MAX_SAID = 4
 """Judgements of an interaction that are shown, the latest ones."""
@@ -100,19 +102,48 @@ class Wanted:
     narrow: Narrow = EVERYTHING
 
 
-@shows_text
-def examples(
-    store: Store,
-    scope: Scope,
-    key: SeriesKey,
-    wanted: Wanted,
-) -> tuple[Example, ...]:
-    """At most ``wanted.limit`` interactions of different conversations, those that carry the change first."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A choice among interactions: a condition, what it names, and an order."""
+
+    where: str
+    bound: Mapping[str, object]
+    value: str
+    order: str
+    earliest: int
+    limit: int
+    starts: Mapping[str, str]
+
+    def statement(self, source: str = STORED) -> str:
+        """The statement over ``source``, which has the columns of ``interactions``."""
+        sql = ROWS.replace(STORED, source).replace("$where", self.where).replace("$order", self.order)
+        sql = sql.replace("$value", self.value)
+        return sql.replace("$prompt_from", self.starts["input_text"]).replace(
+            "$output_from", self.starts["output_text"]
+        )
+
+    def bind(self, scope: Scope, key: SeriesKey, wanted: Wanted) -> dict[str, object]:
+        """What the statement names."""
+        return scope.bind(
+            **key.bind(),
+            **self.bound,
+            category=wanted.category,
+            limit=self.limit,
+            max_text=MAX_TEXT,
+            earliest=self.earliest,
+            **{"from": wanted.from_s, "to": wanted.to_s},
+        )
+
+
+def choice_of(key: SeriesKey, wanted: Wanted, *, alone: bool = False) -> Choice:
+    """What to ask for; ``alone`` looks at interactions themselves, not at judgements and traces."""
     where, bound = slice_condition(key.slice)
     value = value_of(key.score)
     order = "start DESC"
     earliest, limit = wanted.from_s, min(wanted.limit, 20)
-    if is_judged(key.score):
+    if alone and (is_judged(key.score) or key.unit == "trace"):
+        value = "NULL"
+    elif is_judged(key.score):
         judged, more = spans_of(key.score, rising=wanted.rising if wanted.hit else None, category=wanted.hit)
         where, bound, value = f"{where} AND {judged}", {**bound, **more}, "NULL"
         earliest, limit = max(earliest - REACH_S, 0), MOST
@@ -131,24 +162,22 @@ def examples(
         if wanted.hit:
             order = f"{value} {'DESC' if wanted.rising else 'ASC'}, start DESC"
     narrower, given = condition(wanted.narrow)
-    where, bound = f"{where} AND {narrower}", {**bound, **given}
     starts = dict.fromkeys(("input_text", "output_text"), "1")
     if key.score in _REDACTED:
         starts = {side: _NEAR_A_MARK.replace("$text", side) for side in starts}
-    sql = ROWS.replace("$where", where).replace("$order", order).replace("$value", value)
-    sql = sql.replace("$prompt_from", starts["input_text"]).replace("$output_from", starts["output_text"])
-    rows = store.rows(
-        sql,
-        scope.bind(
-            **key.bind(),
-            **bound,
-            category=wanted.category,
-            limit=limit,
-            max_text=MAX_TEXT,
-            earliest=earliest,
-            **{"from": wanted.from_s, "to": wanted.to_s},
-        ),
-    )
+    return Choice(f"{where} AND {narrower}", {**bound, **given}, value, order, earliest, limit, starts)
+
+
+@shows_text
+def examples(
+    store: Store,
+    scope: Scope,
+    key: SeriesKey,
+    wanted: Wanted,
+) -> tuple[Example, ...]:
+    """At most ``wanted.limit`` interactions of different conversations, those that carry the change first."""
+    choice = choice_of(key, wanted)
+    rows = store.rows(choice.statement(), choice.bind(scope, key, wanted))
     found = [example_of(row) for row in rows]
     said = said_of(store, scope, ((e.trace_id, e.span_id) for e in found))
     found = [_with_said(e, said.get((e.trace_id, e.span_id), ()), key.score) for e in found]

@@ -65,6 +65,26 @@ LIMIT 200
 """
 
 
+_MARKED = """
+SELECT kind, value, since
+FROM changes FINAL
+WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+    AND service IN ('', {service:String}) AND environment IN ('*', {environment:String})
+    AND since >= toDateTime64({from:UInt32}, 6, 'UTC') AND since < toDateTime64({to:UInt32}, 6, 'UTC')
+ORDER BY since DESC, kind, value
+LIMIT 200
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A change that somebody recorded: what it is of (``release``, ``index`` ...), its name, and when."""
+
+    kind: str
+    value: str
+    since: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Stratum:
     """Outputs with one value of a dimension in one stretch of time and language: how many, and their sums."""
@@ -137,3 +157,9 @@ def recorded(store: Store, scope: Scope, key: SeriesKey, from_s: int) -> tuple[t
     """Kind, value and time (RFC 3339) of changes that incidents of the service name as suspects."""
     rows = store.rows(_RECORDED, {**scope.bind(**key.bind()), "from": from_s})
     return tuple((str(kind), str(value), str(since)) for kind, value, since in rows)
+
+
+def marked(store: Store, scope: Scope, key: SeriesKey, from_s: int, to_s: int) -> tuple[Marked, ...]:
+    """Changes recorded in ``[from_s, to_s)`` of the service or of all of them, the latest first."""
+    rows = store.rows(_MARKED, {**scope.bind(**key.bind()), "from": from_s, "to": to_s})
+    return tuple(Marked(str(kind), str(value), utc(since)) for kind, value, since in rows)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import unquote
 
 from dashboard.formats import utc
@@ -58,8 +59,8 @@ ORDER BY c.unit, c.score, c.week
 LIMIT 2000
 """
 
-_FLAGS = "total"
-_FROM_A_CELL = """
+FLAGS = "total"
+FROM_A_CELL = """
             if(
                 transform(score, {scores:Array(String)}, {at_least:Array(Int32)}, -1) < 0, total,
                 toFloat64(arraySum(arrayMap(
@@ -158,16 +159,9 @@ def by_score(
     store: Store, scope: Scope, weeks: Weeks, at_least: tuple[tuple[str, int], ...], slice_: str = "all"
 ) -> tuple[ScoreWeek, ...]:
     """Weekly hits of the named scores; beside each the grid cell from which a value counts, -1 for flags."""
-    hit = _FLAGS if all(cell < 0 for _, cell in at_least) else _FROM_A_CELL
     rows = store.rows(
-        _BY_SCORE.replace("$hit", hit),
-        scope.bind(
-            service=weeks.service,
-            slice=slice_,
-            scores=[score for score, _ in at_least],
-            at_least=[cell for _, cell in at_least],
-            **_bounds(weeks, scope),
-        ),
+        _BY_SCORE.replace("$hit", hits_of(at_least)),
+        scope.bind(service=weeks.service, slice=slice_, **counted(at_least), **bounds(weeks, scope)),
     )
     return tuple(ScoreWeek(unit, score, _week(_monday(week), *rest)) for unit, score, week, *rest in rows)
 
@@ -183,7 +177,7 @@ def by_value(
             unit=unit,
             score=score,
             dimension=dimension,
-            **_bounds(weeks, scope),
+            **bounds(weeks, scope),
         ),
     )
     return tuple(
@@ -191,8 +185,18 @@ def by_value(
     )
 
 
-def _bounds(weeks: Weeks, scope: Scope) -> dict[str, int]:
-    """Where sums by day end and cells begin: on a day's edge, never before the first week."""
+def hits_of(at_least: tuple[tuple[str, int], ...]) -> str:
+    """What a row of cells or days holds of hits; cells are read only where a score needs them."""
+    return FLAGS if all(cell < 0 for _, cell in at_least) else FROM_A_CELL
+
+
+def counted(at_least: tuple[tuple[str, int], ...]) -> dict[str, list[Any]]:
+    """Parameters that name the scores, and beside each the grid cell from which a value counts."""
+    return {"scores": [score for score, _ in at_least], "at_least": [cell for _, cell in at_least]}
+
+
+def bounds(weeks: Weeks, scope: Scope) -> dict[str, int]:
+    """The span, and where sums by day end and cells begin: on a day's edge, never before the first."""
     fresh = min(weeks.to_s, max(weeks.from_s, (scope.now_s // DAY_S - FRESH_DAYS) * DAY_S))
     return {"from": weeks.from_s, "to": weeks.to_s, "fresh": fresh}
 

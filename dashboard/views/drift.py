@@ -33,9 +33,10 @@ from dashboard.data import Reading
 from dashboard.explore_rows import SliceRow
 from dashboard.measures import CATEGORY, FLAG, MEDIAN
 from dashboard.plain import clean, escape
-from dashboard.queries import catalogue, fine, series
+from dashboard.queries import catalogue, fine, releases, series
 from dashboard.queries.catalogue import Frozen
 from dashboard.queries.fine import Found
+from dashboard.queries.releases import Marked
 from dashboard.queries.series import Bucket, Comparison, SliceCounts, Window
 from dashboard.queries.store import SeriesKey
 from dashboard.scores import known
@@ -67,8 +68,9 @@ def render() -> None:
     buckets = data.read(seen.viewer, series.ticks, seen.scope, chosen.key, window, values=values)
     found = data.read(seen.viewer, fine.findings, seen.scope, chosen.key, window.from_s, window.to_s)
     frozen = data.read(seen.viewer, catalogue.baseline, seen.scope, chosen.key)
+    marked = data.read(seen.viewer, releases.marked, seen.scope, chosen.key, window.from_s, window.to_s)
     with top:
-        all_read: list[Reading[object]] = [*chosen.readings, compared, buckets, found, frozen]
+        all_read: list[Reading[object]] = [*chosen.readings, compared, buckets, found, frozen, marked]
         components.header(strings.DRIFT, words.QUESTION, seen, all_read, chosen.sides.name)
     if chosen.sides.instead:
         components.quiet(chosen.sides.instead)
@@ -82,7 +84,7 @@ def render() -> None:
     analysis_panels.facts(chosen, whole)
     left, right = st.columns([2.1, 1])
     with left, st.container(border=True, height="stretch"):
-        _change(chosen, window, buckets.value, whole, found.value)
+        _change(chosen, window, buckets.value, whole, found.value, marked.value)
         _evidence(seen, chosen, window, own, frozen.value, found.value)
     with right, st.container(border=True, height="stretch"):
         analysis_panels.shape(chosen, own, whole)
@@ -130,7 +132,12 @@ def _changes(found: Sequence[Found]) -> list[Change]:
 
 
 def _change(
-    chosen: Chosen, window: Window, buckets: Sequence[Bucket], whole: SliceRow, found: Sequence[Found]
+    chosen: Chosen,
+    window: Window,
+    buckets: Sequence[Bucket],
+    whole: SliceRow,
+    found: Sequence[Found],
+    marked: Sequence[Marked],
 ) -> None:
     """The score over the period: around the onset of the latest finding, where there is one."""
     measure, width = chosen.measure, timedelta(seconds=window.bucket_s)
@@ -146,7 +153,7 @@ def _change(
             inside[0],
             picture.reference(measure, ticks, inside[0].onset, level),
             components.colors(),
-            marks=(),
+            marks=picture.recorded(marked),
             title=title,
             scale=measure.scale,
             ends=span.last,

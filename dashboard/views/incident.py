@@ -68,6 +68,7 @@ def _head(incident: Incident, seen: Session, readings: Sequence[Reading[object]]
     with st.container(gap=None):
         st.title(escape(incident.stored.headline, 200), anchor=False)
         st.markdown(f":gray[{escape(strings.INCIDENT_QUESTION)}]")
+    panels.evidence(incident, seen)
     acting.bar(incident, seen)
 
 

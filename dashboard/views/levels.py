@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from alerts.levels import LearnedLevel
+from alerts.levels.proposal import LearnedLevel
 from dashboard import actions, components, data, filters, formats, proposals, session, strings
 from dashboard.charts import levels as charts
 from dashboard.plain import clean

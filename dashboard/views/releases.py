@@ -26,6 +26,7 @@ from dashboard.choose import Chosen
 from dashboard.data import Reading
 from dashboard.plain import clean, escape
 from dashboard.queries import releases
+from dashboard.queries.releases import Marked
 from dashboard.release_rows import ValueRow
 from dashboard.session import Session
 from dashboard.wording import releases as words
@@ -61,6 +62,7 @@ def render() -> None:
         seen.viewer, releases.first_seen, seen.scope, chosen.key, max(0, end_s - LOOK_BACK_S), end_s
     )
     named = data.read(seen.viewer, releases.recorded, seen.scope, chosen.key, start_s)
+    marked = data.read(seen.viewer, releases.marked, seen.scope, chosen.key, start_s, end_s)
     strata = {
         dimension: data.read(
             seen.viewer,
@@ -76,10 +78,10 @@ def render() -> None:
         for dimension in releases.DIMENSIONS
     }
     with top:
-        all_read: list[Reading[object]] = [*found, first, named, *strata.values()]
+        all_read: list[Reading[object]] = [*found, first, named, marked, *strata.values()]
         components.header(strings.RELEASES, words.QUESTION, seen, all_read, words.BASELINE)
     st.header(escape(analysis_panels.titled(chosen)), anchor=False)
-    _changes(first.value, named.value, start_s, seen.now)
+    _changes(first.value, named.value, marked.value, start_s, seen.now)
     for dimension, reading in strata.items():
         with st.container(border=True):
             rows = release_rows.rows(chosen.measure, reading.value)
@@ -89,6 +91,7 @@ def render() -> None:
 def _changes(
     first: Mapping[tuple[str, str], datetime],
     named: Sequence[tuple[str, str, str]],
+    marked: Sequence[Marked],
     start_s: int,
     now: datetime,
 ) -> None:
@@ -98,7 +101,14 @@ def _changes(
         for (dimension, value), at in first.items()
         if at.timestamp() >= start_s
     ]
+    lines += [
+        (m.since, words.RECORDED.format(kind=clean(m.kind.replace("_", " "), 30), value=clean(m.value, 60)))
+        for m in marked
+    ]
+    recorded = {(m.kind, m.value) for m in marked}
     for kind, value, since in named:
+        if (kind, value) in recorded:
+            continue
         try:
             at = parse_rfc3339(since)
         except ValueError:

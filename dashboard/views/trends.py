@@ -11,10 +11,12 @@ import streamlit as st
 from dashboard import (
     components,
     data,
+    disparity_panel,
     exports,
     filters,
     formats,
     palette,
+    report_panel,
     session,
     strings,
     taxonomy,
@@ -48,14 +50,10 @@ def render() -> None:
         weeks = trend_rows.span(seen.scope.at, n_weeks, service)
         panel_rows = _by_language(seen, weeks)
         language = filters.language(trend_rows.languages(panel_rows.value))
-    counts = data.read(
-        seen.viewer,
-        trends.by_score,
-        seen.scope,
-        weeks,
-        tuple(pair for category in taxonomy.categories() for pair in category.counted()),
-        f"{DIMENSION}={trend_rows.encoded(language)}" if language else "all",
-    )
+        report_panel.show(seen, weeks)
+    slice_ = f"{DIMENSION}={trend_rows.encoded(language)}" if language else "all"
+    pairs = tuple(pair for category in taxonomy.categories() for pair in category.counted())
+    counts = data.read(seen.viewer, trends.by_score, seen.scope, weeks, pairs, slice_)
     with top:
         readings = [services, panel_rows, counts]
         components.header(strings.TRENDS, strings.TRENDS_QUESTION, seen, readings, strings.TRENDS_BASELINE)
@@ -72,6 +70,7 @@ def render() -> None:
         components.show(risk.heat_map(cells, components.colors()), key="taxonomy")
     _panels(panel_rows.value, rows)
     _table(rows, n_weeks, service)
+    disparity_panel.show(seen, weeks, DIMENSION, slice_)
 
 
 def _category() -> Category:

@@ -14,6 +14,9 @@ USUAL = "2 h"
 SILENCED = "silenced"
 HELD = "held"
 HELD_BY = "by {name}"
+EVIDENCE = "Evidence held by {name} since {at} · {n} rows, {size}, whatever expires{cut}"
+EVIDENCE_CUT = " · more than its bound: the rest is not held"
+EVIDENCE_TEXTS = "{note} · from what is held: the stored texts have expired"
 
 HOLD = "Hold"
 HOLD_NOTE = "A held incident stays open whatever is measured, until a person ends it or lets it go."
@@ -28,7 +31,14 @@ DONE = {"hold": "held open", "release": "it may recover", "silence": "silenced f
 
 JUDGE = "Judge an example"
 JUDGE_WHICH = "Example"
-JUDGE_SAID = "The output is"
+JUDGE_ABOUT = "What is judged"
+JUDGE_OUTPUT = "The output"
+JUDGE_SCORE = "What the score says: {title}"
+JUDGE_SCORE_NOTE = (
+    "Right: it flags what it should, or rightly flags nothing. `lightship scorers precision` tells from it "
+    "how often hits are right."
+)
+JUDGE_SAID = "It is"
 RIGHT, WRONG = "right", "wrong"
 JUDGE_WHY = "Why?"
 JUDGE_DO = "Record it"

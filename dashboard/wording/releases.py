@@ -32,10 +32,13 @@ COLUMN_COMPARED_HELP = "Share of its outputs in a stretch of time and language t
 COLUMN_VERDICT = "Verdict"
 
 CHANGES = "What changed"
-CHANGES_NOTE = "Values first seen in the period, and changes that incidents of the service name · UTC"
-CHANGES_NONE = "Nothing new was seen, and no incident names a change."
+CHANGES_NOTE = (
+    "Values first seen in the period, recorded changes, and what incidents of the service name · UTC"
+)
+CHANGES_NONE = "Nothing new was seen, nothing was recorded, and no incident names a change."
 CHANGES_NONE_NEXT = "Record one with `lightship mark`: an index rebuild or a flag is not in the traffic"
 APPEARED = "{what} {value}, first seen"
+RECORDED = "{kind} {value}, recorded"
 NAMED = "{kind} {value}, named by an incident"
 
 NOT_HERE = "This is compared for interactions."

@@ -19,6 +19,7 @@ from infra.kafka import SPANS_IN, TOPICS
 from infra.settings import Settings, load
 from ingest.doctor import gather
 from ingest.doctor.check_app import check_app
+from ingest.doctor.check_judges import check_judges
 from ingest.doctor.check_scorers import check_scorers
 from ingest.doctor.check_servers import (
     Server,
@@ -38,15 +39,17 @@ from ingest.settings_check import checked
 
 WORKER = "http://127.0.0.1:4319"
 FLEET = "http://127.0.0.1:4322"
+JUDGE = "http://127.0.0.1:4323"
 ROOMS = {
     "gateway": "ingest.gateway",
     "relay": "ingest.relay.worker",
     "worker": "ingest.worker",
     "fleet": "ingest.fleet.worker",
     "alerts": "alerts.service",
+    "judge": "ingest.judge",
 }
 """Rooms and the modules that run them; the gateway is the first."""
-GUESSED = frozenset(("worker", "fleet", "alerts"))
+GUESSED = frozenset(("worker", "fleet", "alerts", "judge"))
 """Rooms whose address no setting tells to other machines."""
 OPEN_TOPICS = [t.name for t in TOPICS if t.unredacted]
 
@@ -90,6 +93,7 @@ def _of_servers(settings: Settings, key: str, wait_s: float) -> list[Line]:
         lines += check_topics(topics.partitions, settings.kafka, TOPICS)
         lines += check_unredacted(topics.unredacted_ms)
         lines += _of_scorers(settings)
+    lines += check_judges(settings)
     lines += check_room(rooms_of(settings.home, store))
     if store is not None:
         lines += _of_store(settings, store, lags=topics is not None)
@@ -123,6 +127,7 @@ def _addresses(settings: Settings) -> dict[str, str]:
         "worker": WORKER,
         "fleet": FLEET,
         "alerts": alerts_address(settings),
+        **({"judge": JUDGE} if settings.judge else {}),
     }
     return {**usual, **found}
 

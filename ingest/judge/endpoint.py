@@ -21,6 +21,8 @@ from infra.kafka_access import trusting
 from ingest.judge.exchange import MOST_ANSWER_BYTES
 
 CONNECT_S = 5.0
+LOOK_S = 5.0
+"""Seconds within which an API says that it is there."""
 LONGEST_ASKED_S = 900.0
 """Longest wait that an answer may ask for."""
 
@@ -29,6 +31,7 @@ ANSWERED, LATER, NOT_THIS, NOT_US = "answered", "later", "not_this", "not_us"
 
 _TRY_AGAIN = frozenset({408, 409, 425, 429})
 _NOT_US = frozenset({401, 402, 403, 404, 405})
+_NO_LIST = frozenset({404, 405, 501})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Endpoint:
         for name in ("httpx", "httpcore"):  # they log whole addresses and headers
             logging.getLogger(name).setLevel(logging.WARNING)
         self._url = f"{settings.url.rstrip('/')}/chat/completions"
+        self._models = f"{settings.url.rstrip('/')}/models"
         self.host = urlsplit(settings.url).hostname or ""
         self._timeout_s = settings.timeout_s
         self._client = httpx.AsyncClient(
@@ -87,6 +91,21 @@ class Endpoint:
             return Called(LATER, "time_out", unpaid=isinstance(error, httpx.ConnectTimeout))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return Called(LATER, "no_connection", unpaid=isinstance(error, httpx.ConnectError))
+
+    async def look(self) -> Called:
+        """Ask which models there are, which costs nothing; an API without such a list is there as well."""
+        try:
+            async with (
+                asyncio.timeout(LOOK_S),
+                self._client.stream("GET", self._models, timeout=LOOK_S) as response,
+            ):
+                code = response.status_code
+                there = code in _NO_LIST or 200 <= code < 300
+                return Called(ANSWERED) if there else _refused(code, response.headers)
+        except (TimeoutError, httpx.TimeoutException):
+            return Called(LATER, "time_out", unpaid=True)
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return Called(LATER, "no_connection", unpaid=True)
 
     async def close(self) -> None:
         """Close connections."""

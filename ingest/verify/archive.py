@@ -1,7 +1,12 @@
-"""What verification reads: findings, evidence, log, snapshots, configurations and baselines, as stored."""
+"""What verification reads: findings, evidence, log, snapshots, configurations and baselines, as stored.
+
+What a table has lost is read from the copies that held incidents keep (`ingest.verify.held_copies`).
+"""
 
 from __future__ import annotations
 
+import heapq
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +21,8 @@ from ingest.detect.run_config import RunConfig
 from ingest.detect.writer import LOGS
 from ingest.errors import Unavailable
 from ingest.store.interaction import StoredInteraction, from_row, position_text
-from ingest.store.tables import INTERACTIONS
+from ingest.store.tables import INTERACTIONS, Row
+from ingest.verify.held_copies import HeldCopies, at
 from ingest.verify.links import LogRecord
 from ingest.verify.same import StoredFinding, StoredReference
 
@@ -32,22 +38,46 @@ _COLUMNS = (
     "evidence",
 )  # fmt: skip
 """Columns of ``findings`` that repeat keys of the body."""
+_TIMES = frozenset({"made_at", "onset", "onset_low", "onset_high"})
 
 
 class Archive:
     """Reads of one ClickHouse; raises ``Unavailable`` when it does not answer."""
 
-    def __init__(self, client: Client, kept_months: int, room: str = DETECT) -> None:
+    def __init__(
+        self, client: Client, kept_months: int, room: str = DETECT, held: HeldCopies | None = None
+    ) -> None:
         self._client = client
         self._kept_months = kept_months
         self._room = room
+        self._held = held or HeldCopies(self._rows)
 
     def of_room(self, room: str) -> Archive:
         """The same, with the log and the snapshots of ``room``."""
-        return Archive(self._client, self._kept_months, room)
+        return Archive(self._client, self._kept_months, room, self._held)
+
+    def held(self) -> Counter[str]:
+        """How many copies were read in place of rows of each table, since this was last asked."""
+        return self._held.used()
 
     def findings(self, ids: Sequence[str]) -> dict[str, StoredFinding]:
         """Stored findings by id."""
+        found = self._findings(ids)
+        gone = [i for i in ids if i not in found]
+        return found | (self._held_findings(gone) if gone else {})
+
+    def _held_findings(self, ids: Sequence[str]) -> dict[str, StoredFinding]:
+        return {
+            str(row["finding_id"]): StoredFinding(
+                row["body"],
+                {c: at(row[c]) if c in _TIMES else row[c] for c in _COLUMNS},
+                int(row["version"]),
+                held=True,
+            )
+            for row in self._held.findings(ids)
+        }
+
+    def _findings(self, ids: Sequence[str]) -> dict[str, StoredFinding]:
         names = (*_COLUMNS, "body", "version")
         rows = self._rows(
             f"SELECT {', '.join(names)} FROM findings FINAL WHERE finding_id IN {{ids:Array(String)}}",  # noqa: S608
@@ -88,6 +118,10 @@ class Archive:
             "AND finding_id = {id:String} ORDER BY version",
             {"tenant": tenant, "id": finding_id},
         )
+        there = {int(row[0]) for row in rows}
+        gone = [row for row in self._held.evidence(tenant, finding_id) if int(row["version"]) not in there]
+        self._held.take("evidence", *((finding_id, row["version"]) for row in gone))
+        rows = sorted([*rows, *([row[n] for n in names] for row in gone)], key=lambda row: int(row[0]))
         return [
             Evidence(
                 *(tenant, finding_id, int(version), int(partition), str(chain), str(config)),
@@ -106,7 +140,13 @@ class Archive:
             {"room": self._room, "shard": shard, "at": next_offset},
             blob=True,
         )
-        return (str(rows[0][0]), bytes(rows[0][1])) if rows else None
+        if rows:
+            return str(rows[0][0]), bytes(rows[0][1])
+        copy = self._held.snapshot(self._room, shard, next_offset)
+        if copy is None:
+            return None
+        self._held.take("kept_snapshots", (self._room, shard, next_offset))
+        return str(copy["digest"]), copy["blob"]
 
     def run_config(self, digest: str) -> RunConfig | None:
         """What stage 2 ran with."""
@@ -118,26 +158,32 @@ class Archive:
 
     def references(self, key: ServiceKey, series: str, version: str) -> list[StoredReference]:
         """Baselines of a series."""
+        given = {**_owner(key), "series_id": series, "version": version}
+        names = ("version", "channel", "channel_version", "body", "cell", "count")
         rows = self._rows(
-            "SELECT version, channel, channel_version, body, cell, count FROM baselines FINAL "
+            f"SELECT {', '.join(names)} FROM baselines FINAL "  # noqa: S608
             "WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND service = {service:String} "
-            "AND environment = {environment:String} AND series_id = {series:String} "
-            "AND version = {version:String} ORDER BY channel",
-            {
-                **{n: getattr(key, n) for n in ("tenant", "lineage", "service", "environment")},
-                "series": series,
-                "version": version,
-            },
+            "AND environment = {environment:String} AND series_id = {series_id:String} "
+            "AND version = {version:String}",
+            given,
         )
+        there = {str(row[1]) for row in rows}
+        gone = [row for row in self._held.references(given) if row["channel"] not in there]
+        self._held.take("baselines", *((series, version, row["channel"]) for row in gone))
+        rows = sorted([*rows, *([row[n] for n in names] for row in gone)], key=lambda row: str(row[1]))
         return [
-            StoredReference(str(version), str(channel), str(own), str(body), tuple(cells), tuple(counts))
+            StoredReference(
+                *(str(version), str(channel), str(own), str(body)),
+                tuple(map(int, cells)),
+                tuple(map(int, counts)),
+            )
             for version, channel, own, body, cells, counts in rows
         ]
 
     def log_size(self, partition: int, upto: int) -> tuple[int, bool]:
         """How many rows there are up to an offset, and whether older ones may have expired.
 
-        They may where the first is nearly as old as rows are kept.
+        They may where the first is nearly as old as rows are kept, and where copies are all there is.
         """
         rows = self._rows(
             "SELECT uniqExact(offset), min(written_at) < now() - toIntervalMonth({months:UInt16}) "  # noqa: S608
@@ -146,13 +192,28 @@ class Archive:
             {"partition": partition, "upto": upto, "months": self._kept_months},
         )
         count, old = rows[0]
-        return int(count), bool(count and old)
+        return int(count), bool(old) if count else self._held.there()
 
     def log(self, partition: int, first: int, last: int) -> Iterator[LogRecord]:
         """Rows of the log with offsets ``first`` to ``last``, in order; one written twice comes twice.
 
-        Of rows of one offset the one written last comes first: it is the one that counts.
+        Of rows of one offset the one written last comes first: it is the one that counts. Copies stand where
+        a row is gone.
         """
+        copies = self._held.log(LOGS[self._room], partition, first, last)
+        own = ((r.offset, 0, r) for r in self._log(partition, first, last))
+        before: int | None = None
+        for offset, copied, record in heapq.merge(
+            own, ((r["offset"], 1, _copied(r)) for r in copies), key=lambda r: r[:2]
+        ):
+            if copied and offset == before:
+                continue
+            if copied:
+                self._held.take(LOGS[self._room], (partition, offset))
+            before = offset
+            yield record
+
+    def _log(self, partition: int, first: int, last: int) -> Iterator[LogRecord]:
         while first <= last:
             rows = self._rows(
                 "SELECT offset, tenant, lineage, environment, service, kind, blob, digest, chain, config "  # noqa: S608
@@ -175,7 +236,8 @@ class Archive:
     ) -> StoredInteraction | None:
         """One stored interaction that ended before ``until``."""
         named = "trace_id = {trace:String} AND span_id = {span:String}"
-        found = self._interactions(key, until, named, trace=trace_id, span=span_id)
+        copies = self._held.interaction(_owner(key), trace_id, span_id)
+        found = self._interactions(key, until, named, copies, trace=trace_id, span=span_id)
         return found[0] if found else None
 
     def observed_at(
@@ -186,8 +248,8 @@ class Archive:
             key,
             until,
             "((source_topic = {topic:String} AND source_partition = {partition:UInt16} "
-            "AND source_offset = {offset:UInt64}) OR late_scores[{score:String}] = {text:String}) "
-            "ORDER BY start, trace_id, span_id",
+            "AND source_offset = {offset:UInt64}) OR late_scores[{score:String}] = {text:String})",
+            self._held.observed_at(_owner(key), position, score),
             topic=position.topic,
             partition=position.partition,
             offset=position.offset,
@@ -196,11 +258,13 @@ class Archive:
         )
 
     def _interactions(
-        self, key: ServiceKey, until: datetime, where: str, **bound: object
+        self, key: ServiceKey, until: datetime, where: str, copies: Sequence[Row], **bound: object
     ) -> list[StoredInteraction]:
-        """Those of a service that ended before ``until`` and took no longer than `LONGEST`."""
+        """Those of a service that ended before ``until`` and took no longer than `LONGEST`, in order.
+
+        ``copies`` are those that held incidents keep; they stand in for rows that are gone.
+        """
         names = ", ".join(f"`{name}`" for name in INTERACTIONS.names)
-        owner = {name: getattr(key, name) for name in ("tenant", "lineage", "service", "environment")}
         rows = self._rows(
             f"SELECT {names} FROM interactions FINAL WHERE tenant = {{tenant:String}} "  # noqa: S608
             "AND lineage = {lineage:String} AND service = {service:String} "
@@ -209,14 +273,19 @@ class Archive:
             "fromUnixTimestamp64Micro({last:Int64}, 'UTC') "
             f"AND {where}",
             {
-                **owner,
+                **_owner(key),
                 **bound,
                 "first": to_ns(until - LONGEST) // 1000,
                 "last": to_ns(until) // 1000 + 1,
             },
             times_ns=True,
         )
-        return [from_row(row) for row in rows]
+        found = {r.key: r for r in map(from_row, rows)}
+        first, last = to_ns(until - LONGEST), to_ns(until) + 1_000
+        kept = (r for r in map(from_row, copies) if first <= r.interaction.start_ns <= last)
+        gone = {r.key: r for r in kept if r.key not in found}
+        self._held.take("interactions", *gone)
+        return sorted((found | gone).values(), key=lambda r: (r.interaction.start_ns, r.key))
 
     def _rows(
         self, sql: str, bound: Mapping[str, Any], *, blob: bool = False, times_ns: bool = False
@@ -237,6 +306,16 @@ class Archive:
 def _aware(value: Any) -> Any:
     """Times of columns in UTC come without a zone."""
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+
+
+def _owner(key: ServiceKey) -> dict[str, str]:
+    return {name: getattr(key, name) for name in ("tenant", "lineage", "service", "environment")}
+
+
+def _copied(row: Mapping[str, Any]) -> LogRecord:
+    owner = (str(row[name]) for name in ("tenant", "lineage", "environment", "service"))
+    told = (str(row[name]) for name in ("digest", "chain", "config"))
+    return LogRecord(row["offset"], ServiceKey(*owner), str(row["kind"]), row["blob"], *told)
 
 
 def _text(value: Any) -> str:

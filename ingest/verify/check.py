@@ -8,7 +8,7 @@ computed again must be the same to the byte.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -75,13 +75,15 @@ class Claim:
 class Verdict:
     """What became of one stored finding; without a difference it holds.
 
-    ``finding`` is what is stored, ``None`` where that is no finding.
+    ``finding`` is what is stored, ``None`` where that is no finding. ``held`` counts, by table, the copies of
+    held incidents that stood in for rows that are gone, for it or on its partition of the log.
     """
 
     finding_id: str
     finding: Finding | None
     difference: Difference | None
     path: Path | None = None
+    held: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -27,6 +28,7 @@ from ingest.verify.path import explain
 from ingest.verify.same import StoredFinding, body_differs
 
 POLICY, PIPELINE = "policy", "pipeline"
+FINDINGS_TABLE = "findings"
 
 
 def verify(config: Path | None, ids: Sequence[str], *, whole: bool = False) -> list[Verdict]:
@@ -53,17 +55,21 @@ def verified(
     stored, missing = _named(archive, ids)
     verdicts: dict[str, Verdict] = {}
     claims: dict[tuple[str, int], list[Claim]] = {}
+    held: dict[str, Counter[str]] = {}
     for finding_id, row in stored.items():
         found = _one(archive, finding_id, row)
+        held[finding_id] = archive.held() + Counter({FINDINGS_TABLE: int(row.held)})
         if isinstance(found, Claim):
             claims.setdefault((found.last.room, found.last.partition), []).append(found)
         else:
-            verdicts[finding_id] = found
+            verdicts[finding_id] = replace(found, held=held[finding_id])
     for (room, partition), mine in sorted(claims.items()):
         log = LOGS_BY_ROOM[room]
         explained = partial(original.explained, settings.kafka, log, partition)
-        for verdict in Check(log, archive.of_room(room), partition, mine, whole, explained).run():
-            verdicts[verdict.finding_id] = verdict
+        judged = Check(log, archive.of_room(room), partition, mine, whole, explained).run()
+        copies = archive.held()
+        for verdict in judged:
+            verdicts[verdict.finding_id] = replace(verdict, held=held[verdict.finding_id] + copies)
     return [*(verdicts[finding_id] for finding_id in stored), *missing]
 
 
@@ -146,6 +152,7 @@ def _told(verdict: Verdict) -> dict[str, Any]:
         "verified": verdict.difference is None,
         "difference": None if verdict.difference is None else asdict(verdict.difference),
         "path": None if verdict.path is None else verdict.path.to_json(),
+        "held": dict(sorted(verdict.held.items())),
     }
 
 
@@ -159,6 +166,9 @@ def show(verdicts: Sequence[Verdict], *, explained: bool) -> str:
         lines.append(f"{same}  {verdict.finding_id}  {what}")
         if verdict.difference is not None:
             lines.append(f"  {verdict.difference.text()}")
+        if verdict.held:
+            copies = ", ".join(f"{n} of {table}" for table, n in sorted(verdict.held.items()))
+            lines.append(f"  with copies that a held incident keeps, the rows being gone: {copies}")
         if explained and verdict.path is not None and f is not None:
             lines += explain(f, verdict.path)
     n = sum(v.difference is None for v in verdicts)

@@ -21,11 +21,15 @@ from ingest.verify.replay import Statement
 
 @dataclass(frozen=True, slots=True)
 class StoredFinding:
-    """A row of ``findings``: its body, what columns say that repeat keys of it, and its log position."""
+    """A row of ``findings``: its body, what columns say that repeat keys of it, and its log position.
+
+    ``held`` says that it is the copy of a held incident, and the row itself is gone.
+    """
 
     body: str
     columns: Mapping[str, Any]
     version: int
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

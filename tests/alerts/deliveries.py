@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alerts.book import Book
-from alerts.brief import Example, Links, brief_of
-from alerts.incident import Incident
+from alerts.briefs.brief import Example, Links, brief_of
+from alerts.incidents.book import Book
+from alerts.incidents.incident import Incident
 from alerts.notify.protocol import Delivery
 from detectors.finding import Finding
 from tests.alerts.invented import TIMING, refusals

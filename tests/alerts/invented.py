@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alerts.timing import Timing
+from alerts.incidents.timing import Timing
 from detectors.finding import Finding, SliceEffect, Suspect
 
 DAY = datetime(2026, 3, 17, tzinfo=UTC)

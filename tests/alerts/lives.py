@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from alerts.brief import Links
+from alerts.briefs.brief import Links
 from alerts.desk import Desk, Setup
-from alerts.incident import Incident
-from alerts.metrics import Metrics
+from alerts.incidents.incident import Incident
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import Delivery
 from alerts.ports import Message, Source
+from alerts.watch.metrics import Metrics
 from detectors.finding import Finding
 from tests.alerts.invented import TIMING, at
 from tests.alerts.memory import Channel, HandClock, Killed, MemoryPost, MemoryStore, Steps

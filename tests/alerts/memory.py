@@ -6,17 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from alerts.book import Change
-from alerts.brief import Brief
+from alerts.briefs.brief import Brief
+from alerts.changes.recorded import RecordedChange
 from alerts.errors import Unavailable
-from alerts.identity import Place
-from alerts.incident import Incident, Transition
+from alerts.incidents.book import Change
+from alerts.incidents.identity import Place
+from alerts.incidents.incident import Incident, Transition
+from alerts.incidents.wire import incident_from_json, incident_to_json
 from alerts.log import dedup_key
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT, Delivery, Outcome
 from alerts.ports import FAR_FUTURE_NS, Closed, Source, Undelivered
-from alerts.silence import Silence, Silences, newest
-from alerts.wire import incident_from_json, incident_to_json
+from alerts.silences.silence import Silence, Silences, newest
 from detectors.observation import Control
 
 
@@ -48,6 +49,7 @@ class MemoryStore:
     states: dict[str, tuple[int, str]] = field(default_factory=dict)
     attempts: dict[tuple[str, str, int, str], Attempt] = field(default_factory=dict)
     hushed: dict[tuple[str, bool], Silence] = field(default_factory=dict)
+    marked: dict[RecordedChange, None] = field(default_factory=dict)
     hours_of_traffic: float = 0.0
     interactions: int = 0
     hits_to_come: int = 0
@@ -98,6 +100,11 @@ class MemoryStore:
             raise Unavailable("no store")
         self.hushed[silence.silence_id, silence.in_force] = silence
         self.steps("after silence")
+
+    def store_changes(self, changes: Sequence[RecordedChange]) -> None:
+        if not self.answers:
+            raise Unavailable("no store")
+        self.marked |= dict.fromkeys(changes)
 
     def decisions(self) -> dict[str, tuple[str, str]]:
         return {

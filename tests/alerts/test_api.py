@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from alerts import api
-from alerts.brief import Links
+from alerts.acting import api
+from alerts.acting.keys import FILE, is_allowed, read_token
+from alerts.briefs.brief import Links
 from alerts.desk import Desk, Setup
 from alerts.errors import Unavailable
-from alerts.incident import Incident
-from alerts.keys import FILE, is_allowed, read_token
+from alerts.incidents.incident import Incident
 from alerts.log import Moment
-from alerts.metrics import METRICS, Metrics
 from alerts.ports import Message, Source
+from alerts.watch.metrics import METRICS, Metrics
 from detectors.finding import Finding, rfc3339
 from infra.clock import NS_PER_S, to_datetime
 from infra.errors import Misconfigured

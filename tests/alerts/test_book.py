@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.book import Book, Change
-from alerts.events import Acknowledge, Elapsed, End
-from alerts.group import MAX_FINDINGS
-from alerts.identity import fingerprint
-from alerts.incident import FIRING, RECOVERING, RESOLVED, Incident
-from alerts.timing import Timing
+from alerts.incidents.book import Book, Change
+from alerts.incidents.events import Acknowledge, Elapsed, End
+from alerts.incidents.group import MAX_FINDINGS
+from alerts.incidents.identity import fingerprint
+from alerts.incidents.incident import FIRING, RECOVERING, RESOLVED, Incident
+from alerts.incidents.timing import Timing
 from detectors.finding import Finding
 from infra.clock import to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret
@@ -241,6 +241,37 @@ def test_but_something_graver_pages_anew() -> None:
     desk.book.merge([change])
     desk.take(refusals(made_at=at("04:40")))
     assert desk.words == ["opened", "opened"]
+
+
+def rule(finding_id: str, clock: str, **changes: Any) -> Finding:
+    """What a rule says at the end of a tick."""
+    began = {"onset": at(clock) - timedelta(minutes=5), "onset_low": at(clock) - timedelta(minutes=5)}
+    given = {"alert_kind": "rule", "status": "confirmed", "onset_high": at(clock), "made_at": at(clock)}
+    return refusals(finding_id, **{**began, **given, **changes})
+
+
+@pytest.mark.parametrize("again", ["04:36", "05:30", "12:00"])
+def test_a_rule_that_breaks_anew_after_it_was_accepted_is_an_incident_of_its_own(again: str) -> None:
+    desk = Desk().take(rule("r1", "04:20"))
+    change = desk.book.draft().act(desk.only.incident_id, End("accepted", "ana", "known"), to_ns(at("04:30")))
+    assert change is not None
+    desk.book.merge([change])
+    desk.take(rule("r1", "04:20", ended_at=at("04:30"), notes=("accepted at 0.58",)))
+    assert desk.words == ["opened"]
+    assert (desk.only.ending, desk.only.active) == ("accepted", False)
+    worse = rule("r2", again)
+    desk.take(worse, worse)
+    assert desk.words == ["opened", "opened"]
+    assert [i.ending for i in desk.incidents] == [None, "accepted"]
+
+
+def test_what_a_rule_said_before_it_was_accepted_is_judged_with_it() -> None:
+    desk = Desk().take(rule("r1", "04:20"))
+    change = desk.book.draft().act(desk.only.incident_id, End("accepted", "ana", "known"), to_ns(at("04:30")))
+    assert change is not None
+    desk.book.merge([change])
+    desk.take(rule("r2", "04:25"))
+    assert desk.words == ["opened"]
 
 
 def test_policy_hits_are_counted_not_paged_one_by_one() -> None:

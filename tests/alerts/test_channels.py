@@ -6,12 +6,12 @@ import io
 
 import pytest
 
-from alerts.book import Book
-from alerts.examples import examples_of
+from alerts.briefs.examples import examples_of
+from alerts.briefs.render import render_text
+from alerts.incidents.book import Book
 from alerts.notify.channels import notifier_of
 from alerts.notify.protocol import GAVE_UP, SENT, Outcome
 from alerts.notify.terminal import TerminalNotifier
-from alerts.render import render_text
 from infra.errors import Misconfigured
 from infra.settings import ReceiverSettings
 from tests.alerts.deliveries import delivery_of

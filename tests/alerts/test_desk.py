@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from alerts.errors import NotPossible, Unavailable
-from alerts.incident import FIRING, RECOVERING, RESOLVED
+from alerts.incidents.incident import FIRING, RECOVERING, RESOLVED
 from alerts.ports import Message, Source
 from detectors.finding import Finding
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret
@@ -251,3 +251,14 @@ def test_accepting_asks_detection_until_it_has_obeyed() -> None:
     after = restarted.desk.find(incident.incident_id)
     assert after is not None
     assert (after.state, after.ending) == (RESOLVED, "accepted")
+
+
+def test_accepting_what_a_rule_said_asks_detection_too() -> None:
+    world = World(
+        refusals(alert_kind="rule", status="confirmed"), lengths(alert_kind="slo", status="confirmed")
+    )
+    process = world.run()
+    incident = next(i for i in process.desk.all() if i.score == "refusal")
+    process.desk.act(incident.incident_id, "accept", "Ada", "we live with it")
+    asked = [(r.action, r.body["finding_id"], r.body["actor"]) for r in world.post.controls]
+    assert asked == [("accept", "f1", "Ada")]

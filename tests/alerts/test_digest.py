@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.digest import DAYS, MAX_LINES, Digest, Period, digest, last_period, text_of
-from alerts.digest_round import LATE_NS, DigestRound
-from alerts.incident import Incident
+from alerts.digests.digest import DAYS, MAX_LINES, Digest, Period, digest, last_period, text_of
+from alerts.digests.round import LATE_NS, DigestRound
+from alerts.incidents.incident import Incident
 from alerts.notify import mail, slack
 from alerts.notify.http_post import HttpPost
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import RETRY, DigestDelivery, Outcome
+from alerts.notify.route import business_of
 from alerts.notify.webhook import WebhookNotifier
-from alerts.route import business_of
 from infra.clock import NS_PER_S, SystemClock, to_ns
 from infra.settings import ReceiverSettings, RouteSettings, Settings
 from tests.alerts.deliveries import incident_of

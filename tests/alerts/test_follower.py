@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from alerts.book import Book
-from alerts.events import Acknowledge, End
-from alerts.incident import Incident
+from alerts.incidents.book import Book
+from alerts.incidents.events import Acknowledge, End
+from alerts.incidents.incident import Incident
 from alerts.notify.follower import REST_S, Following
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import RETRY, SENT, Delivery, Outcome
-from alerts.standing import RESOLVED_FOR_S, Standing
+from alerts.notify.standing import RESOLVED_FOR_S, Standing
 from infra.clock import NS_PER_S, to_ns
 from tests.alerts.deliveries import LINKS, delivery_of, incident_of
 from tests.alerts.invented import TIMING, at, refusals

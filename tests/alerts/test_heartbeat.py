@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from alerts.errors import Unavailable
-from alerts.heartbeat import Heartbeat
-from alerts.metrics import Metrics
 from alerts.notify.protocol import RETRY, SENT, Outcome
-from alerts.self_watch import STALLED_S
+from alerts.watch.heartbeat import Heartbeat
+from alerts.watch.metrics import Metrics
+from alerts.watch.self_watch import STALLED_S
 from infra.clock import NS_PER_S
 from tests.alerts.memory import HandClock
 

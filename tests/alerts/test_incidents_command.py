@@ -13,8 +13,8 @@ import pytest
 import uvicorn
 
 import lightship
-from alerts import api
-from alerts.keys import FILE
+from alerts.acting import api
+from alerts.acting.keys import FILE
 from tests.alerts.test_api import TOKEN, Bench
 
 Call = Callable[..., tuple[int, str, str]]

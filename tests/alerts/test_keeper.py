@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from alerts.errors import Unavailable
-from alerts.held import Bound
-from alerts.incident import RESOLVED, Incident
-from alerts.keeper import COPY_EVERY_S, RENEW_EVERY_S, Keeper
+from alerts.held.evidence import Bound
+from alerts.held.keeper import COPY_EVERY_S, RENEW_EVERY_S, Keeper
+from alerts.incidents.incident import RESOLVED, Incident
 from infra.clock import NS_PER_S
 from tests.alerts.deliveries import incident_of
 from tests.alerts.memory import HandClock

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from alerts.lead import explaining_slice, lead_of, merged_suspects, spokesman
+from alerts.incidents.lead import explaining_slice, lead_of, merged_suspects, spokesman
 from detectors.finding import Finding, SliceEffect, Suspect
 from tests.alerts.invented import at, lengths, overall, refusals, secret
 

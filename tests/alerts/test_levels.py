@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from alerts import api
-from alerts.brief import Links
+from alerts.acting import api
+from alerts.briefs.brief import Links
 from alerts.desk import Desk, Setup
 from alerts.errors import Unavailable
-from alerts.level_routes import Levels
-from alerts.levels import LearnedLevel, proposals
-from alerts.levels_command import show_accepted, show_list
-from alerts.metrics import Metrics
+from alerts.levels.command import show_accepted, show_list
+from alerts.levels.proposal import LearnedLevel, proposals
+from alerts.levels.routes import Levels
+from alerts.watch.metrics import Metrics
 from detectors.drift.baselines.adopt import unpack
 from detectors.drift.baselines.proposal import BEYOND, BY_PERSON, PROPOSED
 from detectors.drift.engine import snapshot

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from alerts.errors import NotPossible
-from alerts.events import (
+from alerts.incidents.events import (
     Acknowledge,
     Elapsed,
     End,
@@ -23,9 +23,19 @@ from alerts.events import (
     Unsilenced,
     Write,
 )
-from alerts.incident import FIRING, OK, OPEN, PENDING, RECOVERING, REOPENABLE, RESOLVED, Incident, Transition
-from alerts.life import fresh, step
-from alerts.timing import Timing
+from alerts.incidents.incident import (
+    FIRING,
+    OK,
+    OPEN,
+    PENDING,
+    RECOVERING,
+    REOPENABLE,
+    RESOLVED,
+    Incident,
+    Transition,
+)
+from alerts.incidents.life import fresh, step
+from alerts.incidents.timing import Timing
 from infra.clock import NS_PER_S, to_ns
 from tests.alerts.invented import refusals
 

@@ -16,14 +16,14 @@ from functools import partial
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerts import lead
-from alerts.book import Book, Change
 from alerts.errors import NotPossible
-from alerts.events import Acknowledge, End, Event, Hold, Release, Write
-from alerts.group import newer
-from alerts.identity import POLICY, Place, place_of, said_ns
-from alerts.incident import DETECTOR, FIRING, OPEN, OVER, RECOVERING, RESOLVED, Incident, Transition
-from alerts.silence import Silence, Silences
+from alerts.incidents import lead
+from alerts.incidents.book import Book, Change
+from alerts.incidents.events import Acknowledge, End, Event, Hold, Release, Write
+from alerts.incidents.group import newer
+from alerts.incidents.identity import POLICY, Place, place_of, said_ns
+from alerts.incidents.incident import DETECTOR, FIRING, OPEN, OVER, RECOVERING, RESOLVED, Incident, Transition
+from alerts.silences.silence import Silence, Silences
 from detectors.finding import Finding
 from infra.clock import NS_PER_S, to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret

@@ -7,9 +7,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.book import Book
-from alerts.brief import brief_of
+from alerts.briefs.brief import brief_of
 from alerts.errors import Unavailable
+from alerts.incidents.book import Book
 from alerts.notify.breaker import CAP_S, MAX_ASKED_S, Breaker, backoff_s
 from alerts.notify.pipeline import GIVE_UP_S, Attempt, Pipeline
 from alerts.notify.protocol import GAVE_UP, RETRY, SENDING, SENT, Delivery, Outcome

@@ -9,17 +9,21 @@ from typing import Any
 
 import pytest
 
-from alerts.book import Book
-from alerts.brief import Links, brief_of
-from alerts.errors import BadRecord
-from alerts.incident import Incident
-from alerts.recorded import MOST, NEAREST, RecordedChange, RecordedChanges, read_change
-from alerts.render import parts
-from alerts.wire import incident_from_json, incident_to_json
+from alerts.briefs.brief import Links, brief_of
+from alerts.briefs.render import parts
+from alerts.changes.recorded import MOST, NEAREST, RecordedChange, RecordedChanges, read_change
+from alerts.desk import Desk, Setup
+from alerts.errors import BadRecord, Unavailable
+from alerts.incidents.book import Book
+from alerts.incidents.incident import Incident
+from alerts.incidents.wire import incident_from_json, incident_to_json
+from alerts.ports import Message, Source
+from alerts.watch.metrics import Metrics
 from detectors.finding import Suspect
 from infra.clock import to_ns
 from ingest.markers import read_markers
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals
+from tests.alerts.memory import HandClock, MemoryPost, MemoryStore
 
 
 def change(value: str, clock: str, **rest: Any) -> RecordedChange:
@@ -118,3 +122,21 @@ def test_the_gateways_entries_are_read_and_others_are_not_changes() -> None:
     for bad in (b"", b"[]", b"{}", b'{"action": "marker"}', dated):
         with pytest.raises(BadRecord, match="not an entry of the topic actions"):
             read_change(bad)
+
+
+def test_what_cannot_be_stored_is_not_remembered_and_may_be_recorded_again() -> None:
+    store = MemoryStore(answers=False)
+    setup = Setup(TIMING, lambda _: ("hook",), Links("", "", ""))
+    desk = Desk(setup, store, MemoryPost(), lambda *_: None, HandClock(), Metrics())
+    desk.load()
+    with pytest.raises(Unavailable):
+        desk.record([change("4.2", "03:58")])
+    store.answers = True
+    desk.take([Message(Source("findings", 0, 0), refusals().to_json().encode())])
+    desk.elapse()
+    assert "4.2" not in named(desk.all()[0])
+    for _ in range(2):
+        desk.record([change("4.2", "03:58")])
+    desk.elapse()
+    assert named(desk.all()[0])[0] == "4.2"
+    assert [c.suspect.value for c in store.marked] == ["4.2"]

@@ -9,8 +9,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.reportable import NOT_ADVICE, clocks, deadlines, show
-from alerts.runbook import name_of
+from alerts.briefs.reportable import NOT_ADVICE, clocks, deadlines, show
+from alerts.briefs.runbook import name_of
 from detectors.finding import parse_rfc3339, rfc3339
 from tests.alerts.invented import refusals
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from alerts.book import Book
-from alerts.route import router
+from alerts.incidents.book import Book
+from alerts.notify.route import router
 from detectors.finding import Finding
 from infra.settings import ReceiverSettings, RouteSettings, Settings
 from tests.alerts.invented import TIMING, lengths, refusals

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts import runbook
+from alerts.briefs import runbook
 from alerts.errors import Defect
 from detectors.finding import ALERT_KINDS
 from detectors.scorers import SPECS

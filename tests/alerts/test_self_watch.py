@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from alerts.headline import headline
-from alerts.incident import RECOVERING, RESOLVED, Incident
+from alerts.briefs.headline import headline
+from alerts.incidents.incident import RECOVERING, RESOLVED, Incident
 from alerts.notify.breaker import Breaker
-from alerts.route import router
-from alerts.self_watch import (
+from alerts.notify.route import router
+from alerts.watch.self_watch import (
     DETECTOR,
     STALLED,
     STALLED_S,

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from alerts.book import Book
-from alerts.brief import brief_of
-from alerts.controls import accepting
-from alerts.events import Acknowledge
-from alerts.headline import headline
-from alerts.incident import Incident
-from alerts.render import render_text
-from alerts.route import router
+from alerts.acting.controls import accepting
+from alerts.briefs.brief import brief_of
+from alerts.briefs.headline import headline
+from alerts.briefs.render import render_text
+from alerts.incidents.book import Book
+from alerts.incidents.events import Acknowledge
+from alerts.incidents.incident import Incident
+from alerts.notify.route import router
 from detectors.finding import SEVERAL, Finding, SliceEffect
 from infra.clock import to_ns
 from infra.settings import ReceiverSettings, RouteSettings, Settings

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from alerts.book import Book
 from alerts.errors import NotPossible, Unavailable
-from alerts.incident import DETECTOR, FIRING, RESOLVED
-from alerts.silence import LONGEST_S, MAX_SILENCES, Silence, asked_for, newest
-from alerts.silence_store import silence_row
+from alerts.incidents.book import Book
+from alerts.incidents.incident import DETECTOR, FIRING, RESOLVED
+from alerts.silences.silence import LONGEST_S, MAX_SILENCES, Silence, asked_for, newest
+from alerts.silences.store import silence_row
 from detectors.finding import SEVERAL, Finding
 from infra.clock import NS_PER_S, to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.brief import Example
+from alerts.briefs.brief import Example
 from alerts.notify.slack import MAX_BLOCKS, MAX_FALLBACK, MAX_SECTION, MAX_TOTAL, escape, render
 from detectors.finding import SliceEffect, Suspect
 from tests.alerts.deliveries import LINKS, delivery

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from alerts.briefs.render import render_text
 from alerts.notify import alertmanager, mail, otlp, pagerduty, slack
+from alerts.notify.trial import SERVICE, deliveries, show, tried
 from alerts.notify.webhook import body_of
-from alerts.render import render_text
-from alerts.trial import SERVICE, deliveries, show, tried
 from infra.errors import Misconfigured
 from infra.settings import ReceiverSettings, Settings
 from tests.alerts.memory import HandClock

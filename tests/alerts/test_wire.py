@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.book import Book
 from alerts.errors import BadRecord, Defect
-from alerts.events import Acknowledge, End, Write
-from alerts.incident import Incident
-from alerts.intake import MAX_BYTES, read_finding
-from alerts.wire import incident_from_json, incident_to_dict, incident_to_json
+from alerts.incidents.book import Book
+from alerts.incidents.events import Acknowledge, End, Write
+from alerts.incidents.incident import Incident
+from alerts.incidents.intake import MAX_BYTES, read_finding
+from alerts.incidents.wire import incident_from_json, incident_to_dict, incident_to_json
 from infra.clock import to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
-from tests.browser.visiting import SLOW_MS, Mode, Visit, visiting
+from tests.browser.visiting import SLOW_MS, Mode, Visit, press, visiting
 from tests.dashboard import world, world_hostile, world_operators
 from tests.dashboard.serving import alerts_api, dashboard, environment, free_port, fresh_database
 
@@ -180,6 +181,21 @@ def test_a_link_is_the_page_with_its_choices(visit: Visit) -> None:
     visit.open(address)
     assert "8 weeks" in page.content()
     assert page.get_by_role("link", name="Fleet").count() == 1
+
+
+def test_the_report_of_a_page_is_a_file_to_take_away(visit: Visit) -> None:
+    page = visit.open("/trends?lineage=demo-1&weeks=4")
+    html = page.get_by_role("button", name="Report (HTML)")
+    press(page.get_by_role("button", name="Download report"), html)
+    with page.expect_download(timeout=SLOW_MS) as taken:
+        html.click()
+    assert taken.value.suggested_filename == "lightship-2026-02-23-2026-03-17.html"
+    text = taken.value.path().read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert "support-bot" in text
+    with page.expect_download(timeout=SLOW_MS) as taken:
+        page.get_by_role("button", name="Its numbers (JSON)").click()
+    assert hashlib.sha256(taken.value.path().read_bytes()).hexdigest() in text
 
 
 def test_the_way_in_keeps_the_lineage_and_back_leads_back(visit: Visit, site: Site) -> None:

@@ -15,14 +15,14 @@ from pathlib import Path
 import httpx
 import uvicorn
 
-from alerts import api
-from alerts.brief import Links
+from alerts.acting import api
+from alerts.acting.keys import read_token
+from alerts.briefs.brief import Links
 from alerts.desk import Desk, Setup
-from alerts.keys import read_token
-from alerts.level_routes import Levels
+from alerts.incidents.timing import Timing
+from alerts.levels.routes import Levels
 from alerts.log import IncidentLog
-from alerts.metrics import Metrics
-from alerts.timing import Timing
+from alerts.watch.metrics import Metrics
 from infra.clickhouse import connect, migrate
 from infra.clock import SystemClock
 from infra.settings import StoreSettings

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dashboard import picture
 from dashboard.charts import change, evidence, glance, pair, risk, small, trend, where
 from dashboard.charts.change import Change, Mark, Reference, Scale, Tick
 from dashboard.charts.frame import MAX_MARKS, Drawing, chart
@@ -15,6 +16,7 @@ from dashboard.charts.small import Week
 from dashboard.charts.where import Bar, Bin
 from dashboard.intervals import Interval
 from dashboard.palette import DARK, LIGHT, Palette
+from dashboard.queries.releases import Marked
 
 START = datetime(2026, 3, 17, 0, 0, tzinfo=UTC)
 ONSET = START + timedelta(hours=2)
@@ -268,3 +270,10 @@ def test_more_marks_than_a_browser_draws_quickly_are_refused() -> None:
     chart([{"a": 1}] * MAX_MARKS)
     with pytest.raises(ValueError, match="aggregate them in the store"):
         chart([{"a": 1}] * (MAX_MARKS + 1))
+
+
+def test_recorded_changes_are_few_rules_with_names_that_cannot_steer() -> None:
+    found = [Marked("flag_on", f"\u202e{n}", ONSET) for n in range(9)]
+    drawn = picture.recorded(found)
+    assert [mark.name for mark in drawn] == [f"flag on [U+202E]{n}" for n in range(picture.MOST_MARKS)]
+    assert picture.recorded([]) == []

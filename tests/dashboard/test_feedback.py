@@ -15,6 +15,8 @@ from dashboard import feedback
 from dashboard.actions import Answer
 from dashboard.queries.store import Scope
 from dashboard.viewer import Viewer
+from detectors.scorers import SPECS
+from detectors.scorers.rightness import judged_score
 from infra.application_env import INGEST_KEY
 from infra.settings import GatewaySettings, Settings
 from ingest.gateway.ingest_keys import IngestKeys
@@ -31,7 +33,11 @@ KEY = "a-key-of-the-shop"
 
 
 def said(
-    home: Path, who: Viewer, keys: IngestKeys | None = None, environ: Mapping[str, str] = MappingProxyType({})
+    home: Path,
+    who: Viewer,
+    keys: IngestKeys | None = None,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    names: tuple[str, str] = (feedback.NAME, feedback.NAME),
 ) -> tuple[list[Answer], list[bytes]]:
     """Answers to two judgements of one output, and what the gateway wrote."""
 
@@ -51,12 +57,20 @@ def said(
                 await asyncio.sleep(0.01)
             settings = Settings(home=home, gateway=GatewaySettings(port=port))
 
-            def judge(right: bool) -> Answer:
+            def judge(right: bool, name: str) -> Answer:
                 return feedback.judge(
-                    settings, who, SCOPE, f"{TRACE}:{SPAN}", right=right, why="it may help", environ=environ
+                    settings,
+                    who,
+                    SCOPE,
+                    f"{TRACE}:{SPAN}",
+                    right=right,
+                    why="it may help",
+                    name=name,
+                    environ=environ,
                 )
 
-            answers = [await asyncio.to_thread(judge, right) for right in (False, True)]
+            two = zip((False, True), names, strict=True)
+            answers = [await asyncio.to_thread(judge, right, name) for right, name in two]
             server.should_exit = True
             await serving
             return answers, [m.value for m in gateway.producer.sent if m.topic == "otlp_logs"]
@@ -73,6 +87,25 @@ def test_a_judgement_reaches_the_log_and_the_second_corrects_the_first(tmp_path:
     assert len({v.attributes["log.record.uid"] for v in views}) == 1  # so the later one stands
     assert all(b"it may help" in value for value in sent)
     assert b"ada@example.org" not in b"".join(sent)  # the name is a pseudonym where it is stored
+
+
+def test_what_is_said_of_a_score_stands_beside_what_is_said_of_the_output(tmp_path: Path) -> None:
+    of_score = feedback.of_score("refusal")
+    assert of_score is not None
+    assert judged_score(of_score) == "refusal"
+    answers, sent = said(tmp_path, ADA, names=(feedback.NAME, of_score))
+    assert answers == [Answer(True)] * 2
+    views = [view for value in sent for view in log_views(ExportLogsServiceRequest.FromString(value))]
+    named = {v.attributes["gen_ai.evaluation.name"]: v.attributes["log.record.uid"] for v in views}
+    assert set(named) == {feedback.NAME, "right:refusal"}
+    assert len(set(named.values())) == 2  # neither corrects the other
+
+
+def test_only_a_score_that_says_something_of_an_output_can_be_right_of_it() -> None:
+    told = {name for name in SPECS if feedback.of_score(name)}
+    assert {"refusal", "secrets", "injection", "toxicity"} <= told
+    assert not told & {"latency_s", "output_length", "language", "tool_loop", "no_such_score"}
+    assert feedback.of_score("no_such_score") is None
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.book import Book
-from alerts.timing import Timing
-from alerts.wire import incident_to_json
+from alerts.incidents.book import Book
+from alerts.incidents.timing import Timing
+from alerts.incidents.wire import incident_to_json
 from dashboard import incident as incidents
 from dashboard import palette
 from dashboard.incident import Incident

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from alerts.book import Book
-from alerts.events import Acknowledge, End
-from alerts.timing import Timing
-from alerts.wire import incident_to_json
+from alerts.incidents.book import Book
+from alerts.incidents.events import Acknowledge, End
+from alerts.incidents.timing import Timing
+from alerts.incidents.wire import incident_to_json
 from dashboard import oncall, palette
 from dashboard.charts.pages import by_week
 from dashboard.oncall import Middle, PageWeek, care, channel, middle, of_count

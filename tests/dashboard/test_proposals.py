@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from alerts.levels import LearnedLevel
+from alerts.levels.proposal import LearnedLevel
 from dashboard import proposals
 from dashboard.charts import levels as charts
 from dashboard.palette import DARK, LIGHT, Palette

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
-from alerts.events import Acknowledge, Write
+from alerts.incidents.events import Acknowledge, Write
 from detectors.finding import SliceEffect, Suspect
 from tests.dashboard import world_incidents, world_texts
 from tests.dashboard.world import Cells, Made

@@ -8,13 +8,13 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from alerts.book import Book, Change
-from alerts.brief import brief_of
-from alerts.events import End, Event
+from alerts.briefs.brief import brief_of
+from alerts.incidents.book import Book, Change
+from alerts.incidents.events import End, Event
+from alerts.incidents.timing import Timing
 from alerts.log import IncidentLog, dedup_key
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import Delivery
-from alerts.timing import Timing
 from detectors.finding import Finding, SliceEffect, Suspect
 from infra.clock import to_ns
 

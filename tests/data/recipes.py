@@ -9,7 +9,7 @@ import gzip
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,24 +52,28 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """From the change on, ``share`` of what comes is of ``planted``, which ``scores`` are to name first."""
+    """From the change on, ``share`` of what comes is of ``planted``, which ``scores`` are to name first.
+
+    ``times`` as many records as usual come in the same days: what is rare needs many to be seen.
+    """
 
     usual: Part
     planted: Part
     share: float
     scores: tuple[str, ...]
     maps: tuple[str, ...] = ()
+    times: int = 1
 
     def imports(self, data_dir: Path, made: Path, seed: int, *, planted: bool = True) -> Sequence[Import]:
-        """4,000 usual records over 14 days, then 2,000 over 7, from files put in ``made``.
+        """4,000 usual records (``times`` as many) over 14 days, then half of that over 7; files in ``made``.
 
         Without ``planted`` all of them are usual ones.
         """
         usual, other = self.usual.records(data_dir), self.planted.records(data_dir)
         draw = random.Random(seed)
         share = self.share if planted else 0.0
-        before = [draw.choice(usual) for _ in range(BEFORE)]
-        after = [draw.choice(other if draw.random() < share else usual) for _ in range(AFTER)]
+        before = [draw.choice(usual) for _ in range(BEFORE * self.times)]
+        after = [draw.choice(other if draw.random() < share else usual) for _ in range(AFTER * self.times)]
         return (
             Import(_file(made / "before.jsonl", before), START, 14, 2 * seed, more=True, maps=self.maps),
             Import(_file(made / "after.jsonl", after), CHANGE, 7, 2 * seed + 1, maps=self.maps),
@@ -88,7 +92,7 @@ _SPOKEN = "asr_hallucination"
 _UNSAFE = Part(("adversarial_nibbler",), {"image_unsafe": 1})
 _LEAKS = "synth_sysprompt_leak"
 
-RECIPES: Mapping[str, Recipe] = {
+RECIPES: dict[str, Recipe] = {
     "jailbreaks": Recipe(
         QUESTIONS,
         Part(("jailbreakbench_artifacts",), prompts_only=True),
@@ -130,4 +134,9 @@ RECIPES: Mapping[str, Recipe] = {
         ("topic",),
     ),
     "unsafe-images": Recipe(Part(("partiprompts",)), _UNSAFE, 0.05, ("image_unsafe",)),
+}
+RECIPES |= {
+    "rare-system-prompts": replace(RECIPES["system-prompts"], share=0.003, times=3),
+    "rare-known-texts": replace(RECIPES["known-texts"], share=0.01, times=3),
+    "rare-personal-data": replace(RECIPES["personal-data"], share=0.01, times=3),
 }

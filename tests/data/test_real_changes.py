@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.incident import Incident
+from alerts.incidents.incident import Incident
 from detectors.finding import Finding
 from infra.clock import to_ns
 from infra.kafka import FINDINGS

@@ -10,6 +10,7 @@ import sys
 import threading
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fnmatch import fnmatch
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,13 +26,14 @@ import yaml
 import lightship
 from infra import healthcheck
 from infra.embedded.child_spec import ChildSpec
-from infra.embedded.whole import FLEET_PORT, RELAY_PORT, WORKER_PORT, whole
+from infra.embedded.whole import FLEET_PORT, JUDGE_PORT, RELAY_PORT, WORKER_PORT, whole
 from infra.kafka import LOGS_IN, MAX_MESSAGE_BYTES, SPANS_IN
 from infra.settings import KafkaSettings, Settings, StoreSettings, load
 from infra.settings_page import VARIABLES
 from infra.typed_table import overrides
 from ingest.gateway import serve
 from ingest.gateway.refusal import Refused
+from ingest.judge.setup import benches
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -58,7 +60,12 @@ PORTS = {
     "fleet": FLEET_PORT,
     "alerts": DEFAULTS.alerts.port,
     "dashboard": DEFAULTS.dashboard.port,
+    "judge": JUDGE_PORT,
 }
+JUDGE = ROOT / "infra/judge.toml"
+"""Settings of the judge, which runs in a profile of its own."""
+THEIRS = ("judge_key",)
+"""Secrets that others give out: nobody can make them up."""
 LOOPBACK = "127.0.0.1"
 SECRETS = "/run/secrets/"
 
@@ -111,12 +118,24 @@ def test_a_service_runs_a_program_that_knows_its_flags(name: str) -> None:
 
 
 def embedded(tmp_path: Path) -> tuple[ChildSpec, ...]:
-    return whole(Settings(home=tmp_path)).specs
+    """What one process starts, with a judge as compose has it."""
+    return whole(replace(load(JUDGE, environ={}), home=tmp_path)).specs
 
 
 def test_what_up_starts_are_programs_that_know_their_flags(tmp_path: Path) -> None:
     specs = embedded(tmp_path)
-    names = ["broker", "store", "setup", "gateway", "relay", "worker", "fleet", "alerts", "dashboard"]
+    names = [
+        "broker",
+        "store",
+        "setup",
+        "gateway",
+        "relay",
+        "worker",
+        "fleet",
+        "alerts",
+        "judge",
+        "dashboard",
+    ]
     assert [s.name for s in specs] == names
     for spec in specs:
         check_command(list(spec.argv))
@@ -214,15 +233,29 @@ def make_secrets(folder: Path) -> None:
 def test_every_secret_that_is_used_is_given_and_made(tmp_path: Path) -> None:
     make_secrets(tmp_path)
     for secret, where in COMPOSE["secrets"].items():
-        assert (tmp_path / where["file"]).stat().st_size > 16
+        if secret not in THEIRS:
+            assert (tmp_path / where["file"]).stat().st_size > 16
         assert where["file"] == f"./secrets/{secret}"
     texts = {name: json.dumps(service) for name, service in SERVICES.items()}
     texts["collector"] += json.dumps(COLLECTOR)
+    texts["judge"] += JUDGE.read_text(encoding="utf-8")
     for name, text in texts.items():
         used = set(re.findall(rf"{SECRETS}(\w+)", text))
         given = set(SERVICES[name].get("secrets", []))
         optional = {"clickhouse_password"} if name in ("gateway", "relay") else set()  # they do not read it
         assert used - optional == given
+
+
+def test_the_judge_waits_for_its_profile_and_can_work_as_it_stands() -> None:
+    service = OURS["judge"]
+    assert (
+        [name for name, other in SERVICES.items() if "profiles" in other] == service["profiles"] == ["judge"]
+    )
+    assert not any("judge" in other.get("depends_on", {}) for other in SERVICES.values())
+    target = service["command"][service["command"].index("--config") + 1]
+    assert f"./{JUDGE.relative_to(ROOT)}:{target}:ro" in service["volumes"]
+    (bench,) = benches(load(JUDGE, environ=service["environment"]))  # it is known what its model costs
+    assert bench.settings.key_file.removeprefix(SECRETS) in service["secrets"]
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -167,6 +167,11 @@ def test_the_ends_of_the_limits_are_allowed(tmp_path: Path) -> None:
         ),
         (f"{SLACK}url_file = 'u'\ntoken_file = 't'", "has token_file and url_file: give one of them"),
         ("[[receiver]]\nname = 'a'\nkind = 'pagerduty'", "needs token_file (a pagerduty receiver)"),
+        ("[[receiver]]\nname = 'a'\nkind = 'apprise'", "needs urls_env or urls_file (an apprise receiver)"),
+        (
+            "[[receiver]]\nname = 'a'\nkind = 'apprise'\nurls_env = 'json://h/secret'",
+            "receiver[0].urls_env of 'a' must be the name of a variable, such as ALERT_URLS",
+        ),
         ("[[receiver]]\nname = 'a'\nkind = 'alertmanager'\nurl = 'am:9093'", "must be http://host/path or"),
         (f"{MAIL}sender = 'a@b.c'\nto = ['x']", "receiver[0].to = 'x' must be an address such as ops@"),
         (f"{MAIL}sender = 'a@b.c, d@e.f'\nto = ['x@y.z']", "receiver[0].sender = 'a@b.c, d@e.f' must be an"),

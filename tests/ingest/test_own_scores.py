@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alerts import words
-from alerts.known_scores import learn_own_scores
+from alerts.briefs import words
+from alerts.briefs.known_scores import learn_own_scores
 from detectors.finding import ALL, Finding
 from detectors.grid import FlagGrid, LogGrid
 from detectors.observation import decode

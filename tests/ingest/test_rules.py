@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import lightship
-from alerts.render import render_text
+from alerts.briefs.render import render_text
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
 from infra.errors import Misconfigured

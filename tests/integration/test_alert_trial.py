@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.trial import show, tried
+from alerts.notify.trial import show, tried
 from tests.loopback import Answer, Loopback, refused, says
 
 pytestmark = pytest.mark.integration

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.brief import Example
+from alerts.briefs.brief import Example
 from alerts.notify.http_post import MAX_ANSWER, HttpPost
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery
 from alerts.notify.secrets import read_line, read_secret

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.incident import Incident
+from alerts.incidents.incident import Incident
 from alerts.notify.alertmanager import KEPT, AlertmanagerNotifier
 from alerts.notify.http_post import HttpPost
 from alerts.notify.protocol import RETRY, SENT, Outcome

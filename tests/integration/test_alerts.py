@@ -22,11 +22,11 @@ import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from kafka import KafkaConsumer
 
-from alerts import self_watch
 from alerts import service as service_module
 from alerts.errors import Unavailable
 from alerts.notify.webhook import SIGNATURE, verify
 from alerts.service import Service
+from alerts.watch import self_watch
 from detectors.observation import Control, decode
 from infra.clickhouse import connect
 from infra.disks import Room
@@ -118,6 +118,7 @@ def test_what_somebody_recorded_is_the_first_suspect_they_read_of(world: HookWor
         world.send(ACTIONS.name, entries[1])
         until(lambda: [s.value for s in service.desk.all()[0].suspects][:2] == ["4.3", "4.2"])
         assert service.metrics.get("sent") == 1
+        assert {"4.2", "4.3"} <= world.marked()  # for pages that draw them
 
 
 def test_the_heart_beats_only_while_detection_does(world: HookWorld, tmp_path: Path) -> None:

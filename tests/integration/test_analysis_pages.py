@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,9 @@ def filled(store: str) -> StoreSettings:
     world_mix.fill(client, world.NOW)
     world_hostile.fill(client, world.NOW, lineage="hostile-1")
     world_runs.hostile(client, world.NOW, lineage="hostile-1")
+    place = ["default", "demo-1", world.NOW - timedelta(minutes=90), "support-bot", "production"]
+    columns = ["tenant", "lineage", "since", "service", "environment", "kind", "value"]
+    client.insert("changes", [[*place, "index", "faq-12 [x](y)"]], column_names=columns)
     client.close()
     return settings
 
@@ -199,7 +203,10 @@ def test_releases_tell_what_is_in_the_mix_from_what_a_value_does(app: AppTest) -
 @pytest.mark.parametrize(
     ("choice", "said"),
     [
-        ({"lineage": "demo-1", "service": BOT}, ("prompt version v18, named by an incident",)),
+        (
+            {"lineage": "demo-1", "service": BOT},
+            ("prompt version v18, named by an incident", "index faq-12 [x](y), recorded"),
+        ),
         ({"lineage": "demo-1", "service": BOT, "unit": "trace"}, ("This is compared for interactions",)),
         ({"period": "90 d"}, ("compared for periods of up to 30 days",)),
         ({"score": "latency_s", "period": "7 d"}, ("Latency, median in s", "By prompt version")),

@@ -23,7 +23,7 @@ from infra.clickhouse import connect
 from infra.dashboard_sections import ROLES
 from infra.errors import Defect
 from infra.settings import AlertSettings, Settings, StoreSettings
-from tests.dashboard import asked, world
+from tests.dashboard import asked, world, world_held
 from tests.dashboard.asked import NOW_S, Call
 from tests.dashboard.serving import alerts_api, environment, free_port, fresh_database
 
@@ -63,10 +63,12 @@ def worlds(store: str) -> Iterator[Worlds]:
     client = connect(settings)
     door = ClickHouse(client)
     ids = world.fill(client, lineage="demo-1", tenant=OURS)
+    world_held.copy(client, ids["refusal"], "demo-1", OURS)
     known = asked.calls(ids)
     before = {name: answers(door, name, known) for name in (OURS, NOBODY)}
     # the same services at another time: whatever is counted in common is another number
     their_ids = world.fill(client, world.NOW - timedelta(minutes=31), lineage="demo-1", tenant=THEIRS)
+    world_held.copy(client, their_ids["refusal"], "demo-1", THEIRS)
     world.fill(client, world.NOW - timedelta(minutes=17), lineage="demo-2", tenant=OURS)
     yield Worlds(settings, ids, their_ids, before)
     client.close()
@@ -100,12 +102,15 @@ def test_every_query_has_an_answer_of_ones_own_and_others_ids_give_none(worlds: 
     ours, theirs = (answers(door, tenant, calls) for tenant in (OURS, THEIRS))
     nobody = worlds.before[NOBODY]
     # nobody judged or silenced anything in this world, and its incidents have no stored findings
-    without_rows = {"judged.said_of", "oncall.silences", "fine.findings"}
+    without_rows = {"judged.said_of", "oncall.silences", "fine.findings", "releases.marked"}
     without_rows |= {f"calibration.{name}" for name in ("names", "pairs", "said_of_scores")}
     without_rows |= {name for name, said in ours.items() if said == repr(asked.SHARED)}
     assert {n for n in ours if ours[n] == nobody[n]} == without_rows
     by_id = {n for n, call in calls.items() if worlds.ids["refusal"] in call.arguments}
-    assert by_id == {"incidents.one", "incidents.elsewhere", "incidents.history"}
+    assert by_id == {
+        *("incidents.one", "incidents.elsewhere", "incidents.history"),
+        *("held.kept", "held.examples"),
+    }
     assert all(theirs[n] == nobody[n] for n in by_id)
     same = {n for n in set(ours) - by_id - without_rows if theirs[n] in (ours[n], nobody[n])}
     assert same <= EQUAL
@@ -120,6 +125,7 @@ EQUAL = {
     "incidents.pages",
     "fleet.watched",
     "pipeline.health",
+    "report.appeared",
     "scope.pulse",
 }
 """Counts, names and words that are the same in both worlds."""

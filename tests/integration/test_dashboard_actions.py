@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from alerts.keys import FILE
+from alerts.acting.keys import FILE
 from dashboard import actions
 from dashboard.queries import incidents
 from dashboard.queries.store import ClickHouse, Scope

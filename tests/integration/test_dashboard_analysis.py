@@ -79,6 +79,7 @@ def everything(ask: Store, scope: Scope, key: SeriesKey) -> list[Any]:
         ),
         releases.first_seen(ask, scope, key, NOW_S - 900_000, NOW_S),
         releases.recorded(ask, scope, key, NOW_S - 900_000),
+        releases.marked(ask, scope, key, NOW_S - 900_000, NOW_S),
         texts.texts(ask, scope, key, "output", NOW_S - 90_000, NOW_S),
     ]
 

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from alerts.keys import FILE
+from alerts.acting.keys import FILE
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.dashboard import world, world_hostile, world_operators

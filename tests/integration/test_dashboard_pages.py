@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from dashboard import data
+from dashboard import data, report_panel, trend_rows
 from detectors.finding import SEVERAL, SliceEffect
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
@@ -211,6 +212,17 @@ def test_every_kind_of_finding_has_its_page(
         assert part in shown(app), shown(app)
 
 
+@pytest.mark.parametrize(("name", "offered"), [("refusal", True), ("latency", False)])
+def test_an_example_is_judged_by_what_its_score_says_where_it_says_something_of_it(
+    app: AppTest, filled: Filled, name: str, offered: bool
+) -> None:
+    opened(app, INCIDENT, lineage="demo-1", id=filled.ids[name])
+    choices = [choice for group in app.button_group for choice in group.options]
+    assert "right" in choices
+    assert ("What the score says: Refusals" in choices) == offered
+    assert any(choice.startswith("What the score says") for choice in choices) == offered
+
+
 def test_a_fleet_with_every_kind_of_incident(app: AppTest) -> None:
     opened(app, FLEET, lineage="kinds-1")
     assert "more under Incidents" in shown(app)
@@ -220,10 +232,50 @@ def test_trends_say_the_week_in_words_and_in_a_table(app: AppTest) -> None:
     opened(app, TRENDS, lineage="demo-1")
     assert "Week of 16 March, so far" in shown(app)
     assert "Output cut off rose" in shown(app)
-    (table,) = (d.value for d in app.dataframe)
+    table, _ = (d.value for d in app.dataframe)
     assert list(table["Risk category"])[:2] == ["Secret in output", "Personal data in output"]
     assert all(re.fullmatch(r"[\d,.]+–[\d,.]+", text) for text in table["Interval"])
     assert table["Against baseline"][list(table["Risk category"]).index("Output cut off")] == "▲ above"
+
+
+def test_trends_hold_each_language_against_the_rest(app: AppTest) -> None:
+    opened(app, TRENDS, lineage="demo-1")
+    table = app.dataframe[1].value
+    refused = table[table["Risk category"] == "Refusal"].set_index("Group")
+    assert set(refused.index) == set(world.LANGUAGES)
+    # Japanese and French answers are refused a third more often, and English is most of everybody's rest
+    above = set(refused.index[refused["Verdict"] == "▲ more than the rest"])
+    assert above == {"fr", "ja"}
+    assert refused.loc["en", "Verdict"] == "▼ less than the rest"
+
+
+def test_the_report_of_the_trends_page_is_that_of_its_weeks_and_service(app: AppTest) -> None:
+    opened(app, TRENDS, lineage="demo-1", weeks="4", service="support-bot")
+    labels = [button.label for button in app.download_button]
+    assert {"Report (HTML)", "Its numbers (JSON)"} <= set(labels)
+    seen = app.session_state["seen"]
+    weeks = trend_rows.span(seen.scope.at, 4, "support-bot")
+    told = json.loads(report_panel.made(seen.viewer, seen.scope, weeks, "json"))
+    assert (told["service"], told["period"]["from"]) == ("support-bot", "2026-02-23T00:00:00Z")
+    table = app.dataframe[0].value
+    refused = next(c for c in told["categories"] if c["title"] == "Refusal")
+    shown = table["Outputs"][list(table["Risk category"]).index("Refusal")]
+    assert refused["weeks"][-1]["n"] == shown
+    assert report_panel.made(seen.viewer, seen.scope, weeks, "html").startswith(b"<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("asked", "groups"),
+    [
+        ({"groups": "Services"}, {made.service for made in world.FLEET}),
+        ({"groups": "Services", "service": "support-bot"}, set(world.LANGUAGES)),
+    ],
+)
+def test_trends_compare_services_where_there_are_several(
+    app: AppTest, asked: dict[str, str], groups: set[str]
+) -> None:
+    opened(app, TRENDS, lineage="demo-1", **asked)
+    assert set(app.dataframe[1].value["Group"]) == groups
 
 
 def test_choices_stand_in_the_address(app: AppTest) -> None:

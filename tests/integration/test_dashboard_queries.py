@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboard import picture, taxonomy, trend_rows
 from dashboard.incident import Incident, read
-from dashboard.queries import examples, fleet, incidents, pipeline, series, trends
+from dashboard.queries import disparity, examples, fleet, incidents, pipeline, series, trends
 from dashboard.queries import scope as scopes
 from dashboard.queries.examples import MAX_TEXT, Wanted
 from dashboard.queries.series import Window
@@ -99,6 +99,9 @@ def everything(ask: Store, scope: Scope, key: SeriesKey) -> list[Any]:
         trends.by_score(ask, scope, weeks, pairs, key.slice),
         trends.by_score(ask, scope, replace(weeks, service=key.service), pairs, key.slice),
         trends.by_value(ask, scope, weeks, unit=key.unit, score=key.score, dimension="language"),
+        disparity.by_dimension(ask, scope, weeks, pairs, "language"),
+        disparity.by_dimension(ask, scope, replace(weeks, service=key.service), pairs, key.slice),
+        disparity.by_service(ask, scope, weeks, pairs, key.slice),
         scopes.lineages(ask, scope),
         scopes.pulse(ask, scope),
         pipeline.health(ask, scope, 0),

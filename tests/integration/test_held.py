@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from alerts import held
-from alerts.incidents_command import held as held_of
-from alerts.incidents_command import held_rows, show_held
-from alerts.keys import read_token
-from alerts.life import fresh
+from alerts.acting.incidents_command import held as held_of
+from alerts.acting.incidents_command import held_rows, show_held
+from alerts.acting.keys import read_token
+from alerts.held import evidence as held
+from alerts.incidents.life import fresh
+from alerts.incidents.timing import Timing
 from alerts.log import IncidentLog
-from alerts.timing import Timing
 from infra import retention
 from infra.clickhouse import connect, migrate
 from infra.clock import to_ns

@@ -11,6 +11,10 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from kafka import KafkaProducer
 
+from alerts.incidents.life import fresh
+from alerts.incidents.timing import Timing
+from alerts.log import IncidentLog
+from detectors.finding import Finding
 from detectors.observation import Observation, decode, encode
 from infra import clickhouse
 from infra.kafka import OBSERVATIONS, create_topics
@@ -164,6 +168,76 @@ def test_what_was_changed_in_a_table_is_named(stored: Stored, table: str, change
     assert named in told
 
 
+LOST = ("findings", "evidence", "observations", "kept_snapshots", "baselines", "interactions")
+"""Tables that lose rows with time."""
+
+
+def hold(held: Stored, finding_id: str, lost: Sequence[str] = LOST) -> None:
+    """What a person's hold does for the incident of one finding, and time after it."""
+    ((body,),) = held.client.query(
+        "SELECT body FROM findings FINAL WHERE finding_id = {id:String}", {"id": finding_id}
+    ).result_rows
+    log = IncidentLog(lambda: clickhouse.connect(held.settings.store))
+    log.held().keep(fresh(Finding.from_dict(json.loads(body)), Timing()))
+    log.close()
+    for table in lost:
+        held.client.command(f"TRUNCATE TABLE {table}")
+
+
+def test_a_held_finding_is_verified_from_the_copies_when_all_else_is_gone(stored: Stored) -> None:
+    mine = stored.ids[-1]
+    assert all(v.held == {} for v in stored.verify())
+    hold(stored, mine)
+    stored.ids = [mine]
+    (verdict,) = stored.verify()
+    assert verdict.difference is None
+    assert {"findings", "evidence", "observations"} <= set(verdict.held)
+    assert verdict.held["findings"] == 1
+    told = report([verdict])["findings"][0]
+    assert told["held"] == dict(verdict.held)
+    n = verdict.held["observations"]
+    assert verdict.path is not None
+    assert n == verdict.path.messages
+    assert f"the rows being gone: {told['held'].get('baselines', 0)} of baselines" in show(
+        [verdict], explained=False
+    )
+
+
+def test_gaps_of_the_log_are_filled_with_copies_and_others_are_named(stored: Stored) -> None:
+    mine = stored.ids[-1]
+    hold(stored, mine, lost=())
+    stored.ids = [mine]
+    keys = stored.client.query("SELECT key FROM held_rows WHERE source = 'observations'").result_rows
+    places = sorted(tuple(map(int, key.split())) for (key,) in keys)
+    lost = [offset for _, offset in places if offset % 2]
+    partition, middle = places[0][0], lost[len(lost) // 2]
+    gone = "ALTER TABLE {} DELETE WHERE {} SETTINGS mutations_sync = 2"
+    here = f"partition = {partition} AND offset IN ({', '.join(map(str, lost))})"
+    stored.client.command(gone.format("observations", here))
+    (verdict,) = stored.verify()
+    assert verdict.difference is None
+    assert dict(verdict.held) == {"observations": len(lost)}
+    stored.client.command(
+        gone.format("held_rows", f"source = 'observations' AND key = '{partition} {middle}'")
+    )
+    told = first(stored.verify())
+    assert told.startswith("observations, ")
+    assert str(middle) in told
+
+
+def test_a_copy_is_believed_no_more_than_the_row_was(stored: Stored) -> None:
+    mine = stored.ids[-1]
+    hold(stored, mine)
+    stored.ids = [mine]
+    changed = 'ALTER TABLE held_rows UPDATE body = replaceOne(body, \'"blob":"\', \'"blob":"AAAA\')'
+    of = "source = 'observations' AND key IN (SELECT max(key) FROM held_rows WHERE source = 'observations')"
+    stored.client.command(f"{changed} WHERE {of} SETTINGS mutations_sync = 2")
+    assert first(stored.verify()).startswith("observations, ")
+    stored.client.command("TRUNCATE TABLE holds")  # released
+    with pytest.raises(BadRecord, match="no finding or incident"):
+        stored.verify()
+
+
 def test_policy_hits_follow_from_the_stored_interactions(empty: Stored) -> None:
     plain = {k: v for k, v in chat().items() if not k.endswith("messages")}
     spans = traces(
@@ -186,6 +260,20 @@ def test_policy_hits_follow_from_the_stored_interactions(empty: Stored) -> None:
         told = [v.difference.text() for v in empty.verify() if v.difference]
         assert len(told) == 2
         assert all(t.startswith("interactions, interaction ") and t.endswith(named) for t in told)
+
+
+def test_a_held_policy_hit_follows_from_the_copies(empty: Stored) -> None:
+    spans = traces(
+        span(chat("q", "hunter2"), span_id=1), span(chat("q", "hunter2 again"), span_id=2, start_s=1)
+    )
+    messages = [raw_message("otlp_spans", 0, 7, spans)]
+    ScoreStage(ClickHouseStore(empty.client), SCORING, SETTINGS, HASH_KEY).process(messages)
+    empty.ids = Archive(empty.client, 13).of_lineage("live")
+    (mine,) = empty.ids
+    hold(empty, mine)
+    (verdict,) = empty.verify()
+    assert verdict.difference is None
+    assert dict(verdict.held) == {"findings": 1, "interactions": 2}
 
 
 def test_what_nobody_stored_is_said(empty: Stored) -> None:

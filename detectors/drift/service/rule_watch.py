@@ -2,8 +2,10 @@
 
 Objectives (`detectors.drift.service.slo_watch`) are decided beside them.
 
-They need no baseline and spend no budget: a limit is what it is. State is the window of each rule and the
-finding that is open, so a replay states and ends the same.
+They need no baseline and spend no budget: a limit is what it is. What a person accepted beyond it ends the
+finding; the rule then speaks again once the measure is clearly worse than it was, or was within the limit in
+between. State is the window of each rule, the finding that is open and what was accepted, so a replay states
+and ends the same.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from detectors.drift.service.stated import Places, Said, ended, read, spec_of, s
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
-from detectors.rules import BREACH, OK, OVER, Rule, TickSum, Verdict, Window
+from detectors.rules import BREACH, OK, OVER, Rule, TickSum, Verdict, Window, decide, is_clearly_worse
 from detectors.scorers.protocol import ScoreSpec
 
 DETECTOR = "rule.1"
@@ -29,11 +31,21 @@ _SLOS = "slo"
 
 @dataclass(slots=True)
 class _Watched:
-    """One rule: the generation of its score that its window holds, and the finding that is open."""
+    """One rule: the generation of its score that its window holds, and the finding that is open.
+
+    ``accepted`` is the measure that a person took for fine though it breaks the rule.
+    """
 
     window: Window
     generation: int
     finding: Finding | None = None
+    accepted: float | None = None
+
+    def speaks(self, verdict: Verdict) -> bool:
+        """Whether a breach is to be stated."""
+        if self.finding is not None or verdict.value is None:
+            return False
+        return self.accepted is None or is_clearly_worse(self.window.rule, verdict.value, self.accepted)
 
 
 class RuleWatch:
@@ -60,32 +72,53 @@ class RuleWatch:
         over += self._slos.close(counts, places, fold)
         return over + [f for one in self._rules.values() for f in self._decide(one, counts, places, fold)]
 
+    def accept(self, finding_id: str, tick: int, fold: Fold) -> list[Finding]:
+        """End a finding that a person accepts before ``tick`` closes; nothing if it is not open (any more).
+
+        What is accepted is the measure as it is then, or as it was stated if that was further off.
+        """
+        for one in self._rules.values():
+            said = one.finding
+            if said is not None and said.finding_id == finding_id:
+                rule = one.window.rule
+                now = decide(rule, one.window, spec_of(rule, self._config, fold).grid).value
+                known = [v for v in (said.current_value, now) if v is not None]
+                one.accepted = max(known, key=lambda v: abs(v - rule.limit))
+                one.finding = None
+                note = f"accepted at {one.accepted:g}"
+                return [self._ended(said, tick - 1, note)]
+        return []
+
     def _decide(self, one: _Watched, counts: TickCounts, places: Places, fold: Fold) -> list[Finding]:
         rule, tick = one.window.rule, counts.tick
         spec = spec_of(rule, self._config, fold)
         if spec.generation != one.generation:
             one.window.clear()
-            one.generation = spec.generation
+            one.generation, one.accepted = spec.generation, None
         verdict = one.window.close(tick, read(rule, counts, places, spec), spec.grid)
-        if verdict.status == BREACH and one.finding is None:
-            one.finding = self._stated(one.window, spec, verdict, tick)
+        if verdict.status == BREACH and one.speaks(verdict):
+            one.finding, one.accepted = self._stated(one, spec, verdict, tick), None
             return [one.finding]
-        if verdict.status == OK and one.finding is not None:
-            over, one.finding = self._ended(one.finding, tick), None
-            return [over]
+        if verdict.status == OK:
+            one.accepted = None
+            if one.finding is not None:
+                over, one.finding = self._ended(one.finding, tick), None
+                return [over]
         return []
 
-    def _stated(self, window: Window, spec: ScoreSpec, verdict: Verdict, tick: int) -> Finding:
-        rule = window.rule
+    def _stated(self, one: _Watched, spec: ScoreSpec, verdict: Verdict, tick: int) -> Finding:
+        """What a rule says. What became worse than was accepted began now, not with its window."""
+        window, rule, accepted = one.window, one.window.rule, one.accepted
+        anew = () if accepted is None else (f"worse than {accepted:g}, which was accepted",)
         said = Said(
-            first=min((t.tick for t in window), default=tick),
+            first=min((t.tick for t in window), default=tick) if accepted is None else tick,
             severity=rule.severity,
             value=0.0 if verdict.value is None else verdict.value,
             limit=rule.limit,
             effect_unit="rate" if rule.measure == "rate" else spec.value_unit or rule.measure,
             direction="rise" if rule.op == OVER else "fall",
             n=verdict.n,
-            notes=(f"rule {rule.text()}",),
+            notes=(f"rule {rule.text()}", *anew),
         )
         return stated(
             rule,
@@ -105,7 +138,10 @@ class RuleWatch:
     def state(self) -> list[list[Any]]:
         """Plain form of everything, for a snapshot."""
         kept: list[list[Any]] = [
-            [rule_id, one.generation, [_plain(t) for t in one.window], _text(one.finding)]
+            [
+                *(rule_id, one.generation, [_plain(t) for t in one.window], _text(one.finding)),
+                *([] if one.accepted is None else [one.accepted]),
+            ]
             for rule_id, one in self._rules.items()
         ]
         kept += [["", 0, [], _text(finding)] for finding in self._gone]
@@ -114,7 +150,7 @@ class RuleWatch:
 
     def restore(self, state: Sequence[Sequence[Any]]) -> None:
         """Inverse of `state`; what a rule said that is not there any more ends with the next tick."""
-        for rule_id, generation, ticks, text in state:
+        for rule_id, generation, ticks, text, *accepted in state:
             if rule_id == _SLOS:
                 self._slos.restore(ticks)
                 continue
@@ -122,7 +158,7 @@ class RuleWatch:
             if rule_id in self._rules:
                 rule: Rule = self._rules[rule_id].window.rule
                 window = Window(rule, self._config.tick_s, [_tick(t) for t in ticks])
-                self._rules[rule_id] = _Watched(window, generation, finding)
+                self._rules[rule_id] = _Watched(window, generation, finding, *accepted)
             elif finding is not None:
                 self._gone.append(finding)
 

@@ -173,6 +173,7 @@ class ServiceWatcher(ServiceSeries):
         findings: list[Finding] = []
         for record in self._waiting.due(tick):
             if record.action == "accept":
+                findings += self._rules.accept(text_of(record.body, "finding_id"), tick, self._fold)
                 risen = self._fast.take_back(text_of(record.body, "finding_id"))
                 over = accept(record, self._scene(tick), risen)
                 for said in over if risen is None else ():

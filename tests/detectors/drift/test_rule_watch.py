@@ -11,6 +11,7 @@ import pytest
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
+from detectors.observation import Control
 from detectors.rules import Rule
 from tests.detectors.drift.traffic import KEY, START, Row, config, observation
 
@@ -98,6 +99,63 @@ def test_when_a_rule_speaks(
             service.restart()
     service.close(until)
     assert service.said == said
+
+
+def accepted(service: Service, tick: int) -> Service:
+    """A person accepts what was said last; detection hears of it before this tick closes."""
+    body = {"finding_id": service.findings[-1].finding_id, "actor": "ana", "reason": "known"}
+    service.watcher.control(Control(KEY, "accept", FIRST + tick, body))
+    return service
+
+
+ACCEPTED: list[tuple[str, list[int], list[tuple[str, int, int | None]]]] = [
+    ("as it was, it is quiet", [8, 8, 8, 8, 8, 8], []),
+    ("a little worse, it is quiet", [8, 11, 11, 11, 11], []),
+    ("twice as far off, it speaks, once", [8, 8, 30, 30, 30], [("refusal", 4, None)]),
+    ("kept to and broken again, it speaks", [0, 0, 0, 12, 12], [("refusal", 6, None)]),
+]
+
+
+@pytest.mark.parametrize(("hits", "said"), [c[1:] for c in ACCEPTED], ids=[c[0] for c in ACCEPTED])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_was_accepted_is_quiet_until_it_is_clearly_worse_or_was_kept_to(
+    hits: list[int], said: list[tuple[str, int, int | None]], restarts: bool
+) -> None:
+    service = accepted(Service(RULE).say(0, 40, 8).close(1), 1)
+    for tick, k in enumerate(hits, 1):
+        service.say(tick, 40, k).close(tick + 1)
+        if restarts:
+            service.restart()
+    assert service.said == [("refusal", 1, None), ("refusal", 1, 1), *said]
+    assert service.findings[1].notes[-1] == "accepted at 0.2"
+
+
+def test_what_became_worse_says_than_what_and_began_then() -> None:
+    service = accepted(Service(RULE).say(0, 40, 8).close(1), 1).say(1, 40, 8).close(2).say(2, 40, 40).close(3)
+    worse = service.findings[-1]
+    assert worse.ended_at is None
+    assert worse.notes[-1] == "worse than 0.2, which was accepted"
+    assert tick_of(worse.onset_low) == 2
+    assert worse.finding_id != service.findings[0].finding_id
+
+
+def test_what_is_accepted_is_how_it_stands_then_and_a_repeated_record_changes_nothing() -> None:
+    service = Service(RULE).say(0, 40, 8).close(1)
+    said = service.findings[-1]
+    service.say(1, 40, 40).close(2)  # 60 % by now
+    accepted(service, 2).say(2, 40, 40).close(3)
+    assert service.findings[-1].notes[-1] == "accepted at 0.6"
+    service.findings.append(said)
+    accepted(service, 3).say(3, 40, 40).close(4)  # all hits: 100 %, not twice as far off as 60 %
+    assert [f.finding_id for f in service.findings] == [said.finding_id] * 3
+
+
+def test_a_record_about_something_else_ends_nothing() -> None:
+    service = Service(RULE).say(0, 40, 8).close(1)
+    body = {"finding_id": "another", "actor": "ana", "reason": "known"}
+    service.watcher.control(Control(KEY, "accept", FIRST, body))
+    service.say(1, 40, 8).close(2)
+    assert service.said == [("refusal", 1, None)]
 
 
 def test_late_rows_are_in_no_window() -> None:

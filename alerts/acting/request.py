@@ -1,0 +1,90 @@
+"""What every handler of the alerts API checks: the token, and a body that says who acts and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from alerts.acting.keys import is_allowed
+from alerts.incidents.incident import DETECTOR
+
+MAX_BODY = 16 * 1024
+MAX_ACTOR = 100
+MAX_REASON = 1000
+MAX_NAME = 200
+
+
+class Refused(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+async def refuse(_: Request, error: Exception) -> Response:
+    """The answer to a refused request."""
+    if not isinstance(error, Refused):
+        raise error
+    return JSONResponse({"error": error.message}, error.status)
+
+
+def check_token(request: Request, token: str) -> None:
+    """Whether a request carries the token.
+
+    Raises
+    ------
+    Refused
+        If it does not.
+    """
+    if not is_allowed(request.headers.get("authorization", ""), token):
+        raise Refused(401, "the token is missing or wrong: Authorization: Bearer <token>")
+
+
+def filters(request: Request, known: Iterable[str]) -> dict[str, str]:
+    """The filters of a query.
+
+    Raises
+    ------
+    Refused
+        If one is not known.
+    """
+    asked, names = dict(request.query_params), list(known)
+    unknown = sorted(set(asked) - set(names))
+    if unknown:
+        raise Refused(400, f"unknown filter {unknown[0]!r}: use {', '.join(names)}")
+    return asked
+
+
+async def said(request: Request, names: Collection[str] = ()) -> tuple[str, str, dict[str, str]]:
+    """Actor and reason of a body and what else it may name, checked.
+
+    Raises
+    ------
+    Refused
+        If it is not of that form, or too large.
+    """
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise Refused(413, f"a body may have {MAX_BODY} bytes")
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, "the body must be JSON") from error
+    if not isinstance(data, dict) or set(data) - {"actor", "reason", *names}:
+        raise Refused(422, f"the body may hold {', '.join((*names, 'actor'))} and reason, nothing else")
+    actor, reason = data.get("actor"), data.get("reason") or ""
+    actor = actor.strip() if isinstance(actor, str) else ""
+    if not 0 < len(actor) <= MAX_ACTOR or actor == DETECTOR:
+        raise Refused(422, f"actor must be the name of a person, 1 to {MAX_ACTOR} characters")
+    if not isinstance(reason, str) or len(reason) > MAX_REASON:
+        raise Refused(422, f"reason may have {MAX_REASON} characters")
+    asked = {name: data[name] for name in names if data.get(name) is not None}
+    if any(not isinstance(value, str) or len(value) > MAX_NAME for value in asked.values()):
+        raise Refused(422, f"{', '.join(names)} are texts of at most {MAX_NAME} characters")
+    return actor, reason.strip(), asked

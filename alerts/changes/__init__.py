@@ -1,0 +1,1 @@
+"""Changes that people and tools recorded."""

@@ -1,0 +1,28 @@
+"""Recorded changes in ClickHouse: rows of the table ``changes``, for pages that draw them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alerts.changes.recorded import RecordedChange
+
+EVERYWHERE = "*"
+"""Environment of a change that is of all of them; an empty one is that of services that name none."""
+
+
+def change_row(change: RecordedChange) -> dict[str, Any]:
+    """A row of ``changes``."""
+    return {
+        "tenant": change.tenant,
+        "lineage": change.lineage,
+        "since": change.suspect.since,
+        "service": change.service or "",
+        "environment": EVERYWHERE if change.environment is None else change.environment,
+        "kind": _text(change.suspect.kind),
+        "value": _text(change.suspect.value),
+    }
+
+
+def _text(value: str) -> str:
+    """What UTF-8 can hold: JSON may name half of a character."""
+    return value.encode("utf-8", "replace").decode("utf-8")

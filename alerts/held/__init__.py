@@ -1,0 +1,1 @@
+"""Evidence that a person holds: kept from expiring until it is released."""

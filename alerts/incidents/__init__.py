@@ -1,0 +1,1 @@
+"""What an incident is, and how it begins, goes on and ends."""

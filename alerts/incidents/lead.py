@@ -1,0 +1,147 @@
+"""Which finding of an incident speaks for it, and which slice explains it. Pure functions over findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from alerts.incidents.identity import POLICY
+from detectors.finding import ALL, SEVERAL, SEVERITIES, Finding, Suspect
+from detectors.scorers import SPECS
+
+MUCH_LARGER = 2.0
+"""A slice explains a change when its own effect is this many times the effect over all traffic."""
+
+MAX_SUSPECTS = 10
+
+ASKED = ("language", "topic")
+"""Scores of what is asked: lengths, tokens, cost and answers follow from it."""
+
+
+def supports(finding: Finding) -> bool:
+    """Whether the statement still stands: it has not been withdrawn."""
+    return finding.status != "withdrawn"
+
+
+def is_active(finding: Finding) -> bool:
+    """Whether a change worth acting on goes on. How long policy hits go on is the incident's business."""
+    return (
+        supports(finding)
+        and finding.ended_at is None
+        and finding.alert_kind != POLICY
+        and finding.severity != "info"
+    )
+
+
+def is_harm(finding: Finding) -> bool:
+    """Whether users are hurt at a rate, rather than a distribution having moved."""
+    spec = SPECS.get(finding.score)
+    rate = spec is not None and spec.kind == "flag" and spec.harmful != 0
+    return rate or finding.alert_kind in (POLICY, "silence", "slo")
+
+
+def lead_of(findings: Sequence[Finding]) -> Finding:
+    """The finding the headline is about.
+
+    One about several services before those of single ones. Highest severity first; then rates of harm before
+    moved distributions; among those what is asked first, and waiting times, which follow from what is
+    produced, last. Of rates of harm the one that changed most, over all traffic where that is known: it hurts
+    most users, while evidence says little more than that a threshold was passed. Of distributions the one
+    found first: what moved most clearly. Then the strongest evidence, the largest effect. Withdrawn findings
+    lead only when nothing else is left.
+
+    Raises
+    ------
+    ValueError
+        If there is no finding.
+    """
+    if not findings:
+        raise ValueError("an incident without findings has no lead")
+    standing = [f for f in findings if supports(f)] or findings
+    whole = {(f.unit, f.score): _size(f) for f in standing if f.slice == ALL}
+
+    def rank(f: Finding) -> tuple[Any, ...]:
+        hurts = is_harm(f) and f.effect_unit == "rate"
+        size = whole.get((f.unit, f.score), _size(f)) if hurts else 0.0
+        found = 0.0 if is_harm(f) else f.made_at.timestamp()
+        return (f.service != SEVERAL, *_kind(f), -size, found, *_strength(f))
+
+    return min(standing, key=rank)
+
+
+def _rank(finding: Finding) -> tuple[Any, ...]:
+    """Order among findings about one score."""
+    return (*_kind(finding), *_strength(finding))
+
+
+def _kind(finding: Finding) -> tuple[int, bool, int]:
+    order = 0 if finding.score in ASKED else 2 if finding.score.endswith("_s") else 1
+    return SEVERITIES.index(finding.severity), not is_harm(finding), order
+
+
+def _strength(finding: Finding) -> tuple[float, float, str]:
+    return -(finding.evidence or 0.0), -_size(finding), finding.finding_id
+
+
+def _size(finding: Finding) -> float:
+    return abs(finding.effect or 0.0)
+
+
+def relatives(findings: Sequence[Finding], lead: Finding) -> list[Finding]:
+    """Standing findings about the lead's score and service, the lead among them."""
+    about = (lead.service, lead.unit, lead.score)
+    same = [f for f in findings if (f.service, f.unit, f.score) == about and supports(f)]
+    return same or [lead]
+
+
+def explaining_slice(findings: Sequence[Finding]) -> str:
+    """The slice that explains the incident, or ``all``.
+
+    It is the first of the ranking that came with the finding over all traffic (else with the lead). Where
+    that is all traffic, a slice's own finding takes its place if its effect is `MUCH_LARGER`, interval
+    included.
+    """
+    lead = lead_of(findings)
+    family = relatives(findings, lead)
+    parent = min((f for f in family if f.slice == ALL), key=_rank, default=lead)
+    chosen = parent.slices[0].slice if parent.slices else parent.slice
+    if chosen != ALL and (parent.slices or parent.slice != lead.slice):
+        return chosen
+    rivals = [f for f in family if f.slice != ALL and _dwarfs(f, parent)]
+    return min(rivals, key=lambda f: (-abs(f.effect or 0.0), f.finding_id)).slice if rivals else chosen
+
+
+def _dwarfs(part: Finding, whole: Finding) -> bool:
+    """Whether a slice's effect is much larger than that over all traffic."""
+    if part.effect_unit != whole.effect_unit or part.effect is None or whole.effect is None:
+        return False
+    near = _bounds(part)[0]
+    return abs(part.effect) >= MUCH_LARGER * abs(whole.effect) and near >= _bounds(whole)[1]
+
+
+def _bounds(finding: Finding) -> tuple[float, float]:
+    """Least and greatest size the effect may have; its estimate where there is no interval."""
+    ends = [e for e in (finding.effect_low, finding.effect_high) if e is not None]
+    if len(ends) < 2:
+        return abs(finding.effect or 0.0), abs(finding.effect or 0.0)
+    least = 0.0 if ends[0] * ends[1] <= 0 else min(map(abs, ends))
+    return least, max(map(abs, ends))
+
+
+def spokesman(findings: Sequence[Finding]) -> Finding:
+    """The finding whose numbers the headline shows: about the explaining slice where there is one."""
+    lead = lead_of(findings)
+    where = explaining_slice(findings)
+    about = [f for f in relatives(findings, lead) if f.slice == where]
+    return min(about, key=_rank, default=lead)
+
+
+def merged_suspects(findings: Sequence[Finding], recorded: Sequence[Suspect] = ()) -> tuple[Suspect, ...]:
+    """What changed near the onset, each once, at most `MAX_SUSPECTS`: recorded, the lead's, others'."""
+    lead = lead_of(findings)
+    ordered: Iterable[Finding] = (lead, *(f for f in findings if f is not lead and supports(f)))
+    out = {(suspect.kind, suspect.value): suspect for suspect in recorded}
+    for finding in ordered:
+        for suspect in finding.suspects:
+            out.setdefault((suspect.kind, suspect.value), suspect)
+    return tuple(out.values())[:MAX_SUSPECTS]

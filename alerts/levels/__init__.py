@@ -1,0 +1,1 @@
+"""Learned levels as a proposal, and people who accept them."""

@@ -1,0 +1,1 @@
+"""Links in messages that act on one incident."""

@@ -1,0 +1,157 @@
+"""``lightship alerts test``: one marked message through a configured receiver, and what became of it.
+
+It goes the way of a real one but for the log of deliveries: it is tried once, and nothing is stored. Where a
+message opens something that stays open (an alert, a page), a second one ends it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from alerts.briefs.brief import Brief, Links, brief_of
+from alerts.incidents.identity import PIPELINE
+from alerts.incidents.incident import FIRING, RESOLVED, Incident
+from alerts.incidents.life import fresh
+from alerts.incidents.timing import Timing
+from alerts.notify.channels import notifier_of
+from alerts.notify.protocol import SENT, Delivery, Outcome
+from alerts.notify.references import References
+from alerts.notify.route import receivers_of
+from detectors.finding import Finding
+from infra.clock import Clock, SystemClock, to_datetime
+from infra.settings import ReceiverSettings, Settings, load
+from infra.typed_table import unknown
+
+SERVICE = "lightship-test"
+"""Service of the message: no route need match it."""
+ENDED = ("alertmanager", "pagerduty")
+"""Kinds in which a message opens something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One message: why it was sent, what became of it, and how long that took."""
+
+    kind: str
+    outcome: Outcome
+    seconds: float
+
+
+def deliveries(receiver: ReceiverSettings, settings: Settings, now_ns: int) -> list[Delivery]:
+    """The messages of a trial at ``now_ns``; no two trials have one incident."""
+    now = to_datetime(now_ns)
+    finding = Finding(
+        finding_id=f"test-{now_ns}",
+        alert_kind=PIPELINE,
+        status="confirmed",
+        tenant="default",
+        lineage="test",
+        environment=None,
+        service=SERVICE,
+        unit="interaction",
+        score="volume",
+        slice="all",
+        series=None,
+        made_at=now,
+        severity="info",
+    )
+    opened = replace(
+        fresh(finding, Timing.of(settings)), incident_id=f"{now_ns:016x}"[-16:], state=FIRING, fired_ns=now_ns
+    )
+    sent = [_delivery(receiver, settings, opened, "opened", 1)]
+    if receiver.kind in ENDED:
+        ended = replace(opened, state=RESOLVED, ending="recovered", resolved_ns=now_ns)
+        sent.append(_delivery(receiver, settings, ended, "resolved", 2))
+    return sent
+
+
+def _delivery(
+    receiver: ReceiverSettings, settings: Settings, incident: Incident, kind: str, seq: int
+) -> Delivery:
+    links = Links(settings.dashboard.address)
+    return Delivery(
+        dedup_key=f"test-{incident.incident_id}-{seq}",
+        tenant=incident.place.tenant,
+        incident_id=incident.incident_id,
+        seq=seq,
+        receiver=receiver.name,
+        kind=kind,
+        brief=_marked(brief_of(incident, kind=kind, links=links), receiver.name),
+        place=incident.place,
+    )
+
+
+def _marked(brief: Brief, receiver: str) -> Brief:
+    """A brief that nobody takes for a real one."""
+    said = f"TEST: this is how alerts reach {receiver!r}; nothing has happened"
+    do = replace(brief.do, checks=("Nothing: `lightship alerts test` sent this.",), dashboard="", api="")
+    return replace(brief, headline=said, do=do)
+
+
+def tried(
+    config: Path | None,
+    name: str,
+    clock: Clock | None = None,
+    now_s: Callable[[], float] = time.perf_counter,
+) -> dict[str, Any]:
+    """Send through a receiver by name; the report. What follows a message that failed is not sent.
+
+    Raises
+    ------
+    Misconfigured
+        If the settings cannot work or hold no such receiver.
+    """
+    settings, clock = load(config), clock or SystemClock()
+    receivers = {r.name: r for r in receivers_of(settings)}
+    if name not in receivers:
+        raise unknown("receiver", name, receivers)
+    receiver = receivers[name]
+    notifier = notifier_of(receiver, clock, References())
+    done: list[Tried] = []
+    try:
+        for delivery in deliveries(receiver, settings, clock.now_ns()):
+            began_s = now_s()
+            outcome = notifier.send(delivery)
+            done.append(Tried(delivery.kind, outcome, now_s() - began_s))
+            if outcome.outcome != SENT:
+                break
+    finally:
+        notifier.close()
+    return report(receiver, done)
+
+
+def report(receiver: ReceiverSettings, done: list[Tried]) -> dict[str, Any]:
+    """What was sent and what became of it, JSON-ready."""
+    return {
+        "receiver": receiver.name,
+        "kind": receiver.kind,
+        "ok": all(t.outcome.outcome == SENT for t in done),
+        "messages": [
+            {
+                "kind": t.kind,
+                "outcome": t.outcome.outcome,
+                "code": t.outcome.code,
+                "reason": t.outcome.reason,
+                "seconds": round(t.seconds, 3),
+            }
+            for t in done
+        ],
+    }
+
+
+def show(report: dict[str, Any]) -> str:
+    """The report for a person: a line a message."""
+    lines = []
+    for m in report["messages"]:
+        said = {"sent": "sent", "retry": "not taken now (a real one is tried again)", "gave_up": "refused"}
+        more = [str(part) for part in (m["code"], m["reason"]) if part]
+        detail = f" ({', '.join(more)})" if more else ""
+        lines.append(
+            f"{report['receiver']} ({report['kind']}), {m['kind']}: {said[m['outcome']]}{detail}, "
+            f"{m['seconds']:.2f} s"
+        )
+    return "\n".join(lines)

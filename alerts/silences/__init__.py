@@ -1,0 +1,1 @@
+"""Of what nobody is told, and until when."""

@@ -1,0 +1,1 @@
+"""The watcher watched: what is wrong with Lightship itself."""

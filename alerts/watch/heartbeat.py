@@ -1,0 +1,83 @@
+"""The watcher watched: a beat to an address outside as long as people would be paged.
+
+A dead-man's switch (a monitor that pages when nobody calls it) is the only one that notices when all of this
+is gone. So the beat is withheld as soon as a page could not be sent: the service is not ready, or detection
+has not said for `STALLED_S` how far it has come.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from alerts.errors import Unavailable
+from alerts.notify.protocol import SENT, Outcome
+from alerts.watch.metrics import Metrics
+from alerts.watch.self_watch import in_words, stalled_since_ns
+from infra.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+BODY = b'{"v": 1, "from": "lightship"}'
+
+
+class Heartbeat:
+    """Calls an address every so often, on a thread of its own.
+
+    ``problems`` says why people would not be paged, ``detected_ns`` when detection last said how far it is
+    (``None``: never; it may raise `Unavailable`).
+    """
+
+    def __init__(
+        self,
+        post: Callable[[bytes], Outcome],
+        problems: Callable[[], list[str]],
+        detected_ns: Callable[[], int | None],
+        clock: Clock,
+        every_s: float,
+        metrics: Metrics,
+    ) -> None:
+        self._post, self._problems, self._detected_ns = post, problems, detected_ns
+        self._clock = clock
+        self._every_s, self._metrics = every_s, metrics
+        self._said = ""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin: the first beat comes after the first pause, when everything has had time to start."""
+        self._thread.start()
+
+    def stop(self, wait_s: float) -> None:
+        """End."""
+        self._stop.set()
+        self._thread.join(wait_s)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every_s):
+            self.beat()
+
+    def beat(self) -> bool:
+        """One beat, if all is well; whether it arrived."""
+        trouble = "; ".join(self._troubles())
+        if not trouble:
+            outcome = self._post(BODY)
+            trouble = "" if outcome.outcome == SENT else f"the beat did not arrive: {outcome.reason}"
+        if trouble != self._said:
+            logger.warning("no heartbeat: %s", trouble) if trouble else logger.info("the heart beats again")
+        self._said = trouble
+        self._metrics.add("beats", not trouble)
+        return not trouble
+
+    def _troubles(self) -> list[str]:
+        found = self._problems()
+        try:
+            said_ns = self._detected_ns()
+        except Unavailable as error:
+            return [*found, str(error)]
+        if said_ns is None:
+            return [*found, "detection has never said how far it is"]
+        now_ns = self._clock.now_ns()
+        since_ns = stalled_since_ns(said_ns, now_ns)
+        return found if since_ns is None else [*found, in_words(since_ns, now_ns)]

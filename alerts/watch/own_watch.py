@@ -1,0 +1,60 @@
+"""Looks after Lightship itself: gathers how things are and says what has changed, in the log of findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from alerts.incidents.incident import Incident
+from alerts.notify.sender import Sender
+from alerts.watch import self_watch
+from alerts.watch.self_watch import Late, Look
+from detectors.finding import Finding
+from infra.clock import NS_PER_S, Clock
+from infra.disks import Room
+
+LOOK_EVERY_S = 60.0
+"""Seconds between two looks at disks and at what came late."""
+
+
+class OwnWatch:
+    """``detected_ns``, ``rooms`` and ``late`` ask the store and may raise `Unavailable`."""
+
+    def __init__(
+        self,
+        senders: Mapping[str, Sender],
+        detected_ns: Callable[[], int | None],
+        rooms: Callable[[], list[Room]],
+        late: Callable[[], list[Late]],
+        clock: Clock,
+    ) -> None:
+        self._senders, self._detected_ns = senders, detected_ns
+        self._rooms, self._late, self._clock = rooms, late, clock
+        self._began_ns = clock.now_ns()
+        self._next_ns = 0
+        self._said: set[tuple[str, bool]] = set()
+
+    def statements(self, incidents: Iterable[Incident]) -> list[Finding]:
+        """What is to be said now, and was not yet said by this process.
+
+        Raises
+        ------
+        Unavailable
+            If the store does not answer.
+        """
+        now_ns = self._clock.now_ns()
+        looks = self._looks(now_ns)
+        found = self_watch.statements(looks, self_watch.open_findings(incidents), now_ns)
+        new = [f for f in found if (f.finding_id, f.ended_at is None) not in self._said]
+        self._said.update((f.finding_id, f.ended_at is None) for f in new)
+        return new
+
+    def _looks(self, now_ns: int) -> list[Look]:
+        looks = [self_watch.detection(self._detected_ns(), now_ns, self._began_ns)]
+        for name, sender in self._senders.items():
+            down_ns = sender.down_since_ns
+            looks += self_watch.receiver(name, down_ns, answered=sender.answered, now_ns=now_ns)
+        if now_ns >= self._next_ns:
+            looks += self_watch.disks(self._rooms(), now_ns)
+            looks += self_watch.late(self._late(), now_ns)
+            self._next_ns = now_ns + int(LOOK_EVERY_S * NS_PER_S)
+        return looks

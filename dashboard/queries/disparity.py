@@ -1,0 +1,96 @@
+"""Hits of risk scores by group, each beside all groups together: by value of a dimension, by service.
+
+Read where `dashboard.queries.trends` reads. An output has one value of a dimension and one service, so groups
+do not overlap, and what no group holds (an output whose language nobody knows) is in no sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from dashboard.queries.store import Scope, Store
+from dashboard.queries.trends import Weeks, bounds, counted, hits_of
+
+_BY_GROUP = """
+SELECT
+    unit, score, member, n, hits,
+    sum(n) OVER (PARTITION BY unit, score) AS n_all, sum(hits) OVER (PARTITION BY unit, score) AS hits_all,
+    max(n) OVER (PARTITION BY member) AS most
+FROM
+(
+    SELECT unit, score, $member AS member, sum(n) AS n, sum(hit) AS hits
+    FROM
+    (
+        SELECT unit, score, service, slice, n, $hit AS hit
+        FROM days FINAL
+        PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
+            AND ({service:String} = '' OR service = {service:String})
+            AND score IN {scores:Array(String)} AND $slices
+            AND day >= toDate(toDateTime({from:UInt32}, 'UTC'))
+            AND day < toDate(toDateTime({fresh:UInt32}, 'UTC'))
+        UNION ALL
+        SELECT unit, score, service, slice, n, $hit AS hit
+        FROM cells FINAL
+        PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
+            AND ({service:String} = '' OR service = {service:String})
+            AND score IN {scores:Array(String)} AND $slices
+            AND tick >= toDateTime({fresh:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
+    )
+    GROUP BY unit, score, member
+)
+ORDER BY most DESC, member, unit, score
+LIMIT 2000
+"""
+
+_OF_A_DIMENSION = "startsWith(slice, concat({dimension:String}, '=')) AND position(slice, ',') = 0"
+_OF_A_SLICE = "slice = {slice:String}"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCount:
+    """Hits of a score among the ``n`` outputs of a group, and the same of all groups together."""
+
+    unit: str
+    score: str
+    group: str
+    n: int
+    hits: float
+    n_all: int
+    hits_all: float
+
+
+def by_dimension(
+    store: Store, scope: Scope, weeks: Weeks, at_least: tuple[tuple[str, int], ...], dimension: str
+) -> tuple[GroupCount, ...]:
+    """The scores by value of a dimension, the most frequent values first; ``at_least`` as in `trends`."""
+    found = _asked(store, scope, weeks, at_least, "slice", _OF_A_DIMENSION, dimension=dimension)
+    return tuple(
+        GroupCount(unit, score, unquote(member.partition("=")[2]), n, hits, n_all, hits_all)
+        for unit, score, member, n, hits, n_all, hits_all in found
+    )
+
+
+def by_service(
+    store: Store, scope: Scope, weeks: Weeks, at_least: tuple[tuple[str, int], ...], slice_: str = "all"
+) -> tuple[GroupCount, ...]:
+    """The scores by service within a slice, those with the most outputs first."""
+    found = _asked(store, scope, weeks, at_least, "service", _OF_A_SLICE, slice=slice_)
+    return tuple(GroupCount(*row) for row in found)
+
+
+def _asked(
+    store: Store,
+    scope: Scope,
+    weeks: Weeks,
+    at_least: tuple[tuple[str, int], ...],
+    member: str,
+    slices: str,
+    **named: str,
+) -> list[tuple[str, str, str, int, float, int, float]]:
+    sql = _BY_GROUP.replace("$member", member).replace("$slices", slices).replace("$hit", hits_of(at_least))
+    given = scope.bind(service=weeks.service, **counted(at_least), **named, **bounds(weeks, scope))
+    return [
+        (str(unit), str(score), str(name), int(n), float(hits), int(n_all), float(hits_all))
+        for unit, score, name, n, hits, n_all, hits_all, *_ in store.rows(sql, given)
+    ]
