@@ -112,16 +112,16 @@ def _raise_to(scores: Scores, name: str, value: float) -> None:
         scores[name] = value
 
 
-def _bounded(name: str, title: str) -> ScoreSpec:
-    return ScoreSpec(name, title, "bounded", LogitGrid(), harmful=1, severity="ticket")
+def _bounded(name: str, title: str, generation: int = 1) -> ScoreSpec:
+    return ScoreSpec(name, title, "bounded", LogitGrid(), harmful=1, severity="ticket", generation=generation)
 
 
 LEARNED = Learned(
     name="learned",
     version="1",
     specs=(
-        _bounded("injection", "Prompt injection and jailbreaks"),
-        _bounded("injection_context", "Instructions hidden in context"),
+        _bounded("injection", "Prompt injection and jailbreaks", generation=2),
+        _bounded("injection_context", "Instructions hidden in context", generation=2),
         _bounded("harm", "Harmful requests"),
         ScoreSpec("harm_category", "Hazards of harmful requests", "category", None),
         _bounded("toxicity", "Toxicity"),

@@ -16,7 +16,7 @@ DISGUISED_CHARACTERS = 1_500
 COPIES = 1_600
 """Disguised copies, half of them of hits: what the normaliser leaves of a disguise is no sign of either."""
 TAUGHT_DISGUISES = ("full-width", "homoglyphs", "leet", "spaced", "zero-width")
-LONG_WEIGHT = 2.0
+LONG_WEIGHT = 30.0
 """Long prompts of real users are few in the pool and many in the world."""
 LONG_SOURCES = ("arena_hard_v01.prompt", "arena_hard_v2_prompts.prompt", "vicuna_blog_eval.prompt")
 
@@ -36,7 +36,7 @@ class Recipe:
 
 
 RECIPES: Mapping[str, Recipe] = {
-    "injection": Recipe(c=100, synthetic=10_000, disguised=True, questions=0.5),
+    "injection": Recipe(c=100, synthetic=10_000, synthetic_weight=0.3, disguised=True, questions=0.5),
     "harm": Recipe(c=100, disguised=True, questions=1.0),
     "toxicity": Recipe(c=100, disguised=True, questions=0.5),
     "refusal": Recipe(c=100),
