@@ -43,6 +43,35 @@ LIMIT 1 BY ifNull(conversation_id, trace_id)
 LIMIT {limit:UInt32}
 """
 
+CANDIDATES = 1_000
+"""Stored versions of interactions that come first; their conversations are looked at."""
+SPARE = 5
+"""So many times as many conversations as are shown: the newest version of an interaction may not qualify."""
+
+_AMONG_THE_FIRST = """
+(start, trace_id, span_id) IN
+(
+    SELECT start, trace_id, span_id
+    FROM
+    (
+        SELECT start, trace_id, span_id, conversation_id, $value AS carried
+        FROM interactions
+        WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+            AND service = {service:String} AND environment = {environment:String}
+            AND start >= toDateTime({earliest:UInt32}, 'UTC') AND start < toDateTime({to:UInt32}, 'UTC')
+            AND NOT synthetic
+            AND $where
+        ORDER BY $order
+        LIMIT {candidates:UInt32}
+    )
+    ORDER BY $again
+    LIMIT 1 BY ifNull(conversation_id, trace_id)
+    LIMIT {few:UInt32}
+)
+"""
+"""``FINAL`` merges all that it reads, and looks past the index of words: over weeks that takes seconds. So a
+few are looked for without it, and their newest versions alone are read with it."""
+
 _NEAR_A_MARK = r"""
 greatest(1, toInt64(positionUTF8(ifNull($text, ''),
     extract(ifNull($text, ''), '\\[[a-z_]{1,40}:[0-9a-f]{16}\\]'))) - 240)
@@ -104,19 +133,28 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A choice among interactions: a condition, what it names, and an order."""
+    """A choice among interactions: a condition, what it names, and an order.
+
+    ``ranked`` is ``ASC`` or ``DESC`` of the value, or empty: the latest first.
+    """
 
     where: str
     bound: Mapping[str, object]
     value: str
-    order: str
+    ranked: str
     earliest: int
     limit: int
     starts: Mapping[str, str]
 
     def statement(self, source: str = STORED) -> str:
         """The statement over ``source``, which has the columns of ``interactions``."""
-        sql = ROWS.replace(STORED, source).replace("$where", self.where).replace("$order", self.order)
+        where = self.where
+        if source == STORED:
+            first = _AMONG_THE_FIRST.replace("$order", self._order(self.value))
+            first = first.replace("$again", self._order("carried"))
+            where = f"{first.replace('$where', where)} AND {where}"
+        sql = ROWS.replace(STORED, source).replace("$where", where)
+        sql = sql.replace("$order", self._order(self.value))
         sql = sql.replace("$value", self.value)
         return sql.replace("$prompt_from", self.starts["input_text"]).replace(
             "$output_from", self.starts["output_text"]
@@ -129,17 +167,22 @@ class Choice:
             **self.bound,
             category=wanted.category,
             limit=self.limit,
+            candidates=CANDIDATES,
+            few=SPARE * self.limit,
             max_text=MAX_TEXT,
             earliest=self.earliest,
             **{"from": wanted.from_s, "to": wanted.to_s},
         )
+
+    def _order(self, value: str) -> str:
+        return f"{value} {self.ranked}, start DESC" if self.ranked else "start DESC"
 
 
 def choice_of(key: SeriesKey, wanted: Wanted, *, alone: bool = False) -> Choice:
     """What to ask for; ``alone`` looks at interactions themselves, not at judgements and traces."""
     where, bound = slice_condition(key.slice)
     value = value_of(key.score)
-    order = "start DESC"
+    ranked = ""
     earliest, limit = wanted.from_s, min(wanted.limit, 20)
     if alone and (is_judged(key.score) or key.unit == "trace"):
         value = "NULL"
@@ -160,12 +203,12 @@ def choice_of(key: SeriesKey, wanted: Wanted, *, alone: bool = False) -> Choice:
     else:
         where += f" AND isNotNull({value})"
         if wanted.hit:
-            order = f"{value} {'DESC' if wanted.rising else 'ASC'}, start DESC"
+            ranked = "DESC" if wanted.rising else "ASC"
     narrower, given = condition(wanted.narrow)
     starts = dict.fromkeys(("input_text", "output_text"), "1")
     if key.score in _REDACTED:
         starts = {side: _NEAR_A_MARK.replace("$text", side) for side in starts}
-    return Choice(f"{where} AND {narrower}", {**bound, **given}, value, order, earliest, limit, starts)
+    return Choice(f"{where} AND {narrower}", {**bound, **given}, value, ranked, earliest, limit, starts)
 
 
 @shows_text

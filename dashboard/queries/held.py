@@ -18,6 +18,7 @@ _KEPT = f"""
 SELECT count(), sum(length(body)), min(copied_at), (SELECT max(cut) FROM holds FINAL WHERE {_MINE})
 FROM held_rows FINAL
 WHERE {_MINE}
+LIMIT 1
 """  # noqa: S608 - of constants
 
 _TEXTS = ("tenant", "lineage", "service", "environment", "trace_id", "span_id", "start")

@@ -50,24 +50,7 @@ _CATEGORIES = frozenset({"language", "output_language", "finish_reason"})
 
 MOST_WORDS = 8
 MOST_LETTERS = 64
-CANDIDATES = 5_000
-"""Interactions that may hold the words; their newest versions are then looked at."""
-
 _WORD = re.compile(r"[^\W_]+")
-_HOLDS = """
-((trace_id, span_id) IN
-(
-    SELECT trace_id, span_id FROM interactions
-    WHERE tenant = {tenant:String} AND lineage = {lineage:String}
-        AND service = {service:String} AND environment = {environment:String}
-        AND start >= toDateTime({earliest:UInt32}, 'UTC') AND start < toDateTime({to:UInt32}, 'UTC')
-        AND $words
-    ORDER BY start DESC
-    LIMIT {candidates:UInt32}
-))
-"""
-"""``FINAL`` would look past the index of words, so the candidates are looked for without it."""
-
 Condition = tuple[str, dict[str, object]]
 
 
@@ -117,9 +100,7 @@ def condition(narrow: Narrow) -> Condition:
             each = [found.format(t=text, w=f"{{word{i}:String}}") for text in texts]
             holds.append(f"({' OR '.join(each)})")
             bound[f"word{i}"] = word
-        said = " AND ".join(holds)
-        conditions += [_HOLDS.replace("$words", said), said]
-        bound["candidates"] = CANDIDATES
+        conditions += holds
     return " AND ".join(conditions), bound
 
 

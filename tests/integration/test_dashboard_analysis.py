@@ -13,7 +13,7 @@ from dashboard import readings
 from dashboard.queries import catalogue, context, examples, fine, releases, series, texts
 from dashboard.queries.catalogue import Place
 from dashboard.queries.examples import Wanted
-from dashboard.queries.narrowed import Narrow, condition, words_of
+from dashboard.queries.narrowed import Narrow, words_of
 from dashboard.queries.series import Window
 from dashboard.queries.statement import literal
 from dashboard.queries.store import ClickHouse, Scope, SeriesKey, Store
@@ -149,11 +149,11 @@ def test_outputs_are_found_by_their_words(ask: Store, text: str, outputs: int) -
 
 
 def test_a_search_reads_the_stretches_that_may_hold_the_word_alone(database: StoreSettings) -> None:
-    sql, bound = condition(Narrow(words=("nowhere",)))
-    place = {"service": "support-bot", "environment": "production", "earliest": 0, "to": NOW_S}
-    inner = sql[sql.index("SELECT") : sql.index("ORDER BY")]
+    wanted = replace(WANTED, narrow=Narrow(words=("nowhere",)))
+    choice = examples.choice_of(KEY, wanted)
     client = connect(database)
-    rows = client.query(f"EXPLAIN indexes = 1 {inner}", parameters=SCOPE.bind(**place, **bound)).result_rows
+    sql = f"EXPLAIN indexes = 1 {choice.statement()}"
+    rows = client.query(sql, parameters=choice.bind(SCOPE, KEY, wanted)).result_rows
     client.close()
     assert "words_in" in str(rows)
 
