@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from altair.utils import schemapi
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
@@ -67,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     for name in ("httpx", "httpx2", "uvicorn", "watchdog"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    schemapi.disable_debug_mode()  # charts are not checked against their schema as they are built: tests do
     app.run(config=options(settings))
 
 

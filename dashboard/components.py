@@ -14,7 +14,7 @@ import streamlit as st
 
 from dashboard import data, formats, palette, strings
 from dashboard.cards import Card
-from dashboard.charts.frame import Drawing
+from dashboard.charts.frame import Drawing, spec
 from dashboard.data import Reading
 from dashboard.palette import DARK, LIGHT, Palette, State
 from dashboard.plain import clean, escape
@@ -142,7 +142,7 @@ def fact(label: str, value: str, note: str, drawing: Drawing | None = None) -> N
 
 def show(drawing: Drawing, key: str) -> None:
     """Draw a chart with its alt text; our theme, not Streamlit's."""
-    st.altair_chart(drawing.chart, theme=None, alt=drawing.alt, key=key)
+    st.vega_lite_chart(spec=spec(drawing.chart), theme=None, alt=drawing.alt, key=key)
 
 
 def text_cards(title: str, examples: Sequence[Card], key: str) -> None:

@@ -26,7 +26,7 @@ PAGES = ("", "explore", "drift", "outputs", "releases", "cause", "trends", "inci
 SCORES = ("refusal", "latency_s", "harm", "output_length")
 LONGEST_S = 120.0
 SETTLE_S = 2.0
-THINK_S = (2.0, 6.0)
+THINK_S = (10.0, 30.0)
 """Seconds somebody looks at a page before asking for the next, least and most."""
 
 

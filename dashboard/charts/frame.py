@@ -78,8 +78,13 @@ def chart(rows: Sequence[Row]) -> alt.Chart:
     """
     if len(rows) > MAX_MARKS:
         raise ValueError(f"{len(rows)} rows for one chart, at most {MAX_MARKS}: aggregate them in the store")
-    values: list[Any] = [dict(row) for row in rows]
+    values: Any = tuple(dict(row) for row in rows)  # a list would be copied, row by row, with every layer
     return alt.Chart(alt.InlineData(values=values))
+
+
+def spec(drawn: alt.LayerChart) -> dict[str, Any]:
+    """A chart as the browser is given it; not checked against Vega-Lite's schema, which tests do."""
+    return dict(drawn.to_dict(validate=False))
 
 
 def finish(layers: alt.LayerChart, palette: Palette, height: int) -> alt.LayerChart:

@@ -124,8 +124,7 @@ def nodes(value: Any, data: Any = None) -> Iterator[dict[str, Any]]:
 
 
 def rows_of(spec: dict[str, Any], layer: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = spec["datasets"][layer["data"]["name"]]
-    return found
+    return list(spec["datasets"][layer["data"]["name"]])
 
 
 def layers(spec: dict[str, Any], mark: str) -> list[dict[str, Any]]:
