@@ -162,7 +162,8 @@ def nothing(sentence: str, action: str) -> None:
     """Nothing to draw although nothing is wrong: few, or not for this viewer. No state is claimed."""
     with st.container(border=True, horizontal_alignment="center", gap="small"):
         st.markdown(escape(sentence, 300), width="content")
-        quiet(action, width="content")
+        if action:
+            quiet(action, width="content")
 
 
 def nothing_arrived(seen: Session) -> None:

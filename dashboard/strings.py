@@ -250,7 +250,7 @@ WHERE_NOTE = (
 )
 WHERE_AGAINST = "From the onset, against the 7 days before"
 WHERE_UNAFFECTED = "Checked and unaffected: {names}"
-WHERE_FEW = "{n} slices had too few outputs to compare"
+WHERE_FEW = "slices with too few outputs to compare: {n}"
 WHERE_NONE = "No slice had enough outputs on both sides."
 WHERE_NONE_NEXT = "At least {n} before and after the onset are needed"
 SHAPE_TITLE = "{title}: before and since"

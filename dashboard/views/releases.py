@@ -142,7 +142,8 @@ def _dimension(
         components.section(title)
         if rows:
             said = words.ONE.format(value=clean(rows[0].value, 60))
-            components.nothing(said, words.ONE_NEXT.format(since=since(rows[0].value)))
+            came = since(rows[0].value)
+            components.nothing(said, "" if came == formats.NONE else words.ONE_NEXT.format(since=came))
         else:
             components.nothing(words.NONE, words.NONE_NEXT)
         return
