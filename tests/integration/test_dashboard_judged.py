@@ -76,3 +76,31 @@ def test_what_was_said_of_interactions_is_shown_and_leads_to_them(client: Client
     assert [e.trace_id for e in examples.examples(ask, scope, tone, cold)] == [f"{8_001:032x}"]
     assert examples.examples(ask, scope, key, Wanted(NOW_S - 9_000, NOW_S - 900, "number", hit=True)) == ()
     assert examples.examples(ask, Scope("other", "judged-1", NOW_S), key, cold) == ()
+
+
+def test_an_example_is_its_newest_version_or_none(client: Client) -> None:
+    ask = ClickHouse(client)
+    rows = [
+        world_texts.interaction(
+            NOW - timedelta(minutes=1 + k),
+            9_000 + k,
+            ("en", "ask", "say"),
+            0.0,
+            service="desk",
+            lineage="revised-1",
+            duration_s=10.0 + k,
+        )
+        for k in range(6)
+    ]
+    world_texts.insert(client, rows)
+    names = list(world_texts.INTERACTION_COLUMNS)
+    quick = [replaced(rows[5], names, duration_s=0.5), replaced(rows[4], names, duration_s=None)]
+    client.insert("interactions", [(*row, 1) for row in quick], column_names=[*names, "revision"])
+    key = SeriesKey("desk", "production", "interaction", "latency_s")
+    wanted = Wanted(NOW_S - 3_600, NOW_S, "positive", hit=True, limit=4)
+    slow = examples.examples(ask, Scope("default", "revised-1", NOW_S), key, wanted)
+    assert [e.value for e in slow] == [13.0, 12.0, 11.0, 10.0]
+
+
+def replaced(row: tuple[object, ...], names: list[str], **facts: object) -> tuple[object, ...]:
+    return tuple(facts.get(name, value) for name, value in zip(names, row, strict=True))
