@@ -13,8 +13,8 @@ from dashboard.data import Reading
 from dashboard.disparity import Disparity, Gap
 from dashboard.plain import clean
 from dashboard.queries import disparity as asked
+from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.disparity import GroupCount
-from dashboard.queries.trends import Weeks
 from dashboard.session import Session
 from dashboard.wording import trends as words
 

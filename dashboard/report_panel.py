@@ -10,8 +10,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 import streamlit as st
 
 from dashboard import components, data
+from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.store import Scope, Store
-from dashboard.queries.trends import Weeks
 from dashboard.report.contents import as_json, contents
 from dashboard.report.gather import gather
 from dashboard.report.page import page

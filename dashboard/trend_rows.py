@@ -10,7 +10,8 @@ from typing import NamedTuple
 from dashboard import formats, intervals
 from dashboard.charts.risk import PER, Cell
 from dashboard.charts.small import Week
-from dashboard.queries.trends import ScoreWeek, ValueWeek, WeekCount, Weeks
+from dashboard.queries.days_and_cells import Weeks
+from dashboard.queries.trends import ScoreWeek, ValueWeek, WeekCount
 from dashboard.taxonomy import Category
 
 FEW = 500

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from dashboard.queries.days_and_cells import OF_A_DIMENSION, Weeks, bounds, days_and_cells
 from dashboard.queries.store import Scope, Store
-from dashboard.queries.trends import Weeks, bounds, counted, hits_of
+from dashboard.queries.trends import counted, hits_of
 
 _BY_GROUP = """
 SELECT
@@ -22,20 +23,7 @@ FROM
     SELECT unit, score, $member AS member, sum(n) AS n, sum(hit) AS hits
     FROM
     (
-        SELECT unit, score, service, slice, n, $hit AS hit
-        FROM days FINAL
-        PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
-            AND ({service:String} = '' OR service = {service:String})
-            AND score IN {scores:Array(String)} AND $slices
-            AND day >= toDate(toDateTime({from:UInt32}, 'UTC'))
-            AND day < toDate(toDateTime({fresh:UInt32}, 'UTC'))
-        UNION ALL
-        SELECT unit, score, service, slice, n, $hit AS hit
-        FROM cells FINAL
-        PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
-            AND ({service:String} = '' OR service = {service:String})
-            AND score IN {scores:Array(String)} AND $slices
-            AND tick >= toDateTime({fresh:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
+        $rows
     )
     GROUP BY unit, score, member
 )
@@ -43,7 +31,6 @@ ORDER BY most DESC, member, unit, score
 LIMIT 2000
 """
 
-_OF_A_DIMENSION = "startsWith(slice, concat({dimension:String}, '=')) AND position(slice, ',') = 0"
 _OF_A_SLICE = "slice = {slice:String}"
 
 
@@ -64,7 +51,7 @@ def by_dimension(
     store: Store, scope: Scope, weeks: Weeks, at_least: tuple[tuple[str, int], ...], dimension: str
 ) -> tuple[GroupCount, ...]:
     """The scores by value of a dimension, the most frequent values first; ``at_least`` as in `trends`."""
-    found = _asked(store, scope, weeks, at_least, "slice", _OF_A_DIMENSION, dimension=dimension)
+    found = _asked(store, scope, weeks, at_least, "slice", OF_A_DIMENSION, dimension=dimension)
     return tuple(
         GroupCount(unit, score, unquote(member.partition("=")[2]), n, hits, n_all, hits_all)
         for unit, score, member, n, hits, n_all, hits_all in found
@@ -88,7 +75,11 @@ def _asked(
     slices: str,
     **named: str,
 ) -> list[tuple[str, str, str, int, float, int, float]]:
-    sql = _BY_GROUP.replace("$member", member).replace("$slices", slices).replace("$hit", hits_of(at_least))
+    read = days_and_cells(
+        f"unit, score, service, slice, n, {hits_of(at_least)} AS hit",
+        f"score IN {{scores:Array(String)}} AND {slices}",
+    )
+    sql = _BY_GROUP.replace("$rows", read).replace("$member", member)
     given = scope.bind(service=weeks.service, **counted(at_least), **named, **bounds(weeks, scope))
     return [
         (str(unit), str(score), str(name), int(n), float(hits), int(n_all), float(hits_all))

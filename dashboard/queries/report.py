@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from dashboard.formats import utc
+from dashboard.queries.days_and_cells import DAY_S, Weeks, bounds, days_and_cells
 from dashboard.queries.fleet import COUNTING_SCORES
 from dashboard.queries.releases import DIMENSIONS
 from dashboard.queries.store import Scope, Store
-from dashboard.queries.trends import DAY_S, Weeks, bounds
 
 TEXT_SCORE = "output_length"
 """A score that every output with a text has, and none without."""
@@ -23,29 +23,7 @@ LOOK_BACK_DAYS = 90
 """Days before the period in which a value that was seen is no new one."""
 
 
-def _rows(columns: str, slices: str) -> str:
-    """Rows of whole days and, for the last ones, of cells."""
-    return (
-        """
-        SELECT $days
-        FROM days FINAL
-        PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
-            AND ({service:String} = '' OR service = {service:String})
-            AND unit = 'interaction' AND score IN {scores:Array(String)} AND $slices
-            AND day >= toDate(toDateTime({from:UInt32}, 'UTC'))
-            AND day < toDate(toDateTime({fresh:UInt32}, 'UTC'))
-        UNION ALL
-        SELECT $cells
-        FROM cells FINAL
-        PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
-            AND ({service:String} = '' OR service = {service:String})
-            AND unit = 'interaction' AND score IN {scores:Array(String)} AND $slices
-            AND tick >= toDateTime({fresh:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
-""".replace("$slices", slices)
-        .replace("$days", f"{columns}, day")
-        .replace("$cells", f"{columns}, toDate(tick) AS day")
-    )
-
+_SCORES = "unit = 'interaction' AND score IN {scores:Array(String)}"
 
 _TRAFFIC = """
 SELECT service, environment, groupArray((day, most, with_text)) AS found
@@ -64,7 +42,10 @@ FROM
 GROUP BY service, environment
 ORDER BY service, environment
 LIMIT 500
-""".replace("$rows", _rows("service, environment, score, generation, n", "slice = 'all'"))
+""".replace(
+    "$rows",
+    days_and_cells("service, environment, score, generation, n, $day AS day", f"{_SCORES} AND slice = 'all'"),
+)
 
 _APPEARED = """
 SELECT service, environment, slice, first
@@ -84,9 +65,10 @@ ORDER BY first, service, environment, slice
 LIMIT 500
 """.replace(
     "$rows",
-    _rows(
-        "service, environment, slice",
-        "(slice = 'all' OR splitByChar('=', toString(slice))[1] IN {dimensions:Array(String)} "
+    days_and_cells(
+        "service, environment, slice, $day AS day",
+        f"{_SCORES} AND (slice = 'all' "
+        "OR splitByChar('=', toString(slice))[1] IN {dimensions:Array(String)} "
         "AND position(slice, ',') = 0)",
     ),
 )

@@ -1,7 +1,5 @@
 """Hits per week, for each risk score and for each value of a dimension.
 
-Whole days that are over are read from sums by day, the last ones from the cells themselves: `FRESH_DAYS`.
-
 ``expected`` is what the frozen baselines of the services would have given with this week's mix of outputs:
 a service that grows does not look like a risk that rises. Weeks begin on Monday, UTC.
 """
@@ -14,11 +12,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from dashboard.formats import utc
+from dashboard.queries.days_and_cells import OF_A_DIMENSION, Weeks, bounds, days_and_cells
 from dashboard.queries.store import Scope, Store
-
-FRESH_DAYS = 1
-"""Days before the present one that are read from cells: sums by day follow some minutes behind."""
-DAY_S = 24 * 3600
 
 _BY_SCORE = """
 SELECT c.unit, c.score, c.week, sum(c.n), sum(c.hits), sumIf(c.n * s.level, s.known), sumIf(c.n, s.known)
@@ -28,20 +23,7 @@ FROM
         service, environment, unit, score, generation, week, sum(n) AS n, sum(hit) AS hits
     FROM
     (
-        SELECT service, environment, unit, score, generation, toMonday(day) AS week, n, $hit AS hit
-        FROM days FINAL
-        PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
-            AND ({service:String} = '' OR service = {service:String})
-            AND score IN {scores:Array(String)} AND slice = {slice:String}
-            AND day >= toDate(toDateTime({from:UInt32}, 'UTC'))
-            AND day < toDate(toDateTime({fresh:UInt32}, 'UTC'))
-        UNION ALL
-        SELECT service, environment, unit, score, generation, toMonday(tick) AS week, n, $hit AS hit
-        FROM cells FINAL
-        PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
-            AND ({service:String} = '' OR service = {service:String})
-            AND score IN {scores:Array(String)} AND slice = {slice:String}
-            AND tick >= toDateTime({fresh:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
+        $rows
     )
     GROUP BY service, environment, unit, score, generation, week
 ) AS c
@@ -57,7 +39,13 @@ LEFT JOIN
 GROUP BY c.unit, c.score, c.week
 ORDER BY c.unit, c.score, c.week
 LIMIT 2000
-"""
+""".replace(
+    "$rows",
+    days_and_cells(
+        "service, environment, unit, score, generation, toMonday($day) AS week, n, $hit AS hit",
+        "score IN {scores:Array(String)} AND slice = {slice:String}",
+    ),
+)
 
 FLAGS = "total"
 FROM_A_CELL = """
@@ -79,22 +67,7 @@ FROM
     SELECT service, environment, unit, score, generation, slice, week, sum(n) AS n, sum(total) AS hits
     FROM
     (
-        SELECT service, environment, unit, score, generation, slice, toMonday(day) AS week, n, total
-        FROM days FINAL
-        PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
-            AND ({service:String} = '' OR service = {service:String})
-            AND unit = {unit:String} AND score = {score:String}
-            AND startsWith(slice, concat({dimension:String}, '=')) AND position(slice, ',') = 0
-            AND day >= toDate(toDateTime({from:UInt32}, 'UTC'))
-            AND day < toDate(toDateTime({fresh:UInt32}, 'UTC'))
-        UNION ALL
-        SELECT service, environment, unit, score, generation, slice, toMonday(tick) AS week, n, total
-        FROM cells FINAL
-        PREWHERE tenant = {tenant:String} AND lineage = {lineage:String}
-            AND ({service:String} = '' OR service = {service:String})
-            AND unit = {unit:String} AND score = {score:String}
-            AND startsWith(slice, concat({dimension:String}, '=')) AND position(slice, ',') = 0
-            AND tick >= toDateTime({fresh:UInt32}, 'UTC') AND tick < toDateTime({to:UInt32}, 'UTC')
+        $rows
     )
     GROUP BY service, environment, unit, score, generation, slice, week
 ) AS c
@@ -110,7 +83,13 @@ LEFT JOIN
 GROUP BY c.slice, c.week
 ORDER BY c.slice, c.week
 LIMIT 3000
-"""
+""".replace(
+    "$rows",
+    days_and_cells(
+        "service, environment, unit, score, generation, slice, toMonday($day) AS week, n, total",
+        f"unit = {{unit:String}} AND score = {{score:String}} AND {OF_A_DIMENSION}",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +117,6 @@ class ValueWeek:
 
     value: str
     count: WeekCount
-
-
-@dataclass(frozen=True, slots=True)
-class Weeks:
-    """From the Monday ``from_s`` to ``to_s``, seconds since 1970; ``service`` empty means all of them."""
-
-    from_s: int
-    to_s: int
-    service: str = ""
 
 
 def _week(week: datetime, n: int, hits: float, level: float, n_known: int) -> WeekCount:
@@ -193,12 +163,6 @@ def hits_of(at_least: tuple[tuple[str, int], ...]) -> str:
 def counted(at_least: tuple[tuple[str, int], ...]) -> dict[str, list[Any]]:
     """Parameters that name the scores, and beside each the grid cell from which a value counts."""
     return {"scores": [score for score, _ in at_least], "at_least": [cell for _, cell in at_least]}
-
-
-def bounds(weeks: Weeks, scope: Scope) -> dict[str, int]:
-    """The span, and where sums by day end and cells begin: on a day's edge, never before the first."""
-    fresh = min(weeks.to_s, max(weeks.from_s, (scope.now_s // DAY_S - FRESH_DAYS) * DAY_S))
-    return {"from": weeks.from_s, "to": weeks.to_s, "fresh": fresh}
 
 
 def _monday(day: object) -> datetime:

@@ -9,8 +9,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from alerts.briefs.known_scores import learn_own_scores
 from dashboard.queries import scope as scopes
+from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.store import LIVE, TIMEOUT_S, ClickHouse, Scope, Store
-from dashboard.queries.trends import Weeks
 from dashboard.report.contents import as_json, contents
 from dashboard.report.gather import gather
 from dashboard.report.page import page

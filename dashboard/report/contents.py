@@ -15,8 +15,8 @@ from typing import Any
 from dashboard import disparity, taxonomy, trend_rows
 from dashboard.charts.risk import Cell
 from dashboard.disparity import Disparity
+from dashboard.queries.days_and_cells import DAY_S
 from dashboard.queries.report import Traffic
-from dashboard.queries.trends import DAY_S
 from dashboard.report.gather import Facts
 from dashboard.report.incidents import incidents
 from dashboard.taxonomy import Category

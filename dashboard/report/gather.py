@@ -8,10 +8,11 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from dashboard import taxonomy
 from dashboard.queries import disparity, report, trends
+from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.disparity import GroupCount
 from dashboard.queries.report import Appeared, Fired, ScoredBy, Traffic
 from dashboard.queries.store import Scope, Store
-from dashboard.queries.trends import ScoreWeek, Weeks
+from dashboard.queries.trends import ScoreWeek
 
 DIMENSION = "language"
 

@@ -13,7 +13,7 @@ from alerts.incidents.wire import incident_from_json
 from dashboard import oncall
 from dashboard.measures import measured
 from dashboard.oncall import Middle
-from dashboard.queries.trends import DAY_S
+from dashboard.queries.days_and_cells import DAY_S
 from dashboard.report.gather import Facts
 from dashboard.scores import known
 from detectors.finding import rfc3339

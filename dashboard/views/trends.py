@@ -28,7 +28,8 @@ from dashboard.data import Reading
 from dashboard.plain import clean, escape
 from dashboard.queries import fleet as fleets
 from dashboard.queries import trends
-from dashboard.queries.trends import ValueWeek, Weeks
+from dashboard.queries.days_and_cells import Weeks
+from dashboard.queries.trends import ValueWeek
 from dashboard.session import Session
 from dashboard.taxonomy import Category
 from dashboard.trend_rows import CategoryWeeks

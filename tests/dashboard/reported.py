@@ -8,9 +8,10 @@ from alerts.incidents.book import Book
 from alerts.incidents.events import Acknowledge, End
 from alerts.incidents.timing import Timing
 from alerts.incidents.wire import incident_to_json
+from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.disparity import GroupCount
 from dashboard.queries.report import Appeared, Fired, ScoredBy, Traffic
-from dashboard.queries.trends import ScoreWeek, WeekCount, Weeks
+from dashboard.queries.trends import ScoreWeek, WeekCount
 from dashboard.report.gather import Facts
 from detectors.finding import Suspect
 from infra.clock import to_ns

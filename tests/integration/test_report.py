@@ -15,8 +15,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 import lightship
+from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.store import ClickHouse, Scope
-from dashboard.queries.trends import Weeks
 from dashboard.report.contents import as_json, contents
 from dashboard.report.gather import gather
 from dashboard.report.page import page
