@@ -54,7 +54,7 @@ def show(seen: Session, weeks: Weeks, dimension: str, slice_: str) -> None:
 def _read(
     seen: Session, weeks: Weeks, by: str, dimension: str, slice_: str
 ) -> Reading[tuple[GroupCount, ...]]:
-    pairs = tuple(pair for category in taxonomy.categories() for pair in category.counted())
+    pairs = taxonomy.counted()
     if by == words.GAPS_SERVICE:
         return data.read(seen.viewer, asked.by_service, seen.scope, weeks, pairs, slice_)
     return data.read(seen.viewer, asked.by_dimension, seen.scope, weeks, pairs, dimension)

@@ -77,3 +77,8 @@ def version() -> str:
     """Version of the categories and of the taxonomy of scores behind them; a change of a row raises one."""
     own = tomllib.loads(_FILE.read_text(encoding="utf-8"))["version"]
     return f"{own}.{places.version()}"
+
+
+def counted() -> tuple[tuple[str, int], ...]:
+    """`Category.counted` of all of them."""
+    return tuple(pair for category in categories() for pair in category.counted())

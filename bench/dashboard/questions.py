@@ -70,7 +70,7 @@ def _every_page() -> dict[str, Ask]:
 
 
 def _fleet() -> dict[str, Ask]:
-    pairs = tuple(pair for category in taxonomy.categories() for pair in category.counted())
+    pairs = taxonomy.counted()
     weeks = trend_rows.span(SCOPE.at, 12)
     return {
         "fleet: services": lambda s: fleet.services(s, SCOPE),

@@ -23,6 +23,13 @@ STORED = "interactions FINAL"
 MAX_SAID = 4
 """Judgements of an interaction that are shown, the latest ones."""
 
+_OF_SERVICE = """
+    tenant = {tenant:String} AND lineage = {lineage:String}
+    AND service = {service:String} AND environment = {environment:String}
+    AND start >= toDateTime({earliest:UInt32}, 'UTC') AND start < toDateTime({to:UInt32}, 'UTC')
+    AND NOT synthetic
+"""
+
 ROWS = """
 SELECT
     start, trace_id, span_id, service_version, release, prompt_version, language, output_language,
@@ -33,15 +40,11 @@ SELECT
     toFloat64OrNull(toString($value)) AS value,
     input_text IS NULL AND output_text IS NULL AS empty
 FROM interactions FINAL
-WHERE tenant = {tenant:String} AND lineage = {lineage:String}
-    AND service = {service:String} AND environment = {environment:String}
-    AND start >= toDateTime({earliest:UInt32}, 'UTC') AND start < toDateTime({to:UInt32}, 'UTC')
-    AND NOT synthetic
-    AND $where
+WHERE $of_service AND $where
 ORDER BY $order
 LIMIT 1 BY ifNull(conversation_id, trace_id)
 LIMIT {limit:UInt32}
-"""
+""".replace("$of_service", _OF_SERVICE)
 
 CANDIDATES = 1_000
 """Stored versions of interactions that come first; their conversations are looked at."""
@@ -56,11 +59,7 @@ _AMONG_THE_FIRST = """
     (
         SELECT start, trace_id, span_id, conversation_id, $value AS carried
         FROM interactions
-        WHERE tenant = {tenant:String} AND lineage = {lineage:String}
-            AND service = {service:String} AND environment = {environment:String}
-            AND start >= toDateTime({earliest:UInt32}, 'UTC') AND start < toDateTime({to:UInt32}, 'UTC')
-            AND NOT synthetic
-            AND $where
+        WHERE $of_service AND $where
         ORDER BY $order
         LIMIT {candidates:UInt32}
     )
@@ -68,7 +67,7 @@ _AMONG_THE_FIRST = """
     LIMIT 1 BY ifNull(conversation_id, trace_id)
     LIMIT {few:UInt32}
 )
-"""
+""".replace("$of_service", _OF_SERVICE)
 """``FINAL`` merges all that it reads, and looks past the index of words: over weeks that takes seconds. So a
 few are looked for without it, and their newest versions alone are read with it."""
 

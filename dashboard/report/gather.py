@@ -49,7 +49,7 @@ class Facts:
 
 def gather(ask: Ask, scope: Scope, period: Weeks, pages_per_month: float, config_hash: str) -> Facts:
     """Everything a report holds; services are compared where it is about all of them."""
-    pairs = tuple(pair for category in taxonomy.categories() for pair in category.counted())
+    pairs = taxonomy.counted()
     return Facts(
         scope.tenant,
         scope.lineage,

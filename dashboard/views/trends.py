@@ -53,7 +53,7 @@ def render() -> None:
         language = filters.language(trend_rows.languages(panel_rows.value))
         report_panel.show(seen, weeks)
     slice_ = f"{DIMENSION}={trend_rows.encoded(language)}" if language else "all"
-    pairs = tuple(pair for category in taxonomy.categories() for pair in category.counted())
+    pairs = taxonomy.counted()
     counts = data.read(seen.viewer, trends.by_score, seen.scope, weeks, pairs, slice_)
     with top:
         readings = [services, panel_rows, counts]

@@ -83,7 +83,7 @@ def everything(ask: Store, scope: Scope, key: SeriesKey) -> list[Any]:
     compare = series.Comparison(NOW_S - 90_000, NOW_S - 5_000, NOW_S - 4_000, NOW_S)
     weeks = trend_rows.span(NOW, 12)
     wanted = Wanted(NOW_S - 80_000, NOW_S, "flag", hit=True, limit=20)
-    pairs = tuple(pair for c in taxonomy.categories() for pair in c.counted())
+    pairs = taxonomy.counted()
     return [
         fleet.services(ask, scope),
         fleet.watched(ask, scope),
