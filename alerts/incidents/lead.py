@@ -40,15 +40,34 @@ def is_harm(finding: Finding) -> bool:
     return rate or finding.alert_kind in (POLICY, "silence", "slo")
 
 
+def _worse(finding: Finding) -> float:
+    """Share of interactions that got worse by degrees of harm; 0 where they did not, or none are measured."""
+    spec = SPECS.get(finding.score)
+    if spec is None or spec.kind != "bounded" or finding.effect_unit != "rate" or finding.slice != ALL:
+        return 0.0
+    return max(spec.harmful * (finding.effect or 0.0), 0.0)
+
+
+def _asked_otherwise(findings: Sequence[Finding]) -> float:
+    """Largest share of interactions in which what is asked may have changed.
+
+    What follows from it cannot have changed in more of them: a channel does not increase the total variation
+    distance of what enters it (data processing inequality; Polyanskiy and Wu, Information Theory, 2025,
+    chapter 7).
+    """
+    return max((_bounds(f)[1] for f in findings if f.score in ASKED), default=0.0)
+
+
 def lead_of(findings: Sequence[Finding]) -> Finding:
     """The finding the headline is about.
 
     One about several services before those of single ones. Highest severity first; then rates of harm before
-    moved distributions; among those what is asked first, and waiting times, which follow from what is
-    produced, last. Of rates of harm the one that changed most, over all traffic where that is known: it hurts
-    most users, while evidence says little more than that a threshold was passed. Of distributions the one
-    found first: what moved most clearly. Then the strongest evidence, the largest effect. Withdrawn findings
-    lead only when nothing else is left.
+    moved distributions; among those what is asked first, unless harm by degree rose in more interactions
+    than that can account for, and waiting times, which follow from what is produced, last. Of rates of harm
+    the one that changed most, over all traffic where that is known: it hurts most users, while evidence says
+    little more than that a threshold was passed. Of distributions the one found first: what moved most
+    clearly. Then the strongest evidence, the largest effect. Withdrawn findings lead only when nothing else
+    is left.
 
     Raises
     ------
@@ -59,12 +78,13 @@ def lead_of(findings: Sequence[Finding]) -> Finding:
         raise ValueError("an incident without findings has no lead")
     standing = [f for f in findings if supports(f)] or findings
     whole = {(f.unit, f.score): _size(f) for f in standing if f.slice == ALL}
+    follows = max(map(_worse, standing)) <= _asked_otherwise(standing)
 
     def rank(f: Finding) -> tuple[Any, ...]:
         hurts = is_harm(f) and f.effect_unit == "rate"
         size = whole.get((f.unit, f.score), _size(f)) if hurts else 0.0
         found = 0.0 if is_harm(f) else f.made_at.timestamp()
-        return (f.service != SEVERAL, *_kind(f), -size, found, *_strength(f))
+        return (f.service != SEVERAL, *_kind(f, follows=follows), -size, found, *_strength(f))
 
     return min(standing, key=rank)
 
@@ -74,8 +94,8 @@ def _rank(finding: Finding) -> tuple[Any, ...]:
     return (*_kind(finding), *_strength(finding))
 
 
-def _kind(finding: Finding) -> tuple[int, bool, int]:
-    order = 0 if finding.score in ASKED else 2 if finding.score.endswith("_s") else 1
+def _kind(finding: Finding, *, follows: bool = True) -> tuple[int, bool, int]:
+    order = 0 if finding.score in ASKED and follows else 2 if finding.score.endswith("_s") else 1
     return SEVERITIES.index(finding.severity), not is_harm(finding), order
 
 

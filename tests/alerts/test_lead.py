@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from alerts.incidents.lead import explaining_slice, lead_of, merged_suspects, spokesman
 from detectors.finding import Finding, SliceEffect, Suspect
 from tests.alerts.invented import at, lengths, overall, refusals, secret
+
+
+def _moved(score: str, effect: float, **more: Any) -> Finding:
+    """In a share of interactions that is known to within half of it."""
+    ends = {"effect_low": effect / 2, "effect_high": effect * 1.5}
+    return lengths(score, score=score, effect=effect, effect_unit="rate", **ends, **more)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +36,11 @@ from tests.alerts.invented import at, lengths, overall, refusals, secret
         ([lengths("cause"), lengths("wait", score="latency_s", evidence=90.0)], "cause"),
         # what people ask explains how long it is, though it was noticed later
         ([lengths("long", evidence=90.0), lengths("asked", score="topic", made_at=at("23:00"))], "asked"),
+        # as it explains that more prompts look like injections, if it moved in at least as many of them
+        ([_moved("injection", 0.1), _moved("topic", 0.08, made_at=at("23:00"))], "topic"),
+        ([_moved("injection", 0.2), _moved("topic", 0.08, made_at=at("23:00"))], "injection"),
+        ([_moved("injection", -0.2), _moved("topic", 0.08, made_at=at("23:00"))], "topic"),  # fewer of them
+        ([_moved("prompt_length", 0.2), _moved("topic", 0.08, made_at=at("23:00"))], "topic"),  # hurts nobody
     ],
 )
 def test_the_lead_is_the_gravest(findings: list[Finding], leader: str) -> None:

