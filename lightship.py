@@ -14,6 +14,7 @@ import typer
 from alerts.acting.incidents_app import incidents
 from alerts.levels.app import baselines
 from alerts.notify.alerts_app import alerts
+from alerts.rules.app import added_rules
 from dashboard.calibration_app import calibration
 from dashboard.report_app import reports
 from infra.command_line import (
@@ -48,10 +49,9 @@ config = typer.Typer(help="The settings file.", no_args_is_help=True)
 app.add_typer(config, name="config")
 for name, group in (("alerts", alerts), ("dead-letters", dead_letters), ("baselines", baselines)):
     app.add_typer(group, name=name)
-app.add_typer(incidents, name="incidents")
-app.add_typer(keys, name="keys")
-app.add_typer(rules, name="rules")
-app.add_typer(scorers, name="scorers")
+for name, group in (("incidents", incidents), ("keys", keys), ("rules", rules), ("scorers", scorers)):
+    app.add_typer(group, name=name)
+rules.add_typer(added_rules)
 scorers.add_typer(calibration)
 app.add_typer(reports)
 

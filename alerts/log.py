@@ -37,6 +37,8 @@ from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT
 from alerts.ports import FAR_FUTURE_NS, Closed, Undelivered
 from alerts.rows import attempt_row, state_row, transition_row
+from alerts.rules.added import AddedRule
+from alerts.rules.store import rule_row, rules_of
 from alerts.silences.silence import Silence, Silences
 from alerts.silences.store import silence_row, silences_of
 from alerts.watch.self_watch import Late
@@ -282,6 +284,15 @@ class IncidentLog:
         """Write rows of ``changes``."""
         with self._open() as client:
             _insert(client, "changes", [change_row(change) for change in changes])
+
+    def added_rules(self) -> list[AddedRule]:
+        """Every added rule in force, and those that were removed and have not expired; oldest first."""
+        return rules_of(self._rows)
+
+    def put_rule(self, added: AddedRule) -> None:
+        """Write a row of ``added_rules``."""
+        with self._open() as client:
+            _insert(client, "added_rules", [rule_row(added)])
 
     def decisions(self) -> dict[str, tuple[str, str]]:
         """Incidents of the last `KEEP_DAYS` that a person accepted or denied: by id, who and why."""

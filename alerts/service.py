@@ -52,6 +52,7 @@ from alerts.notify.secrets import read_line
 from alerts.notify.sender import Sender
 from alerts.notify.standing import Standing
 from alerts.ports import Message
+from alerts.rules.routes import Rules
 from alerts.watch.heartbeat import Heartbeat
 from alerts.watch.metrics import Metrics
 from alerts.watch.own_watch import OwnWatch
@@ -126,6 +127,7 @@ class Service:
         self.holding = self._kept.held()
         disks = rooms or partial(self._log.rooms, settings.home)
         self._own = OwnWatch(self._senders, self._log.detected_ns, disks, self._log.late, self._clock)
+        self._rules = Rules(self._deliveries, self._control, self._producer.action, settings, self._clock)
         self._keeper = Keeper(self.holding, self._mine, self._clock, self._fail)
 
     def _mine(self) -> list[Incident]:
@@ -245,6 +247,7 @@ class Service:
             Levels(self._deliveries, self._control, self._settings.detection.tick_s),
             self._clock,
             self._deliveries.held().bounds,
+            self._rules,
         )
         config = uvicorn.Config(
             self._with_pages(app), log_config=None, access_log=False, lifespan="off", server_header=False
@@ -295,7 +298,7 @@ class Service:
         """Read, take, commit; wait where something does not answer."""
         batch: list[Message] = []
         recorded: list[RecordedChange] = []
-        load_due, pause_s, next_elapse_ns, next_grant_ns = False, 0.5, 0, 0
+        load_due, tell_rules, pause_s, next_elapse_ns, next_grant_ns = False, False, 0.5, 0, 0
         while not self._stop.is_set():
             try:
                 if self._feed is None:
@@ -307,7 +310,7 @@ class Service:
                 if load_due:
                     self.desk.load()
                     self._grants.forget()
-                    load_due = False
+                    load_due, tell_rules = False, True
                 elif not self._feed.assigned:
                     batch = []  # it belongs to another process now
                     self._suspend()
@@ -328,6 +331,9 @@ class Service:
                     self._grants.tell()
                     self._watch_ourselves()
                     next_grant_ns = self._clock.now_ns() + int(GRANT_EVERY_S * NS_PER_S)
+                    if tell_rules:
+                        self._rules.tell_again()
+                        tell_rules = False
                 self.metrics.set("lag", self._feed.lag())
                 self.metrics.set("waiting", sum(s.waiting for s in self._senders.values()))
                 self._trouble, pause_s = None, 0.5

@@ -1,4 +1,4 @@
-"""What people do: calls of the alerts API, which is the only writer of incidents, silences and levels.
+"""What people do: calls of the alerts API, which is the only writer of incidents, silences, levels and rules.
 
 Each names who did it, with which role and for which tenant. Whether the role allows it is decided here, not
 by the page that offers it; that the incident is the tenant's own, by the service that knows it. The token is
@@ -17,7 +17,7 @@ import httpx
 
 from alerts.acting.keys import read_token
 from dashboard.plain import clean
-from dashboard.viewer import Viewer
+from dashboard.viewer import ADMIN, RESPONDER, Viewer
 from infra.embedded.reach import alerts_address
 from infra.errors import Misconfigured
 from infra.settings import Settings
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 TIMEOUT_S = 5.0
 MAX_REASON = 1000
 MAX_ACTOR = 100
+MAX_RULE = 4000
 
 ACKNOWLEDGE, FALSE_ALARM, ACCEPT, NOTE = "acknowledge", "false-alarm", "accept", "note"
 HOLD, RELEASE = "hold", "release"
@@ -61,9 +62,30 @@ def accept_levels(settings: Settings, who: Viewer, which: Mapping[str, str], rea
     return _tell(settings, who, "/baselines/accept", reason, which)
 
 
-def _tell(settings: Settings, who: Viewer, path: str, reason: str, named: Mapping[str, str]) -> Answer:
+def add_rule(settings: Settings, who: Viewer, toml: str, place: Mapping[str, str], reason: str) -> Answer:
+    """Watch a service by one more rule: ``place`` names lineage and environment."""
+    if len(toml) > MAX_RULE:
+        return Answer(False, f"a rule may have {MAX_RULE} characters")
+    return _tell(settings, who, "/rules", reason, {**place, "toml": toml}, ADMIN)
+
+
+def remove_rule(
+    settings: Settings, who: Viewer, rule_id: str, place: Mapping[str, str], reason: str
+) -> Answer:
+    """Watch by a rule that somebody added no more: ``place`` names lineage, environment and service."""
+    return _tell(settings, who, f"/rules/{quote(rule_id, safe='')}/remove", reason, place, ADMIN)
+
+
+def _tell(
+    settings: Settings,
+    who: Viewer,
+    path: str,
+    reason: str,
+    named: Mapping[str, str],
+    least: str = RESPONDER,
+) -> Answer:
     """Never raises for what the service does; a line of the log says who did what."""
-    if not who.may_act:
+    if not who.is_at_least(least):
         return Answer(False, f"the role {who.role} may not act")
     try:
         token = read_token(settings.home)

@@ -68,6 +68,11 @@ class Viewer:
         """Whether incidents may be acknowledged, ended, silenced and annotated."""
         return self.is_at_least(RESPONDER)
 
+    @property
+    def may_set(self) -> bool:
+        """Whether what is watched may be changed: rules added and removed."""
+        return self.is_at_least(ADMIN)
+
 
 def grants(claims: Mapping[str, object], access: Sequence[AccessSettings]) -> dict[str, str]:
     """The strongest role in each tenant, by the claims of a sign-in.

@@ -11,9 +11,10 @@ import hashlib
 import json
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
+from typing import Any
 
 from detectors.finding import ALL
 from detectors.grid import Grid
@@ -60,6 +61,27 @@ class Rule:
         return (
             f"{self.score}{where}: {measure} over {self.window_s / 60:g} min {self.op} {self.limit:g}{least}"
         )
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Rule:
+        """A rule of its plain form (`dataclasses.asdict`), such as a control record holds.
+
+        Raises
+        ------
+        ValueError
+            If it is not of that form.
+        """
+        try:
+            rule = cls(**{f.name: said[f.name] for f in fields(cls)} | {"services": tuple(said["services"])})
+            numbers = (rule.window_s, rule.limit, rule.quantile, rule.least_n)
+            rule.text()
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"not a rule: {error!r}") from error
+        if rule.measure not in MEASURES or rule.op not in (OVER, UNDER) or rule.window_s <= 0:
+            raise ValueError(f"not a rule: {rule.text()}")
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError(f"not a rule: {rule.text()}")
+        return rule
 
     def is_for(self, service: str) -> bool:
         """Whether it is about a service."""

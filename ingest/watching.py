@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 from detectors.drift.budgets.budget import FLEET_SHARES
 from detectors.drift.budgets.grant import Grant
@@ -51,7 +51,7 @@ def _config(settings: Settings, share: float) -> WatchConfig:
 
 def rules_of(settings: Settings) -> tuple[Rule, ...]:
     """The operator's rules, each once."""
-    rules = (Rule(**{f.name: getattr(one, f.name) for f in fields(Rule)}) for one in settings.rule)
+    rules = (Rule.of(asdict(one)) for one in settings.rule)
     return tuple({rule.rule_id: rule for rule in rules}.values())
 
 

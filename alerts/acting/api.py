@@ -32,6 +32,7 @@ from alerts.incidents.oncall import health
 from alerts.incidents.wire import incident_to_dict
 from alerts.levels.routes import FILTERS, Levels
 from alerts.log import Moment
+from alerts.rules.routes import RuleApi, Rules
 from alerts.silences.routes import TENANT, SilenceApi
 from alerts.watch.metrics import Metrics
 from detectors.finding import rfc3339
@@ -61,12 +62,14 @@ def build(
     levels: Levels | None = None,
     clock: Clock | None = None,
     held: Held = lambda *_: (),
+    rules: Rules | None = None,
 ) -> Starlette:
     """The application. ``hosts`` are accepted beside the names of the loopback interface."""
     clock = clock or SystemClock()
     api = _Api(desk, history, problems, metrics, token, clock, held)
     people = _LevelsApi(levels, token)
     quiet = SilenceApi(desk, token, clock)
+    own = RuleApi(rules, token)
     routes = [
         Route("/healthz", api.healthz),
         Route("/readyz", api.readyz),
@@ -79,6 +82,9 @@ def build(
         Route("/silences", quiet.listed),
         Route("/silences", quiet.made, methods=["POST"]),
         Route("/silences/{silence_id}/lift", quiet.lifted, methods=["POST"]),
+        Route("/rules", own.listed),
+        Route("/rules", own.added, methods=["POST"]),
+        Route("/rules/{rule_id}/remove", own.removed, methods=["POST"]),
         Route("/baselines", people.listed),
         Route("/baselines/{action}", people.act, methods=["POST"]),
     ]

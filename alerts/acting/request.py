@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,6 +15,7 @@ MAX_BODY = 16 * 1024
 MAX_ACTOR = 100
 MAX_REASON = 1000
 MAX_NAME = 200
+NO_LONGER: Mapping[str, int] = {}
 
 
 class Refused(Exception):
@@ -59,8 +60,10 @@ def filters(request: Request, known: Iterable[str]) -> dict[str, str]:
     return asked
 
 
-async def said(request: Request, names: Collection[str] = ()) -> tuple[str, str, dict[str, str]]:
-    """Actor and reason of a body and what else it may name, checked.
+async def said(
+    request: Request, names: Collection[str] = (), longest: Mapping[str, int] = NO_LONGER
+) -> tuple[str, str, dict[str, str]]:
+    """Actor and reason of a body and what else it may name, checked; ``longest`` where `MAX_NAME` is short.
 
     Raises
     ------
@@ -85,6 +88,8 @@ async def said(request: Request, names: Collection[str] = ()) -> tuple[str, str,
     if not isinstance(reason, str) or len(reason) > MAX_REASON:
         raise Refused(422, f"reason may have {MAX_REASON} characters")
     asked = {name: data[name] for name in names if data.get(name) is not None}
-    if any(not isinstance(value, str) or len(value) > MAX_NAME for value in asked.values()):
-        raise Refused(422, f"{', '.join(names)} are texts of at most {MAX_NAME} characters")
+    for name, value in asked.items():
+        most = longest.get(name, MAX_NAME)
+        if not isinstance(value, str) or len(value) > most:
+            raise Refused(422, f"{', '.join(names)} are texts, {name} of at most {most} characters")
     return actor, reason.strip(), asked

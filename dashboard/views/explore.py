@@ -17,6 +17,7 @@ from dashboard import (
     formats,
     levels,
     picture,
+    rule_panel,
     rule_text,
     session,
     strings,
@@ -99,7 +100,7 @@ def _actions(
     """What can be taken away: a rule, the statement, the numbers."""
     with st.container(horizontal=True, gap="small"):
         with st.popover(explore.WATCH, icon=":material/visibility:", width="content"):
-            _rule(chosen, whole, own)
+            _rule(seen, chosen, whole, own)
         with st.popover(explore.SQL, icon=":material/code:", width="content"):
             components.quiet(explore.SQL_NOTE)
             asked = series.ticks_statement(seen.scope, chosen.key, window, values=chosen.measure.what != FLAG)
@@ -109,7 +110,7 @@ def _actions(
             _exports(chosen, ticks, [whole, *rows])
 
 
-def _rule(chosen: Chosen, whole: SliceRow, own: SliceCounts) -> None:
+def _rule(seen: Session, chosen: Chosen, whole: SliceRow, own: SliceCounts) -> None:
     usual = own.before if whole.before is not None else own.after
     hours = chosen.period_s / 3600
     found = rule_text.suggestion(
@@ -119,10 +120,7 @@ def _rule(chosen: Chosen, whole: SliceRow, own: SliceCounts) -> None:
         _mean(usual),
         own.after.n / hours,
     )
-    components.quiet(found.why)
-    if found.toml:
-        st.code(found.toml, language=None, wrap_lines=True)
-        components.quiet(explore.WATCH_NOTE)
+    rule_panel.panel(seen, chosen, found)
 
 
 def _mean(half: Half) -> float | None:

@@ -146,7 +146,7 @@ class MemoryPost:
         self.incidents.append((incident_id, value))
 
     def action(self, key: str, value: dict[str, Any]) -> None:
-        assert value.get("incident_id", value.get("silence_id")) == key
+        assert value.get("incident_id", value.get("silence_id", value.get("rule_id"))) == key
         self.actions.append(value)
 
     def control(self, record: Control) -> None:

@@ -54,6 +54,7 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
     wanted = Wanted(NOW_S - 80_000, NOW_S, "flag", hit=True, limit=20)
     stretch = (NOW_S - 90_000, NOW_S)
     return {
+        "added_rules.added": Call(PLACE),
         "calibration.cells_of": Call((("refusal",), *stretch)),
         "calibration.names": Call((0,)),
         "calibration.pairs": Call((0, "helpful", 0.5)),

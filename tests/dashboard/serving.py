@@ -22,10 +22,11 @@ from alerts.desk import Desk, Setup
 from alerts.incidents.timing import Timing
 from alerts.levels.routes import Levels
 from alerts.log import IncidentLog
+from alerts.rules.routes import Rules
 from alerts.watch.metrics import Metrics
 from infra.clickhouse import connect, migrate
 from infra.clock import SystemClock
-from infra.settings import StoreSettings
+from infra.settings import Settings, StoreSettings
 from tests.alerts.memory import MemoryPost
 
 ROOT = Path(__file__).parents[2]
@@ -114,7 +115,8 @@ def alerts_api(store: StoreSettings, home: Path, port: int) -> Iterator[Desk]:
     desk = Desk(setup, log, post, lambda *_: None, SystemClock(), Metrics())
     desk.load()
     levels = Levels(log, post.controls.extend, setup.timing.tick_s)
-    app = api.build(desk, log.history, list, Metrics(), read_token(home), levels=levels)
+    rules = Rules(log, post.controls.extend, post.action, Settings(), SystemClock())
+    app = api.build(desk, log.history, list, Metrics(), read_token(home), levels=levels, rules=rules)
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="off", ws="none")
     )

@@ -35,17 +35,17 @@ def claims(**more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("role", "reads", "acts"),
+    ("role", "reads", "acts", "sets"),
     [
-        ("viewer", False, False),
-        ("analyst", True, False),
-        ("responder", True, True),
-        ("admin", True, True),
+        ("viewer", False, False, False),
+        ("analyst", True, False, False),
+        ("responder", True, True, False),
+        ("admin", True, True, True),
     ],
 )
-def test_each_role_may_what_the_one_before_may(role: str, reads: bool, acts: bool) -> None:
+def test_each_role_may_what_the_one_before_may(role: str, reads: bool, acts: bool, sets: bool) -> None:
     who = Viewer("default", role, "Ada")
-    assert (who.may_read_text, who.may_act) == (reads, acts)
+    assert (who.may_read_text, who.may_act, who.may_set) == (reads, acts, sets)
     assert role in ROLES
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -13,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.dashboard import world, world_fine, world_hostile, world_mix, world_runs
-from tests.dashboard.serving import fresh_database
+from tests.dashboard.serving import alerts_api, free_port, fresh_database
 from tests.integration.test_dashboard_pages import opened, served, shown
 
 pytestmark = pytest.mark.integration
@@ -235,3 +236,36 @@ def test_who_may_not_read_texts_sees_no_word_of_them(app: AppTest, monkeypatch: 
     opened(app, CAUSE, lineage="fine-1", score="refusal")
     assert len(app.dataframe) == 2
     assert "Outputs are shown to analysts" in shown(app)
+
+
+def test_an_admin_adds_the_suggested_rule_and_removes_it(
+    filled: StoreSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("LIGHTSHIP_ROLE", "admin")
+    with alerts_api(filled, tmp_path, port) as desk:
+        for app in served(filled, monkeypatch, tmp_path, alerts_port=port):
+            opened(app, EXPLORE, lineage="demo-1", service=BOT, score="refusal", slice="language=de")
+            named = {one.label: one for one in (*app.text_area, *app.text_input, *app.button)}
+            assert 'slice = "language=de"' in named["The rule, as in lightship.toml"].value
+            named["Add the rule"].click().run()
+            assert "Not done: say why" in shown(app)
+            _labelled(app.text_input, "Why").input("as the *contract* says")
+            _labelled(app.button, "Add the rule").click().run()
+            assert "Added: it is decided from the next tick on." in shown(app)
+            assert "refusal in language=de: rate over" in shown(app)
+            assert ": as the *contract* says" in shown(app)
+            _labelled(app.button, "Remove").click().run()
+            assert "Removed: what it said is over" in shown(app)
+            assert "refusal in language=de: rate over" not in shown(app)
+        post: Any = desk._post
+    sent = post.controls
+    assert [(c.action, c.key.service, c.key.environment) for c in sent] == [
+        ("rule", "support-bot", "production"),
+        ("rule_over", "support-bot", "production"),
+    ]
+
+
+def _labelled(elements: Any, label: str) -> Any:
+    (found,) = (one for one in elements if one.label == label)
+    return found

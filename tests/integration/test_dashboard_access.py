@@ -15,7 +15,7 @@ import streamlit as st
 
 from dashboard import actions, data
 from dashboard.actions import Answer
-from dashboard.queries import incidents, levels
+from dashboard.queries import added_rules, incidents, levels
 from dashboard.queries import store as stores
 from dashboard.queries.store import ClickHouse, Scope, Store
 from dashboard.viewer import NotAllowed, Viewer
@@ -102,7 +102,13 @@ def test_every_query_has_an_answer_of_ones_own_and_others_ids_give_none(worlds: 
     ours, theirs = (answers(door, tenant, calls) for tenant in (OURS, THEIRS))
     nobody = worlds.before[NOBODY]
     # nobody judged or silenced anything in this world, and its incidents have no stored findings
-    without_rows = {"judged.said_of", "oncall.silences", "fine.findings", "releases.marked"}
+    without_rows = {
+        "judged.said_of",
+        "added_rules.added",
+        "oncall.silences",
+        "fine.findings",
+        "releases.marked",
+    }
     without_rows |= {f"calibration.{name}" for name in ("names", "pairs", "said_of_scores")}
     without_rows |= {name for name, said in ours.items() if said == repr(asked.SHARED)}
     assert {n for n in ours if ours[n] == nobody[n]} == without_rows
@@ -200,6 +206,8 @@ ACTIONS: dict[str, tuple[str, Act]] = {
 ELSEWHERE = {
     "lift": "tested with a silence to lift, below",
     "accept_levels": "tested with levels, below",
+    "add_rule": "tested with rules, below",
+    "remove_rule": "tested with rules, below",
 }
 
 
@@ -275,3 +283,42 @@ def test_levels_are_accepted_for_ones_own_tenant_alone(worlds: Worlds, service: 
         old = actions.accept_levels(service.settings, who, which | {"version": "v11"}, "as agreed")
         assert (old.done, "not version v11 any more" in old.reason) == (False, True)
         assert not actions.accept_levels(service.settings, who, which, " ").done
+
+
+RULE = """[[rule]]
+score = "refusal"
+measure = "rate"
+op = ">"
+limit = 0.3
+services = ["support-bot"]
+"""
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_admins_add_and_remove_rules_of_their_own_tenant_alone(
+    worlds: Worlds, service: Service, role: str
+) -> None:
+    who, admin, theirs = (
+        Viewer(tenant, as_, "Ada") for tenant, as_ in ((OURS, role), (OURS, "admin"), (THEIRS, "admin"))
+    )
+    place = {"lineage": "demo-1", "environment": "production"}
+    which = place | {"service": "support-bot"}
+
+    def rules(tenant: str) -> list[tuple[str, str, str]]:
+        """As the explore page reads them."""
+        found = added_rules.added(service.store, Scope(tenant, "demo-1", NOW_S), "support-bot", "production")
+        return [(one.rule.rule_id, one.actor, one.reason) for one in found]
+
+    answer = actions.add_rule(service.settings, who, RULE, place | {"tenant": THEIRS}, "promised")
+    assert answer.done == who.may_set, answer
+    assert (len(rules(OURS)), rules(THEIRS)) == (int(who.may_set), [])
+    assert actions.add_rule(service.settings, admin, RULE, place, "promised").done
+    ((rule_id, actor, reason),) = rules(OURS)
+    assert (actor, reason) == ("Ada", "promised")
+    assert not actions.remove_rule(service.settings, theirs, rule_id, which, "not ours").done
+    assert not actions.add_rule(service.settings, admin, RULE, place, " ").done
+    assert not actions.add_rule(service.settings, admin, RULE.replace("rate", "rates"), place, "why").done
+    removed = actions.remove_rule(service.settings, who, rule_id, which, "not needed")
+    assert (removed.done, len(rules(OURS))) == (who.may_set, 1 - who.may_set)
+    assert actions.remove_rule(service.settings, admin, rule_id, which, "over").done == (not who.may_set)
+    assert {c.key.tenant for c in service.desk._post.controls} == {OURS}

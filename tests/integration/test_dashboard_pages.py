@@ -111,9 +111,11 @@ def app(filled: Filled, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
     yield from served(filled.settings, monkeypatch, tmp_path)
 
 
-def served(settings: StoreSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AppTest]:
+def served(
+    settings: StoreSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, alerts_port: int = 4320
+) -> Iterator[AppTest]:
     """The dashboard over a database."""
-    for name, value in environment(settings, tmp_path).items():
+    for name, value in environment(settings, tmp_path, alerts_port=alerts_port).items():
         monkeypatch.setenv(name, value)
     st.cache_data.clear()
     st.cache_resource.clear()

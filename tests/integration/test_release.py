@@ -12,7 +12,7 @@ from detectors.finding import parse_rfc3339, rfc3339
 from infra.clock import to_datetime, to_ns
 from tests.journey import HOUR_NS
 from tests.judged import incidents, told
-from tests.running import running
+from tests.running import Running, running
 from tests.sending import NS_PER_S, App, Delivery
 
 pytestmark = [
@@ -42,6 +42,23 @@ services = ["harbour-*"]
 """
 
 
+WATCHED = """
+[[rule]]
+score = "refusal"
+measure = "rate"
+op = ">"
+limit = 0.3
+window_s = 900
+services = ["harbour-chat"]
+"""
+
+
+_SAID = """
+SELECT DISTINCT finding_id FROM findings FINAL
+WHERE lineage = {lineage:String} AND alert_kind = 'rule' AND score = 'refusal' AND slice = 'all'
+"""
+
+
 def test_forty_scores_moved_by_a_release_are_one_page_within_a_window_of_it(tmp_path: Path) -> None:
     settings = "".join(OWN.format(k=k, window_s=WINDOW_S) for k in range(SCORES))
     with running(tmp_path / "home", settings, dashboard=False) as lightship:
@@ -62,11 +79,15 @@ def test_forty_scores_moved_by_a_release_are_one_page_within_a_window_of_it(tmp_
             app.chat(at_ns, "es", refused=at_ns >= RELEASE_NS and number % 10 != 0)
             if number % 75 == 74:
                 delivery.deliver(app)
+            if number == 75:
+                _watch(lightship, tmp_path, app)
         delivery.close()
         lightship.end(LINEAGE, RELEASE_NS + HOUR_NS)
         lightship.settle(LINEAGE)
         (incident,) = incidents(lightship, LINEAGE)
         whole = lightship.alerts(f"/incidents/{incident.incident_id}")
+        ((finding_id,),) = lightship.rows(_SAID, lineage=LINEAGE)  # by the rule that came while it ran
+        verified = lightship.lightship("verify", finding_id)
         posted = [message.json() for same in told(lightship, incident).values() for message in same]
     brief = whole["brief"]
     pages = [p for p in posted if p["brief"]["severity"] == "page" and p["kind"] != "resolved"]
@@ -77,4 +98,17 @@ def test_forty_scores_moved_by_a_release_are_one_page_within_a_window_of_it(tmp_
     assert 1 + len(brief["what"]["others"]) + brief["what"]["more"] >= SCORES
     moved = {f["score"] for f in whole["findings"] if f["alert_kind"] == "rule"}
     assert len(moved) > 20
+    assert verified.returncode == 0, verified
     assert to_ns(parse_rfc3339(brief["when"]["onset_high"])) >= RELEASE_NS
+
+
+def _watch(lightship: Running, made: Path, app: App) -> None:
+    """Add a rule to a service that sends already, as a person does."""
+    lightship.registered(LINEAGE, [app.service])
+    (made / "rule.toml").write_text(WATCHED, encoding="utf-8")
+    where = ("--environment", "test", "--lineage", LINEAGE)
+    why = ("--as", "Ada", "--reason", "the vendor promised it")
+    said = lightship.lightship("rules", "add", str(made / "rule.toml"), *where, *why)
+    assert (said.returncode, said.stderr) == (0, "")
+    listed = lightship.lightship("rules", "added", "--lineage", LINEAGE)
+    assert "harbour-chat · test  refusal: rate over 15 min > 0.3" in listed.stdout, listed

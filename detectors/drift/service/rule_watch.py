@@ -4,29 +4,46 @@ Objectives (`detectors.drift.service.slo_watch`) are decided beside them.
 
 They need no baseline and spend no budget: a limit is what it is. What a person accepted beyond it ends the
 finding; the rule then speaks again once the measure is clearly worse than it was, or was within the limit in
-between. State is the window of each rule, the finding that is open and what was accepted, so a replay states
-and ends the same.
+between. Beside those of the settings there are rules that people added to this service while it is watched,
+by control records; a rule of the settings that says the same takes the place of an added one. State is the
+window of each rule, the finding that is open and what was accepted, so a replay states and ends the same.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from detectors.drift.service.controls import text_of
 from detectors.drift.service.fold import Fold, TickCounts
 from detectors.drift.service.slo_watch import SloWatch
 from detectors.drift.service.stated import Places, Said, ended, read, spec_of, stated
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.finding import Finding
-from detectors.observation import ServiceKey
-from detectors.rules import BREACH, OK, OVER, Rule, TickSum, Verdict, Window, decide, is_clearly_worse
+from detectors.observation import Control, ServiceKey
+from detectors.rules import (
+    BREACH,
+    OK,
+    OVER,
+    Rule,
+    TickSum,
+    Verdict,
+    Window,
+    decide,
+    fault,
+    is_clearly_worse,
+)
 from detectors.scorers.protocol import ScoreSpec
 
 DETECTOR = "rule.1"
-_SLOS = "slo"
-"""Stands where the id of a rule does, before the state of objectives."""
+ADD, REMOVE = "rule", "rule_over"
+"""Actions of control records."""
+MOST_ADDED = 100
+"""Rules that people may have added to one service."""
+_SLOS, _ADDED = "slo", "added"
+"""Stand where the id of a rule does, before the state of objectives and before the rules people added."""
 
 
 @dataclass(slots=True)
@@ -58,6 +75,7 @@ class RuleWatch:
             for rule in config.rules
             if rule.is_for(key.service) and rule.score in config.specs
         }
+        self._added: dict[str, Rule] = {}
         self._gone: list[Finding] = []
         self._slos = SloWatch(key, config)
 
@@ -72,7 +90,38 @@ class RuleWatch:
         over += self._slos.close(counts, places, fold)
         return over + [f for one in self._rules.values() for f in self._decide(one, counts, places, fold)]
 
-    def accept(self, finding_id: str, tick: int, fold: Fold) -> list[Finding]:
+    def obey(self, record: Control, tick: int, fold: Fold) -> list[Finding]:
+        """Do before ``tick`` closes what a person asked, if it is about rules; what it ends."""
+        if record.action == "accept":
+            return self._accept(text_of(record.body, "finding_id"), tick, fold)
+        if record.action == ADD:
+            self._add(record.body.get("rule"))
+        return self._remove(text_of(record.body, "rule_id"), tick) if record.action == REMOVE else []
+
+    def _add(self, said: object) -> None:
+        """Watch one more; nothing where the same is watched or it can never be decided here."""
+        try:
+            rule = Rule.of(said if isinstance(said, Mapping) else {})
+        except ValueError:
+            return
+        spec = self._config.specs.get(rule.score)
+        decidable = spec is not None and fault(rule, spec, self._config.tick_s) is None
+        if decidable and rule.is_for(self._key.service) and len(self._added) < MOST_ADDED:
+            self._keep(rule)
+
+    def _keep(self, rule: Rule) -> None:
+        if rule.rule_id not in self._rules:
+            self._added[rule.rule_id] = rule
+            self._rules[rule.rule_id] = _Watched(Window(rule, self._config.tick_s), 0)
+
+    def _remove(self, rule_id: str, tick: int) -> list[Finding]:
+        """Watch an added one no more; those of the settings stay."""
+        if self._added.pop(rule_id, None) is None:
+            return []
+        said = self._rules.pop(rule_id).finding
+        return [] if said is None else [self._ended(said, tick - 1, "over: the rule was removed")]
+
+    def _accept(self, finding_id: str, tick: int, fold: Fold) -> list[Finding]:
         """End a finding that a person accepts before ``tick`` closes; nothing if it is not open (any more).
 
         What is accepted is the measure as it is then, or as it was stated if that was further off.
@@ -137,7 +186,9 @@ class RuleWatch:
 
     def state(self) -> list[list[Any]]:
         """Plain form of everything, for a snapshot."""
-        kept: list[list[Any]] = [
+        added = [asdict(rule) for rule in self._added.values()]
+        kept: list[list[Any]] = [[_ADDED, 0, added, None]] if added else []
+        kept += [
             [
                 *(rule_id, one.generation, [_plain(t) for t in one.window], _text(one.finding)),
                 *([] if one.accepted is None else [one.accepted]),
@@ -154,10 +205,16 @@ class RuleWatch:
             if rule_id == _SLOS:
                 self._slos.restore(ticks)
                 continue
+            if rule_id == _ADDED:
+                for rule in map(Rule.of, ticks):
+                    if rule.score in self._config.specs:
+                        self._keep(rule)
+                continue
             finding = None if text is None else Finding.from_dict(json.loads(text))
             if rule_id in self._rules:
-                rule: Rule = self._rules[rule_id].window.rule
-                window = Window(rule, self._config.tick_s, [_tick(t) for t in ticks])
+                window = Window(
+                    self._rules[rule_id].window.rule, self._config.tick_s, [_tick(t) for t in ticks]
+                )
                 self._rules[rule_id] = _Watched(window, generation, finding, *accepted)
             elif finding is not None:
                 self._gone.append(finding)

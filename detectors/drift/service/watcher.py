@@ -172,8 +172,8 @@ class ServiceWatcher(ServiceSeries):
         """Obey what is due before ``tick`` closes; an action that is not known is left to a later version."""
         findings: list[Finding] = []
         for record in self._waiting.due(tick):
+            findings += self._rules.obey(record, tick, self._fold)
             if record.action == "accept":
-                findings += self._rules.accept(text_of(record.body, "finding_id"), tick, self._fold)
                 risen = self._fast.take_back(text_of(record.body, "finding_id"))
                 over = accept(record, self._scene(tick), risen)
                 for said in over if risen is None else ():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from detectors.drift.service.rule_watch import MOST_ADDED
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
@@ -207,3 +209,70 @@ def test_rules_spend_no_budget() -> None:
     kept = [f for f in ruled.findings if f.alert_kind != "rule"]
     assert kept == plain.findings
     assert ruled.said == [("refusal", 16, None)]
+
+
+def added(service: Service, tick: int, rule: object = RULE) -> Service:
+    """A person adds a rule before this tick closes."""
+    body = {"rule": asdict(rule) if isinstance(rule, Rule) else rule, "actor": "ada", "reason": "watch"}
+    service.watcher.control(Control(KEY, "rule", FIRST + tick, body))
+    return service
+
+
+def removed(service: Service, tick: int, rule: Rule = RULE) -> Service:
+    service.watcher.control(Control(KEY, "rule_over", FIRST + tick, {"rule_id": rule.rule_id}))
+    return service
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_added_rule_speaks_from_then_on_until_it_is_removed(*, restarts: bool) -> None:
+    service = Service()
+    for tick in range(6):
+        if tick == 2:
+            added(added(service, tick), tick)  # the same twice
+        if tick == 4:
+            removed(service, tick)
+        service.say(tick, 40, 20).close(tick + 1)
+        if restarts:
+            service.restart()
+    assert service.said == [("refusal", 3, None), ("refusal", 3, 4)]
+    assert service.findings[-1].notes[-1] == "over: the rule was removed"
+    assert service.findings[0].onset_low == service.findings[0].made_at - timedelta(minutes=5)
+
+
+def test_an_added_rule_is_one_of_the_settings_as_soon_as_they_have_it() -> None:
+    service = added(Service(), 0).say(0, 40, 20).close(1)
+    service.restart(config(rules=(RULE,)))
+    removed(service, 1).say(1, 40, 0).say(2, 40, 0).say(3, 40, 0).close(4)
+    assert service.said == [("refusal", 1, None), ("refusal", 1, 4)]
+    assert service.findings[-1].notes[-1] != "over: the rule was removed"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        None,
+        {"score": "refusal"},
+        asdict(RULE) | {"limit": "much"},
+        asdict(RULE) | {"limit": float("nan")},
+        asdict(RULE) | {"services": 5},
+        replace(RULE, score="unheard-of"),
+        replace(RULE, window_s=299),
+        replace(RULE, score="output_length"),  # no flag: it has no rate
+        replace(RULE, services=("another",)),
+    ],
+)
+def test_what_can_never_be_decided_is_not_added(rule: object) -> None:
+    service = added(Service(), 0, rule).say(0, 40, 20).close(1)
+    assert service.said == []
+    assert service.watcher.state()[0]["rules"] == []
+
+
+def test_a_service_watches_only_so_many_added_rules() -> None:
+    service = Service()
+    for n in range(MOST_ADDED):
+        added(service, 0, replace(RULE, least_n=1000 + n))
+    added(service, 0).say(0, 40, 20).close(1)
+    assert service.said == []
+    removed(service, 1, replace(RULE, least_n=1000))
+    added(service, 1).say(1, 40, 20).close(2)
+    assert service.said == [("refusal", 2, None)]

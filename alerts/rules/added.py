@@ -1,0 +1,150 @@
+"""Rules that people add while Lightship runs: read from what they write, kept with who and why. Pure.
+
+A rule is about one service. It is known by what it says (`Rule.rule_id`), so to add the same again changes
+nothing, and a rule of the settings that says the same takes its place.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from alerts.errors import NotPossible
+from detectors.drift.service.rule_watch import ADD, REMOVE
+from detectors.finding import rfc3339
+from detectors.observation import Control, ServiceKey
+from detectors.rules import Rule, fault
+from detectors.scorers import SPECS
+from detectors.scorers.judgement import WithJudgements
+from infra.clock import to_datetime
+from infra.errors import Misconfigured
+from infra.settings import Settings, of_tables
+from infra.typed_table import unknown
+
+_ESCAPED = re.compile(r"\[([*?[])\]")
+_SPECS = WithJudgements(SPECS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddedRule:
+    """Who had which service watched by what, and why. Times are ns since 1970 UTC on the wall clock."""
+
+    place: ServiceKey
+    rule: Rule
+    actor: str
+    reason: str
+    made_ns: int
+    ended_ns: int | None = None
+    ended_by: str | None = None
+    ended_reason: str = ""
+
+    @property
+    def key(self) -> tuple[ServiceKey, str]:
+        """What tells it from others."""
+        return self.place, self.rule.rule_id
+
+    @property
+    def in_force(self) -> bool:
+        """Whether nobody removed it."""
+        return self.ended_ns is None
+
+    def over(self, actor: str, reason: str, now_ns: int) -> AddedRule:
+        """The same, removed."""
+        return replace(self, ended_ns=now_ns, ended_by=actor, ended_reason=reason)
+
+    def control(self) -> Control:
+        """What detection is told; told again, it changes nothing."""
+        if self.in_force:
+            said = asdict(self.rule)
+            body = {"rule": said | {"services": list(self.rule.services)}}
+            return Control(self.place, ADD, 0, {**body, "actor": self.actor, "reason": self.reason})
+        who = {"actor": self.ended_by, "reason": self.ended_reason}
+        return Control(self.place, REMOVE, 0, {"rule_id": self.rule.rule_id, **who})
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the API gives it."""
+        place = self.place
+        return {
+            "rule_id": self.rule.rule_id,
+            "tenant": place.tenant,
+            "lineage": place.lineage,
+            "environment": place.environment,
+            "service": place.service,
+            "rule": asdict(self.rule) | {"services": list(self.rule.services)},
+            "text": self.rule.text(),
+            "actor": self.actor,
+            "reason": self.reason,
+            "made_at": _time(self.made_ns),
+            "ended_at": None if self.ended_ns is None else _time(self.ended_ns),
+            "ended_by": self.ended_by,
+            "ended_reason": self.ended_reason or None,
+        }
+
+
+def _time(at_ns: int) -> str:
+    return rfc3339(to_datetime(at_ns))
+
+
+def entry_of(added: AddedRule, role: str, now_ns: int) -> dict[str, Any]:
+    """The audit of a rule that was added or removed; ``role`` is what a sign-in gave that person."""
+    made = added.in_force
+    facts = added.to_dict()
+    about = ("tenant", "lineage", "environment", "service", "rule_id", "rule")
+    return {
+        "v": 1,
+        "at": _time(now_ns),
+        "action": "rule" if made else "rule_removed",
+        "actor": added.actor if made else added.ended_by,
+        "role": role or None,
+        "reason": added.reason if made else added.ended_reason,
+        **{name: facts[name] for name in about},
+    }
+
+
+def read(toml: str, settings: Settings) -> tuple[str, Rule]:
+    """The rule a person wrote as a table ``[[rule]]`` of the settings, and the service it is about.
+
+    Raises
+    ------
+    NotPossible
+        If it is not exactly one such table, is about more than one service, can never be decided, or is in
+        the settings already.
+    """
+    try:
+        tables = tomllib.loads(toml)
+        given = of_tables(tables, {}).rule if set(tables) == {"rule"} else ()
+    except (ValueError, Misconfigured) as error:
+        raise NotPossible(f"not a rule: {error}") from error
+    if len(given) != 1:
+        raise NotPossible("write one table [[rule]], as in lightship.toml, and nothing else")
+    rule = Rule.of(asdict(given[0]))
+    service = _only_service(rule.services)
+    spec = _SPECS.get(rule.score)
+    if spec is None:
+        raise NotPossible(str(unknown("score", rule.score, SPECS)))
+    why_not = fault(rule, spec, settings.detection.tick_s)
+    if why_not is not None:
+        raise NotPossible(f"the rule can never be decided: {why_not}")
+    if rule.rule_id in {Rule.of(asdict(one)).rule_id for one in settings.rule}:
+        raise NotPossible("lightship.toml has this rule already")
+    return service, rule
+
+
+def _only_service(patterns: Iterable[str]) -> str:
+    """The one service that patterns name without wildcards."""
+    names = [_ESCAPED.sub(r"\1", pattern) for pattern in patterns]
+    if len(names) != 1 or not names[0] or [glob.escape(names[0])] != list(patterns):
+        raise NotPossible(
+            'services must name one service, such as services = ["shop"]: rules about several belong into '
+            "lightship.toml"
+        )
+    return names[0]
+
+
+def in_force(added: Iterable[AddedRule]) -> Mapping[tuple[ServiceKey, str], AddedRule]:
+    """Those nobody removed, by what tells them apart."""
+    return {one.key: one for one in added if one.in_force}

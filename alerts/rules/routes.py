@@ -1,0 +1,169 @@
+"""The part of the alerts API about rules that people add while Lightship runs.
+
+``GET /rules`` lists those in force (``state=all``: and those that were removed), ``POST /rules`` adds one,
+``POST /rules/{id}/remove`` removes one. Who adds or removes gives a reason. What is done is stored before
+detection is told; a service that starts tells it again, as detection knows what it was told already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from alerts.acting.request import Refused, check_token, filters, said
+from alerts.errors import NotPossible, Unavailable
+from alerts.rules.added import AddedRule, entry_of, in_force, read
+from detectors.drift.service.rule_watch import MOST_ADDED
+from detectors.observation import Control, ServiceKey
+from infra.clock import NS_PER_S, Clock
+from infra.settings import Settings
+
+LIVE, TENANT = "live", "default"
+PLACE = ("tenant", "lineage", "environment", "service")
+MAX_TOML = 4000
+"""Characters of a rule as it is written."""
+TELL_REMOVED_S = 2 * 86_400
+"""A start tells detection again which rules were removed so lately."""
+
+
+class RuleStore(Protocol):
+    """Where added rules are kept. Raises `Unavailable` when it does not answer."""
+
+    def added_rules(self) -> list[AddedRule]:
+        """Every one in force, and those that were removed and have not expired; oldest first."""
+
+    def put_rule(self, added: AddedRule) -> None:
+        """Keep one as it is now, in place of what was kept of it."""
+
+    def services(self) -> Sequence[ServiceKey]:
+        """Every service that detection knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What people ask and say about rules. Methods raise `Unavailable`; `NotPossible` says why not."""
+
+    store: RuleStore
+    send: Callable[[Sequence[Control]], None]
+    audit: Callable[[str, dict[str, Any]], None]
+    settings: Settings
+    clock: Clock
+
+    def listed(self, asked: Mapping[str, str]) -> list[AddedRule]:
+        """Those that match, oldest first; those in force alone unless ``state`` is ``all``."""
+        return [
+            one
+            for one in self.store.added_rules()
+            if (one.in_force or asked.get("state") == "all")
+            and all(getattr(one.place, name) == asked.get(name, getattr(one.place, name)) for name in PLACE)
+        ]
+
+    def add(self, toml: str, asked: Mapping[str, str], actor: str, reason: str) -> AddedRule:
+        """Have a service watched by one more rule; the one there is where it says the same."""
+        service, rule = read(toml, self.settings)
+        place = _place(asked, service)
+        if place not in self.store.services():
+            raise NotPossible(
+                f"no {_named(place)} has sent anything: name it, and its environment, as the app does"
+            )
+        known = in_force(self.store.added_rules())
+        added = known.get((place, rule.rule_id))
+        if added is None:
+            if sum(key == place for key, _ in known) >= MOST_ADDED:
+                raise NotPossible(f"{service} has {MOST_ADDED} added rules: remove some, or use the settings")
+            added = AddedRule(place=place, rule=rule, actor=actor, reason=reason, made_ns=self.clock.now_ns())
+            self.store.put_rule(added)
+        self._tell(added, asked)
+        return added
+
+    def remove(self, rule_id: str, asked: Mapping[str, str], actor: str, reason: str) -> list[AddedRule]:
+        """Remove a rule wherever it was added, of those that match; what was removed."""
+        chosen = [one for one in self.listed(asked) if one.rule.rule_id == rule_id]
+        if not chosen:
+            raise NotPossible(f"no rule {rule_id!r} that somebody added: GET /rules lists them")
+        removed = [one.over(actor, reason, self.clock.now_ns()) for one in chosen]
+        for one in removed:
+            self.store.put_rule(one)
+            self._tell(one, asked)
+        return removed
+
+    def tell_again(self) -> None:
+        """Have detection know what it may have missed when this process or its store ended."""
+        since_ns = self.clock.now_ns() - TELL_REMOVED_S * NS_PER_S
+        lately = [one for one in self.store.added_rules() if one.ended_ns is None or one.ended_ns >= since_ns]
+        self.send([one.control() for one in lately])
+
+    def _tell(self, added: AddedRule, asked: Mapping[str, str]) -> None:
+        self.send([added.control()])
+        entry = entry_of(added, asked.get("role", ""), self.clock.now_ns())
+        self.audit(added.rule.rule_id, entry)
+
+
+def _place(asked: Mapping[str, str], service: str) -> ServiceKey:
+    tenant, lineage = asked.get("tenant", TENANT), asked.get("lineage", LIVE)
+    return ServiceKey(tenant, lineage, asked.get("environment", ""), service)
+
+
+def _named(place: ServiceKey) -> str:
+    where = f" in environment {place.environment!r}" if place.environment else " without an environment"
+    return f"service {place.service!r}{where} of lineage {place.lineage!r}"
+
+
+class RuleApi:
+    """Handlers."""
+
+    def __init__(self, rules: Rules | None, token: str) -> None:
+        self._rules, self._token = rules, token
+
+    async def listed(self, request: Request) -> Response:
+        """Added rules, oldest first."""
+        rules = self._open(request)
+        asked = filters(request, (*PLACE, "state"))
+        if asked.get("state", "in_force") not in ("in_force", "all"):
+            raise Refused(400, f"state {asked['state']!r} is none of in_force, all")
+        try:
+            found = await run_in_threadpool(rules.listed, asked)
+        except Unavailable as error:
+            raise Refused(503, str(error)) from error
+        return JSONResponse({"v": 1, "rules": [one.to_dict() for one in found]})
+
+    async def added(self, request: Request) -> Response:
+        """Add: ``{"toml": "[[rule]] ...", "environment": ..., "actor": ..., "reason": ...}``."""
+        rules = self._open(request)
+        names = ("toml", "tenant", "lineage", "environment", "role")
+        actor, reason, asked = await said(request, names, longest={"toml": MAX_TOML})
+        if not reason:
+            raise Refused(422, "a rule needs a reason")
+        try:
+            added = await run_in_threadpool(rules.add, asked.get("toml", ""), asked, actor, reason)
+        except NotPossible as error:
+            raise Refused(409, str(error)) from error
+        except Unavailable as error:
+            raise Refused(503, f"{error}; to add it again is safe") from error
+        return JSONResponse({"v": 1, "rule": added.to_dict()}, 201)
+
+    async def removed(self, request: Request) -> Response:
+        """Remove: ``{"service": ..., "actor": ..., "reason": ...}``."""
+        rules = self._open(request)
+        actor, reason, asked = await said(request, (*PLACE, "role"))
+        if not reason:
+            raise Refused(422, "to remove a rule needs a reason")
+        rule_id = request.path_params["rule_id"]
+        try:
+            removed = await run_in_threadpool(rules.remove, rule_id, asked, actor, reason)
+        except NotPossible as error:
+            raise Refused(404, str(error)) from error
+        except Unavailable as error:
+            raise Refused(503, f"{error}; to remove it again is safe") from error
+        return JSONResponse({"v": 1, "removed": [one.to_dict() for one in removed]})
+
+    def _open(self, request: Request) -> Rules:
+        check_token(request, self._token)
+        if self._rules is None:
+            raise Refused(404, "this service keeps no added rules")
+        return self._rules

@@ -1,0 +1,217 @@
+"""Rules that people add: through the API, stored before detection is told, told again at a start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from alerts.acting.request import Refused, refuse
+from alerts.errors import NotPossible, Unavailable
+from alerts.rules.added import AddedRule, read
+from alerts.rules.routes import RuleApi, Rules
+from detectors.drift.service.rule_watch import MOST_ADDED
+from detectors.observation import Control, ServiceKey, decode, encode
+from detectors.rules import Rule
+from infra.sections import RuleSettings
+from infra.settings import Settings
+from tests.alerts.memory import HandClock
+
+TOML = """[[rule]]
+score = "refusal"
+measure = "rate"
+op = ">"
+limit = 0.25
+services = ["shop"]
+"""
+WHO = {"actor": "ada", "reason": "the vendor promised it"}
+KEY = ServiceKey("default", "live", "", "shop")
+
+
+@dataclass
+class Kept:
+    """A store, detection and an audit that can each be away."""
+
+    rules: dict[tuple[ServiceKey, str], AddedRule] = field(default_factory=dict)
+    told: list[Control] = field(default_factory=list)
+    audited: list[dict[str, Any]] = field(default_factory=list)
+    away: str = ""
+
+    def services(self) -> list[ServiceKey]:
+        return [KEY, replace(KEY, environment="production"), replace(KEY, tenant="b")]
+
+    def added_rules(self) -> list[AddedRule]:
+        self._check("store")
+        return list(self.rules.values())
+
+    def put_rule(self, added: AddedRule) -> None:
+        self._check("store")
+        self.rules[added.key] = added
+
+    def send(self, records: Sequence[Control]) -> None:
+        self._check("log")
+        self.told += [decode(encode(record)) for record in records]  # type: ignore[misc]
+
+    def audit(self, _: str, entry: dict[str, Any]) -> None:
+        self.audited.append(entry)
+
+    def _check(self, what: str) -> None:
+        if self.away == what:
+            raise Unavailable(f"no {what}")
+
+
+class Bench:
+    def __init__(self, settings: Settings) -> None:
+        self.kept = Kept()
+        self.rules = Rules(self.kept, self.kept.send, self.kept.audit, settings, HandClock())
+        api = RuleApi(self.rules, "secret")
+        routes = [
+            Route("/rules", api.listed),
+            Route("/rules", api.added, methods=["POST"]),
+            Route("/rules/{rule_id}/remove", api.removed, methods=["POST"]),
+        ]
+        app = Starlette(routes=routes, exception_handlers={Refused: refuse})
+        self.client = TestClient(app, headers={"Authorization": "Bearer secret"})
+
+    def add(self, toml: str = TOML, **more: str) -> Any:
+        return self.client.post("/rules", json={"toml": toml, **WHO, **more})
+
+    def listed(self, **asked: str) -> list[Any]:
+        rules: list[Any] = self.client.get("/rules", params=asked).json()["rules"]
+        return rules
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench(Settings())
+
+
+def test_a_rule_is_added_listed_told_and_removed(bench: Bench) -> None:
+    made = bench.add(role="admin")
+    assert made.status_code == 201
+    rule = made.json()["rule"]
+    assert (rule["service"], rule["text"]) == (
+        "shop",
+        "refusal: rate over 30 min > 0.25 (of at least 20)",
+    )
+    assert bench.listed() == [rule]
+    assert [(c.key, c.action) for c in bench.kept.told] == [(KEY, "rule")]
+    assert Rule.of(bench.kept.told[0].body["rule"]).rule_id == rule["rule_id"]
+    gone = bench.client.post(f"/rules/{rule['rule_id']}/remove", json=WHO | {"service": "shop"}).json()
+    assert [one["ended_by"] for one in gone["removed"]] == ["ada"]
+    assert bench.listed() == []
+    assert [one["ended_reason"] for one in bench.listed(state="all")] == [WHO["reason"]]
+    assert (bench.kept.told[-1].action, bench.kept.told[-1].body["rule_id"]) == ("rule_over", rule["rule_id"])
+    entries = [(e["action"], e["actor"], e["role"]) for e in bench.kept.audited]
+    assert entries == [("rule", "ada", "admin"), ("rule_removed", "ada", None)]
+    assert bench.add().json()["rule"]["ended_at"] is None  # and may be added again
+
+
+def test_the_same_rule_again_is_the_one_there_is_and_of_another_environment_another(bench: Bench) -> None:
+    first = bench.add().json()
+    assert bench.add(actor="bob").json() == first
+    assert bench.add(environment="production").json() != first
+    assert bench.add(tenant="b").json()["rule"]["tenant"] == "b"
+    assert [one["environment"] for one in bench.listed(tenant="default")] == ["", "production"]
+
+
+def test_a_tenant_removes_its_own_alone(bench: Bench) -> None:
+    rule_id = bench.add().json()["rule"]["rule_id"]
+    url = f"/rules/{rule_id}/remove"
+    assert bench.client.post(url, json=WHO | {"tenant": "b"}).status_code == 404
+    assert len(bench.listed()) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"reason": ""}, 422),
+        ({"environment": "staging"}, 409),
+        ({"lineage": "import-1"}, 409),
+        ({"toml": TOML.replace("shop", "shopp")}, 409),
+        ({"actor": ""}, 422),
+        ({"toml": "x" * 4001}, 422),
+        ({"toml": ""}, 409),
+        ({"toml": "[[rule]"}, 409),
+        ({"toml": TOML + TOML}, 409),
+        ({"toml": TOML + "[store]\n"}, 409),
+        ({"toml": TOML.replace("refusal", "refusals")}, 409),
+        ({"toml": TOML.replace("0.25", '"much"')}, 409),
+        ({"toml": TOML.replace("rate", "quantile") + 'slice = "language=es"\n'}, 409),
+        ({"toml": TOML + "window_s = 301\n"}, 409),
+        ({"toml": TOML.replace('["shop"]', '["shop", "shop2"]')}, 409),
+        ({"toml": TOML.replace('["shop"]', '["shop*"]')}, 409),
+        ({"toml": TOML.replace('["shop"]', "[]")}, 409),
+    ],
+)
+def test_what_is_refused_changes_nothing(bench: Bench, body: dict[str, str], status: int) -> None:
+    answer = bench.client.post("/rules", json={"toml": TOML, **WHO, **body})
+    assert (answer.status_code, bool(answer.json()["error"])) == (status, True)
+    assert (bench.kept.rules, bench.kept.told, bench.kept.audited) == ({}, [], [])
+
+
+def test_a_name_with_wildcards_in_it_is_one_service() -> None:
+    service, rule = read(TOML.replace("shop", "a[[]b[*]"), Settings())
+    assert service == "a[b*"
+    assert rule.is_for(service)
+    assert not rule.is_for("abc")
+
+
+def test_what_the_settings_have_is_theirs(bench: Bench) -> None:
+    told = RuleSettings("refusal", "rate", ">", 0.25, services=("shop",), severity="page")
+    answer = Bench(replace(Settings(), rule=(told,))).add()
+    assert (answer.status_code, answer.json()["error"]) == (409, "lightship.toml has this rule already")
+
+
+@pytest.mark.parametrize(("away", "kept"), [("store", 0), ("log", 1)])
+def test_what_does_not_answer_is_said_and_asking_again_is_safe(bench: Bench, away: str, kept: int) -> None:
+    bench.kept.away = away
+    assert bench.add().status_code == 503
+    assert len(bench.kept.rules) == kept
+    bench.kept.away = ""
+    assert bench.add().status_code == 201
+    assert len(bench.kept.told) == 1
+
+
+def test_a_start_tells_again_what_may_have_been_missed(bench: Bench) -> None:
+    rule_id = bench.add().json()["rule"]["rule_id"]
+    bench.kept.away = "log"
+    assert bench.client.post(f"/rules/{rule_id}/remove", json=WHO).status_code == 503
+    bench.kept.away = ""
+    bench.kept.told.clear()
+    bench.rules.tell_again()
+    assert [c.action for c in bench.kept.told] == ["rule_over"]
+    bench.add()
+    bench.kept.told.clear()
+    bench.rules.tell_again()
+    assert [c.action for c in bench.kept.told] == ["rule"]
+
+
+def test_a_service_takes_only_so_many(bench: Bench) -> None:
+    for n in range(MOST_ADDED):
+        assert bench.add(TOML + f"least_n = {n + 1}\n").status_code == 201
+    assert bench.add(TOML + "least_n = 5000\n").status_code == 409
+
+
+@pytest.mark.parametrize("header", ["", "Bearer wrong"])
+def test_without_the_token_nothing_is_told_or_done(bench: Bench, header: str) -> None:
+    headers = {"Authorization": header}
+    assert bench.client.get("/rules", headers=headers).status_code == 401
+    assert bench.client.post("/rules", json={"toml": TOML, **WHO}, headers=headers).status_code == 401
+    assert bench.client.post("/rules/x/remove", json=WHO, headers=headers).status_code == 401
+    assert bench.kept.rules == {}
+
+
+def test_a_filter_that_cannot_be_is_named(bench: Bench) -> None:
+    assert bench.client.get("/rules", params={"state": "sad"}).status_code == 400
+    assert bench.client.get("/rules", params={"scores": "x"}).status_code == 400
+
+
+def test_two_tables_are_not_one_rule() -> None:
+    with pytest.raises(NotPossible, match="one table"):
+        read(TOML + TOML, Settings())
