@@ -138,7 +138,7 @@ RECIPES: dict[str, Recipe] = {
 }
 RECIPES |= {
     "jailbreaks-from-the-wild": replace(RECIPES["jailbreaks"], planted=_WILD, share=0.1),
-    "rare-jailbreaks-from-the-wild": replace(RECIPES["jailbreaks"], planted=_WILD, share=0.02),
+    "rare-jailbreaks-from-the-wild": replace(RECIPES["jailbreaks"], planted=_WILD, share=0.02, times=3),
     "rare-system-prompts": replace(RECIPES["system-prompts"], share=0.003, times=3),
     "rare-known-texts": replace(RECIPES["known-texts"], share=0.01, times=3),
     "rare-personal-data": replace(RECIPES["personal-data"], share=0.01, times=3),
