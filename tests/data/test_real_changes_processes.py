@@ -18,6 +18,8 @@ from tests.data.scenarios import AFTER, BEFORE, REFUSALS, REPETITION, SERVICE, I
 from tests.data.seeds import WIDE
 from tests.running import Running, running
 
+MORE = ("repetition", "nothing") if WIDE else ()
+
 pytestmark = [
     pytest.mark.data,
     pytest.mark.integration,
@@ -69,7 +71,13 @@ def drifts(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return sorted((f for f in said if f["alert_kind"] == "drift"), key=lambda f: str(f["finding_id"]))
 
 
-@pytest.mark.parametrize("name", ["refusals", "secrets", *(["repetition", "nothing"] if WIDE else [])])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "refusals",
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("secrets", *MORE)),
+    ],
+)
 def test_an_import_comes_to_what_it_comes_to_in_one_process(
     lightship: Running, data_dir: Path, tmp_path: Path, name: str
 ) -> None:

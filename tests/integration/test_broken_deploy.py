@@ -29,7 +29,7 @@ from tests.ingest.raw import raw
 from tests.ingest.telemetry import chat, span, traces
 from tests.running import wait
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 WORKER = "from ingest.worker import main; import os; code = main(['--port', '{port}']); os._exit(code)"
 BROKEN = """

@@ -27,6 +27,7 @@ from tests.workers import Worker, worker
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.long,
     pytest.mark.timeout(600),
     pytest.mark.usefixtures("refused_connections"),
 ]

@@ -28,7 +28,7 @@ from ingest.watching import fleet_config
 from tests.conftest import ROOT
 from tests.detectors.drift.test_fleet import FIRST, closed, since_change
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 WAIT_S = 90.0
 SHARDS = (900, 901)

@@ -20,6 +20,7 @@ from tests.sending import LANGUAGES, NS_PER_S, App, Delivery
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.long,
     pytest.mark.timeout(600),
     pytest.mark.usefixtures("refused_connections"),
 ]
