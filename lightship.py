@@ -15,8 +15,8 @@ from alerts.acting.incidents_app import incidents
 from alerts.levels.app import baselines
 from alerts.notify.alerts_app import alerts
 from alerts.rules.app import added_rules
-from dashboard.calibration_app import calibration
-from dashboard.report_app import reports
+from dashboard.commands.calibration_app import calibration
+from dashboard.commands.report_app import reports
 from infra.command_line import (
     AsJson,
     ConfigPath,
@@ -89,7 +89,7 @@ def up(
     dashboard: Annotated[bool, typer.Option(help="Serve the dashboard.")] = True,
 ) -> None:
     """Start everything and stay until Ctrl-C. Servers whose addresses are not set are embedded ones."""
-    from dashboard.signing_in import check_start
+    from dashboard.access.signing_in import check_start
     from infra.embedded.first_screen import first_screen
     from infra.embedded.supervisor import Supervisor
     from infra.embedded.whole import whole
@@ -348,7 +348,7 @@ def odd(
     config: ConfigPath = None,
 ) -> None:
     """Rank the outputs of a day, the oddest first. A list to look through: it never pages."""
-    from dashboard.odd_command import odd_outputs, show_odd
+    from dashboard.commands.odd_command import odd_outputs, show_odd
 
     asked = {"service": service, "environment": environment, "day": day, "lineage": lineage}
     answer(odd_outputs(config, **asked, tenant=tenant, top=top), as_json, show_odd)  # type: ignore[arg-type]
@@ -412,7 +412,7 @@ def judge(as_json: AsJson = False, config: ConfigPath = None) -> None:
 @config.command("check")
 def config_check(config: ConfigPath = None) -> None:
     """Say whether the settings can work. Exits with 2 and the reason if not."""
-    from dashboard.signing_in import check_start
+    from dashboard.access.signing_in import check_start
 
     settings = _checked(config)
     check_start(settings)

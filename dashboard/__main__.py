@@ -19,8 +19,8 @@ from altair.utils import schemapi
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
-from dashboard.headers import SecurityHeaders
-from dashboard.signing_in import check_start, secrets
+from dashboard.access.headers import SecurityHeaders
+from dashboard.access.signing_in import check_start, secrets
 from infra.errors import Misconfigured
 from infra.settings import LOOPBACK, Settings, load
 

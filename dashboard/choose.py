@@ -8,18 +8,19 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard import data, palette, readings, sides
+from dashboard import data, palette
+from dashboard.access.session import Session
 from dashboard.components import empty
 from dashboard.data import Reading
 from dashboard.formats import utc
-from dashboard.measures import Measure
 from dashboard.plain import clean
 from dashboard.queries import catalogue, series
 from dashboard.queries.catalogue import Frozen, Place, Scored
 from dashboard.queries.store import SeriesKey
-from dashboard.scores import known
-from dashboard.session import Session
-from dashboard.sides import Sides
+from dashboard.statistics import readings, sides
+from dashboard.statistics.measures import Measure
+from dashboard.statistics.scores import known
+from dashboard.statistics.sides import Sides
 from dashboard.wording import explore
 
 ALL = "all"

@@ -13,14 +13,14 @@ from typing import Literal
 import streamlit as st
 
 from dashboard import data, formats, palette, strings
-from dashboard.cards import Card
+from dashboard.access.session import Session
 from dashboard.charts.frame import Drawing, spec
 from dashboard.data import Reading
+from dashboard.incident.cards import Card
 from dashboard.palette import DARK, LIGHT, Palette, State
 from dashboard.plain import clean, escape
 from dashboard.queries import scope as scopes
 from dashboard.queries.scope import Pulse
-from dashboard.session import Session
 from infra.errors import Unavailable
 
 OLD = timedelta(minutes=5)

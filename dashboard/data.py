@@ -22,12 +22,12 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 import streamlit as st
 
 from alerts.briefs.known_scores import learn_own_scores
-from dashboard import viewer as viewers
+from dashboard.access import viewer as viewers
+from dashboard.access.signing_in import check_start
+from dashboard.access.viewer import ANALYST, NotAllowed, Viewer
 from dashboard.queries import scope as scopes
 from dashboard.queries.scope import Lineage
 from dashboard.queries.store import LIVE, TIMEOUT_S, ClickHouse, Scope, Store, is_text
-from dashboard.signing_in import check_start
-from dashboard.viewer import ANALYST, NotAllowed, Viewer
 from infra import clickhouse
 from infra.clock import SystemClock, to_datetime
 from infra.errors import Defect, Unavailable

@@ -8,7 +8,7 @@ import httpx
 import streamlit as st
 
 from dashboard.plain import clean
-from dashboard.vital import Door
+from dashboard.rows.vital import Door
 from infra.embedded.reach import alerts_address, gateway_address
 from infra.embedded.run_file import read_run
 from infra.settings import Settings

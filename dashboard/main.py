@@ -8,12 +8,14 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from dashboard import choose, components, data, door, filters, palette, pipeline, session, strings
+from dashboard import choose, components, data, filters, palette, strings
+from dashboard.access import door, session
+from dashboard.access.viewer import NotAllowed, NothingGranted, SignInNeeded
 from dashboard.plain import clean
 from dashboard.queries import incidents
 from dashboard.queries import pipeline as pipelines
 from dashboard.queries.store import LIVE, Scope
-from dashboard.viewer import NotAllowed, NothingGranted, SignInNeeded
+from dashboard.rows import pipeline
 from dashboard.wording import access, alerts, connect, detectors, levels
 from dashboard.wording import pipeline as pipes
 from infra.errors import InfraError, Misconfigured, Unavailable

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from bench.dashboard.fill import DAY_S, LINEAGE, NOW_S
-from dashboard import taxonomy, trend_rows
-from dashboard.measures import FLAG, MEDIAN, Measure
 from dashboard.queries import (
     calibration,
     catalogue,
@@ -34,7 +32,10 @@ from dashboard.queries.examples import Wanted
 from dashboard.queries.narrowed import Narrow
 from dashboard.queries.series import Comparison, Window
 from dashboard.queries.store import Scope, SeriesKey, Store
-from dashboard.scores import known
+from dashboard.rows import trend_rows
+from dashboard.statistics import taxonomy
+from dashboard.statistics.measures import FLAG, MEDIAN, Measure
+from dashboard.statistics.scores import known
 
 HOUR_S = 3600
 TICK_S = 300

@@ -9,7 +9,7 @@ import altair as alt
 from dashboard import formats
 from dashboard.charts.frame import Drawing, chart, finish
 from dashboard.palette import Palette
-from dashboard.trusting import Spent
+from dashboard.rows.trusting import Spent
 
 NAMES = {"page": "Pages", "ticket": "Tickets"}
 

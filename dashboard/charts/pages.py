@@ -8,8 +8,8 @@ import altair as alt
 
 from dashboard import formats
 from dashboard.charts.frame import Drawing, chart, finish
-from dashboard.oncall import PageWeek
 from dashboard.palette import Palette
+from dashboard.rows.oncall import PageWeek
 
 ACTED, IGNORED, FALSE = "acted on", "nobody acted", "for nothing"
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard.formats import utc
-from dashboard.measures import ABOVE, CATEGORY, MEDIAN, Measure
 from dashboard.queries.store import Scope, SeriesKey, Store
+from dashboard.statistics.measures import ABOVE, CATEGORY, MEDIAN, Measure
 
 MOST_TICKS = 4_500
 

@@ -12,15 +12,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from dashboard import disparity, taxonomy, trend_rows
 from dashboard.charts.risk import Cell
-from dashboard.disparity import Disparity
 from dashboard.queries.days_and_cells import DAY_S
 from dashboard.queries.report import Traffic
 from dashboard.report.gather import Facts
 from dashboard.report.incidents import incidents
-from dashboard.taxonomy import Category
-from dashboard.trend_rows import CategoryWeeks
+from dashboard.rows import trend_rows
+from dashboard.rows.trend_rows import CategoryWeeks
+from dashboard.statistics import disparity, taxonomy
+from dashboard.statistics.disparity import Disparity
+from dashboard.statistics.taxonomy import Category
 from detectors.finding import rfc3339
 from detectors.scorers import SCORER_VERSIONS, SCORERS, TRACE_SCORERS
 

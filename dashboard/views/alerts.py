@@ -8,15 +8,18 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
-from dashboard import actions, components, data, filters, formats, oncall, palette, session, strings
-from dashboard import incident as incidents
+from dashboard import components, data, filters, formats, palette, strings
+from dashboard.access import session
+from dashboard.access.session import Session
+from dashboard.acting import actions
 from dashboard.charts import pages as charts
-from dashboard.oncall import Care, Middle
+from dashboard.incident import incident as incidents
 from dashboard.plain import clean, escape
 from dashboard.queries import incidents as stored
 from dashboard.queries import oncall as queries
 from dashboard.queries.oncall import Delivered, Quiet, Silenced
-from dashboard.session import Session
+from dashboard.rows import oncall
+from dashboard.rows.oncall import Care, Middle
 from dashboard.wording import alerts as words
 
 DAY_S = 86_400

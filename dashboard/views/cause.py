@@ -8,31 +8,22 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from dashboard import (
-    analysis_panels,
-    choose,
-    companions,
-    components,
-    data,
-    explore_rows,
-    formats,
-    intervals,
-    picture,
-    session,
-    sides,
-    strings,
-    terms,
-)
+from dashboard import choose, components, data, formats, strings
+from dashboard.access import session
+from dashboard.access.session import Session
 from dashboard.charts import where as where_charts
 from dashboard.choose import Chosen
 from dashboard.data import Reading
-from dashboard.measures import FLAG
+from dashboard.incident import picture
+from dashboard.panels import analysis_panels
 from dashboard.plain import clean
 from dashboard.queries import outputs, series, texts
 from dashboard.queries.series import SliceCounts
-from dashboard.scores import known
-from dashboard.session import Session
-from dashboard.terms import Term
+from dashboard.rows import explore_rows
+from dashboard.statistics import companions, intervals, sides, terms
+from dashboard.statistics.measures import FLAG
+from dashboard.statistics.scores import known
+from dashboard.statistics.terms import Term
 from dashboard.wording import cause as words
 from dashboard.wording import outputs as output_words
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import components, connecting, data, filters, formats, palette, session
-from dashboard.connecting import Connected
+from dashboard import components, data, filters, formats, palette
+from dashboard.access import session
+from dashboard.access.session import Session
 from dashboard.plain import clean, escape
 from dashboard.queries import connect as queries
-from dashboard.session import Session
+from dashboard.rows import connecting
+from dashboard.rows.connecting import Connected
 from dashboard.wording import connect as words
 from infra.settings import LOOPBACK
 

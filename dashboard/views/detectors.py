@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, data, filters, formats, palette, session, strings, trusting
+from dashboard import components, data, filters, formats, palette, strings
+from dashboard.access import session
 from dashboard.charts import budget as charts
 from dashboard.plain import clean
 from dashboard.queries import detectors as queries
 from dashboard.queries.detectors import Run, Watching
-from dashboard.trusting import Row, Share, Spent
+from dashboard.rows import trusting
+from dashboard.rows.trusting import Row, Share, Spent
 from dashboard.wording import detectors as words
 from detectors.finding import SEVERAL
 

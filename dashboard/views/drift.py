@@ -8,30 +8,17 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
-from dashboard import (
-    analysis_panels,
-    choose,
-    components,
-    data,
-    evidence,
-    explore_rows,
-    formats,
-    greatest,
-    levels,
-    picture,
-    readings,
-    session,
-    sides,
-    strings,
-)
+from dashboard import choose, components, data, formats, strings
+from dashboard.access import session
+from dashboard.access.session import Session
 from dashboard.charts import change as change_charts
 from dashboard.charts import evidence as evidence_charts
 from dashboard.charts.change import Change
 from dashboard.charts.trend import Span
 from dashboard.choose import Chosen
 from dashboard.data import Reading
-from dashboard.explore_rows import SliceRow
-from dashboard.measures import CATEGORY, FLAG, MEDIAN
+from dashboard.incident import picture
+from dashboard.panels import analysis_panels
 from dashboard.plain import clean, escape
 from dashboard.queries import catalogue, fine, releases, series
 from dashboard.queries.catalogue import Frozen
@@ -39,8 +26,11 @@ from dashboard.queries.fine import Found
 from dashboard.queries.releases import Marked
 from dashboard.queries.series import Bucket, Comparison, SliceCounts, Window
 from dashboard.queries.store import SeriesKey
-from dashboard.scores import known
-from dashboard.session import Session
+from dashboard.rows import explore_rows
+from dashboard.rows.explore_rows import SliceRow
+from dashboard.statistics import evidence, greatest, levels, readings, sides
+from dashboard.statistics.measures import CATEGORY, FLAG, MEDIAN
+from dashboard.statistics.scores import known
 from dashboard.wording import drift as words
 
 POINTS = 72

@@ -7,28 +7,20 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
-from dashboard import (
-    analysis_panels,
-    choose,
-    components,
-    data,
-    explore_rows,
-    exports,
-    formats,
-    levels,
-    picture,
-    rule_panel,
-    rule_text,
-    session,
-    strings,
-)
+from dashboard import choose, components, data, exports, formats, strings
+from dashboard.access import session
+from dashboard.access.session import Session
+from dashboard.acting import rule_panel, rule_text
 from dashboard.charts.change import Tick
 from dashboard.choose import Chosen
-from dashboard.explore_rows import SliceRow
-from dashboard.measures import FLAG
+from dashboard.incident import picture
+from dashboard.panels import analysis_panels
 from dashboard.queries import series
 from dashboard.queries.series import Half, SliceCounts, Window
-from dashboard.session import Session
+from dashboard.rows import explore_rows
+from dashboard.rows.explore_rows import SliceRow
+from dashboard.statistics import levels
+from dashboard.statistics.measures import FLAG
 from dashboard.wording import explore
 
 POINTS = 96

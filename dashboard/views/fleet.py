@@ -7,30 +7,23 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import (
-    components,
-    data,
-    filters,
-    fleet_rows,
-    fleet_tables,
-    formats,
-    palette,
-    picture,
-    session,
-    strings,
-)
-from dashboard import incident as incidents
+from dashboard import components, data, filters, formats, palette, strings
+from dashboard.access import session
+from dashboard.access.session import Session
 from dashboard.charts import glance
 from dashboard.charts.change import Scale
 from dashboard.data import Reading
-from dashboard.fleet_rows import FleetRow
-from dashboard.measures import CATEGORY, FLAG
+from dashboard.incident import incident as incidents
+from dashboard.incident import picture
+from dashboard.panels import fleet_tables
 from dashboard.plain import clean, escape
 from dashboard.queries import fleet as fleets
 from dashboard.queries import incidents as stored
 from dashboard.queries import series
 from dashboard.queries.fleet import COUNTING_SCORES
-from dashboard.session import Session
+from dashboard.rows import fleet_rows
+from dashboard.rows.fleet_rows import FleetRow
+from dashboard.statistics.measures import CATEGORY, FLAG
 
 CARDS = 3
 GLANCE_POINTS = 36

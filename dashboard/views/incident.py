@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import acting, components, data, facts, filters, formats, panels, runbooks, session, strings
-from dashboard import incident as incidents
+from dashboard import components, data, filters, formats, strings
+from dashboard.access import session
+from dashboard.access.session import Session
+from dashboard.acting import bar
 from dashboard.data import Reading
-from dashboard.incident import Incident
+from dashboard.incident import facts, panels, runbooks
+from dashboard.incident import incident as incidents
+from dashboard.incident.incident import Incident
 from dashboard.plain import clean, escape
 from dashboard.queries import incidents as stored
-from dashboard.session import Session
 
 
 def render() -> None:
@@ -61,7 +64,7 @@ def _head(incident: Incident, seen: Session, readings: Sequence[Reading[object]]
         base = strings.BASELINE_VERSION.format(version=clean(incident.baseline_version, 24))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         components.badge(incident.state, components.life(incident.stored.state, incident.stored.ending))
-        acting.marks(incident)
+        bar.marks(incident)
         components.quiet(_place(incident, seen), width="content")
         components.freshness(seen, readings, base)
     components.stale(readings)
@@ -69,7 +72,7 @@ def _head(incident: Incident, seen: Session, readings: Sequence[Reading[object]]
         st.title(escape(incident.stored.headline, 200), anchor=False)
         st.markdown(f":gray[{escape(strings.INCIDENT_QUESTION)}]")
     panels.evidence(incident, seen)
-    acting.bar(incident, seen)
+    bar.row(incident, seen)
 
 
 def _place(incident: Incident, seen: Session) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import components, data, formats, palette, session, strings
-from dashboard import incident as incidents
-from dashboard.incident import Incident
+from dashboard import components, data, formats, palette, strings
+from dashboard.access import session
+from dashboard.access.session import Session
+from dashboard.incident import incident as incidents
+from dashboard.incident.incident import Incident
 from dashboard.plain import escape
 from dashboard.queries import incidents as stored
-from dashboard.session import Session
 
 MAX_LISTED = 50
 

@@ -8,12 +8,15 @@ import pandas as pd
 import streamlit as st
 
 from alerts.levels.proposal import LearnedLevel
-from dashboard import actions, components, data, filters, formats, proposals, session, strings
+from dashboard import components, data, filters, formats, strings
+from dashboard.access import session
+from dashboard.access.session import Session
+from dashboard.acting import actions
 from dashboard.charts import levels as charts
 from dashboard.plain import clean
-from dashboard.proposals import Row
 from dashboard.queries import levels as queries
-from dashboard.session import Session
+from dashboard.rows import proposals
+from dashboard.rows.proposals import Row
 from dashboard.wording import levels as words
 from detectors.finding import ALL
 

@@ -7,29 +7,22 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard import (
-    cards,
-    choose,
-    components,
-    data,
-    explore_rows,
-    formats,
-    session,
-    sides,
-    strings,
-    tree,
-)
+from dashboard import choose, components, data, formats, strings
+from dashboard.access import session
+from dashboard.access.session import Session
 from dashboard.choose import Address, Chosen
 from dashboard.data import Reading
-from dashboard.explore_rows import SliceRow
-from dashboard.measures import BELOW, CATEGORY, FLAG, Measure
+from dashboard.incident import cards, tree
 from dashboard.plain import clean
 from dashboard.queries import catalogue, context, examples, series
 from dashboard.queries.context import Context, Step
 from dashboard.queries.examples import Example, Wanted
 from dashboard.queries.narrowed import COLUMNS, Narrow, words_of
-from dashboard.scores import known
-from dashboard.session import Session
+from dashboard.rows import explore_rows
+from dashboard.rows.explore_rows import SliceRow
+from dashboard.statistics import sides
+from dashboard.statistics.measures import BELOW, CATEGORY, FLAG, Measure
+from dashboard.statistics.scores import known
 from dashboard.wording import outputs as words
 
 SHOWN = 6

@@ -9,17 +9,20 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, data, doors, filters, formats, intervals, palette, session, strings, vital
+from dashboard import components, data, doors, filters, formats, palette, strings
+from dashboard.access import session
+from dashboard.access.session import Session
 from dashboard.charts import records as charts
 from dashboard.data import Reading
-from dashboard.pipeline import STALLED_AFTER
 from dashboard.plain import clean, escape
 from dashboard.queries import fleet
 from dashboard.queries import pipeline as queries
 from dashboard.queries.pipeline import Accounts, Disk, Late, Partition
 from dashboard.queries.store import LIVE
-from dashboard.session import Session
-from dashboard.vital import Door, Sign
+from dashboard.rows import vital
+from dashboard.rows.pipeline import STALLED_AFTER
+from dashboard.rows.vital import Door, Sign
+from dashboard.statistics import intervals
 from dashboard.wording import pipeline as words
 from infra.errors import Unavailable
 

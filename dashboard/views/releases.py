@@ -8,27 +8,20 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
-from dashboard import (
-    analysis_panels,
-    choose,
-    components,
-    data,
-    explore_rows,
-    formats,
-    release_rows,
-    session,
-    sides,
-    strings,
-)
+from dashboard import choose, components, data, formats, strings
+from dashboard.access import session
+from dashboard.access.session import Session
 from dashboard.charts import where as where_charts
 from dashboard.charts.where import Bar
 from dashboard.choose import Chosen
 from dashboard.data import Reading
+from dashboard.panels import analysis_panels
 from dashboard.plain import clean, escape
 from dashboard.queries import releases
 from dashboard.queries.releases import Marked
-from dashboard.release_rows import ValueRow
-from dashboard.session import Session
+from dashboard.rows import explore_rows, release_rows
+from dashboard.rows.release_rows import ValueRow
+from dashboard.statistics import sides
 from dashboard.wording import releases as words
 from detectors.finding import parse_rfc3339
 

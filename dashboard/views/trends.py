@@ -8,31 +8,22 @@ from datetime import timedelta
 import pandas as pd
 import streamlit as st
 
-from dashboard import (
-    components,
-    data,
-    disparity_panel,
-    exports,
-    filters,
-    formats,
-    palette,
-    report_panel,
-    session,
-    strings,
-    taxonomy,
-    trend_rows,
-)
+from dashboard import components, data, exports, filters, formats, palette, strings
+from dashboard.access import session
+from dashboard.access.session import Session
 from dashboard.charts import risk, small
 from dashboard.charts.risk import PER
 from dashboard.data import Reading
+from dashboard.panels import disparity_panel, report_panel
 from dashboard.plain import clean, escape
 from dashboard.queries import fleet as fleets
 from dashboard.queries import trends
 from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.trends import ValueWeek
-from dashboard.session import Session
-from dashboard.taxonomy import Category
-from dashboard.trend_rows import CategoryWeeks
+from dashboard.rows import trend_rows
+from dashboard.rows.trend_rows import CategoryWeeks
+from dashboard.statistics import taxonomy
+from dashboard.statistics.taxonomy import Category
 
 CARDS = 4
 PANEL_COLUMNS = 3

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from dashboard.headers import HEADERS
+from dashboard.access.headers import HEADERS
 from infra.clickhouse import connect
 from tests.browser.visiting import SLOW_MS, Visit, visiting
 from tests.dashboard import world

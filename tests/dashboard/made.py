@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dashboard import incident as incidents
-from dashboard.incident import Incident
+from dashboard.incident import incident as incidents
+from dashboard.incident.incident import Incident
 from dashboard.queries.fleet import Service, Watched
 from dashboard.queries.incidents import StoredIncident
 

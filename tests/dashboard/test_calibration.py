@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from dashboard.calibration import TOP, Top, agreement, precision, top_of
-from dashboard.calibration_command import show_agreements, show_precisions
+from dashboard.commands.calibration_command import show_agreements, show_precisions
 from dashboard.queries.calibration import Pair, SaidOfScore
+from dashboard.statistics.calibration import TOP, Top, agreement, precision, top_of
 from detectors.scorers import SPECS
 
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from dashboard import picture
 from dashboard.charts import change, evidence, glance, pair, risk, small, trend, where
 from dashboard.charts.change import Change, Mark, Reference, Scale, Tick
 from dashboard.charts.frame import MAX_MARKS, Drawing, chart
 from dashboard.charts.risk import Cell
 from dashboard.charts.small import Week
 from dashboard.charts.where import Bar, Bin
-from dashboard.intervals import Interval
+from dashboard.incident import picture
 from dashboard.palette import DARK, LIGHT, Palette
 from dashboard.queries.releases import Marked
+from dashboard.statistics.intervals import Interval
 
 START = datetime(2026, 3, 17, 0, 0, tzinfo=UTC)
 ONSET = START + timedelta(hours=2)

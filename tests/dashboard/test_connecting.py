@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from dashboard import connecting, palette
+from dashboard import palette
 from dashboard.queries.connect import Sending
+from dashboard.rows import connecting
 from infra.lacks import CAPTURE, ServiceFacts
 from infra.settings import GatewaySettings, Settings
 from tests.dashboard.made import NOW

@@ -11,10 +11,10 @@ import pytest
 import uvicorn
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from dashboard import feedback
-from dashboard.actions import Answer
+from dashboard.access.viewer import Viewer
+from dashboard.acting import feedback
+from dashboard.acting.actions import Answer
 from dashboard.queries.store import Scope
-from dashboard.viewer import Viewer
 from detectors.scorers import SPECS
 from detectors.scorers.rightness import judged_score
 from infra.application_env import INGEST_KEY

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from dashboard import fleet_rows, palette, proofs
+from dashboard import palette
 from dashboard.queries.fleet import Service
+from dashboard.rows import fleet_rows
+from dashboard.statistics import proofs
 from tests.dashboard.made import NOW, incident, service, watched
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from alerts.incidents.book import Book
 from alerts.incidents.timing import Timing
 from alerts.incidents.wire import incident_to_json
-from dashboard import incident as incidents
 from dashboard import palette
-from dashboard.incident import Incident
+from dashboard.incident import incident as incidents
+from dashboard.incident.incident import Incident
 from dashboard.palette import State
 from tests.dashboard import world_incidents
 from tests.dashboard.made import BODY, NOW, incident

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.__main__ import application, main, options
-from dashboard.signing_in import COOKIE_FILE, check_start, secrets
+from dashboard.access.signing_in import COOKIE_FILE, check_start, secrets
 from infra.errors import Misconfigured
 from infra.settings import DashboardSettings, LoginSettings, Settings, of_tables
 

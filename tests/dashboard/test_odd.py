@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from dashboard.odd import ranked
-from dashboard.odd_command import show_odd
+from dashboard.commands.odd_command import show_odd
 from dashboard.queries.outputs import Output
+from dashboard.rows.odd import ranked
 from detectors.scorers import SPECS
 
 NOON = datetime(2026, 3, 17, 12, tzinfo=UTC)

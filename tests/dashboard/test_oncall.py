@@ -15,11 +15,12 @@ from alerts.incidents.book import Book
 from alerts.incidents.events import Acknowledge, End
 from alerts.incidents.timing import Timing
 from alerts.incidents.wire import incident_to_json
-from dashboard import oncall, palette
+from dashboard import palette
 from dashboard.charts.pages import by_week
-from dashboard.oncall import Middle, PageWeek, care, channel, middle, of_count
 from dashboard.palette import DARK, LIGHT
 from dashboard.queries.oncall import Delivered
+from dashboard.rows import oncall
+from dashboard.rows.oncall import Middle, PageWeek, care, channel, middle, of_count
 from infra.clock import to_ns
 from tests.dashboard.made import NOW
 from tests.dashboard.test_charts import layers, rows_of

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import intervals, levels, picture
-from dashboard.measures import ABOVE, BELOW, CATEGORY, FLAG, MEDIAN, measured
+from dashboard.incident import picture
 from dashboard.queries.series import MAX_BUCKETS, Bucket, Half, SliceCounts
-from dashboard.scores import known
+from dashboard.statistics import intervals, levels
+from dashboard.statistics.measures import ABOVE, BELOW, CATEGORY, FLAG, MEDIAN, measured
+from dashboard.statistics.scores import known
 from tests.dashboard.made import NOW, incident
 
 REFUSAL = measured(known("refusal"), "rate", ())

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from alerts.levels.proposal import LearnedLevel
-from dashboard import proposals
 from dashboard.charts import levels as charts
 from dashboard.palette import DARK, LIGHT, Palette
-from dashboard.proposals import Counted
+from dashboard.rows import proposals
+from dashboard.rows.proposals import Counted
 from tests.dashboard.test_charts import layers, rows_of
 
 

@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dashboard import readings, release_rows
-from dashboard.measures import Measure
 from dashboard.queries.releases import Stratum
-from dashboard.scores import known
+from dashboard.rows import release_rows
+from dashboard.statistics import readings
+from dashboard.statistics.measures import Measure
+from dashboard.statistics.scores import known
 
 SHARE = readings.measure(known("refusal"), "")
 NUMBER = readings.measure(known("latency_s"), readings.MIDDLE)

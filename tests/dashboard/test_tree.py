@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import tree
+from dashboard.incident import tree
 from dashboard.queries.context import Step
 from dashboard.queries.narrowed import MOST_WORDS, Narrow, condition, words_of
 

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from dashboard import scores, taxonomy, trend_rows
-from dashboard.intervals import Interval
 from dashboard.queries.trends import ScoreWeek, ValueWeek, WeekCount
+from dashboard.rows import trend_rows
+from dashboard.statistics import scores, taxonomy
+from dashboard.statistics.intervals import Interval
 from detectors.scorers import SPECS
 from tests.dashboard.made import NOW
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from alerts import spending as spent_by_command
-from dashboard import trusting
 from dashboard.charts import budget
 from dashboard.palette import DARK, LIGHT, Palette
 from dashboard.queries.detectors import Record, Watching
-from dashboard.trusting import Ended, Spent
+from dashboard.rows import trusting
+from dashboard.rows.trusting import Ended, Spent
 from detectors.finding import SEVERAL
 from infra.settings import BudgetSettings, ScoreSettings, Settings
 from tests.dashboard.made import NOW

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.access.door import KEPT_FOR, Place, Places, unmasked
+from dashboard.access.viewer import NothingGranted, SignInNeeded, Viewer, from_environment, grants, signed_in
 from dashboard.components import OLD, news
-from dashboard.door import KEPT_FOR, Place, Places, unmasked
 from dashboard.queries.scope import Pulse
-from dashboard.viewer import NothingGranted, SignInNeeded, Viewer, from_environment, grants, signed_in
 from infra.dashboard_sections import ROLES, AccessSettings, LoginSettings
 from infra.errors import Misconfigured
 

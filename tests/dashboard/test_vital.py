@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from dashboard import palette, vital
+from dashboard import palette
 from dashboard.charts.records import by_hour
 from dashboard.palette import DARK, LIGHT, Palette
 from dashboard.queries.pipeline import Accounts, Disk, Holes, Hour, Late, Partition
-from dashboard.vital import Door, Sign, signs
+from dashboard.rows import vital
+from dashboard.rows.vital import Door, Sign, signs
 from tests.dashboard.made import NOW
 from tests.dashboard.test_charts import layers, rows_of
 

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from dashboard import actions, data
-from dashboard.actions import Answer
+from dashboard import data
+from dashboard.access.viewer import NotAllowed, Viewer
+from dashboard.acting import actions
+from dashboard.acting.actions import Answer
 from dashboard.queries import added_rules, incidents, levels
 from dashboard.queries import store as stores
 from dashboard.queries.store import ClickHouse, Scope, Store
-from dashboard.viewer import NotAllowed, Viewer
 from infra.clickhouse import connect
 from infra.dashboard_sections import ROLES
 from infra.errors import Defect

@@ -13,10 +13,10 @@ from streamlit.testing.v1 import AppTest
 
 import dashboard
 from alerts.acting.keys import FILE
-from dashboard import actions
+from dashboard.access.viewer import Viewer
+from dashboard.acting import actions
 from dashboard.queries import incidents
 from dashboard.queries.store import ClickHouse, Scope
-from dashboard.viewer import Viewer
 from infra.clickhouse import connect
 from infra.settings import AlertSettings, Settings, StoreSettings
 from tests.dashboard import world, world_incidents

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from dashboard import readings
 from dashboard.queries import catalogue, context, examples, fine, releases, series, texts
 from dashboard.queries.catalogue import Place
 from dashboard.queries.examples import Wanted
@@ -17,7 +16,8 @@ from dashboard.queries.narrowed import Narrow, words_of
 from dashboard.queries.series import Window
 from dashboard.queries.statement import literal
 from dashboard.queries.store import ClickHouse, Scope, SeriesKey, Store
-from dashboard.scores import known
+from dashboard.statistics import readings
+from dashboard.statistics.scores import known
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.dashboard import world, world_hostile, world_runs

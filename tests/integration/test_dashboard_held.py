@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import incident as incidents
+from dashboard.incident import incident as incidents
 from dashboard.queries import examples, held
 from dashboard.queries import incidents as stored
 from dashboard.queries.examples import Wanted

@@ -13,7 +13,9 @@ from clickhouse_connect.driver.client import Client
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from dashboard import data, report_panel, trend_rows
+from dashboard import data
+from dashboard.panels import report_panel
+from dashboard.rows import trend_rows
 from detectors.finding import SEVERAL, SliceEffect
 from infra.clickhouse import connect
 from infra.settings import StoreSettings

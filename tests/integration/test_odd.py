@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from dashboard.odd import ranked
 from dashboard.queries.outputs import cells_before, outputs
 from dashboard.queries.store import ClickHouse, Scope
+from dashboard.rows.odd import ranked
 from detectors.scorers import SPECS
 from infra.clickhouse import connect
 from tests.dashboard import world, world_texts

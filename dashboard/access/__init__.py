@@ -1,0 +1,1 @@
+"""Who looks, and what that person may see and do."""

@@ -1,0 +1,1 @@
+"""What people do where they look: incidents, examples, rules."""

@@ -1,0 +1,1 @@
+"""What tables and sentences of a page say, computed from what was read. Pure."""

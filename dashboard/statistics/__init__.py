@@ -1,0 +1,1 @@
+"""What numbers mean: levels, changes, intervals, and which score measures what. Pure."""
