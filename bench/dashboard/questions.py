@@ -7,6 +7,7 @@ from functools import partial
 
 from bench.dashboard.fill import DAY_S, LINEAGE, NOW_S
 from dashboard.queries import (
+    added_rules,
     calibration,
     catalogue,
     connect,
@@ -142,6 +143,7 @@ def _operators() -> dict[str, Ask]:
     month = NOW_S - 28 * DAY_S
     return {
         "explore: services": lambda s: catalogue.places(s, SCOPE),
+        "explore: added rules": lambda s: added_rules.added(s, SCOPE, *PLACE),
         "explore: scores": lambda s: catalogue.scores(s, SCOPE, Place(*PLACE)),
         "connect: who sends": lambda s: connect.sending(s, SCOPE),
         "levels: learned": lambda s: levels.learned(s, SCOPE),
