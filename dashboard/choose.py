@@ -12,15 +12,15 @@ from dashboard import data, palette
 from dashboard.access.session import Session
 from dashboard.components import empty
 from dashboard.data import Reading
+from dashboard.estimates import readings, sides
+from dashboard.estimates.measures import Measure
+from dashboard.estimates.scores import known
+from dashboard.estimates.sides import Sides
 from dashboard.formats import utc
 from dashboard.plain import clean
 from dashboard.queries import catalogue, series
 from dashboard.queries.catalogue import Frozen, Place, Scored
 from dashboard.queries.store import SeriesKey
-from dashboard.statistics import readings, sides
-from dashboard.statistics.measures import Measure
-from dashboard.statistics.scores import known
-from dashboard.statistics.sides import Sides
 from dashboard.wording import explore
 
 ALL = "all"

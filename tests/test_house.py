@@ -14,6 +14,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import packages_distributions
 from itertools import chain
 from pathlib import Path
 
@@ -232,6 +233,15 @@ def test_no_module_is_a_bag() -> None:
 def test_migrations_are_numbered_in_order() -> None:
     numbers = sorted(int(path.name[:4]) for path in MIGRATIONS.glob("*.sql"))
     assert numbers == [*range(1, len(numbers) + 1)], "two have one number: take the next free one"
+
+
+def test_no_name_beside_the_dashboards_script_hides_a_library() -> None:
+    """Streamlit looks for modules beside the script it runs, before anywhere else."""
+    folder = ROOT / "dashboard"
+    names = {p.stem for p in folder.glob("*.py")} | {p.parent.name for p in folder.glob("*/__init__.py")}
+    names -= {"__init__", "__main__"}
+    assert "queries" in names
+    assert not names & {*sys.stdlib_module_names, *packages_distributions()}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from bench.dashboard.fill import DAY_S, LINEAGE, NOW_S
+from dashboard.estimates import taxonomy
+from dashboard.estimates.measures import FLAG, MEDIAN, Measure
+from dashboard.estimates.scores import known
 from dashboard.queries import (
     added_rules,
     calibration,
@@ -34,9 +37,6 @@ from dashboard.queries.narrowed import Narrow
 from dashboard.queries.series import Comparison, Window
 from dashboard.queries.store import Scope, SeriesKey, Store
 from dashboard.rows import trend_rows
-from dashboard.statistics import taxonomy
-from dashboard.statistics.measures import FLAG, MEDIAN, Measure
-from dashboard.statistics.scores import known
 
 HOUR_S = 3600
 TICK_S = 300

@@ -10,9 +10,9 @@ from dashboard import components, data, formats
 from dashboard.access.session import Session
 from dashboard.acting import feedback
 from dashboard.acting.actions import MAX_REASON
+from dashboard.estimates.scores import known
 from dashboard.plain import escape
 from dashboard.queries.examples import Example
-from dashboard.statistics.scores import known
 from dashboard.wording import acting as words
 
 

@@ -59,7 +59,7 @@ def _added(seen: Session, chosen: Chosen) -> None:
                 words.RULE_BY.format(
                     rule=escape(one.rule.text(), 200),
                     name=escape(one.actor, 40),
-                    at=formats.stamp(one.made_at),
+                    at=formats.date(one.made_at),
                     why=escape(one.reason, 120),
                 )
             )

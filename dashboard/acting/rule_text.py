@@ -7,10 +7,10 @@ import json
 import math
 from dataclasses import dataclass
 
+from dashboard.estimates import intervals
+from dashboard.estimates.levels import Level
+from dashboard.estimates.measures import ABOVE, FLAG, MEDIAN, Measure
 from dashboard.queries.store import SeriesKey
-from dashboard.statistics import intervals
-from dashboard.statistics.levels import Level
-from dashboard.statistics.measures import ABOVE, FLAG, MEDIAN, Measure
 
 WINDOWS_S = (1800, 3600, 21_600, 86_400)
 ENOUGH = 50

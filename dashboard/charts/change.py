@@ -11,8 +11,8 @@ import altair as alt
 
 from dashboard import formats
 from dashboard.charts.frame import Drawing, chart, finish, instant, time_axis
+from dashboard.estimates.intervals import Interval
 from dashboard.palette import Palette
-from dashboard.statistics.intervals import Interval
 
 NARROW = 480
 """Plot width in pixels below which only one release keeps its name."""

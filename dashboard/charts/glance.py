@@ -10,8 +10,8 @@ import altair as alt
 from dashboard import formats
 from dashboard.charts.change import Scale, Tick
 from dashboard.charts.frame import Drawing, chart, finish, instant, time_axis
+from dashboard.estimates.intervals import Interval
 from dashboard.palette import Palette
-from dashboard.statistics.intervals import Interval
 
 
 def glance(

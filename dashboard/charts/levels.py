@@ -10,10 +10,10 @@ import altair as alt
 from alerts.levels.proposal import LearnedLevel
 from dashboard import formats
 from dashboard.charts.frame import Drawing, chart, finish
+from dashboard.estimates.measures import Measure
 from dashboard.palette import Palette
 from dashboard.plain import clean
 from dashboard.rows.proposals import place
-from dashboard.statistics.measures import Measure
 from detectors.drift.baselines.proposal import BEYOND
 
 MOST = 40

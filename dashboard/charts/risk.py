@@ -11,8 +11,8 @@ import altair as alt
 
 from dashboard import formats
 from dashboard.charts.frame import Drawing, chart, finish
+from dashboard.estimates.intervals import Interval
 from dashboard.palette import Palette
-from dashboard.statistics.intervals import Interval
 
 NARROW = 520
 """Plot width in pixels below which cells hold no numbers; the table beside them has the same data."""

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from alerts.briefs.known_scores import learn_own_scores
+from dashboard.estimates.calibration import TOP, Agreement, Precision, agreement, precision, top_of
 from dashboard.formats import share
 from dashboard.queries import calibration
 from dashboard.queries.store import ClickHouse, Scope, Store
-from dashboard.statistics.calibration import TOP, Agreement, Precision, agreement, precision, top_of
 from detectors.scorers import SPECS
 from infra import clickhouse
 from infra.clock import NS_PER_S, SystemClock

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TypedDict
 
 from dashboard import formats, strings
+from dashboard.estimates.measures import FLAG, Measure
 from dashboard.plain import clean
 from dashboard.queries.examples import MAX_TEXT, Example
-from dashboard.statistics.measures import FLAG, Measure
 
 _UNKNOWN_LANGUAGES = frozenset({"un", "und", "xx", "other"})
 

@@ -14,11 +14,11 @@ from datetime import datetime
 from typing import Any
 
 from dashboard import palette
+from dashboard.estimates.measures import Measure, measured
+from dashboard.estimates.scores import known
 from dashboard.palette import State
 from dashboard.queries.incidents import StoredIncident
 from dashboard.queries.store import SeriesKey
-from dashboard.statistics.measures import Measure, measured
-from dashboard.statistics.scores import known
 from detectors.finding import parse_rfc3339
 
 OPEN_STATES = ("pending", "firing", "recovering")

@@ -14,6 +14,8 @@ from dashboard.charts import change as change_charts
 from dashboard.charts import where as where_charts
 from dashboard.charts.change import Scale
 from dashboard.data import Reading
+from dashboard.estimates import levels, sides
+from dashboard.estimates.measures import ABOVE, BELOW, CATEGORY, FLAG, MEDIAN, Measure
 from dashboard.incident import cards, picture, timeline
 from dashboard.incident.incident import Incident
 from dashboard.plain import clean, escape
@@ -22,8 +24,6 @@ from dashboard.queries.examples import Example, Wanted
 from dashboard.queries.fleet import COUNTING_SCORES
 from dashboard.queries.incidents import Moment
 from dashboard.queries.series import SliceCounts, Window
-from dashboard.statistics import levels, sides
-from dashboard.statistics.measures import ABOVE, BELOW, CATEGORY, FLAG, MEDIAN, Measure
 from dashboard.wording import acting as words
 from dashboard.wording import drift
 

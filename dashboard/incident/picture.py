@@ -10,13 +10,13 @@ from statistics import median
 
 from dashboard.charts.change import Change, Mark, Reference, Tick
 from dashboard.charts.where import Bar, Bin
+from dashboard.estimates import intervals, levels
+from dashboard.estimates.intervals import Interval
+from dashboard.estimates.measures import Measure
 from dashboard.incident.incident import Incident
 from dashboard.plain import clean
 from dashboard.queries.releases import Marked
 from dashboard.queries.series import Bucket, Comparison, Half, SliceCounts, Window
-from dashboard.statistics import intervals, levels
-from dashboard.statistics.intervals import Interval
-from dashboard.statistics.measures import Measure
 
 STEPS_S = (300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
 """Widths of buckets; every one is a whole number of ticks of 1, 5 or 10 minutes."""

@@ -17,14 +17,14 @@ from dashboard.charts.change import Tick
 from dashboard.charts.frame import Drawing
 from dashboard.charts.trend import Held, Span
 from dashboard.choose import Chosen
+from dashboard.estimates import readings
+from dashboard.estimates.intervals import Interval
+from dashboard.estimates.measures import CATEGORY, FLAG
 from dashboard.incident import picture
 from dashboard.plain import clean
 from dashboard.queries.series import SliceCounts, Window
 from dashboard.rows import explore_rows
 from dashboard.rows.explore_rows import SliceRow
-from dashboard.statistics import readings
-from dashboard.statistics.intervals import Interval
-from dashboard.statistics.measures import CATEGORY, FLAG
 from dashboard.wording import explore
 from detectors.grid import LogGrid
 

@@ -11,12 +11,12 @@ from dashboard import components, data, exports, filters, formats, strings
 from dashboard.access.session import Session
 from dashboard.charts.risk import PER
 from dashboard.data import Reading
+from dashboard.estimates import disparity, taxonomy
+from dashboard.estimates.disparity import Disparity, Gap
 from dashboard.plain import clean
 from dashboard.queries import disparity as asked
 from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.disparity import GroupCount
-from dashboard.statistics import disparity, taxonomy
-from dashboard.statistics.disparity import Disparity, Gap
 from dashboard.wording import trends as words
 
 ROWS = 20

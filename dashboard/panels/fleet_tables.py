@@ -9,12 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import components, filters, formats, palette, strings
+from dashboard.estimates import proofs
 from dashboard.palette import STATES
 from dashboard.plain import clean
 from dashboard.queries.fleet import Watched
 from dashboard.rows import fleet_rows
 from dashboard.rows.fleet_rows import FleetRow
-from dashboard.statistics import proofs
 
 
 def services(rows: Sequence[FleetRow], now: datetime) -> None:

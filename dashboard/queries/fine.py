@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from dashboard.estimates.measures import ABOVE, CATEGORY, MEDIAN, Measure
 from dashboard.formats import utc
 from dashboard.queries.store import Scope, SeriesKey, Store
-from dashboard.statistics.measures import ABOVE, CATEGORY, MEDIAN, Measure
 
 MOST_TICKS = 4_500
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote
 
+from dashboard.estimates.measures import ABOVE, CATEGORY, FLAG, Measure
 from dashboard.formats import utc
 from dashboard.queries.narrowed import COLUMNS, slice_condition, value_of
 from dashboard.queries.store import Scope, SeriesKey, Store
-from dashboard.statistics.measures import ABOVE, CATEGORY, FLAG, Measure
 
 DIMENSIONS = ("release", "response_model", "prompt_version", "system_prompt")
 """What a deployment can change."""

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
+from dashboard.estimates import taxonomy
 from dashboard.queries import disparity, report, trends
 from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.disparity import GroupCount
 from dashboard.queries.report import Appeared, Fired, ScoredBy, Traffic
 from dashboard.queries.store import Scope, Store
 from dashboard.queries.trends import ScoreWeek
-from dashboard.statistics import taxonomy
 
 DIMENSION = "language"
 

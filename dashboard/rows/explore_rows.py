@@ -8,13 +8,13 @@ from datetime import datetime
 from urllib.parse import unquote
 
 from dashboard import formats
+from dashboard.estimates import intervals, levels, readings
+from dashboard.estimates.levels import Effect, Level
+from dashboard.estimates.measures import Measure
 from dashboard.incident import picture
 from dashboard.incident.picture import MIN_OUTPUTS
 from dashboard.plain import clean
 from dashboard.queries.series import Bucket, SliceCounts
-from dashboard.statistics import intervals, levels, readings
-from dashboard.statistics.levels import Effect, Level
-from dashboard.statistics.measures import Measure
 
 ALL = "all"
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dashboard import formats, palette, strings
+from dashboard.estimates.scores import known
 from dashboard.incident.incident import Incident
 from dashboard.incident.picture import readable
 from dashboard.palette import STATES, State
 from dashboard.plain import clean
 from dashboard.queries.fleet import Service, Watched
-from dashboard.statistics.scores import known
 
 SILENT_AFTER = timedelta(minutes=15)
 """A shorter pause is never called silence."""

@@ -21,10 +21,10 @@ from alerts.incidents.incident import Incident
 from alerts.incidents.oncall import FALSE, JUDGED, health
 from alerts.incidents.wire import incident_from_json
 from dashboard import palette
+from dashboard.estimates.intervals import CONFIDENCE, Interval
 from dashboard.palette import State
 from dashboard.queries.oncall import Delivered
 from dashboard.rows.trend_rows import monday
-from dashboard.statistics.intervals import CONFIDENCE, Interval
 from infra.clock import NS_PER_S, to_datetime
 
 LEAST_FOR_MEDIAN = 6

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from alerts.levels.proposal import LearnedLevel, proposals
 from dashboard import formats, palette
+from dashboard.estimates import taxonomy
+from dashboard.estimates.measures import Measure, measured
+from dashboard.estimates.proofs import noticed
+from dashboard.estimates.scores import known
 from dashboard.palette import BadgeColor
-from dashboard.statistics import taxonomy
-from dashboard.statistics.measures import Measure, measured
-from dashboard.statistics.proofs import noticed
-from dashboard.statistics.scores import known
 from detectors.drift.baselines.proposal import BEYOND, BY_PERSON, FINE, PROPOSED, WITHIN
 
 

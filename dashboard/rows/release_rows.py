@@ -12,11 +12,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from dashboard.estimates import intervals
+from dashboard.estimates.levels import Effect, Level
+from dashboard.estimates.measures import Measure
 from dashboard.incident.picture import MIN_OUTPUTS
 from dashboard.queries.releases import Stratum
-from dashboard.statistics import intervals
-from dashboard.statistics.levels import Effect, Level
-from dashboard.statistics.measures import Measure
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from dashboard import formats
 from dashboard.charts.risk import PER, Cell
 from dashboard.charts.small import Week
+from dashboard.estimates import intervals
+from dashboard.estimates.taxonomy import Category
 from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.trends import ScoreWeek, ValueWeek, WeekCount
-from dashboard.statistics import intervals
-from dashboard.statistics.taxonomy import Category
 
 FEW = 500
 """Outputs below which a cell holds the word "few" and no number."""

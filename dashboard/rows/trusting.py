@@ -13,13 +13,13 @@ from typing import NamedTuple
 from alerts.grants import grants_of
 from alerts.spending import PERIODS, channels_of, severity_of
 from dashboard import formats, palette
+from dashboard.estimates.intervals import Interval, wilson
+from dashboard.estimates.measures import measured
+from dashboard.estimates.proofs import noticed
+from dashboard.estimates.scores import known
 from dashboard.palette import BadgeColor
 from dashboard.queries.detectors import Record, Watching
 from dashboard.rows.oncall import of_count
-from dashboard.statistics.intervals import Interval, wilson
-from dashboard.statistics.measures import measured
-from dashboard.statistics.proofs import noticed
-from dashboard.statistics.scores import known
 from detectors.finding import SEVERAL
 from detectors.observation import ServiceKey
 from infra.settings import Settings

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashboard import formats, palette
+from dashboard.estimates import intervals
 from dashboard.palette import State
 from dashboard.plain import clean
 from dashboard.queries.pipeline import Accounts, Disk, Holes, Late, Partition
 from dashboard.rows.pipeline import STALLED_AFTER
-from dashboard.statistics import intervals
 from dashboard.wording import pipeline as words
 
 LATE_SHARE = 0.05

@@ -14,16 +14,16 @@ from dashboard.access.session import Session
 from dashboard.charts import where as where_charts
 from dashboard.choose import Chosen
 from dashboard.data import Reading
+from dashboard.estimates import companions, intervals, sides, terms
+from dashboard.estimates.measures import FLAG
+from dashboard.estimates.scores import known
+from dashboard.estimates.terms import Term
 from dashboard.incident import picture
 from dashboard.panels import analysis_panels
 from dashboard.plain import clean
 from dashboard.queries import outputs, series, texts
 from dashboard.queries.series import SliceCounts
 from dashboard.rows import explore_rows
-from dashboard.statistics import companions, intervals, sides, terms
-from dashboard.statistics.measures import FLAG
-from dashboard.statistics.scores import known
-from dashboard.statistics.terms import Term
 from dashboard.wording import cause as words
 from dashboard.wording import outputs as output_words
 

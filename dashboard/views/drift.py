@@ -17,6 +17,9 @@ from dashboard.charts.change import Change
 from dashboard.charts.trend import Span
 from dashboard.choose import Chosen
 from dashboard.data import Reading
+from dashboard.estimates import evidence, greatest, levels, readings, sides
+from dashboard.estimates.measures import CATEGORY, FLAG, MEDIAN
+from dashboard.estimates.scores import known
 from dashboard.incident import picture
 from dashboard.panels import analysis_panels
 from dashboard.plain import clean, escape
@@ -28,9 +31,6 @@ from dashboard.queries.series import Bucket, Comparison, SliceCounts, Window
 from dashboard.queries.store import SeriesKey
 from dashboard.rows import explore_rows
 from dashboard.rows.explore_rows import SliceRow
-from dashboard.statistics import evidence, greatest, levels, readings, sides
-from dashboard.statistics.measures import CATEGORY, FLAG, MEDIAN
-from dashboard.statistics.scores import known
 from dashboard.wording import drift as words
 
 POINTS = 72

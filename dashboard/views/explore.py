@@ -13,14 +13,14 @@ from dashboard.access.session import Session
 from dashboard.acting import rule_panel, rule_text
 from dashboard.charts.change import Tick
 from dashboard.choose import Chosen
+from dashboard.estimates import levels
+from dashboard.estimates.measures import FLAG
 from dashboard.incident import picture
 from dashboard.panels import analysis_panels
 from dashboard.queries import series
 from dashboard.queries.series import Half, SliceCounts, Window
 from dashboard.rows import explore_rows
 from dashboard.rows.explore_rows import SliceRow
-from dashboard.statistics import levels
-from dashboard.statistics.measures import FLAG
 from dashboard.wording import explore
 
 POINTS = 96

@@ -13,6 +13,7 @@ from dashboard.access.session import Session
 from dashboard.charts import glance
 from dashboard.charts.change import Scale
 from dashboard.data import Reading
+from dashboard.estimates.measures import CATEGORY, FLAG
 from dashboard.incident import incident as incidents
 from dashboard.incident import picture
 from dashboard.panels import fleet_tables
@@ -23,7 +24,6 @@ from dashboard.queries import series
 from dashboard.queries.fleet import COUNTING_SCORES
 from dashboard.rows import fleet_rows
 from dashboard.rows.fleet_rows import FleetRow
-from dashboard.statistics.measures import CATEGORY, FLAG
 
 CARDS = 3
 GLANCE_POINTS = 36

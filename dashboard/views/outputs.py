@@ -12,6 +12,9 @@ from dashboard.access import session
 from dashboard.access.session import Session
 from dashboard.choose import Address, Chosen
 from dashboard.data import Reading
+from dashboard.estimates import sides
+from dashboard.estimates.measures import BELOW, CATEGORY, FLAG, Measure
+from dashboard.estimates.scores import known
 from dashboard.incident import cards, tree
 from dashboard.plain import clean
 from dashboard.queries import catalogue, context, examples, series
@@ -20,9 +23,6 @@ from dashboard.queries.examples import Example, Wanted
 from dashboard.queries.narrowed import COLUMNS, Narrow, words_of
 from dashboard.rows import explore_rows
 from dashboard.rows.explore_rows import SliceRow
-from dashboard.statistics import sides
-from dashboard.statistics.measures import BELOW, CATEGORY, FLAG, Measure
-from dashboard.statistics.scores import known
 from dashboard.wording import outputs as words
 
 SHOWN = 6

@@ -14,6 +14,7 @@ from dashboard.access import session
 from dashboard.access.session import Session
 from dashboard.charts import records as charts
 from dashboard.data import Reading
+from dashboard.estimates import intervals
 from dashboard.plain import clean, escape
 from dashboard.queries import fleet
 from dashboard.queries import pipeline as queries
@@ -22,7 +23,6 @@ from dashboard.queries.store import LIVE
 from dashboard.rows import vital
 from dashboard.rows.pipeline import STALLED_AFTER
 from dashboard.rows.vital import Door, Sign
-from dashboard.statistics import intervals
 from dashboard.wording import pipeline as words
 from infra.errors import Unavailable
 

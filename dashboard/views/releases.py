@@ -15,13 +15,13 @@ from dashboard.charts import where as where_charts
 from dashboard.charts.where import Bar
 from dashboard.choose import Chosen
 from dashboard.data import Reading
+from dashboard.estimates import sides
 from dashboard.panels import analysis_panels
 from dashboard.plain import clean, escape
 from dashboard.queries import releases
 from dashboard.queries.releases import Marked
 from dashboard.rows import explore_rows, release_rows
 from dashboard.rows.release_rows import ValueRow
-from dashboard.statistics import sides
 from dashboard.wording import releases as words
 from detectors.finding import parse_rfc3339
 

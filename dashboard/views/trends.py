@@ -14,6 +14,8 @@ from dashboard.access.session import Session
 from dashboard.charts import risk, small
 from dashboard.charts.risk import PER
 from dashboard.data import Reading
+from dashboard.estimates import taxonomy
+from dashboard.estimates.taxonomy import Category
 from dashboard.panels import disparity_panel, report_panel
 from dashboard.plain import clean, escape
 from dashboard.queries import fleet as fleets
@@ -22,8 +24,6 @@ from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.trends import ValueWeek
 from dashboard.rows import trend_rows
 from dashboard.rows.trend_rows import CategoryWeeks
-from dashboard.statistics import taxonomy
-from dashboard.statistics.taxonomy import Category
 
 CARDS = 4
 PANEL_COLUMNS = 3

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dashboard.commands.calibration_command import show_agreements, show_precisions
+from dashboard.estimates.calibration import TOP, Top, agreement, precision, top_of
 from dashboard.queries.calibration import Pair, SaidOfScore
-from dashboard.statistics.calibration import TOP, Top, agreement, precision, top_of
 from detectors.scorers import SPECS
 
 

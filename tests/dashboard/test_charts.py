@@ -13,10 +13,10 @@ from dashboard.charts.frame import MAX_MARKS, Drawing, chart
 from dashboard.charts.risk import Cell
 from dashboard.charts.small import Week
 from dashboard.charts.where import Bar, Bin
+from dashboard.estimates.intervals import Interval
 from dashboard.incident import picture
 from dashboard.palette import DARK, LIGHT, Palette
 from dashboard.queries.releases import Marked
-from dashboard.statistics.intervals import Interval
 
 START = datetime(2026, 3, 17, 0, 0, tzinfo=UTC)
 ONSET = START + timedelta(hours=2)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from dashboard.estimates import disparity, taxonomy
+from dashboard.estimates.disparity import Disparity
 from dashboard.queries.disparity import GroupCount
-from dashboard.statistics import disparity, taxonomy
-from dashboard.statistics.disparity import Disparity
 
 CATEGORIES = taxonomy.categories()
 FLAGS = ("refusal", "error", "secrets")

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from dashboard.estimates import evidence, greatest, levels, readings
+from dashboard.estimates.scores import known
 from dashboard.queries.fine import MOST_TICKS, Hits
 from dashboard.queries.series import Bucket, Half
-from dashboard.statistics import evidence, greatest, levels, readings
-from dashboard.statistics.scores import known
 
 FIRST = 5_900_000
 DAY = 288

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from dashboard import exports
 from dashboard.acting import rule_text
+from dashboard.estimates import levels, readings, sides
+from dashboard.estimates.measures import MEDIAN
+from dashboard.estimates.scores import known
 from dashboard.queries.catalogue import Frozen
 from dashboard.queries.series import Bucket, Half, SliceCounts
 from dashboard.queries.statement import literal
 from dashboard.queries.store import SeriesKey
 from dashboard.rows import explore_rows
-from dashboard.statistics import levels, readings, sides
-from dashboard.statistics.measures import MEDIAN
-from dashboard.statistics.scores import known
 from detectors.scorers import SPECS
 from detectors.scorers.registry import BUILT_IN
 from infra.settings import of_tables

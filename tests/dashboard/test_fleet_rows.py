@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from dashboard import palette
+from dashboard.estimates import proofs
 from dashboard.queries.fleet import Service
 from dashboard.rows import fleet_rows
-from dashboard.statistics import proofs
 from tests.dashboard.made import NOW, incident, service, watched
 
 

@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from dashboard.estimates.measures import measured
+from dashboard.estimates.scores import known
 from dashboard.incident import cards, facts, runbooks, timeline
 from dashboard.palette import FAILED, NO_DATA, OK
 from dashboard.queries.examples import MAX_TEXT, Example
 from dashboard.queries.incidents import Moment, Trust
 from dashboard.queries.pipeline import Account, Health, Room
 from dashboard.rows import pipeline
-from dashboard.statistics.measures import measured
-from dashboard.statistics.scores import known
 from tests.dashboard.made import NOW, incident
 
 

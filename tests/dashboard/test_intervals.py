@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from dashboard.statistics import intervals
+from dashboard.estimates import intervals
 
 
 @given(st.integers(1, 5_000), st.data())

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.estimates import intervals, levels
+from dashboard.estimates.measures import ABOVE, BELOW, CATEGORY, FLAG, MEDIAN, measured
+from dashboard.estimates.scores import known
 from dashboard.incident import picture
 from dashboard.queries.series import MAX_BUCKETS, Bucket, Half, SliceCounts
-from dashboard.statistics import intervals, levels
-from dashboard.statistics.measures import ABOVE, BELOW, CATEGORY, FLAG, MEDIAN, measured
-from dashboard.statistics.scores import known
 from tests.dashboard.made import NOW, incident
 
 REFUSAL = measured(known("refusal"), "rate", ())

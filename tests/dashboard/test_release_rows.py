@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dashboard.estimates import readings
+from dashboard.estimates.measures import Measure
+from dashboard.estimates.scores import known
 from dashboard.queries.releases import Stratum
 from dashboard.rows import release_rows
-from dashboard.statistics import readings
-from dashboard.statistics.measures import Measure
-from dashboard.statistics.scores import known
 
 SHARE = readings.measure(known("refusal"), "")
 NUMBER = readings.measure(known("latency_s"), readings.MIDDLE)

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from dashboard.estimates import scores, taxonomy
+from dashboard.estimates.intervals import Interval
 from dashboard.queries.trends import ScoreWeek, ValueWeek, WeekCount
 from dashboard.rows import trend_rows
-from dashboard.statistics import scores, taxonomy
-from dashboard.statistics.intervals import Interval
 from detectors.scorers import SPECS
 from tests.dashboard.made import NOW
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from dashboard.estimates import readings
+from dashboard.estimates.scores import known
 from dashboard.queries import catalogue, context, examples, fine, releases, series, texts
 from dashboard.queries.catalogue import Place
 from dashboard.queries.examples import Wanted
@@ -16,8 +18,6 @@ from dashboard.queries.narrowed import Narrow, words_of
 from dashboard.queries.series import Window
 from dashboard.queries.statement import literal
 from dashboard.queries.store import ClickHouse, Scope, SeriesKey, Store
-from dashboard.statistics import readings
-from dashboard.statistics.scores import known
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.dashboard import world, world_hostile, world_runs

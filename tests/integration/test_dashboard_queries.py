@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from dashboard.estimates import taxonomy
 from dashboard.incident import picture
 from dashboard.incident.incident import Incident, read
 from dashboard.queries import disparity, examples, fleet, incidents, pipeline, series, trends
@@ -18,7 +19,6 @@ from dashboard.queries.examples import MAX_TEXT, Wanted
 from dashboard.queries.series import Window
 from dashboard.queries.store import ClickHouse, Scope, SeriesKey, Store
 from dashboard.rows import trend_rows
-from dashboard.statistics import taxonomy
 from infra.clickhouse import connect
 from infra.errors import Unavailable
 from infra.settings import StoreSettings

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard import strings
+from dashboard.estimates import intervals
+from dashboard.estimates.intervals import Interval
+from dashboard.estimates.taxonomy import Category
 from dashboard.queries.disparity import GroupCount
 from dashboard.rows.trend_rows import joined
-from dashboard.statistics import intervals
-from dashboard.statistics.intervals import Interval
-from dashboard.statistics.taxonomy import Category
 from dashboard.wording import trends as words
 
 FEW = 500

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from dashboard.estimates import intervals
+from dashboard.estimates.intervals import CONFIDENCE, Interval
+from dashboard.estimates.measures import ABOVE, BELOW, CATEGORY, Measure
 from dashboard.queries.series import Counts, Half
-from dashboard.statistics import intervals
-from dashboard.statistics.intervals import CONFIDENCE, Interval
-from dashboard.statistics.measures import ABOVE, BELOW, CATEGORY, Measure
 from detectors.grid import Grid
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from dashboard import formats
 from dashboard.charts.change import Scale
-from dashboard.statistics.scores import Score
+from dashboard.estimates.scores import Score
 
 FLAG, MEDIAN, ABOVE, BELOW, CATEGORY = "flag", "median", "above", "below", "category"
 

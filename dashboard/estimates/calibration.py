@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from dashboard.estimates.intervals import Interval, wilson
 from dashboard.queries.calibration import Pair, SaidOfScore
-from dashboard.statistics.intervals import Interval, wilson
 from detectors.scorers.protocol import ScoreSpec
 
 TOP = 0.01

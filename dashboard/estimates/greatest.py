@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from dashboard.estimates import levels
+from dashboard.estimates.levels import Level
+from dashboard.estimates.measures import Measure
 from dashboard.queries.series import Bucket, Half
-from dashboard.statistics import levels
-from dashboard.statistics.levels import Level
-from dashboard.statistics.measures import Measure
 
 LEAST_N = 30
 CLEAR = 5.0

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard import formats, strings
+from dashboard.estimates.measures import Measure, measured
+from dashboard.estimates.scores import known
 from dashboard.queries.fleet import Watched
-from dashboard.statistics.measures import Measure, measured
-from dashboard.statistics.scores import known
 
 RATE, MEDIAN = "rate", "median"
 """Units that detection names: of a share, and of a score without a unit of its own."""

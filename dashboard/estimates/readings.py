@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from dashboard import formats
+from dashboard.estimates.measures import ABOVE, CATEGORY, FLAG, MEDIAN, Measure
+from dashboard.estimates.scores import Score
 from dashboard.queries.series import Half
-from dashboard.statistics.measures import ABOVE, CATEGORY, FLAG, MEDIAN, Measure
-from dashboard.statistics.scores import Score
 from detectors.grid import LogGrid, LogitGrid
 
 MIDDLE = "median"

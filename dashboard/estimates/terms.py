@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboard.statistics import intervals
+from dashboard.estimates import intervals
 
 LEAST_TEXTS = 30
 """Texts on a side below which nothing is said."""

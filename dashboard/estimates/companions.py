@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.estimates import intervals
 from dashboard.queries.outputs import Output
-from dashboard.statistics import intervals
 
 LEAST = 50
 """Outputs with both scores below which nothing is said."""
