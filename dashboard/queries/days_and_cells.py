@@ -1,4 +1,4 @@
-"""Weeks of outputs: whole days that are over from sums by day, the last ones from the cells themselves.
+"""Weeks of outputs: whole days that are over from sums by day, the present one from the cells themselves.
 
 Sums by day follow some minutes behind, and cells of weeks are hundreds a series and day.
 """
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from dashboard.queries.store import Scope
 
-FRESH_DAYS = 1
-"""Days before the present one that are read from cells."""
+FRESH_S = 3_600
+"""How long after its end a day is still read from cells: its sum may not have all of it."""
 DAY_S = 24 * 3600
 
 OF_A_DIMENSION = "startsWith(slice, concat({dimension:String}, '=')) AND position(slice, ',') = 0"
@@ -50,5 +50,5 @@ def days_and_cells(columns: str, where: str) -> str:
 
 def bounds(weeks: Weeks, scope: Scope) -> dict[str, int]:
     """The span, and where sums by day end and cells begin: on a day's edge, never before the first."""
-    fresh = min(weeks.to_s, max(weeks.from_s, (scope.now_s // DAY_S - FRESH_DAYS) * DAY_S))
+    fresh = min(weeks.to_s, max(weeks.from_s, (scope.now_s - FRESH_S) // DAY_S * DAY_S))
     return {"from": weeks.from_s, "to": weeks.to_s, "fresh": fresh}

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from dashboard.queries.days_and_cells import OF_A_DIMENSION, Weeks, bounds, days_and_cells
 from dashboard.queries.store import Scope, Store
-from dashboard.queries.trends import counted, hits_of
+from dashboard.queries.trends import apart, counted, hits_of
 
 _BY_GROUP = """
 SELECT
@@ -50,7 +50,7 @@ class GroupCount:
 def by_dimension(
     store: Store, scope: Scope, weeks: Weeks, at_least: tuple[tuple[str, int], ...], dimension: str
 ) -> tuple[GroupCount, ...]:
-    """The scores by value of a dimension, the most frequent values first; ``at_least`` as in `trends`."""
+    """The scores by value of a dimension, of flags first; ``at_least`` as in `trends`."""
     found = _asked(store, scope, weeks, at_least, "slice", OF_A_DIMENSION, dimension=dimension)
     return tuple(
         GroupCount(unit, score, unquote(member.partition("=")[2]), n, hits, n_all, hits_all)
@@ -61,7 +61,7 @@ def by_dimension(
 def by_service(
     store: Store, scope: Scope, weeks: Weeks, at_least: tuple[tuple[str, int], ...], slice_: str = "all"
 ) -> tuple[GroupCount, ...]:
-    """The scores by service within a slice, those with the most outputs first."""
+    """The scores by service within a slice, flags first."""
     found = _asked(store, scope, weeks, at_least, "service", _OF_A_SLICE, slice=slice_)
     return tuple(GroupCount(*row) for row in found)
 
@@ -75,13 +75,16 @@ def _asked(
     slices: str,
     **named: str,
 ) -> list[tuple[str, str, str, int, float, int, float]]:
-    read = days_and_cells(
-        f"unit, score, service, slice, n, {hits_of(at_least)} AS hit",
-        f"score IN {{scores:Array(String)}} AND {slices}",
-    )
-    sql = _BY_GROUP.replace("$rows", read).replace("$member", member)
-    given = scope.bind(service=weeks.service, **counted(at_least), **named, **bounds(weeks, scope))
-    return [
-        (str(unit), str(score), str(name), int(n), float(hits), int(n_all), float(hits_all))
-        for unit, score, name, n, hits, n_all, hits_all, *_ in store.rows(sql, given)
-    ]
+    found = []
+    for part in apart(at_least):
+        read = days_and_cells(
+            f"unit, score, service, slice, n, {hits_of(part)} AS hit",
+            f"score IN {{scores:Array(String)}} AND {slices}",
+        )
+        sql = _BY_GROUP.replace("$rows", read).replace("$member", member)
+        given = scope.bind(service=weeks.service, **counted(part), **named, **bounds(weeks, scope))
+        found += [
+            (str(unit), str(score), str(name), int(n), float(hits), int(n_all), float(hits_all))
+            for unit, score, name, n, hits, n_all, hits_all, *_ in store.rows(sql, given)
+        ]
+    return found

@@ -6,6 +6,7 @@ a service that grows does not look like a risk that rises. Weeks begin on Monday
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from urllib.parse import unquote
 
 from dashboard.formats import utc
 from dashboard.queries.days_and_cells import OF_A_DIMENSION, Weeks, bounds, days_and_cells
-from dashboard.queries.store import Scope, Store
+from dashboard.queries.store import Row, Scope, Store
 
 _BY_SCORE = """
 SELECT c.unit, c.score, c.week, sum(c.n), sum(c.hits), sumIf(c.n * s.level, s.known), sumIf(c.n, s.known)
@@ -129,10 +130,11 @@ def by_score(
     store: Store, scope: Scope, weeks: Weeks, at_least: tuple[tuple[str, int], ...], slice_: str = "all"
 ) -> tuple[ScoreWeek, ...]:
     """Weekly hits of the named scores; beside each the grid cell from which a value counts, -1 for flags."""
-    rows = store.rows(
-        _BY_SCORE.replace("$hit", hits_of(at_least)),
-        scope.bind(service=weeks.service, slice=slice_, **counted(at_least), **bounds(weeks, scope)),
-    )
+    rows: list[Row] = []
+    for part in apart(at_least):
+        sql = _BY_SCORE.replace("$hit", hits_of(part))
+        given = scope.bind(service=weeks.service, slice=slice_, **counted(part), **bounds(weeks, scope))
+        rows += store.rows(sql, given)
     return tuple(ScoreWeek(unit, score, _week(_monday(week), *rest)) for unit, score, week, *rest in rows)
 
 
@@ -153,6 +155,13 @@ def by_value(
     return tuple(
         ValueWeek(unquote(name.partition("=")[2]), _week(_monday(week), *rest)) for name, week, *rest in rows
     )
+
+
+def apart(at_least: tuple[tuple[str, int], ...]) -> Iterator[tuple[tuple[str, int], ...]]:
+    """Flags, then the others: to ask for them apart reads the cells of the others alone."""
+    flags = tuple(pair for pair in at_least if pair[1] < 0)
+    others = tuple(pair for pair in at_least if pair[1] >= 0)
+    return (part for part in (flags, others) if part)
 
 
 def hits_of(at_least: tuple[tuple[str, int], ...]) -> str:
