@@ -18,8 +18,7 @@ from dashboard.estimates import taxonomy
 from dashboard.estimates.taxonomy import Category
 from dashboard.panels import disparity_panel, report_panel
 from dashboard.plain import clean, escape
-from dashboard.queries import fleet as fleets
-from dashboard.queries import trends
+from dashboard.queries import catalogue, trends
 from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.trends import ValueWeek
 from dashboard.rows import trend_rows
@@ -34,7 +33,7 @@ USUAL = "refusal"
 def render() -> None:
     """The page."""
     seen = session.current()
-    services = data.read(seen.viewer, fleets.services, seen.scope)
+    services = data.read(seen.viewer, catalogue.places, seen.scope)
     top = st.container()  # the header tells how fresh the numbers below are, which are read after it
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         service = filters.service(sorted({item.service for item in services.value}))
@@ -60,8 +59,8 @@ def render() -> None:
         components.section(strings.HEAT, strings.HEAT_NOTE.format(few=formats.count(trend_rows.FEW)))
         cells = [cell for row in rows for cell in row.cells]
         components.show(risk.heat_map(cells, components.colors()), key="taxonomy")
-    _panels(panel_rows.value, rows)
     _table(rows, n_weeks, service)
+    _panels(panel_rows.value, rows)
     disparity_panel.show(seen, weeks, DIMENSION, slice_)
 
 
