@@ -153,9 +153,17 @@ def test_a_page_inhibits_the_tickets_of_its_service(manager: Alertmanager) -> No
 
 
 def test_many_incidents_stand(manager: Alertmanager) -> None:
-    many = [incident_of(refusals(f"f{k}", service=f"service-{k}")) for k in range(300)]
+    many = [incident_of(refusals(f"f{k}", service=f"service-{k}")) for k in range(500)]
+    ids = {one.incident_id for one in many}
     assert notifier(manager).follow([delivery_of(one) for one in many]).outcome == SENT
-    assert {a["labels"]["incident_id"] for a in manager.alerts()} == {one.incident_id for one in many}
+    assert {a["labels"]["incident_id"] for a in manager.alerts()} == ids
+
+    def heard() -> list[str]:
+        return [a.labels["incident_id"] for one in manager.notifications for a in one]
+
+    until(lambda: set(heard()) == ids)
+    time.sleep(1.5)  # what is told twice would be
+    assert sorted(heard()) == sorted(ids)
 
 
 @pytest.mark.parametrize("name", ["\x00", "ü\u202e", "a" * 900, '"\\\n'])
