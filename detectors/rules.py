@@ -64,7 +64,7 @@ class Rule:
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Rule:
-        """A rule of its plain form (`dataclasses.asdict`), such as a control record holds.
+        """A rule of its plain form, such as a control record holds (`to_dict`).
 
         Raises
         ------
@@ -82,6 +82,10 @@ class Rule:
         if not all(map(math.isfinite, numbers)):
             raise ValueError(f"not a rule: {rule.text()}")
         return rule
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its plain form, the keys of ``[[rule]]``."""
+        return asdict(self) | {"services": list(self.services)}
 
     def is_for(self, service: str) -> bool:
         """Whether it is about a service."""

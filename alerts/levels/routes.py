@@ -76,7 +76,7 @@ class Levels:
 
     def adopt(self, asked: Mapping[str, str], actor: str, reason: str) -> dict[str, Any]:
         """Have a service watch by the baselines of another lineage."""
-        target = _place(asked)
+        target = place_of(asked)
         lineage, environment = asked.get("from", ""), asked.get("from_environment")
         if not lineage or lineage == target.lineage:
             raise NotPossible("name with from the lineage, another one, whose baselines are adopted")
@@ -93,7 +93,7 @@ class Levels:
             raise NotPossible(f"at must be a time such as 2026-03-17T04:05:00Z: {error}") from error
         scores = [name.strip() for name in asked.get("scores", "").split(",") if name.strip()]
         tick = int(at.timestamp()) // self.tick_s
-        self.send([Control(_place(asked), "expect", tick, dict(expect_body(scores, actor, reason)))])
+        self.send([Control(place_of(asked), "expect", tick, dict(expect_body(scores, actor, reason)))])
         return {"v": 1, "expected": {"at": asked["at"], "scores": scores}}
 
     def _chosen(self, asked: Mapping[str, str]) -> tuple[list[LearnedLevel], list[LearnedLevel]]:
@@ -110,7 +110,7 @@ class Levels:
         return levels, chosen
 
 
-def _place(asked: Mapping[str, str]) -> ServiceKey:
+def place_of(asked: Mapping[str, str]) -> ServiceKey:
     """The service that is meant."""
     if not asked.get("service"):
         raise NotPossible("name the service")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -19,14 +19,12 @@ from detectors.finding import rfc3339
 from detectors.observation import Control, ServiceKey
 from detectors.rules import Rule, fault
 from detectors.scorers import SPECS
-from detectors.scorers.judgement import WithJudgements
 from infra.clock import to_datetime
 from infra.errors import Misconfigured
 from infra.settings import Settings, of_tables
 from infra.typed_table import unknown
 
 _ESCAPED = re.compile(r"\[([*?[])\]")
-_SPECS = WithJudgements(SPECS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +41,6 @@ class AddedRule:
     ended_reason: str = ""
 
     @property
-    def key(self) -> tuple[ServiceKey, str]:
-        """What tells it from others."""
-        return self.place, self.rule.rule_id
-
-    @property
     def in_force(self) -> bool:
         """Whether nobody removed it."""
         return self.ended_ns is None
@@ -59,11 +52,10 @@ class AddedRule:
     def control(self) -> Control:
         """What detection is told; told again, it changes nothing."""
         if self.in_force:
-            said = asdict(self.rule)
-            body = {"rule": said | {"services": list(self.rule.services)}}
-            return Control(self.place, ADD, 0, {**body, "actor": self.actor, "reason": self.reason})
-        who = {"actor": self.ended_by, "reason": self.ended_reason}
-        return Control(self.place, REMOVE, 0, {"rule_id": self.rule.rule_id, **who})
+            who = {"actor": self.actor, "reason": self.reason}
+            return Control(self.place, ADD, 0, {"rule": self.rule.to_dict(), **who})
+        whose = {"actor": self.ended_by, "reason": self.ended_reason}
+        return Control(self.place, REMOVE, 0, {"rule_id": self.rule.rule_id, **whose})
 
     def to_dict(self) -> dict[str, Any]:
         """As the API gives it."""
@@ -74,7 +66,7 @@ class AddedRule:
             "lineage": place.lineage,
             "environment": place.environment,
             "service": place.service,
-            "rule": asdict(self.rule) | {"services": list(self.rule.services)},
+            "rule": self.rule.to_dict(),
             "text": self.rule.text(),
             "actor": self.actor,
             "reason": self.reason,
@@ -123,7 +115,7 @@ def read(toml: str, settings: Settings) -> tuple[str, Rule]:
         raise NotPossible("write one table [[rule]], as in lightship.toml, and nothing else")
     rule = Rule.of(asdict(given[0]))
     service = _only_service(rule.services)
-    spec = _SPECS.get(rule.score)
+    spec = SPECS.get(rule.score)
     if spec is None:
         raise NotPossible(str(unknown("score", rule.score, SPECS)))
     why_not = fault(rule, spec, settings.detection.tick_s)
@@ -143,8 +135,3 @@ def _only_service(patterns: Iterable[str]) -> str:
             "lightship.toml"
         )
     return names[0]
-
-
-def in_force(added: Iterable[AddedRule]) -> Mapping[tuple[ServiceKey, str], AddedRule]:
-    """Those nobody removed, by what tells them apart."""
-    return {one.key: one for one in added if one.in_force}

@@ -17,14 +17,13 @@ from starlette.responses import JSONResponse, Response
 
 from alerts.acting.request import Refused, check_token, filters, said
 from alerts.errors import NotPossible, Unavailable
-from alerts.rules.added import AddedRule, entry_of, in_force, read
+from alerts.levels.routes import PLACE, place_of
+from alerts.rules.added import AddedRule, entry_of, read
 from detectors.drift.service.rule_watch import MOST_ADDED
 from detectors.observation import Control, ServiceKey
 from infra.clock import NS_PER_S, Clock
 from infra.settings import Settings
 
-LIVE, TENANT = "live", "default"
-PLACE = ("tenant", "lineage", "environment", "service")
 MAX_TOML = 4000
 """Characters of a rule as it is written."""
 TELL_REMOVED_S = 2 * 86_400
@@ -66,15 +65,15 @@ class Rules:
     def add(self, toml: str, asked: Mapping[str, str], actor: str, reason: str) -> AddedRule:
         """Have a service watched by one more rule; the one there is where it says the same."""
         service, rule = read(toml, self.settings)
-        place = _place(asked, service)
+        place = place_of({**asked, "service": service})
         if place not in self.store.services():
             raise NotPossible(
                 f"no {_named(place)} has sent anything: name it, and its environment, as the app does"
             )
-        known = in_force(self.store.added_rules())
-        added = known.get((place, rule.rule_id))
+        known = [one for one in self.store.added_rules() if one.in_force and one.place == place]
+        added = next((one for one in known if one.rule.rule_id == rule.rule_id), None)
         if added is None:
-            if sum(key == place for key, _ in known) >= MOST_ADDED:
+            if len(known) >= MOST_ADDED:
                 raise NotPossible(f"{service} has {MOST_ADDED} added rules: remove some, or use the settings")
             added = AddedRule(place=place, rule=rule, actor=actor, reason=reason, made_ns=self.clock.now_ns())
             self.store.put_rule(added)
@@ -102,11 +101,6 @@ class Rules:
         self.send([added.control()])
         entry = entry_of(added, asked.get("role", ""), self.clock.now_ns())
         self.audit(added.rule.rule_id, entry)
-
-
-def _place(asked: Mapping[str, str], service: str) -> ServiceKey:
-    tenant, lineage = asked.get("tenant", TENANT), asked.get("lineage", LIVE)
-    return ServiceKey(tenant, lineage, asked.get("environment", ""), service)
 
 
 def _named(place: ServiceKey) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from alerts.rules.added import AddedRule
@@ -32,7 +31,7 @@ def rule_row(added: AddedRule) -> dict[str, Any]:
         "environment": added.place.environment,
         "service": added.place.service,
         "rule_id": added.rule.rule_id,
-        "rule": json.dumps(asdict(added.rule)),
+        "rule": json.dumps(added.rule.to_dict()),
         "actor": added.actor,
         "reason": added.reason,
         "made_at": added.made_ns,

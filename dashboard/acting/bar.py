@@ -8,6 +8,7 @@ from dashboard import components, data, strings
 from dashboard.access.session import Session
 from dashboard.acting import actions
 from dashboard.acting.actions import Answer
+from dashboard.acting.answered import say
 from dashboard.incident import runbooks
 from dashboard.incident.incident import Incident
 from dashboard.plain import clean, escape
@@ -99,17 +100,12 @@ def _act(incident: Incident, seen: Session, action: str, reason: str) -> None:
 
 def _refuse_without(reason: str) -> None:
     if not reason.strip():
-        st.session_state["said"] = words.WHY_NEEDED
-        st.rerun()
+        say(words.WHY_NEEDED, done=False)
 
 
 def _say(answer: Answer, what: str) -> None:
-    if answer.done:
-        data.forget()
-        st.session_state["said"] = strings.DONE.format(what=what)
-    else:
-        st.session_state["said"] = strings.NOT_DONE.format(reason=answer.reason)
-    st.rerun()
+    said = strings.DONE.format(what=what) if answer.done else strings.NOT_DONE.format(reason=answer.reason)
+    say(said, done=answer.done)
 
 
 def marks(incident: Incident) -> None:

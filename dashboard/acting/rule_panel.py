@@ -8,6 +8,7 @@ from dashboard import components, data, formats
 from dashboard.access.session import Session
 from dashboard.acting import actions
 from dashboard.acting.actions import Answer
+from dashboard.acting.answered import say
 from dashboard.acting.rule_text import Suggestion
 from dashboard.choose import Chosen
 from dashboard.plain import clean, escape
@@ -84,7 +85,5 @@ def _refuse_without(why: str) -> None:
 
 
 def _say(answer: Answer, what: str) -> None:
-    data.forget()
     said = what if answer.done else words.RULE_REFUSED.format(reason=answer.reason)
-    st.session_state["said"] = clean(said, 300)
-    st.rerun()
+    say(clean(said, 300), done=answer.done)

@@ -132,3 +132,17 @@ def _doubt(gap: Gap) -> float:
         return 1.0
     near = gap.interval.low if gap.difference > 0 else gap.interval.high
     return 1.0 - near / gap.difference
+
+
+def figures(gap: Gap) -> dict[str, float | bool | None]:
+    """The numbers of a gap, for files to take away."""
+    return {
+        "n": gap.n,
+        "n_rest": gap.n_rest,
+        "rate": gap.rate,
+        "rate_rest": gap.rest,
+        "difference": gap.difference,
+        "low": None if gap.interval is None else gap.interval.low,
+        "high": None if gap.interval is None else gap.interval.high,
+        "clear": gap.clear,
+    }

@@ -181,14 +181,7 @@ def _groups(by: str, found: Disparity) -> dict[str, Any]:
                 "category": gap.category.id,
                 "title": gap.category.title,
                 "group": gap.group,
-                "n": gap.n,
-                "n_rest": gap.n_rest,
-                "rate": gap.rate,
-                "rate_rest": gap.rest,
-                "difference": gap.difference,
-                "low": None if gap.interval is None else gap.interval.low,
-                "high": None if gap.interval is None else gap.interval.high,
-                "clear": gap.clear,
+                **disparity.figures(gap),
             }
             for gap in disparity.in_order(found)
         ],

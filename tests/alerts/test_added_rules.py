@@ -51,7 +51,7 @@ class Kept:
 
     def put_rule(self, added: AddedRule) -> None:
         self._check("store")
-        self.rules[added.key] = added
+        self.rules[added.place, added.rule.rule_id] = added
 
     def send(self, records: Sequence[Control]) -> None:
         self._check("log")

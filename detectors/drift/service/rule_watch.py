@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from detectors.drift.service.controls import text_of
@@ -186,7 +186,7 @@ class RuleWatch:
 
     def state(self) -> list[list[Any]]:
         """Plain form of everything, for a snapshot."""
-        added = [asdict(rule) for rule in self._added.values()]
+        added = [rule.to_dict() for rule in self._added.values()]
         kept: list[list[Any]] = [[_ADDED, 0, added, None]] if added else []
         kept += [
             [
