@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,32 +32,53 @@ GROUP = "lightship-alerts"
 MAX_BATCH = 200
 FLUSH_S = 10.0
 CLOSE_S = 3.0
+JOIN_S = 10.0
+"""Beyond its session time-out a join takes as long as a broker waits for first members (three seconds, as it
+is delivered) and for those that are slow to come back."""
 MAX_REASON = 300
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python ships no types
-    """Remembers that partitions were given to us anew."""
+    """Remembers that partitions were given to us anew, and since when (monotonic, s) they are being dealt out."""
 
     def __init__(self) -> None:
         self.fresh = False
+        self.dealing_since: float | None = None
 
     def on_partitions_revoked(self, revoked: object) -> None:
         """Nothing is held per partition."""
+        self.dealing_since = time.monotonic()
+
+    def on_partitions_lost(self, lost: object) -> None:
+        """The group has gone on without us; we join it anew."""
+        self.dealing_since = time.monotonic()
 
     def on_partitions_assigned(self, assigned: object) -> None:
         """Another process may have written while we were not the owner."""
-        self.fresh = bool(assigned)
+        self.fresh |= bool(assigned)
+        self.dealing_since = None
 
 
 class Findings:
-    """The log of findings, read by one member of the group at a time. Used by one thread."""
+    """The log of findings, read by one member of the group at a time. Used by one thread.
+
+    A join that takes longer than one poll, and was asked for because partitions were added to a topic, is
+    never ended by kafka-python 3.0: as soon as it knows the new partitions it takes itself for joined. Such
+    a member sends no heartbeats, reads nothing, and still holds what it had. It is replaced.
+    """
 
     def __init__(self, settings: KafkaSettings, topic: str = FINDINGS.name, group: str = GROUP) -> None:
+        self._settings, self._topic, self._group = settings, topic, group
+        self._join()
+
+    def _join(self) -> None:
+        """Become a member of the group."""
+        settings = self._settings
         self._assignment = _Assignment()
         try:
             self._consumer = KafkaConsumer(
                 client_id="lightship-alerts",
-                group_id=group,
+                group_id=self._group,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 session_timeout_ms=int(settings.session_timeout_s * 1000),
@@ -64,12 +86,17 @@ class Findings:
                 max_poll_records=MAX_BATCH,
                 **client(settings),
             )
-            self._consumer.subscribe([topic], listener=self._assignment)
+            self._consumer.subscribe([self._topic], listener=self._assignment)
         except KafkaError as error:
             raise Unavailable(str(unreachable(settings))) from error
 
     def poll(self, wait_s: float) -> list[Message]:
         """The next messages in order, or none after ``wait_s``."""
+        since = self._assignment.dealing_since
+        if since is not None and time.monotonic() - since > self._settings.session_timeout_s + JOIN_S:
+            logger.warning("the group %s has dealt out nothing for long: joining it anew", self._group)
+            self.close()
+            self._join()
         try:
             got = self._consumer.poll(timeout_ms=int(wait_s * 1000))
         except KafkaError as error:

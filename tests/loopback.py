@@ -30,6 +30,12 @@ class Request:
         return json.loads(self.body)
 
 
+class _Listening(ThreadingHTTPServer):
+    """Takes a crowd at once, as what it stands for does; by itself it lets five wait and drops others."""
+
+    request_queue_size = 1_024
+
+
 class Loopback(Served):
     """A server. ``got`` is what was posted, in order; ``answers`` are used up before ``answer`` is given."""
 
@@ -37,7 +43,7 @@ class Loopback(Served):
         self.got: list[Request] = []
         self.answers: list[Answer] = []
         self.answer = answer
-        server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        server = _Listening(("127.0.0.1", 0), self._handler())
         server.handle_error = lambda *_: None  # type: ignore[method-assign] # whoever hung up meant to
         scheme = "http"
         if certificates is not None:

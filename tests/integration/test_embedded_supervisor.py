@@ -51,7 +51,7 @@ time.sleep(600)
 
 def file_ready(path: Path) -> Probe:
     def probe() -> None:
-        if not path.exists():
+        if not path.exists() or path.stat().st_size == 0:  # it is there before what it says
             raise NotReady(f"no {path.name} yet")
 
     return probe

@@ -1,0 +1,54 @@
+"""The log of findings as a member of a group reads it, on real brokers."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import closing
+
+import pytest
+from kafka import KafkaProducer
+
+from alerts import feed
+from alerts.feed import Findings
+from alerts.ports import Message
+from infra.kafka import CLIENT, Topic, create_topics
+from infra.settings import KafkaSettings
+from tests.brokers import APACHE
+
+pytestmark = pytest.mark.integration
+
+STEP_S = 0.05
+
+
+def polled(members: Sequence[Findings], seconds: float) -> list[Message]:
+    """What is read in that time, or until something is."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := [message for member in members for message in member.poll(STEP_S)]:
+            return found
+    return []
+
+
+@pytest.mark.parametrize("broker", [pytest.param(APACHE, marks=pytest.mark.kafka)], indirect=True)
+def test_a_join_that_outlasts_a_poll_ends(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Partitions appear while another member is slow to come back; findings are read all the same.
+
+    The embedded broker creates a topic when it is asked about.
+    """
+    monkeypatch.setattr(feed, "JOIN_S", 1.0)
+    settings = KafkaSettings(bootstrap=broker, session_timeout_s=4.0)
+    topic = f"findings_{uuid.uuid4().hex[:8]}"
+    with closing(Findings(settings, topic, topic)) as ours:
+        polled([ours], 5)
+        with closing(Findings(settings, topic, topic)) as slow:
+            polled([ours, slow], 6)
+            create_topics(settings, [Topic(topic, partitions=1)])
+            ours._consumer._cluster.request_update()  # as it does of itself every five minutes
+            polled([ours], 1.5)
+            polled([ours, slow], 1.5)
+        producer = KafkaProducer(bootstrap_servers=broker, **CLIENT)
+        producer.send(topic, b"a finding").get(10)
+        producer.close()
+        assert [m.value for m in polled([ours], 60)] == [b"a finding"]
