@@ -39,17 +39,17 @@ MAX_REASON = 300
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python ships no types
-    """Remembers that partitions were given to us anew, and since when (monotonic, s) they are being dealt out."""
+    """Remembers that partitions were given to us anew, and since when they are being dealt out (monotonic, s)."""
 
     def __init__(self) -> None:
         self.fresh = False
         self.dealing_since: float | None = None
 
-    def on_partitions_revoked(self, revoked: object) -> None:
+    def on_partitions_revoked(self, *_: object) -> None:
         """Nothing is held per partition."""
         self.dealing_since = time.monotonic()
 
-    def on_partitions_lost(self, lost: object) -> None:
+    def on_partitions_lost(self, *_: object) -> None:
         """The group has gone on without us; we join it anew."""
         self.dealing_since = time.monotonic()
 
