@@ -39,7 +39,7 @@ MAX_REASON = 300
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python ships no types
-    """Remembers that partitions were given to us anew, and since when they are being dealt out (monotonic, s)."""
+    """Remembers that partitions were given to us anew, and since when they are dealt out (monotonic, s)."""
 
     def __init__(self) -> None:
         self.fresh = False
