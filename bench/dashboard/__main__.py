@@ -105,10 +105,11 @@ def look(home: Path, sessions: int, looks: int, seed: int) -> None:
     running, settings = _open(home)
     try:
         with served(settings, home) as page:
-            print(f"\n{'page, in a browser':24}{'sentence s':>12}{'table s':>10}{'chart s':>10}{'all s':>10}")
-            for name, took in waits(page):
+            print(f"\n{'page, in a browser':34}{'sentence s':>12}{'table s':>10}{'chart s':>10}{'all s':>10}")
+            for visit, name, took in waits(page):
                 parts = (took[part] for part in ("sentence", "table", "chart", "all"))
-                print(f"{name:22}" + "".join(f"{'':>10}" if s is None else f"{s:>10.2f}" for s in parts))
+                shown = "".join(f"{'':>10}" if s is None else f"{s:>10.2f}" for s in parts)
+                print(f"{name:20}{visit:16}{shown}", flush=True)
             took_s, mib = asyncio.run(people(page, sessions, looks, seed))
         print(f"\n{sessions} sessions, {len(took_s)} reruns: {summary(took_s)}; {mib:.1f} MiB a session")
     finally:

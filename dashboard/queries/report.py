@@ -74,16 +74,27 @@ LIMIT 500
 )
 
 _SCORED_BY = """
-SELECT scorer_versions, min(start), max(start)
-FROM interactions
-WHERE tenant = {tenant:String} AND lineage = {lineage:String}
-    AND ({service:String} = '' OR service = {service:String})
-    AND start >= toDateTime({from:UInt32}, 'UTC') AND start < toDateTime({to:UInt32}, 'UTC')
-    AND scorer_versions != ''
+SELECT scorer_versions, min(earliest), max(latest)
+FROM
+(
+    SELECT scorer_versions, first AS earliest, last AS latest
+    FROM scored_by
+    WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+        AND ({service:String} = '' OR service = {service:String})
+        AND day >= toDate(toDateTime({from:UInt32}, 'UTC')) AND day < toDate(toDateTime({to:UInt32}, 'UTC'))
+    UNION ALL
+    SELECT scorer_versions, start AS earliest, start AS latest
+    FROM interactions
+    WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+        AND ({service:String} = '' OR service = {service:String})
+        AND start >= toStartOfDay(toDateTime({to:UInt32}, 'UTC')) AND start < toDateTime({to:UInt32}, 'UTC')
+        AND scorer_versions != ''
+)
 GROUP BY scorer_versions
-ORDER BY min(start), scorer_versions
+ORDER BY min(earliest), scorer_versions
 LIMIT 100
 """
+"""Days that are over from the account of scorers by day, what is left of the last one from interactions."""
 
 _FIRED = """
 SELECT body, count() OVER () AS of
