@@ -89,14 +89,14 @@ def spec(drawn: alt.LayerChart) -> dict[str, Any]:
 
 def finish(layers: alt.LayerChart, palette: Palette, height: int) -> alt.LayerChart:
     """Size, padding and mode colours, the same for every chart."""
-    finished: alt.LayerChart = (
-        layers.properties(
-            height=height,
-            background="transparent",
-            padding={"left": 0, "right": 8, "top": 4, "bottom": 6},
-        )
-        .configure_axis(labelColor=palette.muted, titleColor=palette.muted, gridColor=palette.grid)
-        .configure_view(stroke=None)
+    finished: alt.LayerChart = layers.properties(  # at once: every step copies the whole chart
+        height=height,
+        background="transparent",
+        padding={"left": 0, "right": 8, "top": 4, "bottom": 6},
+        config=alt.Config(
+            axis=alt.AxisConfig(labelColor=palette.muted, titleColor=palette.muted, gridColor=palette.grid),
+            view=alt.ViewConfig(stroke=None),
+        ),
     )
     return finished
 

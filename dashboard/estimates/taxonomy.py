@@ -73,6 +73,7 @@ def _titles(scores: Sequence[str], framework: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(title for found in known for title in getattr(found, framework)))
 
 
+@cache
 def version() -> str:
     """Version of the categories and of the taxonomy of scores behind them; a change of a row raises one."""
     own = tomllib.loads(_FILE.read_text(encoding="utf-8"))["version"]

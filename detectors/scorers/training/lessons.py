@@ -18,25 +18,35 @@ COPIES = 1_600
 TAUGHT_DISGUISES = ("full-width", "homoglyphs", "leet", "spaced", "zero-width")
 LONG_WEIGHT = 30.0
 """Long prompts of real users are few in the pool and many in the world."""
+LONG_TEXTS = 2_000
+PARTS = (2, 5)
+FEWEST_OF_A_PART = 20
+"""Everyday texts one after the other: of so many parts, each of more characters than this."""
+BETWEEN = ("\n\n", "\n", " ")
 LONG_SOURCES = ("arena_hard_v01.prompt", "arena_hard_v2_prompts.prompt", "vicuna_blog_eval.prompt")
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a head is taught: inverse penalty, synthetic texts and their weight, disguised copies.
+    """How a head is taught: inverse penalty, synthetic texts, disguised copies, and what a text counts.
 
-    ``questions`` is the weight of harmless questions in many languages.
+    ``attacks`` and ``harmless`` are the weights of synthetic texts, ``questions`` that of harmless questions
+    in many languages, ``long`` that of everyday texts one after the other.
     """
 
     c: float
     synthetic: int = 0
-    synthetic_weight: float = 0.5
+    attacks: float = 0.0
+    harmless: float = 0.0
     disguised: bool = False
     questions: float = 0.0
+    long: float = 0.0
 
 
 RECIPES: Mapping[str, Recipe] = {
-    "injection": Recipe(c=100, synthetic=10_000, synthetic_weight=0.3, disguised=True, questions=0.5),
+    "injection": Recipe(
+        c=50, synthetic=10_000, attacks=0.5, harmless=1.2, disguised=True, questions=0.5, long=20.0
+    ),
     "harm": Recipe(c=100, disguised=True, questions=1.0),
     "toxicity": Recipe(c=100, disguised=True, questions=0.5),
     "refusal": Recipe(c=100),
@@ -63,11 +73,15 @@ def lessons(data: Path, head: str, seed: int) -> list[Lesson]:
         for kept, n in ((False, recipe.synthetic * 3 // 4), (True, recipe.synthetic // 4)):
             side = [lesson.example for lesson in found if lesson.held == kept and not lesson.example.label]
             made = _prompts(rng, n, _asks(side, data, kept), _carriers(side))
-            found += [Lesson(e, recipe.synthetic_weight, kept) for e in made]
+            weights = recipe.harmless, recipe.attacks
+            found += [Lesson(e, weights[e.label], kept) for e in made]
     if recipe.questions:
         found += [Lesson(e, recipe.questions, kept) for kept in (False, True) for e in _questions(kept)]
+    taught = [lesson.example for lesson in found if not lesson.held]
     if recipe.disguised:
-        found += [Lesson(e, 0.5, False) for e in _copies(rng, [x.example for x in found if not x.held])]
+        found += [Lesson(e, 0.5, False) for e in _copies(rng, taught)]
+    if recipe.long:
+        found += [Lesson(e, recipe.long, False) for e in _one_after_the_other(rng, taught)]
     return found
 
 
@@ -75,6 +89,12 @@ def _weight(head: str, example: Example) -> float:
     return LONG_WEIGHT if head == "injection" and example.source in LONG_SOURCES else 1.0
 
 
+_EVERYDAY = (
+    "arena_hard_v01.prompt", "arena_hard_v2_prompts.prompt", "vicuna_blog_eval.prompt",
+    "self_instruct_human_eval.prompt", "arena_hard_v01.output", "vicuna_blog_eval.output",
+    "self_instruct_human_eval.output", "cyberseceval_insecure_code.prompt", "humaneval.prompt",
+    "gsm8k.prompt", "truthfulqa.prompt", "synth_memorised.output",
+)  # fmt: skip
 _ASKED = (
     "self_instruct_human_eval.prompt", "vicuna_blog_eval.prompt", "arena_hard_v01.prompt",
     "truthfulqa.prompt", "gsm8k.prompt", "arena_hard_v2_prompts.prompt", "advbench.prompt",
@@ -111,6 +131,19 @@ def _prompts(rng: random.Random, n: int, asks: Sequence[str], carriers: Sequence
         yield Example(as_read(text), 1, "synthetic.attack", language, f"a{i}", labelled=False)
     for i, (text, language) in enumerate(harmless(rng, n * 3 // 5, asks, carriers)):
         yield Example(as_read(text), 0, "synthetic.harmless", language, f"h{i}", labelled=False)
+
+
+def _one_after_the_other(rng: random.Random, taught: Sequence[Example]) -> Iterator[Example]:
+    """Long texts of which every part is harmless: many words that are a little odd are no sign of a hit."""
+    parts: dict[str, list[str]] = {}
+    for example in taught:
+        if example.source in _EVERYDAY and not example.label and len(example.text) > FEWEST_OF_A_PART:
+            parts.setdefault(example.source, []).append(example.text)
+    sources = sorted(parts)
+    for i in range(LONG_TEXTS):
+        n, between = rng.randint(*PARTS), rng.choice(BETWEEN)
+        text = between.join(rng.choice(parts[rng.choice(sources)]) for _ in range(n))
+        yield Example(as_read(text), 0, "synthetic.long", "und", f"l{i}", labelled=False)
 
 
 def _copies(rng: random.Random, taught: Sequence[Example]) -> Iterator[Example]:
