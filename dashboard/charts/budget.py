@@ -65,4 +65,4 @@ def spending(spent: Sequence[Spent], palette: Palette) -> Drawing:
         f"{formats.measure(s.expected)} expected at most"
         for s in spent
     )
-    return Drawing(finish(bars + rules + names + whiskers + points, palette, 170), f"Budget {said}.")
+    return Drawing(finish([bars, rules, names, whiskers, points], palette, 170), f"Budget {said}.")

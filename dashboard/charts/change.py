@@ -154,13 +154,16 @@ def change_over_time(
         )
     )
     shown = [m for m in marks if first <= m.time <= ends]
-    layers = shade + middle + doubt + onset + guide + dots
+    layers = [shade, middle, doubt, onset, guide, dots]
     if shown:
-        layers += _markers(shown, palette, (ends - first) / 8)
+        layers.append(_markers(shown, palette, (ends - first) / 8))
     if after:
-        layers += whisker
+        layers.append(whisker)
     words = f"no data since {change.onset:%H:%M}" if silent else f"onset {change.onset:%H:%M}"
-    layers += _onset_note(change, words, strong, first, ends) + _band_note(edges[:1], palette, y_scale)
+    layers += [
+        _onset_note(change, words, strong, first, ends),
+        _band_note(edges[:1], palette, y_scale),
+    ]
     return Drawing(
         finish(layers, palette, 288), _change_alt(ticks, change, reference, marks, title=title, scale=scale)
     )

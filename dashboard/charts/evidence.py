@@ -57,6 +57,6 @@ def growth(
     limit = f", the threshold is {formats.number(threshold, 1)}" if threshold is not None else ""
     most = formats.number(max(value for _, value in points), 1)
     return Drawing(
-        finish(alt.LayerChart(layer=layers), palette, HEIGHT),
+        finish(layers, palette, HEIGHT),
         f"Evidence over time as a power of ten: at most {most}, at the end {formats.number(last, 1)}{limit}.",
     )

@@ -87,9 +87,13 @@ def spec(drawn: alt.LayerChart) -> dict[str, Any]:
     return dict(drawn.to_dict(validate=False))
 
 
-def finish(layers: alt.LayerChart, palette: Palette, height: int) -> alt.LayerChart:
-    """Size, padding and mode colours, the same for every chart."""
-    finished: alt.LayerChart = layers.properties(  # at once: every step copies the whole chart
+def finish(layers: Sequence[alt.Chart | alt.LayerChart], palette: Palette, height: int) -> alt.LayerChart:
+    """The chart of these layers, with the size, padding and mode colours that are the same for every chart.
+
+    All is given at once: whatever is added to a chart, or said of it, copies it.
+    """
+    return alt.LayerChart(
+        layer=list(layers),
         height=height,
         background="transparent",
         padding={"left": 0, "right": 8, "top": 4, "bottom": 6},
@@ -98,7 +102,6 @@ def finish(layers: alt.LayerChart, palette: Palette, height: int) -> alt.LayerCh
             view=alt.ViewConfig(stroke=None),
         ),
     )
-    return finished
 
 
 def time_axis(labels: int, first: datetime, last: datetime) -> alt.X:

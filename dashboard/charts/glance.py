@@ -61,11 +61,13 @@ def glance(
             color=palette.text,
             fontWeight=500,
         ).encode(x="time:T", text=alt.value(f"no data since {since:%H:%M}"))
-        layers = shade + line + rule + words
+        layers = [shade, line, rule, words]
     else:
-        layers = shade + line + start.mark_rule(color=palette.changed).encode(x="time:T")
+        layers = [shade, line, start.mark_rule(color=palette.changed).encode(x="time:T")]
         if outside:
-            layers += chart(outside).mark_circle(color=palette.changed, size=30, opacity=1).encode(x=x, y=y)
+            layers.append(
+                chart(outside).mark_circle(color=palette.changed, size=30, opacity=1).encode(x=x, y=y)
+            )
     return Drawing(
         finish(layers, palette, 110),
         f"{'No data' if silent else 'Change'} since {formats.clock(since)}; baseline "

@@ -70,9 +70,9 @@ def by_service(levels: Sequence[LearnedLevel], measure: Measure, palette: Palett
         x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q", y=y, color=color
     )
     points = data.mark_circle(size=70, opacity=1).encode(x=x, y=y, color=color, tooltip=tooltip)
-    layers = rule + whiskers + points
+    layers = [rule, whiskers, points]
     if limits:
-        layers += (
+        layers.append(
             chart(limits)
             .mark_tick(color=palette.text, thickness=2, size=18)
             .encode(x=alt.X("limit:Q", scale=scale, axis=axis), y=y)

@@ -56,9 +56,9 @@ def by_week(weeks: Sequence[PageWeek], palette: Palette) -> Drawing:
         .encode(x=x, y=y, color=color, order=alt.Order("order:Q"), tooltip=tooltip)
     )
     totals = [{"week": formats.short_day(w.week), "pages": w.pages} for w in weeks if w.pages]
-    layers = alt.LayerChart(layer=[bars])
+    layers = [bars]
     if totals:
-        layers += (
+        layers.append(
             chart(totals)
             .mark_text(dy=-8, color=palette.text)
             .encode(x=x, y=alt.Y("pages:Q", stack=None), text="pages:Q")

@@ -62,4 +62,4 @@ def two_levels(reference: Side, current: Side, palette: Palette, scale: Scale, *
     spans = [
         f"{s.name} {scale.words(s.value)} ({scale.words(s.low)} to {scale.words(s.high)})" for s in sides
     ]
-    return Drawing(finish(rules + dots + words, palette, 190), f"{'; '.join(spans)}.")
+    return Drawing(finish([rules, dots, words], palette, 190), f"{'; '.join(spans)}.")

@@ -47,7 +47,7 @@ def by_hour(hours: Sequence[Hour], first: datetime, last: datetime, palette: Pal
         .mark_bar(color=palette.current, opacity=0.85)
         .encode(x=x, x2="end:T", y=y, y2=alt.Y2Datum(0), tooltip=tooltip)
     )
-    layers = alt.LayerChart(layer=[bars])
+    layers = [bars]
     bad = [
         {"time": instant(h.at + timedelta(minutes=25)), "received": h.received, "n": h.dead_lettered + h.lost}
         for h in hours
@@ -55,12 +55,14 @@ def by_hour(hours: Sequence[Hour], first: datetime, last: datetime, palette: Pal
     ]
     if bad:
         marked = chart(bad)
-        layers += marked.mark_point(
-            shape="triangle-up", filled=True, size=70, color=palette.changed, opacity=1, yOffset=-9
-        ).encode(x="time:T", y=y)
-        layers += marked.mark_text(dy=-22, color=palette.changed, fontWeight=500).encode(
-            x="time:T", y=y, text=alt.Text("n:Q", format=",")
-        )
+        layers += [
+            marked.mark_point(
+                shape="triangle-up", filled=True, size=70, color=palette.changed, opacity=1, yOffset=-9
+            ).encode(x="time:T", y=y),
+            marked.mark_text(dy=-22, color=palette.changed, fontWeight=500).encode(
+                x="time:T", y=y, text=alt.Text("n:Q", format=",")
+            ),
+        ]
     received = formats.count(sum(h.received for h in hours))
     died = sum(h.dead_lettered for h in hours)
     lost = sum(h.lost for h in hours)

@@ -124,18 +124,18 @@ def heat_map(cells: Sequence[Cell], palette: Palette) -> Drawing:
     half = known.mark_text(color=palette.text, fontSize=11, dy=9, opacity=wide_only).encode(
         x=x, y=y, text="half:N"
     )
-    layers = alt.LayerChart(layer=[frame])
+    layers = [frame]
     if kept:
-        layers += tile + number + half
+        layers += [tile, number, half]
     if hidden:
-        layers += (
+        layers.append(
             chart(hidden)
             .mark_text(color=palette.muted, opacity=wide_only)
             .encode(x=x, y=y, text=alt.value("few"))
         )
     clear = [row for row in rows if row["clear"]]
     if clear:
-        layers += (
+        layers.append(
             chart(clear)
             .mark_point(
                 shape="circle",

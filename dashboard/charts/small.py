@@ -91,7 +91,7 @@ def panel(weeks: Sequence[Week], name: str, top: float, palette: Palette) -> Dra
     ]
     line = chart(rows).mark_line(color=color).encode(x=x, y=y, tooltip=tooltip)
     end = chart(rows[-1:]).mark_circle(color=color, size=40, opacity=1).encode(x=x, y=y)
-    layers = alt.LayerChart(layer=[*_baseline(weeks, palette, y), band, line, end])
+    layers = [*_baseline(weeks, palette, y), band, line, end]
     return Drawing(finish(layers, palette, 130), f"{name}: {_said(weeks)}.")
 
 
@@ -108,5 +108,5 @@ def sparkline(weeks: Sequence[Week], name: str, palette: Palette) -> Drawing:
     )
     line = chart(rows).mark_line(color=palette.current).encode(x=x, y=y)
     end = chart(rows[-1:]).mark_circle(color=palette.current, size=40, opacity=1).encode(x=x, y=y)
-    layers = alt.LayerChart(layer=[band, *_baseline(weeks, palette, y), line, end])
+    layers = [band, *_baseline(weeks, palette, y), line, end]
     return Drawing(finish(layers, palette, 72), f"{name} over {len(weeks)} weeks: {_said(weeks)}.")

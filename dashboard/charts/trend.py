@@ -56,7 +56,7 @@ def level_over_time(
     x = time_axis(8, span.first, span.last)
     y = alt.Y("value:Q", scale=y_scale, axis=axis)
     low = alt.Y("low:Q", scale=y_scale, axis=axis)
-    layers: list[alt.Chart] = []
+    layers: list[alt.Chart | alt.LayerChart] = []
     if held is not None:
         edges = [
             {
@@ -81,10 +81,9 @@ def level_over_time(
     shown = [mark for mark in marks if span.first <= mark.time <= span.last]
     if shown:
         layers += _marks(shown, palette)
-    drawn = alt.LayerChart(layer=layers)
     if held is not None:
-        drawn += _name(edges[:1], held, palette, y_scale)
-    return Drawing(finish(drawn, palette, HEIGHT), _said(ticks, held, len(apart), title=title, scale=scale))
+        layers.append(_name(edges[:1], held, palette, y_scale))
+    return Drawing(finish(layers, palette, HEIGHT), _said(ticks, held, len(apart), title=title, scale=scale))
 
 
 def _bottom(lows: Sequence[float], top: float, scale: Scale) -> float:

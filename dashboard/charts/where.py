@@ -96,7 +96,7 @@ def ranking(bars: Sequence[Bar], palette: Palette, unit: str) -> Drawing:
     worst = ranked[0]
     effect = formats.difference(worst.effect, worst.low, worst.high, unit)
     return Drawing(
-        finish(drawn + whiskers + shares, palette, 30 * len(ranked) + 40),
+        finish([drawn, whiskers, shares], palette, 30 * len(ranked) + 40),
         f"Largest change in {worst.name}: {effect}. {unclear} of {len(ranked)} show no clear change.",
     )
 
@@ -147,11 +147,11 @@ def distribution_shift(
     )
     line = chart(rows).mark_line(color=strong, interpolate="step").encode(x=x, y=y("current"))
     if narrow:
-        layers = filled + line + _corners(gain_text, palette, strong)
+        notes = _corners(gain_text, palette, strong)
     else:
-        layers = filled + line + _beside(peak, gain, gain_text, palette, strong, y)
+        notes = _beside(peak, gain, gain_text, palette, strong, y)
     return Drawing(
-        finish(layers, palette, 240),
+        finish([filled, line, notes], palette, 240),
         f"Distribution of {unit or 'values'}: the baseline peaks near {formats.measure(peak.middle)}; "
         f"{gain_text}.",
     )
