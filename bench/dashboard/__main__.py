@@ -53,9 +53,14 @@ def seconds(ask: Ask, store: Store) -> float:
 
 
 def _open(home: Path) -> tuple[Supervisor, StoreSettings]:
+    """A running engine. By its clock, the real one, texts of the store have expired: it is to keep them."""
     spec = store_spec(home)
     running, _ = started(home, spec)
-    return running, StoreSettings(url=clickhouse_url(home, spec))
+    settings = StoreSettings(url=clickhouse_url(home, spec))
+    root = connect(settings, database="default")
+    root.command("SYSTEM STOP TTL MERGES")
+    root.close()
+    return running, settings
 
 
 def make(home: Path, size: Size, chunk: int) -> None:
