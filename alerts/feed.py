@@ -69,14 +69,13 @@ class Findings:
 
     def __init__(self, settings: KafkaSettings, topic: str = FINDINGS.name, group: str = GROUP) -> None:
         self._settings, self._topic, self._group = settings, topic, group
-        self._join()
+        self._consumer, self._assignment = self._member()
 
-    def _join(self) -> None:
-        """Become a member of the group."""
-        settings = self._settings
-        self._assignment = _Assignment()
+    def _member(self) -> tuple[KafkaConsumer, _Assignment]:
+        """A new member of the group, and what it is told of its partitions."""
+        settings, assignment = self._settings, _Assignment()
         try:
-            self._consumer = KafkaConsumer(
+            consumer = KafkaConsumer(
                 client_id="lightship-alerts",
                 group_id=self._group,
                 enable_auto_commit=False,
@@ -86,17 +85,19 @@ class Findings:
                 max_poll_records=MAX_BATCH,
                 **client(settings),
             )
-            self._consumer.subscribe([self._topic], listener=self._assignment)
+            consumer.subscribe([self._topic], listener=assignment)
         except KafkaError as error:
             raise Unavailable(str(unreachable(settings))) from error
+        return consumer, assignment
 
     def poll(self, wait_s: float) -> list[Message]:
         """The next messages in order, or none after ``wait_s``."""
         since = self._assignment.dealing_since
         if since is not None and time.monotonic() - since > self._settings.session_timeout_s + JOIN_S:
             logger.warning("the group %s has dealt out nothing for long: joining it anew", self._group)
-            self.close()
-            self._join()
+            left = self._consumer
+            self._consumer, self._assignment = self._member()
+            left.close(autocommit=False)
         try:
             got = self._consumer.poll(timeout_ms=int(wait_s * 1000))
         except KafkaError as error:
