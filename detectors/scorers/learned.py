@@ -120,8 +120,8 @@ LEARNED = Learned(
     name="learned",
     version="1",
     specs=(
-        _bounded("injection", "Prompt injection and jailbreaks", generation=2),
-        _bounded("injection_context", "Instructions hidden in context", generation=2),
+        _bounded("injection", "Prompt injection and jailbreaks", generation=3),
+        _bounded("injection_context", "Instructions hidden in context", generation=3),
         _bounded("harm", "Harmful requests"),
         ScoreSpec("harm_category", "Hazards of harmful requests", "category", None),
         _bounded("toxicity", "Toxicity"),
