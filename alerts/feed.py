@@ -46,11 +46,7 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
         self.dealing_since: float | None = None
 
     def on_partitions_revoked(self, *_: object) -> None:
-        """Nothing is held per partition."""
-        self.dealing_since = time.monotonic()
-
-    def on_partitions_lost(self, *_: object) -> None:
-        """The group has gone on without us; we join it anew."""
+        """Nothing is held per partition. Those that are lost come here, too."""
         self.dealing_since = time.monotonic()
 
     def on_partitions_assigned(self, assigned: object) -> None:
