@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
+import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +23,7 @@ from faust.types import TP
 from infra import kafka
 from infra.kafka_access import connection
 from infra.settings import KafkaSettings
+from ingest import process
 from ingest.collector import spare_the_state
 from ingest.errors import Unavailable
 from ingest.exit_code import DEFECT, UNAVAILABLE
@@ -41,6 +42,9 @@ POLLED = 32
 """Messages handed out at once: however far behind a worker is, its agents hold little more than they may."""
 LONGEST_WAIT_S = 86_400.0
 """How long nothing may be read: while a store is away agents are full. The watchdog ends what hangs."""
+STOP_WITHIN_S = 25.0
+"""How long the library may take to stop: it waits for a group whose other member hangs, or a connection that
+does not close. Less than the 30 s after which container platforms kill, so that a log line says it."""
 
 
 @dataclass(slots=True)
@@ -118,10 +122,31 @@ def new_app(name: str, settings: KafkaSettings, datadir: Path, *, buffered_messa
     )
 
 
-def run_app(app: faust.App) -> int:
+class _Worker(faust.Worker):
+    """Ends when it is told to, also where the library does not."""
+
+    stop_within_s: float
+
+    async def stop(self) -> None:
+        """Stop; if it takes too long, end as a crash would: what is not acknowledged comes again."""
+        limit = threading.Timer(self.stop_within_s, self._give_up)
+        limit.daemon = True
+        limit.start()
+        await super().stop()
+
+    def _give_up(self) -> None:
+        logger.error(
+            "not stopped within %.0f s of being told to: ends now, what is not acknowledged comes again",
+            self.stop_within_s,
+        )
+        process.end(UNAVAILABLE)
+
+
+def run_app(app: faust.App, *, stop_within_s: float = STOP_WITHIN_S) -> int:
     """Run an application until it is told to stop; its exit code."""
     spare_the_state()
-    worker = faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True)
+    worker = _Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True)
+    worker.stop_within_s = stop_within_s
     try:
         worker.execute_from_commandline()  # ends by raising
     except SystemExit as ended:
@@ -230,7 +255,7 @@ def watch(app: faust.App, health: Health) -> None:
     async def watchdog() -> None:
         if health.pending and time.monotonic() - health.moved_at > WATCHDOG_S:
             logger.critical("%d messages wait and nothing moved for %.0f s", health.pending, WATCHDOG_S)
-            os._exit(UNAVAILABLE)
+            process.end(UNAVAILABLE)
 
 
 class Guard:
@@ -245,5 +270,4 @@ class Guard:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         if error is not None and isinstance(error, Exception):
             logger.critical("defect in %s", self._where, exc_info=(type(error), error, trace))
-            logging.shutdown()
-            os._exit(DEFECT)
+            process.end(DEFECT)
