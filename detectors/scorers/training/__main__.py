@@ -21,10 +21,11 @@ import numpy.typing as npt
 import detectors.scorers
 from detectors.scorers.heads import NAMES, Head, Heads, probability
 from detectors.scorers.training.card import card
-from detectors.scorers.training.fit import Fit, Labels, Vector, features, fit, line, rounded
+from detectors.scorers.training.fit import Fit, Labels, Vector, features, line, rounded
 from detectors.scorers.training.judge import Figures, against, disguised, held_figures
 from detectors.scorers.training.judge import rounded as printed
-from detectors.scorers.training.lessons import RECIPES, Lesson, lessons
+from detectors.scorers.training.learner import Chosen, Learner
+from detectors.scorers.training.lessons import DISGUISED, RECIPES, Lesson, lessons
 from detectors.scorers.training.measure import threshold
 from detectors.scorers.training.pool import Example, distinct, rows
 from detectors.scorers.training.sources import never_taught
@@ -84,16 +85,18 @@ def train(data: Path, name: str, seed: int) -> tuple[Head, Figures]:
     weights: Vector = np.array([lesson.weight for lesson in taken])
     held = np.array([lesson.held for lesson in taken])
     x = features([e.text for e in examples])
+    of_the_pool = np.array([lesson.of_the_pool for lesson in taken])
+    learn = Learner(recipe, x, labels, weights, of_the_pool)
 
-    first = fit(x[~held], labels[~held], recipe.c, weights[~held])
+    first = learn(~held)
     margins = first.margins(x)
     kept = [e for e, h in zip(examples, held, strict=True) if h]
-    real = held & np.array([not e.is_synthetic for e in examples])
+    real = held & of_the_pool
     slope, intercept = line(margins[real], labels[real], PRIOR)
     misses = margins[real & (labels == 0)]
     level = slope * threshold(misses, 0.01) + intercept
 
-    whole = fit(x, labels, recipe.c, weights)
+    whole = learn(np.full(len(taken), True))
     numbers, unit = rounded(whole.weights)
     head = Head(name, numbers, slope * unit, slope * whole.bias + intercept)
     figures: Figures = {
@@ -101,13 +104,13 @@ def train(data: Path, name: str, seed: int) -> tuple[Head, Figures]:
         "fingerprint": head.fingerprint,
         "seed": seed,
         "prior": PRIOR,
-        "recipe": {"c": recipe.c, "steps": whole.steps},
+        "recipe": {"c": recipe.c, "rarity": recipe.rarity, "plain": recipe.plain, "steps": whole.steps},
         "trained_on": {"n": len(taken), "positives": int(labels.sum())},
         "credits": credits_of(data, taken),
         "held": held_figures(kept, margins[held], labels[held]),
         "level_at_1": printed(float(probability(np.array(level)))),
         "int8_change": printed(rounding_change(whole, numbers, unit, x), 4),
-        "families": families(taken, x, labels, weights, held, recipe.c),
+        "families": families(taken, learn, held),
         "disguises": {},
         "never_taught": untaught(data, name, head, level),
         "known": [
@@ -124,7 +127,7 @@ def train(data: Path, name: str, seed: int) -> tuple[Head, Figures]:
 def credits_of(data: Path, taken: Sequence[Lesson]) -> list[list[Any]]:
     """Source, licence and rows of all that taught."""
     counts = Counter(lesson.example.source.partition(".")[0] for lesson in taken)
-    ours = {"synthetic": "Apache-2.0, ours", "disguised": "copies of the others"}
+    ours = {"synthetic": "Apache-2.0, ours", DISGUISED: "copies of the others"}
     return [
         [source, ours.get(source) or rows(data, source)[0]["licence"], n]
         for source, n in sorted(counts.items())
@@ -137,28 +140,18 @@ def rounding_change(whole: Fit, numbers: npt.NDArray[np.int8], unit: float, x: A
     return float(np.std(exact - coarse) / np.std(exact))
 
 
-def families(
-    taken: Sequence[Lesson],
-    x: Any,
-    labels: Labels,
-    weights: Vector,
-    held: npt.NDArray[np.bool_],
-    c: float,
-) -> dict[str, Figures]:
+def families(taken: Sequence[Lesson], learn: Learner, held: Chosen) -> dict[str, Figures]:
     """Quality on each family of attacks for a fit that has seen none of it, against the held misses."""
     names = np.array([lesson.example.family for lesson in taken])
-    copies = np.array([lesson.example.source == "disguised" for lesson in taken])
-    real = held & np.array([not lesson.example.is_synthetic for lesson in taken])
+    misses = held & learn.of_the_pool & (learn.labels == 0)
     found = {}
-    ordinary = np.array([not lesson.example.labelled for lesson in taken]) & (labels == 0)
+    ordinary = np.array([not lesson.example.labelled for lesson in taken]) & (learn.labels == 0)
     thin = ordinary & (np.arange(len(taken)) % 2 > 0)  # half of the ordinary text: this is most of the work
     for name in sorted(set(names) - {""}):
         if (names == name).sum() < FEWEST_OF_A_FAMILY:
             continue
-        seen = ~held & (names != name) & ~thin
-        without = fit(x[seen], labels[seen], c, weights[seen])
-        values = without.margins(x)
-        found[str(name)] = against(values[(names == name) & ~copies], values[real & (labels == 0)])
+        values = learn(~held & (names != name) & ~thin).margins(learn.x)
+        found[str(name)] = against(values[(names == name) & learn.of_the_pool], values[misses])
     return found
 
 

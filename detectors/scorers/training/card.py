@@ -33,7 +33,9 @@ def _lines(f: Figures) -> Iterator[str]:
     yield from ("", "## Intended use", "", text["use"])
     yield f"At the value {f['level_at_1']} one in a hundred of the held ordinary texts is a false alarm."
     yield from ("", "## Model", "", text["model"])
-    yield f"C {f['recipe']['c']}, {f['recipe']['steps']} steps. Rounding to one byte moves margins by"
+    recipe = f["recipe"]
+    yield f"C {recipe['c']}, power of rarity {recipe['rarity']}, share of the plain fit {recipe['plain']},"
+    yield f"{recipe['steps']} steps. Rounding to one byte moves margins by"
     yield f"{_percent(f['int8_change'], 2)} of their spread. {text['cost']}"
     yield from ("", "## Quality on held rows", "", text["held"], "")
     yield from _table("rows", _QUALITY)

@@ -15,8 +15,10 @@ from detectors.scorers.training.synthetic import attacks, harmless, harmless_que
 DISGUISED_CHARACTERS = 1_500
 COPIES = 1_600
 """Disguised copies, half of them of hits: what the normaliser leaves of a disguise is no sign of either."""
+DISGUISED = "disguised"
+"""Source of such copies."""
 TAUGHT_DISGUISES = ("full-width", "homoglyphs", "leet", "spaced", "zero-width")
-LONG_WEIGHT = 30.0
+LONG_WEIGHT = 60.0
 """Long prompts of real users are few in the pool and many in the world."""
 LONG_TEXTS = 2_000
 PARTS = (2, 5)
@@ -28,13 +30,17 @@ LONG_SOURCES = ("arena_hard_v01.prompt", "arena_hard_v2_prompts.prompt", "vicuna
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a head is taught: inverse penalty, synthetic texts, disguised copies, and what a text counts.
+    """How a head is taught: penalties, synthetic texts, disguised copies, and what a text counts.
 
-    ``attacks`` and ``harmless`` are the weights of synthetic texts, ``questions`` that of harmless questions
-    in many languages, ``long`` that of everyday texts one after the other.
+    ``c`` is the inverse penalty and ``rarity`` how much lighter it is on rare grams. ``attacks`` and
+    ``harmless`` are the weights of synthetic texts, ``questions`` that of harmless questions in many
+    languages, ``long`` that of everyday texts one after the other. ``plain`` is the share of a second fit, in
+    which only rows of the pool teach, all count the same, and rare grams are not favoured.
     """
 
     c: float
+    rarity: float = 2.0
+    plain: float = 0.3
     synthetic: int = 0
     attacks: float = 0.0
     harmless: float = 0.0
@@ -45,7 +51,14 @@ class Recipe:
 
 RECIPES: Mapping[str, Recipe] = {
     "injection": Recipe(
-        c=50, synthetic=10_000, attacks=0.5, harmless=1.2, disguised=True, questions=0.5, long=20.0
+        c=50,
+        rarity=3.0,
+        synthetic=10_000,
+        attacks=0.1,
+        harmless=1.6,
+        disguised=True,
+        questions=0.5,
+        long=40.0,
     ),
     "harm": Recipe(c=100, disguised=True, questions=1.0),
     "toxicity": Recipe(c=100, disguised=True, questions=0.5),
@@ -61,6 +74,11 @@ class Lesson:
     example: Example
     weight: float
     held: bool
+
+    @property
+    def of_the_pool(self) -> bool:
+        """Whether somebody else wrote it, and as it is."""
+        return not self.example.is_synthetic and self.example.source != DISGUISED
 
 
 def lessons(data: Path, head: str, seed: int) -> list[Lesson]:
@@ -152,4 +170,4 @@ def _copies(rng: random.Random, taught: Sequence[Example]) -> Iterator[Example]:
         for example in rng.sample(whole, min(COPIES // 2, len(whole))):
             disguise = DISGUISES[rng.choice(TAUGHT_DISGUISES)]
             text = as_read(disguise(example.text[:DISGUISED_CHARACTERS], rng))
-            yield replace(example, text=text, source="disguised", labelled=False)
+            yield replace(example, text=text, source=DISGUISED, labelled=False)

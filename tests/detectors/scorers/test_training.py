@@ -80,6 +80,25 @@ def test_a_planted_word_is_learned_and_found_in_new_texts() -> None:
     assert np.corrcoef(coarse, features(new) @ found.weights)[0, 1] > 0.999
 
 
+def test_a_sum_of_fits_gives_the_other_its_share() -> None:
+    texts, labels = sentences(400, "lantern", 1)
+    x = features(texts)
+    one, other = fit(x, labels, c=100), fit(x, labels, c=0.1, rarity=0.0)
+    both = one.plus(other, 0.3, x)
+    added = both.margins(x) - one.margins(x)
+    assert added.std() == pytest.approx(0.3 * one.margins(x).std())
+    assert np.corrcoef(added, other.margins(x))[0, 1] == pytest.approx(1)
+    assert one.plus(other, 0.0, x).margins(x) == pytest.approx(one.margins(x))
+
+
+def test_a_rare_gram_is_cheaper_the_higher_the_power_of_rarity() -> None:
+    texts, labels = sentences(400, "lantern", 6)
+    odd = [text + " zyzzyva" if i % 40 == 1 else text for i, text in enumerate(texts)]
+    x, new = features(odd), features(["zyzzyva", "lantern"])
+    rare, common = (fit(x, labels, c=1, rarity=power).margins(new) for power in (3.0, 0.0))
+    assert (rare[0] - rare[1]) / np.abs(rare[1]) > (common[0] - common[1]) / np.abs(common[1])
+
+
 def test_rare_classes_count_as_much_as_common_ones() -> None:
     texts, labels = sentences(600, "lantern", 3)
     few = (labels == 0) | (np.arange(600) < 60)
