@@ -12,7 +12,7 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 
 from infra import clickhouse
-from infra.embedded.ports import spare
+from infra.embedded.ports import spares
 from infra.embedded.supervisor import Supervisor
 from infra.embedded.whole import Whole, whole
 from infra.settings import load
@@ -96,7 +96,8 @@ def running(webhook: str = "") -> Iterator[Running]:
         config = Path(folder) / "lightship.toml"
         config.write_text(RECEIVER.format(webhook) if webhook else "", encoding="utf-8")
         settings = load(config, {"LIGHTSHIP_HOME": str(home)})
-        everything = whole(settings, {n: spare() for n in names}, dashboard=False, config=config)
+        ports = dict(zip(names, spares(len(names)), strict=True))
+        everything = whole(settings, ports, dashboard=False, config=config)
         specs = [spec for spec in everything.specs if spec.name != "alerts" or webhook]
         supervisor = Supervisor(home, specs, out=None)
         supervisor.start()

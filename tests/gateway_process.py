@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.embedded.ports import spare
+from infra.embedded.ports import spares
 from tests.conftest import ROOT
 
 PATIENCE_S = 60
@@ -57,7 +57,7 @@ def gateway_process(
 
     Its ports are free ones; at the end it must stop by itself and have met no defect.
     """
-    port, grpc_port = spare(), spare()
+    port, grpc_port = spares(2)
     command = [sys.executable, "-m", "ingest.gateway", "--port", str(port), "--grpc-port", str(grpc_port),
                "--kafka", bootstrap, "--partitions", str(partitions)]  # fmt: skip
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")}

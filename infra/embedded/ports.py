@@ -84,6 +84,14 @@ def spare(rng: random.Random | None = None, taken: Container[int] = ()) -> int:
     raise PortBusy(f"no free port found from {LOWEST} to {_ephemeral_start()}")
 
 
+def spares(n: int) -> list[int]:
+    """So many free ports, all different: one that is given twice is in use when it is needed again."""
+    found: list[int] = []
+    while len(found) < n:
+        found.append(spare(taken=found))
+    return found
+
+
 def _ephemeral_start() -> int:
     """First ephemeral port; IANA's (RFC 6335) where the kernel does not say or leaves no room below."""
     try:

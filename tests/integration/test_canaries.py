@@ -25,7 +25,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from infra.embedded.pair import embedded_pair
-from infra.embedded.ports import spare
+from infra.embedded.ports import spares
 from infra.embedded.supervisor import Supervisor
 from infra.settings import KafkaSettings, StoreSettings
 from tests.at_rest import raw_messages, rows_of_everything
@@ -62,7 +62,7 @@ def test_what_is_planted_is_nowhere_at_rest(tmp_path: Path, monkeypatch: pytest.
     search = Search(p for g in gardens.values() for p in g.planted)
     for where, data in told:
         search.look(where, data)
-    pair = embedded_pair(tmp_path / "home", spare(), spare())
+    pair = embedded_pair(tmp_path / "home", *spares(2))
     with Supervisor(tmp_path / "home", pair.specs, out=None):
         for where, data in rows_of_everything(StoreSettings(url=pair.clickhouse)):
             search.look(where, data)

@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from infra.embedded.pair import broker_spec, kafka_address
-from infra.embedded.ports import spare
+from infra.embedded.ports import spare, spares
 from infra.embedded.supervisor import Supervisor
 from infra.kafka import LOGS, SPANS, create_topics
 from infra.settings import KafkaSettings
@@ -61,7 +61,7 @@ class Collector:
     """A Collector process over a configuration; its storage survives it."""
 
     def __init__(self, program: Path, config: str, home: Path, **variables: str) -> None:
-        self._http, self._grpc = spare(), spare()
+        self._http, self._grpc = spares(2)
         home.mkdir(parents=True, exist_ok=True)
         quiet = home / "quiet.yaml"  # its own metrics would want a port of everybody's
         quiet.write_text("service: {telemetry: {metrics: {level: none}}}\n")

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.embedded.ports import spare
+from infra.embedded.ports import spares
 from tests.ingest.telemetry import START_NS, chat, span, traces
 from tests.running import Running, running, wait
 
@@ -77,7 +77,8 @@ def test_the_shell_of_an_application_is_compared(lightship: Running) -> None:
 def test_without_anything_running_it_says_what_to_start(tmp_path: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")}
     environment |= {"LIGHTSHIP_KAFKA": "127.0.0.1:1", "LIGHTSHIP_CLICKHOUSE": "http://127.0.0.1:1"}
-    environment |= {f"LIGHTSHIP_{name}_PORT": str(spare()) for name in ("GATEWAY", "ALERTS")}
+    ports = zip(("GATEWAY", "ALERTS"), spares(2), strict=True)
+    environment |= {f"LIGHTSHIP_{name}_PORT": str(port) for name, port in ports}
     done = subprocess.run(
         [sys.executable, "-m", "lightship", "doctor", "--json"],
         env={**environment, "LIGHTSHIP_HOME": str(tmp_path), "LIGHTSHIP_CONFIG": os.devnull},

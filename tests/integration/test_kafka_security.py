@@ -16,7 +16,7 @@ import pytest
 
 from alerts import feed
 from infra.embedded.child_spec import ChildSpec
-from infra.embedded.ports import LOOPBACK, spare
+from infra.embedded.ports import LOOPBACK, spares
 from infra.errors import Misconfigured
 from infra.kafka import LOGS, SPANS, create_topics
 from infra.settings import KafkaSettings
@@ -53,7 +53,7 @@ class Fortress:
 def fortress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fortress]:
     folder = tmp_path_factory.mktemp("fortress")
     made = certificates(folder / "certificates")
-    guarded = Guarded(made, spare(), spare(), USER, PASSWORD)
+    guarded = Guarded(made, *spares(2), USER, PASSWORD)
     running, spec = start(folder / "home", partial(_spec, guarded))
     secret = folder / "password"
     secret.write_text(PASSWORD + "\n", encoding="utf-8")

@@ -18,7 +18,7 @@ from infra.embedded.errors import AlreadyRunning, PortBusy
 from infra.embedded.exclusive import DirectoryLock
 from infra.embedded.object_files import ObjectFiles
 from infra.embedded.pair import embedded_pair, with_password
-from infra.embedded.ports import LOOPBACK, claim, is_free, spare
+from infra.embedded.ports import LOOPBACK, claim, is_free, spare, spares
 from infra.embedded.producer_state import META_KEY, forget_producers
 from infra.embedded.run_file import read_run, remove_run, write_run
 from infra.errors import Misconfigured
@@ -49,6 +49,10 @@ def test_a_spare_port_is_free_and_out_of_the_kernels_way() -> None:
     assert port < low
     assert is_free(port)
     assert spare(random.Random(1), taken={port}) != port
+
+
+def test_spare_ports_are_all_different() -> None:
+    assert len(set(spares(600))) == 600
 
 
 def test_two_cannot_hold_one_directory(tmp_path: Path) -> None:
@@ -97,7 +101,7 @@ def test_the_stores_password_is_made_once_and_kept_from_others(tmp_path: Path) -
 
 
 def test_ports_asked_for_are_used(tmp_path: Path) -> None:
-    kafka, clickhouse = spare(), spare()
+    kafka, clickhouse = spares(2)
     pair = embedded_pair(tmp_path, kafka, clickhouse, retain_hours={"b": 1.5, "a": 2})
     assert pair.kafka == f"127.0.0.1:{kafka}"
     assert pair.clickhouse.endswith(f"@127.0.0.1:{clickhouse}")
