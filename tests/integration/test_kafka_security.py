@@ -53,7 +53,8 @@ class Fortress:
 def fortress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fortress]:
     folder = tmp_path_factory.mktemp("fortress")
     made = certificates(folder / "certificates")
-    guarded = Guarded(made, *spares(2), USER, PASSWORD)
+    ports = spares(2)
+    guarded = Guarded(made, ports[0], ports[1], USER, PASSWORD)
     running, spec = start(folder / "home", partial(_spec, guarded))
     secret = folder / "password"
     secret.write_text(PASSWORD + "\n", encoding="utf-8")
