@@ -181,7 +181,7 @@ def _settings(folder: Path, port: int, guarded: Guarded | None) -> str:
     if guarded:
         ports = {**ports, "SECURE": guarded.secure, "MUTUAL": guarded.mutual}
     advertised = [f"{name}://{LOOPBACK}:{at}" for name, at in ports.items()]
-    controller = spare()
+    controller = spare(taken=ports.values())
     text = SETTINGS.format(
         host=LOOPBACK,
         controller=controller,

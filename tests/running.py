@@ -33,7 +33,7 @@ from infra.embedded.child import ChildState, Phase
 from infra.embedded.child_spec import BackOff
 from infra.embedded.errors import PortBusy, StartFailed
 from infra.embedded.pair import kafka_address
-from infra.embedded.ports import spare
+from infra.embedded.ports import spares
 from infra.embedded.supervisor import Supervisor
 from infra.embedded.whole import Whole, whole
 from infra.kafka import FINDINGS, LOGS, OBSERVATIONS, SPANS, Topic, client
@@ -296,10 +296,7 @@ def running(
 
 def _ports() -> dict[str, int]:
     """A free port for each server."""
-    ports: dict[str, int] = {}
-    for name in SERVERS:
-        ports[name] = spare(taken=ports.values())
-    return ports
+    return dict(zip(SERVERS, spares(len(SERVERS)), strict=True))
 
 
 def _whole(loaded: Settings, ports: dict[str, int], kind: str, *, dashboard: bool, config: Path) -> Whole:

@@ -26,6 +26,9 @@ Labels = npt.NDArray[np.int64]
 STEEPEST = 2e-6
 """Largest slope, of a loss whose samples weigh 1 together, at which a fit counts as converged."""
 MOST_STEPS = 2_000
+RARITY = 2.0
+"""Power of the logarithm of texts per text with a gram, by which its feature grows, where nothing else is
+said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def features(texts: Sequence[str]) -> Any:
 
 
 def fit(
-    x: Any, labels: Labels, c: float, sample_weights: Vector | None = None, *, rarity: float = 2.0
+    x: Any, labels: Labels, c: float, sample_weights: Vector | None = None, *, rarity: float = RARITY
 ) -> Fit:
     """The fit of ``labels`` (0 or 1) with inverse penalty ``c`` for as many samples.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from detectors.scorers.training.disguises import DISGUISES
+from detectors.scorers.training.fit import RARITY
 from detectors.scorers.training.pool import Example, distinct, held
 from detectors.scorers.training.sources import as_read, examples
 from detectors.scorers.training.synthetic import attacks, harmless, harmless_questions
@@ -39,7 +40,7 @@ class Recipe:
     """
 
     c: float
-    rarity: float = 2.0
+    rarity: float = RARITY
     plain: float = 0.3
     synthetic: int = 0
     attacks: float = 0.0
