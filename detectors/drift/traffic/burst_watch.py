@@ -2,7 +2,8 @@
 
 What a service does can burst: answers, errors, time, cost. What people ask cannot: the calls of one
 conversation bring its prompt again and again, so a tick full of unusual prompts is one person's, and no
-incident. More of them over time is for the engine and for the fast path, which counts conversations.
+incident, whatever score such a prompt moves by itself. More of them over time is for the engine and for the
+fast path, which counts conversations.
 """
 
 from __future__ import annotations
@@ -145,9 +146,17 @@ class BurstWatch:
 
 
 def _is_asked(score: str) -> bool:
-    """Whether a score reads nothing but what the service was asked or given to read."""
+    """Whether what a service is asked or given to read moves a score by itself.
+
+    The score reads nothing else, or is the higher of what was asked and what was answered, and answers have a
+    score of their own.
+    """
     at = taxonomy.place(score)
-    return at is not None and set(at.reads) <= {"prompt", "context", "tool_result"}
+    if at is None:
+        return False
+    return (
+        set(at.reads) <= {"prompt", "context", "tool_result"} or taxonomy.place(f"{score}_output") is not None
+    )
 
 
 def _of_a_change(watch: WatchList, watched: Watched, burst: Burst, tick: int) -> bool:

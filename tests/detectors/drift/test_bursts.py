@@ -11,7 +11,8 @@ from scipy import stats
 
 from detectors.drift.engine.dispersion import fit_flags
 from detectors.drift.traffic.bursts import LONGEST, Bursts, Place, z_scores
-from tests.detectors.drift.traffic import DAY, START, Row, World, watch
+from detectors.scorers import SPECS as REGISTERED
+from tests.detectors.drift.traffic import DAY, SPECS, START, Row, World, config, watch
 
 PLACE: Place = (3, 0)
 CHANGE = START + 14 * DAY + 240
@@ -87,19 +88,36 @@ def test_a_burst_in_a_service_is_one_ticket_that_ends() -> None:
     assert ended.ended_at is not None
 
 
-def test_unusual_prompts_of_ten_minutes_are_no_incident_of_the_service() -> None:
-    """They are one person's as a rule: each call of a conversation brings its prompt again."""
+LENGTH = 500.0, 8.0
+UNIT = 0.006, 60.0
+"""What a score usually is, and how many times as much in ten minutes."""
 
-    def asked(score: str) -> World:
-        def ten_minutes(row: Row, draw: np.random.Generator) -> Row:
-            value = 500.0 * float(np.exp(draw.normal(0, 0.3)))
-            burst = 8 if CHANGE <= row.minute < CHANGE + 10 else 1
-            return replace(row, scores={**row.scores, score: value * burst})
 
-        return World(seed=4, per_day=3000, days=14.5, change=ten_minutes)
+def ten_minutes(score: str, usual: float, times: float) -> set[str]:
+    """Scores of which a burst is found if one of them is much higher for ten minutes."""
 
-    assert watch(asked("prompt_length"))[1] == []
-    assert {f.score for f in watch(asked("output_length"))[1]} == {"output_length"}
+    def high(row: Row, draw: np.random.Generator) -> Row:
+        value = usual * float(np.exp(draw.normal(0, 0.3)))
+        burst = times if CHANGE <= row.minute < CHANGE + 10 else 1
+        return replace(row, scores={**row.scores, score: value * burst})
+
+    settings = config(specs={**SPECS, score: replace(REGISTERED[score], generation=1)})
+    return {f.score for f in watch(World(seed=4, per_day=3000, days=14.5, change=high), settings)[1]}
+
+
+@pytest.mark.parametrize(("asked", "answered", "usual"), [
+    ("prompt_length", "output_length", LENGTH),
+    ("toxicity", "toxicity_output", UNIT),
+])  # fmt: skip
+def test_unusual_prompts_of_ten_minutes_are_no_incident_of_the_service(
+    asked: str, answered: str, usual: tuple[float, float]
+) -> None:
+    """They are one person's as a rule: each call of a conversation brings its prompt again.
+
+    The higher of a prompt's and an answer's score is moved by prompts alone; answers have one of their own.
+    """
+    assert ten_minutes(asked, *usual) == set()
+    assert ten_minutes(answered, *usual) == {answered}
 
 
 def test_the_worst_tick_of_a_change_is_no_burst() -> None:
