@@ -15,7 +15,7 @@ from kafka import KafkaProducer
 
 from alerts.service import Service
 from detectors.finding import Finding
-from infra.clickhouse import connect, migrate
+from infra.clickhouse import connect
 from infra.disks import Room
 from infra.kafka import CLIENT, TOPICS, Topic, create_topics
 from infra.settings import (
@@ -24,8 +24,8 @@ from infra.settings import (
     ReceiverSettings,
     RouteSettings,
     Settings,
-    StoreSettings,
 )
+from tests.databases import fresh_database
 
 WAIT_S = 60.0
 
@@ -100,7 +100,7 @@ def new_world(broker: str, store: str, home: Path, receivers: tuple[ReceiverSett
     name = uuid.uuid4().hex[:8]
     settings = Settings(
         home=home,
-        store=StoreSettings(url=store, database=f"alerts_{name}"),
+        store=fresh_database(store, f"alerts_{name}"),
         kafka=KafkaSettings(bootstrap=broker, session_timeout_s=2.0),
         alerts=AlertSettings(port=0),
         receiver=receivers,
@@ -108,5 +108,4 @@ def new_world(broker: str, store: str, home: Path, receivers: tuple[ReceiverSett
     )
     topic = f"findings_{name}"
     create_topics(settings.kafka, [*TOPICS, Topic(topic, partitions=1)])
-    migrate(settings.store)
     return World(settings, topic, f"alerts-{name}")

@@ -19,6 +19,7 @@ from infra.embedded.errors import StartFailed
 from infra.embedded.pair import clickhouse_url, kafka_address, store_spec
 from infra.embedded.ports import spare
 from infra.embedded.supervisor import Supervisor
+from tests import databases
 from tests.brokers import KINDS, spec_of
 
 TRIES = 3
@@ -73,3 +74,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield clickhouse_url(home, spec)
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def databases_of_a_module() -> Iterator[None]:
+    """Tables of a module that has ended are not kept: a store merges and clears them for ever."""
+    yield
+    databases.drop_all()

@@ -11,7 +11,8 @@ from infra.embedded.pair import clickhouse_url, store_spec
 from tests.browser.test_analysis_browser import PATHS
 from tests.browser.visiting import chromium, visiting
 from tests.dashboard import world, world_fine, world_mix, world_runs
-from tests.dashboard.serving import dashboard, environment, free_port, fresh_database
+from tests.dashboard.serving import dashboard, environment, free_port
+from tests.databases import fresh_database
 from tests.embedded_pair import start
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"

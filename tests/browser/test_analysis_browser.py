@@ -13,7 +13,8 @@ from playwright.sync_api import Browser
 from infra.clickhouse import connect
 from tests.browser.visiting import SLOW_MS, Mode, Visit, press, visiting
 from tests.dashboard import world, world_fine, world_hostile, world_mix, world_runs
-from tests.dashboard.serving import dashboard, environment, free_port, fresh_database
+from tests.dashboard.serving import dashboard, environment, free_port
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.browser
 

@@ -15,7 +15,8 @@ from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.browser.visiting import SLOW_MS, Mode, Visit, press, visiting
 from tests.dashboard import world, world_hostile, world_operators
-from tests.dashboard.serving import alerts_api, dashboard, environment, free_port, fresh_database
+from tests.dashboard.serving import alerts_api, dashboard, environment, free_port
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.browser
 

@@ -15,7 +15,8 @@ from infra.clickhouse import connect
 from tests.browser.visiting import SLOW_MS, Visit, visiting
 from tests.dashboard import world
 from tests.dashboard.provider import CLIENT, SECRET, Provider, provider
-from tests.dashboard.serving import alerts_api, dashboard, environment, free_port, fresh_database
+from tests.dashboard.serving import alerts_api, dashboard, environment, free_port
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.browser
 

@@ -24,7 +24,7 @@ from alerts.levels.routes import Levels
 from alerts.log import IncidentLog
 from alerts.rules.routes import Rules
 from alerts.watch.metrics import Metrics
-from infra.clickhouse import connect, migrate
+from infra.clickhouse import connect
 from infra.clock import SystemClock
 from infra.settings import Settings, StoreSettings
 from tests.alerts.memory import MemoryPost
@@ -39,16 +39,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def fresh_database(url: str, name: str) -> StoreSettings:
-    """A database of one's own with the schema in it and no rows."""
-    settings = StoreSettings(url=url, database=name)
-    root = connect(settings, database="default")
-    root.command(f"DROP DATABASE IF EXISTS {name}")
-    root.close()
-    migrate(settings)
-    return settings
 
 
 def environment(

@@ -38,6 +38,7 @@ from infra.settings import (
 from ingest.markers import read_markers
 from tests.alert_service import WAIT_S, World, new_world, until
 from tests.alerts.invented import at, lengths, overall, refusals, secret
+from tests.databases import drop
 
 pytestmark = pytest.mark.integration
 
@@ -102,6 +103,7 @@ def world(broker: str, store: str, tmp_path: Path) -> Iterator[HookWorld]:
         )
         made = new_world(broker, store, tmp_path, receivers)
         yield HookWorld(made.settings, made.topic, made.group, receiver)
+        drop(made.settings.store)
 
 
 def test_what_somebody_recorded_is_the_first_suspect_they_read_of(world: HookWorld) -> None:

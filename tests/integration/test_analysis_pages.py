@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.dashboard import world, world_fine, world_hostile, world_mix, world_runs
-from tests.dashboard.serving import alerts_api, free_port, fresh_database
+from tests.dashboard.serving import alerts_api, free_port
+from tests.databases import fresh_database
 from tests.integration.test_dashboard_pages import opened, served, shown
 
 pytestmark = pytest.mark.integration

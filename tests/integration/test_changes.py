@@ -17,8 +17,8 @@ from dashboard.queries.store import ClickHouse, Scope, SeriesKey
 from detectors.finding import Suspect
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
-from tests.dashboard.serving import fresh_database
 from tests.dashboard.world import NOW
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

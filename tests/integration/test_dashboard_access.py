@@ -26,7 +26,8 @@ from infra.errors import Defect
 from infra.settings import AlertSettings, Settings, StoreSettings
 from tests.dashboard import asked, world, world_held
 from tests.dashboard.asked import NOW_S, Call
-from tests.dashboard.serving import alerts_api, environment, free_port, fresh_database
+from tests.dashboard.serving import alerts_api, environment, free_port
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

@@ -20,7 +20,8 @@ from dashboard.queries.store import ClickHouse, Scope
 from infra.clickhouse import connect
 from infra.settings import AlertSettings, Settings, StoreSettings
 from tests.dashboard import world, world_incidents
-from tests.dashboard.serving import alerts_api, environment, free_port, fresh_database
+from tests.dashboard.serving import alerts_api, environment, free_port
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

@@ -21,8 +21,8 @@ from dashboard.queries.store import ClickHouse, Scope, SeriesKey, Store
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.dashboard import world, world_hostile, world_runs
-from tests.dashboard.serving import fresh_database
 from tests.dashboard.world import NOW
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

@@ -12,8 +12,8 @@ from dashboard.queries.connect import LAST, sending
 from dashboard.queries.store import ClickHouse, Scope
 from infra.clickhouse import connect
 from tests.dashboard import world_texts
-from tests.dashboard.serving import fresh_database
 from tests.dashboard.world import NOW
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

@@ -19,7 +19,7 @@ from dashboard.queries.store import ClickHouse, Scope, SeriesKey
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.dashboard import world, world_held
-from tests.dashboard.serving import fresh_database
+from tests.databases import fresh_database
 from tests.integration.test_dashboard_pages import INCIDENT, opened, served, shown
 
 pytestmark = pytest.mark.integration

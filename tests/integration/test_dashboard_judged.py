@@ -14,8 +14,8 @@ from dashboard.queries.examples import Wanted
 from dashboard.queries.store import ClickHouse, Scope, SeriesKey
 from infra.clickhouse import connect
 from tests.dashboard import world_texts
-from tests.dashboard.serving import fresh_database
 from tests.dashboard.world import NOW
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

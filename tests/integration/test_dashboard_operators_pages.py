@@ -16,7 +16,8 @@ from alerts.acting.keys import FILE
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.dashboard import world, world_hostile, world_operators
-from tests.dashboard.serving import alerts_api, environment, free_port, fresh_database
+from tests.dashboard.serving import alerts_api, environment, free_port
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

@@ -20,7 +20,8 @@ from detectors.finding import SEVERAL, SliceEffect
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.dashboard import world, world_hostile, world_incidents
-from tests.dashboard.serving import environment, fresh_database
+from tests.dashboard.serving import environment
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

@@ -23,8 +23,8 @@ from infra.clickhouse import connect
 from infra.errors import Unavailable
 from infra.settings import StoreSettings
 from tests.dashboard import world, world_hostile, world_texts
-from tests.dashboard.serving import fresh_database
 from tests.dashboard.world import NOW
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

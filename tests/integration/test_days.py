@@ -14,7 +14,7 @@ from clickhouse_connect.driver.exceptions import OperationalError
 from infra.clickhouse import connect
 from ingest.detect.days import Days
 from ingest.errors import Unavailable
-from tests.dashboard.serving import fresh_database
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

@@ -19,13 +19,14 @@ import pytest
 from kafka import KafkaProducer
 
 from detectors.closed_ticks import BEGINNING, Entry, Report, SharedRow, encode
-from infra.clickhouse import connect, migrate
+from infra.clickhouse import connect
 from infra.embedded.ports import spare
 from infra.kafka import CLIENT, TICKS, create_topics
-from infra.settings import KafkaSettings, Settings, StoreSettings
+from infra.settings import KafkaSettings, Settings
 from ingest.fleet.shard import FleetShard
 from ingest.watching import fleet_config
 from tests.conftest import ROOT
+from tests.databases import fresh_database
 from tests.detectors.drift.test_fleet import FIRST, closed, since_change
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -92,11 +93,10 @@ def test_a_killed_process_goes_on_and_says_what_an_undisturbed_one_says(
     lineage = f"evaluation-{name}"
     settings = Settings(
         home=tmp_path,
-        store=StoreSettings(url=store, database=f"fleet_{name}"),
+        store=fresh_database(store, f"fleet_{name}"),
         kafka=KafkaSettings(bootstrap=broker, partitions=len(SHARDS), session_timeout_s=2.0),
     )
     create_topics(KafkaSettings(bootstrap=broker))
-    migrate(settings.store)
     said = reports(lineage, list(closed(since_change(2.5), days=15, seed=2)))
     undisturbed = FleetShard(fleet_config(settings), len(SHARDS))
     for i, report in enumerate(said):

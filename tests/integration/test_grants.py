@@ -18,9 +18,10 @@ from detectors.closed_ticks import REPORT
 from detectors.drift.budgets.grant import Grant
 from detectors.finding import SEVERAL
 from detectors.observation import Control, ServiceKey, decode
-from infra.clickhouse import connect, migrate
+from infra.clickhouse import connect
 from infra.kafka import CLIENT, OBSERVATIONS, TICKS, TOPICS, Topic, create_topics
-from infra.settings import AlertSettings, BudgetSettings, KafkaSettings, Settings, StoreSettings
+from infra.settings import AlertSettings, BudgetSettings, KafkaSettings, Settings
+from tests.databases import fresh_database
 from tests.running import records_of
 
 pytestmark = pytest.mark.integration
@@ -64,12 +65,11 @@ def test_a_service_is_told_its_budget_and_the_new_one_after_a_restart(
     name = uuid.uuid4().hex[:8]
     settings = Settings(
         home=tmp_path,
-        store=StoreSettings(url=store, database=f"grants_{name}"),
+        store=fresh_database(store, f"grants_{name}"),
         kafka=KafkaSettings(bootstrap=broker, session_timeout_s=2.0),
         alerts=AlertSettings(port=0),
     )
     create_topics(settings.kafka, [*TOPICS, Topic(f"findings_{name}", partitions=1)])
-    migrate(settings.store)
     key = ServiceKey("default", f"evaluation-{name}", "", "desk")
     fleet = replace(key, service=SEVERAL)
     client = connect(settings.store)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,13 @@ from alerts.incidents.life import fresh
 from alerts.incidents.timing import Timing
 from alerts.log import IncidentLog
 from infra import retention
-from infra.clickhouse import connect, migrate
+from infra.clickhouse import connect
 from infra.clock import to_ns
 from infra.errors import Misconfigured
-from infra.settings import Settings, StoreSettings
+from infra.settings import Settings
 from tests.alert_service import World, until
 from tests.alerts.invented import at, overall, refusals
+from tests.databases import fresh_database
 from tests.integration.test_alerts import HookWorld, world  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.integration
@@ -177,8 +177,7 @@ def test_a_bound_keeps_what_matters_most_and_says_what_it_kept_out(
     store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(held, "MAX_INTERACTIONS", 6)
-    own = StoreSettings(url=store, database=f"held_{uuid.uuid4().hex[:8]}")
-    migrate(own)
+    own = fresh_database(store, "held")
     shelf = World(Settings(store=own), "", "")
     fill(shelf, calls=40, received_days=1)
     incident = fresh(refusals(), Timing())

@@ -12,8 +12,8 @@ from dashboard.rows.odd import ranked
 from detectors.scorers import SPECS
 from infra.clickhouse import connect
 from tests.dashboard import world, world_texts
-from tests.dashboard.serving import fresh_database
 from tests.dashboard.world import NOW
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

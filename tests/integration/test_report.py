@@ -23,8 +23,9 @@ from dashboard.report.page import page
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.dashboard import world, world_hostile
-from tests.dashboard.serving import environment, fresh_database
+from tests.dashboard.serving import environment
 from tests.dashboard.world import NOW
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

@@ -18,7 +18,7 @@ from infra import clickhouse
 from infra.embedded.pair import broker_spec, kafka_address
 from infra.kafka import LOGS, SPANS, create_topics
 from infra.kafka import SETTINGS as SETTINGS_TOPIC
-from infra.settings import KafkaSettings, StoreSettings
+from infra.settings import KafkaSettings
 from ingest.assembly.assemble import EVALUATION_EVENT
 from ingest.errors import Unavailable
 from ingest.importing.findings import findings_of, would_have_paged
@@ -42,6 +42,7 @@ from ingest.store.tables import (
     Table,
 )
 from ingest.store.writer import ClickHouseStore
+from tests.databases import fresh_database
 from tests.embedded_pair import start
 from tests.ingest.raw import HASH_KEY, PARTITIONS, RECEIVED_NS, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import START_NS, chat, log, logs, span, traces
@@ -53,11 +54,9 @@ TABLES = (INTERACTIONS, CONTEXT_SPANS, CONTENT_RECORDS, JUDGEMENTS, TRACES, LEDG
 
 @pytest.fixture(scope="module")
 def database(store: str) -> Iterator[Client]:
-    settings = StoreSettings(url=store, database="score_stage")
-    clickhouse.migrate(settings)
+    settings = fresh_database(store, "score_stage")
     opened = clickhouse.connect(settings)
     yield opened
-    opened.command(f"DROP DATABASE {settings.database}")
     opened.close()
 
 

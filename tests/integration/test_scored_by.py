@@ -11,7 +11,7 @@ from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.report import ScoredBy, scored_by
 from dashboard.queries.store import ClickHouse, Scope
 from infra.clickhouse import connect, migrate
-from tests.dashboard.serving import fresh_database
+from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

@@ -18,7 +18,7 @@ from detectors.finding import Finding
 from detectors.observation import Observation, decode, encode
 from infra import clickhouse
 from infra.kafka import OBSERVATIONS, create_topics
-from infra.settings import KafkaSettings, Settings, StoreSettings
+from infra.settings import KafkaSettings, Settings
 from ingest.detect.run_config import RunConfig, engine
 from ingest.detect.stage import DetectStage
 from ingest.detect.writer import ClickHouseDetectStore
@@ -30,6 +30,7 @@ from ingest.verify.archive import Archive
 from ingest.verify.check import Verdict
 from ingest.verify.command import report, show, verified
 from ingest.verify.logs import LOGS_BY_ROOM, OBSERVED
+from tests.databases import drop, fresh_database
 from tests.detectors.drift.test_watcher import refusals_in_spanish
 from tests.detectors.drift.traffic import World
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS
@@ -63,12 +64,11 @@ def log() -> list[RawMessage]:
 @pytest.fixture
 def empty(store: str) -> Iterator[Stored]:
     """A database in which nothing is stored yet."""
-    own = StoreSettings(url=store, database=f"verify_{uuid.uuid4().hex[:8]}")
-    clickhouse.migrate(own)
+    own = fresh_database(store, "verify")
     client = clickhouse.connect(own)
     yield Stored(client, Settings(store=own, kafka=KafkaSettings(partitions=2)), [])
-    client.command(f"DROP DATABASE {own.database}")
     client.close()
+    drop(own)
 
 
 @pytest.fixture
