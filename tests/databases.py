@@ -1,6 +1,6 @@
 """Databases of a test's own: the schema is there, and no rows.
 
-To migrate from nothing takes a store seconds, and tables that nobody needs any more keep it busy. So each store
+To migrate from nothing takes a store seconds, and tables nobody needs any more keep it busy. So each store
 is migrated once; what is asked for later is a copy of that, and goes with the module that asked.
 """
 

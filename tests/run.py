@@ -26,7 +26,7 @@ from tests.places import NOT_UNIT, PLACES, paths
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-WHOLE_S, USUAL_S = 27 * 60, 20 * 60
+WHOLE_S, USUAL_S = 27 * 60, 12 * 60
 """For all of it, and without what is long, on a machine as fast as the one they were measured on; a slower
 one has more (`tests.speed`)."""
 LANES = 2
@@ -74,7 +74,7 @@ def _module(name: str) -> Callable[[], str | None]:
     return lambda: None if importlib.util.find_spec(name) else f"the package {name} is not installed"
 
 
-def _marked(kind: str, *more: str, but: str = "") -> tuple[str, ...]:
+def _marked(kind: str, *more: str, but: str) -> tuple[str, ...]:
     return (str(BIN / "pytest"), "-q", "-m", f"{kind} and not chaos{but}", *more, *paths(kind))
 
 
@@ -97,7 +97,9 @@ def stages(*, whole: bool) -> list[Stage]:
     alone = " and ".join(f"not {m}" for m in OTHERS)
     types = Stage("types", (str(BIN / "mypy"),), pytest=False)
     elsewhere = [f"--ignore=tests/{place}" for place in NOT_UNIT]
-    unit = Stage("unit", (str(BIN / "pytest"), "-q", "-n", "auto", *SPREAD, "-m", alone, *elsewhere))
+    unit = Stage(
+        "unit", (str(BIN / "pytest"), "-q", "-n", "auto", *SPREAD, "-m", f"{alone}{but}", *elsewhere)
+    )
     integration = Stage(
         "integration",
         _marked(
@@ -111,18 +113,18 @@ def stages(*, whole: bool) -> list[Stage]:
     )
     kafka = Stage(
         "kafka",
-        _marked("kafka", "-n", "2", *TOGETHER, but=" and not alertmanager"),
+        _marked("kafka", "-n", "2", *TOGETHER, but=f" and not alertmanager{but}"),
         apache_kafka.absent,
         again="what ran on the embedded broker, on Apache Kafka",
     )
     alertmanager = Stage(
         "alertmanager",
-        _marked("alertmanager", "-n", "2", but=" and not kafka"),
+        _marked("alertmanager", "-n", "2", but=f" and not kafka{but}"),
         prometheus_alertmanager.missing,
     )
     data = Stage("data", _marked("data", "-n", "2", *TOGETHER, but=but), _data)
-    live = Stage("live", _marked("live", but=" and not integration"), _module("openai"))
-    browser = Stage("browser", _marked("browser"), _chromium)
+    live = Stage("live", _marked("live", but=f" and not integration{but}"), _module("openai"))
+    browser = Stage("browser", _marked("browser", but=but), _chromium)
     return [integration, types, unit, browser, kafka, data, live, alertmanager]
 
 

@@ -146,8 +146,9 @@ def _gaps(*gaps: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
     return frozenset(gaps)
 
 
-MIN_DIFFERENT_DIGITS = 4
-"""Numbers of fewer different digits are binary or filler unless a word says otherwise."""
+MIN_DIFFERENT_DIGITS, MIN_DIFFERENT_WRITTEN = 4, 3
+"""Numbers of fewer different digits are binary or filler unless a word says otherwise. Those that are written
+with the separators of their form need fewer: of random numbers of nine digits one in 400 has but three."""
 
 _FORMS = (
     Form(_shapes((3, 2, 4)), is_us_ssn, _gaps(("-", "-")), type="us_ssn"),
@@ -198,9 +199,10 @@ def national_number(item: Number) -> Hit | None:
     if not valid:
         return None
     named = _is_named(item.before)
+    least = MIN_DIFFERENT_WRITTEN if any(f.gaps for f in valid) else MIN_DIFFERENT_DIGITS
     if not named and (
         is_named(item)  # a telephone number with the check digits of an id
-        or len(set(item.digits)) < MIN_DIFFERENT_DIGITS
+        or len(set(item.digits)) < least
     ):
         return None
     for form in valid:

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from infra.clickhouse import connect
+from tests.at_length import at_length
 from tests.browser.visiting import SLOW_MS, Mode, Visit, press, visiting
 from tests.dashboard import world, world_fine, world_hostile, world_mix, world_runs
 from tests.dashboard.serving import dashboard, environment, free_port
@@ -60,15 +61,18 @@ def site(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
 
 @pytest.mark.parametrize(
     ("name", "mode", "width"),
-    [
-        *((name, "light", 1440) for name in PATHS),
-        *(
-            (name, mode, width)
-            for name in PATHS
-            if "-" not in name
-            for mode, width in (("dark", 1440), ("light", 390))
-        ),
-    ],
+    at_length(
+        [
+            *((name, "light", 1440) for name in PATHS),
+            *(
+                (name, mode, width)
+                for name in PATHS
+                if "-" not in name
+                for mode, width in (("dark", 1440), ("light", 390))
+            ),
+        ],
+        3,
+    ),
 )
 def test_a_page_is_accessible_fits_and_stays_on_this_machine(
     browser: Browser, site: Site, name: str, mode: Mode, width: int
@@ -88,7 +92,7 @@ def test_a_page_is_accessible_fits_and_stays_on_this_machine(
     page.close()
 
 
-@pytest.mark.parametrize("where", ["explore", "outputs", "drift", "releases", "cause"])
+@pytest.mark.parametrize("where", at_length(["outputs", "explore", "drift", "releases", "cause"]))
 def test_hostile_names_and_texts_are_shown_and_nothing_else(visit: Visit, where: str) -> None:
     page = visit.open(f"/{where}?lineage=hostile-1")
     assert page.evaluate("() => window.hacked") is None
@@ -101,6 +105,7 @@ def test_hostile_names_and_texts_are_shown_and_nothing_else(visit: Visit, where:
     assert not visit.sideways()
 
 
+@pytest.mark.long
 def test_what_is_explored_is_an_address_and_the_way_back_leads_through_it(visit: Visit) -> None:
     page = visit.open("/explore?lineage=demo-1")
     page.get_by_label("Service").click()
@@ -117,6 +122,7 @@ def test_what_is_explored_is_an_address_and_the_way_back_leads_through_it(visit:
     page.get_by_role("heading", name="Refusals, every").wait_for(timeout=SLOW_MS)
 
 
+@pytest.mark.long
 def test_rules_statements_and_files_are_offered_without_violations(visit: Visit) -> None:
     page = visit.open(PATHS["explore"])
     for name, inside in (("Watch this", "[[rule]]"), ("Open as SQL", "SET param_lineage = 'demo-1';")):
@@ -133,6 +139,7 @@ def test_rules_statements_and_files_are_offered_without_violations(visit: Visit)
     assert "support-bot,production,interaction,refusal,language=de," in text
 
 
+@pytest.mark.long
 def test_hostile_texts_are_cut_and_every_hidden_character_is_written_out(visit: Visit) -> None:
     page = visit.open(f"/outputs?lineage=hostile-1&output={'e411' * 8}:{9:016x}")
     card = page.locator(".card", has_text="[31mred").first
@@ -162,6 +169,7 @@ def test_outputs_are_searched_and_looked_into_and_all_of_it_is_the_address(visit
     page.get_by_role("heading", name="Steps of its run").wait_for(timeout=SLOW_MS)
 
 
+@pytest.mark.long
 def test_from_an_incident_to_its_series_and_on_to_its_outputs(visit: Visit, site: Site) -> None:
     page = visit.open(f"/incident?id={site.ids['latency']}&lineage=demo-1")
     page.get_by_role("link", name="How it differs from its baseline").click()

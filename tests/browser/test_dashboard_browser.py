@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
+from tests.at_length import at_length
 from tests.browser.visiting import SLOW_MS, Mode, Visit, press, visiting
 from tests.dashboard import world, world_hostile, world_operators
 from tests.dashboard.serving import alerts_api, dashboard, environment, free_port
@@ -82,7 +83,8 @@ def path_of(name: str, site: Site) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "mode"), [*((name, "light") for name in PAGES), *((name, "dark") for name in PAGES[:-2])]
+    ("name", "mode"),
+    at_length([*((name, "light") for name in PAGES), *((name, "dark") for name in PAGES[:-2])], 3),
 )
 def test_a_page_has_no_accessibility_violation_no_error_and_stays_on_this_machine(
     browser: Browser, site: Site, name: str, mode: Mode
@@ -101,7 +103,9 @@ def test_a_page_has_no_accessibility_violation_no_error_and_stays_on_this_machin
     visit.page.close()
 
 
-@pytest.mark.parametrize("name", ["fleet", "incident", "latency", "trends", "alerts", "levels", "connect"])
+@pytest.mark.parametrize(
+    "name", at_length(["incident", "fleet", "latency", "trends", "alerts", "levels", "connect"])
+)
 def test_a_page_fits_a_phone(browser: Browser, site: Site, name: str) -> None:
     visit = visiting(browser, site.base, width=390)
     visit.open(path_of(name, site))
@@ -111,6 +115,7 @@ def test_a_page_fits_a_phone(browser: Browser, site: Site, name: str) -> None:
     visit.page.close()
 
 
+@pytest.mark.long
 def test_every_chart_and_table_says_what_it_shows(visit: Visit, site: Site) -> None:
     page = visit.open(site.incident("latency"))
     charts = page.locator("[data-testid=stVegaLiteChart]")
@@ -127,7 +132,9 @@ def test_times_are_utc_whatever_the_browsers_zone(visit: Visit, site: Site) -> N
     assert "11:05" not in text
 
 
-@pytest.mark.parametrize("where", ["/?lineage=hostile-1", "/incidents?lineage=hostile-1", "hostile"])
+@pytest.mark.parametrize(
+    "where", at_length(["hostile", "/?lineage=hostile-1", "/incidents?lineage=hostile-1"])
+)
 def test_hostile_text_is_shown_and_nothing_else(browser: Browser, site: Site, where: str) -> None:
     visit = visiting(browser, site.base)
     path = f"/incident?id={site.hostile}&lineage=hostile-1" if where == "hostile" else where
@@ -199,6 +206,7 @@ def test_the_report_of_a_page_is_a_file_to_take_away(visit: Visit) -> None:
     assert hashlib.sha256(taken.value.path().read_bytes()).hexdigest() in text
 
 
+@pytest.mark.long
 def test_the_way_in_keeps_the_lineage_and_back_leads_back(visit: Visit, site: Site) -> None:
     page = visit.open("/?lineage=demo-1")
     page.get_by_role("link", name=site.ids["refusal"][:8]).click()
@@ -211,11 +219,13 @@ def test_the_way_in_keeps_the_lineage_and_back_leads_back(visit: Visit, site: Si
     assert page.locator("h1").inner_text() == "Fleet"
 
 
+@pytest.mark.long
 def test_an_alerts_link_without_lineage_finds_its_incident(visit: Visit, site: Site) -> None:
     page = visit.open(f"/incident?id={site.ids['latency']}")
     assert "latency" in page.locator("h1").inner_text()
 
 
+@pytest.mark.long
 def test_other_lineages_are_one_press_away_from_an_empty_one(visit: Visit) -> None:
     page = visit.open("/")
     page.get_by_role("button", name="Show demo-1").click()

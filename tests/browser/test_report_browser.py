@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 
 from dashboard.report.contents import contents
 from dashboard.report.page import page
+from tests.at_length import at_length
 from tests.browser.visiting import Mode, visiting
 from tests.dashboard.reported import HOSTILE, facts
 
@@ -44,7 +45,7 @@ def test_a_report_asks_for_nothing_but_itself_and_runs_nothing(
     visit.page.close()
 
 
-@pytest.mark.parametrize("name", ["plain", "hostile-2"])
+@pytest.mark.parametrize("name", at_length(["plain", "hostile-2"]))
 @pytest.mark.parametrize(("mode", "width"), [("light", 1440), ("dark", 1440), ("light", 390)])
 def test_a_report_is_accessible_and_fits(
     browser: Browser, files: dict[str, Path], name: str, mode: Mode, width: int

@@ -20,6 +20,7 @@ from detectors.scorers.conformance import ODD_RECORDS, ODD_UNITS, STEEPEST, faul
 from detectors.scorers.each import EachConversation, EachRecord, EachTrace
 from detectors.scorers.memorised import Memorised
 from detectors.scorers.protocol import KINDS, Scorer, Scores, ScoreSpec
+from tests.at_length import at_length
 
 _STEP = Step("tool", "search", '{"q":1}', 0, 10, error=False)
 ODD_TRACES = (
@@ -113,7 +114,7 @@ def test_items_are_left_as_they_were(scorer: AnyScorer) -> None:
     assert repr(items) == before
 
 
-@pytest.mark.parametrize("unit", ODD_UNITS)
+@pytest.mark.parametrize("unit", at_length(ODD_UNITS, 3))
 def test_time_is_linear_in_the_text(scorer: Scorer | EachTrace, unit: str) -> None:
     if not isinstance(scorer, EachTrace | EachConversation):
         assert steepness(scorer, unit, time.process_time_ns) < STEEPEST

@@ -60,6 +60,7 @@ def test_a_swapped_model_is_one_rise_dated_within_hours(refusals: dict[str, Floa
     assert 0 < rise.made_at.timestamp() - change_s < 6 * 3_600
 
 
+@pytest.mark.long
 def test_intervals_hold_the_true_difference(refusals: dict[str, Floats]) -> None:
     """At 95 %, one of twenty may miss; more than two of twenty would be another interval."""
     true = float(refusals[AFTER].mean() - refusals[BEFORE].mean())

@@ -13,6 +13,7 @@ from alerts.incidents.incident import Incident
 from detectors.finding import Finding
 from infra.clock import to_ns
 from infra.kafka import FINDINGS
+from tests.at_length import at_length
 from tests.data import scenarios
 from tests.data.in_process import Outcome, Pipeline
 from tests.data.scenarios import AFTER, CHANGE, REFUSALS, REPETITION, Import
@@ -78,7 +79,7 @@ def said(outcome: Outcome) -> list[Finding]:
     return sorted(findings, key=lambda f: (f.made_at, f.finding_id))
 
 
-@pytest.mark.parametrize(("change", "score"), [(REFUSALS, "refusal"), (REPETITION, "degenerate")])
+@pytest.mark.parametrize(("change", "score"), at_length([(REFUSALS, "refusal"), (REPETITION, "degenerate")]))
 def test_another_model_is_one_incident_that_says_what_how_much_when_and_why(
     real: Real, change: tuple[str, str, str], score: str
 ) -> None:
@@ -95,6 +96,7 @@ def test_another_model_is_one_incident_that_says_what_how_much_when_and_why(
     assert held >= MOST
 
 
+@pytest.mark.long
 def test_a_model_that_is_rolled_back_is_one_page_and_one_end(real: Real) -> None:
     outcome = real.of(scenarios.rolled_back(real.data_dir, REFUSALS, 1))
     (incident,) = outcome.incidents
@@ -104,6 +106,7 @@ def test_a_model_that_is_rolled_back_is_one_page_and_one_end(real: Real) -> None
     assert incident.end_ns >= to_ns(CHANGE + timedelta(days=2))
 
 
+@pytest.mark.long
 def test_a_score_that_flaps_is_one_incident_that_goes_on_when_it_has_come_back(real: Real) -> None:
     """Eighteen turns in three days: people hear that it began, ended and is back, then no more."""
     outcome = real.of(scenarios.flapping(real.data_dir, real.made, REFUSALS, 1))
@@ -130,6 +133,7 @@ def test_secrets_that_begin_to_leak_are_one_incident(real: Real) -> None:
     assert held >= MOST
 
 
+@pytest.mark.long
 def test_hits_that_run_ahead_of_detection_change_nothing(real: Real) -> None:
     """As they do where stage 1 is through with an import before stage 2 has begun."""
     imports = scenarios.planted_secrets(real.data_dir, real.made, SEEDS[0])
@@ -142,22 +146,26 @@ def test_hits_that_run_ahead_of_detection_change_nothing(real: Real) -> None:
 
 @pytest.mark.parametrize(
     ("source", "model", "seed"),
-    [
-        *((REFUSALS[0], REFUSALS[1], seed) for seed in (range(1, 11) if WIDE else SEEDS)),
-        (REFUSALS[0], "gpt4", 1),
-        *([(REFUSALS[0], REFUSALS[2], 1)] if WIDE else []),
-        *((REPETITION[0], REPETITION[1], seed) for seed in SEEDS),
-    ],
+    at_length(
+        [
+            *((REFUSALS[0], REFUSALS[1], seed) for seed in (range(1, 11) if WIDE else SEEDS)),
+            (REFUSALS[0], "gpt4", 1),
+            *([(REFUSALS[0], REFUSALS[2], 1)] if WIDE else []),
+            *((REPETITION[0], REPETITION[1], seed) for seed in SEEDS),
+        ],
+        2,
+    ),
 )
 def test_one_model_raises_nothing(real: Real, source: str, model: str, seed: int) -> None:
     assert real.of(scenarios.one_model(real.data_dir, source, model, seed)) == Outcome((), (), ())
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", at_length([1, 2]))
 def test_what_only_looks_like_secrets_raises_nothing(real: Real, seed: int) -> None:
     assert real.of(scenarios.no_secrets(real.data_dir, seed)) == Outcome((), (), ())
 
 
+@pytest.mark.long
 def test_records_known_from_before_give_what_all_of_it_gives(real: Real) -> None:
     """The shortcut that makes many seeds cheap hides nothing."""
     for imports in (

@@ -73,10 +73,7 @@ def drifts(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "refusals",
-        *(pytest.param(name, marks=pytest.mark.long) for name in ("secrets", *MORE)),
-    ],
+    [pytest.param(name, marks=pytest.mark.long) for name in ("refusals", "secrets", *MORE)],
 )
 def test_an_import_comes_to_what_it_comes_to_in_one_process(
     lightship: Running, data_dir: Path, tmp_path: Path, name: str

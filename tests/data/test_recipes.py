@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from infra.clock import to_ns
+from tests.at_length import at_length
 from tests.data import scenarios
 from tests.data.in_process import Outcome, Pipeline
 from tests.data.recipes import RECIPES
@@ -56,7 +57,7 @@ def streams(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Streams
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", at_length(NAMES))
 def test_what_is_mixed_in_is_named_first(streams: Streams, name: str, seed: int) -> None:
     recipe = RECIPES[name]
     outcome = streams.of(recipe.imports(streams.data_dir, streams.made, seed))
@@ -73,6 +74,7 @@ def test_the_stream_alone_raises_nothing(streams: Streams, name: str, seed: int)
     assert streams.of(imports) == Outcome((), (), ())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_smaller_model_is_shorter_and_the_suspect(streams: Streams, seed: int) -> None:
     incidents = streams.of(scenarios.model_change(streams.data_dir, SWAP, seed)).incidents

@@ -27,7 +27,10 @@ def cost_s(work: Work, tries: int = 5) -> float:
     return best
 
 
-@pytest.mark.parametrize("family", [pytest.param(f, id=f.name) for f in families()])
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(f, id=f.name, marks=[pytest.mark.long] if n % 4 else []) for n, f in enumerate(families())],
+)
 def test_time_is_linear(family: Family) -> None:
     n = family.small
     while (small := cost_s(family.make(n), 3)) < LEAST_S:  # one that was disturbed would end it too early

@@ -13,6 +13,7 @@ from detectors.drift.engine.snapshot import services, unpack
 from detectors.finding import Finding
 from detectors.observation import Control, Mark, Observation, ServiceKey, encode
 from ingest.messages import RawMessage
+from tests.at_length import at_length
 from tests.detectors.drift.test_accept import accepted
 from tests.detectors.drift.test_watcher import refusals_in_spanish
 from tests.detectors.drift.traffic import KEY, SPECS, World
@@ -66,7 +67,7 @@ def run(log: Sequence[Observation | Mark | Control], seed: int | None = None) ->
     return store, sent
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", at_length(range(3)))
 def test_an_acceptance_is_obeyed_at_its_place_in_the_log(log: Log, seed: int) -> None:
     whole, sent = run(log)
     again, cut = run(log, seed)

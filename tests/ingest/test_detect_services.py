@@ -76,6 +76,7 @@ def undisturbed(groups: list[Group]) -> set[bytes]:
     return findings
 
 
+@pytest.mark.long
 def test_kills_at_twenty_random_offsets_change_no_finding(
     groups: list[Group], undisturbed: set[bytes]
 ) -> None:

@@ -21,6 +21,7 @@ from ingest.detect.stage import DetectStage
 from ingest.detect.writer import LogRow, Snapshot
 from ingest.errors import Defect, Unavailable
 from ingest.messages import Output, RawMessage
+from tests.at_length import at_length
 from tests.detectors.drift.test_watcher import refusals_in_spanish
 from tests.detectors.drift.traffic import DAY, KEY, START, World, config, observation
 
@@ -148,7 +149,7 @@ def undisturbed(log: list[Message]) -> tuple[Kept, set[bytes], set[tuple[object,
     return store, said(outputs), closed(outputs)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", at_length(range(4)))
 def test_crashes_repeats_and_an_unreliable_store_change_nothing(
     log: list[Message], undisturbed: tuple[Kept, set[bytes], set[tuple[object, ...]]], seed: int
 ) -> None:

@@ -29,6 +29,7 @@ from ingest.messages import Output, RawMessage
 from ingest.verify.check import Check
 from ingest.verify.logs import CLOSED
 from ingest.watching import fleet_config
+from tests.at_length import at_length
 from tests.detectors.drift.traffic import DAY, SPECS, START, Row, config, observation
 from tests.ingest.test_detect_stage import LATENESS_NS, NS_PER_MIN, Kept
 from tests.ingest.test_verify import Memory, claims
@@ -141,7 +142,7 @@ def test_one_finding_comes_from_the_fleet_before_the_median_service_alone(
     assert at < one.made_at < half
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", at_length(range(3)))
 def test_interleaving_repeats_restarts_and_a_store_that_fails_change_nothing(
     said: tuple[list[list[Report]], list[Finding]], seed: int
 ) -> None:

@@ -17,6 +17,7 @@ from ingest.score.setup import scoring
 from ingest.score.stage import ScoreStage
 from ingest.store.stage_store import MemoryStore
 from ingest.store.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS
+from tests.at_length import at_length
 from tests.conftest import ROOT
 from tests.ingest.raw import HASH_KEY, SETTINGS, raw
 from tests.ingest.telemetry import log, logs, span, traces
@@ -94,7 +95,7 @@ print(json.dumps([len(piece.body), piece.body.count(b"[email:"), piece.body.coun
 """
 
 
-@pytest.mark.parametrize("unit", ["word and ", "\\", '\\"', "1234 ", '{"a":'], ids=repr)
+@pytest.mark.parametrize("unit", at_length(["word and ", "\\", '\\"', "1234 ", '{"a":'], 2), ids=repr)
 def test_one_huge_attribute_is_redacted_in_bounded_memory(unit: str) -> None:
     size = MIB // 2
     run = [sys.executable, "-c", _HUGE, json.dumps(unit), str(size)]

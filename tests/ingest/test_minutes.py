@@ -16,6 +16,7 @@ from detectors.observation import Column, Mark, Observation, SourcePosition, enc
 from infra.kafka import FINDINGS
 from ingest.detect.stage import DetectStage
 from ingest.messages import RawMessage
+from tests.at_length import at_length
 from tests.detectors.drift.traffic import DAY, KEY, SPECS, START, config
 from tests.ingest.test_detect_stage import LATENESS_NS, Kept
 
@@ -118,7 +119,7 @@ def _delays(line: Line, start: int, rate: float, seeds: int) -> list[float]:
     return out
 
 
-@pytest.mark.parametrize(("rate", "minutes"), [(0.2, 18), (0.6, 6)])
+@pytest.mark.parametrize(("rate", "minutes"), at_length([(0.2, 18), (0.6, 6)]))
 def test_a_gross_rise_in_a_learned_service_pages_within_minutes(
     learned: Line, rate: float, minutes: int
 ) -> None:
@@ -161,6 +162,7 @@ def test_traffic_that_stops_is_reported_within_its_expected_gap_and_once(learned
     assert (ended.finding_id, ended.ended_at is None) == (said.finding_id, False)
 
 
+@pytest.mark.long
 def test_a_quiet_night_is_not_reported() -> None:
     line, draw = Line(Kept()), np.random.default_rng(10)
     findings: list[Finding] = []

@@ -255,6 +255,7 @@ def test_people_act_through_the_api_and_their_actions_are_on_record(world: HookW
     )  # where stage 1, which has another client, puts the observations of the service
 
 
+@pytest.mark.long
 def test_policy_hits_end_when_traffic_goes_on_without_them(world: HookWorld) -> None:
     with world.service() as service:
         world.say(secret())
@@ -425,6 +426,7 @@ def test_a_wrong_password_is_a_wrong_setting(broker: str, store: str, tmp_path: 
     assert b"correct LIGHTSHIP_CLICKHOUSE" in done.stderr
 
 
+@pytest.mark.long
 def test_a_receiver_that_is_down_and_a_full_disk_are_told_to_those_that_hear(
     world: HookWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

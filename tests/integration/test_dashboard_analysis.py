@@ -84,6 +84,7 @@ def everything(ask: Store, scope: Scope, key: SeriesKey) -> list[Any]:
     ]
 
 
+@pytest.mark.long
 def test_no_answer_holds_anything_of_another_tenant_or_lineage(ask: Store) -> None:
     said = repr(everything(ask, SCOPE, KEY))
     assert "support-bot" in said

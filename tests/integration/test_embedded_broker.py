@@ -168,6 +168,7 @@ def test_the_broker_dies_with_its_store(tmp_path: Path) -> None:
         eventually(lambda: not Path(f"/proc/{child}").exists())
 
 
+@pytest.mark.long
 def test_consumers_notice_nothing_of_batches_that_are_merged(tmp_path: Path) -> None:
     spec = with_arguments(broker_spec(tmp_path, spare()), "--merge-after-s", "0.2", "--sweep-every-s", "0.05")
     bootstrap = kafka_address(spec)

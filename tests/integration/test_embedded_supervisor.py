@@ -183,7 +183,7 @@ def test_pauses_grow_while_it_fails(tmp_path: Path) -> None:
             starts.append(time.monotonic())
 
     specs = [child(tmp_path, "a"), child(tmp_path, "b", "raise SystemExit(1)", required=False)]
-    back_off = BackOff(first_s=0.2, longest_s=5, stable_s=60)
+    back_off = BackOff(first_s=0.4, longest_s=5, stable_s=60)
     with supervised(tmp_path / "home", specs, on_state=note, back_off=back_off):
         eventually(lambda: len(starts) >= 4)
     pauses = [b - a for a, b in itertools.pairwise(starts)]

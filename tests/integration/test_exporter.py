@@ -107,6 +107,7 @@ def test_variables_are_all_an_application_sets_and_nothing_is_lost_when_it_ends(
     assert (set(spans), logs) == ({f"chat {n}" for n in range(1000)}, 1)
 
 
+@pytest.mark.long
 def test_a_broker_killed_while_it_is_sent_to_costs_nothing(tmp_path: Path) -> None:
     """The spans made meanwhile wait; what was under way comes again."""
     home = tmp_path / "home"

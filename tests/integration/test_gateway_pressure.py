@@ -84,6 +84,7 @@ def send_until(stop: threading.Event, g: GatewayProcess, answers: Counter[str]) 
                 answers[f"{error.code().name} {retry}"] += 1
 
 
+@pytest.mark.long
 def test_a_broker_that_stands_still_is_503_in_bounded_memory_and_it_recovers(tmp_path: Path) -> None:
     home = tmp_path / "broker"
     home.mkdir()

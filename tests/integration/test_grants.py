@@ -59,6 +59,7 @@ def told(bootstrap: str, topic: Topic, whose: ServiceKey) -> list[Grant | None]:
     return [Grant.of(r.body) for r in records if isinstance(r, Control) and r.key == whose]
 
 
+@pytest.mark.long
 def test_a_service_is_told_its_budget_and_the_new_one_after_a_restart(
     broker: str, store: str, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ def send(bootstrap: str, n: int) -> None:
     producer.close()
 
 
+@pytest.mark.long
 def test_a_batch_that_was_numbered_and_never_stored_is_a_hole_and_a_message_is_none(tmp_path: Path) -> None:
     spec = broker_spec(tmp_path, spare())
     settings = KafkaSettings(bootstrap=kafka_address(spec), partitions=2)

@@ -16,6 +16,7 @@ from infra.clickhouse import Migration, connect, migrate, read_migrations
 from infra.errors import InfraError, Misconfigured, Unavailable
 from infra.settings import KafkaSettings, Settings, StoreSettings
 from infra.setup import setup
+from tests.at_length import at_length
 
 pytestmark = pytest.mark.integration
 
@@ -65,6 +66,7 @@ def test_down_takes_back_everything_and_up_makes_the_same_again(
     assert definitions(client) == before
 
 
+@pytest.mark.long
 def test_every_state_is_the_same_whichever_way_it_is_reached(settings: StoreSettings, client: Client) -> None:
     """By single steps from above and from below, and by several: no way is made of anything else."""
     states = {NEWEST: definitions(client)}
@@ -79,7 +81,7 @@ def test_every_state_is_the_same_whichever_way_it_is_reached(settings: StoreSett
         assert definitions(client) == states[to]
 
 
-@pytest.mark.parametrize("up", [True, False])
+@pytest.mark.parametrize("up", at_length([True, False]))
 def test_an_interrupted_migration_is_finished_by_the_next_run(
     settings: StoreSettings, client: Client, up: bool
 ) -> None:

@@ -123,6 +123,7 @@ def ids_in(messages: list[tuple[int, bytes, bytes]], marker: str) -> Counter[str
     return seen
 
 
+@pytest.mark.long
 def test_nothing_is_lost_when_the_relay_is_killed_and_poison_stops_nothing(
     broker: str, tmp_path: Path
 ) -> None:
@@ -206,6 +207,7 @@ def test_what_is_planted_is_nowhere_but_in_the_open_topics(tmp_path: Path) -> No
     assert search.places("topic otlp_") == {p.place for p in garden.planted if not p.secret}
 
 
+@pytest.mark.long
 def test_an_idle_partition_is_ended_with_an_empty_message_once(tmp_path: Path) -> None:
     """The embedded broker keeps the last message of a partition for good: it must hold nothing."""
     home = tmp_path / "home"

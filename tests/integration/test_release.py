@@ -59,6 +59,7 @@ WHERE lineage = {lineage:String} AND alert_kind = 'rule' AND score = 'refusal' A
 """
 
 
+@pytest.mark.long
 def test_forty_scores_moved_by_a_release_are_one_page_within_a_window_of_it(tmp_path: Path) -> None:
     settings = "".join(OWN.format(k=k, window_s=WINDOW_S) for k in range(SCORES))
     with running(tmp_path / "home", settings, dashboard=False) as lightship:

@@ -152,6 +152,7 @@ def test_another_tenant_has_a_report_of_nothing(make: Make) -> None:
     assert "support-bot" not in said
 
 
+@pytest.mark.long
 def test_the_same_rows_give_the_same_bytes(make: Make, database: StoreSettings) -> None:
     told = make()
     client = connect(database)

@@ -11,6 +11,7 @@ from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.report import ScoredBy, scored_by
 from dashboard.queries.store import ClickHouse, Scope
 from infra.clickhouse import connect, migrate
+from tests.at_length import at_length
 from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
@@ -39,7 +40,7 @@ def told(rows: list[Row], period: Weeks) -> list[ScoredBy]:
     return sorted(found, key=lambda one: (one.first, one.versions))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", at_length(range(3)))
 def test_the_account_says_what_the_interactions_say(store: str, seed: int) -> None:
     """Of any period and service, ends within a day too, written twice, and of what was there before it."""
     rng = random.Random(seed)

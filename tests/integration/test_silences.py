@@ -39,6 +39,7 @@ def test_a_silence_outlives_a_restart_and_tells_what_is_open_when_it_is_lifted(
     assert [body["kind"] for _, body, _ in world.receiver.got] == ["opened"]
 
 
+@pytest.mark.long
 def test_a_digest_of_tickets_is_sent_once_over_restarts(world: HookWorld) -> None:  # noqa: F811 - the fixture
     hook, screen = world.settings.receiver
     world.settings = replace(world.settings, receiver=(replace(hook, digest="daily"), screen))

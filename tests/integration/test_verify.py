@@ -30,6 +30,7 @@ from ingest.verify.archive import Archive
 from ingest.verify.check import Verdict
 from ingest.verify.command import report, show, verified
 from ingest.verify.logs import LOGS_BY_ROOM, OBSERVED
+from tests.at_length import at_length
 from tests.databases import drop, fresh_database
 from tests.detectors.drift.test_watcher import refusals_in_spanish
 from tests.detectors.drift.traffic import World
@@ -150,15 +151,22 @@ SEVERITY = """replace(body, '"severity":"page"', '"severity":"info"')"""
 
 @pytest.mark.parametrize(
     ("table", "change", "named"),
-    [
-        ("observations", "DELETE WHERE offset = 300", "partition 0 offset 300: expected rows, found none"),
-        ("run_configs", f"UPDATE body = {LATENESS}", "detection.lateness_s: expected 120.0, found 60.0"),
-        ("baselines", "UPDATE count = arrayMap(c -> c + 1, count)", "count[0]: expected "),
-        ("kept_snapshots", "UPDATE blob = concat(blob, 'x')", "snapshot at offset "),
-        ("findings", "UPDATE effect = effect / 2", ", effect: expected "),
-        ("findings", f"UPDATE body = {SEVERITY}", "body, severity: expected page, found info"),
-        ("evidence", "UPDATE chain = 'x'", ", chain: expected "),
-    ],
+    at_length(
+        [
+            (
+                "observations",
+                "DELETE WHERE offset = 300",
+                "partition 0 offset 300: expected rows, found none",
+            ),
+            ("run_configs", f"UPDATE body = {LATENESS}", "detection.lateness_s: expected 120.0, found 60.0"),
+            ("baselines", "UPDATE count = arrayMap(c -> c + 1, count)", "count[0]: expected "),
+            ("kept_snapshots", "UPDATE blob = concat(blob, 'x')", "snapshot at offset "),
+            ("findings", "UPDATE effect = effect / 2", ", effect: expected "),
+            ("findings", f"UPDATE body = {SEVERITY}", "body, severity: expected page, found info"),
+            ("evidence", "UPDATE chain = 'x'", ", chain: expected "),
+        ],
+        2,
+    ),
 )
 def test_what_was_changed_in_a_table_is_named(stored: Stored, table: str, change: str, named: str) -> None:
     where = "" if "WHERE" in change else " WHERE 1"

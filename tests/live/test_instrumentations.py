@@ -23,6 +23,7 @@ from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
 from ingest.interaction import Interaction
 from ingest.otlp import log_views, parse_logs, parse_traces, span_views
+from tests.at_length import at_length
 from tests.ingest.gateway.running import intake_over
 from tests.live.desk_provider import ANSWER, ARGUMENTS, STREAMED, DeskProvider
 
@@ -175,7 +176,7 @@ def _check_calls(calls: list[Interaction], *, errors: int) -> None:
         assert failed.output_text is None
 
 
-@pytest.mark.parametrize("name", PYTHON_APPS)
+@pytest.mark.parametrize("name", at_length(PYTHON_APPS, 2))
 def test_python(site: Site, python: Path, name: str) -> None:
     service = f"live-{name}"
     _run(python, HERE / "apps" / "desk.py", PYTHON_APPS[name], env=site.variables(service))
@@ -196,6 +197,7 @@ def test_python(site: Site, python: Path, name: str) -> None:
     assert tools.tool_definitions
 
 
+@pytest.mark.long
 def test_javascript(site: Site, node_app: Path) -> None:
     _run("node", node_app, env=site.variables("live-javascript"), cwd=node_app.parent)
     calls = site.interactions("live-javascript")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from detectors.drift.engine.snapshot import pack, unpack
 from detectors.drift.service.adwin_tickets import DETECTOR
@@ -42,6 +43,7 @@ def test_what_it_sees_is_a_ticket_without_evidence_and_nothing_else_changes() ->
     assert [f for f in findings if f.detector != DETECTOR] == watch(WORLD, OFF)[1]
 
 
+@pytest.mark.long
 def test_a_restart_anywhere_gives_the_same_tickets_and_bytes() -> None:
     rows = list(WORLD.rows())
     whole, said = _run(rows, restart_every=0)

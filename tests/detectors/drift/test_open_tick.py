@@ -13,6 +13,7 @@ from detectors.drift.engine.snapshot import pack, unpack
 from detectors.drift.service.open_tick import OpenTick
 from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
+from tests.at_length import at_length
 from tests.detectors.drift.test_watcher import CHANGE, leak, longer, refusals_in_spanish
 from tests.detectors.drift.traffic import DAY, KEY, START, World, config, observation
 
@@ -39,7 +40,7 @@ def closed(findings: list[Finding]) -> list[Finding]:
     return [replace(f, finding_id="") for f in findings if f.status == "confirmed"]
 
 
-@pytest.mark.parametrize("change", [refusals_in_spanish, leak, longer])
+@pytest.mark.parametrize("change", at_length([refusals_in_spanish, leak, longer]))
 def test_what_is_seen_early_decides_nothing_and_is_settled(change: object) -> None:
     world = World(seed=2, per_day=600, days=14.6, change=change)  # type: ignore[arg-type]
     early = run(world, peek=True)
@@ -59,6 +60,7 @@ def test_what_is_seen_early_decides_nothing_and_is_settled(change: object) -> No
     assert first.onset_low <= datetime.fromtimestamp(CHANGE * 60, UTC) + timedelta(minutes=10)
 
 
+@pytest.mark.long
 def test_a_snapshot_between_seeing_and_settling_changes_nothing() -> None:
     world = World(seed=2, per_day=600, days=14.6, change=refusals_in_spanish)
     rows = len(list(world.rows()))

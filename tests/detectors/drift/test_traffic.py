@@ -12,6 +12,7 @@ from detectors.drift.engine.snapshot import pack, unpack
 from detectors.drift.traffic.traffic import Traffic
 from detectors.finding import Finding
 from detectors.observation import Column, Observation, SourcePosition
+from tests.at_length import at_length
 from tests.detectors.drift.traffic import DAY, KEY, START, config
 
 LEARNED = 14 * DAY
@@ -77,7 +78,7 @@ def test_traffic_that_stops_is_silence_within_minutes_and_its_return_ends_it() -
     assert abs(ended.ended_at.timestamp() / 60 - START - NOON - 90) <= 2
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", at_length(range(3)))
 def test_a_quiet_night_is_no_page_and_a_quiet_noon_is(seed: int) -> None:
     n = numbers(nightly, 28, seed)
     assert run(Traffic(KEY, config()), n) == []

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.drift import watch
 from detectors.finding import Finding
+from tests.at_length import at_length
 
 START_S = 1_767_225_600.0
 """2026-01-01, a Thursday."""
@@ -165,7 +166,7 @@ def test_nothing_is_found_where_nothing_changes(kind: str, learn: str | int) -> 
     assert list(watch(times, values[kind], kind=kind, learn=learn)) == []
 
 
-@pytest.mark.parametrize("kind", ["flag", "real", "volume"])
+@pytest.mark.parametrize("kind", at_length(["flag", "real", "volume"]))
 def test_what_is_found_by_a_time_depends_on_nothing_later(kind: str) -> None:
     rng = np.random.default_rng(10)
     times = _times(rng, 9_000, 30)

@@ -14,6 +14,7 @@ from detectors.drift.service.series_rows import CellRow
 from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
 from detectors.scorers.severities import with_severities
+from tests.at_length import at_length
 from tests.detectors.drift.traffic import DAY, KEY, SPECS, START, Row, World, config, observation, watch
 
 CHANGE = START + 14 * DAY + 240
@@ -49,7 +50,7 @@ def loops(row: Row, draw: np.random.Generator) -> Row:
     )
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", at_length(range(5)))
 def test_unchanged_traffic_raises_nothing(seed: int) -> None:
     _, findings = watch(World(seed=seed, per_day=250, days=21))
     assert findings == []
@@ -81,7 +82,7 @@ def test_a_change_in_conversations_began_when_their_last_calls_did() -> None:
         (loops, "steps", "all", "ticket", "rise"),
     ],
 )
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", at_length(range(2)))
 def test_a_real_change_is_found_where_and_when_it_began(
     change: Change, score: str, slice_: str, severity: str, direction: str, seed: int
 ) -> None:
@@ -107,6 +108,7 @@ def test_a_release_at_the_onset_is_a_suspect() -> None:
     assert "language=es" not in cleared
 
 
+@pytest.mark.long
 def test_the_interval_holds_the_true_effect_nearly_always() -> None:
     held = 0
     for seed in range(8):
