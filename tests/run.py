@@ -1,9 +1,10 @@
 """The test command: runs what the machine allows, says what it left out and why, and keeps to a budget.
 
-With ``CI=true`` a missing tool is a failure, what was proved on the embedded broker is proved again on Apache
-Kafka, and the tests marked ``long`` run as well. What needs servers waits a good deal, so two stages run side
-by side. Long chaos runs, the Collector and benches have their own make targets and are named here, so that
-nobody believes they ran.
+With ``CI=true`` a missing tool is a failure, what was proved on the embedded broker is proved again on
+Apache Kafka, and the tests marked ``long`` run as well: nothing lands without them. Else a person waits, and
+has an answer within twelve minutes. What needs servers waits a good deal, so two stages run side by side. Long
+chaos runs, the Collector and benches have their own make targets and are named here, so that nobody believes
+they ran.
 """
 
 from __future__ import annotations
@@ -184,7 +185,7 @@ def main() -> int:
     with ThreadPoolExecutor(LANES) as lanes:
         done += lanes.map(ended, [s for s in stages(whole=whole) if not only or s.name in only])
     if not whole:
-        done.append(Done(0, 0, "left out long tests: what others prove in short, at length (CI=true)"))
+        done.append(Done(0, 0, "left out tests marked long: more cases, and what seldom breaks (CI=true)"))
     spent = time.monotonic() - began
     passed, failed, lines = sum(d.passed for d in done), sum(d.failed for d in done), [d.line for d in done]
     lines.append("left out by design: chaos (make chaos), collector, benches (make bench)")

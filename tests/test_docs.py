@@ -259,19 +259,21 @@ def test_every_variable_that_is_named_exists() -> None:
     assert all(variable.startswith(tuple(sections)) for variable in environ)
 
 
+@cache
+def known_files() -> frozenset[str]:
+    """Names of files that a page may use without their folder."""
+    ours = {p.name for folder in (ROOT, ROOT / "infra") for p in folder.iterdir()}
+    modules = {p.name for room in ROOT.iterdir() if room.name[0] != "." for p in room.glob("**/*.py")}
+    return frozenset(ours | modules | {"lightship.toml"})
+
+
 @pytest.mark.parametrize("name", [*PAGES, *DECISIONS])
 def test_files_that_are_named_exist(name: str) -> None:
     for word in spans((PAGES | DECISIONS)[name]):
         if re.fullmatch(r"(alerts|bench|dashboard|detectors|docs|infra|ingest|tests)/[\w./-]*", word):
             assert (ROOT / word).exists(), word
         elif re.fullmatch(r"[\w-]+\.(py|toml|yml|md|lock)", word) and name.endswith(".md"):
-            names = {p.name for folder in (ROOT, ROOT / "infra") for p in folder.iterdir()}
-            known = (
-                names
-                | {p.name for p in ROOT.glob("*/**/*.py") if ".venv" not in p.parts}
-                | {"lightship.toml"}
-            )
-            assert word in known, word
+            assert word in known_files(), word
 
 
 def test_links_lead_somewhere() -> None:

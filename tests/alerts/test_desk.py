@@ -13,6 +13,7 @@ from alerts.ports import Message, Source
 from detectors.finding import Finding
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret
 from tests.alerts.lives import World, ended, look_twice
+from tests.at_length import at_length
 
 LOG: tuple[Finding, ...] = (
     lengths(),
@@ -38,7 +39,7 @@ def test_one_life_tells_each_thing_once() -> None:
     assert len({d.dedup_key for d in world.channel.got}) == 5
 
 
-@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("batch", at_length([4, 1]))
 def test_a_kill_at_any_step_changes_nothing_that_people_see(batch: int) -> None:
     """Everything is told; a message is repeated only if the kill fell between its intent and its outcome,
     then once and under its own key; and the stored history is the undisturbed one, written once."""

@@ -84,7 +84,7 @@ def path_of(name: str, site: Site) -> str:
 
 @pytest.mark.parametrize(
     ("name", "mode"),
-    at_length([*((name, "light") for name in PAGES), *((name, "dark") for name in PAGES[:-2])], 3),
+    at_length([*((name, "light") for name in PAGES), *((name, "dark") for name in PAGES[:-2])], 2),
 )
 def test_a_page_has_no_accessibility_violation_no_error_and_stays_on_this_machine(
     browser: Browser, site: Site, name: str, mode: Mode
@@ -181,6 +181,7 @@ def test_marks_of_redaction_are_inert_chips(visit: Visit, site: Site) -> None:
     assert page.locator(".card p").first.get_attribute("lang") == "de"
 
 
+@pytest.mark.long
 def test_a_link_is_the_page_with_its_choices(visit: Visit) -> None:
     page = visit.open("/trends?lineage=demo-1")
     page.get_by_role("radio", name="8").or_(page.get_by_role("button", name="8", exact=True)).first.click()
@@ -191,6 +192,7 @@ def test_a_link_is_the_page_with_its_choices(visit: Visit) -> None:
     assert page.get_by_role("link", name="Fleet").count() == 1
 
 
+@pytest.mark.long
 def test_the_report_of_a_page_is_a_file_to_take_away(visit: Visit) -> None:
     page = visit.open("/trends?lineage=demo-1&weeks=4")
     html = page.get_by_role("button", name="Report (HTML)")

@@ -137,6 +137,7 @@ def test_a_viewer_gets_numbers_and_somebody_unknown_nothing(visit: Visit, guarde
     assert "support-bot" not in said
 
 
+@pytest.mark.long
 def test_an_address_chooses_among_granted_tenants_and_never_another(visit: Visit) -> None:
     said = sign_in(visit, "/?lineage=demo-1&tenant=somebody-elses", "ops")
     assert "support-bot" in said

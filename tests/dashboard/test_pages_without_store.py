@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 import dashboard
 from dashboard.data import LastGood
+from tests.at_length import at_length
 
 MAIN = Path(dashboard.__file__).parent / "main.py"
 PAGES = (
@@ -41,7 +42,7 @@ def no_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     st.cache_resource.clear()
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", at_length(PAGES, 3))
 def test_a_page_says_that_the_store_does_not_answer_and_nothing_more(page: str) -> None:
     app = AppTest.from_file(str(MAIN), default_timeout=60).run()
     app.switch_page(page).run()

@@ -23,6 +23,7 @@ MORE = ("repetition", "nothing") if WIDE else ()
 pytestmark = [
     pytest.mark.data,
     pytest.mark.integration,
+    pytest.mark.long,
     pytest.mark.timeout(600),
     pytest.mark.usefixtures("refused_connections"),
 ]
@@ -73,7 +74,7 @@ def drifts(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.long) for name in ("refusals", "secrets", *MORE)],
+    ["refusals", "secrets", *MORE],
 )
 def test_an_import_comes_to_what_it_comes_to_in_one_process(
     lightship: Running, data_dir: Path, tmp_path: Path, name: str

@@ -29,7 +29,7 @@ def cost_s(work: Work, tries: int = 5) -> float:
 
 @pytest.mark.parametrize(
     "family",
-    [pytest.param(f, id=f.name, marks=[pytest.mark.long] if n % 4 else []) for n, f in enumerate(families())],
+    [pytest.param(f, id=f.name, marks=[pytest.mark.long] if n % 8 else []) for n, f in enumerate(families())],
 )
 def test_time_is_linear(family: Family) -> None:
     n = family.small

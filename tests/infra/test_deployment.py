@@ -123,6 +123,7 @@ def embedded(tmp_path: Path) -> tuple[ChildSpec, ...]:
     return whole(replace(load(JUDGE, environ={}), home=tmp_path)).specs
 
 
+@pytest.mark.long
 def test_what_up_starts_are_programs_that_know_their_flags(tmp_path: Path) -> None:
     specs = embedded(tmp_path)
     names = [

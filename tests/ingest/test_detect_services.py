@@ -97,6 +97,7 @@ def test_kills_at_twenty_random_offsets_change_no_finding(
     assert found == undisturbed
 
 
+@pytest.mark.long
 def test_the_order_of_services_in_the_log_changes_no_finding(
     groups: list[Group], undisturbed: set[bytes]
 ) -> None:

@@ -96,5 +96,6 @@ def test_an_evaluators_scores_that_fall_are_found(seed: int) -> None:
     assert {f.score for f in findings} == {"judgement:faithfulness"}
 
 
+@pytest.mark.long
 def test_an_evaluator_that_goes_on_as_before_raises_nothing() -> None:
     assert watched(3, before=0.8, after=0.8) == []

@@ -38,7 +38,6 @@ from infra.settings import (
 from ingest.markers import read_markers
 from tests.alert_service import WAIT_S, World, new_world, until
 from tests.alerts.invented import at, lengths, overall, refusals, secret
-from tests.databases import drop
 
 pytestmark = pytest.mark.integration
 
@@ -103,7 +102,6 @@ def world(broker: str, store: str, tmp_path: Path) -> Iterator[HookWorld]:
         )
         made = new_world(broker, store, tmp_path, receivers)
         yield HookWorld(made.settings, made.topic, made.group, receiver)
-        drop(made.settings.store)
 
 
 def test_what_somebody_recorded_is_the_first_suspect_they_read_of(world: HookWorld) -> None:
@@ -255,7 +253,6 @@ def test_people_act_through_the_api_and_their_actions_are_on_record(world: HookW
     )  # where stage 1, which has another client, puts the observations of the service
 
 
-@pytest.mark.long
 def test_policy_hits_end_when_traffic_goes_on_without_them(world: HookWorld) -> None:
     with world.service() as service:
         world.say(secret())

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
+from tests.at_length import at_length
 from tests.dashboard import world, world_fine, world_hostile, world_mix, world_runs
 from tests.dashboard.serving import alerts_api, free_port
 from tests.databases import fresh_database
@@ -69,22 +70,25 @@ def test_explore_reads_its_choice_from_the_address_and_writes_all_of_it(app: App
 
 @pytest.mark.parametrize(
     ("choice", "said"),
-    [
-        ({"score": "latency_s"}, ("Latency, median in s, every 15", "Distribution")),
-        ({"score": "latency_s", "way": "share above 5"}, ("Latency, share above 5\u202fs, every 15",)),
-        ({"score": "language", "way": "share of de"}, ("Prompt language, share of de, every", "moved")),
-        ({"unit": "trace"}, ("Runs ", "Both sides", "not divided by any dimension")),
-        (
-            {"period": "7 d", "against": "weeks before"},
-            ("the same hours a week before", "Refusals, every 2.0"),
-        ),
-        (
-            {"until": "2020-01-01T00:00"},
-            ("No output of this choice in the period", "frozen after this period"),
-        ),
-        ({"service": "newsletter-writer · staging"}, ("no frozen baseline yet", "Refusals")),
-        ({"service": "gone", "score": "gone", "slice": "gone=1"}, ("Refusals, every 15",)),
-    ],
+    at_length(
+        [
+            ({"score": "latency_s"}, ("Latency, median in s, every 15", "Distribution")),
+            ({"score": "latency_s", "way": "share above 5"}, ("Latency, share above 5\u202fs, every 15",)),
+            ({"score": "language", "way": "share of de"}, ("Prompt language, share of de, every", "moved")),
+            ({"unit": "trace"}, ("Runs ", "Both sides", "not divided by any dimension")),
+            (
+                {"period": "7 d", "against": "weeks before"},
+                ("the same hours a week before", "Refusals, every 2.0"),
+            ),
+            (
+                {"until": "2020-01-01T00:00"},
+                ("No output of this choice in the period", "frozen after this period"),
+            ),
+            ({"service": "newsletter-writer · staging"}, ("no frozen baseline yet", "Refusals")),
+            ({"service": "gone", "score": "gone", "slice": "gone=1"}, ("Refusals, every 15",)),
+        ],
+        3,
+    ),
 )
 def test_explore_shows_every_kind_of_score_and_says_what_is_missing(
     app: AppTest, choice: dict[str, str], said: tuple[str, ...]
@@ -170,13 +174,16 @@ def test_drift_opens_at_the_greatest_change_with_its_evidence_and_what_was_found
 
 @pytest.mark.parametrize(
     ("choice", "said"),
-    [
-        ({"score": "latency_s", "until": "2026-03-15T16:00"}, ("share above the baseline's median",)),
-        ({"until": "2026-03-16T12:00"}, ("no clear change", "No finding about this series")),
-        ({"period": "30 d"}, ("computed for periods of up to 7 days",)),
-        ({"slice": "language=de", "until": "2026-03-15T16:00"}, ("Refusals, language = de", "Evidence")),
-        ({"until": "never"}, ("Refusals, every",)),
-    ],
+    at_length(
+        [
+            ({"score": "latency_s", "until": "2026-03-15T16:00"}, ("share above the baseline's median",)),
+            ({"until": "2026-03-16T12:00"}, ("no clear change", "No finding about this series")),
+            ({"period": "30 d"}, ("computed for periods of up to 7 days",)),
+            ({"slice": "language=de", "until": "2026-03-15T16:00"}, ("Refusals, language = de", "Evidence")),
+            ({"until": "never"}, ("Refusals, every",)),
+        ],
+        2,
+    ),
 )
 def test_drift_shows_every_kind_of_series_and_says_what_it_cannot(
     app: AppTest, choice: dict[str, str], said: tuple[str, ...]

@@ -18,6 +18,7 @@ from dashboard.queries.narrowed import COLUMNS
 from dashboard.queries.store import ClickHouse, Scope, SeriesKey
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
+from tests.at_length import at_length
 from tests.dashboard import world, world_held
 from tests.databases import fresh_database
 from tests.integration.test_dashboard_pages import INCIDENT, opened, served, shown
@@ -69,12 +70,15 @@ def test_copies_give_the_examples_the_rows_gave(kept: Held) -> None:
 
 @pytest.mark.parametrize(
     ("score", "kind"),
-    [
-        *((name, "flag") for name in ("secrets", "pii_prompt", "degenerate", "tool_loop")),
-        *((name, "number") for name in ("latency_s", "output_length", "output_tokens", "repetition")),
-        *((name, "category") for name in ("language", "finish_reason")),
-        ("judgement:helpful", "number"),
-    ],
+    at_length(
+        [
+            *((name, "flag") for name in ("secrets", "pii_prompt", "degenerate", "tool_loop")),
+            *((name, "number") for name in ("latency_s", "output_length", "output_tokens", "repetition")),
+            *((name, "category") for name in ("language", "finish_reason")),
+            ("judgement:helpful", "number"),
+        ],
+        3,
+    ),
 )
 def test_every_kind_of_score_and_slice_can_be_asked_of_copies(kept: Held, score: str, kind: str) -> None:
     client = connect(kept.settings)

@@ -19,6 +19,7 @@ from dashboard.rows import trend_rows
 from detectors.finding import SEVERAL, SliceEffect
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
+from tests.at_length import at_length
 from tests.dashboard import world, world_hostile, world_incidents
 from tests.dashboard.serving import environment
 from tests.databases import fresh_database
@@ -201,13 +202,19 @@ def test_a_number_shows_its_shape_and_a_silence_shows_none(app: AppTest, filled:
 
 @pytest.mark.parametrize(
     ("kind", "said"),
-    [
-        ("category", ("Prompt language, share of ja", "which values moved", "+18\u202fpp")),
-        ("other", ("Prompt language, share of", "which values moved")),
-        ("tail", ("Latency, share above 5.02\u202fs", "Latency: before and since", "Effect +9.0\u202fpp")),
-        ("policy", ("Hits 2,214", "counted", "Secrets in outputs, every")),
-        ("several", ("request_model=m-1",)),
-    ],
+    at_length(
+        [
+            ("category", ("Prompt language, share of ja", "which values moved", "+18\u202fpp")),
+            ("other", ("Prompt language, share of", "which values moved")),
+            (
+                "tail",
+                ("Latency, share above 5.02\u202fs", "Latency: before and since", "Effect +9.0\u202fpp"),
+            ),
+            ("policy", ("Hits 2,214", "counted", "Secrets in outputs, every")),
+            ("several", ("request_model=m-1",)),
+        ],
+        2,
+    ),
 )
 def test_every_kind_of_finding_has_its_page(
     app: AppTest, filled: Filled, kind: str, said: tuple[str, ...]

@@ -74,6 +74,7 @@ def test_the_shell_of_an_application_is_compared(lightship: Running) -> None:
     assert endpoint["remedy"] == f"export OTEL_EXPORTER_OTLP_ENDPOINT={lightship.gateway}"
 
 
+@pytest.mark.long
 def test_without_anything_running_it_says_what_to_start(tmp_path: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")}
     environment |= {"LIGHTSHIP_KAFKA": "127.0.0.1:1", "LIGHTSHIP_CLICKHOUSE": "http://127.0.0.1:1"}

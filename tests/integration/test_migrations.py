@@ -16,7 +16,6 @@ from infra.clickhouse import Migration, connect, migrate, read_migrations
 from infra.errors import InfraError, Misconfigured, Unavailable
 from infra.settings import KafkaSettings, Settings, StoreSettings
 from infra.setup import setup
-from tests.at_length import at_length
 
 pytestmark = pytest.mark.integration
 
@@ -81,7 +80,8 @@ def test_every_state_is_the_same_whichever_way_it_is_reached(settings: StoreSett
         assert definitions(client) == states[to]
 
 
-@pytest.mark.parametrize("up", at_length([True, False]))
+@pytest.mark.long
+@pytest.mark.parametrize("up", [True, False])
 def test_an_interrupted_migration_is_finished_by_the_next_run(
     settings: StoreSettings, client: Client, up: bool
 ) -> None:

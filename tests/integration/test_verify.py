@@ -192,6 +192,7 @@ def hold(held: Stored, finding_id: str, lost: Sequence[str] = LOST) -> None:
         held.client.command(f"TRUNCATE TABLE {table}")
 
 
+@pytest.mark.long
 def test_a_held_finding_is_verified_from_the_copies_when_all_else_is_gone(stored: Stored) -> None:
     mine = stored.ids[-1]
     assert all(v.held == {} for v in stored.verify())
@@ -211,6 +212,7 @@ def test_a_held_finding_is_verified_from_the_copies_when_all_else_is_gone(stored
     )
 
 
+@pytest.mark.long
 def test_gaps_of_the_log_are_filled_with_copies_and_others_are_named(stored: Stored) -> None:
     mine = stored.ids[-1]
     hold(stored, mine, lost=())

@@ -32,6 +32,7 @@ def test_it_is_off_unless_asked_for() -> None:
     assert [f for f in watch(WORLD, OFF)[1] if f.detector == DETECTOR] == []
 
 
+@pytest.mark.long
 def test_what_it_sees_is_a_ticket_without_evidence_and_nothing_else_changes() -> None:
     findings = watch(WORLD, ON)[1]
     told = [f for f in findings if f.detector == DETECTOR]

@@ -12,6 +12,7 @@ from scipy import stats
 from detectors.drift.engine.dispersion import fit_flags
 from detectors.drift.traffic.bursts import LONGEST, Bursts, Place, z_scores
 from detectors.scorers import SPECS as REGISTERED
+from tests.at_length import at_length
 from tests.detectors.drift.traffic import DAY, SPECS, START, Row, World, config, watch
 
 PLACE: Place = (3, 0)
@@ -105,10 +106,10 @@ def ten_minutes(score: str, usual: float, times: float) -> set[str]:
     return {f.score for f in watch(World(seed=4, per_day=3000, days=14.5, change=high), settings)[1]}
 
 
-@pytest.mark.parametrize(("asked", "answered", "usual"), [
-    ("prompt_length", "output_length", LENGTH),
-    ("toxicity", "toxicity_output", UNIT),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("asked", "answered", "usual"),
+    at_length([("toxicity", "toxicity_output", UNIT), ("prompt_length", "output_length", LENGTH)]),
+)
 def test_unusual_prompts_of_ten_minutes_are_no_incident_of_the_service(
     asked: str, answered: str, usual: tuple[float, float]
 ) -> None:
@@ -120,6 +121,7 @@ def test_unusual_prompts_of_ten_minutes_are_no_incident_of_the_service(
     assert ten_minutes(answered, *usual) == {answered}
 
 
+@pytest.mark.long
 def test_the_worst_tick_of_a_change_is_no_burst() -> None:
     def longer_and_once_much(row: Row, _: np.random.Generator) -> Row:
         if row.minute < CHANGE:

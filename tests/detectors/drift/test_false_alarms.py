@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tests.at_length import at_length
 from tests.detectors.drift.streams import DAY, first_crossing, flags, values
 
 BUDGET = 0.05
@@ -36,7 +37,7 @@ def _within(crossed: int, series: int, budget: float = BUDGET) -> bool:
     return crossed <= int(stats.binom.ppf(0.999, series, budget))
 
 
-@pytest.mark.parametrize("name", QUIET)
+@pytest.mark.parametrize("name", at_length(QUIET, 5))
 def test_unchanged_rates_stay_within_the_budget(name: str) -> None:
     n, s = flags(np.random.default_rng(101), series=SERIES, **QUIET[name])
     assert _within(int((first_crossing("flag", n, s, H) >= 0).sum()), SERIES)

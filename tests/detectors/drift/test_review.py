@@ -80,6 +80,7 @@ def by_hand(finding: Finding) -> Control | None:
     return None if record is None else replace(record, tick=0)
 
 
+@pytest.mark.long
 def test_restarts_change_nothing_of_it() -> None:
     plain, _ = weeks(lambda _: 0.05, 75)
     restarted, _ = weeks(lambda _: 0.05, 75, restart_every=50)

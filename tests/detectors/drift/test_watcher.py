@@ -258,6 +258,7 @@ def test_another_severity_in_the_settings_draws_from_the_other_budget() -> None:
     assert after["secrets", "all"] < before["secrets", "all"] - 0.5  # has the pages' share for itself
 
 
+@pytest.mark.long
 def test_slices_that_show_it_too_are_evidence_of_the_whole_and_no_findings_of_their_own() -> None:
     @since
     def everywhere(row: Row, draw: np.random.Generator) -> Row:

@@ -32,7 +32,6 @@ from ingest.demo.phrases import LANGUAGES, table
 from ingest.demo.report import FoundIncident, judge
 from ingest.demo.schedule import CALLS, COPILOT, SUPPORT, Arrival, Schedule, build
 from ingest.demo.support_texts import customer_message
-from tests.at_length import at_length
 
 ANCHOR = 1_795_514_821_000_000_000
 SPECS = {
@@ -189,6 +188,7 @@ def test_every_planted_incident_is_found_with_its_slice_and_onset() -> None:
             assert "slice" in verdict.why, verdict
 
 
-@pytest.mark.parametrize("seed", at_length([20, 21]))
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [20, 21])
 def test_quiet_days_raise_nothing(seed: int) -> None:
     assert _findings(build(ANCHOR, seed=seed, incidents=False)) == []
