@@ -2,9 +2,9 @@
 
 With ``CI=true`` a missing tool is a failure, what was proved on the embedded broker is proved again on
 Apache Kafka, and the tests marked ``long`` run as well: nothing lands without them. Else a person waits, and
-has an answer within twelve minutes. What needs servers waits a good deal, so two stages run side by side. Long
-chaos runs, the Collector and benches have their own make targets and are named here, so that nobody believes
-they ran.
+has an answer within twelve minutes. What needs servers waits a good deal, so two stages run side by side.
+Long chaos runs, the Collector and benches have their own make targets and are named here, so that nobody
+believes they ran.
 """
 
 from __future__ import annotations
