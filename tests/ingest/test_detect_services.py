@@ -107,6 +107,7 @@ def test_the_order_of_services_in_the_log_changes_no_finding(
     assert set(map(_anywhere, found)) == set(map(_anywhere, undisturbed))
 
 
+@pytest.mark.long
 def test_a_service_alone_in_its_shard_says_what_it_says_among_others(
     groups: list[Group], undisturbed: set[bytes]
 ) -> None:

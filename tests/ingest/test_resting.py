@@ -15,6 +15,7 @@ from detectors.finding import Finding
 from detectors.observation import Control, Mark, Observation, ServiceKey
 from ingest.detect.resting import LineageKey
 from ingest.detect.shard import Shard
+from tests.at_length import at_length
 from tests.detectors.drift.test_watcher import refusals_in_spanish
 from tests.detectors.drift.traffic import KEY, World, config
 from tests.ingest.test_detect_stage import LATENESS_NS, Kept, log_of, raw, stage
@@ -70,7 +71,7 @@ def awake(log: list[Message]) -> Shard:
     return shard
 
 
-@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("restarts", at_length([True, False]))
 def test_what_ends_and_goes_on_says_what_it_says_without_a_rest(
     log: list[Message], awake: Shard, restarts: bool
 ) -> None:

@@ -67,6 +67,7 @@ def test_what_an_application_does_not_send_is_told_with_its_variable(lightship: 
     assert "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=1024" in done.stdout
 
 
+@pytest.mark.long
 def test_the_shell_of_an_application_is_compared(lightship: Running) -> None:
     code, checks = ask(lightship, "--app", "--wait", "0")
     assert code == 1
