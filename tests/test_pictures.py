@@ -18,7 +18,7 @@ def _words(svg: str) -> list[str]:
     return [re.sub(r"[\d.]+", "#", text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
 
 
-@pytest.mark.parametrize("name", at_length(NAMES, 2))
+@pytest.mark.parametrize("name", at_length(NAMES))
 def test_a_picture_tells_the_same_story_today(name: str) -> None:
     """The same findings under the same words; delays in them may have changed with the engine."""
     kept = (FOLDER / f"{name}.svg").read_text(encoding="utf-8")

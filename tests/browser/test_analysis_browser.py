@@ -70,8 +70,7 @@ def site(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
                 if "-" not in name
                 for mode, width in (("dark", 1440), ("light", 390))
             ),
-        ],
-        2,
+        ]
     ),
 )
 def test_a_page_is_accessible_fits_and_stays_on_this_machine(

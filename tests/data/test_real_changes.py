@@ -152,8 +152,7 @@ def test_hits_that_run_ahead_of_detection_change_nothing(real: Real) -> None:
             (REFUSALS[0], "gpt4", 1),
             *([(REFUSALS[0], REFUSALS[2], 1)] if WIDE else []),
             *((REPETITION[0], REPETITION[1], seed) for seed in SEEDS),
-        ],
-        2,
+        ]
     ),
 )
 def test_one_model_raises_nothing(real: Real, source: str, model: str, seed: int) -> None:

@@ -231,6 +231,7 @@ def test_environments_are_watched_apart_and_have_budgets_of_their_own() -> None:
     assert again.pack() == shard.pack()
 
 
+@pytest.mark.long
 def test_a_finding_of_the_fleet_follows_from_the_log_of_closed_ticks(
     said: tuple[list[list[Report]], list[Finding]],
 ) -> None:

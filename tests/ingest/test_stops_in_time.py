@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.exit_code import UNAVAILABLE
+from tests.at_length import at_length
 
 PROGRAM = """
 import asyncio, sys
@@ -40,7 +41,7 @@ def test_a_stop_that_hangs_is_ended_and_said(tmp_path: Path) -> None:
     assert "stopped by itself" not in done.stdout
 
 
-@pytest.mark.parametrize("hangs_s", [0, 1])
+@pytest.mark.parametrize("hangs_s", at_length([1, 0]))
 def test_a_stop_within_its_time_is_left_alone(tmp_path: Path, hangs_s: float) -> None:
     done = ended(tmp_path, hangs_s)
     assert "stopped by itself" in done.stdout

@@ -47,6 +47,7 @@ def test_a_whole_instance_is_well_and_every_door_leads_to_a_row(lightship: Runni
     assert kept[0][2] == 0
 
 
+@pytest.mark.long
 def test_what_an_application_does_not_send_is_told_with_its_variable(lightship: Running) -> None:
     bare = {k: v for k, v in chat().items() if not k.endswith("messages")}
     late_s = (time.time_ns() - START_NS) / 1e9 - 5

@@ -105,6 +105,7 @@ def kept(world: World, incident_id: str) -> dict[str, list[dict[str, Any]]]:  # 
     return found
 
 
+@pytest.mark.long
 def test_what_is_held_outlives_every_ttl_until_it_is_released(
     world: HookWorld,  # noqa: F811 - the fixture
     tmp_path: Path,

@@ -168,6 +168,7 @@ def test_nothing_is_lost_when_the_relay_is_killed_and_poison_stops_nothing(
     assert not [m for m in everything if SECRET.encode() in m[2]]
 
 
+@pytest.mark.long
 def test_what_is_planted_is_nowhere_but_in_the_open_topics(tmp_path: Path) -> None:
     """As a Collector would write it, and as one would that is set up wrongly."""
     garden = Garden("Kafka", 3)

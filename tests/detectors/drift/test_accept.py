@@ -105,6 +105,7 @@ def test_what_changes_after_that_is_found() -> None:
     assert second.baseline_value == pytest.approx(0.3, abs=0.08)
 
 
+@pytest.mark.long
 def test_a_record_for_another_finding_changes_nothing() -> None:
     def wrong(finding: Finding) -> Control | None:
         record = accepted(finding)

@@ -12,7 +12,6 @@ from scipy import stats
 from detectors.drift.engine.dispersion import fit_flags
 from detectors.drift.traffic.bursts import LONGEST, Bursts, Place, z_scores
 from detectors.scorers import SPECS as REGISTERED
-from tests.at_length import at_length
 from tests.detectors.drift.traffic import DAY, SPECS, START, Row, World, config, watch
 
 PLACE: Place = (3, 0)
@@ -106,9 +105,10 @@ def ten_minutes(score: str, usual: float, times: float) -> set[str]:
     return {f.score for f in watch(World(seed=4, per_day=3000, days=14.5, change=high), settings)[1]}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("asked", "answered", "usual"),
-    at_length([("toxicity", "toxicity_output", UNIT), ("prompt_length", "output_length", LENGTH)]),
+    [("toxicity", "toxicity_output", UNIT), ("prompt_length", "output_length", LENGTH)],
 )
 def test_unusual_prompts_of_ten_minutes_are_no_incident_of_the_service(
     asked: str, answered: str, usual: tuple[float, float]

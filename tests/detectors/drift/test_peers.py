@@ -12,6 +12,7 @@ from scipy import stats
 
 from detectors.drift.peers.river_rows import BLOCK, NUMBERS, RiverRows
 from detectors.drift.peers.windows import STATISTICS, WindowTest, psi, wasserstein
+from tests.at_length import at_length
 
 Floats = NDArray[np.float64]
 
@@ -36,7 +37,7 @@ def test_within_a_block_a_row_is_the_detector_of_the_library() -> None:
     assert _saw(RiverRows("ADWIN", 1, clock=8), values) == seen
 
 
-@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("name", at_length(NUMBERS))
 def test_a_shift_long_after_the_first_block_is_still_seen(name: str) -> None:
     rng = np.random.default_rng(2)
     values = rng.standard_normal(6 * BLOCK)

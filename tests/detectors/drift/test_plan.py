@@ -65,6 +65,7 @@ def _scored(share: float) -> Callable[[Row, np.random.Generator], Row]:
     return change
 
 
+@pytest.mark.long
 def test_two_attacks_in_a_hundred_are_found_in_days_and_none_raise_nothing() -> None:
     settings = replace(config(), specs={"attacks": ATTACKS})
     found, none = (

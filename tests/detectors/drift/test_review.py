@@ -64,6 +64,7 @@ def test_little_traffic_says_neither() -> None:
     assert whole(watcher).origin == "learned"
 
 
+@pytest.mark.long
 def test_an_accepted_level_goes_on_learning_until_it_rests_on_a_window() -> None:
     def step(hour: int) -> float:
         return 0.05 if hour < 15 * DAY else 0.4

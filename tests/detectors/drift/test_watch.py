@@ -150,7 +150,13 @@ def test_a_metric_with_memory_is_quiet_until_its_level_jumps() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "learn"),
-    [("flag", 1_500), *((k, "14d") for k in ("flag", "bounded", "positive", "real", "category", "volume"))],
+    at_length(
+        [
+            ("flag", 1_500),
+            *((k, "14d") for k in ("flag", "bounded", "positive", "real", "category", "volume")),
+        ],
+        3,
+    ),
 )
 def test_nothing_is_found_where_nothing_changes(kind: str, learn: str | int) -> None:
     rng = np.random.default_rng(9)
