@@ -125,6 +125,7 @@ def test_every_chart_and_table_says_what_it_shows(visit: Visit, site: Site) -> N
         assert part in html
 
 
+@pytest.mark.long
 def test_times_are_utc_whatever_the_browsers_zone(visit: Visit, site: Site) -> None:
     page = visit.open(site.incident("refusal"))
     text = page.locator("[data-testid=stMain]").inner_text()
@@ -173,6 +174,7 @@ def _check_hostile_incident(page: Page, text: str) -> None:
     assert "cut after 800 characters" in first.inner_text()
 
 
+@pytest.mark.long
 def test_marks_of_redaction_are_inert_chips(visit: Visit, site: Site) -> None:
     page = visit.open(site.incident("refusal"))
     chip = page.locator(".card .chip").first
@@ -263,6 +265,7 @@ def test_actions_with_a_reason_and_the_runbook_open_without_violations(visit: Vi
         page.wait_for_timeout(300)
 
 
+@pytest.mark.long
 def test_nothing_is_said_by_colour_alone(browser: Browser, site: Site) -> None:
     visit = visiting(browser, site.base)
     session = visit.page.context.new_cdp_session(visit.page)

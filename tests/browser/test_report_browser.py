@@ -30,7 +30,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / f"{name}.html" for name in made}
 
 
-@pytest.mark.parametrize("name", ["plain", *(f"hostile-{n}" for n in range(len(HOSTILE)))])
+@pytest.mark.parametrize("name", at_length(["plain", *(f"hostile-{n}" for n in range(len(HOSTILE)))], 3))
 def test_a_report_asks_for_nothing_but_itself_and_runs_nothing(
     browser: Browser, files: dict[str, Path], name: str
 ) -> None:
@@ -46,7 +46,7 @@ def test_a_report_asks_for_nothing_but_itself_and_runs_nothing(
 
 
 @pytest.mark.parametrize("name", at_length(["plain", "hostile-2"]))
-@pytest.mark.parametrize(("mode", "width"), [("light", 1440), ("dark", 1440), ("light", 390)])
+@pytest.mark.parametrize(("mode", "width"), at_length([("light", 1440), ("dark", 1440), ("light", 390)]))
 def test_a_report_is_accessible_and_fits(
     browser: Browser, files: dict[str, Path], name: str, mode: Mode, width: int
 ) -> None:

@@ -126,6 +126,7 @@ def test_a_link_leads_through_the_sign_in_to_the_incident_and_the_person_is_on_r
     page.get_by_role("heading", name="Sign in").wait_for(timeout=SLOW_MS)
 
 
+@pytest.mark.long
 def test_a_viewer_gets_numbers_and_somebody_unknown_nothing(visit: Visit, guarded: Guarded) -> None:
     said = sign_in(visit, f"/incident?id={guarded.ids['latency']}&lineage=demo-1", "bob")
     assert "bob@example.org · viewer" in said

@@ -67,6 +67,7 @@ def test_what_is_mixed_in_is_named_first(streams: Streams, name: str, seed: int)
     assert [d.kind for d in outcome.told][:1] == ["opened"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", QUIET)
 def test_the_stream_alone_raises_nothing(streams: Streams, name: str, seed: int) -> None:
