@@ -1,10 +1,10 @@
 """The test command: runs what the machine allows, says what it left out and why, and keeps to a budget.
 
 With ``CI=true`` a missing tool is a failure, what was proved on the embedded broker is proved again on
-Apache Kafka, and the tests marked ``long`` run as well: nothing lands without them. Else a person waits, and
-has an answer within twelve minutes. What needs servers waits a good deal, so two stages run side by side.
-Long chaos runs, the Collector and benches have their own make targets and are named here, so that nobody
-believes they ran.
+Apache Kafka, and the tests marked ``long`` run as well: nothing lands without them. Else a person waits for
+the answer, and the budget is less than half. What needs servers waits a good deal, so two stages run side by
+side. Long chaos runs, the Collector and benches have their own make targets and are named here, so that
+nobody believes they ran.
 """
 
 from __future__ import annotations
