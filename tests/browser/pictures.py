@@ -8,10 +8,11 @@ from pathlib import Path
 
 from infra.clickhouse import connect
 from infra.embedded.pair import clickhouse_url, store_spec
+from infra.embedded.ports import spares
 from tests.browser.test_analysis_browser import PATHS
 from tests.browser.visiting import chromium, visiting
 from tests.dashboard import world, world_fine, world_mix, world_runs
-from tests.dashboard.serving import dashboard, environment, free_port
+from tests.dashboard.serving import dashboard, environment
 from tests.databases import fresh_database
 from tests.embedded_pair import start
 
@@ -33,8 +34,8 @@ def main(folder: Path = FOLDER) -> int:
             world_fine.fill(client, world.NOW)
             world_mix.fill(client, world.NOW)
             client.close()
-            port = free_port()
-            environ = environment(settings, home, port=port, alerts_port=free_port())
+            port, alerts_port = spares(2)
+            environ = environment(settings, home, port=port, alerts_port=alerts_port)
             with dashboard(environ, port) as base:
                 _take(base, folder)
         finally:

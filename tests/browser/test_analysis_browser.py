@@ -11,10 +11,11 @@ import pytest
 from playwright.sync_api import Browser
 
 from infra.clickhouse import connect
+from infra.embedded.ports import spares
 from tests.at_length import at_length
 from tests.browser.visiting import SLOW_MS, Mode, Visit, press, visiting
 from tests.dashboard import world, world_fine, world_hostile, world_mix, world_runs
-from tests.dashboard.serving import dashboard, environment, free_port
+from tests.dashboard.serving import dashboard, environment
 from tests.databases import fresh_database
 
 pytestmark = pytest.mark.browser
@@ -54,8 +55,8 @@ def site(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
     world_runs.hostile(client, world.NOW, lineage="hostile-1")
     client.close()
     home: Path = tmp_path_factory.mktemp("analysis")
-    port = free_port()
-    with dashboard(environment(settings, home, port=port, alerts_port=free_port()), port) as base:
+    port, alerts_port = spares(2)
+    with dashboard(environment(settings, home, port=port, alerts_port=alerts_port), port) as base:
         yield Site(base, ids, hostile)
 
 

@@ -12,11 +12,12 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from infra.clickhouse import connect
+from infra.embedded.ports import spares
 from infra.settings import StoreSettings
 from tests.at_length import at_length
 from tests.browser.visiting import SLOW_MS, Mode, Visit, press, visiting
 from tests.dashboard import world, world_hostile, world_operators
-from tests.dashboard.serving import alerts_api, dashboard, environment, free_port
+from tests.dashboard.serving import alerts_api, dashboard, environment
 from tests.databases import fresh_database
 
 pytestmark = pytest.mark.browser
@@ -44,7 +45,7 @@ def site(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
     hostile = world_hostile.fill(client, world.NOW, lineage="hostile-1")
     client.close()
     home: Path = tmp_path_factory.mktemp("dashboard")
-    port, alerts_port = free_port(), free_port()
+    port, alerts_port = spares(2)
     environ = environment(settings, home, port=port, alerts_port=alerts_port)
     with alerts_api(settings, home, alerts_port), dashboard(environ, port) as base:
         yield Site(base, ids, hostile, settings)

@@ -12,10 +12,11 @@ from playwright.sync_api import Browser, Page
 
 from dashboard.access.headers import HEADERS
 from infra.clickhouse import connect
+from infra.embedded.ports import spares
 from tests.browser.visiting import SLOW_MS, Visit, visiting
 from tests.dashboard import world
 from tests.dashboard.provider import CLIENT, SECRET, Provider, provider
-from tests.dashboard.serving import alerts_api, dashboard, environment, free_port
+from tests.dashboard.serving import alerts_api, dashboard, environment
 from tests.databases import fresh_database
 
 pytestmark = pytest.mark.browser
@@ -67,8 +68,8 @@ def guarded(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gu
     client.close()
     home = tmp_path_factory.mktemp("guarded")
     (home / "client.secret").write_text(f"{SECRET}\n", encoding="utf-8")
-    port, alerts_port = free_port(), free_port()
-    with provider(free_port(), PEOPLE) as made:
+    port, alerts_port, provider_port = spares(3)
+    with provider(provider_port, PEOPLE) as made:
         more = ACCESS.format(at=made.at, client=CLIENT, port=port)
         environ = environment(settings, home, port=port, alerts_port=alerts_port, more=more)
         with alerts_api(settings, home, alerts_port), dashboard(environ, port) as base:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -32,13 +31,6 @@ from tests.alerts.memory import MemoryPost
 ROOT = Path(__file__).parents[2]
 NOBODY = 9
 """The port "discard": nothing listens there."""
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def environment(

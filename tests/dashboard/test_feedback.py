@@ -18,11 +18,11 @@ from dashboard.queries.store import Scope
 from detectors.scorers import SPECS
 from detectors.scorers.rightness import judged_score
 from infra.application_env import INGEST_KEY
+from infra.embedded.ports import spare
 from infra.settings import GatewaySettings, Settings
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.key_file import Key, KeyFile, hash_of
 from ingest.otlp import log_views
-from tests.dashboard.serving import free_port
 from tests.ingest.gateway.running import running
 from tests.ingest.telemetry import TRACE
 
@@ -43,7 +43,7 @@ def said(
 
     async def inside() -> tuple[list[Answer], list[bytes]]:
         async with running(home, keys=keys) as gateway:
-            port = free_port()
+            port = spare()
             config = uvicorn.Config(
                 gateway.gateway,
                 host="127.0.0.1",
@@ -140,6 +140,6 @@ def test_with_keys_the_tenant_is_that_of_the_key(tmp_path: Path, shop: Callable[
 
 
 def test_a_gateway_that_is_gone_is_an_answer_in_words(tmp_path: Path) -> None:
-    gone = Settings(home=tmp_path, gateway=GatewaySettings(port=free_port()))
+    gone = Settings(home=tmp_path, gateway=GatewaySettings(port=spare()))
     answer = feedback.judge(gone, ADA, SCOPE, f"{TRACE}:{SPAN}", right=True, why="")
     assert answer == Answer(False, "the gateway does not answer (ConnectError)")

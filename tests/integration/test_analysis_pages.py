@@ -12,10 +12,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from infra.clickhouse import connect
+from infra.embedded.ports import spare
 from infra.settings import StoreSettings
 from tests.at_length import at_length
 from tests.dashboard import world, world_fine, world_hostile, world_mix, world_runs
-from tests.dashboard.serving import alerts_api, free_port
+from tests.dashboard.serving import alerts_api
 from tests.databases import fresh_database
 from tests.integration.test_dashboard_pages import opened, served, shown
 
@@ -249,7 +250,7 @@ def test_who_may_not_read_texts_sees_no_word_of_them(app: AppTest, monkeypatch: 
 def test_an_admin_adds_the_suggested_rule_and_removes_it(
     filled: StoreSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    port = free_port()
+    port = spare()
     monkeypatch.setenv("LIGHTSHIP_ROLE", "admin")
     with alerts_api(filled, tmp_path, port) as desk:
         for app in served(filled, monkeypatch, tmp_path, alerts_port=port):

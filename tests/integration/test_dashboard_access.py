@@ -22,12 +22,13 @@ from dashboard.queries import store as stores
 from dashboard.queries.store import ClickHouse, Scope, Store
 from infra.clickhouse import connect
 from infra.dashboard_sections import ROLES
+from infra.embedded.ports import spare
 from infra.errors import Defect
 from infra.settings import AlertSettings, Settings, StoreSettings
 from tests.at_length import at_length
 from tests.dashboard import asked, world, world_held
 from tests.dashboard.asked import NOW_S, Call
-from tests.dashboard.serving import alerts_api, environment, free_port
+from tests.dashboard.serving import alerts_api, environment
 from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
@@ -183,7 +184,7 @@ class Service:
 
 @pytest.fixture
 def service(worlds: Worlds, door: Store, tmp_path: Path) -> Iterator[Service]:
-    port = free_port()
+    port = spare()
     with alerts_api(worlds.settings, tmp_path, port) as desk:
         yield Service(Settings(home=tmp_path, alerts=AlertSettings(port=port)), door, desk)
 

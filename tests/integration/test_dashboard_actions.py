@@ -18,9 +18,10 @@ from dashboard.acting import actions
 from dashboard.queries import incidents
 from dashboard.queries.store import ClickHouse, Scope
 from infra.clickhouse import connect
+from infra.embedded.ports import spare
 from infra.settings import AlertSettings, Settings, StoreSettings
 from tests.dashboard import world, world_incidents
-from tests.dashboard.serving import alerts_api, environment, free_port
+from tests.dashboard.serving import alerts_api, environment
 from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
@@ -59,7 +60,7 @@ def service(store: str, tmp_path: Path) -> Iterator[Service]:
     client = connect(settings)
     ids = world_incidents.fill(client, world.NOW, "default", "demo-1")
     client.close()
-    port = free_port()
+    port = spare()
     with alerts_api(settings, tmp_path, port):
         yield Service(settings, tmp_path, port, ids)
 
@@ -103,7 +104,7 @@ def test_a_wrong_token_is_an_answer_in_words(service: Service) -> None:
 
 
 def test_a_service_that_is_gone_is_an_answer_in_words(tmp_path: Path) -> None:
-    gone = Settings(home=tmp_path, alerts=AlertSettings(port=free_port()))
+    gone = Settings(home=tmp_path, alerts=AlertSettings(port=spare()))
     answer = actions.act(gone, ADA, "a", actions.NOTE, "b")
     assert answer == actions.Answer(False, "the alerts service does not answer (ConnectError)")
 

@@ -14,9 +14,10 @@ from streamlit.testing.v1 import AppTest
 import dashboard
 from alerts.acting.keys import FILE
 from infra.clickhouse import connect
+from infra.embedded.ports import spare
 from infra.settings import StoreSettings
 from tests.dashboard import world, world_hostile, world_operators
-from tests.dashboard.serving import alerts_api, environment, free_port
+from tests.dashboard.serving import alerts_api, environment
 from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
@@ -128,7 +129,7 @@ def test_choices_of_the_operators_stand_in_the_address(app: AppTest) -> None:
 def test_levels_are_proposals_and_a_person_accepts_some(
     filled: StoreSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    port = free_port()
+    port = spare()
     with alerts_api(filled, tmp_path, port) as desk:
         for app in _app(filled, monkeypatch, tmp_path, port):
             opened(app, LEVELS, lineage=world_operators.LINEAGE)
