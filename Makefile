@@ -7,6 +7,13 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
   done; true)
 BIN := .venv/bin
 STAMP := .venv/.lightship-setup
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# uv sets up in a quarter of the time; pip takes over where uv cannot be had or cannot go on, and where pip was
+# told of an index, which uv would not ask
+INSTALL = install() { { ! $(BIN)/python -m pip config list | grep -q index-url \
+  && $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode "$$@"; } || $(PIP) install "$$@"; }; install
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-emit-index-url --no-emit-find-links
 
 .PHONY: help setup demo test check unit integration data live browser kafka alertmanager collector chaos fuzz docs bench lock clean
 
@@ -15,12 +22,13 @@ help: ## this list
 
 setup: $(STAMP) ## make .venv with everything pinned and hashed
 
-$(STAMP): requirements.lock pyproject.toml ingest/exporter/pyproject.toml
+$(STAMP): requirements.lock infra/installer.lock pyproject.toml ingest/exporter/pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Lightship needs Python 3.11, 3.12 or 3.13 and found none: install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv || { echo "cannot make a virtual environment: on Debian install python3-venv"; exit 1; }
-	@echo "setting up .venv (about a minute) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e ingest/exporter
+	@echo "setting up .venv (half a minute to two) ..."
+	@$(PIP) install --only-binary=:all: --require-hashes -r infra/installer.lock || true
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation -e . -e ingest/exporter
 	@touch $@
 
 demo: setup ## run the main job on demo traffic and open the dashboard
@@ -55,7 +63,7 @@ chaos: setup ## kills real processes at random, on both brokers, for hours: LIGH
 	$(BIN)/pytest -m chaos --capture=no
 
 fuzz: setup ## hostile bytes on readers and redaction, guided by coverage (ten minutes)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/fuzz/requirements.txt
+	$(PIP) install --require-hashes -r tests/fuzz/requirements.txt
 	$(BIN)/python -m tests.fuzz
 
 docs: setup ## the documentation, built strictly
@@ -64,9 +72,9 @@ docs: setup ## the documentation, built strictly
 bench: setup ## every number we quote
 	$(BIN)/python -m bench
 
-lock: ## resolve the dependencies anew (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --all-extras --prerelease=if-necessary --no-header --quiet pyproject.toml -o requirements.lock
+lock: setup ## resolve the dependencies anew
+	$(LOCK) --all-extras --prerelease=if-necessary pyproject.toml -o requirements.lock
+	echo 'uv>=0.9' | $(LOCK) --no-annotate - -o infra/installer.lock
 
 clean: ## remove what setup and tests made
 	rm -rf .venv site build .mypy_cache .ruff_cache .pytest_cache .hypothesis
