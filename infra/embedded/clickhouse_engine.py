@@ -186,7 +186,7 @@ class Engine:
 
 
 def _connect(path: str) -> Any:
-    return chdb.connect(path)  # type: ignore[no-untyped-call]
+    return chdb.connect(path)
 
 
 def _assignments(settings: Mapping[str, str]) -> str:
