@@ -12,6 +12,7 @@ from hypothesis import settings
 from tests.places import strays
 
 settings.register_profile("lightship", deadline=None)  # on a busy machine an example takes what it takes
+settings.register_profile("quick", settings.get_profile("lightship"), max_examples=33)
 settings.load_profile("lightship")
 
 pytest_plugins = ["tests.embedded_pair"]

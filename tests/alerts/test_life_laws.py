@@ -27,6 +27,7 @@ from alerts.silences.silence import Silence, Silences
 from detectors.finding import Finding
 from infra.clock import NS_PER_S, to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret
+from tests.at_length import examples
 
 SEQUENCES = int(os.environ.get("LIGHTSHIP_TEST_SEQUENCES", "150"))
 MIN = 60 * NS_PER_S
@@ -295,7 +296,7 @@ def ids_of(incident: Incident) -> set[str]:
 
 
 @settings(
-    max_examples=SEQUENCES,
+    max_examples=examples(SEQUENCES),
     deadline=None,
     database=None,
     derandomize=SEQUENCES <= 1000,

@@ -14,6 +14,7 @@ from dashboard.report import markup, style
 from dashboard.report.contents import as_json, contents, digest, gaps
 from dashboard.report.page import page
 from dashboard.wording import report as words
+from tests.at_length import examples
 from tests.dashboard.reported import HOSTILE, facts
 from tests.dashboard.test_palette import contrast
 
@@ -107,7 +108,7 @@ def test_a_name_is_text_whatever_it_tries(name: str) -> None:
     assert json.loads(as_json(told))["services"][0]["service"] == name
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=40))
 def test_any_two_names_leave_the_page_as_it_is(one: str, other: str) -> None:
     if one == other:

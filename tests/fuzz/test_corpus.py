@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.at_length import at_length
+from tests.at_length import at_length, examples
 from tests.fuzz.mutation import mutated
 from tests.fuzz.seeds import CORPUS, corpus, seeds
 from tests.fuzz.targets import TARGETS
@@ -27,7 +27,7 @@ def test_what_was_found_before(name: str) -> None:
 def test_changes_of_it(name: str) -> None:
     known = [*SEEDS[name], *corpus(name)]
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=examples(150), deadline=None)
     @given(st.integers(0, len(known) - 1), st.integers(0, 2**32 - 1), st.integers(1, 3))
     def withstands(place: int, seed: int, rounds: int) -> None:
         rng = random.Random(seed)
@@ -40,7 +40,7 @@ def test_changes_of_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(data=st.binary(max_size=200))
 def test_any_bytes(name: str, data: bytes) -> None:
     TARGETS[name](data)

@@ -15,6 +15,7 @@ from detectors.scorers import SPECS, score_conversations
 from ingest.detect.shard import Shard
 from ingest.score.observing import INTERACTION, Observed, keyed_hash, observe
 from ingest.units.conversations import Conversations, Limits
+from tests.at_length import examples
 from tests.detectors.drift.traffic import config
 
 S = 1_000_000_000
@@ -218,7 +219,7 @@ calls = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(found=calls, draw=st.data())
 def test_neither_order_across_partitions_nor_marks_nor_restarts_change_what_comes_out(
     found: list[Call], draw: st.DataObject

@@ -17,6 +17,7 @@ from ingest.files.decode import LARGEST_FILE
 from ingest.interaction import to_line
 from ingest.otlp import EventView, LogView, SpanView, span_views
 from ingest.otlp import log_views as views_of_logs
+from tests.at_length import examples
 from tests.recordings import groups
 
 SECOND = 1_000_000_000
@@ -89,7 +90,7 @@ def log_records(draw: st.DrawFn) -> LogView:
     return LogView(TRACE, span_id, draw(st.sampled_from(EVENTS)), SECOND, body, draw(attributes))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(spans(), max_size=6), st.lists(log_records(), max_size=4), st.randoms(use_true_random=False))
 def test_any_values_under_known_keys(
     given_spans: list[SpanView], given_logs: list[LogView], rng: random.Random
@@ -107,7 +108,7 @@ def test_any_values_under_known_keys(
     assert [to_line(i) for i in assemble_batch(again, records).interactions] == lines
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(attributes, st.sampled_from(SCOPES))
 def test_a_call_stays_a_call_whatever_else_is_said(found: dict[str, Any], scope: str) -> None:
     kinds = {"langfuse.observation.type", "openinference.span.kind", "traceloop.span.kind"}

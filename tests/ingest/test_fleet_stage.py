@@ -40,7 +40,7 @@ VOLUMES = {"a": 60, "b": 90, "c": 120, "d": 160, "e": 220, "f": 300, "g": 400, "
 CHANGE = START + 14 * DAY + 240
 BEFORE, AFTER = 0.02, 0.07
 SHARDS = 2
-WINDOW = 10
+WINDOW = 30
 """Minutes of a service's traffic in one message."""
 REFUSALS = config(specs={"refusal": SPECS["refusal"]})
 

@@ -20,6 +20,7 @@ from ingest.score.stage import ScoreStage
 from ingest.store import judgement as stored_judgement
 from ingest.store.stage_store import MemoryStore, Refused
 from ingest.store.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, JUDGEMENTS, LEDGER, Row, Table
+from tests.at_length import examples
 from tests.ingest.raw import HASH_KEY, RECEIVED_NS, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import START_NS, TRACE, chat, log, logs, span, traces
 from tests.ingest.test_score_stage import account, cells, named
@@ -318,7 +319,7 @@ def conversations(draw: st.DrawFn) -> list[tuple[str, Message]]:
     return draw(st.permutations(out))
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(120), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(order=conversations(), cut=st.integers(1, 6))
 def test_in_any_order_each_judgement_meets_its_interaction_and_counts_once(
     order: list[tuple[str, Message]], cut: int

@@ -71,11 +71,17 @@ class Line:
         return self.put(Mark("default", "live", "otlp_spans", 0, self.source, at_ns, idle=idle))
 
     def traffic(
-        self, first: int, minutes: int, rate: float, draw: np.random.Generator, per_hour: float = PER_HOUR
+        self,
+        first: int,
+        minutes: int,
+        rate: float,
+        draw: np.random.Generator,
+        per_hour: float = PER_HOUR,
+        every: int = 1,
     ) -> Iterator[Finding]:
-        """Calls of conversations of their own, refused at ``rate``."""
-        for minute in range(first, first + minutes):
-            n = int(draw.poisson(per_hour / 60))
+        """Calls of conversations of their own, refused at ``rate``, told ``every`` so many minutes."""
+        for minute in range(first, first + minutes, every):
+            n = int(draw.poisson(per_hour / 60 * every))
             who = [int(w) for w in draw.integers(1, 2**62, n)]
             yield from self.calls(minute, list(draw.random(n) < rate), who)
 
@@ -93,7 +99,7 @@ def _json(value: bytes | None) -> dict[str, object]:
 def learned() -> Line:
     """A service with fourteen days of history at 2 % refusals, and its snapshot."""
     line = Line(Kept())
-    findings = list(line.traffic(START, 14 * DAY, 0.02, np.random.default_rng(1)))
+    findings = list(line.traffic(START, 14 * DAY, 0.02, np.random.default_rng(1), every=5))
     assert findings == []
     line.stage.snapshot()
     return line

@@ -34,6 +34,7 @@ from ingest.messages import Output, RawMessage
 from ingest.otlp import span_views
 from ingest.relay import metrics
 from ingest.relay.relay import OLDEST_NS, Relay, read_request, received_at
+from tests.at_length import examples
 from tests.ingest.telemetry import chat, log, logs, span, traces
 
 NOW_NS = 1_795_500_100_000_000_000
@@ -256,7 +257,7 @@ def test_whatever_compression_a_writer_chose_can_be_read(codec: str) -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_bytes_are_a_request_or_a_bad_record(value: bytes) -> None:
     for topic in (SPANS_IN, LOGS_IN):
         with contextlib.suppress(BadRecord):

@@ -21,6 +21,7 @@ from ingest.gateway.splitting import drop_invalid, split
 from ingest.interaction import to_line
 from ingest.otlp import LogView, SpanView, log_views, span_views
 from ingest.redact_otlp import Request, RequestRedactor
+from tests.at_length import examples
 from tests.fuzz.mutation import mutated
 from tests.fuzz.seeds import KEYS, fragments, seeds
 from tests.fuzz.targets import without_reports
@@ -92,7 +93,7 @@ def put(request: Any, rng: random.Random, garden: Garden) -> None:
         record.body.CopyFrom(any_value(wrapped(text, rng)))
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.integers(0, 2**32 - 1))
 def test_what_is_planted_anywhere_is_gone(seed: int) -> None:
     rng, garden = random.Random(seed), Garden("law", seed)
@@ -106,7 +107,7 @@ def test_what_is_planted_anywhere_is_gone(seed: int) -> None:
             assert planted.value.encode() not in data, (planted.kind, planted.place)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.sampled_from(("spans", "logs")), st.integers(0, 2**32 - 1))
 def test_redacting_twice_changes_nothing_but_reports(signal: str, seed: int) -> None:
     request = _made(signal, seed)
@@ -141,7 +142,7 @@ def lines(spans: Sequence[SpanView], records: Sequence[LogView]) -> list[bytes]:
     return [orjson.dumps(m, default=str, option=orjson.OPT_NON_STR_KEYS) for m in made]
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.integers(0, 2**32 - 1), st.integers(2, 4))
 def test_order_repeats_and_cuts_do_not_matter(seed: int, requests: int) -> None:
     rng = random.Random(seed)
@@ -180,7 +181,7 @@ def _views(requests: Sequence[Request]) -> tuple[list[SpanView], list[LogView]]:
 
 
 @pytest.mark.parametrize("partitions", [1, 3, 8])
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(signal=st.sampled_from(("spans", "logs")), seed=st.integers(0, 2**32 - 1))
 def test_splitting_keeps_every_record_once(partitions: int, signal: str, seed: int) -> None:
     request = _made(signal, seed)

@@ -26,6 +26,7 @@ from ingest.store.tables import (
     Row,
     Table,
 )
+from tests.at_length import examples
 from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, raw
 from tests.ingest.telemetry import START_NS, chat, log, logs, span, traces
 
@@ -233,7 +234,7 @@ def tables(store: MemoryStore) -> dict[str, list[Row]]:
     return out
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(order=streams(), plan=steps)
 def test_rows_observations_and_account_do_not_depend_on_batches_and_crashes(
     order: list[RawMessage], plan: list[Step]
@@ -247,7 +248,7 @@ def test_rows_observations_and_account_do_not_depend_on_batches_and_crashes(
     assert len(repeated) == len(calm.unique())  # what is sent again is the same, byte for byte
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(order=streams(), plan=steps)
 def test_the_account_balances_and_adds_up_to_the_rows(order: list[RawMessage], plan: list[Step]) -> None:
     store, _ = disturbed(order, plan)
@@ -265,7 +266,7 @@ def test_the_account_balances_and_adds_up_to_the_rows(order: list[RawMessage], p
         assert by_source.get(tuple(row[:3]), 0) == row[at["stored"]]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(order=streams(), plan=steps)
 def test_a_mark_never_claims_what_is_not_in_the_log(order: list[RawMessage], plan: list[Step]) -> None:
     _, calm = one_by_one(order)
@@ -288,7 +289,7 @@ def test_a_mark_never_claims_what_is_not_in_the_log(order: list[RawMessage], pla
             assert claimed <= standing
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(order=streams(), plan=steps, spans_first=st.booleans())
 def test_every_score_of_an_interaction_is_observed_once_in_any_order_of_the_topics(
     order: list[RawMessage], plan: list[Step], spans_first: bool

@@ -124,6 +124,16 @@ def _run(*argv: str | Path, **options: Any) -> None:
     assert done.returncode == 0, f"{argv}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
 
 
+def _install(interpreter: Path, *what: str | Path) -> None:
+    """With uv, where `make setup` found it of use; else with pip, which takes ten times as long."""
+    uv = Path(sys.executable).with_name("uv")
+    try:
+        _run(uv, "pip", "install", "--quiet", "--python", interpreter, *what)
+    except (FileNotFoundError, AssertionError):
+        pip = (interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile")
+        _run(*pip, *what)
+
+
 @pytest.fixture(scope="module")
 def python() -> Path:
     """The interpreter of an environment with the applications' own packages."""
@@ -133,8 +143,7 @@ def python() -> Path:
     if not (folder / "ready").exists():
         shutil.rmtree(folder, ignore_errors=True)
         _run(sys.executable, "-m", "venv", folder)
-        pip = (interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile")
-        _run(*pip, "--require-hashes", "-r", wanted)
+        _install(interpreter, "--require-hashes", "-r", wanted)
         (folder / "ready").touch()
     return interpreter
 

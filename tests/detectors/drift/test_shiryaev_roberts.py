@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from detectors.drift import Baseline, FlagBank, ValueBank, fit_flags, fit_values
 from detectors.drift.engine.price import Price
 from detectors.drift.engine.shiryaev_roberts import PART, Bank
+from tests.at_length import examples
 from tests.detectors.drift.streams import DAY, MONDAY, TICK_S, flags, values
 
 Floats = NDArray[np.float64]
@@ -301,7 +302,7 @@ def test_direction_is_that_of_the_rate_also_where_misses_are_counted(
 
 @given(st.floats(0.01, 0.99), st.integers(1, 40), st.integers(0, 2**32 - 1))
 @example(0.5, 2, 851)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_one_tick_is_a_fair_bet_under_the_null(rate: float, events: int, seed: int) -> None:
     """Mean of exp(l) over everything a tick can hold, at the rate expected of it, is at most about one."""
     rng = np.random.default_rng(seed)

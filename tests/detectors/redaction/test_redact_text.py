@@ -22,7 +22,7 @@ from detectors.redaction import (
 from detectors.redaction.matching import Pattern
 from detectors.redaction.text import SEARCHES
 from detectors.redaction.views import View, folded, unescaped
-from tests.at_length import at_length
+from tests.at_length import at_length, examples
 from tests.detectors.redaction import plants
 
 REDACTOR = Redactor(RedactionPolicy(), Pseudonymiser(b"0123456789abcdef0123456789abcdef"))
@@ -257,7 +257,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(TEXTS)
 @example("[card:4111111111111111]")
 @example('password="[email:0123456789abcdef]"')
@@ -285,7 +285,7 @@ def test_laws_for_any_text(text: str) -> None:
         position = place + len(piece.replace("[literal ", "["))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @example({"user_id": -8316, "card": -4111111111111111, "n": [-4111111111111111]})
 @given(
     st.recursive(
@@ -299,7 +299,7 @@ def test_json_stays_json(value: object) -> None:
     json.loads(redact_text(text, REDACTOR)[0])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.sampled_from(plants.PERSONAL), TEXTS, TEXTS, st.integers(0, 3))
 def test_no_planted_value_survives_at_any_depth(
     plant: tuple[str, str], before: str, after: str, depth: int
@@ -326,7 +326,7 @@ def nothing_is_kept_back(text: str) -> None:
         view = unescaped(view)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(TEXTS)
 @example("--api-key Zk3mPq7RtY2wXv9LbN4c")
 @example("Passwort ist Zk3mPq7R!")

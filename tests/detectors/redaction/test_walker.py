@@ -17,6 +17,7 @@ from detectors.redaction import (
     Walker,
     redact_value,
 )
+from tests.at_length import examples
 
 REDACTOR = Redactor(RedactionPolicy(), Pseudonymiser(b"0123456789abcdef0123456789abcdef"))
 
@@ -200,7 +201,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from(["gen_ai.input.messages", "user.id", "gen_ai.response.id", "password"]), TREES)
 def test_laws_for_any_tree(key: str, tree: object) -> None:
     once, _ = walked(key, tree)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.scorers.features import BUCKETS, EDGE, GRAMS, LANES, encoded, hashed, packed, sums
+from tests.at_length import examples
 
 WEIGHTS = np.random.default_rng(5).integers(-128, 128, (LANES, BUCKETS)).astype(np.int8)
 TABLE = packed(WEIGHTS)
@@ -45,7 +46,7 @@ def test_case_does_not_matter_and_the_ends_do() -> None:
     assert found[0].tolist() != found[2].tolist()
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(st.text(max_size=900), min_size=1, max_size=12), st.integers(0, 2**32))
 def test_neighbours_change_nothing(texts: list[str], seed: int) -> None:
     found, counts = sums(texts, TABLE)

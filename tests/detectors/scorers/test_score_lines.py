@@ -16,6 +16,7 @@ from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
 from detectors.scorers import SCORERS, SPECS, Tally, score_batch, score_each, score_lines
 from detectors.scorers.each import EachRecord
 from detectors.scorers.protocol import Scores
+from tests.at_length import examples
 
 REDACTOR = Redactor(RedactionPolicy(), Pseudonymiser(b"0123456789abcdef0123456789abcdef"))
 OTHER = Redactor(RedactionPolicy(), Pseudonymiser(b"another key of thirty-two bytes."))
@@ -173,7 +174,7 @@ KEYS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.dictionaries(KEYS, VALUES, max_size=8))
 def test_any_record_is_scored(record: dict[str, Any]) -> None:
     line = line_of(record)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from detectors.record import Record
 from detectors.scorers.topic import DIMENSIONS, TOPIC, shared
+from tests.at_length import examples
 
 SUM = "Tom has {n} boxes with {m} apples each and gives a third of them away. How many apples does he keep?"
 CODE = (
@@ -17,7 +18,7 @@ CODE = (
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=6))
 def test_a_text_has_the_same_unit_vector_in_every_batch(texts: list[str]) -> None:
     together = shared().vectors(texts)
@@ -28,7 +29,7 @@ def test_a_text_has_the_same_unit_vector_in_every_batch(texts: list[str]) -> Non
     assert all(length == pytest.approx(1.0) or length == 0.0 for length in lengths)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.text(max_size=300), st.one_of(st.none(), st.text(max_size=300)))
 def test_whatever_is_said_has_a_known_topic_or_none(prompt: str, output: str | None) -> None:
     (scores,) = TOPIC.score([Record(prompt=prompt, output=output)])

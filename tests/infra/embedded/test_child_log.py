@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.embedded.child_log import MAX_FILE_BYTES, MAX_LINE_BYTES, TAIL_LINES, ChildLog, Terminal
+from tests.at_length import examples
 
 
 class Tty(io.StringIO):
@@ -16,7 +17,7 @@ class Tty(io.StringIO):
         return True
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(data=st.binary(max_size=400), seed=st.integers(0, 99))
 def test_the_file_is_what_was_printed_however_it_arrived(data: bytes, seed: int) -> None:
     rng = random.Random(seed)

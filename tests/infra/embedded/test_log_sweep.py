@@ -15,6 +15,7 @@ from infra.embedded.batch_merging import batch_keys, remove_contained
 from infra.embedded.log_sweep import NS_PER_S, READABLE_NS, LogSweep
 from infra.embedded.object_files import ObjectFiles
 from infra.embedded.recent_reads import WINDOW_S, RecentReads
+from tests.at_length import examples
 
 RECORDS = "clusters/c/topics/t/partitions/0000000000/records/"
 HOUR_NS = 3600 * NS_PER_S
@@ -68,7 +69,7 @@ def consumed(files: ObjectFiles) -> dict[int, bytes]:
     return out
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=40), rounds=st.integers(1, 3))
 def test_every_offset_is_found_after_any_number_of_sweeps(sizes: list[int], rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -168,7 +169,7 @@ def test_a_fetch_that_listed_before_the_merge_still_finds_its_batches(tmp_path: 
     assert len(list((tmp_path / "objects").rglob("*@"))) == 2
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(kept=st.sets(st.integers(1, 48)))
 def test_parts_that_a_crash_left_behind_are_removed(kept: set[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -18,6 +18,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from infra.embedded.object_files import ObjectFiles, key_of, relative_path
 from infra.embedded.object_http import ObjectHttp
 from infra.errors import Misconfigured
+from tests.at_length import examples
 
 NS = {"s3": "http://s3.amazonaws.com/doc/2006-03-01/"}
 
@@ -226,7 +227,7 @@ class DictionaryModel(RuleBasedStateMachine):
 
 
 TestDictionaryModel = DictionaryModel.TestCase
-TestDictionaryModel.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestDictionaryModel.settings = settings(max_examples=examples(60), stateful_step_count=30, deadline=None)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from infra.embedded.record_batch import (
     merge,
     parse,
 )
+from tests.at_length import examples
 
 Row = tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]
 
@@ -68,7 +69,7 @@ def read(offset: int, data: bytes) -> list[Row]:
     return out
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(parts=PARTS, compression=st.sampled_from([NONE, GZIP, LZ4, ZSTD]))
 def test_a_merged_batch_holds_every_record_as_it_was(
     parts: list[tuple[list[Any], int]], compression: int
@@ -80,7 +81,7 @@ def test_a_merged_batch_holds_every_record_as_it_was(
     assert parse(1000, merged).max_ms == max(row[1] for row in rows)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 @given(parts=PARTS)
 def test_the_other_client_reads_the_same(parts: list[tuple[list[Any], int]]) -> None:
     batches, rows = stored(parts, GZIP)
@@ -90,7 +91,7 @@ def test_the_other_client_reads_the_same(parts: list[tuple[list[Any], int]]) -> 
     assert [(r.offset, r.timestamp, r.key, r.value) for r in batch] == [row[:4] for row in rows]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 @given(parts=PARTS, cut=st.integers(1, 5))
 def test_merging_in_steps_gives_what_merging_at_once_does(
     parts: list[tuple[list[Any], int]], cut: int

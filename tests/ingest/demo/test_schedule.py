@@ -22,6 +22,7 @@ from ingest.demo.schedule import (
     Schedule,
     build,
 )
+from tests.at_length import examples
 
 ANCHOR = 1_795_514_821_123_456_789  # a Tuesday
 
@@ -108,7 +109,7 @@ def test_the_same_time_and_seed_give_the_same_schedule() -> None:
     assert build(ANCHOR, interactions=1000).arrivals != build(ANCHOR, interactions=1000, seed=21).arrivals
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     anchor_s=st.integers(1_600_000_000, 2_000_000_000),
     tick_s=st.sampled_from([60, 300, 900, 3600]),
