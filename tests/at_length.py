@@ -26,4 +26,4 @@ def at_length(cases: Iterable[Any], short: int = 1) -> list[ParameterSet]:
 
 def examples(usual: int) -> int:
     """How many to try where a hundred are not the right number; fewer in a profile that has fewer."""
-    return max(1, usual * settings.default.max_examples // 100)
+    return max(1, usual * settings().max_examples // 100)
