@@ -118,8 +118,7 @@ def best(call: Callable[[], Any], times: int = 3) -> float:
 def measure(shape: Shape, rows: int, chunk: int) -> tuple[float, ...]:
     """MiB on disk, insert seconds, and seconds of each question."""
     with tempfile.TemporaryDirectory() as folder:
-        connect: Any = chdb.connect  # the library has no types
-        connection = connect(folder)
+        connection = chdb.connect(folder)
         key = KEY.replace("span_id)", "span_id, score)") if shape.name == "narrow" else KEY
         connection.query(
             f"CREATE TABLE t ({shape.columns}) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(start) {key}"

@@ -93,7 +93,7 @@ class Engine:
         self._defaults = dict(defaults)
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            self._keeper = _connect(self._path)
+            self._keeper = chdb.connect(self._path)
         except FAILURES as error:
             stray = [str(p) for p in stray_definitions(path)]
             hint = f"; move away {', '.join(stray)}" if stray else ""
@@ -175,7 +175,7 @@ class Engine:
     @contextlib.contextmanager
     def _connection(self, job: Job) -> Iterator[Any]:
         try:
-            with contextlib.closing(_connect(self._path)) as connection:
+            with contextlib.closing(chdb.connect(self._path)) as connection:
                 if job.database:
                     connection.query(f"USE {_quoted(job.database, '`')}")
                 settings = self._defaults | dict(job.settings) | {"log_comment": job.tag}
@@ -183,10 +183,6 @@ class Engine:
                 yield connection
         except FAILURES as error:
             raise EngineError(str(error)) from error
-
-
-def _connect(path: str) -> Any:
-    return chdb.connect(path)
 
 
 def _assignments(settings: Mapping[str, str]) -> str:
