@@ -7,11 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
   done; true)
 BIN := .venv/bin
 STAMP := .venv/.lightship-setup
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-# uv sets up in a quarter of the time; pip takes over where uv cannot be had or cannot go on, and where pip was
-# told of an index, which uv would not ask
-INSTALL = install() { { ! $(BIN)/python -m pip config list | grep -q index-url \
-  && $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode "$$@"; } || $(PIP) install "$$@"; }; install
+INSTALL := UV_COMPILE_BYTECODE=1 sh infra/install.sh $(BIN)/python
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-emit-index-url --no-emit-find-links
 
@@ -22,11 +18,11 @@ help: ## this list
 
 setup: $(STAMP) ## make .venv with everything pinned and hashed
 
-$(STAMP): requirements.lock infra/installer.lock pyproject.toml ingest/exporter/pyproject.toml
+$(STAMP): requirements.lock infra/installer.lock infra/install.sh pyproject.toml ingest/exporter/pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Lightship needs Python 3.11, 3.12 or 3.13 and found none: install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv || { echo "cannot make a virtual environment: on Debian install python3-venv"; exit 1; }
 	@echo "setting up .venv (half a minute to two) ..."
-	@$(PIP) install --only-binary=:all: --require-hashes -r infra/installer.lock || true
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: --require-hashes -r infra/installer.lock || true
 	@$(INSTALL) --require-hashes -r requirements.lock
 	@$(INSTALL) --no-deps --no-build-isolation -e . -e ingest/exporter
 	@touch $@
@@ -63,7 +59,7 @@ chaos: setup ## kills real processes at random, on both brokers, for hours: LIGH
 	$(BIN)/pytest -m chaos --capture=no
 
 fuzz: setup ## hostile bytes on readers and redaction, guided by coverage (ten minutes)
-	$(PIP) install --require-hashes -r tests/fuzz/requirements.txt
+	$(INSTALL) --require-hashes -r tests/fuzz/requirements.txt
 	$(BIN)/python -m tests.fuzz
 
 docs: setup ## the documentation, built strictly

@@ -121,10 +121,7 @@ def test_what_programs_may_call_is_there(module: str, name: str, parameters: set
     assert parameters <= set(inspect.signature(called).parameters)
 
 
-LOCKS = ("requirements.lock", "infra/installer.lock")
-
-
-def locked(lock: str = LOCKS[0]) -> dict[str, str]:
+def locked(lock: str = "requirements.lock") -> dict[str, str]:
     """Entries of a lock by normalised name."""
     text = (ROOT / lock).read_text(encoding="utf-8")
     blocks = re.split(r"\n(?=[A-Za-z0-9])", text)
@@ -136,7 +133,7 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize(("lock", "least"), [(LOCKS[0], 51), (LOCKS[1], 1)])
+@pytest.mark.parametrize(("lock", "least"), [("requirements.lock", 51), ("infra/installer.lock", 1)])
 def test_every_locked_version_has_its_hashes_and_no_address(lock: str, least: int) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert "://" not in text

@@ -124,16 +124,6 @@ def _run(*argv: str | Path, **options: Any) -> None:
     assert done.returncode == 0, f"{argv}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
 
 
-def _install(interpreter: Path, *what: str | Path) -> None:
-    """With uv, where `make setup` found it of use; else with pip, which takes ten times as long."""
-    uv = Path(sys.executable).with_name("uv")
-    try:
-        _run(uv, "pip", "install", "--quiet", "--python", interpreter, *what)
-    except (FileNotFoundError, AssertionError):
-        pip = (interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile")
-        _run(*pip, *what)
-
-
 @pytest.fixture(scope="module")
 def python() -> Path:
     """The interpreter of an environment with the applications' own packages."""
@@ -143,7 +133,9 @@ def python() -> Path:
     if not (folder / "ready").exists():
         shutil.rmtree(folder, ignore_errors=True)
         _run(sys.executable, "-m", "venv", folder)
-        _install(interpreter, "--require-hashes", "-r", wanted)
+        uncompiled = {**os.environ, "PIP_NO_COMPILE": "1"}
+        install = ROOT / "infra" / "install.sh"
+        _run("sh", install, interpreter, "--require-hashes", "-r", wanted, env=uncompiled)
         (folder / "ready").touch()
     return interpreter
 
