@@ -1,8 +1,9 @@
 """Exact state of a detector as bytes: named arrays and plain facts, nothing that needs our classes to read.
 
 Layout: a version byte, then a Zstandard frame of MessagePack ``[facts, [[name, dtype, shape, bytes]]]``
-with names in order, so equal states give equal bytes. Readers take this version and the one before (1: the
-facts held no conversations).
+with names in order, so equal states give equal bytes. Whole numbers of any size are kept: what needs more
+than 64 bits is an extension value of type `WIDE`, its bytes two's complement, most significant first. Readers
+take this version and the one before (1: the facts held no conversations).
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ import zstandard
 VERSION = 2
 MAX_BYTES = 1 << 30
 """Largest state that is read back, after decompression."""
+WIDE = 1
+"""Extension type of a whole number that MessagePack has no form for: below -2^63 or from 2^64 on."""
+
+_TEXT = "surrogatepass"
+"""A text cut in the middle of a character is kept as it is."""
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -27,12 +33,18 @@ class WrongSnapshot(ValueError):
 
 
 def pack(facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """Bytes of a state. ``facts`` holds plain values (no floats that need more than 64 bits)."""
+    """Bytes of a state. ``facts`` holds plain values: no objects, no numpy scalars.
+
+    Raises
+    ------
+    TypeError
+        If a value is not plain.
+    """
     listed = []
     for name in sorted(arrays):
         array = arrays[name]
         listed.append([name, array.dtype.str, list(array.shape), array.tobytes()])
-    body = bytes(msgpack.packb([_ordered(facts), listed]))
+    body = bytes(msgpack.packb([_ordered(facts), listed], default=_wide, unicode_errors=_TEXT))
     return bytes((VERSION,)) + zstandard.ZstdCompressor(level=3, write_content_size=True).compress(body)
 
 
@@ -48,7 +60,13 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Arrays]:
         found = data[0] if data else None
         raise WrongSnapshot(f"snapshot version {found} is not readable, expected {VERSION - 1} or {VERSION}")
     try:
-        facts, listed = msgpack.unpackb(_plain(data[1:]), strict_map_key=False, max_bin_len=MAX_BYTES)
+        facts, listed = msgpack.unpackb(
+            _plain(data[1:]),
+            strict_map_key=False,
+            max_bin_len=MAX_BYTES,
+            ext_hook=_extended,
+            unicode_errors=_TEXT,
+        )
         arrays = {
             name: np.frombuffer(raw, dtype=_dtype(dtype)).reshape(shape).copy()
             for name, dtype, shape, raw in listed
@@ -58,6 +76,19 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Arrays]:
     except (zstandard.ZstdError, ValueError, TypeError, msgpack.UnpackException) as error:
         raise WrongSnapshot(f"snapshot is damaged: {error}") from error
     return facts, arrays
+
+
+def _wide(value: object) -> msgpack.ExtType:
+    """A whole number of more than 64 bits; nothing else is not plain and has a form all the same."""
+    if not isinstance(value, int):
+        raise TypeError(f"a {type(value).__module__}.{type(value).__qualname__} cannot stand in a snapshot")
+    return msgpack.ExtType(WIDE, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+
+
+def _extended(kind: int, data: bytes) -> int:
+    if kind != WIDE:
+        raise WrongSnapshot(f"extension type {kind} is not readable, expected {WIDE}")
+    return int.from_bytes(data, "big", signed=True)
 
 
 def part(arrays: Arrays, prefix: str) -> Arrays:

@@ -27,6 +27,16 @@ MOST_REMEMBERED = 50_000
 _BITS = 4
 
 
+class Place(NamedTuple):
+    """Who is remembered: a conversation, or a user who has none, by 64-bit hash; the other one is 0."""
+
+    conversation: int
+    user: int
+
+
+NOBODY = Place(0, 0)
+
+
 class Call(NamedTuple):
     """One row of an observation; ``applies`` and ``hits`` have a bit for each flag. Calls order by time."""
 
@@ -46,15 +56,15 @@ class Call(NamedTuple):
         return self.at_ms // 60_000
 
     @property
-    def place(self) -> int:
-        """Whose it is: a conversation's hash, minus a user's, or 0."""
-        return self.conversation or -self.user
+    def place(self) -> Place:
+        """Whose it is: a conversation, else a user, else `NOBODY`."""
+        return Place(self.conversation, 0) if self.conversation else Place(0, self.user)
 
 
 class Known(NamedTuple):
     """What is remembered of a conversation: minutes of its first and last call and last hit (-1: none).
 
-    ``trials`` holds four bits a flag, `SPENT` after a hit.
+    ``trials`` holds four bits a flag, `SPENT` after a hit: more than 64 bits for more than 16 flags.
     """
 
     first: int
@@ -95,14 +105,14 @@ class Distinct:
 
     flags: int
     under: Distinct | None = None
-    places: dict[int, Known] = field(default_factory=dict)
+    places: dict[Place, Known] = field(default_factory=dict)
 
     def take(self, calls: Iterable[Call], minute: int, since: Sequence[int]) -> Trials:
         """Count the calls of one minute in order; per flag ``since`` is the minute its run began."""
         bets, hits, new = ([0] * self.flags for _ in range(3))
         for call in calls:
             place = call.place
-            known = self._find(place, minute) if place else None
+            known = self._find(place, minute) if place != NOBODY else None
             trials = known.trials if known is not None else 0
             hit_at = known.hit if known is not None else -1
             for flag in range(self.flags):
@@ -118,18 +128,18 @@ class Distinct:
                 new[flag] += known is None or known.last < since[flag] or not had
                 trials += ((SPENT if hit else had + 1) - had) << shift
                 hit_at = minute if hit else hit_at
-            if place:
+            if place != NOBODY:
                 first = known.first if known is not None else minute
                 self.places[place] = Known(first, minute, call.user, trials, hit_at)
         return Trials(*(np.array(side, dtype=float) for side in (bets, hits, new)))
 
-    def _find(self, place: int, minute: int) -> Known | None:
+    def _find(self, place: Place, minute: int) -> Known | None:
         known = self.places.get(place)
         if known is None and self.under is not None:
             known = self.under.places.get(place)
         if known is None:
             return None
-        old = minute - known.first >= USER_MIN if place < 0 else minute - known.last >= REMEMBER_MIN
+        old = minute - known.last >= REMEMBER_MIN if place.conversation else minute - known.first >= USER_MIN
         return None if old else known
 
     def reach(self, flag: int, since: int, hits: int) -> Reach:
@@ -148,21 +158,31 @@ class Distinct:
         largest = max(most, min(unnamed, 1)) / max(hits, 1)
         return Reach(max(hits, places), len(users) + unnamed, largest)
 
-    def _everyone(self) -> Mapping[int, Known]:
+    def _everyone(self) -> Mapping[Place, Known]:
         return self.places if self.under is None else {**self.under.places, **self.places}
 
     def forget(self, minute: int) -> None:
         """Drop what is too old to matter, and the oldest beyond what may be kept."""
         kept = {p: k for p, k in self.places.items() if minute - k.last < REMEMBER_MIN}
         if len(kept) > MOST_REMEMBERED:
-            newest = sorted(kept.items(), key=lambda item: (-item[1].last, item[0]))
+            newest = sorted(kept.items(), key=lambda item: (-item[1].last, *_order(item[0])))
             kept = dict(newest[:MOST_REMEMBERED])
         self.places = kept
 
     def state(self) -> list[Any]:
-        """Plain form for a snapshot."""
-        return [[place, *known] for place, known in sorted(self.places.items())]
+        """Plain form for a snapshot: the conversation, 0 where a user has none, and what is known of it."""
+        known = sorted(self.places.items(), key=lambda item: _order(item[0]))
+        return [[place.conversation, *of] for place, of in known]
 
     def restore(self, state: Iterable[Sequence[int]]) -> None:
-        """Inverse of `state`."""
-        self.places = {place: Known(*rest) for place, *rest in state}
+        """Inverse of `state`; earlier states have minus the user's hash in place of the 0."""
+        self.places = {}
+        for conversation, *rest in state:
+            known = Known(*rest)
+            place = Place(conversation, 0) if conversation > 0 else Place(0, known.user)
+            self.places[place] = known
+
+
+def _order(place: Place) -> tuple[int, int]:
+    """Users come before conversations; the one with the largest hash first."""
+    return place.conversation, -place.user

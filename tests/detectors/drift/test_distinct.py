@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from detectors.drift.fast.distinct import MOST_TRIALS, Call, Distinct
+from detectors.drift.engine.snapshot import pack, unpack
+from detectors.drift.fast.distinct import MOST_TRIALS, Call, Distinct, Known, Place
 
 SINCE = [0]
 
@@ -54,6 +59,45 @@ def test_what_is_ahead_changes_nothing_below() -> None:
     assert ahead.take([call(60_000, 5, True)], 1, SINCE).hits[0] == 1
     assert ahead.take([call(60_001, 5, True)], 1, SINCE).bets[0] == 0
     assert known.state() == before
+
+
+HASHES = st.sampled_from([0, 1, 2**32, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1]) | st.integers(0, 2**64 - 1)
+
+
+@given(
+    st.lists(st.tuples(HASHES, HASHES, st.integers(0, 2**20 - 1)), max_size=12),
+    st.sampled_from([1, 16, 17, 20]),
+)
+def test_a_memory_of_anybody_goes_on_from_a_snapshot(calls: list[tuple[int, int, int]], flags: int) -> None:
+    known, since, every = Distinct(flags), [0] * flags, 2**flags - 1
+    for minute, (conversation, user, hits) in enumerate(calls):
+        known.take([Call(minute, "t", 0, 0, 0, conversation, user, every, hits & every)], minute, since)
+    data = pack({"known": known.state()}, {})
+    other = Distinct(flags)
+    other.restore(unpack(data)[0]["known"])
+    assert other.places == known.places
+    assert pack({"known": other.state()}, {}) == data
+
+
+def test_a_user_is_not_the_conversation_with_the_same_hash() -> None:
+    known = Distinct(1)
+    known.take([call(0, 5, True), call(1, 0, False, user=5)], 0, SINCE)
+    assert known.places == {Place(5, 0): Known(0, 0, 0, 15, 0), Place(0, 5): Known(0, 0, 5, 1, -1)}
+
+
+def test_a_state_from_before_is_read() -> None:
+    before: list[list[Any]] = [[-9, 3, 4, 9, 15, 4], [5, 1, 2, 7, 2, -1]]
+    known = Distinct(1)
+    known.restore(before)
+    assert known.places == {Place(0, 9): Known(3, 4, 9, 15, 4), Place(5, 0): Known(1, 2, 7, 2, -1)}
+
+
+def test_the_oldest_are_forgotten_first_in_an_order_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detectors.drift.fast.distinct.MOST_REMEMBERED", 2)
+    known = Distinct(1)
+    known.take([call(0, 7, False), call(1, 0, False, user=2**64 - 1), call(2, 0, False, user=3)], 0, SINCE)
+    known.forget(1)
+    assert list(known.places) == [Place(0, 2**64 - 1), Place(0, 3)]
 
 
 def test_a_run_knows_who_is_behind_it() -> None:
