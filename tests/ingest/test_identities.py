@@ -46,7 +46,7 @@ def traffic(seed: int, minutes: int, hash_: Hash, per_minute: int = 12) -> list[
             rows = []
             for n in range(per_minute):
                 user, conversation = IDENTITIES[n % len(IDENTITIES)]
-                scores = {
+                scores: dict[str, float | str] = {
                     "refusal": float(draw.random() < (0.02 if minute < 12 else 0.7)),
                     "error": 0.0,
                     "latency_s": draw.random(),
