@@ -86,6 +86,10 @@ def up(
     dashboard_port: Port = None,
     kafka_port: Port = None,
     clickhouse_port: Port = None,
+    worker_port: Port = None,
+    relay_port: Port = None,
+    fleet_port: Port = None,
+    judge_port: Port = None,
     dashboard: Annotated[bool, typer.Option(help="Serve the dashboard.")] = True,
 ) -> None:
     """Start everything and stay until Ctrl-C. Servers whose addresses are not set are embedded ones."""
@@ -94,14 +98,9 @@ def up(
     from infra.embedded.supervisor import Supervisor
     from infra.embedded.whole import whole
 
-    asked = {
-        "gateway": gateway_port,
-        "grpc": grpc_port,
-        "alerts": alerts_port,
-        "dashboard": dashboard_port,
-        "kafka": kafka_port,
-        "clickhouse": clickhouse_port,
-    }
+    asked = {"gateway": gateway_port, "grpc": grpc_port, "alerts": alerts_port, "dashboard": dashboard_port}
+    asked |= {"kafka": kafka_port, "clickhouse": clickhouse_port, "worker": worker_port, "relay": relay_port}
+    asked |= {"fleet": fleet_port, "judge": judge_port}
     ports = {name: port for name, port in asked.items() if port is not None}
     settings = _checked(config)
     if dashboard:
@@ -111,6 +110,7 @@ def up(
         everything.settings.home,
         everything.specs,
         addresses=everything.addresses,
+        ports=everything.ports,
         on_ready=lambda: warn(first_screen(everything.addresses, everything.settings.home)),
     ).run()
 

@@ -99,7 +99,7 @@ def running(webhook: str = "") -> Iterator[Running]:
         ports = dict(zip(names, spares(len(names)), strict=True))
         everything = whole(settings, ports, dashboard=False, config=config)
         specs = [spec for spec in everything.specs if spec.name != "alerts" or webhook]
-        supervisor = Supervisor(home, specs, out=None)
+        supervisor = Supervisor(home, specs, ports=everything.ports, out=None)
         supervisor.start()
         try:
             client = clickhouse.connect(everything.settings.store)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import faust
 from aiohttp import web
 
+from infra.instance import identity
 from ingest.stream import Health
 
 
@@ -30,14 +31,18 @@ def probe(health: Health, counters: Callable[[], Mapping[str, float]]) -> web.Ap
 
 
 def door(readiness: Callable[[], Mapping[str, object]], metrics: Callable[[], str]) -> web.Application:
-    """``/healthz`` (alive), ``/readyz`` (503 unless ``ready`` of ``readiness``), ``/metrics`` as they are."""
+    """``/healthz`` (alive), ``/readyz`` (503 unless ``ready`` of ``readiness``), ``/metrics`` as they are.
+
+    Health answers name the instance.
+    """
+    named = identity()
 
     async def healthz(_: web.Request) -> web.Response:
-        return web.json_response({"status": "alive"})
+        return web.json_response({"status": "alive"}, headers=named)
 
     async def readyz(_: web.Request) -> web.Response:
         body = readiness()
-        return web.json_response(dict(body), status=200 if body["ready"] else 503)
+        return web.json_response(dict(body), status=200 if body["ready"] else 503, headers=named)
 
     async def counted(_: web.Request) -> web.Response:
         return web.Response(text=metrics(), content_type="text/plain")

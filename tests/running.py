@@ -280,7 +280,12 @@ def running(
             try:
                 everything = _whole(loaded, _ports(), kind, dashboard=dashboard, config=config)
                 supervisor = Supervisor(
-                    home, everything.specs, addresses=everything.addresses, out=None, back_off=BACK_OFF
+                    home,
+                    everything.specs,
+                    addresses=everything.addresses,
+                    ports=everything.ports,
+                    out=None,
+                    back_off=BACK_OFF,
                 )
                 supervisor.start()
             except (PortBusy, StartFailed):  # somebody took a port in between

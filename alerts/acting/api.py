@@ -37,6 +37,7 @@ from alerts.silences.routes import TENANT, SilenceApi
 from alerts.watch.metrics import Metrics
 from detectors.finding import rfc3339
 from infra.clock import Clock, SystemClock, to_datetime
+from infra.instance import identity
 
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 """Names of the loopback interface."""
@@ -115,12 +116,13 @@ class _Api:
 
     async def healthz(self, _: Request) -> Response:
         """The process answers."""
-        return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "ok"}, headers=identity())
 
     async def readyz(self, _: Request) -> Response:
         """It reads findings and can store what they lead to; 503 with the reasons otherwise."""
         problems = await run_in_threadpool(self._problems)
-        return JSONResponse({"ready": not problems, "problems": problems}, 503 if problems else 200)
+        body = {"ready": not problems, "problems": problems}
+        return JSONResponse(body, 503 if problems else 200, headers=identity())
 
     async def metrics(self, _: Request) -> Response:
         """Numbers about the service."""

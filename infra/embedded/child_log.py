@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import deque
@@ -61,7 +62,8 @@ class ChildLog:
     def feed(self, data: bytes) -> None:
         """Take what the child printed; lines are cut at `MAX_LINE_BYTES`."""
         self._size += len(data)
-        os.write(self._fd, data)
+        with contextlib.suppress(OSError):  # a full disk: the terminal and the tail have it all the same
+            os.write(self._fd, data)
         *lines, self._rest = (self._rest + data).split(b"\n")
         while len(self._rest) > MAX_LINE_BYTES:
             lines.append(self._rest[:MAX_LINE_BYTES])

@@ -39,6 +39,22 @@ class BackOff:
 
 
 @dataclass(frozen=True, slots=True)
+class Liveness:
+    """How a child is watched once it has been ready.
+
+    It is asked every ``every_s``, and has ``timeout_s`` to answer. After ``failures`` questions in a row
+    without an answer it is wedged, and restarted: a minute, longer than a busy process on a slow machine
+    takes. A question is not counted if the supervisor itself was kept waiting by more than ``late_s``: then
+    it is the machine that stands still.
+    """
+
+    every_s: float = 5.0
+    timeout_s: float = 5.0
+    failures: int = 6
+    late_s: float = 2.5
+
+
+@dataclass(frozen=True, slots=True)
 class ChildSpec:
     """One child.
 
@@ -49,7 +65,12 @@ class ChildSpec:
     argv
         Program and arguments. Secrets belong in files or ``env``.
     ready
-        URL that answers 2xx, or a `Probe`; None: ready once started.
+        URL that answers 2xx, or a `Probe`; None: ready once started. Asked for as long as the child runs.
+    alive
+        URL or `Probe` that answers as long as the child is not wedged, whatever it waits for. One that does
+        not answer for long is restarted (`Liveness`); None: it never is.
+    identified
+        Whether the answers at these URLs name the instance (`infra.instance`).
     env
         Added to the supervisor's environment.
     after
@@ -61,12 +82,14 @@ class ChildSpec:
     ready_timeout_s, grace_s
         How long it may take to be ready; how long to end after SIGTERM before it is killed.
     ports
-        Ports it listens on, by purpose: for ``run.json`` alone.
+        Ports it listens on, by purpose: for ``run.json``, and so that nobody else's server passes for it.
     """
 
     name: str
     argv: Sequence[str]
     ready: str | Probe | None = None
+    alive: str | Probe | None = None
+    identified: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     after: Sequence[str] = ()
     once: bool = False

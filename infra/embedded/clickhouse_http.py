@@ -37,6 +37,7 @@ from infra.embedded.clickhouse_request import (
 )
 from infra.embedded.clickhouse_statement import Kind, Refused, Statement, classify
 from infra.embedded.content_encoding import BadEncoding
+from infra.instance import identity
 
 logger = logging.getLogger(__name__)
 
@@ -124,12 +125,13 @@ class ClickHouseHttp:
         self._reads = asyncio.Semaphore(min(read_threads, threads))
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="engine")
         self._running: set[str] = set()
+        self._identity = tuple((name.encode(), value.encode()) for name, value in identity().items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path, method = scope["path"], scope["method"]
         if path == "/ping" or (path == "/" and method in ("GET", "HEAD") and not scope["query_string"]):
-            await respond(send, 200, ((b"content-type", b"text/plain"),), b"Ok.\n")
+            await respond(send, 200, ((b"content-type", b"text/plain"), *self._identity), b"Ok.\n")
             return
         try:
             headers = header_map(scope)

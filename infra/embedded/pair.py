@@ -10,24 +10,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from infra.embedded.child_spec import ChildSpec
-from infra.embedded.ports import LOOPBACK, claim
+from infra.embedded.child_spec import ChildSpec, Liveness
+from infra.embedded.ports import LOOPBACK
 from infra.embedded.readiness import kafka_ready
+from infra.embedded.reserved_ports import ReservedPorts
 
 BROKER = "broker"
 STORE = "store"
 KAFKA_PORT = 9092
 CLICKHOUSE_PORT = 8123
 USER = "default"
+ALIVE_S = Liveness().timeout_s
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Children to run and addresses to use. ``clickhouse`` contains the password: show it to nobody."""
+    """Children to run and addresses to use. ``clickhouse`` contains the password: show it to nobody.
+
+    ``ports`` are reserved for as long as this lives.
+    """
 
     specs: tuple[ChildSpec, ...]
     kafka: str
     clickhouse: str
+    ports: ReservedPorts
 
     def shown(self) -> dict[str, str]:
         """Addresses without the secret, as for ``run.json``."""
@@ -58,37 +64,41 @@ def embedded_pair(
     PortBusy
         If a port that was asked for is taken.
     """
-    broker = broker_spec(home, kafka_port, retain_hours=retain_hours, fsync=fsync)
-    store = store_spec(home, clickhouse_port, taken=frozenset(broker.ports.values()))
-    return Pair((broker, store), kafka_address(broker), clickhouse_url(home, store))
+    ports = ReservedPorts()
+    broker = broker_spec(home, kafka_port, ports, retain_hours=retain_hours, fsync=fsync)
+    store = store_spec(home, clickhouse_port, ports)
+    return Pair((broker, store), kafka_address(broker), clickhouse_url(home, store), ports)
 
 
 def broker_spec(
     home: Path,
     port: int | None = None,
+    reserved: ReservedPorts | None = None,
     *,
     retain_hours: Mapping[str, float] | None = None,
     fsync: bool = False,
 ) -> ChildSpec:
-    """The broker alone; see `embedded_pair`."""
-    at = claim("the embedded broker", KAFKA_PORT, port)
+    """The broker alone; see `embedded_pair`. Its port is reserved in ``reserved``, else only looked at."""
+    at = (reserved or ReservedPorts()).claim("the embedded broker", KAFKA_PORT, port)
     argv = [sys.executable, "-m", "infra.embedded.broker"]
     argv += ["--root", str((home / BROKER).absolute()), "--port", str(at)]
     argv += ["--fsync", "data" if fsync else "none"]
     for topic, hours in sorted((retain_hours or {}).items()):
         argv += ["--retain", f"{topic}={hours:g}"]
+    answers = kafka_ready(LOOPBACK, at, ALIVE_S)
     return ChildSpec(
         name=BROKER,
         argv=argv,
-        ready=kafka_ready(LOOPBACK, at),
+        ready=answers,
+        alive=answers,
         ports={"kafka": at},
         cwd=_root(),
     )
 
 
-def store_spec(home: Path, port: int | None = None, *, taken: frozenset[int] = frozenset()) -> ChildSpec:
-    """The store alone; see `embedded_pair`."""
-    at = claim("the embedded store", CLICKHOUSE_PORT, port, taken)
+def store_spec(home: Path, port: int | None = None, reserved: ReservedPorts | None = None) -> ChildSpec:
+    """The store alone; see `embedded_pair`. Its port is reserved in ``reserved``, else only looked at."""
+    at = (reserved or ReservedPorts()).claim("the embedded store", CLICKHOUSE_PORT, port)
     argv = [sys.executable, "-m", "infra.embedded.clickhouse_server"]
     argv += ["--root", str((home / STORE).absolute()), "--port", str(at)]
     argv += ["--user", USER, "--password-file", str(_key_file(home).absolute())]
@@ -96,6 +106,8 @@ def store_spec(home: Path, port: int | None = None, *, taken: frozenset[int] = f
         name=STORE,
         argv=argv,
         ready=f"http://{LOOPBACK}:{at}/ping",
+        alive=f"http://{LOOPBACK}:{at}/ping",
+        identified=True,
         ports={"clickhouse": at},
         grace_s=20.0,
         cwd=_root(),

@@ -7,8 +7,13 @@ server from binding for as long as it lives. So free ports are taken below that 
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import random
 import socket
+import sys
+import tempfile
 from collections.abc import Container
 from pathlib import Path
 
@@ -17,6 +22,7 @@ from infra.embedded.errors import PortBusy
 LOOPBACK = "127.0.0.1"
 LOWEST = 10_000
 TRIES = 200
+LINUX: bool = sys.platform == "linux"
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -36,7 +42,7 @@ def listen(port: int, what: str) -> socket.socket:
         sock.listen(1024)
     except OSError as error:
         sock.close()
-        raise PortBusy(_busy(port, what)) from error
+        raise PortBusy(busy(port, what)) from error
     sock.setblocking(False)
     return sock
 
@@ -50,22 +56,36 @@ def is_free(port: int) -> bool:
     return True
 
 
-def claim(what: str, preferred: int, asked: int | None = None, taken: Container[int] = ()) -> int:
-    """Port for ``what``: the one asked for, else the preferred one, else the next free one above it.
+def is_reserved(port: int) -> bool:
+    """Whether somebody has reserved the port now (this process included)."""
+    lock = exclusive_name(port)
+    if lock is None:
+        return True
+    os.close(lock)
+    return False
 
-    Raises
-    ------
-    PortBusy
-        If the asked port is taken, or none of the next ports is free.
-    """
-    if asked is not None:
-        if asked in taken or not is_free(asked):
-            raise PortBusy(_busy(asked, what))
-        return asked
-    for port in range(preferred, min(preferred + TRIES, 65_536)):
-        if port not in taken and is_free(port):
-            return port
-    raise PortBusy(f"no free port for {what} from {preferred} to {preferred + TRIES - 1}: name one")
+
+def exclusive_name(port: int) -> int | None:
+    """A descriptor that only one process can have for a port; ``None``: another has it."""
+    if LINUX:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.bind(f"\0lightship/port/{port}")
+        except OSError as error:
+            sock.close()
+            if error.errno == errno.EADDRINUSE:
+                return None
+            raise
+        return sock.detach()
+    folder = Path(tempfile.gettempdir()) / f"lightship-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    fd = os.open(folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return None
+    return fd
 
 
 def spare(rng: random.Random | None = None, taken: Container[int] = ()) -> int:
@@ -79,7 +99,7 @@ def spare(rng: random.Random | None = None, taken: Container[int] = ()) -> int:
     source = rng or random.SystemRandom()
     for _ in range(TRIES):
         port = source.randrange(LOWEST, _ephemeral_start())
-        if port not in taken and is_free(port):
+        if port not in taken and not is_reserved(port) and is_free(port):
             return port
     raise PortBusy(f"no free port found from {LOWEST} to {_ephemeral_start()}")
 
@@ -101,5 +121,6 @@ def _ephemeral_start() -> int:
     return low if low > LOWEST + TRIES else 49_152
 
 
-def _busy(port: int, what: str) -> str:
+def busy(port: int, what: str) -> str:
+    """What to say of a port that is taken, and what to do."""
     return f"port {port} for {what} is in use: stop what listens there, or name another port"

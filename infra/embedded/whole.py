@@ -10,7 +10,8 @@ from pathlib import Path
 
 from infra.embedded.child_spec import ChildSpec
 from infra.embedded.pair import broker_spec, clickhouse_url, kafka_address, store_spec
-from infra.embedded.ports import LOOPBACK, claim
+from infra.embedded.ports import LOOPBACK
+from infra.embedded.reserved_ports import ReservedPorts
 from infra.kafka import retained_hours
 from infra.settings import Settings, hide_password, settings_file
 
@@ -18,16 +19,21 @@ WORKER_PORT = 4319
 RELAY_PORT = 4321
 FLEET_PORT = 4322
 JUDGE_PORT = 4323
+STREAMLIT_HEALTH = "/_stcore/health"
 _CALLED = {"grpc": "gRPC of the gateway"}
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """Children to run, where things are once they do (no secrets), and the settings they run with."""
+    """Children to run, where things are once they do (no secrets), and the settings they run with.
+
+    ``ports`` are reserved until they are released, at the latest when this is gone.
+    """
 
     specs: tuple[ChildSpec, ...]
     addresses: Mapping[str, str]
     settings: Settings
+    ports: ReservedPorts
 
 
 def whole(
@@ -61,17 +67,15 @@ def whole(
     home.mkdir(parents=True, exist_ok=True)
     servers: list[ChildSpec] = []
     kafka, clickhouse = settings.kafka.bootstrap, settings.store.url
-    taken: set[int] = set()
+    reserved = ReservedPorts()
     if not kafka:
-        broker = broker_spec(home, asked.get("kafka"), retain_hours=retained_hours(settings.kafka))
+        broker = broker_spec(home, asked.get("kafka"), reserved, retain_hours=retained_hours(settings.kafka))
         servers.append(broker)
         kafka = kafka_address(broker)
-        taken |= set(broker.ports.values())
     if not clickhouse:
-        store = store_spec(home, asked.get("clickhouse"), taken=frozenset(taken))
+        store = store_spec(home, asked.get("clickhouse"), reserved)
         servers.append(store)
         clickhouse = clickhouse_url(home, store)
-        taken |= set(store.ports.values())
     usual = {
         "gateway": settings.gateway.port,
         "grpc": settings.gateway.grpc_port,
@@ -88,8 +92,7 @@ def whole(
         if name == "grpc" and not asked.get(name, preferred):
             chosen[name] = 0
             continue
-        chosen[name] = claim(_CALLED.get(name, f"the {name}"), preferred, asked.get(name), taken)
-        taken.add(chosen[name])
+        chosen[name] = reserved.claim(_CALLED.get(name, f"the {name}"), preferred, asked.get(name))
     environment = {
         "LIGHTSHIP_HOME": str(home.absolute()),
         "LIGHTSHIP_KAFKA": kafka,
@@ -127,7 +130,7 @@ def whole(
         kafka=replace(settings.kafka, bootstrap=kafka),
         store=replace(settings.store, url=clickhouse),
     )
-    return Whole((*servers, *rooms), addresses, effective)
+    return Whole((*servers, *rooms), addresses, effective, reserved)
 
 
 def _rooms(
@@ -135,14 +138,18 @@ def _rooms(
 ) -> list[ChildSpec]:
     root = Path(__file__).resolve().parents[2]
 
-    def room(name: str, module: str, *arguments: str, health: str = "/readyz") -> ChildSpec:
+    def room(name: str, module: str, *arguments: str, ours: bool = True) -> ChildSpec:
+        at = f"http://{LOOPBACK}:{ports[name]}"
+        grpc = {"grpc": ports["grpc"]} if name == "gateway" and ports["grpc"] else {}
         return ChildSpec(
             name=name,
             argv=[sys.executable, "-m", module, *arguments],
-            ready=f"http://{LOOPBACK}:{ports[name]}{health}",
+            ready=f"{at}{'/readyz' if ours else STREAMLIT_HEALTH}",
+            alive=f"{at}{'/healthz' if ours else STREAMLIT_HEALTH}",
+            identified=ours,
             env=environment,
             after=["setup"],
-            ports={name: ports[name]},
+            ports={name: ports[name], **grpc},
             grace_s=20.0,
             cwd=root,
         )
@@ -166,5 +173,5 @@ def _rooms(
     if "judge" in ports:
         rooms.append(room("judge", "ingest.judge", "--port", str(ports["judge"])))
     if dashboard:
-        rooms.append(room("dashboard", "dashboard", health="/_stcore/health"))
+        rooms.append(room("dashboard", "dashboard", ours=False))
     return rooms

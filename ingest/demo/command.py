@@ -55,7 +55,9 @@ def started(
     """
     begin = time.monotonic()
     everything = whole(settings, ports, dashboard=dashboard, config=config)
-    supervisor = Supervisor(settings.home, everything.specs, addresses=everything.addresses, out=None)
+    supervisor = Supervisor(
+        settings.home, everything.specs, addresses=everything.addresses, ports=everything.ports, out=None
+    )
     with supervisor:
         yield Started(everything, settings, time.monotonic() - begin)
 

@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from infra.instance import identity
 from ingest.gateway.refusal import INVALID_ID, RECORD_TOO_LARGE, Refused
 
 PROTOBUF, JSON = b"application/x-protobuf", b"application/json"
@@ -81,5 +82,6 @@ def as_json(status: int, body: Any, headers: Sequence[Header] = ()) -> Answer:
 
 
 def plain(status: int, text: str, content_type: bytes = b"text/plain; charset=utf-8") -> Answer:
-    """Text for people and probes."""
-    return Answer(status, text.encode(), content_type)
+    """Text for people and probes; it names the instance."""
+    named = [(name.encode(), value.encode()) for name, value in identity().items()]
+    return Answer(status, text.encode(), content_type, named)

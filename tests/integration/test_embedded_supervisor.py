@@ -116,7 +116,7 @@ def test_a_child_that_dies_is_started_again_and_the_run_file_follows(tmp_path: P
         seen.append((name, state.phase, state.restarts))
 
     home = tmp_path / "home"
-    specs = [child(tmp_path, "a", ports={"x": 1})]
+    specs = [child(tmp_path, "a")]
     with supervised(home, specs, addresses={"x": "127.0.0.1:1"}, on_state=note) as running:
         for round_ in (1, 2):
             pid = running.states()["a"].pid
@@ -132,13 +132,18 @@ def test_a_child_that_dies_is_started_again_and_the_run_file_follows(tmp_path: P
             assert run is not None
             assert run["pid"] == os.getpid()
             assert run["addresses"] == {"x": "127.0.0.1:1"}
-            assert run["children"]["a"] == {
+            shown = run["children"]["a"]
+            assert {k: shown[k] for k in ("phase", "pid", "restarts", "exit_code", "last_end", "ports")} == {
                 "phase": "ready",
                 "pid": state.pid,
                 "restarts": round_,
                 "exit_code": -9,
-                "ports": {"x": 1},
+                "last_end": "signal SIGKILL",
+                "ports": {},
             }
+            assert len(shown["restarted_at"]) == round_
+            assert (run["ready"], run["problems"]) == (True, [])
+            assert run["instance"] == running.instance
     once = [Phase.STARTING, Phase.READY, Phase.BACKING_OFF]
     assert [phase for _, phase, _ in seen] == [
         *once,

@@ -18,8 +18,9 @@ from infra.embedded.errors import AlreadyRunning, PortBusy
 from infra.embedded.exclusive import DirectoryLock
 from infra.embedded.object_files import ObjectFiles
 from infra.embedded.pair import embedded_pair, with_password
-from infra.embedded.ports import LOOPBACK, claim, is_free, spare, spares
+from infra.embedded.ports import LOOPBACK, is_free, spare, spares
 from infra.embedded.producer_state import META_KEY, forget_producers
+from infra.embedded.reserved_ports import ReservedPorts
 from infra.embedded.run_file import read_run, remove_run, write_run
 from infra.errors import Misconfigured
 
@@ -34,13 +35,14 @@ def busy() -> Iterator[int]:
 
 def test_a_busy_port_that_was_asked_for_is_named(busy: int) -> None:
     with pytest.raises(PortBusy, match=rf"port {busy} for the broker is in use"):
-        claim("the broker", 10_000, asked=busy)
+        ReservedPorts().claim("the broker", 10_000, asked=busy)
 
 
 def test_without_asking_the_next_free_port_is_taken(busy: int) -> None:
-    port = claim("the broker", busy, taken={busy + 1})
-    assert port > busy + 1
-    assert is_free(port)
+    with ReservedPorts() as ports:
+        first = ports.claim("the broker", busy)
+        assert first > busy
+        assert ports.claim("the store", busy) > first
 
 
 def test_a_spare_port_is_free_and_out_of_the_kernels_way() -> None:
