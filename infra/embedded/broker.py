@@ -3,6 +3,9 @@
 Tansu and the object store it keeps its data in are one unit. The store runs in this process and the broker as
 its child; if either ends, both do, because a broker must not go on with a store that forgot what it promised,
 and a broker that outlives its store answers nothing. Whoever started this starts it again.
+
+The broker knows no accounts that it keeps: on Linux this process accepts its connections for it, and only
+those of its own account and of root (`accept_guard`).
 """
 
 from __future__ import annotations
@@ -20,12 +23,12 @@ from infra.embedded import tansu
 from infra.embedded.batch_merging import remove_contained
 from infra.embedded.errors import PortBusy
 from infra.embedded.exclusive import DirectoryLock
+from infra.embedded.guarded_process import guarded_process
 from infra.embedded.object_http import ObjectHttp
 from infra.embedded.object_store import add_arguments, open_files, running
 from infra.embedded.ports import LOOPBACK, is_free, listen
 from infra.embedded.producer_state import forget_producers
 from infra.embedded.serve import run_process, stop_on_signals
-from infra.embedded.tether import tethered
 
 logger = logging.getLogger(__name__)
 
@@ -64,12 +67,11 @@ async def _run(options: argparse.Namespace, executable: str, stop: asyncio.Event
     )
     sock = listen(0, "the object store")
     store_port = sock.getsockname()[1]
-    async with running(app, sock, options, store_stop) as serving:
-        process = await asyncio.create_subprocess_exec(
-            *tethered(tansu.command(executable, options.port)),
-            env=tansu.environment(store_port, access_key),
-            stdin=asyncio.subprocess.DEVNULL,
-        )
+    command, environment = tansu.command(executable, options.port), tansu.environment(store_port, access_key)
+    async with (
+        running(app, sock, options, store_stop) as serving,
+        guarded_process(command, environment, options.port) as process,
+    ):
         ended = asyncio.create_task(process.wait())
         stopping = asyncio.create_task(stop.wait())
         try:
