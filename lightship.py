@@ -6,8 +6,10 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
+from urllib.parse import quote
 
 import typer
 
@@ -16,6 +18,7 @@ from alerts.levels.app import baselines
 from alerts.notify.alerts_app import alerts
 from alerts.rules.app import added_rules
 from dashboard.commands.calibration_app import calibration
+from dashboard.commands.link_app import dashboard as dashboards
 from dashboard.commands.report_app import reports
 from infra.command_line import (
     AsJson,
@@ -49,6 +52,7 @@ config = typer.Typer(help="The settings file.", no_args_is_help=True)
 app.add_typer(config, name="config")
 for name, group in (("alerts", alerts), ("dead-letters", dead_letters), ("baselines", baselines)):
     app.add_typer(group, name=name)
+app.add_typer(dashboards, name="dashboard")
 for name, group in (("incidents", incidents), ("keys", keys), ("rules", rules), ("scorers", scorers)):
     app.add_typer(group, name=name)
 rules.add_typer(added_rules)
@@ -65,6 +69,16 @@ def _checked(path: Path | None) -> Settings:
     settings = checked(load(path))
     check_receivers(settings)
     return settings
+
+
+def _link(settings: Settings, addresses: Mapping[str, str], leads_to: str = "") -> str:
+    """What opens the dashboard that runs; empty if none does."""
+    from dashboard.access.local_session import opening_link
+    from infra.clock import SystemClock
+
+    if "dashboard" not in addresses:
+        return ""
+    return opening_link(settings, addresses["dashboard"], leads_to, SystemClock().now_ns)
 
 
 @app.callback()
@@ -111,7 +125,13 @@ def up(
         everything.specs,
         addresses=everything.addresses,
         ports=everything.ports,
-        on_ready=lambda: warn(first_screen(everything.addresses, everything.settings.home)),
+        on_ready=lambda: warn(
+            first_screen(
+                everything.addresses,
+                everything.settings.home,
+                _link(everything.settings, everything.addresses),
+            )
+        ),
     ).run()
 
 
@@ -142,11 +162,13 @@ def demo(
     path = config or SETTINGS
     screen = DemoScreen(stay=not once and sys.stdout.isatty())
     with started(_checked(path), config=path, dashboard=not once) as running:
-        screen.ready(running.ready_s, running.whole.addresses)
+        addresses = running.whole.addresses
+        screen.ready(running.ready_s, addresses["gateway"], _link(running.settings, addresses))
         key = os.environ.get(INGEST_KEY, "")
         result = demonstrate(running, SystemClock(), screen.progress, screen.say, key)
         out(json.dumps(result, indent=2)) if as_json else screen.table(result)
-        screen.wait(running.whole.addresses, str(result["lineage"]))
+        look = f"/?lineage={quote(str(result['lineage']))}"
+        screen.wait(_link(running.settings, addresses, look) if screen.stay else "")
     sys.exit(OK if result["ok"] else FAILED)
 
 

@@ -1,7 +1,8 @@
 """``python -m dashboard``: serve the dashboard on the configured address, in this process.
 
 Reads ``[dashboard]``, ``[[access]]``, ``[store]`` and ``[alerts]`` of the settings. Listens beyond loopback
-only with a sign-in. The theme is found beside this file whatever the working directory is.
+only with a sign-in; on loopback it is opened by ``lightship dashboard link``. The theme is found beside this
+file whatever the working directory is.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from starlette.middleware import Middleware
 from streamlit.starlette import App
 
 from dashboard.access.headers import SecurityHeaders
+from dashboard.access.local_session import LocalSession, applies
 from dashboard.access.signing_in import check_start, secrets
+from infra.clock import SystemClock
 from infra.errors import Misconfigured
 from infra.settings import LOOPBACK, Settings, load
 
@@ -45,8 +48,11 @@ def options(settings: Settings) -> dict[str, Any]:
 
 
 def application(settings: Settings) -> App:
-    """The dashboard with its sign-in and its headers."""
-    return App(ROOT / "main.py", secrets=secrets(settings) or None, middleware=[Middleware(SecurityHeaders)])
+    """The dashboard with its sign-in, or the door of one's own machine, and its headers."""
+    before = [Middleware(SecurityHeaders)]
+    if applies(settings):
+        before.append(Middleware(LocalSession, settings, SystemClock().now_ns))
+    return App(ROOT / "main.py", secrets=secrets(settings) or None, middleware=before)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

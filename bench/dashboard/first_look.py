@@ -48,6 +48,8 @@ def waits(served: Served) -> Iterator[tuple[str, str, dict[str, float | None]]]:
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--headless", "--no-sandbox"])
         person = browser.new_context(viewport={"width": 1440, "height": 1000})
+        name, value = served.cookie
+        person.add_cookies([{"name": name, "value": value, "url": served.base}])
         _seconds(person, served.base + PAGES["fleet"])  # the server's own first page and the browser's cache
         for visit in VISITS:
             for name, path in PAGES.items():

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import httpx
 
+from alerts.acting.keys import read_token
+from dashboard.access.local_session import KEY, Sessions, cookie_name
+from infra.clock import SystemClock
 from infra.embedded.ports import spare
 from infra.settings import StoreSettings
 
@@ -26,11 +29,18 @@ class Served:
 
     port: int
     pid: int
+    home: Path
 
     @property
     def base(self) -> str:
         """Its address."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def cookie(self) -> tuple[str, str]:
+        """Name and value of the cookie of somebody who opened its link."""
+        sessions = Sessions(read_token(self.home, KEY), SystemClock().now_ns)
+        return cookie_name(self.port), sessions.begin()
 
     @property
     def resident_mib(self) -> float:
@@ -61,7 +71,7 @@ def served(store: StoreSettings, home: Path) -> Iterator[Served]:
             [sys.executable, "-m", "dashboard"], env=inherited | told, stdout=log, stderr=log
         )
         try:
-            found = Served(port, process.pid)
+            found = Served(port, process.pid, home)
             _wait(found, process)
             yield found
         finally:

@@ -45,7 +45,11 @@ async def _person(served: Served, number: int, looks: int, seed: int) -> list[fl
     took = []
     where = f"ws://127.0.0.1:{served.port}/_stcore/stream"
     async with connect(
-        where, subprotocols=[Subprotocol("streamlit")], max_size=1 << 28, origin=Origin(served.base)
+        where,
+        subprotocols=[Subprotocol("streamlit")],
+        max_size=1 << 28,
+        origin=Origin(served.base),
+        additional_headers={"Cookie": "=".join(served.cookie)},
     ) as link:
         page = next(pages)
         await _run(link, page, {"lineage": LINEAGE})

@@ -138,7 +138,8 @@ class AcceptGuard:
             accepted.close()
             if self._refused % WARN_EVERY == 0:
                 logger.warning(
-                    "refused a connection of %s: the broker serves the account that runs it, and root",
+                    "refused a connection of %s: the broker serves the account that runs it, and root; "
+                    "send from that account, or to the gateway over OTLP",
                     "an unknown account" if uid is None else f"user id {uid}",
                 )
             self._refused += 1

@@ -9,14 +9,17 @@ from pathlib import Path
 from infra.settings import Settings
 
 
-def first_screen(addresses: Mapping[str, str], home: Path) -> str:
-    """Text for the terminal. A data directory other than the default must be named to other commands."""
+def first_screen(addresses: Mapping[str, str], home: Path, link: str = "") -> str:
+    """Text for the terminal. A data directory other than the default must be named to other commands.
+
+    ``link`` opens the dashboard.
+    """
     usual = home == Settings().home
     where = ", from this directory" if usual else ""
     named = "" if usual else f"LIGHTSHIP_HOME={shlex.quote(str(home.absolute()))} "
     gateway = addresses["gateway"]
     rows = [
-        ("dashboard", addresses.get("dashboard", "not served")),
+        ("dashboard", link or addresses.get("dashboard", "not served")),
         ("OTLP", f"{gateway}/v1/traces"),
         ("OTLP/gRPC", addresses.get("grpc", "not served")),
         ("alerts", addresses["alerts"]),
@@ -32,6 +35,13 @@ def first_screen(addresses: Mapping[str, str], home: Path) -> str:
         "",
         f'  eval "$({named}lightship env)"',
         "",
+    ]
+    if link and link != addresses.get("dashboard"):
+        lines += [
+            f"The link works once, within an hour. For another{where}: {named}lightship dashboard link",
+            "",
+        ]
+    lines += [
         "Stop with Ctrl-C.",
         "",
     ]

@@ -45,6 +45,13 @@ def alerts_address(settings: Settings) -> str:
     return _address(settings, "alerts", settings.alerts.host, settings.alerts.port)
 
 
+def dashboard_address(settings: Settings) -> str:
+    """Where people reach the dashboard: the running instance's, else the configured one."""
+    if settings.dashboard.login.metadata_url:
+        return settings.dashboard.address
+    return _address(settings, "dashboard", settings.dashboard.host, settings.dashboard.port)
+
+
 def _address(settings: Settings, name: str, host: str, port: int) -> str:
     run = read_run(settings.home)
     if run is not None and name in run.get("addresses", {}):

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from rich.console import Console
 
@@ -30,11 +29,11 @@ class DemoScreen:
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
 
-    def ready(self, ready_s: float, addresses: Mapping[str, str]) -> None:
-        """Everything runs."""
-        self.say(f"ready in {ready_s:.1f} s; gateway {addresses['gateway']}")
-        if "dashboard" in addresses:
-            self.say(f"dashboard {addresses['dashboard']}")
+    def ready(self, ready_s: float, gateway: str, dashboard: str) -> None:
+        """Everything runs; the link that opens the dashboard is empty if none is served."""
+        self.say(f"ready in {ready_s:.1f} s; gateway {gateway}")
+        if dashboard:
+            self.say(f"dashboard {dashboard}")
 
     def progress(self, at: Progress) -> None:
         """How far the schedule is, every few seconds."""
@@ -51,11 +50,10 @@ class DemoScreen:
         """Planted against found."""
         Console().print(render(result))
 
-    def wait(self, addresses: Mapping[str, str], lineage: str) -> None:
+    def wait(self, link: str) -> None:
         """Stay until Ctrl-C, if asked to; the link shows what was just sent."""
         if self.stay:
-            dashboard = addresses.get("dashboard")
-            look = f"look at {dashboard}/?lineage={quote(lineage)}" if dashboard else "look around"
+            look = f"look at {link}" if link else "look around"
             self.say(f"everything goes on running: {look}, stop with Ctrl-C")
             try:
                 while True:

@@ -12,6 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Dialog, Locator, Page, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from tests.dashboard.serving import HOMES, session_cookie
+
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
     "--headless",
@@ -73,13 +75,16 @@ def chromium() -> Iterator[Browser]:
 
 
 def visiting(browser: Browser, base: str, mode: Mode = "light", width: int = 1440) -> Visit:
-    """A page of the dashboard at ``base``."""
+    """A page of the dashboard at ``base``, whose link has been opened."""
     page = browser.new_page(
         viewport={"width": width, "height": 1000},
         color_scheme=mode,
         timezone_id="Asia/Tokyo",  # far from UTC: nothing may follow the browser's zone
         reduced_motion="reduce",
     )
+    if base in HOMES:
+        name, value = session_cookie(HOMES[base], int(base.rpartition(":")[2]))
+        page.context.add_cookies([{"name": name, "value": value, "url": base}])
     visit = Visit(page, base)
     page.on("pageerror", lambda error: visit.faults.append(f"script error: {error}"))
     page.on("request", lambda r: None if r.url.startswith(LOCAL) else visit.faults.append(f"left: {r.url}"))

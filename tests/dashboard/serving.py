@@ -23,12 +23,15 @@ from alerts.levels.routes import Levels
 from alerts.log import IncidentLog
 from alerts.rules.routes import Rules
 from alerts.watch.metrics import Metrics
+from dashboard.access.local_session import KEY, Sessions, cookie_name
 from infra.clickhouse import connect
 from infra.clock import SystemClock
 from infra.settings import Settings, StoreSettings
 from tests.alerts.memory import MemoryPost
 
 ROOT = Path(__file__).parents[2]
+HOMES: dict[str, Path] = {}
+"""Data directories of the dashboards that run, by address."""
 NOBODY = 9
 """The port "discard": nothing listens there."""
 
@@ -68,11 +71,18 @@ def dashboard(environ: Mapping[str, str], port: int) -> Iterator[str]:
     )
     try:
         _wait_until_up(base, server)
+        HOMES[base] = Path(environ["LIGHTSHIP_HOME"])
         yield base
     finally:
+        HOMES.pop(base, None)
         server.terminate()
         server.wait(10)
         log.close()
+
+
+def session_cookie(home: Path, port: int) -> tuple[str, str]:
+    """Name and value of the cookie of somebody who opened a link of the dashboard."""
+    return cookie_name(port), Sessions(read_token(home, KEY), SystemClock().now_ns).begin()
 
 
 def _wait_until_up(base: str, server: subprocess.Popen[bytes]) -> None:

@@ -152,3 +152,12 @@ def test_the_first_screen_names_a_data_directory_that_is_not_the_usual_one() -> 
     inner = line.removeprefix('eval "$(').removesuffix(')"')
     assert shlex.split(inner) == ["LIGHTSHIP_HOME=/data/it's here", "lightship", "env"]
     assert "not served" in screen
+
+
+def test_the_first_screen_shows_the_link_that_opens_the_dashboard_and_how_to_get_another() -> None:
+    link = "http://127.0.0.1:5/link?token=t"
+    screen = first_screen({**ADDRESSES, "dashboard": "http://127.0.0.1:5"}, Path("/data/x"), link)
+    assert f"  dashboard   {link}" in screen
+    assert "LIGHTSHIP_HOME=/data/x lightship dashboard link" in screen
+    behind = first_screen({**ADDRESSES, "dashboard": "https://l"}, Path("/data/x"), "https://l")
+    assert "dashboard link" not in behind

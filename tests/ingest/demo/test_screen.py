@@ -16,7 +16,9 @@ def test_the_link_leads_to_what_was_sent(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(time, "sleep", interrupted)
-    DemoScreen(stay=True).wait({"dashboard": "http://127.0.0.1:8501"}, "demo-1a")
-    assert "http://127.0.0.1:8501/?lineage=demo-1a," in capsys.readouterr().err
-    DemoScreen(stay=False).wait({"dashboard": "http://127.0.0.1:8501"}, "demo-1a")
+    DemoScreen(stay=True).wait("http://127.0.0.1:8501/link?token=t")
+    assert "look at http://127.0.0.1:8501/link?token=t," in capsys.readouterr().err
+    DemoScreen(stay=True).wait("")
+    assert "look around," in capsys.readouterr().err
+    DemoScreen(stay=False).wait("http://127.0.0.1:8501/link?token=t")
     assert capsys.readouterr().err == ""
