@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 from urllib.parse import quote
@@ -20,6 +19,7 @@ from alerts.rules.app import added_rules
 from dashboard.commands.calibration_app import calibration
 from dashboard.commands.link_app import dashboard as dashboards
 from dashboard.commands.report_app import reports
+from infra.application_app import applications
 from infra.command_line import (
     AsJson,
     ConfigPath,
@@ -58,6 +58,7 @@ for name, group in (("incidents", incidents), ("keys", keys), ("rules", rules), 
 rules.add_typer(added_rules)
 scorers.add_typer(calibration)
 app.add_typer(reports)
+app.add_typer(applications)
 
 
 def _checked(path: Path | None) -> Settings:
@@ -69,16 +70,6 @@ def _checked(path: Path | None) -> Settings:
     settings = checked(load(path))
     check_receivers(settings)
     return settings
-
-
-def _link(settings: Settings, addresses: Mapping[str, str], leads_to: str = "") -> str:
-    """What opens the dashboard that runs; empty if none does."""
-    from dashboard.access.local_session import opening_link
-    from infra.clock import SystemClock
-
-    if "dashboard" not in addresses:
-        return ""
-    return opening_link(settings, addresses["dashboard"], leads_to, SystemClock().now_ns)
 
 
 @app.callback()
@@ -107,6 +98,7 @@ def up(
     dashboard: Annotated[bool, typer.Option(help="Serve the dashboard.")] = True,
 ) -> None:
     """Start everything and stay until Ctrl-C. Servers whose addresses are not set are embedded ones."""
+    from dashboard.access.local_session import opening_link
     from dashboard.access.signing_in import check_start
     from infra.embedded.first_screen import first_screen
     from infra.embedded.supervisor import Supervisor
@@ -120,18 +112,13 @@ def up(
     if dashboard:
         check_start(settings)
     everything = whole(settings, ports, dashboard=dashboard, config=config)
+    at = everything.addresses.get("dashboard", "")
     Supervisor(
         everything.settings.home,
         everything.specs,
         addresses=everything.addresses,
         ports=everything.ports,
-        on_ready=lambda: warn(
-            first_screen(
-                everything.addresses,
-                everything.settings.home,
-                _link(everything.settings, everything.addresses),
-            )
-        ),
+        on_ready=lambda: warn(first_screen(everything.addresses, settings.home, opening_link(settings, at))),
     ).run()
 
 
@@ -154,6 +141,7 @@ def demo(
 
     A gateway that asks for ingest keys is given the one in LIGHTSHIP_INGEST_KEY.
     """
+    from dashboard.access.local_session import opening_link
     from infra.application_env import INGEST_KEY
     from infra.clock import SystemClock
     from ingest.demo.command import SETTINGS, demonstrate, started
@@ -163,43 +151,14 @@ def demo(
     screen = DemoScreen(stay=not once and sys.stdout.isatty())
     with started(_checked(path), config=path, dashboard=not once) as running:
         addresses = running.whole.addresses
-        screen.ready(running.ready_s, addresses["gateway"], _link(running.settings, addresses))
+        at = addresses.get("dashboard", "")
+        screen.ready(running.ready_s, addresses["gateway"], opening_link(running.settings, at))
         key = os.environ.get(INGEST_KEY, "")
         result = demonstrate(running, SystemClock(), screen.progress, screen.say, key)
         out(json.dumps(result, indent=2)) if as_json else screen.table(result)
         look = f"/?lineage={quote(str(result['lineage']))}"
-        screen.wait(_link(running.settings, addresses, look) if screen.stay else "")
+        screen.wait(opening_link(running.settings, at, look))
     sys.exit(OK if result["ok"] else FAILED)
-
-
-@app.command()
-def env(config: ConfigPath = None) -> None:
-    """Print the variables the application in this directory needs. For a shell: eval "$(lightship env)"."""
-    from infra.application_env import INGEST_KEY, application, as_shell
-    from infra.settings import load
-
-    needed = application(load(config), os.environ.get(INGEST_KEY, ""), Path.cwd())
-    out(as_shell(needed.variables))
-    for line in (*needed.missing, *needed.notes):
-        warn(f"# {line}")
-
-
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def run(context: typer.Context, config: ConfigPath = None) -> None:
-    """Run a command with those variables. For example: lightship run -- python app.py."""
-    from infra.application_env import INGEST_KEY, application
-    from infra.errors import Misconfigured
-    from infra.settings import load
-
-    if not context.args:
-        raise Misconfigured("name a command after --, for example: lightship run -- python app.py")
-    needed = application(load(config), os.environ.get(INGEST_KEY, ""), Path.cwd())
-    for line in (*needed.missing, *needed.notes):
-        warn(f"lightship: {line}")
-    try:
-        os.execvpe(context.args[0], context.args, {**os.environ, **needed.variables})  # noqa: S606 - their command
-    except OSError as error:
-        raise Misconfigured(f"cannot run {context.args[0]!r}: {error.strerror}") from error
 
 
 @app.command()

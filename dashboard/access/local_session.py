@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from alerts.acting.keys import read_token
 from dashboard.access.opening_links import PATH, Now, OpeningLinks, is_local
 from dashboard.wording import access as words
+from infra.clock import SystemClock
 from infra.settings import LOOPBACK, Settings
 
 KEY = Path("keys") / "dashboard.session"
@@ -28,6 +29,7 @@ SESSION_DAYS = 30
 HEALTH = "/_stcore/health"
 """Answered to everybody: it says ``ok``."""
 
+WALL: Now = SystemClock().now_ns
 _SECONDS = SESSION_DAYS * 24 * 3600
 
 
@@ -36,16 +38,18 @@ def applies(settings: Settings) -> bool:
     return settings.dashboard.host in LOOPBACK and not settings.dashboard.login.metadata_url
 
 
-def opening_link(settings: Settings, address: str, leads_to: str, now_ns: Now) -> str:
+def opening_link(settings: Settings, address: str, leads_to: str = "", now_ns: Now = WALL) -> str:
     """What opens a page of the dashboard at ``address``: a link for once, or the plain one where all sign in.
+
+    Empty if ``address`` is, because no dashboard is served.
 
     Raises
     ------
     Misconfigured
         If the link cannot be made.
     """
-    if not applies(settings):
-        return address + leads_to
+    if not address or not applies(settings):
+        return address and address + leads_to
     return OpeningLinks(settings.home, now_ns).make(address, leads_to or "/")
 
 

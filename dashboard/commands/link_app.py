@@ -24,7 +24,6 @@ def link(
     """Print a link that opens the dashboard. It works once, within an hour."""
     from dashboard.access.local_session import opening_link
     from dashboard.access.opening_links import is_local
-    from infra.clock import SystemClock
     from infra.embedded.reach import dashboard_address
     from infra.errors import Misconfigured
     from infra.settings import load
@@ -32,4 +31,4 @@ def link(
     if not is_local(path):
         raise Misconfigured(f"--path {path} is no page of the dashboard: give one such as /incidents")
     settings = load(config)
-    out(opening_link(settings, dashboard_address(settings), path, SystemClock().now_ns))
+    out(opening_link(settings, dashboard_address(settings), path))
