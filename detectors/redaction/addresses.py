@@ -56,6 +56,8 @@ _VERSION_BEFORE = Pattern(
     ignore_case=True,
 )
 _WINDOW = 24
+_LEAST_OCTET = 10
+"""Four numbers of which one is smaller are more often a version, where ids and versions may stand."""
 
 
 def emails(view: View) -> Iterator[Hit]:
@@ -178,9 +180,10 @@ def _address(view: View, start: int, end: int) -> Iterator[Hit]:
         or str(address).startswith("255.")
     ):
         return
-    private = address in _DOCUMENTATION or not address.is_private
-    type_ = "ip_address" if private else "private_ip"
-    yield Hit(start, end, type_, str(address), RANK_CHECKED, loose=True)
+    public = address in _DOCUMENTATION or not address.is_private
+    type_ = "ip_address" if public else "private_ip"
+    loose = not public or (address.version == 4 and min(address.packed) < _LEAST_OCTET)
+    yield Hit(start, end, type_, str(address), RANK_CHECKED, loose=loose)
 
 
 class _Networks:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from detectors.redaction.hits import RANK_ASSIGNED, Hit
-from detectors.redaction.matching import MASKED, Match, Pattern
+from detectors.redaction.matching import MASKED, Match, Pattern, one_byte_each
 from detectors.redaction.placeholders import bits_per_character, is_stand_in
 from detectors.redaction.views import View
 
@@ -79,6 +79,10 @@ _AUTHORIZATION = Pattern(
     ignore_case=True,
 )
 _SAS = Pattern(r"[?&]sig=([A-Za-z0-9%+/=]{40,})")
+
+_UUID_LENGTH = 36
+_UUID = Pattern(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$", ignore_case=True)
+"""In ids a UUID after a word such as ``token`` names a run of what bears that word (``get_token:<uuid>``)."""
 
 _STRONG_SIGNS = frozenset("!@#$%^&*+=?~|§€£")
 _CODE_SIGNS = frozenset("()[]{}<>\\")
@@ -199,7 +203,9 @@ def _is_basic(value: str) -> bool:
 
 
 def _hit(view: View, type_: str, start: int, end: int) -> Hit:
-    return Hit(start, end, type_, view.text[start:end], RANK_ASSIGNED, loose=True)
+    value = view.text[start:end]
+    is_uuid = len(value) == _UUID_LENGTH and _UUID.at(one_byte_each(value), 0) is not None
+    return Hit(start, end, type_, value, RANK_ASSIGNED, loose=is_uuid)
 
 
 def _trimmed(text: str, start: int, end: int) -> int:

@@ -234,6 +234,9 @@ _LETTERED_FORMS: tuple[tuple[str, Callable[[str], bool], bool], ...] = (
 )
 _LETTERED = tuple((Pattern(form), check, must_be_named) for form, check, must_be_named in _LETTERED_FORMS)
 
+_SURE_LENGTH = 16
+"""Characters of a form of letters and digits in fixed places that no id, version or name has by chance."""
+
 WORTH = FREE + "(?:" + "|".join([r"\d{17}[Xx]", *(form for form, _, _ in _LETTERED_FORMS)]) + ")"
 """What no text with such an id lacks."""
 
@@ -251,7 +254,8 @@ def lettered_ids(view: View) -> Iterator[Hit]:
                 continue
             named = _is_named(view.text[max(0, match.start() - BEFORE) : match.start()].lower())
             if named or not must_be_named:
-                yield Hit(match.start(), match.end(), "national_id", value, RANK_CHECKED, loose=not named)
+                loose = not named and len(value) < _SURE_LENGTH
+                yield Hit(match.start(), match.end(), "national_id", value, RANK_CHECKED, loose=loose)
 
 
 def _has_one(words: str, before: str) -> bool:

@@ -95,11 +95,17 @@ def _canonical(item: Number) -> tuple[str | None, bool]:
     plausible, national = _plausible(item), _national(item)
     if not (plausible or national):
         return None, True
+    loose = not _is_spaced(item)
     if is_named(item):
-        return (item.digits, True) if plausible else (None, True)
+        return (item.digits, loose) if plausible else (None, True)
     if not national or _NOT_WORDS.found(item.before):
         return None, True
-    return item.digits, True
+    return item.digits, loose
+
+
+def _is_spaced(item: Number) -> bool:
+    """Whether blanks or brackets part the groups, as in no id, version or name of a service."""
+    return any(" " in gap or ")" in gap for gap in item.gaps)
 
 
 def is_named(item: Number) -> bool:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from detectors.redaction.kinds import ALL_TYPES, check_types
 
-REDACTION_VERSION = "1"
+REDACTION_VERSION = "2"
 """Changes whenever the same text may be redacted differently."""
 
 _USER_ENDINGS = (
@@ -55,6 +55,11 @@ _EXEMPT_KEYS = frozenset({
     "langgraph_checkpoint_ns", "checkpoint_ns", "langgraph_path", "langgraph_triggers", "timestamp",
     "start_time", "end_time",
 })  # fmt: skip
+_PLACE_KEYS = (
+    "server.", "net.", "host.", "k8s.", "container.", "os.", "process.", "telemetry.", "url.", "cloud.",
+)  # fmt: skip
+"""Beginnings of exempt keys that name machines and programs: addresses there are no person's."""
+_PLACE_ENDINGS = ("version", "release", ".address", ".ip", ".port")
 _EXEMPT_ENDINGS = (
     ".version", ".fingerprint", "_fingerprint", ".uuid", ".hash", "_hash", "_id", ".id", ".timestamp",
     "_timestamp", "_at", ".digest", "_digest", "_sha", ".sha", ".checksum", "_version", "_ns", "_ms", ".port",
@@ -66,13 +71,15 @@ class KeyRule:
     """What a key says about its value.
 
     ``pseudonym`` is the type of placeholder for all of it (with ``bare`` only where it looks like an id);
-    ``exempt`` values are ids, not searched for loose shapes; ``secret`` keys name passwords and tokens;
+    ``exempt`` values are ids, not searched for loose shapes, nor, where they name a ``place`` or a version,
+    for addresses of the network; ``secret`` keys name passwords and tokens;
     ``header`` keys name headers whose whole value is a credential.
     """
 
     pseudonym: str | None = None
     bare: bool = False
     exempt: bool = False
+    place: bool = False
     secret: bool = False
     header: bool = False
 
@@ -145,4 +152,6 @@ def _named(policy: RedactionPolicy, key: str) -> KeyRule:
     if letters.endswith(_SECRET_ENDINGS) or last in ("token", "pwd", "auth"):
         return KeyRule(secret=True)
     exempt = lower in policy.exempt_keys or lower in _EXEMPT_KEYS or lower.endswith(_EXEMPT_ENDINGS)
-    return KeyRule(exempt=exempt and lower not in policy.searched_keys)
+    if not exempt or lower in policy.searched_keys:
+        return KeyRule()
+    return KeyRule(exempt=True, place=lower.startswith(_PLACE_KEYS) or lower.endswith(_PLACE_ENDINGS))

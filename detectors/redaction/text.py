@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import orjson
@@ -88,15 +88,20 @@ class _Edit:
     type: str | None
 
 
-def redact_text(text: str, redactor: Redactor, *, exempt: bool = False) -> tuple[str, list[Found]]:
+def redact_text(
+    text: str, redactor: Redactor, *, exempt: bool = False, place: bool = False
+) -> tuple[str, list[Found]]:
     """Replace every sensitive value in ``text`` by its placeholder.
 
-    ``exempt`` leaves out loose shapes (for values of id keys). Returns the redacted text and what was found,
+    ``exempt`` leaves out loose shapes (for values of id keys), ``place`` addresses of the network as well (for
+    names of machines, and versions). Returns the redacted text and what was found,
     by position in the original text. Redacting the result again changes nothing. Any string is accepted,
     lone surrogates included; the time taken is linear in its length.
     """
     if len(text) < 6:  # shorter than anything searched
         return text, []
+    if place:
+        redactor = _without_addresses(redactor)
     edits: list[_Edit] = []
     current = text
     for _ in range(MAX_PASSES):
@@ -106,6 +111,12 @@ def redact_text(text: str, redactor: Redactor, *, exempt: bool = False) -> tuple
         edits = _combined(edits, new)
         current = _applied(text, edits)
     return current, [Found(e.type, e.start, e.end) for e in edits if e.type is not None]
+
+
+@lru_cache(maxsize=64)
+def _without_addresses(redactor: Redactor) -> Redactor:
+    policy = redactor.policy
+    return replace(redactor, policy=replace(policy, types=policy.types - {"ip_address", "private_ip"}))
 
 
 def _pass(text: str, redactor: Redactor, *, exempt: bool) -> list[_Edit]:
@@ -182,7 +193,7 @@ def _searched(view: View, policy: RedactionPolicy, *, exempt: bool, only_keys: b
                 if hit.type in policy.types and not (exempt and hit.loose):
                     yield hit
     for hit in other_scripts(view) if not only_keys else ():
-        if hit.type in policy.types and not exempt:
+        if hit.type in policy.types and not (exempt and hit.loose):
             yield hit
 
 

@@ -47,7 +47,7 @@ class Walker:
         if whole is not None:
             self.report.add(field, whole[0])
             return whole[1]
-        redacted, found = redact_text(text, self.redactor, exempt=rule.exempt)
+        redacted, found = redact_text(text, self.redactor, exempt=rule.exempt, place=rule.place)
         for item in found:
             self.report.add(field, item.type)
         return redacted
