@@ -402,10 +402,11 @@ def config_check(config: ConfigPath = None) -> None:
 
 @config.command("show")
 def config_show(config: ConfigPath = None) -> None:
-    """Print the settings in force. JSON, with passwords hidden."""
-    from infra.settings import load, show
+    """Print the settings in force. JSON, with passwords, keys and personal data hidden."""
+    from infra.settings import load
+    from ingest.settings_shown import shown
 
-    out(json.dumps(show(load(config)), indent=2))
+    out(json.dumps(shown(load(config)), indent=2))
 
 
 def main(argv: list[str] | None = None) -> NoReturn:

@@ -26,6 +26,7 @@ from starlette.types import ASGIApp
 from alerts import feed
 from alerts.acting import api
 from alerts.acting.keys import LINKS, read_token
+from alerts.acting.typed_text import TypedText
 from alerts.briefs.brief import Act, Example, Links, cut
 from alerts.briefs.known_scores import learn_own_scores
 from alerts.changes.feed import RecordedFeed
@@ -57,6 +58,7 @@ from alerts.watch.heartbeat import Heartbeat
 from alerts.watch.metrics import Metrics
 from alerts.watch.own_watch import OwnWatch
 from detectors.observation import Control
+from detectors.redaction.names import revealed_type
 from infra import clickhouse
 from infra.clock import NS_PER_S, Clock, SystemClock
 from infra.disks import Room
@@ -64,6 +66,7 @@ from infra.errors import InfraError, Misconfigured
 from infra.kafka import FINDINGS
 from infra.receivers import WEB, has_scheme
 from infra.settings import ReceiverSettings, Settings, load
+from infra.stored_names import check_stored_names
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +113,7 @@ class Service:
         self._linked = {r.name for r in receivers_of(settings) if r.kind in signed_links.TOLD_IN}
         self._heart = self._heartbeat()
         self._token = read_token(settings.home)
+        self._typed = TypedText.of(settings)
         public = settings.alerts.public_url
         self._links_key = read_token(settings.home, LINKS).encode() if public else None
         self._socket = _listen(settings.alerts.host, settings.alerts.port)
@@ -248,6 +252,7 @@ class Service:
             self._clock,
             self._deliveries.held().bounds,
             self._rules,
+            self._typed,
         )
         config = uvicorn.Config(
             self._with_pages(app), log_config=None, access_log=False, lifespan="off", server_header=False
@@ -418,6 +423,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("kafka").setLevel(logging.WARNING)
     try:
         settings = load(options.config)
+        check_stored_names(settings, revealed_type)
         learn_own_scores(settings)
         service = Service(settings)
     except Misconfigured as error:

@@ -20,7 +20,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from alerts.acting.actions import ACTIONS, REASONED
-from alerts.acting.request import Refused, check_token, filters, refuse, said
+from alerts.acting.request import TENANT, Refused, check_token, filters, refuse, said
+from alerts.acting.typed_text import TypedText
 from alerts.briefs.headline import headline
 from alerts.briefs.render import render_json
 from alerts.desk import Desk
@@ -33,7 +34,7 @@ from alerts.incidents.wire import incident_to_dict
 from alerts.levels.routes import FILTERS, Levels
 from alerts.log import Moment
 from alerts.rules.routes import RuleApi, Rules
-from alerts.silences.routes import TENANT, SilenceApi
+from alerts.silences.routes import SilenceApi
 from alerts.watch.metrics import Metrics
 from detectors.finding import rfc3339
 from infra.clock import Clock, SystemClock, to_datetime
@@ -64,8 +65,12 @@ def build(
     clock: Clock | None = None,
     held: Held = lambda *_: (),
     rules: Rules | None = None,
+    typed: TypedText | None = None,
 ) -> Starlette:
-    """The application. ``hosts`` are accepted beside the names of the loopback interface."""
+    """The application. ``hosts`` are accepted beside the names of the loopback interface.
+
+    ``typed`` redacts what people type; without it that is done under keys that nobody keeps.
+    """
     clock = clock or SystemClock()
     api = _Api(desk, history, problems, metrics, token, clock, held)
     people = _LevelsApi(levels, token)
@@ -90,11 +95,13 @@ def build(
         Route("/baselines/{action}", people.act, methods=["POST"]),
     ]
     allowed = [*LOCAL, *hosts]
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed)],
         exception_handlers={Refused: refuse},
     )
+    app.state.typed = typed or TypedText.under_random_keys()
+    return app
 
 
 class _Api:
@@ -188,11 +195,12 @@ class _Api:
         action = request.path_params["action"]
         if action not in ACTIONS:
             raise Refused(404, f"{action!r} is none of {', '.join(ACTIONS)}")
-        actor, reason, asked = await said(request, ("tenant", "role"))
-        if not reason and action in REASONED:
-            raise Refused(422, f"{action} needs a reason")
         incident_id = request.path_params["incident_id"]
         known = await run_in_threadpool(self._desk.find, incident_id)
+        tenant = TENANT if known is None else known.place.tenant
+        actor, reason, asked = await said(request, ("tenant", "role"), tenant=tenant)
+        if not reason and action in REASONED:
+            raise Refused(422, f"{action} needs a reason")
         if known is not None and asked.get("tenant", known.place.tenant) != known.place.tenant:
             raise Refused(404, _MISSING.format(incident_id))
         role = asked.get("role", "")

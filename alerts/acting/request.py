@@ -1,16 +1,24 @@
-"""What every handler of the alerts API checks: the token, and a body that says who acts and why."""
+"""What every handler of the alerts API checks: the token, and a body that says who acts and why.
+
+Whatever a person typed leaves `said` redacted; no handler sees it otherwise.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alerts.acting.keys import is_allowed
+from alerts.acting.typed_text import TypedText
 from alerts.incidents.incident import DETECTOR
+from infra.errors import Defect
+from infra.tenant_keys import is_tenant
 
+TENANT = "default"
 MAX_BODY = 16 * 1024
 MAX_ACTOR = 100
 MAX_REASON = 1000
@@ -61,9 +69,15 @@ def filters(request: Request, known: Iterable[str]) -> dict[str, str]:
 
 
 async def said(
-    request: Request, names: Collection[str] = (), longest: Mapping[str, int] = NO_LONGER
+    request: Request,
+    names: Collection[str] = (),
+    longest: Mapping[str, int] = NO_LONGER,
+    tenant: str = TENANT,
 ) -> tuple[str, str, dict[str, str]]:
-    """Actor and reason of a body and what else it may name, checked; ``longest`` where `MAX_NAME` is short.
+    """Actor and reason of a body and what else it may name, checked and redacted.
+
+    ``longest`` holds lengths where `MAX_NAME` is short. ``tenant`` is whose key and policy redact, if the
+    body names none.
 
     Raises
     ------
@@ -92,4 +106,18 @@ async def said(
         most = longest.get(name, MAX_NAME)
         if not isinstance(value, str) or len(value) > most:
             raise Refused(422, f"{', '.join(names)} are texts, {name} of at most {most} characters")
-    return actor, reason.strip(), asked
+    return await run_in_threadpool(
+        _redacted, request.app.state.typed, asked.get("tenant", tenant), actor, reason.strip(), asked
+    )
+
+
+def _redacted(
+    typed: TypedText, tenant: str, actor: str, reason: str, asked: Mapping[str, str]
+) -> tuple[str, str, dict[str, str]]:
+    if not is_tenant(tenant):
+        raise Refused(422, "tenant must be lower-case letters, digits, - and _")
+    try:
+        names = {name: typed.name(tenant, value) for name, value in asked.items()}
+        return typed.actor(tenant, actor), typed.text(tenant, reason), names
+    except (Defect, OSError) as error:
+        raise Refused(503, f"nothing was changed: the tenant's key cannot be used: {error}") from error

@@ -12,14 +12,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alerts.acting.request import Refused, check_token, filters, said
+from alerts.acting.request import TENANT, Refused, check_token, filters, said
 from alerts.desk import Desk
 from alerts.errors import NotPossible, Unavailable
 from alerts.silences.silence import MATCHERS, asked_for
 from detectors.drift.files.rows import parse_span_s
 from infra.clock import Clock, to_ns
-
-TENANT = "default"
 
 
 class SilenceApi:
@@ -68,13 +66,14 @@ class SilenceApi:
     async def lifted(self, request: Request) -> Response:
         """End a silence: ``{"actor": ..., "reason": ...}``."""
         check_token(request, self._token)
-        actor, reason, asked = await said(request, ("tenant", "role"))
-        if not reason:
-            raise Refused(422, "lifting a silence needs a reason")
         silence_id = request.path_params["silence_id"]
         known = next(
             (s for s in await run_in_threadpool(self._desk.silences) if s.silence_id == silence_id), None
         )
+        tenant = TENANT if known is None else known.tenant
+        actor, reason, asked = await said(request, ("tenant", "role"), tenant=tenant)
+        if not reason:
+            raise Refused(422, "lifting a silence needs a reason")
         if known is not None and asked.get("tenant", known.tenant) != known.tenant:
             raise Refused(404, f"there is no silence {silence_id!r}: GET /silences lists them")
         try:

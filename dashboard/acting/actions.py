@@ -84,7 +84,7 @@ def _tell(
     named: Mapping[str, str],
     least: str = RESPONDER,
 ) -> Answer:
-    """Never raises for what the service does; a line of the log says who did what."""
+    """Never raises for what the service does; a line of the log says who did what, not what was typed."""
     if not who.is_at_least(least):
         return Answer(False, f"the role {who.role} may not act")
     try:
@@ -98,7 +98,7 @@ def _tell(
         response = httpx.post(url, json=body, headers=headers, timeout=TIMEOUT_S)
     except httpx.HTTPError as error:
         return Answer(False, f"the alerts service does not answer ({type(error).__name__})")
-    line = {"actor": who.name, "role": who.role, "tenant": who.tenant, "what": path, **named}
+    line = {"actor": who.name, "role": who.role, "tenant": who.tenant, "what": path, "named": sorted(named)}
     logger.info("acted: %s", json.dumps({**line, "status": response.status_code}))
     return Answer(True) if response.is_success else Answer(False, _reason(response))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -116,6 +117,11 @@ class RedactionPolicy:
             "" if not any(content) else "-" + hashlib.sha256(json.dumps(content).encode()).hexdigest()[:8]
         )
         object.__setattr__(self, "version", REDACTION_VERSION + suffix)
+
+    @classmethod
+    def removing(cls, types: Collection[str]) -> RedactionPolicy:
+        """The policy that removes ``types``, or everything where none is named."""
+        return cls(frozenset(types)) if types else cls()
 
     def __hash__(self) -> int:
         return hash(self.version)  # which is a hash of everything, and rules are looked up often

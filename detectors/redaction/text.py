@@ -93,10 +93,10 @@ def redact_text(
 ) -> tuple[str, list[Found]]:
     """Replace every sensitive value in ``text`` by its placeholder.
 
-    ``exempt`` leaves out loose shapes (for values of id keys), ``place`` addresses of the network as well (for
-    names of machines, and versions). Returns the redacted text and what was found,
-    by position in the original text. Redacting the result again changes nothing. Any string is accepted,
-    lone surrogates included; the time taken is linear in its length.
+    ``exempt`` leaves out loose shapes (for values of id keys), ``place`` addresses of the network as well
+    (for names of machines, and versions). Returns the redacted text and what was found, by position in the
+    original text. Redacting the result again changes nothing. Any string is accepted, lone surrogates
+    included; the time taken is linear in its length.
     """
     if len(text) < 6:  # shorter than anything searched
         return text, []

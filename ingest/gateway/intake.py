@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import re2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
+from detectors.redaction.names import revealed_type
 from infra import kafka
 from infra.settings import RedactionSettings
+from infra.tenant_keys import load_key
 from ingest.dialects.span_facts import SYNTHETIC
 from ingest.errors import BadRecord
 from ingest.gateway import metrics
@@ -23,11 +26,19 @@ from ingest.gateway.grouping import Group, Grouper, all_of, message_headers
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import Producer
 from ingest.gateway.splitting import drop_invalid, split
-from ingest.gateway.tenant_keys import load_key
 from ingest.redact_otlp import Request, RequestRedactor
 
 LIVE = "live"
 _LINEAGE = re2.compile(r"^(?:demo|import|evaluation)-[a-z0-9-]{1,40}$")
+_NAMED_AS = {
+    "service": "service.name",
+    "environment": "deployment.environment.name",
+    "tenant": "service.name",
+    "lineage": "service.name",
+}
+"""Fields of entries that are searched as the attributes they are compared with."""
+_RELEASE = "release"
+"""The kind of change whose value is a version."""
 _SLICE_S = 0.005
 """How long redaction may hold the event loop before others get a turn."""
 
@@ -48,14 +59,22 @@ def check_lineage(name: str) -> str:
     Raises
     ------
     BadRecord
-        For any other name.
+        For any other name, and for one that holds what redaction removes: lineages are stored as they are.
     """
-    if name == LIVE or _LINEAGE.search(name):
+    if name == LIVE:
         return name
+    if _LINEAGE.search(name):
+        found = _revealed_type(name)
+        if found is None:
+            return name
+        raise BadRecord(f"the lineage holds what looks like a value of type {found}: choose another name")
     raise BadRecord(
         f"lineage {name[:60]!r} is not live, demo-*, import-* or evaluation-* "
         "of lower-case letters, digits and -"
     )
+
+
+_revealed_type = lru_cache(maxsize=256)(revealed_type)
 
 
 class Redactors:
@@ -71,9 +90,7 @@ class Redactors:
         made = self._made.get(tenant)
         if made is None:
             chosen = self._settings.get(tenant)
-            policy = (
-                RedactionPolicy(frozenset(chosen.types)) if chosen and chosen.types else RedactionPolicy()
-            )
+            policy = RedactionPolicy.removing(chosen.types if chosen else ())
             made = RequestRedactor(Redactor(policy, Pseudonymiser(load_key(self._home, tenant))))
             self._made[tenant] = made
         return made
@@ -157,7 +174,10 @@ class Intake:
             If it is not acknowledged.
         """
         redactor = self._redactors.of(origin.tenant)
-        clean = {k: redactor.outer_text(k, v) if isinstance(v, str) else v for k, v in entry.items()}
+        named = {**_NAMED_AS, "value": "service.version"} if entry.get("kind") == _RELEASE else _NAMED_AS
+        clean = {
+            k: redactor.outer_text(named.get(k, k), v) if isinstance(v, str) else v for k, v in entry.items()
+        }
         self._count(redactor)
         await self._producer.send(topic, 0, orjson.dumps(clean), [], key.encode())
 

@@ -25,8 +25,8 @@ from pathlib import Path
 import re2
 
 from infra.errors import Misconfigured
+from infra.tenant_keys import is_tenant
 from ingest.gateway.quotas import QUOTA_NAMES, Quotas
-from ingest.gateway.tenant_keys import is_tenant
 
 USUAL = Path("keys") / "ingest.keys"
 """Under the data directory."""

@@ -15,8 +15,8 @@ from detectors.scorers.protocol import Scorer, Scores
 from detectors.scorers.registry import Tally, score_each
 from infra import clickhouse
 from infra.settings import Settings
+from infra.tenant_keys import is_tenant, load_key
 from ingest.gateway.intake import Redactors
-from ingest.gateway.tenant_keys import is_tenant, load_key
 from ingest.interaction import Interaction
 from ingest.score.batch import LookAgain
 from ingest.score.chosen import Chosen, chosen

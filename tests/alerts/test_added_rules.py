@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from alerts.acting.request import Refused, refuse
+from alerts.acting.typed_text import TypedText
 from alerts.errors import NotPossible, Unavailable
 from alerts.rules.added import AddedRule, read
 from alerts.rules.routes import RuleApi, Rules
@@ -76,6 +77,7 @@ class Bench:
             Route("/rules/{rule_id}/remove", api.removed, methods=["POST"]),
         ]
         app = Starlette(routes=routes, exception_handlers={Refused: refuse})
+        app.state.typed = TypedText.under_random_keys()
         self.client = TestClient(app, headers={"Authorization": "Bearer secret"})
 
     def add(self, toml: str = TOML, **more: str) -> Any:

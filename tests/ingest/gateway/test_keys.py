@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import Misconfigured
-from ingest.errors import Defect
+from infra.errors import Defect, Misconfigured
+from infra.tenant_keys import load_key
 from ingest.gateway.ingest_keys import IngestKeys, check_host, load_keys
 from ingest.gateway.key_file import Key, KeyFile, create, revoke
 from ingest.gateway.quotas import Quotas
 from ingest.gateway.refusal import Refused
 from ingest.gateway.serve import parse
-from ingest.gateway.tenant_keys import load_key
 
 
 def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

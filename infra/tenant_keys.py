@@ -13,7 +13,7 @@ from pathlib import Path
 
 import re2
 
-from ingest.errors import Defect
+from infra.errors import Defect
 
 KEY_BYTES = 32
 _TENANT = re2.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
