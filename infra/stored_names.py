@@ -34,11 +34,12 @@ def _stored(settings: Settings) -> Iterator[tuple[str, str]]:
     for name, score in settings.scorers.own.items():
         yield "a name in [scorers.own]", name
         yield f"[scorers.own] {name!r}.title" if len(name) < 40 else "a title in [scorers.own]", score.title
-    for what, tables in (("rule", settings.rule), ("slo", settings.slo)):
-        for i, one in enumerate(tables):
-            yield f"{what}[{i}].slice", one.slice
-            for service in one.services:
-                yield f"{what}[{i}].services", service
+    watched = [(f"rule[{i}]", rule.slice, rule.services) for i, rule in enumerate(settings.rule)]
+    watched += [(f"slo[{i}]", slo.slice, slo.services) for i, slo in enumerate(settings.slo)]
+    for where, slice_, services in watched:
+        yield f"{where}.slice", slice_
+        for service in services:
+            yield f"{where}.services", service
     for what, names in (("service", settings.service), ("score", settings.score), ("judge", settings.judge)):
         for name in names:
             yield f"a name in [{what}]", name

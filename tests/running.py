@@ -192,11 +192,21 @@ class Running:
 
     def alerts(self, path: str) -> Any:
         """An answer of the alerts API."""
+        with self._alerts_client() as client:
+            return client.get(path).raise_for_status().json()
+
+    def tell(self, path: str, body: dict[str, str]) -> Any:
+        """Have the alerts service do something; its answer."""
+        with self._alerts_client() as client:
+            answer = client.post(path, json=body)
+        assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def _alerts_client(self) -> httpx.Client:
         token = (self.home / "keys" / "alerts.token").read_text(encoding="ascii").strip()
         address = self.everything.addresses["alerts"]
         headers = {"Authorization": f"Bearer {token}"}
-        with httpx.Client(base_url=address, headers=headers, timeout=10) as client:
-            return client.get(path).raise_for_status().json()
+        return httpx.Client(base_url=address, headers=headers, timeout=30)
 
     def end(self, lineage: str, at_ns: int) -> None:
         """Tell the gateway, until it takes it, that a lineage has come to ``at_ns`` and ends there."""

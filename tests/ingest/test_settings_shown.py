@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def test_a_stored_name_that_gives_something_away_is_refused_without_telling_it(k
     g = Garden("settings", 1)
     value = g.value("name", kind)
     hook = {"name": value, "kind": "webhook", "url": "http://127.0.0.1:1/"}
-    tables = [
+    tables: list[dict[str, Any]] = [
         {"receiver": [hook]},
         {"rule": [{**RULE, "services": [value]}]},
         {"rule": [{**RULE, "slice": f"plan={value}"}]},
@@ -50,6 +51,7 @@ def test_usual_names_are_taken() -> None:
 @pytest.mark.parametrize("kind", TYPED)
 def test_settings_are_shown_without_values_of_any_kind(kind: str) -> None:
     g = Garden("settings", 2)
+    tables: dict[str, Any]
     mail = {"name": "mail", "kind": "email", "url": "smtp://10.0.0.7:587", "sender": "alerts@books.org"}
     tables = {
         "receiver": [{**mail, "to": ["ann@books.org"]}],
