@@ -290,12 +290,12 @@ def ledger(
     since: Annotated[str | None, typer.Option(help="How far to look back: 1h, 7d; 29d by default.")] = None,
     config: ConfigPath = None,
 ) -> None:
-    """Prove that every record is accounted for. Exits with 1 when the sums do not balance."""
+    """Prove that every record is accounted for. Exits with 1 if it is not, or if none moves."""
     from ingest.ledger.command import balance, show
 
     report = balance(config, since)
     answer(report, as_json, show)
-    sys.exit(OK if report["balanced"] else FAILED)
+    sys.exit(OK if report["balanced"] and report["moving"] else FAILED)
 
 
 @app.command()

@@ -111,6 +111,11 @@ _DETECTED = """
 SELECT count(), toUnixTimestamp64Milli(max(written_at)) FROM progress WHERE room = 'detect'
 """
 
+_POSITIONS = """
+SELECT topic, partition, max(offset) + 1 FROM ledger GROUP BY topic, partition
+UNION ALL
+SELECT topic, partition, max(next_offset) FROM progress WHERE room = 'detect' GROUP BY topic, partition
+"""
 
 _LATE = """
 SELECT tenant, service, sum(n), sumIf(n, part != 0)
@@ -208,6 +213,10 @@ class IncidentLog:
         """When detection last said how far it is, by the store's clock; ``None`` if it never did."""
         ((n, at_ms),) = self._rows(_DETECTED, {})
         return int(at_ms) * 1_000_000 if n else None
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        """The next offset to be processed of every partition that was ever read, by topic and partition."""
+        return {(str(topic), int(p)): int(offset) for topic, p, offset in self._rows(_POSITIONS, {})}
 
     def late(self) -> list[Late]:
         """Of each service, the values that were counted in the last hour, and how many were late."""

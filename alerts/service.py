@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import logging
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ from starlette.types import ASGIApp
 from alerts import feed
 from alerts.acting import api
 from alerts.acting.keys import LINKS, read_token
+from alerts.acting.listener import host_names, listen
 from alerts.acting.typed_text import TypedText
 from alerts.briefs.brief import Act, Example, Links, cut
 from alerts.briefs.known_scores import learn_own_scores
@@ -54,9 +54,10 @@ from alerts.notify.sender import Sender
 from alerts.notify.standing import Standing
 from alerts.ports import Message
 from alerts.rules.routes import Rules
+from alerts.watch.backlog import BacklogWatch
 from alerts.watch.heartbeat import Heartbeat
 from alerts.watch.metrics import Metrics
-from alerts.watch.own_watch import OwnWatch
+from alerts.watch.own_watch import OwnWatch, restarted
 from detectors.observation import Control
 from detectors.redaction.names import revealed_type
 from infra import clickhouse
@@ -116,7 +117,7 @@ class Service:
         self._typed = TypedText.of(settings)
         public = settings.alerts.public_url
         self._links_key = read_token(settings.home, LINKS).encode() if public else None
-        self._socket = _listen(settings.alerts.host, settings.alerts.port)
+        self._socket = listen(settings.alerts.host, settings.alerts.port)
         host, port = self._socket.getsockname()[:2]
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         dashboard = settings.dashboard.address
@@ -130,7 +131,17 @@ class Service:
         self.desk = Desk(setup, self._log, self._producer, self._due, self._clock, self.metrics)
         self.holding = self._kept.held()
         disks = rooms or partial(self._log.rooms, settings.home)
-        self._own = OwnWatch(self._senders, self._log.detected_ns, disks, self._log.late, self._clock)
+        self._watching = IncidentLog(lambda: clickhouse.connect(settings.store))
+        self._backlog = BacklogWatch(settings.kafka, self._watching.positions, self._clock)
+        self._own = OwnWatch(
+            self._senders,
+            self._log.detected_ns,
+            disks,
+            self._log.late,
+            self._clock,
+            partial(restarted, settings.home),
+            self._backlog.looks,
+        )
         self._rules = Rules(self._deliveries, self._control, self._producer.action, settings, self._clock)
         self._keeper = Keeper(self.holding, self._mine, self._clock, self._fail)
 
@@ -247,7 +258,7 @@ class Service:
             self.problems,
             self.metrics,
             self._token,
-            _hosts(self._settings.alerts.host),
+            host_names(self._settings.alerts.host),
             Levels(self._deliveries, self._control, self._settings.detection.tick_s),
             self._clock,
             self._deliveries.held().bounds,
@@ -267,6 +278,7 @@ class Service:
         if self._heart is not None:
             self._heart.start()
         self._keeper.start()
+        self._backlog.start()
         logger.info("alerts API on %s", self.address)
         try:
             self._work()
@@ -275,6 +287,7 @@ class Service:
             server.should_exit = True
             if self._heart is not None:
                 self._heart.stop(1.0)
+            self._backlog.stop(0.0)
             self._keeper.stop(STOP_S)
             for wait_s in (0.0, STOP_S / max(1, len(self._senders))):  # ask all, then wait for each
                 for sender in self._senders.values():
@@ -287,6 +300,7 @@ class Service:
             serving.join(2)
             self._log.close()
             self._kept.close()
+            self._watching.close()
             self._deliveries.close()
             self._socket.close()
         if self._broken is not None:
@@ -384,22 +398,6 @@ class _Counted:
         key = {SENT: "sent", RETRY: "retried", GAVE_UP: "gave_up"}.get(attempt.outcome)
         if key is not None:
             self._metrics.add(key, 1)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one."""
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise Misconfigured(
-            f"alerts.port = {port} on {host} cannot be used: {error.strerror}; choose another"
-        ) from error
-
-
-def _hosts(host: str) -> list[str]:
-    """Names requests may come under. Bound to every interface, the service has names it cannot know."""
-    return ["*"] if host in ("0.0.0.0", "::") else [host]  # noqa: S104 - compared, not bound
 
 
 def _version() -> str:

@@ -10,7 +10,9 @@ import streamlit as st
 from dashboard.plain import clean
 from dashboard.rows.vital import Door
 from infra.embedded.reach import alerts_address, gateway_address
+from infra.embedded.restart_loop import Restarted
 from infra.embedded.run_file import read_run
+from infra.embedded.run_report import children_of
 from infra.settings import Settings
 
 TIMEOUT_S = 1.5
@@ -25,6 +27,11 @@ def addresses(settings: Settings) -> dict[str, str]:
     known = run.get("addresses")
     found = {name: str(known[name]) for name in ROOMS if name in known} if isinstance(known, dict) else {}
     return {"gateway": gateway_address(settings), "alerts": alerts_address(settings), **found}
+
+
+def restarted(settings: Settings) -> list[Restarted]:
+    """The processes of the instance on the data directory, and how often each was restarted."""
+    return [child.restarted for child in children_of(read_run(settings.home))]
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=8, show_spinner=False)

@@ -71,7 +71,9 @@ _BY_SCORE = {
     "asks_for_human": "complaints",
 }
 _BY_KIND = {"volume": "volume", "silence": "volume", "pipeline": "pipeline"}
-_OF_OURS = {"receiver_down": "receiver_down", "disk_full": "disk_full", "late_share": "late_share"}
+_OF_OURS = {
+    name: name for name in ("receiver_down", "disk_full", "late_share", "restart_loop", "records_waiting")
+}
 """What `alerts.watch.self_watch` states, by its score."""
 _SIDES = ("_prompt", "_output", "_context", "_tool_result")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from alerts.incidents.incident import Incident
 from alerts.notify.sender import Sender
@@ -11,13 +12,21 @@ from alerts.watch.self_watch import Late, Look
 from detectors.finding import Finding
 from infra.clock import NS_PER_S, Clock
 from infra.disks import Room
+from infra.embedded.restart_loop import Restarted
+from infra.embedded.run_file import read_run
+from infra.embedded.run_report import children_of
 
 LOOK_EVERY_S = 60.0
 """Seconds between two looks at disks and at what came late."""
 
 
+def restarted(home: Path) -> list[Restarted]:
+    """The processes of the instance on a data directory, and how often each was restarted."""
+    return [child.restarted for child in children_of(read_run(home))]
+
+
 class OwnWatch:
-    """``detected_ns``, ``rooms`` and ``late`` ask the store and may raise `Unavailable`."""
+    """``detected_ns``, ``rooms``, ``late`` and ``restarted`` may ask the store, and raise `Unavailable`."""
 
     def __init__(
         self,
@@ -26,9 +35,12 @@ class OwnWatch:
         rooms: Callable[[], list[Room]],
         late: Callable[[], list[Late]],
         clock: Clock,
+        restarted: Callable[[], list[Restarted]] = list,
+        waiting: Callable[[], list[Look]] = list,
     ) -> None:
         self._senders, self._detected_ns = senders, detected_ns
         self._rooms, self._late, self._clock = rooms, late, clock
+        self._restarted, self._waiting = restarted, waiting
         self._began_ns = clock.now_ns()
         self._next_ns = 0
         self._said: set[tuple[str, bool]] = set()
@@ -50,6 +62,8 @@ class OwnWatch:
 
     def _looks(self, now_ns: int) -> list[Look]:
         looks = [self_watch.detection(self._detected_ns(), now_ns, self._began_ns)]
+        looks += self_watch.restarts(self._restarted(), now_ns)
+        looks += self._waiting()
         for name, sender in self._senders.items():
             down_ns = sender.down_since_ns
             looks += self_watch.receiver(name, down_ns, answered=sender.answered, now_ns=now_ns)

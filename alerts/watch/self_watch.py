@@ -17,9 +17,11 @@ from detectors.finding import ALL, Finding
 from detectors.own_finding import SERVICE, own_finding
 from infra.clock import NS_PER_S, to_datetime
 from infra.disks import Room
+from infra.embedded.restart_loop import Restarted
 
 DETECTOR = "self-watch"
 STALLED, RECEIVER, DISK, LATE = "detection_stalled", "receiver_down", "disk_full", "late_share"
+RESTARTS, WAITING = "restart_loop", "records_waiting"
 STALLED_S = 180.0
 """Detection says every 30 s how far it is, also when nothing comes."""
 RECEIVER_S = 300.0
@@ -83,6 +85,16 @@ def receiver(name: str, down_since_ns: int | None, *, answered: bool, now_ns: in
         note = f"receiver {name} has taken no message for {RECEIVER_S / 60:.0f} min: nobody hears through it"
         return [Look(RECEIVER, of("receiver", name), down_since_ns, note=note)]
     return [Look(RECEIVER, of("receiver", name), None)] if answered and down_since_ns is None else []
+
+
+def restarts(processes: Iterable[Restarted], now_ns: int) -> list[Look]:
+    """Whether a process ends and is started again, over and over: a page, whichever it is."""
+    looks = []
+    for one in list(processes)[:MOST]:
+        since_ns = one.loop_since_ns(now_ns)
+        note = "" if since_ns is None else one.text(now_ns)
+        looks.append(Look(RESTARTS, of("process", one.name), since_ns, note=note))
+    return looks
 
 
 def disks(rooms: Iterable[Room], now_ns: int) -> list[Look]:

@@ -13,6 +13,8 @@ from dashboard.plain import clean
 from dashboard.queries.pipeline import Accounts, Disk, Holes, Late, Partition
 from dashboard.rows.pipeline import STALLED_AFTER
 from dashboard.wording import pipeline as words
+from infra.clock import to_datetime, to_ns
+from infra.embedded.restart_loop import Restarted
 
 LATE_SHARE = 0.05
 """Share of a service's outputs that may come late before it is a sign."""
@@ -89,6 +91,22 @@ def unready(rooms: Sequence[Door]) -> list[Sign]:
         )
         for room in rooms
         if not room.ready
+    ]
+
+
+def restarting(processes: Sequence[Restarted], now: datetime) -> list[Sign]:
+    """Processes that end and are started again, over and over."""
+    now_ns = to_ns(now)
+    loops = ((one, one.loop_since_ns(now_ns)) for one in processes)
+    return [
+        Sign(
+            palette.FAILED,
+            words.RESTARTS.format(says=clean(one.text(now_ns), 160)),
+            to_datetime(since_ns),
+            words.RESTARTS_NEXT.format(name=clean(one.name, 24)),
+        )
+        for one, since_ns in loops
+        if since_ns is not None
     ]
 
 

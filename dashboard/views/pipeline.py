@@ -50,6 +50,7 @@ def render() -> None:
         *vital.signs(
             parts.value, accounts.value, late.value, disks, holes.value, wall, live=scope.lineage == LIVE
         ),
+        *vital.restarting(doors.restarted(data.settings()), wall),
         *vital.unready(rooms),
     ]
     _signs(found, accounts.value, len(parts.value), hours, wall)

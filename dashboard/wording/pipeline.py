@@ -31,6 +31,8 @@ DISK = "Disk {name} of the store has {share} left."
 DISK_NEXT = "Free space, or keep less: store.text_days, store.score_months"
 UNREADY = "{room} {says}."
 UNREADY_NEXT = "Its log says more; lightship doctor looks at everything once"
+RESTARTS = "{says}."
+RESTARTS_NEXT = "Its log says why: logs/{name}.log in the data directory; it is tried again for ever"
 AWAY_NEXT = (
     "Start it, or correct its host and port in the settings: it may run where it cannot be seen from here"
 )

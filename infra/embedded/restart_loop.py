@@ -37,8 +37,8 @@ class Restarted:
 
     def text(self, now_ns: int) -> str:
         """What is wrong, for people."""
-        how = f", the last time with {self.last}" if self.last else ""
-        return f"{self.name} was restarted {self.recent(now_ns)} times within {WINDOW_S / 60:.0f} min{how}"
+        how = f", last with {self.last}" if self.last else ""
+        return f"{self.name} restarted {self.recent(now_ns)} times in {WINDOW_S / 60:.0f} min{how}"
 
 
 def _recent(times_ns: Sequence[int], now_ns: int) -> list[int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from infra.clock import NS_PER_S
 from infra.disks import Room
+from infra.embedded.run_report import RunChild
 from infra.kafka import Topic
 from infra.settings import KafkaSettings
 from ingest.doctor.line import AWAY, FAIL, OK, WARN, Line
@@ -45,6 +46,23 @@ def check_server(server: Server) -> Line:
     if server.away:
         return Line(server.name, AWAY, says, f"start it: {server.start}")
     return Line(server.name, FAIL, says, "repair what it waits for; its log says more")
+
+
+def check_restarts(children: Sequence[RunChild], now_ns: int) -> list[Line]:
+    """Whether the processes of the running instance stay up; nothing, where no supervisor runs them."""
+    lines = []
+    for child in children:
+        says = child.restarted.text(now_ns)
+        if child.restarted.loop_since_ns(now_ns) is not None:
+            remedy = f"its log says why: logs/{child.name}.log in the data directory"
+            lines.append(Line("restarts", FAIL, says, remedy))
+        elif child.restarted.recent(now_ns):
+            lines.append(Line("restarts", WARN, says, f"see logs/{child.name}.log in the data directory"))
+    total = sum(child.restarted.count for child in children)
+    if children and not lines:
+        earlier = f" now; {total} restarts since the start" if total else ""
+        lines.append(Line("restarts", OK, f"{len(children)} processes stay up{earlier}"))
+    return lines
 
 
 def check_topics(found: Mapping[str, int], settings: KafkaSettings, topics: Sequence[Topic]) -> list[Line]:

@@ -14,6 +14,7 @@ from infra.application_env import INGEST_KEY, application
 from infra.disks import rooms_of
 from infra.embedded.reach import alerts_address, gateway_address, reach
 from infra.embedded.run_file import read_run
+from infra.embedded.run_report import children_of
 from infra.errors import Misconfigured
 from infra.kafka import SPANS_IN, TOPICS
 from infra.settings import Settings, load
@@ -25,6 +26,7 @@ from ingest.doctor.check_servers import (
     Server,
     check_clock,
     check_progress,
+    check_restarts,
     check_room,
     check_server,
     check_topics,
@@ -80,15 +82,21 @@ def _of_servers(settings: Settings, key: str, wait_s: float) -> list[Line]:
     addresses = _addresses(settings)
     kafka, topics = gather.kafka_server(settings.kafka, OPEN_TOPICS)
     clickhouse, store = gather.store_server(settings.store)
-    known = (read_run(settings.home) or {}).get("addresses", {})
+    run = read_run(settings.home) or {}
+    known = run.get("addresses", {})
     rooms = [
         gather.room_server(
-            name, addresses[name], f"python -m {module}", elsewhere=name in GUESSED - set(known)
+            name,
+            addresses[name],
+            f"python -m {module}",
+            elsewhere=name in GUESSED - set(known),
+            instance=str(run.get("instance", "")) if name in known else "",
         )
         for name, module in ROOMS.items()
         if name in addresses
     ]
     lines = [check_server(s) for s in (kafka, clickhouse, *rooms)]
+    lines += check_restarts(children_of(run), time.time_ns())
     if topics is not None:
         lines += check_topics(topics.partitions, settings.kafka, TOPICS)
         lines += check_unredacted(topics.unredacted_ms)

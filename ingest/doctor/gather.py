@@ -16,6 +16,7 @@ from kafka.errors import KafkaError
 
 from infra import clickhouse, kafka
 from infra.errors import InfraError
+from infra.instance import HEADER
 from infra.lacks import ServiceFacts
 from infra.settings import KafkaSettings, StoreSettings, hide_password
 from ingest.doctor.check_servers import Server
@@ -82,13 +83,17 @@ def obeyed(kafka_settings: KafkaSettings) -> StageSettings:
         reader.stop()
 
 
-def room_server(name: str, address: str, start: str, *, elsewhere: bool, timeout_s: float = 5.0) -> Server:
-    """A room of ours: its ``/readyz`` says what it waits for."""
+def room_server(
+    name: str, address: str, start: str, *, elsewhere: bool, instance: str = "", timeout_s: float = 5.0
+) -> Server:
+    """A room of ours: its ``/readyz`` says what it waits for, and names the ``instance`` if one runs it."""
     try:
         answer = httpx.get(f"{address}/readyz", timeout=timeout_s)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         says = f"no answer ({type(error).__name__})"
         return Server(name, address, says, away=True, start=start, elsewhere=elsewhere)
+    if instance and answer.headers.get(HEADER, "") != instance:
+        return Server(name, address, "another process answers there: it is not of this instance", start=start)
     if answer.status_code == 200:
         return Server(name, address, start=start)
     return Server(name, address, f"not ready: {' '.join(answer.text.split())[:300]}", start=start)

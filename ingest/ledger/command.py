@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
 from infra import clickhouse
-from infra.clock import SystemClock
+from infra.clock import Clock, SystemClock
 from infra.embedded.reach import gateway_address, reach
 from infra.settings import KafkaSettings, load
 from ingest.errors import BadRecord
@@ -18,6 +19,7 @@ from ingest.ledger import proof
 from ingest.ledger.holes import prove_holes
 from ingest.ledger.read import COMPLETE_NS, read_accounts, read_holes, remember_holes
 from ingest.ledger.refused import refused
+from ingest.ledger.waiting import accounted, waiting_records
 from ingest.log.ends import log_begins, log_ends, log_read
 
 
@@ -48,6 +50,7 @@ def taken(
     refused: Sequence[Mapping[str, Any]] | None = None,
     *,
     recent: bool = False,
+    clock: Clock | None = None,
 ) -> dict[str, Any]:
     """The account of messages received since then, with gaps that are holes told from lost messages.
 
@@ -68,7 +71,10 @@ def taken(
     remember_holes(client, proven)
     accounts = [proof.with_holes(a, proven.get(a.place, ())) for a in accounts]
     ends = log_ends(settings, proof.next_offsets(accounts))
-    return proof.report(accounts, tenants, ends, refused)
+    known_next = accounted(client)  # of older messages, too
+    pending = {at: known_next.get(at, 0) for at, end in ends.items() if end > known_next.get(at, 0)}
+    waits = waiting_records(settings, pending, partial(accounted, client), clock or SystemClock())
+    return proof.report(accounts, tenants, ends, refused, waits)
 
 
 def show(report: Mapping[str, Any]) -> str:
@@ -86,7 +92,9 @@ def show(report: Mapping[str, Any]) -> str:
         if n:
             lines.append(f"{p['topic']}/{p['partition']}: {n} offsets that no message has (read in Kafka)")
     problems = [f"{p['topic']}/{p['partition']}: {x}" for p in report["partitions"] for x in p["problems"]]
-    lines += problems or ["every record is accounted for"]
+    lines += problems
+    if report["verdict"] and not (problems and report["moving"]):
+        lines.append(report["verdict"])
     if report["refused"]:
         counts = ", ".join(f"{r['reason']} {r['n']}" for r in report["refused"])
         lines.append(f"refused by the gateway since it started: {counts}")

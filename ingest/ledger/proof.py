@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ingest.ledger.holes import Gap, without
+from ingest.ledger.waiting import Waiting
 from ingest.store.stage_store import Partition
 
 SUMS = ("received", "stored", "duplicate", "rejected", "dead_lettered")
@@ -112,6 +113,7 @@ def report(
     tenants: Sequence[Mapping[str, Any]],
     log_ends: Mapping[Partition, int] | None = None,
     refused: Sequence[Mapping[str, Any]] | None = None,
+    waiting: Waiting | None = None,
 ) -> dict[str, Any]:
     """The answer of ``lightship ledger --json``.
 
@@ -122,8 +124,11 @@ def report(
         ``None`` where the end is not known; it does not unbalance the account.
     refused
         What the gateway turned away since its start; ``None`` if it was not reached.
+    waiting
+        How long pending records have waited, and whether any is processed. The account balances either way:
+        ``moving`` and the ``verdict`` say it.
     """
-    ends = dict(log_ends or {})
+    ends, waits = dict(log_ends or {}), waiting or Waiting()
     partitions = []
     for a in sorted(accounts, key=lambda a: a.place):
         end = ends.pop(a.place, None)
@@ -134,19 +139,35 @@ def report(
                 **_where(a.place, a.first, a.last),
                 **sums,
                 "pending": pending,
+                "oldest_pending_s": _rounded(waits.ages_s.get(a.place)),
                 "holes": _listed(a.holes),
                 "problems": a.problems(),
             }
         )
     for place, end in sorted(ends.items()):
         none = dict.fromkeys(SUMS, 0)
-        partitions.append({**_where(place, None, None), **none, "pending": end, "holes": [], "problems": []})
+        oldest_s = _rounded(waits.ages_s.get(place))
+        rest: dict[str, Any] = {"pending": end, "oldest_pending_s": oldest_s, "holes": [], "problems": []}
+        partitions.append({**_where(place, None, None), **none, **rest})
+    balanced = not any(p["problems"] for p in partitions)
     return {
-        "balanced": not any(p["problems"] for p in partitions),
+        "balanced": balanced,
+        "moving": not waits.stuck,
+        "verdict": _verdict(balanced, waits),
         "tenants": list(tenants),
         "partitions": partitions,
         "refused": None if refused is None else list(refused),
     }
+
+
+def _verdict(balanced: bool, waits: Waiting) -> str:
+    said = [] if balanced else ["not every record is accounted for"]
+    said += [waits.text()] if waits.stuck else []
+    return "; ".join(said) or "every record is accounted for"
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
 
 
 def _where(place: Partition, first: int | None, last: int | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from alerts.briefs.headline import headline
 from alerts.incidents.incident import RECOVERING, RESOLVED, Incident
 from alerts.notify.breaker import Breaker
 from alerts.notify.route import router
+from alerts.watch.backlog import UNMOVED_S, Backlog
 from alerts.watch.self_watch import (
     DETECTOR,
     STALLED,
@@ -17,11 +18,13 @@ from alerts.watch.self_watch import (
     late,
     open_findings,
     receiver,
+    restarts,
     stalled_since_ns,
     statements,
 )
 from infra.clock import NS_PER_S, to_datetime
 from infra.disks import Room
+from infra.embedded.restart_loop import Restarted
 from infra.settings import ReceiverSettings, RouteSettings, Settings
 from tests.alerts.lives import World, look_twice
 
@@ -128,3 +131,58 @@ def test_what_comes_late_is_said_of_services_with_enough_values() -> None:
     assert "few" not in str(found)
     (fine,) = late([Late("default", "fine", 1000, 50)], 5)
     assert (fine.slice, fine.since_ns) == ("service=default/fine", None)
+
+
+def restarted(world: World, *minutes_ago: float) -> list[Incident]:
+    times = tuple(world.clock.ns - int(m * MIN) for m in minutes_ago)
+    one = Restarted("worker", len(times), times, "exit code 70")
+    return look_at(world, *restarts([one, Restarted("broker", 0, ())], world.clock.ns))
+
+
+def test_a_process_that_is_restarted_again_and_again_is_a_page_within_two_minutes() -> None:
+    """One that dies every 55 s, as seen live: the third restart is the page, and it is told once."""
+    world = World()
+    began_ns = world.clock.ns
+    seen: list[int] = []
+    for second in range(0, 601, 5):
+        world.clock.ns = began_ns + second * NS_PER_S
+        ends = list(range(0, second + 1, 55))
+        incidents = restarted(world, *((second - at) / 60 for at in ends))
+        if incidents and not seen:
+            seen.append(second)
+    assert seen
+    assert seen[0] <= 120
+    (incident,) = incidents
+    assert (incident.severity, incident.slice) == ("page", "process=worker")
+    assert "worker restarted 3 times in 10 min, last with exit code 70" in headline(incident)
+    assert told(world) == ["opened"]
+    world.clock.ns += 20 * MIN
+    (over,) = restarted(world)
+    assert over.lead.ended_at is not None
+
+
+def test_one_restart_or_two_are_no_page() -> None:
+    assert restarted(World(), 1) == []
+    assert restarted(World(), 1, 2, 11, 12, 13, 14) == []
+
+
+def test_records_that_lie_at_a_position_that_does_not_move_are_a_page() -> None:
+    world, backlog = World(), Backlog()
+    spans, logs = ("otlp_spans", 0), ("otlp_logs", 1)
+    began_ns = world.clock.ns
+
+    def at(second: float, offset: int, *waiting: tuple[str, int]) -> list[Incident]:
+        world.clock.ns = began_ns + int(second * NS_PER_S)
+        ms = dict.fromkeys(waiting, 1)
+        return look_at(world, backlog.look({spans: offset, logs: 4}, ms, world.clock.ns))
+
+    assert at(0, 7) == []
+    assert at(600, 7) == []  # nothing came, so nothing waits
+    assert at(620, 7, spans) == []
+    assert at(640, 8, spans) == []  # it moves, and more waits: it is behind
+    assert at(640 + UNMOVED_S - 1, 8, spans) == []
+    (incident,) = at(640 + UNMOVED_S, 8, spans)
+    assert incident.severity == "page"
+    assert "records wait in otlp_spans and none is processed" in headline(incident)
+    (over,) = at(640 + UNMOVED_S + 20, 9, spans)
+    assert over.lead.ended_at is not None

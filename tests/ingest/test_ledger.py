@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from infra.clock import NS_PER_S, SystemClock
+from infra.settings import KafkaSettings
 from ingest.gateway.metrics import REJECTED, SPANS, Metrics
+from ingest.ledger import waiting
+from ingest.ledger.command import show
 from ingest.ledger.proof import PartitionAccount, TopicFacts, next_offsets, report, with_holes, with_topic
 from ingest.ledger.refused import read_refused
+from ingest.ledger.waiting import STUCK_S
+from ingest.store.stage_store import Partition
 
 GOOD = PartitionAccount("otlp_spans", 0, 5, 9, 30, 20, 6, 3, 1, 0, 0, 0)
 
@@ -17,11 +24,13 @@ GOOD = PartitionAccount("otlp_spans", 0, 5, 9, 30, 20, 6, 3, 1, 0, 0, 0)
 def test_a_balanced_account_in_the_shape_of_the_contract() -> None:
     told = report([GOOD], [{"tenant": "default"}], {("otlp_spans", 0): 12, ("otlp_logs", 1): 4})
     assert told["balanced"] is True
+    assert (told["moving"], told["verdict"]) == (True, "every record is accounted for")
     assert told["tenants"] == [{"tenant": "default"}]
     spans, logs = told["partitions"]
     assert spans == {
         "topic": "otlp_spans", "partition": 0, "from": 5, "to": 9, "received": 30, "stored": 20,
-        "duplicate": 6, "rejected": 3, "dead_lettered": 1, "pending": 2, "holes": [], "problems": [],
+        "duplicate": 6, "rejected": 3, "dead_lettered": 1, "pending": 2,
+        "oldest_pending_s": None, "holes": [], "problems": [],
     }  # fmt: skip
     assert (logs["topic"], logs["from"], logs["received"], logs["pending"]) == ("otlp_logs", None, 0, 4)
     assert next_offsets([GOOD]) == {("otlp_spans", 0): 10}
@@ -83,3 +92,53 @@ def test_holes_proven_before_are_known_without_the_topic_and_others_change_nothi
     assert (before.gaps, before.holes) == (((8, 8),), ((6, 6),))
     assert with_holes(before, [(8, 8)]).holes == ((6, 6), (8, 8))
     assert with_holes(before, []) == before
+
+
+class Account:
+    """Next offsets that are asked for again and again; the clock moves when it is slept."""
+
+    def __init__(self, *answers: dict[Partition, int]) -> None:
+        self.ns = 10_000 * NS_PER_S
+        self._answers = list(answers)
+
+    def now_ns(self) -> int:
+        return self.ns
+
+    def sleep(self, seconds: float) -> None:
+        self.ns += int(seconds * NS_PER_S)
+
+    def nexts(self) -> dict[Partition, int]:
+        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+
+AT = ("otlp_spans", 0)
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "answers", "stuck"),
+    [
+        (10.0, [{AT: 10}], False),
+        (STUCK_S + 60, [{AT: 10}], True),
+        (STUCK_S + 60, [{AT: 10}, {AT: 10}, {AT: 11}], False),
+    ],
+    ids=["not for long", "nothing moves", "it moves"],
+)
+def test_records_that_have_waited_for_long_and_do_not_move_are_the_verdict(
+    monkeypatch: pytest.MonkeyPatch, waited_s: float, answers: list[dict[Partition, int]], stuck: bool
+) -> None:
+    account = Account(*answers)
+    written_ms = account.ns // 1_000_000 - int(1000 * waited_s)
+    monkeypatch.setattr(waiting, "log_reader", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(waiting, "oldest_waiting", lambda *_: {AT: written_ms})
+    seen = waiting.waiting_records(KafkaSettings(), {AT: 10}, account.nexts, account)
+    told = report([GOOD], [], {AT: 82}, waiting=seen)
+    assert told["balanced"] is True
+    assert told["moving"] is not stuck
+    assert ("pending, and not moving" in told["verdict"]) is stuck
+    assert told["partitions"][0]["pending"] == 72
+    assert told["partitions"][0]["oldest_pending_s"] == waited_s
+    assert ("pending, and not moving" in show(told)) is stuck
+
+
+def test_nothing_pending_is_not_asked_about() -> None:
+    assert waiting.waiting_records(KafkaSettings(), {}, dict, SystemClock()).stuck is False
