@@ -11,6 +11,7 @@ from infra.embedded.run_report import RunChild
 from infra.kafka import Topic
 from infra.settings import KafkaSettings
 from ingest.doctor.line import AWAY, FAIL, OK, WARN, Line
+from ingest.ledger.waiting import Waiting
 
 SKEW_WARN_S, SKEW_FAIL_S = 2.0, 60.0
 STALLED_S = 90.0
@@ -116,6 +117,14 @@ def check_progress(ages_s: Mapping[str, float], waiting: int | None) -> list[Lin
     return lines or [
         Line("progress", OK, f"{', '.join(sorted(ages_s))} moved within the last minute{behind}")
     ]
+
+
+def check_waiting(waiting: Waiting) -> list[Line]:
+    """Whether records that wait are processed; nothing is said while they are."""
+    if not waiting.stuck:
+        return []
+    remedy = "see the worker's log and /readyz; records wait in Kafka for kafka.retention_hours"
+    return [Line("waiting records", FAIL, waiting.text(), remedy)]
 
 
 def check_clock(name: str, ours_ns: int, theirs_ns: int) -> Line:

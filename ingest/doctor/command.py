@@ -31,6 +31,7 @@ from ingest.doctor.check_servers import (
     check_server,
     check_topics,
     check_unredacted,
+    check_waiting,
 )
 from ingest.doctor.check_services import check_services
 from ingest.doctor.doors import Door, check_passage, go_through, grpc_door, http_door, kafka_door
@@ -146,6 +147,7 @@ def _of_store(settings: Settings, store: Client, *, lags: bool) -> list[Line]:
         lines = [check_clock("ClickHouse", *gather.clock_of(store))]
         ages_s, waiting = gather.progress_of(store, settings.kafka) if lags else ({}, None)
         lines += check_progress(ages_s, waiting) if lags else []
+        lines += check_waiting(gather.waiting_of(store, settings.kafka)) if lags else []
         return lines + check_services(*gather.services_of(store))
     except ClickHouseError as error:
         return [Line("tables", FAIL, f"ClickHouse refuses a question: {str(error)[:200]}", "lightship setup")]

@@ -15,12 +15,14 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
 from infra import clickhouse, kafka
+from infra.clock import SystemClock
 from infra.errors import InfraError
 from infra.instance import HEADER
 from infra.lacks import ServiceFacts
 from infra.settings import KafkaSettings, StoreSettings, hide_password
 from ingest.doctor.check_servers import Server
 from ingest.errors import Unavailable
+from ingest.ledger.waiting import Waiting, accounted, waiting_records
 from ingest.log.ends import log_ends
 from ingest.score.settings_reader import SettingsReader
 from ingest.score.stage_settings import StageSettings
@@ -166,6 +168,18 @@ def progress_of(store: Client, settings: KafkaSettings) -> tuple[dict[str, float
     except (Unavailable, InfraError):
         return ages, None
     return ages, sum(max(end - nexts.get(place, 0), 0) for place, end in ends.items())
+
+
+def waiting_of(store: Client, settings: KafkaSettings) -> Waiting:
+    """How long raw messages without an account have waited, and whether any is processed."""
+    clock = SystemClock()
+    try:
+        nexts = accounted(store)
+        ends = log_ends(settings, nexts)
+        pending = {at: nexts.get(at, 0) for at, end in ends.items() if end > nexts.get(at, 0)}
+        return waiting_records(settings, pending, lambda: accounted(store), clock)
+    except (Unavailable, InfraError):
+        return Waiting()
 
 
 def services_of(store: Client) -> tuple[list[ServiceFacts], dict[str, int]]:
