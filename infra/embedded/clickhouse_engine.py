@@ -19,12 +19,15 @@ from typing import Any
 
 import chdb
 
+from infra.embedded.clickhouse_staging import staged
 from infra.embedded.clickhouse_statement import Kind, Statement, stray_definitions
 from infra.errors import Misconfigured
 
 logger = logging.getLogger(__name__)
 
 APPEND_BYTES = 1 << 20
+_IN_ORDER = "SET async_insert = 0, max_threads = 1, max_insert_threads = 1"
+"""For an INSERT: its rows are in memory when they are copied, and the last of equal keys stays the last."""
 UNKNOWN_EXCEPTION = 1002
 UNKNOWN_SETTING = 115
 
@@ -127,23 +130,29 @@ class Engine:
 
         Raises
         ------
+        Refused
+            If the statement is of a kind that is not supported.
         EngineError
             If the engine says no.
         """
+        steps = staged(job.statement.text)
         with self._connection(job) as connection:
-            inserter = connection.send_insert(job.statement.text, job.format)
-            try:
-                for at in range(0, len(rows), APPEND_BYTES):
-                    inserter.append(bytes(rows[at : at + APPEND_BYTES]))
-                result = inserter.finish()
-            except BaseException:
-                inserter.cancel()
-                raise
+            connection.query(_IN_ORDER)
+            connection.query(steps.create)
+            read = _fill(connection, steps.fill, job.format, rows)
+            kept = int(connection.query(steps.count, "TabSeparated").bytes())
+            if kept != read.rows_written:
+                raise EngineError(
+                    f"Code: {UNKNOWN_EXCEPTION}. DB::Exception: of {read.rows_written} rows {kept} could be "
+                    "kept in memory: none is stored. They violate a constraint, or are too many at a time. "
+                    "(UNKNOWN_EXCEPTION)"
+                )
+            result = connection.query(steps.copy, "Null")
             return Outcome(
-                result_rows=result.rows_written,
-                written_rows=result.rows_written,
-                written_bytes=result.bytes_written,
-                elapsed_ns=int(result.elapsed * 1e9),
+                result_rows=result.rows_written(),
+                written_rows=result.rows_written(),
+                written_bytes=result.bytes_written(),
+                elapsed_ns=int((read.elapsed + result.elapsed()) * 1e9),
             )
 
     def stream(self, job: Job) -> Generator[bytes, None, None]:
@@ -183,6 +192,18 @@ class Engine:
                 yield connection
         except FAILURES as error:
             raise EngineError(str(error)) from error
+
+
+def _fill(connection: Any, statement: bytes, rows_format: str, rows: memoryview) -> Any:
+    """Stream rows into the table in memory; what the engine says of it."""
+    inserter = connection.send_insert(statement, rows_format)
+    try:
+        for at in range(0, len(rows), APPEND_BYTES):
+            inserter.append(bytes(rows[at : at + APPEND_BYTES]))
+        return inserter.finish()
+    except BaseException:
+        inserter.cancel()
+        raise
 
 
 def _assignments(settings: Mapping[str, str]) -> str:
