@@ -38,7 +38,7 @@ class Terminal:
         if self._colour:
             colour = _COLOURS[self._names.index(name) % len(_COLOURS)] if name in self._names else 1
             prefix = f"\x1b[{colour}m{prefix}\x1b[0m"
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):  # a file on a full disk, a terminal that is gone
             self._out.write(f"{prefix} {text.translate(_CONTROL)}\n")
             self._out.flush()
 
@@ -48,6 +48,9 @@ class ChildLog:
 
     The file is as the child wrote it. When it is too large, at the start of a run or during it, it becomes
     ``<name>.log.1`` and a new one is begun.
+
+    What a full disk does not take is left out, and the file says how much: a child whose output nobody takes
+    stands still in the middle of writing it.
     """
 
     def __init__(self, folder: Path, name: str, terminal: Terminal) -> None:
@@ -57,13 +60,12 @@ class ChildLog:
         self._name = name
         self._terminal = terminal
         self._rest = b""
+        self._left_out_bytes = 0
         self._open()
 
     def feed(self, data: bytes) -> None:
         """Take what the child printed; lines are cut at `MAX_LINE_BYTES`."""
-        self._size += len(data)
-        with contextlib.suppress(OSError):  # a full disk: the terminal and the tail have it all the same
-            os.write(self._fd, data)
+        self._keep(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
         while len(self._rest) > MAX_LINE_BYTES:
             lines.append(self._rest[:MAX_LINE_BYTES])
@@ -71,8 +73,27 @@ class ChildLog:
         for line in lines:
             self._line(line)
         if self._size > MAX_FILE_BYTES and not self._rest:
-            os.close(self._fd)
-            self._open()
+            with contextlib.suppress(OSError):
+                old = self._fd
+                self._open()
+                os.close(old)
+
+    def _keep(self, data: bytes) -> None:
+        """Write to the file, or count what could not be."""
+        todo = data
+        if self._left_out_bytes:
+            note = f"\n({self._left_out_bytes} bytes are left out: they could not be written)\n"
+            todo = note.encode() + data
+        view = memoryview(todo)
+        try:
+            while view:
+                written = os.write(self._fd, view)
+                self._size += written
+                view = view[written:]
+        except OSError:
+            self._left_out_bytes += min(len(view), len(data))
+        else:
+            self._left_out_bytes = 0
 
     def flush(self) -> None:
         """The child ended: show a last line that had no end."""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import io
+import os
 import random
 import tempfile
 from pathlib import Path
@@ -67,3 +69,27 @@ def test_names_are_coloured_on_a_terminal_only() -> None:
     Terminal(out, ["a", "b"]).line("b", "text")
     assert out.getvalue().startswith("\x1b[33mb")
     assert out.getvalue().endswith("\x1b[0m text\n")
+
+
+def test_output_that_a_full_disk_does_not_take_is_left_out_and_its_reader_goes_on(tmp_path: Path) -> None:
+    """Else the child would stand still at its next line."""
+    (tmp_path / "child.log").symlink_to("/dev/full")
+    log = ChildLog(tmp_path, "child", Terminal(None, []))
+    log.feed(b"one\ntwo\n")
+    log.feed(b"three\n")
+    assert list(log.tail) == ["one", "two", "three"]
+    (tmp_path / "child.log").unlink()
+    os.close(log._fd)
+    log._open()  # there is space again
+    log.feed(b"four\n")
+    log.feed(b"five\n")
+    log.close()
+    assert log.path.read_text() == "\n(14 bytes are left out: they could not be written)\nfour\nfive\n"
+
+
+def test_a_terminal_that_takes_nothing_stops_nobody() -> None:
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    Terminal(Full(), ["a"]).line("a", "x")
