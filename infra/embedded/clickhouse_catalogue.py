@@ -18,9 +18,6 @@ TABLE_ENGINES = frozenset(
         "VersionedCollapsing",
     )
 ) | {
-    "Alias",
-    "Buffer",
-    "Dictionary",
     "GenerateRandom",
     "Join",
     "Log",
@@ -34,7 +31,6 @@ TABLE_ENGINES = frozenset(
     "View",
 }
 DATABASE_ENGINES = frozenset({"Atomic", "Memory"})
-DICTIONARY_SOURCES = frozenset({"CLICKHOUSE", "NULL"})
 
 TABLE_FUNCTIONS = frozenset(
     {
@@ -144,3 +140,44 @@ OUTSIDE_FUNCTIONS = frozenset(
 
 A test compares both sets with what the installed engine has.
 """
+
+OUTSIDE_CALLS = frozenset(
+    {
+        "aiclassify",
+        "aiembed",
+        "aiextract",
+        "aifilter",
+        "aigenerate",
+        "airedact",
+        "aisimilarity",
+        "aitranslate",
+        "catboostevaluate",
+        "disk",
+        "getclienthttpheader",
+    }
+)
+"""Functions, and the clause of a disk, that do the same without being table functions, in lower case."""
+
+SQL_SETTINGS = frozenset(
+    {
+        "additional_result_filter",
+        "additional_table_filters",
+        "dialect",
+        "filter",
+        "format_avro_schema_registry_url",
+        "format_schema",
+        "format_schema_source",
+        "format_template_resultset",
+        "format_template_row",
+        "implicit_select",
+        "implicit_table_at_top_level",
+        "input_format_record_errors_file_path",
+        "input_format_values_interpret_expressions",
+        "output_format_schema",
+        "parallel_replicas_custom_key",
+        "polyglot_dialect",
+        "rename_files_after_processing",
+        "url_base",
+    }
+)
+"""Settings that name files or addresses, hold SQL as text or change the parser: no request may give them."""

@@ -19,6 +19,8 @@ from typing import Any
 
 import chdb
 
+from infra.embedded.clickhouse_access import check_grants, connection_target, write_access
+from infra.embedded.clickhouse_catalogue import SQL_SETTINGS
 from infra.embedded.clickhouse_staging import staged
 from infra.embedded.clickhouse_statement import Kind, Statement, stray_definitions
 from infra.errors import Misconfigured
@@ -28,8 +30,11 @@ logger = logging.getLogger(__name__)
 APPEND_BYTES = 1 << 20
 _IN_ORDER = "SET async_insert = 0, max_threads = 1, max_insert_threads = 1"
 """For an INSERT: its rows are in memory when they are copied, and the last of equal keys stays the last."""
+DEFAULT_DATABASE = "main"
+"""Where statements that name no database work: the engine's own ``default`` also holds every file."""
 UNKNOWN_EXCEPTION = 1002
 UNKNOWN_SETTING = 115
+CONSTRAINT = 452
 
 FAILURES = (chdb.ChdbError, RuntimeError)
 """What the parts of chDB raise."""
@@ -81,7 +86,7 @@ class Engine:
     Parameters
     ----------
     path
-        The engine's directory; made if missing.
+        The engine's directory; made if missing. What its account may do is written beside it.
     defaults
         Settings every statement starts with; a request may set others.
 
@@ -92,15 +97,17 @@ class Engine:
     """
 
     def __init__(self, path: Path, defaults: Mapping[str, str]) -> None:
-        self._path = str(path)
         self._defaults = dict(defaults)
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._target = connection_target(path, write_access(path.parent / f"{path.name}-access"))
         try:
-            self._keeper = chdb.connect(self._path)
+            self._keeper = chdb.connect(self._target)
         except FAILURES as error:
             stray = [str(p) for p in stray_definitions(path)]
             hint = f"; move away {', '.join(stray)}" if stray else ""
             raise Misconfigured(f"cannot open the embedded store in {path}: {error}{hint}") from error
+        check_grants(self._keeper.query("SHOW GRANTS", "TabSeparated").bytes().decode())
+        self._keeper.query(f"CREATE DATABASE IF NOT EXISTS {DEFAULT_DATABASE} ENGINE = Atomic")
         row = self._keeper.query("SELECT version(), timezone()", "TabSeparated").bytes().decode()
         self.version, self.timezone = row.rstrip("\n").split("\t")
 
@@ -184,9 +191,9 @@ class Engine:
     @contextlib.contextmanager
     def _connection(self, job: Job) -> Iterator[Any]:
         try:
-            with contextlib.closing(chdb.connect(self._path)) as connection:
-                if job.database:
-                    connection.query(f"USE {_quoted(job.database, '`')}")
+            with contextlib.closing(chdb.connect(self._target)) as connection:
+                named = DEFAULT_DATABASE if job.database in ("", "default") else job.database
+                connection.query(f"USE {_quoted(named, '`')}")
                 settings = self._defaults | dict(job.settings) | {"log_comment": job.tag}
                 connection.query(f"SET {_assignments(settings)}")
                 yield connection
@@ -215,6 +222,11 @@ def _assignments(settings: Mapping[str, str]) -> str:
         If a name cannot be a setting.
     """
     for name in settings:
+        if name in SQL_SETTINGS:
+            raise EngineError(
+                f"Code: {CONSTRAINT}. DB::Exception: Setting {name} should not be changed. "
+                "(SETTING_CONSTRAINT_VIOLATION)"
+            )
         if not _SETTING.match(name):
             raise EngineError(
                 f"Code: {UNKNOWN_SETTING}. DB::Exception: Unknown setting {name!r}. (UNKNOWN_SETTING)"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from infra.embedded.errors import BinaryMissing
 from infra.embedded.exclusive import DirectoryLock
+from infra.embedded.landlock import confine
 from infra.embedded.ports import LOOPBACK, listen
 from infra.embedded.serve import LoopbackServer, run_process, stop_on_signals
 from infra.errors import Misconfigured
@@ -64,6 +65,33 @@ def _password(path: Path) -> str:
     return text
 
 
+READABLE = (
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/lib",
+    "/lib64",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/self/statm",
+    "/sys/devices/system",
+    "/sys/fs/cgroup",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/share/zoneinfo",
+)
+"""What the engine and Python read of the system."""
+
+
+def _confine(root: Path) -> None:
+    """Leave this process its data, Python's libraries and what the engine needs of the system."""
+    libraries = {Path(prefix) / "lib" for prefix in (sys.prefix, sys.base_prefix)}
+    read = [*libraries, Path(__file__).parents[1], *map(Path, READABLE), Path("/dev/urandom")]
+    if not confine(read=read, write=[root, Path("/dev/null")]):
+        logger.warning(
+            "this kernel has no Landlock: what a statement may read is bounded by the engine's account alone"
+        )
+
+
 async def _main(options: argparse.Namespace) -> int:
     password = _password(options.password_file)
     sock = listen(options.port, "the embedded store")
@@ -80,8 +108,9 @@ async def _main(options: argparse.Namespace) -> int:
 
     stop = stop_on_signals()
     with DirectoryLock(options.root):
+        _confine(options.root.resolve())
         engine = Engine(
-            options.root / "data",
+            options.root.resolve() / "data",
             {
                 "max_memory_usage": str(options.max_memory_mib << 20),
                 "max_result_bytes": str(options.max_result_mib << 20),

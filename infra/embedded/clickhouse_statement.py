@@ -3,7 +3,11 @@
 Refused are: more than one statement (the engine would run them all; ClickHouse's HTTP interface does not),
 ``SET``, ``USE``, transactions and temporary tables (there are no sessions), engines and table functions that
 reach outside (a rejected ``CREATE TABLE … ENGINE = Kafka`` leaves a definition behind that keeps the whole
-data directory from being opened again), reading or writing files, and stopping the engine.
+data directory from being opened again), dictionaries, disks, reading or writing files, settings that hold SQL
+or name files, what the engine's lexer reads in ways of its own, and stopping the engine.
+
+What a statement reaches is decided by the engine (`infra.embedded.clickhouse_access`) and by the kernel
+(`infra.embedded.landlock`); this is the first of the three, and what neither of them knows.
 """
 
 from __future__ import annotations
@@ -16,8 +20,9 @@ from pathlib import Path
 
 from infra.embedded.clickhouse_catalogue import (
     DATABASE_ENGINES,
-    DICTIONARY_SOURCES,
+    OUTSIDE_CALLS,
     OUTSIDE_FUNCTIONS,
+    SQL_SETTINGS,
     TABLE_ENGINES,
 )
 from infra.embedded.clickhouse_lexer import Token, tokens, unquoted
@@ -82,6 +87,12 @@ def classify(source: bytes) -> Statement:
             insert = token.is_word("INSERT")
         elif seen[-1].kind == "symbol" and seen[-1].text == ";" and seen[-1].depth == 0:
             raise Refused(SYNTAX_ERROR, "Multi-statements are not allowed: send one statement a request")
+        if token.kind == "stray":
+            raise Refused(
+                SYNTAX_ERROR,
+                f"{token.text!r} outside quotes: heredocs, typographic quotes and spaces, '//' and nested "
+                "comments are not taken here",
+            )
         if insert and seen and token.depth == 0 and _ends_head(token, seen):
             if token.is_word("VALUES") and not seen[-1].is_word("FORMAT"):
                 _check(seen)
@@ -147,25 +158,41 @@ def _check(seen: Sequence[Token]) -> None:
         raise Refused(NOT_SUPPORTED, f"SYSTEM {second.text.upper()} is left to whoever started this server")
     if first.is_word("ATTACH", "CREATE", "REPLACE"):
         _check_definition(seen)
-    for at, token in enumerate(seen[:-1]):
-        after = seen[at + 1]
-        if after.text == "(" and token.kind in ("word", "name"):
-            _check_function(unquoted(token))
-        elif (token.is_word("INTO") and after.is_word("OUTFILE")) or (
+    in_settings = False
+    end = Token("symbol", "", seen[-1].end, seen[-1].end, 0)
+    for at, token in enumerate(seen):
+        after = seen[at + 1] if at + 1 < len(seen) else end
+        in_settings |= token.is_word("SETTINGS", "SETTING")
+        if token.kind in ("word", "name"):
+            name = unquoted(token)
+            _check_call(name, seen[at - 1] if at else end, after)
+            if in_settings and after.text == "=" and name.lower() in SQL_SETTINGS:
+                raise Refused(
+                    NOT_SUPPORTED,
+                    f"setting {name} cannot be changed: it names files, holds SQL or changes the parser",
+                )
+        if (token.is_word("INTO") and after.is_word("OUTFILE")) or (
             token.is_word("FROM") and after.is_word("INFILE")
         ):
             raise Refused(NOT_SUPPORTED, f"{token.text} {after.text}: the server's files are out of reach")
 
 
-def _check_function(name: str) -> None:
-    if name.lower() in OUTSIDE_FUNCTIONS:
+def _check_call(name: str, before: Token, after: Token) -> None:
+    """Refuse calls of functions that reach outside, and ``file`` where it may be given to another one."""
+    known = name.lower()
+    if after.text == "(" and (known in OUTSIDE_FUNCTIONS or known in OUTSIDE_CALLS):
         raise Refused(NOT_SUPPORTED, f"{name}() reaches outside the embedded store")
+    given = before.is_word("APPLY") or (before.text in ("(", ",") and after.text in (")", ","))
+    if known == "file" and given:
+        raise Refused(NOT_SUPPORTED, "file reaches outside the embedded store: write a column as t.file")
 
 
 def _check_definition(seen: Sequence[Token]) -> None:
-    """Refuse temporary tables and engines or dictionary sources that are not known to be safe."""
+    """Refuse temporary tables, dictionaries, and engines that are not known to be safe."""
     if any(t.is_word("TEMPORARY", "TEMP") for t in seen[1:4]):
         raise Refused(NOT_SUPPORTED, "temporary tables would be gone with the request: create a plain one")
+    if any(t.is_word("DICTIONARY") for t in seen[1:5]):
+        raise Refused(NOT_SUPPORTED, "the embedded store has no dictionaries: their sources hold SQL as text")
     allowed = DATABASE_ENGINES if any(t.is_word("DATABASE") for t in seen[1:4]) else TABLE_ENGINES
     for at, token in enumerate(seen[:-1]):
         following = seen[at + 1]
@@ -179,10 +206,6 @@ def _check_definition(seen: Sequence[Token]) -> None:
                     f"engine {unquoted(named)} is not supported by the embedded store "
                     f"(supported: {', '.join(sorted(allowed))})",
                 )
-        if token.is_word("SOURCE") and following.text == "(" and at + 2 < len(seen):
-            source = seen[at + 2]
-            if source.text.upper() not in DICTIONARY_SOURCES:
-                raise Refused(NOT_SUPPORTED, f"dictionary source {source.text} reaches outside the store")
 
 
 def stray_definitions(path: Path) -> Iterator[Path]:

@@ -207,7 +207,7 @@ def test_a_database_holds_for_one_request(client: Client, store: str) -> None:
         other.command("CREATE TABLE t (a Int8) ENGINE = MergeTree ORDER BY a")
         other.insert("t", [[1]], column_names=["a"])
         assert other.command("SELECT currentDatabase()") == name
-        assert client.command("SELECT currentDatabase()") == "default"
+        assert client.command("SELECT currentDatabase()") == "main"
         assert client.command(f"SELECT count() FROM {name}.t") == 1
         with pytest.raises(DatabaseError) as caught:
             connect(store, database="nowhere")

@@ -21,7 +21,9 @@ READS = [
     "EXISTS t",
     "SELECT ';' AS `a;b`, \"c;d\"",
     "SELECT 'it''s; \\' still' # comment",
-    "SELECT url FROM t",
+    "SELECT url, file FROM t",
+    "SELECT filter FROM t WHERE filter = 1 AND dialect = 'x'",
+    "SELECT 'é $a$ // /* ' AS `é//` -- é $ // /*",
     "SELECT format('{}', 1), values FROM merge('a', 'b')",
     "SELECT count() FROM numbers(10) SETTINGS max_threads = 1",
 ]
@@ -36,7 +38,6 @@ WRITES = [
     "CREATE MATERIALIZED VIEW v TO t AS SELECT 1",
     "CREATE DATABASE d",
     "CREATE DATABASE d ENGINE = Atomic",
-    "CREATE DICTIONARY d (a UInt64) PRIMARY KEY a SOURCE(CLICKHOUSE(TABLE 't')) LAYOUT(FLAT())",
     "ALTER TABLE t ADD COLUMN b Int8",
     "INSERT INTO t VALUES (1), (2)",
     "INSERT INTO t SELECT * FROM u FORMAT Null",
@@ -64,7 +65,22 @@ REFUSED = [
     ("CREATE TABLE t (a Int8) ENGINE = ReplicatedMergeTree('/x', 'y') ORDER BY a", 344),
     ("CREATE DATABASE d ENGINE = MySQL('h', 'd', 'u', 'p')", 344),
     ("CREATE DICTIONARY d (a UInt64) PRIMARY KEY a SOURCE(HTTP(URL 'http://x'))", 344),
+    ("CREATE OR REPLACE DICTIONARY d (a UInt64) PRIMARY KEY a SOURCE(CLICKHOUSE(QUERY 'SELECT 1'))", 344),
+    (
+        "CREATE TABLE t (a Int8) ENGINE = Log SETTINGS disk = disk(type = local, path = '/x')",
+        344,
+    ),
+    ("CREATE TABLE t (a Int8) ENGINE = Buffer(default, `/x`, 1, 1, 1, 1, 1, 1, 1)", 344),
     ("SELECT * FROM url('http://x', CSV)", 344),
+    ("SELECT `f\\x69le`('/etc/passwd')", 344),
+    ("SELECT * APPLY file FROM t", 344),
+    ("SELECT arrayMap(file, a) FROM t", 344),
+    ("SELECT 1 SETTINGS max_threads = 1, `additional_result_filter` = 'file(1)'", 344),
+    ("SELECT $a$ ' $a$, file('/etc/passwd') -- '", 62),
+    ("SELECT /* /* */ ' */ file('/etc/passwd') -- '", 62),
+    ("SELECT 1 // ' \n, file('/etc/passwd') -- '", 62),
+    ("SELECT \u201cfile\u201d('/etc/passwd')", 62),
+    ("SELECT\u00a01", 62),
     ("SELECT file('/etc/passwd')", 344),
     ("INSERT INTO FUNCTION file('x.csv') VALUES (1)", 344),
     ("INSERT INTO FUNCTION s3('x') FORMAT CSV\n1", 344),
@@ -157,7 +173,7 @@ def test_nothing_inside_quotes_counts(text: str, quote: str) -> None:
 @given(text=st.text(max_size=40))
 def test_nothing_inside_comments_counts(text: str) -> None:
     line = text.replace("\n", " ")
-    block = text.replace("*/", "")
+    block = text.replace("/", "")
     statement = classify(f"SELECT 1 -- {line}\n /* {block}x*/ FORMAT CSV".encode())
     assert (statement.kind, statement.format) == (Kind.READ, "CSV")
 
