@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -23,7 +24,18 @@ from alerts.errors import Unavailable
 from alerts.ports import Message, Source
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, encode
-from infra.kafka import ACTIONS, DEAD_LETTERS, FINDINGS, INCIDENTS, OBSERVATIONS, TICKS, client, unreachable
+from infra.errors import InfraError
+from infra.kafka import (
+    ACTIONS,
+    DEAD_LETTERS,
+    FINDINGS,
+    INCIDENTS,
+    OBSERVATIONS,
+    TICKS,
+    check_topics,
+    client,
+    unreachable,
+)
 from infra.settings import KafkaSettings
 
 logger = logging.getLogger(__name__)
@@ -36,6 +48,21 @@ JOIN_S = 10.0
 """Beyond its session time-out a join takes as long as a broker waits for first members (three seconds, as it
 is delivered) and for those that are slow to come back."""
 MAX_REASON = 300
+
+
+def require_topics(settings: KafkaSettings, findings: str = FINDINGS.name) -> None:
+    """Return if the topics that are read and written here exist, partitioned as this Lightship needs.
+
+    Raises
+    ------
+    Unavailable
+        If one does not exist yet or has another number of partitions, or no broker answers.
+    """
+    topics = (replace(FINDINGS, name=findings), INCIDENTS, ACTIONS, OBSERVATIONS, TICKS, DEAD_LETTERS)
+    try:
+        check_topics(settings, topics)
+    except InfraError as error:
+        raise Unavailable(str(error)) from error
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python ships no types

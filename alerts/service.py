@@ -321,6 +321,7 @@ class Service:
         while not self._stop.is_set():
             try:
                 if self._feed is None:
+                    feed.require_topics(self._settings.kafka, self._topic)
                     self._feed = feed.Findings(self._settings.kafka, self._topic, self._group)
                 if self._recorded is None:
                     self._recorded = RecordedFeed(self._settings.kafka)

@@ -174,13 +174,8 @@ def create_topics(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> 
     try:
         have = _partitions(admin)
         for topic in topics:
-            want = topic.partitions or settings.partitions
-            if have.get(topic.name, want) != want and not topic.unredacted:
-                asked = "this Lightship needs" if topic.partitions else "kafka.partitions asks for"
-                remedy = "delete the topic" if topic.partitions else "set it back, partitions are chosen once"
-                raise Misconfigured(
-                    f"topic {topic.name} has {have[topic.name]} partitions and {asked} {want}: {remedy}"
-                )
+            if why := wrong_partitions(topic, have.get(topic.name), settings):
+                raise Misconfigured(why)
         for topic in topics:
             if topic.name not in have:
                 _create(admin, topic, settings)
@@ -190,6 +185,53 @@ def create_topics(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> 
         raise Unavailable(f"Kafka at {settings.bootstrap} failed while creating topics: {error}") from error
     finally:
         admin.close()
+
+
+def check_topics(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> None:
+    """Return if the topics exist and have as many partitions as this Lightship needs; creates none.
+
+    Raises
+    ------
+    Unavailable
+        If a topic does not exist yet, or no broker answers.
+    Misconfigured
+        If the address is none, or a topic has another number of partitions.
+    """
+    admin = _admin(settings)
+    try:
+        have = _partitions(admin)
+    except KafkaError as error:
+        raise Unavailable(f"Kafka at {settings.bootstrap} does not tell its topics: {error}") from error
+    finally:
+        admin.close()
+    if missing := [t.name for t in topics if t.name not in have]:
+        raise Unavailable(missing_topics(missing, settings))
+    for topic in topics:
+        if why := wrong_partitions(topic, have[topic.name], settings):
+            raise Misconfigured(why)
+
+
+def missing_topics(names: Sequence[str], settings: KafkaSettings) -> str:
+    """The message for topics that do not exist, with the remedy."""
+    what = f"topic {names[0]} does" if len(names) == 1 else f"topics {', '.join(names)} do"
+    return f"{what} not exist in Kafka at {settings.bootstrap}: run `lightship setup`, which creates topics"
+
+
+def wrong_partitions(topic: Topic, have: int | None, settings: KafkaSettings) -> str | None:
+    """What is wrong with a topic's number of partitions, with the remedy; ``None`` if nothing is.
+
+    ``have`` is ``None`` if the topic does not exist.
+    """
+    want = topic.partitions or settings.partitions
+    if have is None or have == want or topic.unredacted:
+        return None
+    asked = "this Lightship needs" if topic.partitions else "kafka.partitions asks for"
+    remedy = (
+        "delete the topic, then run `lightship setup`"
+        if topic.partitions
+        else "set it back, partitions are chosen once"
+    )
+    return f"topic {topic.name} has {have} partitions and {asked} {want}: {remedy}"
 
 
 def _admin(settings: KafkaSettings) -> KafkaAdminClient:

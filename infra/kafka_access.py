@@ -9,6 +9,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+from infra import topic_creation
 from infra.errors import Misconfigured
 from infra.settings import KafkaSettings
 
@@ -16,11 +17,14 @@ from infra.settings import KafkaSettings
 def connection(settings: KafkaSettings) -> dict[str, Any]:
     """Arguments of a kafka-python or aiokafka client that decide where and how it connects.
 
+    Whoever asks gets clients that look up existing topics only (`topic_creation`).
+
     Raises
     ------
     Misconfigured
         If a file that the settings name cannot be used.
     """
+    topic_creation.forbid()
     arguments: dict[str, Any] = {"bootstrap_servers": settings.bootstrap.split(",")}
     context = tls_context(settings)
     if settings.user:

@@ -25,7 +25,8 @@ arguments."""
 def log_to_stderr() -> None:
     """One line a record; the Kafka client's ten lines a second of an outage are left out, we say it once."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    for name in ("aiokafka", "kafka.cluster"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def arguments(module: str, about: str | None, port: int) -> argparse.ArgumentParser:

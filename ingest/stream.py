@@ -105,6 +105,7 @@ def new_app(name: str, settings: KafkaSettings, datadir: Path, *, buffered_messa
         key_serializer="raw",
         topic_partitions=settings.partitions,
         topic_disable_leader=True,
+        topic_allow_declare=False,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=min(0.5, settings.session_timeout_s / 6),
         broker_commit_interval=1.0,

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from infra import clickhouse
+from infra import clickhouse, kafka
 from infra.clock import SystemClock
 from infra.settings import Settings, load
 from ingest import process
@@ -23,6 +23,7 @@ from ingest.detect.writer import ClickHouseDetectStore
 from ingest.exit_code import UNAVAILABLE
 from ingest.log.holes import is_hole
 from ingest.log.sender import Sender
+from ingest.log.topics import await_topics
 from ingest.own_scores import with_plug_ins
 from ingest.probe import open_beside, probe
 from ingest.pulse import Pulse
@@ -30,6 +31,17 @@ from ingest.score.settings_reader import SettingsReader
 from ingest.score.setup import score_stage
 from ingest.score.stage import ScoreStage
 from ingest.stream import Health, run_app
+
+TOPICS = (
+    kafka.SPANS,
+    kafka.LOGS,
+    kafka.OBSERVATIONS,
+    kafka.TICKS,
+    kafka.SETTINGS,
+    kafka.FINDINGS,
+    kafka.DEAD_LETTERS,
+)
+"""What it reads and writes."""
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +84,7 @@ def _start(settings: Settings, options: argparse.Namespace) -> int:
         score, detect, sender, health, SystemClock().now_ns, partial(is_hole, settings.kafka), days.run
     )
     app = build(settings.kafka, wiring, settings.home / "worker")
+    await_topics(app, settings.kafka, TOPICS, health)
     open_beside(app, probe(health, lambda: _counters(wiring, score, detect)), options.host, options.port)
     Pulse(settings.kafka.session_timeout_s, _overslept).start()
     return run_app(app)

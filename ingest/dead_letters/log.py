@@ -14,6 +14,7 @@ from infra.settings import KafkaSettings
 from ingest.dead_letters.letter import DeadLetter, read, read_retried
 from ingest.errors import BadRecord
 from ingest.log.reader import log_reader
+from ingest.log.topics import require
 from ingest.messages import RawMessage
 from ingest.otlp import parse_logs, parse_traces
 
@@ -155,6 +156,7 @@ def messages(settings: KafkaSettings) -> Iterator[tuple[RawMessage, int]]:
     Unavailable
         If Kafka does not answer.
     """
+    require(settings, (DEAD_LETTERS,))
     place = TopicPartition(DEAD_LETTERS.name, 0)
     with log_reader(settings, "lightship-dead-letters", fetch_bytes=8 << 20) as consumer:
         consumer.assign([place])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from infra.clock import NS_PER_S
 from infra.disks import Room
 from infra.embedded.run_report import RunChild
-from infra.kafka import Topic
+from infra.kafka import Topic, wrong_partitions
 from infra.settings import KafkaSettings
 from ingest.doctor.line import AWAY, FAIL, OK, WARN, Line
 from ingest.ledger.waiting import Waiting
@@ -66,20 +66,23 @@ def check_restarts(children: Sequence[RunChild], now_ns: int) -> list[Line]:
     return lines
 
 
+_REMEDY = "set kafka.partitions (LIGHTSHIP_KAFKA_PARTITIONS) to what the topics have: chosen once"
+_REMEDY_FIXED = "stop Lightship, delete these topics, then run `lightship setup`"
+
+
 def check_topics(found: Mapping[str, int], settings: KafkaSettings, topics: Sequence[Topic]) -> list[Line]:
     """Whether every topic is there with the partitions that the settings ask for."""
     missing = [t.name for t in topics if t.name not in found]
-    wrong = [
-        f"{t.name} has {found[t.name]} instead of {t.partitions or settings.partitions}"
-        for t in topics
-        if t.name in found and found[t.name] != (t.partitions or settings.partitions) and not t.unredacted
-    ]
+    wrong = [t for t in topics if wrong_partitions(t, found.get(t.name), settings)]
     lines = []
     if missing:
         lines.append(Line("topics", FAIL, f"missing: {', '.join(missing)}", "lightship setup"))
-    if wrong:
-        remedy = "set kafka.partitions (LIGHTSHIP_KAFKA_PARTITIONS) to what the topics have: chosen once"
-        lines.append(Line("topics", FAIL, f"partitions: {'; '.join(wrong)}", remedy))
+    for fixed in (False, True):
+        if some := [t for t in wrong if bool(t.partitions) is fixed]:
+            says = "; ".join(
+                f"{t.name} has {found[t.name]} instead of {t.partitions or settings.partitions}" for t in some
+            )
+            lines.append(Line("topics", FAIL, f"partitions: {says}", _REMEDY_FIXED if fixed else _REMEDY))
     return lines or [Line("topics", OK, f"{len(topics)} topics, {settings.partitions} partitions")]
 
 

@@ -21,10 +21,14 @@ from ingest.fleet.app import build_fleet
 from ingest.fleet.stage import FleetStage
 from ingest.log.holes import is_hole
 from ingest.log.sender import Sender
+from ingest.log.topics import await_topics
 from ingest.own_scores import with_plug_ins
 from ingest.probe import open_beside, probe
 from ingest.stream import Health, run_app
 from ingest.watching import fleet_config
+
+TOPICS = (kafka.TICKS, kafka.FINDINGS, kafka.DEAD_LETTERS)
+"""What it reads and writes."""
 
 
 def build(settings: Settings, host: str, port: int) -> faust.App:
@@ -35,6 +39,7 @@ def build(settings: Settings, host: str, port: int) -> faust.App:
     sender, holes = Sender(settings.kafka), partial(is_hole, settings.kafka)
     app = build_fleet(settings.kafka, stage, sender, health, holes, settings.home / "fleet")
 
+    await_topics(app, settings.kafka, TOPICS, health)
     pending = "lightship_fleet_pending_messages"
     counted = probe(health, lambda: {**stage.counters(), pending: float(health.pending)})
     open_beside(app, counted, host, port)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
 
+from infra.kafka import missing_topics
 from infra.kafka_access import connection
 from infra.kafka_refusal import refusal
 from infra.settings import KafkaSettings
@@ -188,6 +189,13 @@ class KafkaProducer:
                 logger.warning("%s", self.problem)
                 await asyncio.sleep(RETRY_S)
                 continue
+            except Unavailable as error:
+                await _close(producer)
+                if self._why != f": {error}":
+                    self._why = f": {error}"
+                    logger.warning("%s", self.problem)
+                await asyncio.sleep(RETRY_S)
+                continue
             except Defect as error:
                 await _close(producer)
                 self._fatal = str(error)
@@ -198,7 +206,11 @@ class KafkaProducer:
             return
 
     async def _check(self, producer: AIOKafkaProducer) -> None:
-        """The topics must have as many partitions as we split for."""
+        """The topics must exist, with as many partitions as we split for."""
+        known = await producer.client.fetch_all_metadata()
+        missing = [topic for topic in self._topics if not known.partitions_for_topic(topic)]
+        if missing:
+            raise Unavailable(missing_topics(missing, self._settings))
         for topic in self._topics:
             have = len(await producer.partitions_for(topic))
             told = self._settings.partitions
@@ -240,6 +252,8 @@ class KafkaProducer:
                 f"a span of {len(value)} bytes is larger than Kafka takes: limit what is captured"
             ) from error
         except (KafkaError, TimeoutError) as error:
+            if not producer.client.cluster.partitions_for_topic(topic):
+                raise Unavailable(missing_topics([topic], self._settings)) from error
             if self._producer is producer:
                 self._reconnect()
             raise Unavailable(f"Kafka did not acknowledge: {error or type(error).__name__}") from error

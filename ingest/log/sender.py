@@ -7,8 +7,9 @@ import logging
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
+from infra.kafka import missing_topics
 from infra.kafka_access import connection
 from infra.settings import KafkaSettings
 from ingest.errors import Unavailable
@@ -18,9 +19,14 @@ logger = logging.getLogger(__name__)
 
 
 class Sender:
-    """Sends outputs with one producer and waits for every acknowledgement."""
+    """Sends outputs with one producer and waits for every acknowledgement.
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    ``request_timeout_ms`` is also how long a topic is looked for that does not exist.
+    """
+
+    def __init__(self, settings: KafkaSettings, request_timeout_ms: int = 40_000) -> None:
+        self._request_timeout_ms = request_timeout_ms
+        self._settings = settings
         self._connection = connection(settings)
         self._idempotent = settings.idempotent
         self._producer: AIOKafkaProducer | None = None
@@ -50,6 +56,10 @@ class Sender:
                     for o in group
                 ]
                 await asyncio.gather(*sent)
+        except UnknownTopicOrPartitionError as error:
+            await self.close()
+            names = sorted({o.topic for o in outputs})
+            raise Unavailable(missing_topics(names, self._settings)) from error
         except KafkaError as error:
             await self.close()
             raise Unavailable(f"Kafka did not acknowledge {len(outputs)} messages: {error!r}") from error
@@ -64,6 +74,7 @@ class Sender:
                     enable_idempotence=self._idempotent,
                     linger_ms=2,
                     max_request_size=64 << 20,
+                    request_timeout_ms=self._request_timeout_ms,
                 )
                 await producer.start()
                 self._producer = producer

@@ -26,11 +26,15 @@ from ingest.gateway.producer import KafkaProducer
 from ingest.intake_check import check_intake
 from ingest.log.holes import is_hole
 from ingest.log.sender import Sender
+from ingest.log.topics import await_topics
 from ingest.probe import open_beside, probe
 from ingest.relay.app import build_relay
 from ingest.relay.metrics import ALL
 from ingest.relay.relay import Relay
 from ingest.stream import Health, run_app
+
+TOPICS = (kafka.SPANS_IN, kafka.LOGS_IN, kafka.SPANS, kafka.LOGS, kafka.DEAD_LETTERS)
+"""What it reads and writes."""
 
 
 def build(settings: Settings, keys: IngestKeys, host: str, port: int) -> faust.App:
@@ -48,6 +52,7 @@ def build(settings: Settings, keys: IngestKeys, host: str, port: int) -> faust.A
     relay = Relay(intake, keys, counters, SystemClock().now_ns)
     app = build_relay(settings.kafka, relay, intake, producer, sender, health, holes, settings.home / "relay")
 
+    await_topics(app, settings.kafka, TOPICS, health)
     pending = "lightship_relay_pending_messages"
     counted = probe(health, lambda: {**counters.samples(), pending: float(health.pending)})
     open_beside(app, counted, host, port)

@@ -31,14 +31,11 @@ def polled(members: Sequence[Findings], seconds: float) -> list[Message]:
     return []
 
 
-@pytest.mark.parametrize("broker", [pytest.param(APACHE, marks=pytest.mark.kafka)], indirect=True)
-def test_a_join_that_outlasts_a_poll_ends(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Partitions appear while another member is slow to come back; findings are read all the same.
-
-    The embedded broker creates a topic when it is asked about.
-    """
+@pytest.mark.parametrize("session_broker", [pytest.param(APACHE, marks=pytest.mark.kafka)], indirect=True)
+def test_a_join_that_outlasts_a_poll_ends(shared_broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Partitions appear while another member is slow to come back; findings are read all the same."""
     monkeypatch.setattr(feed, "JOIN_S", 1.0)
-    settings = KafkaSettings(bootstrap=broker, session_timeout_s=4.0)
+    settings = KafkaSettings(bootstrap=shared_broker, session_timeout_s=4.0)
     topic = f"findings_{uuid.uuid4().hex[:8]}"
     with closing(Findings(settings, topic, topic)) as ours:
         polled([ours], 5)
@@ -48,7 +45,7 @@ def test_a_join_that_outlasts_a_poll_ends(broker: str, monkeypatch: pytest.Monke
             ours._consumer._cluster.request_update()  # as it does of itself every five minutes
             polled([ours], 1.5)
             polled([ours, slow], 1.5)
-        producer = KafkaProducer(bootstrap_servers=broker, **CLIENT)
+        producer = KafkaProducer(bootstrap_servers=shared_broker, **CLIENT)
         producer.send(topic, b"a finding").get(10)
         producer.close()
         assert [m.value for m in polled([ours], 60)] == [b"a finding"]

@@ -403,7 +403,7 @@ def test_the_command_line_says_how_it_is_used(arguments: list[str], code: int, s
 
 
 def test_a_wrong_password_is_a_wrong_setting(broker: str, store: str, tmp_path: Path) -> None:
-    create_topics(KafkaSettings(bootstrap=broker), (FINDINGS, INCIDENTS))
+    create_topics(KafkaSettings(bootstrap=broker))
     head, _, place = store.rpartition("@")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")} | {
         "LIGHTSHIP_HOME": str(tmp_path),

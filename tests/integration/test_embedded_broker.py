@@ -80,30 +80,30 @@ def with_arguments(spec: ChildSpec, *more: str) -> ChildSpec:
     return dataclasses.replace(spec, argv=[*spec.argv, *more])
 
 
-def test_what_is_produced_is_consumed_in_order(broker: str) -> None:
-    topic = topic_on(broker)
+def test_what_is_produced_is_consumed_in_order(shared_broker: str) -> None:
+    topic = topic_on(shared_broker)
     values = [b"value %d" % i for i in range(500)]
-    assert produce(broker, topic, values, linger_ms=5) == list(range(500))
-    assert consume(broker, topic, 500) == list(enumerate(values))
-    assert consume(broker, topic, 10, start=490) == list(enumerate(values))[490:]
+    assert produce(shared_broker, topic, values, linger_ms=5) == list(range(500))
+    assert consume(shared_broker, topic, 500) == list(enumerate(values))
+    assert consume(shared_broker, topic, 10, start=490) == list(enumerate(values))[490:]
 
 
-def test_large_messages_pass(broker: str) -> None:
-    topic = topic_on(broker)
+def test_large_messages_pass(shared_broker: str) -> None:
+    topic = topic_on(shared_broker)
     values = [os.urandom(1 << 20) * 20, b"small"]
-    produce(broker, topic, values, max_request_size=64 << 20)
-    assert consume(broker, topic, 2) == list(enumerate(values))
+    produce(shared_broker, topic, values, max_request_size=64 << 20)
+    assert consume(shared_broker, topic, 2) == list(enumerate(values))
 
 
-def test_a_group_goes_on_where_it_stopped(broker: str) -> None:
-    topic = topic_on(broker, partitions=2)
-    produce(broker, topic, [b"%d" % i for i in range(20)])
+def test_a_group_goes_on_where_it_stopped(shared_broker: str) -> None:
+    topic = topic_on(shared_broker, partitions=2)
+    produce(shared_broker, topic, [b"%d" % i for i in range(20)])
     group = f"g-{uuid.uuid4().hex}"
     seen: list[bytes] = []
     for _ in range(2):
         consumer = KafkaConsumer(
             topic,
-            bootstrap_servers=broker,
+            bootstrap_servers=shared_broker,
             group_id=group,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
@@ -121,10 +121,10 @@ def test_a_group_goes_on_where_it_stopped(broker: str) -> None:
     assert seen == [b"%d" % i for i in range(20)]
 
 
-def test_a_topic_can_be_deleted(broker: str) -> None:
-    topic = topic_on(broker)
-    produce(broker, topic, [b"x"] * 20, batch_size=1)
-    admin = KafkaAdminClient(bootstrap_servers=broker)
+def test_a_topic_can_be_deleted(shared_broker: str) -> None:
+    topic = topic_on(shared_broker)
+    produce(shared_broker, topic, [b"x"] * 20, batch_size=1)
+    admin = KafkaAdminClient(bootstrap_servers=shared_broker)
     admin.delete_topics([topic])
     assert topic not in admin.list_topics()
     admin.close()
@@ -258,8 +258,8 @@ def test_an_idempotent_producer_is_told_of_a_restart_and_never_given_a_false_ans
 
 
 @pytest.mark.parametrize("module", ["broker", "object_store", "clickhouse_server"])
-def test_a_port_in_use_is_named(tmp_path: Path, module: str, broker: str) -> None:
-    port = broker.rpartition(":")[2]
+def test_a_port_in_use_is_named(tmp_path: Path, module: str, shared_broker: str) -> None:
+    port = shared_broker.rpartition(":")[2]
     (tmp_path / "password").write_text("x")
     argv = [
         sys.executable,

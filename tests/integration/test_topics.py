@@ -16,8 +16,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def admin(broker: str) -> Iterator[KafkaAdminClient]:
-    client = KafkaAdminClient(bootstrap_servers=broker)
+def admin(shared_broker: str) -> Iterator[KafkaAdminClient]:
+    client = KafkaAdminClient(bootstrap_servers=shared_broker)
     yield client
     client.close()
 
@@ -33,36 +33,38 @@ def partitions(admin: KafkaAdminClient, topic: Topic) -> int:
     return len(described["partitions"])
 
 
-def test_doing_it_again_changes_nothing(broker: str, admin: KafkaAdminClient) -> None:
+def test_doing_it_again_changes_nothing(shared_broker: str, admin: KafkaAdminClient) -> None:
     topics = own()
     for settings in (
-        KafkaSettings(bootstrap=broker, partitions=3),
-        KafkaSettings(bootstrap=broker, partitions=3, retention_hours=1),
+        KafkaSettings(bootstrap=shared_broker, partitions=3),
+        KafkaSettings(bootstrap=shared_broker, partitions=3, retention_hours=1),
     ):
         create_topics(settings, topics)
         assert [partitions(admin, t) for t in topics] == [3, 1, 3]
 
 
 def test_another_number_of_partitions_is_an_error_and_nothing_is_made(
-    broker: str, admin: KafkaAdminClient
+    shared_broker: str, admin: KafkaAdminClient
 ) -> None:
     first, second, third = own()
-    create_topics(KafkaSettings(bootstrap=broker, partitions=3), [first])
+    create_topics(KafkaSettings(bootstrap=shared_broker, partitions=3), [first])
     with pytest.raises(Misconfigured) as caught:
-        create_topics(KafkaSettings(bootstrap=broker, partitions=4), [second, first, third])
+        create_topics(KafkaSettings(bootstrap=shared_broker, partitions=4), [second, first, third])
     assert str(caught.value) == (
         f"topic {first.name} has 3 partitions and kafka.partitions asks for 4: "
         "set it back, partitions are chosen once"
     )
     assert not {second.name, third.name} & set(admin.list_topics())
-    with pytest.raises(Misconfigured, match="this Lightship needs 1: delete the topic"):
-        create_topics(KafkaSettings(bootstrap=broker, partitions=3), [Topic(first.name, partitions=1)])
+    with pytest.raises(Misconfigured, match="this Lightship needs 1: delete the topic, then run"):
+        create_topics(KafkaSettings(bootstrap=shared_broker, partitions=3), [Topic(first.name, partitions=1)])
 
 
-def test_an_open_topic_that_a_collector_made_is_taken_as_it_is(broker: str, admin: KafkaAdminClient) -> None:
+def test_an_open_topic_that_a_collector_made_is_taken_as_it_is(
+    shared_broker: str, admin: KafkaAdminClient
+) -> None:
     theirs = Topic(f"t-{uuid.uuid4().hex[:8]}", partitions=1)
-    create_topics(KafkaSettings(bootstrap=broker), [theirs])
-    create_topics(KafkaSettings(bootstrap=broker, partitions=4), [Topic(theirs.name, unredacted=True)])
+    create_topics(KafkaSettings(bootstrap=shared_broker), [theirs])
+    create_topics(KafkaSettings(bootstrap=shared_broker, partitions=4), [Topic(theirs.name, unredacted=True)])
     assert partitions(admin, theirs) == 1
 
 

@@ -122,7 +122,7 @@ def one_more_refusal(blob: bytes) -> bytes:
 
 
 def test_a_changed_row_of_the_log_is_named_by_the_original_in_kafka(
-    stored: Stored, log: Sequence[RawMessage], broker: str, monkeypatch: pytest.MonkeyPatch
+    stored: Stored, log: Sequence[RawMessage], shared_broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offset = max(m.offset for m in log[:-60] if isinstance(decode(m.value), Observation))
     blob = one_more_refusal(log[offset].value)
@@ -133,9 +133,9 @@ def test_a_changed_row_of_the_log_is_named_by_the_original_in_kafka(
     where = f"observations, partition 0 offset {offset} (observation), blob"
     assert first(stored.verify()).startswith(f"{where}: expected ")
     topic = replace(OBSERVATIONS, name=f"verify-{uuid.uuid4().hex[:8]}")
-    kafka = KafkaSettings(bootstrap=broker, partitions=2)
+    kafka = KafkaSettings(bootstrap=shared_broker, partitions=2)
     create_topics(kafka, (topic,))
-    producer = KafkaProducer(bootstrap_servers=broker, enable_idempotence=False, acks="all")
+    producer = KafkaProducer(bootstrap_servers=shared_broker, enable_idempotence=False, acks="all")
     for message in log[: offset + 1]:
         producer.send(topic.name, value=message.value, partition=0)
     producer.flush(60)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, RecordListTooLargeError
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
 from lightship_exporter.outbox import Message, Outbox
@@ -68,13 +68,25 @@ def connect(settings: ExporterSettings) -> Producer:
         delivery_timeout_ms=round(DELIVERY_S * 1000),
         reconnect_backoff_max_ms=round(LONGEST_PAUSE_S * 1000),
         metrics_enabled=False,
+        allow_auto_create_topics=False,
         **settings.security,
     )
+    _look_up_only(producer)
     # at exit it would close itself before the SDK's last flush
     unregister: Callable[[], None] | None = getattr(producer, "_unregister_cleanup", None)
     if unregister is not None:
         unregister()
     return _Uninstrumented(producer)
+
+
+def _look_up_only(producer: Any) -> None:
+    """Let the broker create no topic that is looked up: it would choose its number of partitions for good.
+
+    kafka-python 3.0 does not pass its option on to what sends the requests.
+    """
+    config = getattr(getattr(producer, "_metadata", None), "config", None)
+    if isinstance(config, dict):
+        config["allow_auto_create_topics"] = False
 
 
 def _reach(bootstrap: str) -> None:
@@ -99,7 +111,13 @@ class _Uninstrumented:
         self._send = inspect.unwrap(type(producer).send)
 
     def send(self, topic: str, value: bytes, key: bytes, headers: list[tuple[str, bytes]]) -> Any:
-        return self._send(self._producer, topic, value=value, key=key, headers=headers)
+        try:
+            return self._send(self._producer, topic, value=value, key=key, headers=headers)
+        except KafkaTimeoutError as error:
+            metadata = getattr(self._producer, "_metadata", None)
+            if metadata is not None and metadata.brokers() and not metadata.partitions_for_topic(topic):
+                raise KafkaTimeoutError(f"topic {topic} does not exist: run `lightship setup`") from error
+            raise
 
     def close(self, timeout: float) -> None:
         try:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from infra.application_env import application
 from infra.disks import GIB, Room
-from infra.kafka import LOGS, SPANS
+from infra.kafka import DEAD_LETTERS, LOGS, SPANS
 from infra.lacks import CAPTURE, ServiceFacts
 from infra.settings import KafkaSettings, Settings
 from ingest.dialects import precedence
@@ -69,6 +69,13 @@ def test_topics_and_their_partitions() -> None:
     lines = check_topics({"otlp_spans": 8}, settings, (SPANS, LOGS))
     assert (lines[0].state, lines[0].remedy) == (FAIL, "lightship setup")
     assert "otlp_spans has 8 instead of 4" in lines[1].says
+    assert "set kafka.partitions" in (lines[1].remedy or "")
+
+
+def test_a_topic_of_fixed_partitions_is_to_be_made_anew() -> None:
+    (line,) = check_topics({"dead_letters": 4}, KafkaSettings(partitions=4), (DEAD_LETTERS,))
+    assert (line.state, line.says) == (FAIL, "partitions: dead_letters has 4 instead of 1")
+    assert line.remedy == "stop Lightship, delete these topics, then run `lightship setup`"
 
 
 @pytest.mark.parametrize(
