@@ -6,7 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -123,7 +123,19 @@ def aggregated(lightship: Running, journey: Journey) -> None:
     assert total == pytest.approx(said, rel=0.01)
 
 
-def accounted_for(lightship: Running, *journeys: Journey) -> None:
+class Sent(Protocol):
+    """Traffic of which it is known how much was sent."""
+
+    @property
+    def spans(self) -> int:
+        """Spans that are stored."""
+
+    @property
+    def logs(self) -> int:
+        """Log records that are stored."""
+
+
+def accounted_for(lightship: Running, *journeys: Sent) -> None:
     """The ledger balances; what is stored is what was sent, and only what was sent again is a duplicate."""
     done = lightship.lightship("ledger", "--json")
     report = json.loads(done.stdout)

@@ -30,7 +30,7 @@ from detectors.drift.budgets.grant import BUDGET
 from detectors.observation import Control, decode
 from infra import clickhouse, errors
 from infra.embedded.child import ChildState, Phase
-from infra.embedded.child_spec import BackOff
+from infra.embedded.child_spec import BackOff, ChildSpec
 from infra.embedded.errors import PortBusy, StartFailed
 from infra.embedded.pair import kafka_address
 from infra.embedded.ports import spares
@@ -274,11 +274,16 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    home: Path, settings: str = "", *, dashboard: bool = True, kind: str = EMBEDDED
+    home: Path,
+    settings: str = "",
+    *,
+    dashboard: bool = True,
+    kind: str = EMBEDDED,
+    adapt: Callable[[ChildSpec], ChildSpec] = lambda spec: spec,
 ) -> Iterator[Running]:
     """Everything running until the block ends; ``settings`` are added to `SETTINGS`.
 
-    ``kind`` is the broker's.
+    ``kind`` is the broker's; ``adapt`` may change how a process is started.
     """
     home.mkdir(parents=True, exist_ok=True)
     with Webhook() as hook:
@@ -289,6 +294,7 @@ def running(
         for attempt in range(TRIES):
             try:
                 everything = _whole(loaded, _ports(), kind, dashboard=dashboard, config=config)
+                everything = replace(everything, specs=tuple(map(adapt, everything.specs)))
                 supervisor = Supervisor(
                     home,
                     everything.specs,

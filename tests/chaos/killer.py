@@ -1,96 +1,90 @@
-"""Kills processes at random moments, and stops some in their tracks for a while."""
+"""Disturbs a running Lightship until it is told to stop: what, when and in which order a seed says."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import random
-import signal
 import threading
 from collections import Counter
+from collections.abc import Sequence
 
-from infra.embedded.child import Phase
-from tests.running import PROCESSES, Running, inner_child
+from tests.chaos.faults import Fault, Kill
+from tests.running import PROCESSES, Running
 
 PAUSE_S = (0.5, 4.0)
-"""Between two kills."""
+"""Between two quick faults."""
 AT_ONCE = 0.08
-"""How often it is everything at once."""
-BROKER_SLEEPS_S = 20.0
-WORKER_SLEEPS_S = 9.0
-"""Longer than its session."""
+"""How often everything is killed at once."""
+BETWEEN_S = (1.0, 6.0)
+"""Between two faults that last."""
+TRIES = 60
+"""How often, a second apart, a fault that lasts is tried: what it is about may just be starting."""
 
 
 class Killer(threading.Thread):
-    """Kills something every now and then until it is told to stop: all in turn, each time in another order.
+    """Two threads: one for the ``quick`` faults, all in turn and each time in another order, one for the
+    ``slow`` ones, once each.
 
-    Meanwhile, after ``sleep_after_s``, the broker stands still for `BROKER_SLEEPS_S`, and after that the
-    worker for `WORKER_SLEEPS_S`. ``did`` counts what was done to whom; while ``rests`` is set nothing is
-    killed.
+    ``did`` counts what was done; while ``rests`` is set nothing new is begun.
     """
 
-    def __init__(self, lightship: Running, rng: random.Random, sleep_after_s: float) -> None:
+    def __init__(
+        self, lightship: Running, rng: random.Random, quick: Sequence[Fault], slow: Sequence[Fault]
+    ) -> None:
         super().__init__(name="killer", daemon=True)
         self.did: Counter[str] = Counter()
+        self.rests = threading.Event()
         self._lightship = lightship
         self._rng = rng
-        self._sleep_after_s = sleep_after_s
+        self._quick = list(quick)
+        order = random.Random(rng.random())
+        self._slow = [(fault, order.uniform(*BETWEEN_S)) for fault in order.sample(slow, len(slow))]
         self._enough = threading.Event()
-        self.rests = threading.Event()
-        self._asleep = ""
-        self._sleeper = threading.Thread(target=self._sleeps, name="sleeper", daemon=True)
+        self._held: frozenset[str] = frozenset()
+        self._lasting = threading.Thread(target=self._last, name="lasting faults", daemon=True)
 
     def run(self) -> None:
         """Until `stop`."""
-        self._sleeper.start()
-        turn: list[str] = []
+        self._lasting.start()
+        turn: list[Fault] = []
         while not self._enough.wait(self._rng.uniform(*PAUSE_S)):
             if self.rests.is_set():
                 continue
             if self._rng.random() < AT_ONCE:
-                for name in PROCESSES:
-                    self._kill(name)
+                for process in PROCESSES:
+                    self._do(Kill(process))
                 continue
-            turn = turn or self._rng.sample(PROCESSES, len(PROCESSES))
-            self._kill(turn.pop(), inner=self._rng.random() < 0.5)
+            turn = turn or self._rng.sample(self._quick, len(self._quick))
+            self._do(turn.pop())
 
-    def _sleeps(self) -> None:
-        if not self._enough.wait(self._sleep_after_s):
-            self._sleep("broker", BROKER_SLEEPS_S)
-            self._sleep("worker", WORKER_SLEEPS_S)
+    def _last(self) -> None:
+        """Every fault that lasts, one after another."""
+        for fault, pause_s in self._slow:
+            if self._enough.wait(pause_s):
+                return
+            for _ in range(TRIES):
+                self._held = fault.holds
+                done = None if self.rests.is_set() else fault.act(self._lightship, self._enough)
+                self._held = frozenset()
+                if done is not None:
+                    self.did[done] += 1
+                    break
+                if self._enough.wait(1.0):
+                    return
 
-    def _kill(self, name: str, *, inner: bool = False) -> None:
-        """Kill a process that runs or is starting; with ``inner`` its only child, if it has one."""
-        state = self._lightship.state(name)
-        if name == self._asleep or state.pid is None or state.phase not in (Phase.STARTING, Phase.READY):
+    def _do(self, fault: Fault) -> None:
+        if isinstance(fault, Kill) and fault.process in self._held:
             return
-        child = inner_child(state.pid) if inner and name == "broker" else None
-        self._send(signal.SIGKILL, child or state.pid)
-        self.did[f"{name}'s child" if child else name] += 1
+        if (done := fault.act(self._lightship, self._enough)) is not None:
+            self.did[done] += 1
 
-    def _sleep(self, name: str, seconds: float) -> None:
-        pid = self._lightship.state(name).pid
-        if pid is None:
-            return
-        pids = [pid, *filter(None, (inner_child(pid),))]
-        self._asleep = name
-        for one in pids:
-            self._send(signal.SIGSTOP, one)
-        self._enough.wait(seconds)
-        for one in pids:
-            self._send(signal.SIGCONT, one)
-        self._asleep = ""
-        self.did[f"{name} asleep"] += 1
-
-    @staticmethod
-    def _send(signum: signal.Signals, pid: int) -> None:
-        with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
-            os.kill(pid, signum)
+    def finish(self) -> None:
+        """Wait until every fault that lasts has been met."""
+        self._lasting.join()
 
     def stop(self) -> None:
-        """No more kills; whatever was killed is up again when this returns."""
+        """No more faults; whatever was killed is up again when this returns."""
         self._enough.set()
         self.join()
-        self._sleeper.join()
+        self._lasting.join()
         for name in PROCESSES:
             self._lightship.is_up(name)

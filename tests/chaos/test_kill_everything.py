@@ -1,9 +1,11 @@
-"""All of Lightship under kills at random moments, again and again: nothing is lost, doubled or changed.
+"""All of Lightship under faults at random moments, again and again: nothing is lost, doubled or changed.
 
 Unlike in the end-to-end test kills also hit what is only starting, Kafka's protocol inside of the embedded
-broker, and the time in which what was sent is still being scored, detected and told; and broker and worker
-stand still for a while. How much of it: `INTERACTIONS`, and `SEEDS` from `FIRST_SEED` on, for each kind of
-broker; environment variables shorten it, or cut it into pieces.
+broker, and the time in which what was sent is still being scored, detected and told. Each seed also meets
+every fault that lasts (`faults.slow`): processes that stand still, a broker that is wedged, a full disk and
+clocks that jump; beside the journey there are hostile texts and calls of every identity. How much of it:
+`INTERACTIONS`, and `SEEDS` from `FIRST_SEED` on, for each kind of broker; environment variables shorten it,
+or cut it into pieces: with LIGHTSHIP_CHAOS_INTERACTIONS=2000 a seed takes a few minutes.
 """
 
 from __future__ import annotations
@@ -21,9 +23,13 @@ import pytest
 from infra.settings import StoreSettings
 from tests.at_rest import raw_messages, rows_of_everything
 from tests.brokers import KINDS
+from tests.chaos.clocks import Clocks, library
+from tests.chaos.faults import quick, slow
 from tests.chaos.killer import Killer
+from tests.chaos.side_traffic import EveryIdentity, HostileTexts
+from tests.chaos.small_disk import small_disk
 from tests.journey import REGISTERED_BY, SLICES, Journey
-from tests.judged import accounted_for, aggregated, confirmed, incidents, stored, told, verified
+from tests.judged import Sent, accounted_for, aggregated, confirmed, incidents, stored, told, verified
 from tests.running import Running, running
 from tests.searching import Planted, Search
 
@@ -38,8 +44,10 @@ INTERACTIONS = int(os.environ.get("LIGHTSHIP_CHAOS_INTERACTIONS", "50000"))
 SEEDS = int(os.environ.get("LIGHTSHIP_CHAOS_SEEDS", "10"))
 FIRST_SEED = int(os.environ.get("LIGHTSHIP_CHAOS_FIRST_SEED", "101"))
 PATIENCE_S = 180 + INTERACTIONS / 50
-AFTER_SENDING_S = 25.0
-"""How long kills go on when everything is sent."""
+DISK_BYTES = (3 << 29) + INTERACTIONS * (SEEDS + 1) * (12 << 10)
+"""Of the small file system, in memory, that holds everything and is filled."""
+CLOCKED = ("gateway", "relay", "worker", "fleet", "alerts")
+"""Processes whose clocks jump."""
 ADDRESSES = tuple(f"ida.varga.{n:03d}.quellmund@posthorn-{n:03d}.example" for n in range(40))
 
 
@@ -73,38 +81,64 @@ def alerts(lightship: Running, lineage: str) -> list[tuple[str, str, str, int]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_random_kills_change_nothing(tmp_path: Path, kind: str) -> None:
+def test_random_faults_change_nothing(tmp_path: Path, kind: str) -> None:
     rows: list[Sequence[object]] = []
-    with running(tmp_path / "home", kind=kind) as lightship:
+    preload = library()
+    clocks = None if preload is None else Clocks(preload, tmp_path, CLOCKED)
+    with (
+        small_disk(tmp_path / "disk", DISK_BYTES) as disk,
+        running(
+            (tmp_path if disk is None else disk.path) / "home",
+            kind=kind,
+            adapt=clocks.adapt if clocks else lambda spec: spec,
+        ) as lightship,
+    ):
+        if disk is None:
+            say("left out: a full disk (only root may mount a small one)")
+        if clocks is None:
+            say("left out: clocks that jump (on Debian: apt-get install faketime)")
         quiet = Journey.of("evaluation-quiet", INTERACTIONS, ADDRESSES)
         began = time.monotonic()
         send(lightship, quiet, f"{kind}, undisturbed")
-        took_s = time.monotonic() - began
         lightship.settle(quiet.lineage, PATIENCE_S)
         expected = confirmed(lightship, quiet.lineage), alerts(lightship, quiet.lineage)
         assert all(expected)
         rows.append(row(kind, "-", quiet, Counter(), time.monotonic() - began))
-        done = [quiet]
+        done: list[Sent] = [quiet]
         for seed in range(FIRST_SEED, FIRST_SEED + SEEDS):
             began = time.monotonic()
             journey = Journey.of(f"evaluation-seed-{seed}", INTERACTIONS, ADDRESSES)
-            done.append(journey)
-            killer = Killer(lightship, random.Random(seed), sleep_after_s=took_s / 3)
-            killer.start()
+            lasting = slow(kind, clocks, disk)
+            killer = Killer(lightship, random.Random(seed), quick(), lasting)
+            beside = (HostileTexts(lightship, seed), EveryIdentity(lightship, seed))
+            for thread in (killer, *beside):
+                thread.start()
             try:
                 send(lightship, journey, f"{kind}, seed {seed}", killer)
-                time.sleep(AFTER_SENDING_S)
+                say(f"{kind}, seed {seed}: all is sent; faults go on: {dict(killer.did)}")
+                killer.finish()
             finally:
                 killer.stop()
+                for traffic in beside:
+                    traffic.stop()
+            did = sum((traffic.did for traffic in beside), Counter(killer.did))
             say(f"{kind}, seed {seed}: {sum(killer.did.values())} disturbances; waiting until all is told")
             lightship.settle(journey.lineage, PATIENCE_S)
+            for traffic in beside:
+                lightship.settle(traffic.lineage, PATIENCE_S)
+                traffic.is_stored_once()
             stored(lightship, journey)
             aggregated(lightship, journey)
+            done += [journey, *beside]
             accounted_for(lightship, *done)
             verified(lightship, journey.lineage)
             assert (confirmed(lightship, journey.lineage), alerts(lightship, journey.lineage)) == expected
-            rows.append(row(kind, seed, journey, killer.did, time.monotonic() - began))
-            say(f"{kind}, seed {seed}: all is there, once")
+            missed = [
+                fault.name for fault in lasting if not any(n.startswith(fault.name) for n in killer.did)
+            ]
+            assert not missed
+            rows.append(row(kind, seed, journey, did, time.monotonic() - began))
+            say(f"{kind}, seed {seed}: all is there, once; {dict(did)}")
         nothing_in_clear(lightship)
     say("\n" + "\n".join(table(rows)))
 
