@@ -237,7 +237,7 @@ def test_export_does_not_wait_for_kafka_but_a_flush_does(broker: Broker) -> None
     began = time.monotonic()
     for n in range(50):
         provider.get_tracer("app").start_span(f"{n}").end()
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 50 * 0.2 / 2  # had each waited for as long as it may
     assert not out.force_flush(100)
     broker.answers.set()
     provider.force_flush()

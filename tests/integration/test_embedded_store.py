@@ -295,19 +295,19 @@ def test_two_slow_queries_run_side_by_side(store: str) -> None:
     def sleep(client: Client) -> None:
         client.command("SELECT sleep(1)")
 
-    began = time.monotonic()
-    sleep(clients[0])
-    alone_s = time.monotonic() - began
-    threads = [threading.Thread(target=sleep, args=(c,)) for c in clients]
-    began = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    together_s = time.monotonic() - began
+    def together_s() -> float:
+        threads = [threading.Thread(target=sleep, args=(c,)) for c in clients]
+        began = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return time.monotonic() - began
+
+    took_s = min(together_s() for _ in range(3))  # what else the machine does only makes it longer
     for c in clients:
         c.close()
-    assert together_s < 1.6 * alone_s
+    assert took_s < 2.0  # one after the other they never take less
 
 
 def test_readers_leave_room_for_writers(store: str, client: Client, table: str) -> None:
@@ -316,7 +316,7 @@ def test_readers_leave_room_for_writers(store: str, client: Client, table: str) 
     slept: list[float] = []
 
     def read(reader: Client) -> None:
-        reader.command("SELECT sleep(1.5)")
+        reader.command("SELECT sleep(3)")
         slept.append(time.monotonic())
 
     threads = [threading.Thread(target=read, args=(r,)) for r in readers]

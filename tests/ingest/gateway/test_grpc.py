@@ -246,7 +246,7 @@ def test_the_key_comes_in_metadata_and_is_asked_for_before_the_message(tmp_path:
         began = time.monotonic()
         code, _, _ = failed(lambda: s.stream(never()))
         assert code is grpc.StatusCode.UNAUTHENTICATED
-        assert time.monotonic() - began < PATIENCE_S / 8
+        assert time.monotonic() - began < PATIENCE_S / 4  # it was answered before there was a message
 
 
 def test_a_quota_asks_to_wait(tmp_path: Path) -> None:
