@@ -55,7 +55,7 @@ collector: setup ## a real OpenTelemetry Collector, built from Go modules, with 
 	$(BIN)/python -m tests.collector_programs
 	$(BIN)/pytest -m collector
 
-chaos: setup ## kills real processes at random, on both brokers, for hours: LIGHTSHIP_CHAOS_INTERACTIONS and _SEEDS shorten it
+chaos: setup ## kills, full disks, wrong clocks, hostile texts at random, on both brokers, for hours: LIGHTSHIP_CHAOS_INTERACTIONS and _SEEDS shorten it
 	$(BIN)/pytest -m chaos --capture=no
 
 fuzz: setup ## hostile bytes on readers and redaction, guided by coverage (ten minutes)

@@ -20,7 +20,7 @@ from kafka import KafkaConsumer, TopicPartition
 from infra.embedded.pair import broker_spec, kafka_address
 from infra.embedded.ports import spare
 from infra.embedded.supervisor import Supervisor
-from infra.kafka import CLIENT, LOGS, LOGS_IN, SPANS, SPANS_IN, create_topics
+from infra.kafka import CLIENT, DEAD_LETTERS, LOGS, LOGS_IN, SPANS, SPANS_IN, create_topics
 from infra.settings import KafkaSettings
 from ingest.otlp import log_views, parse_logs, parse_traces, span_views
 from tests.integration.test_relay import PARTITIONS, read_all, relay
@@ -93,7 +93,10 @@ def arrived(bootstrap: str, marker: str) -> tuple[Counter[str], int]:
 
 
 def topics(bootstrap: str) -> None:
-    create_topics(KafkaSettings(bootstrap=bootstrap, partitions=PARTITIONS), (SPANS, LOGS, SPANS_IN, LOGS_IN))
+    create_topics(
+        KafkaSettings(bootstrap=bootstrap, partitions=PARTITIONS),
+        (SPANS, LOGS, SPANS_IN, LOGS_IN, DEAD_LETTERS),
+    )
 
 
 def test_variables_are_all_an_application_sets_and_nothing_is_lost_when_it_ends(broker: str) -> None:
