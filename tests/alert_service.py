@@ -27,7 +27,7 @@ from infra.settings import (
 )
 from tests.databases import fresh_database
 
-WAIT_S = 60.0
+WAIT_S = 180.0
 
 
 @dataclass

@@ -374,7 +374,7 @@ def test_killed_while_sending_it_repeats_the_message_once_under_its_key(world: H
         until(lambda: len(world.receiver.got) == 2)
         until(lambda: ("sent",) in world.rows("SELECT outcome FROM notifications FINAL"))
         second.terminate()
-        _, log = second.communicate(timeout=30)
+        _, log = second.communicate(timeout=WAIT_S)
     assert second.returncode == 0, log.decode()
     assert SECRET not in log.decode()
     assert "invented-path-token" not in log.decode()
