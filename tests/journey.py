@@ -62,7 +62,7 @@ class Journey:
     def __post_init__(self) -> None:
         self.apps = (
             App("harbour-chat", self.seed, addresses=self.addresses),
-            App("harbour-notes", self.seed, logged=True, addresses=self.addresses),
+            App("harbour-notes", self.seed, logged=True, addresses=self.addresses, environment=None),
             App("harbour-pilot", self.seed, addresses=self.addresses),
         )
 

@@ -145,20 +145,26 @@ class App:
     """One service. ``logged``: prompts and answers stand in log records instead of on the spans, and an
     evaluator judges every answer a second later.
 
+    Its calls have every combination of user and conversation. ``environment`` may be ``None``.
     One of ``addresses`` stands at the end of every `ADDRESS_EVERY`-th question.
     """
 
     def __init__(
-        self, service: str, seed: int, *, logged: bool = False, addresses: Sequence[str] = ()
+        self,
+        service: str,
+        seed: int,
+        *,
+        logged: bool = False,
+        addresses: Sequence[str] = (),
+        environment: str | None = "test",
     ) -> None:
         self.service = service
         self.calls: list[Call] = []
         self._rng = random.Random(f"{service}/{seed}")
         self._logged = logged
         self._addresses = addresses
-        self._resource = Resource(
-            {"service.name": service, "service.version": "3.2", "deployment.environment.name": "test"}
-        )
+        where = {} if environment is None else {"deployment.environment.name": environment}
+        self._resource = Resource({"service.name": service, "service.version": "3.2", **where})
         self._provider = TracerProvider(
             resource=self._resource, id_generator=_Ids(self._rng), shutdown_on_exit=False
         )
@@ -193,8 +199,7 @@ class App:
                 "gen_ai.response.finish_reasons": ["stop"],
                 "gen_ai.usage.input_tokens": len(question) // 4,
                 "gen_ai.usage.output_tokens": len(answer) // 4,
-                "gen_ai.conversation.id": f"conversation-{rng.randrange(10**6)}",
-                "user.id": f"user-{rng.randrange(300)}",
+                **self._caller(),
                 **({} if self._logged else content),
             },
         )
@@ -214,6 +219,12 @@ class App:
                 },
             )
         return end_ns
+
+    def _caller(self) -> dict[str, str]:
+        """Who asks: in turn a user in a conversation, only one of the two, or nobody known."""
+        conversation = {"gen_ai.conversation.id": f"conversation-{self._rng.randrange(10**6)}"}
+        user = {"user.id": f"user-{self._rng.randrange(300)}"}
+        return (conversation | user, user, conversation, {})[len(self.calls) % 4]
 
     def run(self, at_ns: int, language: str, *, refused: bool = False) -> int:
         """An agent's run: a call, a tool, and another call; when it ended."""

@@ -1,6 +1,8 @@
 """The two applications: a support assistant that is a tool-using agent, and a code copilot.
 
 They use the clients of OpenAI and Anthropic as anybody would and know nothing of schedules or incidents.
+What they tell the provider of who asks (``thread``, ``account``) is theirs; their telemetry names a user or a
+conversation only where one is given: "" for none.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ class SupportAssistant:
         self._tracer = tracer
         self._chance = chance
 
-    def answer(self, message: str, *, conversation: str, user: str, prompt_version: str, stream: bool) -> str:
+    def answer(
+        self, message: str, *, thread: str, conversation: str, user: str, prompt_version: str, stream: bool
+    ) -> str:
         """The assistant's last word to the customer; ``stream`` reads the model's answers from streams."""
         run = {
             "gen_ai.agent.name": self.name,
@@ -63,25 +67,25 @@ class SupportAssistant:
         attributes = {"gen_ai.operation.name": "invoke_agent", "gen_ai.provider.name": "openai"}
         attributes["gen_ai.request.model"] = SUPPORT_MODEL
         with (
-            _baggage(run),
+            _baggage({key: value for key, value in run.items() if value}),
             self._tracer.start_as_current_span(
                 f"invoke_agent {self.name}", kind=SpanKind.INTERNAL, attributes=attributes
             ) as span,
         ):
-            return self._run(span, message, conversation, prompt_version, stream=stream)
+            return self._run(span, message, thread, prompt_version, stream=stream)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _run(self, span: Span, message: str, conversation: str, prompt_version: str, *, stream: bool) -> str:
+    def _run(self, span: Span, message: str, thread: str, prompt_version: str, *, stream: bool) -> str:
         messages: list[ChatCompletionMessageParam] = [
             {"role": "system", "content": table("prompts")["support"][prompt_version].strip()},
             {"role": "user", "content": message},
         ]
         for _ in range(MAX_STEPS):
             try:
-                reply = self._ask(messages, conversation, stream=stream)
+                reply = self._ask(messages, thread, stream=stream)
             except openai.APIError as error:
                 span.set_status(StatusCode.ERROR, type(error).__name__)
                 span.set_attribute("error.type", type(error).__name__)
@@ -96,14 +100,14 @@ class SupportAssistant:
         return _APOLOGY
 
     def _ask(
-        self, messages: list[ChatCompletionMessageParam], conversation: str, *, stream: bool
+        self, messages: list[ChatCompletionMessageParam], thread: str, *, stream: bool
     ) -> ChatCompletionMessage:
         request: dict[str, Any] = {
             "model": SUPPORT_MODEL,
             "messages": messages,
             "tools": _DEFINITIONS,
             "max_completion_tokens": 600,
-            "prompt_cache_key": conversation,
+            "prompt_cache_key": thread,
         }
         if stream:
             request["stream_options"] = {"include_usage": True}
@@ -140,12 +144,14 @@ class CodeCopilot:
             api_key=_KEY, base_url=url, max_retries=0, timeout=30.0, open_telemetry=False
         )
 
-    def answer(self, question: str, *, session: str, user: str, prompt_version: str, stream: bool) -> str:
+    def answer(
+        self, question: str, *, account: str, session: str, user: str, prompt_version: str, stream: bool
+    ) -> str:
         """The copilot's answer, read from a stream or in one piece."""
         system = table("prompts")["copilot"][prompt_version].strip()
         with using_attributes(session_id=session, user_id=user, prompt_template_version=prompt_version):
             try:
-                return self._ask(system, question, user, stream=stream)
+                return self._ask(system, question, account, stream=stream)
             except anthropic.APIError:
                 return ""
 
@@ -153,13 +159,13 @@ class CodeCopilot:
         """Close the connections."""
         self._client.close()
 
-    def _ask(self, system: str, question: str, user: str, *, stream: bool) -> str:
+    def _ask(self, system: str, question: str, account: str, *, stream: bool) -> str:
         request: dict[str, Any] = {
             "model": COPILOT_MODEL,
             "max_tokens": 2048,
             "system": system,
             "messages": [{"role": "user", "content": question}],
-            "metadata": {"user_id": user},
+            "metadata": {"user_id": account},
         }
         if stream:
             with self._client.messages.stream(**request) as events:

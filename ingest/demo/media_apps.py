@@ -57,7 +57,7 @@ class BannerStudio:
         self._client = openai.OpenAI(api_key=_KEY, base_url=f"{url}/v1", max_retries=0, timeout=30.0)
         self._tracer = tracer
 
-    def draw(self, prompt: str, n: int, *, session: str, user: str) -> list[str]:
+    def draw(self, prompt: str, n: int, *, account: str, session: str, user: str) -> list[str]:
         """Links to ``n`` pictures."""
         asked = {"model": STUDIO_MODEL, "prompt": prompt, "n": n, "size": "1536x1024"}
         with (
@@ -65,7 +65,7 @@ class BannerStudio:
             _call(self._tracer, "ImagesResponse", STUDIO_PROVIDER, asked) as span,
         ):
             answer = self._client.images.generate(
-                model=STUDIO_MODEL, prompt=prompt, n=n, size="1536x1024", user=user
+                model=STUDIO_MODEL, prompt=prompt, n=n, size="1536x1024", user=account
             )
             _answered(span, answer)
             links = [d.url for d in answer.data or () if d.url]

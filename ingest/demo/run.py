@@ -157,24 +157,38 @@ def _serve(arrival: Arrival, apps: _Apps, chance: Chance) -> None:
     """One request of a person, at its time."""
     rng = chance.stream("message", arrival.label)
     stream = chance.happens(STREAM_SHARES.get(arrival.service, 0.0), "stream", arrival.label)
-    who = {"session": arrival.conversation, "user": arrival.user}
+    user = arrival.user if arrival.names_user else ""
+    conversation = arrival.conversation if arrival.names_conversation else ""
     with happening(arrival.at_ns, arrival.label):
         if arrival.service == CALLS:
-            apps.notes.write_down(arrival.conversation, arrival.language, release=arrival.release, **who)
+            apps.notes.write_down(
+                arrival.conversation,
+                arrival.language,
+                release=arrival.release,
+                session=conversation,
+                user=user,
+            )
         elif arrival.service == STUDIO:
-            apps.studio.draw(picture_prompt(rng), rng.choice((1, 1, 2, 4)), **who)
+            prompt, n = picture_prompt(rng), rng.choice((1, 1, 2, 4))
+            apps.studio.draw(prompt, n, account=arrival.user, session=conversation, user=user)
         elif arrival.service == SUPPORT:
             message = customer_message(arrival.language, rng)
             apps.assistant.answer(
                 message,
-                conversation=arrival.conversation,
-                user=arrival.user,
+                thread=arrival.conversation,
+                conversation=conversation,
+                user=user,
                 prompt_version=arrival.prompt_version,
                 stream=stream,
             )
         else:
             apps.copilot.answer(
-                developer_question(rng), prompt_version=arrival.prompt_version, stream=stream, **who
+                developer_question(rng),
+                prompt_version=arrival.prompt_version,
+                stream=stream,
+                account=arrival.user,
+                session=conversation,
+                user=user,
             )
 
 

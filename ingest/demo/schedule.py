@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from infra.clock import NS_PER_S, to_datetime
@@ -29,6 +29,8 @@ CALLS_SHARE, STUDIO_SHARE = 0.12, 0.06
 _LANGUAGES = (("en", 0.40), ("es", 0.25), ("de", 0.20), ("fr", 0.15))
 HEARD_H = 8
 """Hours into the event day at which the call notes are released."""
+NAMELESS_SHARES = {SUPPORT: 0.02, COPILOT: 0.05, CALLS: 0.05, STUDIO: 0.25}
+"""Per app the share of requests that name a user only, the same of a conversation only, and of neither."""
 _SWING, _PEAK_H = 0.45, 8.0  # the shop's day: busiest eight hours after the schedule's day begins
 _WEEKEND = 0.75
 _MEAN_OVER_WEEK = (5 + 2 * _WEEKEND) / 7
@@ -38,7 +40,8 @@ _MEAN_OVER_WEEK = (5 + 2 * _WEEKEND) / 7
 class Arrival:
     """One request of a person: a conversation, a question, a recorded call, a picture.
 
-    ``release`` is the app's where that changes.
+    ``release`` is the app's where that changes. ``names_user`` and ``names_conversation`` say what of the two
+    its telemetry carries.
     """
 
     at_ns: int
@@ -49,6 +52,8 @@ class Arrival:
     language: str
     prompt_version: str
     release: str = ""
+    names_user: bool = True
+    names_conversation: bool = True
 
     @property
     def label(self) -> str:
@@ -157,7 +162,7 @@ def build(
         for at_ns, key in _times(chance, STUDIO, day, day_ns, per_day * STUDIO_SHARE):
             user = f"designer-{chance.stream(STUDIO, key).randrange(12):02d}"
             arrivals.append(Arrival(at_ns, STUDIO, key, user, f"brief-{key}", "en", ""))
-    arrivals.sort(key=lambda a: (a.at_ns, a.key))
+    arrivals = sorted((_named(chance, a) for a in arrivals), key=lambda a: (a.at_ns, a.key))
     planted = _planted(event_day_ns, arrivals) if incidents else ()
     return Schedule(seed, start_ns, event_day_ns, end_ns, tick_ns, tuple(arrivals), planted)
 
@@ -264,6 +269,13 @@ def _conversation(chance: Chance, at_ns: int, key: str, prompt_version: str) -> 
     language = rng.choices([name for name, _ in _LANGUAGES], [share for _, share in _LANGUAGES])[0]
     user = f"customer-{rng.randrange(6000):04d}"
     return Arrival(at_ns, SUPPORT, key, user, f"conversation-{key}", language, prompt_version)
+
+
+def _named(chance: Chance, arrival: Arrival) -> Arrival:
+    """The arrival with what its telemetry names of who asks."""
+    share = NAMELESS_SHARES[arrival.service]
+    draw = chance.stream("names", arrival.label).random()
+    return replace(arrival, names_user=not share <= draw < 3 * share, names_conversation=draw >= 2 * share)
 
 
 def _call(chance: Chance, at_ns: int, key: str, release: str) -> Arrival:

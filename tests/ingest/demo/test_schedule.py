@@ -16,6 +16,7 @@ from ingest.demo.schedule import (
     COPILOT,
     DAY_NS,
     HOUR_NS,
+    NAMELESS_SHARES,
     QUIET_PROMPT,
     RELEASED_PROMPT,
     SUPPORT,
@@ -55,6 +56,15 @@ def test_about_thirty_thousand_interactions_before_the_event_day(whole: Schedule
     assert per_service[SUPPORT] * CALLS_PER_CONVERSATION / interactions == pytest.approx(0.55, abs=0.02)
     spanish = sum(a.language == "es" for a in quiet if a.service == SUPPORT)
     assert spanish / per_service[SUPPORT] == pytest.approx(0.25, abs=0.02)
+
+
+def test_every_app_has_callers_of_every_identity_and_most_have_both(whole: Schedule) -> None:
+    named = Counter((a.service, a.names_user, a.names_conversation) for a in whole.arrivals)
+    of = Counter(a.service for a in whole.arrivals)
+    assert set(of) == set(NAMELESS_SHARES)
+    for service, share in NAMELESS_SHARES.items():
+        for who in ((True, False), (False, True), (False, False)):
+            assert named[service, *who] / of[service] == pytest.approx(share, rel=0.3)
 
 
 def test_days_have_a_cycle_and_weekends_a_dip(whole: Schedule) -> None:
