@@ -17,6 +17,7 @@ from infra.settings import Settings, load
 from ingest import process
 from ingest.app import Wiring, build
 from ingest.detect.days import Days
+from ingest.detect.program import program
 from ingest.detect.run_config import RunConfig, engine
 from ingest.detect.stage import DetectStage
 from ingest.detect.writer import ClickHouseDetectStore
@@ -51,7 +52,7 @@ def detect_stage(settings: Settings) -> DetectStage:
     store = ClickHouseDetectStore(clickhouse.connect(settings.store))
     e = engine(settings)
     run = RunConfig.of(settings)
-    return DetectStage(store, e.config, e.partitions, e.lateness_ns, e.limits, run=run)
+    return DetectStage(store, e.config, e.partitions, e.lateness_ns, e.limits, run=run, version=program())
 
 
 def _counters(wiring: Wiring, score: ScoreStage, detect: DetectStage) -> Mapping[str, float]:

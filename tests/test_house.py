@@ -164,7 +164,14 @@ def test_every_alert_has_a_runbook_and_pages_have_one_of_their_own() -> None:
 def test_no_runbook_is_left_over() -> None:
     used = {runbook.name_of(refusals(score=name)) for name in SPECS}
     used |= {runbook.name_of(refusals(alert_kind=kind)) for kind in ALERT_KINDS} | {runbook.GENERIC}
-    ours = (self_watch.RECEIVER, self_watch.DISK, self_watch.LATE, self_watch.RESTARTS, self_watch.WAITING)
+    ours = (
+        self_watch.RECEIVER,
+        self_watch.DISK,
+        self_watch.LATE,
+        self_watch.RESTARTS,
+        self_watch.WAITING,
+        "quarantine",
+    )
     used |= {runbook.name_of(refusals(alert_kind="pipeline", score=score)) for score in ours}
     assert {p.stem for p in runbook.FOLDER.glob("*.md")} == used
 

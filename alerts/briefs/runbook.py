@@ -72,9 +72,17 @@ _BY_SCORE = {
 }
 _BY_KIND = {"volume": "volume", "silence": "volume", "pipeline": "pipeline"}
 _OF_OURS = {
-    name: name for name in ("receiver_down", "disk_full", "late_share", "restart_loop", "records_waiting")
+    name: name
+    for name in (
+        "receiver_down",
+        "disk_full",
+        "late_share",
+        "restart_loop",
+        "records_waiting",
+        "quarantine",
+    )
 }
-"""What `alerts.watch.self_watch` states, by its score."""
+"""What Lightship states of itself, by its score."""
 _SIDES = ("_prompt", "_output", "_context", "_tool_result")
 
 GENERIC = "drift"

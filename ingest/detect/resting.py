@@ -8,7 +8,7 @@ obeyed before a tick closes; of budgets only the latest counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +17,12 @@ from detectors.drift.engine import snapshot as codec
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watcher import ServiceWatcher
 from detectors.observation import Control, ServiceKey, decode, encode
+from ingest.detect.fault import OF_THE_WHOLE
 
 LineageKey = tuple[str, str]
 """Tenant and lineage."""
 Watchers = dict[ServiceKey, ServiceWatcher]
+Unreadable = Callable[[ServiceKey, Exception], None]
 
 
 @dataclass(slots=True)
@@ -39,8 +41,12 @@ class Resting:
         """Keep the state of a lineage's services."""
         self._lineages[lineage] = _Lineage(codec.pack(*packable(watchers)))
 
-    def take(self, lineage: LineageKey, config: WatchConfig) -> tuple[Watchers, list[Control]]:
+    def take(
+        self, lineage: LineageKey, config: WatchConfig, unreadable: Unreadable | None = None
+    ) -> tuple[Watchers, list[Control]]:
         """The services of a lineage as they were, and what was asked of them since; none if it is awake.
+
+        ``unreadable`` is as in `restored`.
 
         Raises
         ------
@@ -50,7 +56,7 @@ class Resting:
         kept = self._lineages.pop(lineage, None)
         if kept is None:
             return {}, []
-        return restored(*codec.unpack(kept.packed), config), kept.controls
+        return restored(*codec.unpack(kept.packed), config, unreadable), kept.controls
 
     def hold(self, control: Control) -> bool:
         """Let a control record wait for its lineage; whether that is at rest."""
@@ -87,10 +93,19 @@ def packable(watchers: Mapping[ServiceKey, ServiceWatcher]) -> tuple[dict[str, A
     return facts, arrays
 
 
-def restored(facts: Mapping[str, Any], arrays: codec.Arrays, config: WatchConfig) -> Watchers:
-    """Inverse of `packable`."""
+def restored(
+    facts: Mapping[str, Any], arrays: codec.Arrays, config: WatchConfig, unreadable: Unreadable | None = None
+) -> Watchers:
+    """Inverse of `packable`; ``unreadable`` is told of services whose state is not, and they are left out."""
     found = {}
     for text, state, mine in codec.awake(facts, arrays):
         key = ServiceKey.parse(text)
-        found[key] = ServiceWatcher.restore(key, config, state, mine)
+        try:
+            found[key] = ServiceWatcher.restore(key, config, state, mine)
+        except OF_THE_WHOLE:
+            raise
+        except Exception as error:
+            if unreadable is None:
+                raise
+            unreadable(key, error)
     return found

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
+from detectors.drift.service.series_rows import SeriesState
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.observation import ServiceKey, WrongFormat, decode
-from infra.kafka import DEAD_LETTERS, FINDINGS
-from ingest.detect.evidence import keep
+from infra.clock import SystemClock
+from infra.kafka import DEAD_LETTERS, FINDINGS, OBSERVATIONS
+from ingest.detect.evidence import DETECT, keep
+from ingest.detect.quarantine_log import Entry, QuarantineLog, conversations_begun_anew
 from ingest.detect.reports import reports
 from ingest.detect.run_config import UNSTATED, RunConfig
 from ingest.detect.shard import Shard
@@ -24,7 +27,7 @@ class DetectStage:
     """Batches of the observation log to stored cells and findings.
 
     ``process`` may be called again with the same batch after `Unavailable`: what was applied is skipped and
-    what was not yet stored is stored.
+    what was not yet stored is stored. ``version`` is that of the program, ``now_ns`` the wall clock.
     """
 
     def __init__(
@@ -36,15 +39,19 @@ class DetectStage:
         limits: Limits = LIMITS,
         *,
         run: RunConfig = UNSTATED,
+        version: str = "",
+        now_ns: Callable[[], int] | None = None,
     ) -> None:
         self._store = store
         self._config = config
         self._run = run
         self._run_is_stored = run is UNSTATED
         self._make: Callable[[bytes], Shard] = lambda data: Shard.unpack(
-            data, config, partitions, lateness_ns, limits
+            data, config, partitions, lateness_ns, limits, version
         )
-        self._empty: Callable[[], Shard] = lambda: Shard(config, partitions, lateness_ns, limits)
+        self._empty: Callable[[], Shard] = lambda: Shard(config, partitions, lateness_ns, limits, version)
+        self._quarantine = QuarantineLog(DETECT, OBSERVATIONS.name, version)
+        self._now_ns = now_ns or SystemClock().now_ns
         self._shards: dict[int, Shard] = {}
         self._epochs: dict[int, int] = {}
         self._log: list[LogRow] = []
@@ -70,26 +77,44 @@ class DetectStage:
         if not self._run_is_stored:
             self._store.write_run_config(self._run)
             self._run_is_stored = True
+        series = self._series(shards)  # before anything is stored: a service may be set aside
         for partition, shard in shards.items():
             keep(self._store, partition, shard.findings, shard.references, self._run)
         cells = [c for s in shards.values() for c in s.cells]
         self._store.write_cells(cells)
         findings = [f for s in shards.values() for f in s.findings]
         self._store.write_findings(findings)
-        if findings or any(s.rested for s in shards.values()):
-            self._write_series(self._shards)
-        else:
-            self._write_newcomers(shards)
+        self._store.write_series(series)
+        self._known.update(k for shard in shards.values() for k, w in shard.watchers.items() if w.begun)
+        self._store_quarantine(shards)
         self._store.write_log(self._log)  # last: who finds a message there finds what came of it
         outputs = self._dead + [
             Output(FINDINGS.name, f.service.encode(), f.to_json().encode(), 0) for f, _ in findings
         ]
         outputs += [o for p, s in sorted(shards.items()) for o in reports(p, s.closed)]
+        outputs += self._told_of_quarantine(shards)
         self._log, self._dead = [], []
         for shard in shards.values():
             shard.cells, shard.findings, shard.references, shard.closed = [], [], [], []
-            shard.rested = []
+            shard.rested, shard.released = [], []
+            shard.conversation_faults.clear()
         return outputs
+
+    def _store_quarantine(self, shards: Mapping[int, Shard]) -> None:
+        entries = _entries(shards)
+        rows = self._quarantine.rows(entries, _released(shards))
+        if rows:
+            self._store.write_quarantine(rows)
+            self._quarantine.stored(entries)
+
+    def _told_of_quarantine(self, shards: Mapping[int, Shard]) -> list[Output]:
+        now_ns = self._now_ns()
+        anew = [
+            conversations_begun_anew(partition, lineage, fault, now_ns)
+            for partition, shard in shards.items()
+            for lineage, fault in shard.conversation_faults.items()
+        ]
+        return anew + self._quarantine.outputs(_entries(shards), _released(shards), now_ns)
 
     def _apply(self, shard: Shard, raw: RawMessage) -> None:
         try:
@@ -113,6 +138,10 @@ class DetectStage:
             self._shards[partition] = self._make(found.blob) if found else self._empty()
             self._shards[partition].partition = partition
             self._epochs[partition] = found.epoch + 1 if found else 1
+            kept = self._shards[partition].quarantine if found else {}
+            self._dead += self._quarantine.loaded(
+                (partition, key, one) for key, one in kept.items() if one.is_stored
+            )
         return self._shards[partition]
 
     def snapshot(self, partitions: Iterable[int] | None = None) -> dict[int, int]:
@@ -128,13 +157,13 @@ class DetectStage:
             for p, s in list(self._shards.items())
             if s.next_offset is not None and (partitions is None or p in set(partitions))
         }
-        self._write_series(chosen)
+        self._store.write_series([row for p, s in chosen.items() for row in self._states(s)])
         upto = {}
         for partition, shard in chosen.items():
             next_offset = shard.next_offset or 0
-            self._store.write_snapshot(
-                Snapshot(partition, self._epochs[partition], next_offset, shard.pack())
-            )
+            packed = shard.pack()  # may set services aside
+            self._store_quarantine({partition: shard})
+            self._store.write_snapshot(Snapshot(partition, self._epochs[partition], next_offset, packed))
             self._store.write_progress(partition, next_offset, shard.event_ns)
             upto[partition] = next_offset
         return upto
@@ -151,29 +180,24 @@ class DetectStage:
             shard = self._shard(partition)
             self._store.write_progress(partition, shard.next_offset or 0, shard.event_ns)
 
-    def _write_series(self, shards: Mapping[int, Shard]) -> None:
-        self._store.write_series(
-            [
-                (key, state, shard.next_offset or 0)
-                for shard in shards.values()
-                for key, watcher in shard.watchers.items()
-                for state in watcher.series_states()
-            ]
-            + [row for shard in shards.values() for row in shard.rested]
-        )
-        self._known.update(k for shard in shards.values() for k, w in shard.watchers.items() if w.begun)
+    def _series(self, shards: Mapping[int, Shard]) -> list[tuple[ServiceKey, SeriesState, int]]:
+        """States of series to be stored: all of them where something was stated, else those of newcomers.
 
-    def _write_newcomers(self, shards: Mapping[int, Shard]) -> None:
-        """Services nobody has been told of: what they may spend hangs on their being known."""
-        new = [
-            (key, watcher, shard.next_offset or 0)
-            for shard in shards.values()
-            for key, watcher in shard.watchers.items()
-            if key not in self._known and watcher.begun
-        ]
-        if new:
-            self._store.write_series([(key, s, upto) for key, w, upto in new for s in w.series_states()])
-            self._known |= {key for key, *_ in new}
+        What a service may spend hangs on its being known.
+        """
+        rested = [row for shard in shards.values() for row in shard.rested]
+        told = rested or any(shard.findings for shard in shards.values())
+        if told:
+            return [row for shard in shards.values() for row in self._states(shard)] + rested
+        new = {k for s in shards.values() for k, w in s.watchers.items() if k not in self._known and w.begun}
+        return [row for shard in shards.values() for row in self._states(shard, new)] if new else []
+
+    @staticmethod
+    def _states(
+        shard: Shard, only: Container[ServiceKey] | None = None
+    ) -> list[tuple[ServiceKey, SeriesState, int]]:
+        upto = shard.next_offset or 0
+        return [(key, state, upto) for key, state in shard.series_states(only)]
 
     def counters(self) -> dict[str, float]:
         """What its shards counted, by metric name."""
@@ -188,3 +212,11 @@ class DetectStage:
         for partition in partitions:
             self._shards.pop(partition, None)
             self._epochs.pop(partition, None)
+
+
+def _entries(shards: Mapping[int, Shard]) -> list[Entry]:
+    return [(p, key, kept) for p, shard in shards.items() for key, kept in shard.quarantine.items()]
+
+
+def _released(shards: Mapping[int, Shard]) -> list[Entry]:
+    return [(p, key, kept) for p, shard in shards.items() for key, kept in shard.released]

@@ -60,6 +60,21 @@ class Snapshot:
     blob: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class QuarantineRow:
+    """A service that was set aside, or is watched again; see the table's columns."""
+
+    shard: int
+    key: ServiceKey
+    since_offset: int
+    released: bool
+    since_ns: int
+    error: str
+    place: str
+    program: str
+    state: bytes = b""
+
+
 class DetectStore(EvidenceStore, Protocol):
     """Where stage 2 keeps things; every write may be repeated without harm."""
 
@@ -77,6 +92,9 @@ class DetectStore(EvidenceStore, Protocol):
 
     def write_snapshot(self, snapshot: Snapshot) -> None:
         """Keep a snapshot."""
+
+    def write_quarantine(self, rows: Sequence[QuarantineRow]) -> None:
+        """Keep what was set aside or released."""
 
     def write_progress(self, partition: int, next_offset: int, event_ns: int) -> None:
         """Say how far a shard has come."""
@@ -173,6 +191,21 @@ class ClickHouseDetectStore:
             "snapshots",
             ("room", "shard", "epoch", "next_offset", "blob", "digest"),
             [(self._room, s.shard, s.epoch, s.next_offset, s.blob, digest_of(s.blob))],
+        )
+
+    def write_quarantine(self, rows: Sequence[QuarantineRow]) -> None:
+        """Keep what was set aside or released."""
+        names = ("since_offset", "released", "since", "error", "place", "program", "state")
+        self._insert(
+            "quarantine",
+            ("room", "shard", "tenant", "lineage", "environment", "service", *names),
+            (
+                (
+                    *(self._room, r.shard, *_key(r.key), r.since_offset, r.released, to_datetime(r.since_ns)),
+                    *(r.error, r.place, r.program, r.state),
+                )
+                for r in rows
+            ),
         )
 
     def keep_snapshot(self, shard: int, upto: int) -> KeptSnapshot | None:

@@ -18,7 +18,7 @@ from ingest.detect.chain import digest_of
 from ingest.detect.evidence import Evidence, KeptSnapshot
 from ingest.detect.run_config import RunConfig
 from ingest.detect.stage import DetectStage
-from ingest.detect.writer import LogRow, Snapshot
+from ingest.detect.writer import LogRow, QuarantineRow, Snapshot
 from ingest.errors import Defect, Unavailable
 from ingest.messages import Output, RawMessage
 from tests.at_length import at_length
@@ -41,6 +41,7 @@ class Kept:
     runs: dict[str, RunConfig] = field(default_factory=dict)
     evidence: dict[tuple[str, int], Evidence] = field(default_factory=dict)
     references: dict[tuple[str, str, str], Reference] = field(default_factory=dict)
+    quarantine: list[QuarantineRow] = field(default_factory=list)
     failures: int = 0
 
     def _maybe_fail(self) -> None:
@@ -65,6 +66,10 @@ class Kept:
 
     def write_snapshot(self, snapshot: Snapshot) -> None:
         self.snapshots.append(snapshot)
+
+    def write_quarantine(self, rows: Sequence[QuarantineRow]) -> None:
+        self._maybe_fail()
+        self.quarantine += rows
 
     def write_progress(self, partition: int, next_offset: int, event_ns: int) -> None:
         pass

@@ -10,13 +10,14 @@ from detectors.drift.baselines.origin import ADOPTED
 from detectors.drift.baselines.reference import Reference
 from detectors.drift.baselines.states import state_of, watched_columns
 from detectors.drift.change.level import NO_LEVEL, level
+from detectors.drift.fast.fast_watch import FastWatch
 from detectors.drift.fast.limits import declared
 from detectors.drift.service.fold import Counted, Fold, SeriesKey, TickCounts
 from detectors.drift.service.series_rows import CellRow, SeriesState
 from detectors.drift.service.trail import Rows, Trail
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watching import WatchList
-from detectors.finding import ALL
+from detectors.finding import ALL, Finding
 from detectors.observation import ServiceKey, series_id
 from detectors.scorers.protocol import ScoreSpec
 
@@ -34,7 +35,25 @@ class ServiceSeries:
     _trail: Trail
     _learner: Learner
     _watch: WatchList
+    _fast: FastWatch
     _last_tick: int
+
+    @property
+    def config(self) -> WatchConfig:
+        """What it is watched with, its budget included."""
+        return self._config
+
+    @property
+    def counts(self) -> Fold:
+        """Open ticks and the names of series."""
+        return self._fold
+
+    def open_findings(self) -> list[Finding]:
+        """What was stated of its series and has not ended."""
+        opened = [w.open for _, w in sorted(self._watch.series.items())]
+        opened += [one for _, one in sorted(self._fast.open.items())]
+        found = (one.finding for one in opened if one is not None and one.finding is not None)
+        return list({finding.finding_id: finding for finding in found}.values())
 
     def _cells(self, counts: TickCounts, part: int) -> list[CellRow]:
         redundant, start_s = self._fold.redundant(counts.tick), counts.tick * self._config.tick_s

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from detectors.closed_ticks import SharedRow
 from detectors.drift.baselines.accept import Scene, accept, onset_tick, start_anew
 from detectors.drift.baselines.adopt import adopt
 from detectors.drift.baselines.expected import Announced, Boundary, informed
@@ -34,6 +33,7 @@ from detectors.drift.fleet.shared_counts import shared_counts
 from detectors.drift.service import report
 from detectors.drift.service.adwin_tickets import AdwinTickets, ticket
 from detectors.drift.service.children import children
+from detectors.drift.service.closed import Closed
 from detectors.drift.service.controls import Waiting, text_of
 from detectors.drift.service.fold import Fold, SeriesKey, TickCounts
 from detectors.drift.service.open_tick import OpenTick, name_of
@@ -52,15 +52,6 @@ from detectors.finding import ALL, Finding, same_change
 from detectors.observation import Control, Observation, ServiceKey
 
 
-@dataclass(slots=True)
-class Closed:
-    """What came of closing ticks."""
-
-    cells: list[CellRow] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    shared: list[SharedRow] = field(default_factory=list)
-
-
 class ServiceWatcher(ServiceSeries):
     """State of one service in one lineage.
 
@@ -72,15 +63,19 @@ class ServiceWatcher(ServiceSeries):
         The same for all services.
     next_tick
         Rows before this tick are late from the start.
+    counts
+        Open ticks of a service that was counted before it is watched.
 
     ``on_tick`` is called with every tick that has closed, before what crossed in it is stated.
     """
 
-    def __init__(self, key: ServiceKey, config: WatchConfig, next_tick: int) -> None:
+    def __init__(
+        self, key: ServiceKey, config: WatchConfig, next_tick: int, counts: Fold | None = None
+    ) -> None:
         self.key = key
         self._config = config
         self.next_tick = next_tick
-        self._fold = Fold(config.specs, config.tick_s, config.max_values)
+        self._fold = counts if counts is not None else Fold(config.specs, config.tick_s, config.max_values)
         self._trail = Trail()
         self._learner = Learner(config.learn, config.tick_s)
         self._watch = WatchList(config.tick_s)
@@ -224,24 +219,30 @@ class ServiceWatcher(ServiceSeries):
         self._fast.price(self._baseline_of)  # of the baselines as they are now
         return findings
 
-    def advance(self, until: int | None, log_offset: int) -> Closed:
-        """Close the ticks before ``until``, or all that hold counts when there is no more to come."""
+    def advance(self, until: int | None, log_offset: int, closed: Closed | None = None) -> Closed:
+        """Close the ticks before ``until``, or all that hold counts when there is no more to come.
+
+        What comes of it is added to ``closed`` tick by tick: if one raises, what came before stands there.
+        """
         if until is None:
             last = self._fold.last_open_tick()
             until = self.next_tick if last is None else last + 1
-        closed = Closed()
+        closed = closed if closed is not None else Closed()
         if until <= self.next_tick:
             return closed
         ended = self._time(self.next_tick)
         closed.findings.extend(replace(f, ended_at=ended) for f in self._superseded)
         self._superseded = []
-        for counts in self._fold.advance(until):
+        closed.uncounted.extend(self._fold.advance(until))
+        while closed.uncounted:
+            counts = closed.uncounted[0]
             self._names = self._fold.names()
             self._people.close(counts.tick)
             self._learn(counts.tick)
             closed.findings.extend(self._obey(counts.tick))
             closed.findings.extend(self._review(counts.tick, log_offset))
             closed.cells.extend(self._cells(counts, 0))
+            closed.uncounted.popleft()
             closed.findings.extend(self._rules.close(counts, self._fold))
             closed.shared.extend(shared_counts(self.key, counts, self._names, self._config.specs))
             closed.findings.extend(self._feed(counts, log_offset))
