@@ -33,6 +33,7 @@ from infra.command_line import (
 )
 from ingest.dead_letters.app import dead_letters
 from ingest.gateway.keys_app import keys
+from ingest.quarantine_app import quarantine
 from ingest.rules_app import rules
 from ingest.scorers_app import scorers
 
@@ -55,10 +56,10 @@ for name, group in (("alerts", alerts), ("dead-letters", dead_letters), ("baseli
 app.add_typer(dashboards, name="dashboard")
 for name, group in (("incidents", incidents), ("keys", keys), ("rules", rules), ("scorers", scorers)):
     app.add_typer(group, name=name)
-rules.add_typer(added_rules)
-scorers.add_typer(calibration)
-app.add_typer(reports)
-app.add_typer(applications)
+for group, part in ((rules, added_rules), (scorers, calibration)):
+    group.add_typer(part)
+for part in (reports, applications, quarantine):
+    app.add_typer(part)
 
 
 def _checked(path: Path | None) -> Settings:

@@ -149,6 +149,27 @@ class Holes:
     newest: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A service that detection failed on and does not watch; ``since`` by the clock of its lineage."""
+
+    service: str
+    environment: str
+    since: datetime
+    error: str
+    place: str
+
+
+_SET_ASIDE = """
+SELECT service, environment, min(since), any(error), any(place)
+FROM quarantine
+WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+GROUP BY room, shard, environment, service, since_offset
+HAVING max(released) = 0
+ORDER BY service, environment
+LIMIT 200
+"""
+
 _HOURS = """
 SELECT
     toStartOfHour(received_at) AS hour, sum(received), sum(stored), sum(duplicate), sum(rejected),
@@ -250,6 +271,12 @@ def late(store: Store, scope: Scope, scores: tuple[str, ...], hours: int = 24) -
     since = scope.now_s - hours * 3600
     rows = store.rows(_LATE, scope.bind(scores=list(scores), since=since, now=scope.now_s))
     return tuple(Late(service, environment, int(k), int(n)) for service, environment, k, n in rows)
+
+
+def set_aside(store: Store, scope: Scope) -> tuple[SetAside, ...]:
+    """Services of the lineage that are in quarantine."""
+    rows = store.rows(_SET_ASIDE, scope.bind())
+    return tuple(SetAside(s, e, utc(since), error, place) for s, e, since, error, place in rows)
 
 
 def disks(store: Store, scope: Scope) -> tuple[Disk, ...]:

@@ -10,7 +10,7 @@ from dashboard import formats, palette
 from dashboard.estimates import intervals
 from dashboard.palette import State
 from dashboard.plain import clean
-from dashboard.queries.pipeline import Accounts, Disk, Holes, Late, Partition
+from dashboard.queries.pipeline import Accounts, Disk, Holes, Late, Partition, SetAside
 from dashboard.rows.pipeline import STALLED_AFTER
 from dashboard.wording import pipeline as words
 from infra.clock import to_datetime, to_ns
@@ -56,11 +56,13 @@ def signs(
     now: datetime,
     *,
     live: bool,
+    set_aside: Sequence[SetAside] = (),
 ) -> list[Sign]:
     """What is wrong, the most urgent first; empty when nothing is."""
     if not parts:
         return [Sign(palette.NO_DATA, words.NO_ROOMS, None, words.NO_ROOMS_NEXT)]
-    found = [*_stalled(parts, now), *(_behind(parts, now) if live else ()), *_account(accounts)]
+    found = [*_stalled(parts, now), *(_behind(parts, now) if live else ())]
+    found += [*_unwatched(set_aside), *_account(accounts)]
     if holes.n:
         what = words.HOLES.format(n=formats.count(holes.n))
         found.append(Sign(palette.FAILED, what, holes.newest, words.HOLES_NEXT))
@@ -134,6 +136,23 @@ def _behind(parts: Sequence[Partition], now: datetime) -> list[Sign]:
         n=len(old), age=formats.span(now - slowest.event_time), room=clean(slowest.room, 24)
     )
     return [Sign(palette.FAILED, what, slowest.event_time, words.BEHIND_NEXT)]
+
+
+def _unwatched(services: Sequence[SetAside]) -> list[Sign]:
+    """Services in quarantine."""
+    return [
+        Sign(
+            palette.FAILED,
+            words.UNWATCHED.format(
+                service=clean(" · ".join(filter(None, (one.service, one.environment))), 60),
+                error=clean(one.error, 60),
+                place=clean(one.place, 90),
+            ),
+            one.since,
+            words.UNWATCHED_NEXT.format(service=clean(one.service, 60)),
+        )
+        for one in services
+    ]
 
 
 def _account(accounts: Accounts) -> list[Sign]:

@@ -41,14 +41,22 @@ def render() -> None:
     accounts = data.read(who, queries.accounts, scope, since_s)
     late = data.read(who, queries.late, scope, fleet.COUNTING_SCORES)
     holes = data.read(who, queries.holes, scope)
+    unwatched = data.read(who, queries.set_aside, scope)
     disks = _disks(seen)
-    readings: list[Reading[object]] = [parts, accounts, late, holes]
+    readings: list[Reading[object]] = [parts, accounts, late, holes, unwatched]
     with top:
         components.header(words.TITLE, words.QUESTION, seen, readings, words.BASE.format(hours=hours))
     rooms = doors.ask(tuple(doors.addresses(data.settings()).items()))
     found = [
         *vital.signs(
-            parts.value, accounts.value, late.value, disks, holes.value, wall, live=scope.lineage == LIVE
+            parts.value,
+            accounts.value,
+            late.value,
+            disks,
+            holes.value,
+            wall,
+            live=scope.lineage == LIVE,
+            set_aside=unwatched.value,
         ),
         *vital.restarting(doors.restarted(data.settings()), wall),
         *vital.unready(rooms),

@@ -152,7 +152,7 @@ def set_aside(
     if counted is None:
         counted = CountedService(watcher.key, watcher.config, max(next_tick, watcher.next_tick) + 1)
     logger.error(
-        "service %s is in quarantine from offset %d on: %s; see lightship quarantine",
+        "service %s is in quarantine from offset %d on: %s; see lightship quarantine list",
         watcher.key.text(), offset, fault,
     )  # fmt: skip
     return Quarantined(

@@ -131,7 +131,7 @@ def _finding(room: str, entry: Entry, now: datetime) -> Finding:
         severity="page",
         detector=DETECTOR,
         note=f"{name[:MOST_NAME]} is not watched, only counted: detection failed with {kept.fault}, "
-        f"after log offset {kept.offset}; lightship quarantine",
+        f"after log offset {kept.offset}; lightship quarantine list",
         slice_=f"service={quote(name[:MOST_NAME], safe=' /')}",
     )
 

@@ -21,6 +21,7 @@ from infra.settings import Settings, load
 from ingest.doctor import gather
 from ingest.doctor.check_app import check_app
 from ingest.doctor.check_judges import check_judges
+from ingest.doctor.check_quarantine import check_quarantine
 from ingest.doctor.check_scorers import check_scorers
 from ingest.doctor.check_servers import (
     Server,
@@ -37,6 +38,7 @@ from ingest.doctor.check_services import check_services
 from ingest.doctor.doors import Door, check_passage, go_through, grpc_door, http_door, kafka_door
 from ingest.doctor.line import AWAY, FAIL, Line
 from ingest.errors import Unavailable
+from ingest.quarantine_command import set_aside
 from ingest.score.chosen import chosen
 from ingest.settings_check import checked
 
@@ -148,6 +150,7 @@ def _of_store(settings: Settings, store: Client, *, lags: bool) -> list[Line]:
         ages_s, waiting = gather.progress_of(store, settings.kafka) if lags else ({}, None)
         lines += check_progress(ages_s, waiting) if lags else []
         lines += check_waiting(gather.waiting_of(store, settings.kafka)) if lags else []
+        lines += check_quarantine(set_aside(store))
         return lines + check_services(*gather.services_of(store))
     except ClickHouseError as error:
         return [Line("tables", FAIL, f"ClickHouse refuses a question: {str(error)[:200]}", "lightship setup")]

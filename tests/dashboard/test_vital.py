@@ -8,7 +8,7 @@ import pytest
 from dashboard import palette
 from dashboard.charts.records import by_hour
 from dashboard.palette import DARK, LIGHT, Palette
-from dashboard.queries.pipeline import Accounts, Disk, Holes, Hour, Late, Partition
+from dashboard.queries.pipeline import Accounts, Disk, Holes, Hour, Late, Partition, SetAside
 from dashboard.rows import vital
 from dashboard.rows.vital import Door, Sign, signs
 from tests.dashboard.made import NOW
@@ -53,6 +53,11 @@ def test_nothing_is_wrong_where_rooms_move_and_everything_is_accounted_for() -> 
         ({"holes": Holes(4, NOW)}, "4 offsets", "cannot be had back"),
         ({"late": [Late("bot", "", 90, 1000)]}, "9.0\u202f% of the outputs of bot", "lateness_s"),
         ({"disks": [Disk("default", 9, 100)]}, "Disk default of the store has 9\u202f% left", "text_days"),
+        (
+            {"set_aside": [SetAside("bot", "prod", NOW, "KeyError", "detectors.x:1 in f")]},
+            "bot · prod is not watched, only counted: detection failed with KeyError at detectors.x:1 in f",
+            "lightship quarantine release bot",
+        ),
         ({"parts": []}, "No room has ever reported", "lightship up"),
     ],
 )

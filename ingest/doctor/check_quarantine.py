@@ -1,0 +1,24 @@
+"""Whether detection watches every service. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ingest.doctor.line import FAIL, OK, Line
+from ingest.quarantine_command import SetAside
+
+
+def check_quarantine(services: Sequence[SetAside]) -> list[Line]:
+    """A line for each service that is set aside, or that all are watched."""
+    if not services:
+        return [Line("quarantine", OK, "detection failed on no service")]
+    return [
+        Line(
+            f"service {one.service}" if one.tenant == "default" else f"service {one.tenant}/{one.service}",
+            FAIL,
+            f"not watched since {one.since[:16]} UTC, only counted ({one.lineage}, "
+            f"environment {one.environment or 'none'}): {one.error} at {one.place}",
+            f"report it and update, or: lightship quarantine release {one.service}",
+        )
+        for one in services
+    ]
