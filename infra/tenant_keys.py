@@ -14,6 +14,7 @@ from pathlib import Path
 import re2
 
 from infra.errors import Defect
+from infra.private_files import private_directory, private_file
 
 KEY_BYTES = 32
 _TENANT = re2.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
@@ -37,7 +38,7 @@ def load_key(home: Path, tenant: str) -> bytes:
     path = home / "keys" / f"{tenant}.key"
     if not path.exists():
         _make(path)
-    key = path.read_bytes()
+    key = private_file(path).read_bytes()
     if len(key) != KEY_BYTES:
         raise Defect(f"{path} has {len(key)} bytes, a key has {KEY_BYTES}: restore it from a backup")
     return key
@@ -45,7 +46,7 @@ def load_key(home: Path, tenant: str) -> bytes:
 
 def _make(path: Path) -> None:
     """A whole new file under ``path``, or none if another process was faster."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_directory(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".key-")
     try:
         with os.fdopen(handle, "wb") as file:  # mkstemp makes it 0600

@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 
 from infra.errors import Misconfigured
+from infra.private_files import private_directory, private_file
 
 FILE = Path("keys") / "alerts.token"
 LINKS = Path("keys") / "links.key"
@@ -25,10 +26,10 @@ def read_token(home: Path, file: Path = FILE) -> str:
     """
     path = home / file
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_directory(path.parent)
         if not path.exists():
             _make(path)
-        token = path.read_text(encoding="ascii").strip()
+        token = private_file(path).read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
         raise Misconfigured(f"the token file {file} under LIGHTSHIP_HOME cannot be used: {error}") from error
     if len(token) < MIN_CHARACTERS:

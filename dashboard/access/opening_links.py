@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from infra.errors import Misconfigured
+from infra.private_files import private_directory
 
 FOLDER = Path("keys") / "dashboard.links"
 PATH = "/link"
@@ -55,7 +56,7 @@ class OpeningLinks:
         token = secrets.token_urlsafe(32)
         content = json.dumps({"until_ns": self._now_ns() + VALID_S * 1_000_000_000, "leads_to": leads_to})
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_directory(self._folder)
             self._forget_old()
             handle = os.open(self._file(token), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="ascii") as file:

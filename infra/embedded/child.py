@@ -21,6 +21,7 @@ from infra.embedded.readiness import http_ready
 from infra.embedded.restart_loop import KEPT, Restarted
 from infra.embedded.tether import tethered
 from infra.instance import VARIABLE
+from infra.private_files import UMASK
 
 PROBE_EVERY_S = 0.05
 READ_BYTES = 64 << 10
@@ -185,6 +186,7 @@ class Child:
                 stdout=write_fd,
                 stderr=write_fd,
                 start_new_session=True,
+                umask=UMASK,
             )
         except OSError:
             pipe.close()

@@ -9,6 +9,8 @@ from collections import deque
 from pathlib import Path
 from typing import TextIO
 
+from infra.private_files import private_directory
+
 MAX_LINE_BYTES = 16 << 10
 MAX_FILE_BYTES = 10 << 20
 TAIL_LINES = 20
@@ -54,7 +56,7 @@ class ChildLog:
     """
 
     def __init__(self, folder: Path, name: str, terminal: Terminal) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_directory(folder)
         self.path = folder / f"{name}.log"
         self.tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._name = name

@@ -24,6 +24,7 @@ from infra.embedded.clickhouse_catalogue import SQL_SETTINGS
 from infra.embedded.clickhouse_staging import staged
 from infra.embedded.clickhouse_statement import Kind, Statement, stray_definitions
 from infra.errors import Misconfigured
+from infra.private_files import private_directory
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class Engine:
 
     def __init__(self, path: Path, defaults: Mapping[str, str]) -> None:
         self._defaults = dict(defaults)
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_directory(path)
         self._target = connection_target(path, write_access(path.parent / f"{path.name}-access"))
         try:
             self._keeper = chdb.connect(self._target)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from infra.embedded.errors import AlreadyRunning
+from infra.private_files import private_directory
 
 
 class DirectoryLock:
@@ -22,7 +23,7 @@ class DirectoryLock:
     """
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_directory(directory)
         self._path = directory / "lock"
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:

@@ -14,6 +14,7 @@ from infra.embedded.child_spec import ChildSpec, Liveness
 from infra.embedded.ports import LOOPBACK
 from infra.embedded.readiness import kafka_ready
 from infra.embedded.reserved_ports import ReservedPorts
+from infra.private_files import private_directory, private_file
 
 BROKER = "broker"
 STORE = "store"
@@ -140,8 +141,8 @@ def _key_file(home: Path) -> Path:
     """File with the store's password; made with a random one if there is none."""
     path = home / "keys" / "clickhouse"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_directory(path.parent)
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(fd, "w", encoding="ascii") as file:
             file.write(secrets.token_urlsafe(24) + "\n")
-    return path
+    return private_file(path)

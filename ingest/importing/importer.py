@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.kafka import LOGS, SPANS
+from infra.private_files import private_directory, write_private
 from infra.settings import Settings
 from ingest.gateway.grouping import Grouper
 from ingest.gateway.intake import LIVE, Intake, Origin, Redactors, check_lineage
@@ -102,10 +102,8 @@ class SavedPlace:
 
     def write(self, next_: int) -> None:
         """Remember; a crash in between leaves the old number or the new one."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        new = self._path.with_suffix(".new")
-        new.write_text(json.dumps({"v": VERSION, "next": next_}), encoding="utf-8")
-        os.replace(new, self._path)
+        private_directory(self._path.parent)
+        write_private(self._path, json.dumps({"v": VERSION, "next": next_}))
 
     def forget(self) -> None:
         """Start over next time."""

@@ -15,6 +15,7 @@ import faust
 
 from infra import kafka
 from infra.clock import SystemClock
+from infra.private_files import private_directory
 from infra.settings import Settings, load
 from ingest import process
 from ingest.gateway.grouping import Grouper
@@ -68,7 +69,7 @@ def _settings(path: Path | None) -> Settings:
 def _start(settings: Settings, options: argparse.Namespace) -> int:
     named = options.key_file
     keys = load_keys(named or settings.home / USUAL, must_exist=named is not None)
-    settings.home.mkdir(parents=True, exist_ok=True)
+    private_directory(settings.home)
     return run_app(build(settings, keys, options.host, options.port))
 
 
