@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 
+from infra.embedded.accept_guard import Owner
 from infra.embedded.guarded_process import guarded_process
 from infra.embedded.pair import broker_spec
-from infra.embedded.peer_owner import owner
+from infra.embedded.peer_owner import asked, listed, owner
 from infra.embedded.ports import LOOPBACK, spare
 from infra.kafka import create_topics
 from infra.settings import KafkaSettings
@@ -158,7 +159,31 @@ def test_a_closed_socket_has_no_owner(tmp_path: Path, state: str) -> None:
     )
     table = tmp_path / "tcp"
     table.write_text(line.format(state, 0) + line.format("01", 0), encoding="ascii")
-    assert owner(client, server, table) is None
+    assert listed(client, server, table) is None
     table.write_text(line.format("01", 77).replace("     0        0", "  1000        0"), encoding="ascii")
-    assert owner(client, server, table) == 1000
-    assert owner(server, client, table) is None
+    assert listed(client, server, table) == 1000
+    assert listed(server, client, table) is None
+
+
+@pytest.mark.parametrize("tells", [owner, asked, listed])
+def test_the_kernel_tells_who_owns_a_connection(tells: Owner) -> None:
+    if tells is asked and not answers_questions():
+        pytest.skip("this kernel takes no questions about sockets")
+    with socket.create_server((LOOPBACK, 0)) as listening:
+        server = listening.getsockname()
+        client = socket.create_connection(server)
+        at = client.getsockname()
+        with listening.accept()[0]:
+            assert tells(at, server) == os.getuid()
+            assert tells(at, (LOOPBACK, 1)) is None
+            client.close()
+            assert tells(at, server) is None
+        assert tells(server, at) is None  # one that listens is no other end
+
+
+def answers_questions() -> bool:
+    try:
+        asked((LOOPBACK, 1), (LOOPBACK, 1))
+    except OSError:
+        return False
+    return True
