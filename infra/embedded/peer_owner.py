@@ -1,9 +1,9 @@
 """The account that owns the other end of a loopback TCP connection, as Linux knows it.
 
 The kernel is asked for that one socket, and where it takes no such questions its table is read, which takes
-longer the more sockets there are. Only an established socket that a process still has open counts. One that was
-closed after it sent something is listed with owner 0 or with no file, whoever it belonged to: its owner is
-unknown.
+longer the more sockets there are. Only an established socket that a process still has open counts. One that
+was closed after it sent something is listed with owner 0 or with no file, whoever it belonged to: its owner
+is unknown.
 
 References
 ----------
