@@ -102,6 +102,7 @@ def up(
     from dashboard.access.local_session import opening_link
     from dashboard.access.signing_in import check_start
     from infra.embedded.first_screen import first_screen
+    from infra.embedded.last_resort import page_for_alerts
     from infra.embedded.supervisor import Supervisor
     from infra.embedded.whole import whole
 
@@ -119,6 +120,7 @@ def up(
         everything.specs,
         addresses=everything.addresses,
         ports=everything.ports,
+        on_loop=page_for_alerts(everything.specs),
         on_ready=lambda: warn(first_screen(everything.addresses, settings.home, opening_link(settings, at))),
     ).run()
 

@@ -54,10 +54,9 @@ from alerts.notify.sender import Sender
 from alerts.notify.standing import Standing
 from alerts.ports import Message
 from alerts.rules.routes import Rules
-from alerts.watch.backlog import BacklogWatch
 from alerts.watch.heartbeat import Heartbeat
 from alerts.watch.metrics import Metrics
-from alerts.watch.own_watch import OwnWatch, restarted
+from alerts.watch.watches import Watches
 from detectors.observation import Control
 from detectors.redaction.names import revealed_type
 from infra import clickhouse
@@ -76,6 +75,7 @@ ELAPSE_EVERY_S = 3.0
 GRANT_EVERY_S = 5.0
 PING_EVERY_S = 5.0
 LONGEST_PAUSE_S = 10.0
+STARTING = "starting"
 STOP_S = 10.0
 """How long attempts under way may take to end; one that is cut off is repeated under its key."""
 
@@ -104,7 +104,7 @@ class Service:
         self._feed: feed.Findings | None = None
         self._recorded: RecordedFeed | None = None
         self._stop = threading.Event()
-        self._trouble: str | None = "starting"
+        self._trouble: str | None = STARTING
         self._broken: BaseException | None = None
         self._pinged = (0, False)
         self._grants = Grants(settings, self._log.services, self._producer.records)
@@ -131,17 +131,7 @@ class Service:
         self.desk = Desk(setup, self._log, self._producer, self._due, self._clock, self.metrics)
         self.holding = self._kept.held()
         disks = rooms or partial(self._log.rooms, settings.home)
-        self._watching = IncidentLog(lambda: clickhouse.connect(settings.store))
-        self._backlog = BacklogWatch(settings.kafka, self._watching.positions, self._clock)
-        self._own = OwnWatch(
-            self._senders,
-            self._log.detected_ns,
-            disks,
-            self._log.late,
-            self._clock,
-            partial(restarted, settings.home),
-            self._backlog.looks,
-        )
+        self._own = Watches(settings, self._senders, self._log, disks, lambda: self._waits_for, self._clock)
         self._rules = Rules(self._deliveries, self._control, self._producer.action, settings, self._clock)
         self._keeper = Keeper(self.holding, self._mine, self._clock, self._fail)
 
@@ -278,7 +268,7 @@ class Service:
         if self._heart is not None:
             self._heart.start()
         self._keeper.start()
-        self._backlog.start()
+        self._own.start()
         logger.info("alerts API on %s", self.address)
         try:
             self._work()
@@ -287,7 +277,7 @@ class Service:
             server.should_exit = True
             if self._heart is not None:
                 self._heart.stop(1.0)
-            self._backlog.stop(0.0)
+            self._own.stop()
             self._keeper.stop(STOP_S)
             for wait_s in (0.0, STOP_S / max(1, len(self._senders))):  # ask all, then wait for each
                 for sender in self._senders.values():
@@ -300,7 +290,6 @@ class Service:
             serving.join(2)
             self._log.close()
             self._kept.close()
-            self._watching.close()
             self._deliveries.close()
             self._socket.close()
         if self._broken is not None:
@@ -368,6 +357,11 @@ class Service:
         """Say what is wrong with Lightship itself, or is over, in the log of findings."""
         for finding in self._own.statements(self.desk.all()):
             self._producer.finding(self._topic, finding)
+
+    @property
+    def _waits_for(self) -> str | None:
+        """What does not answer, while something does not."""
+        return None if self._trouble == STARTING else self._trouble
 
     def problems(self) -> list[str]:
         """What keeps the service from being ready."""

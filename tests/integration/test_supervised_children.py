@@ -19,12 +19,14 @@ import pytest
 from infra.embedded.child import Phase
 from infra.embedded.child_spec import BackOff, ChildSpec, Liveness
 from infra.embedded.errors import StartFailed
+from infra.embedded.last_resort import page_for_alerts
 from infra.embedded.ports import LOOPBACK, spare
 from infra.embedded.reserved_ports import ReservedPorts
 from infra.embedded.restart_loop import Restarted
 from infra.embedded.run_file import read_run
 from infra.embedded.supervisor import Supervisor
 from tests.conftest import ROOT
+from tests.webhook import Webhook
 
 pytestmark = pytest.mark.integration
 
@@ -93,7 +95,7 @@ def test_the_answer_of_somebody_elses_server_is_not_taken_for_the_childs(
 def test_a_server_that_took_the_port_of_a_child_that_was_down_is_noticed(tmp_path: Path) -> None:
     """A child whose protocol names no instance: only the socket tells."""
     port = spare()
-    spec = answering(tmp_path, "a", port, identified=False, ready_timeout_s=1.0)
+    spec = answering(tmp_path, "a", port, identified=False, ready_timeout_s=6.0)
     with supervised(tmp_path / "home", [spec]) as running:
         (tmp_path / "a.hold").touch()
         pid = running.states()["a"].pid
@@ -145,7 +147,7 @@ def test_a_child_that_waits_for_something_is_not_ready_and_is_left_alone(tmp_pat
 
 
 def test_a_child_that_was_restarted_while_what_it_needs_is_away_is_left_alone_too(tmp_path: Path) -> None:
-    spec = answering(tmp_path, "a", spare(), ready_timeout_s=1.0)
+    spec = answering(tmp_path, "a", spare(), ready_timeout_s=6.0)
     (tmp_path / "home").mkdir()
     with supervised(tmp_path / "home", [spec]) as running:
         (tmp_path / "a.waits").write_text("Kafka is away")
@@ -298,3 +300,21 @@ def test_a_reserved_port_is_bound_by_a_child_and_kept_while_it_is_down(tmp_path:
                 eventually(lambda: running.states()["a"].phase is Phase.READY)
     with ReservedPorts() as again:
         assert again.claim("a", port, asked=port) == port
+
+
+def test_an_alerts_service_that_ends_again_and_again_is_paged_by_the_supervisor(tmp_path: Path) -> None:
+    config = tmp_path / "lightship.toml"
+    with Webhook() as hook:
+        config.write_text(f'[[receiver]]\nname = "hook"\nkind = "webhook"\nurl = "{hook.url}"\n')
+        dies = [sys.executable, "-c", "import time; time.sleep(0.2); raise SystemExit(70)"]
+        environment = {"LIGHTSHIP_CONFIG": str(config), "LIGHTSHIP_HOME": str(tmp_path / "home")}
+        specs = [
+            answering(tmp_path, "worker", spare()),
+            ChildSpec("alerts", dies, env=environment, cwd=ROOT),
+        ]
+        with supervised(tmp_path / "home", specs, on_loop=page_for_alerts(specs)) as running:
+            eventually(lambda: bool(hook.posted))
+            assert running.states()["alerts"].restarts >= 3
+            eventually(lambda: running.states()["alerts"].restarts >= 6)
+        assert len(hook.posted) == 1
+        assert "alerts restarted 3 times in 10 min, last with exit code 70" in hook.posted[0].body.decode()

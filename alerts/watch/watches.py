@@ -1,0 +1,65 @@
+"""Everything that watches Lightship itself from within the alerts service, in one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from alerts.incidents.incident import Incident
+from alerts.log import IncidentLog
+from alerts.notify.sender import Sender
+from alerts.watch.backlog import BacklogWatch
+from alerts.watch.outage import OutageWatch
+from alerts.watch.own_watch import OwnWatch, restarted
+from detectors.finding import Finding
+from infra import clickhouse
+from infra.clock import Clock
+from infra.disks import Room
+from infra.settings import Settings
+
+
+class Watches:
+    """``trouble`` is what the service waits for; ``rooms`` gives the disks."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        senders: Mapping[str, Sender],
+        log: IncidentLog,
+        rooms: Callable[[], list[Room]],
+        trouble: Callable[[], str | None],
+        clock: Clock,
+    ) -> None:
+        self._log = IncidentLog(lambda: clickhouse.connect(settings.store))
+        self._backlog = BacklogWatch(settings.kafka, self._log.positions, clock)
+        self._outage = OutageWatch(settings, trouble, clock)
+        self._own = OwnWatch(
+            senders,
+            log.detected_ns,
+            rooms,
+            log.late,
+            clock,
+            partial(restarted, settings.home),
+            self._backlog.looks,
+        )
+
+    def start(self) -> None:
+        """Begin."""
+        self._backlog.start()
+        self._outage.start()
+
+    def statements(self, incidents: Iterable[Incident]) -> list[Finding]:
+        """What is to be said now of Lightship itself.
+
+        Raises
+        ------
+        Unavailable
+            If the store does not answer.
+        """
+        return self._own.statements(incidents)
+
+    def stop(self) -> None:
+        """End."""
+        self._backlog.stop(0.0)
+        self._outage.stop()
+        self._log.close()
