@@ -294,7 +294,8 @@ def running(
         for attempt in range(TRIES):
             try:
                 everything = _whole(loaded, _ports(), kind, dashboard=dashboard, config=config)
-                everything = replace(everything, specs=tuple(map(adapt, everything.specs)))
+                specs = [adapt(replace(spec, ready_timeout_s=PATIENCE_S)) for spec in everything.specs]
+                everything = replace(everything, specs=tuple(specs))
                 supervisor = Supervisor(
                     home,
                     everything.specs,

@@ -184,7 +184,7 @@ def quick() -> list[Fault]:
     return [*map(Kill, PROCESSES), Kill("broker", inner=True)]
 
 
-def slow(kind: str, clocks: Clocks | None, disk: SmallDisk | None) -> list[Fault]:
+def slow(kind: str, clocks: Clocks, disk: SmallDisk | None) -> list[Fault]:
     """Faults that last, each of which a seed meets once; what the machine cannot do is left out."""
     out: list[Fault] = [
         StandStill("broker", BROKER_STANDS_STILL_S),
@@ -194,7 +194,5 @@ def slow(kind: str, clocks: Clocks | None, disk: SmallDisk | None) -> list[Fault
         out.append(Wedge())
     if disk is not None:
         out.append(FullDisk(disk))
-    if clocks is not None:
-        jumps = (("gateway", 1.0), ("worker", -0.25), ("worker", 26.0), ("alerts", -1.0), ("fleet", 5.0))
-        out += [ClockJump(process, hours * HOUR_S, clocks) for process, hours in jumps]
-    return out
+    jumps = (("gateway", 1.0), ("worker", -0.25), ("worker", 26.0), ("alerts", -1.0), ("fleet", 5.0))
+    return out + [ClockJump(process, hours * HOUR_S, clocks) for process, hours in jumps]

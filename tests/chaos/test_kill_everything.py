@@ -23,7 +23,7 @@ import pytest
 from infra.settings import StoreSettings
 from tests.at_rest import raw_messages, rows_of_everything
 from tests.brokers import KINDS
-from tests.chaos.clocks import Clocks, library
+from tests.chaos.clocks import Clocks
 from tests.chaos.faults import quick, slow
 from tests.chaos.killer import Killer
 from tests.chaos.side_traffic import EveryIdentity, HostileTexts
@@ -83,20 +83,17 @@ def alerts(lightship: Running, lineage: str) -> list[tuple[str, str, str, int]]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_random_faults_change_nothing(tmp_path: Path, kind: str) -> None:
     rows: list[Sequence[object]] = []
-    preload = library()
-    clocks = None if preload is None else Clocks(preload, tmp_path, CLOCKED)
+    clocks = Clocks(tmp_path, CLOCKED)
     with (
         small_disk(tmp_path / "disk", DISK_BYTES) as disk,
         running(
             (tmp_path if disk is None else disk.path) / "home",
             kind=kind,
-            adapt=clocks.adapt if clocks else lambda spec: spec,
+            adapt=clocks.adapt,
         ) as lightship,
     ):
         if disk is None:
             say("left out: a full disk (only root may mount a small one)")
-        if clocks is None:
-            say("left out: clocks that jump (on Debian: apt-get install faketime)")
         quiet = Journey.of("evaluation-quiet", INTERACTIONS, ADDRESSES)
         began = time.monotonic()
         send(lightship, quiet, f"{kind}, undisturbed")

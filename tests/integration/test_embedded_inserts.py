@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integration
 def client(store: str) -> Iterator[Client]:
     parts = urlsplit(store)
     opened = clickhouse_connect.get_client(
-        host=parts.hostname, port=parts.port, username=parts.username, password=parts.password
+        host=parts.hostname, port=parts.port, username=parts.username, password=parts.password or ""
     )
     yield opened
     opened.close()
