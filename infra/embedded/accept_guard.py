@@ -95,12 +95,13 @@ class AcceptGuard:
             fcntl.ioctl(self._questions, _RECEIVE, buffer)
         except OSError:  # the thread that asked was interrupted or is gone
             return
-        asked, thread, _, number, _, _, fd, address, length, *_ = _QUESTION.unpack(buffer)
+        asked, thread, _, number, _, _, fd, address, length, flags, *_ = _QUESTION.unpack(buffer)
         try:
             if number == self._calls.bind:
                 self._bind(asked, fd)
             elif fd == self._fd:
-                self._accept(asked, thread, address, length)
+                waits = number != self._calls.accept4 or not flags & socket.SOCK_NONBLOCK
+                self._accept(asked, thread, address, length, waits=waits)
             else:
                 self._reply(asked, flags=_AS_ASKED)
         except OSError as error:
@@ -117,13 +118,15 @@ class AcceptGuard:
         self._fd = fd
         self._reply(asked)
 
-    def _accept(self, asked: int, thread: int, address: int, length: int) -> None:
+    def _accept(self, asked: int, thread: int, address: int, length: int, *, waits: bool) -> None:
+        """Hand over the next connection, one whose reads wait for data or do not, as was asked for."""
         try:
             accepted = self._next()
         except BlockingIOError:
             self._reply(asked, error=errno.EAGAIN)
             return
         with accepted:
+            accepted.setblocking(waits)
             if address:
                 _write_address(thread, address, length, accepted.getpeername())
             self._reply(asked, value=self._add(asked, accepted.fileno()))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
+import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,3 +189,16 @@ def answers_questions() -> bool:
     except OSError:
         return False
     return True
+
+
+def test_connections_that_say_nothing_hold_nobody_up(port: int) -> None:
+    """The broker reads without waiting: each of its few threads serves many connections."""
+    request = struct.pack(">hhih", 18, 0, 7, -1)
+    with contextlib.ExitStack() as opened:
+        for _ in range(20):
+            quiet = opened.enter_context(socket.create_connection((LOOPBACK, port), 5))
+            quiet.sendall(struct.pack(">i", len(request)) + request)
+            assert quiet.recv(1000)
+            began = opened.enter_context(socket.create_connection((LOOPBACK, port), 5))
+            began.sendall(struct.pack(">i", len(request)))  # and never the rest
+        assert names(port) is not None
