@@ -136,6 +136,7 @@ class Interaction:
     hidden: bool = False
     duplicate_spans: tuple[str, ...] = ()
     redactions: tuple[FieldRedaction, ...] | None = None
+    clock_skew: bool = False
 
     @property
     def interaction_id(self) -> str:

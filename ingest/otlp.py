@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from ingest.errors import BadRecord
+from ingest.event_time import MAX_NS
 
 M = TypeVar("M", bound=Message)
 
@@ -36,7 +37,8 @@ class EventView:
 class SpanView:
     """One span with its resource and scope; ids are lower hex, ``parent_span_id`` is ``None`` for a root.
 
-    ``links`` are the trace and span ids of spans it refers to.
+    ``links`` are the trace and span ids of spans it refers to. Times are within what a column holds, and the
+    end never before the start; ``ended_before_start`` tells that it was sent so.
     """
 
     trace_id: str
@@ -54,6 +56,7 @@ class SpanView:
     status_message: str = ""
     trace_state: str = ""
     dropped_attributes: int = 0
+    ended_before_start: bool = False
     links: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -112,20 +115,22 @@ def span_views(request: ExportTraceServiceRequest) -> list[SpanView]:
                     continue
                 parent = span.parent_span_id
                 status = span.status
+                start_ns, end_ns = _times(span.start_time_unix_nano, span.end_time_unix_nano)
                 out.append(
                     SpanView(
                         trace_id=span.trace_id.hex(),
                         span_id=span.span_id.hex(),
                         parent_span_id=parent.hex() if any(parent) else None,
                         name=span.name,
-                        start_ns=span.start_time_unix_nano,
-                        end_ns=span.end_time_unix_nano or span.start_time_unix_nano,
+                        start_ns=start_ns,
+                        end_ns=max(end_ns, start_ns),
+                        ended_before_start=end_ns < start_ns,
                         attributes=read_attributes(span.attributes),
                         resource=resource,
                         scope=scope,
                         scope_version=version,
                         events=[
-                            EventView(e.name, e.time_unix_nano, read_attributes(e.attributes))
+                            EventView(e.name, min(e.time_unix_nano, MAX_NS), read_attributes(e.attributes))
                             for e in span.events
                         ],
                         failed=status.code == status.STATUS_CODE_ERROR,
@@ -156,7 +161,7 @@ def log_views(request: ExportLogsServiceRequest) -> list[LogView]:
                         trace_id=record.trace_id.hex() if any(record.trace_id) else None,
                         span_id=record.span_id.hex() if any(record.span_id) else None,
                         event=named if isinstance(named, str) else "",
-                        time_ns=record.time_unix_nano or record.observed_time_unix_nano,
+                        time_ns=min(record.time_unix_nano or record.observed_time_unix_nano, MAX_NS),
                         body=read_value(record.body),
                         attributes=attributes,
                         resource=resource,
@@ -164,6 +169,12 @@ def log_views(request: ExportLogsServiceRequest) -> list[LogView]:
                     )
                 )
     return out
+
+
+def _times(start_ns: int, end_ns: int) -> tuple[int, int]:
+    """Start and end as columns can hold them; one that is not said (0) is the other."""
+    start_ns, end_ns = min(start_ns or end_ns, MAX_NS), min(end_ns or start_ns, MAX_NS)
+    return start_ns, end_ns
 
 
 def parse_traces(body: bytes) -> ExportTraceServiceRequest:

@@ -68,6 +68,7 @@ def build_interaction(span: SpanView, p: Partial, scope: Scope) -> Interaction:
         service_version=text(resource.get("service.version")),
         agent_name=p.agent_name or scope.agent_name,
         error=error_of(span, p),
+        clock_skew=span.ended_before_start,
         dropped_attributes=span.dropped_attributes,
         redactions=read_redactions(a.get(REDACTIONS)),
         **shared,
@@ -323,7 +324,7 @@ def modality(p: Partial, operation: str | None) -> str:
 
 _NEVER_FILLED = frozenset(
     ("trace_id", "span_id", "start_ns", "end_ns", "kind", "tenant", "lineage", "service", "parent_span_id",
-     "duplicate_spans", "dialect", "error", "evaluations", "redactions", "dropped_attributes")
+     "duplicate_spans", "dialect", "error", "evaluations", "redactions", "dropped_attributes", "clock_skew")
 )  # fmt: skip
 _FILLED = tuple(f.name for f in fields(Interaction) if f.name not in _NEVER_FILLED)
 

@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from infra import kafka
 from ingest.errors import BadRecord, Unavailable
+from ingest.event_time import clock_time
 from ingest.gateway import metrics
 from ingest.gateway.ingest_keys import IngestKeys, Sender
 from ingest.gateway.intake import LIVE, Intake, Origin, check_lineage
@@ -126,6 +127,11 @@ class Receiver:
             return False
         if sent is not None and not (sent.isdigit() and len(sent) <= 19 and int(sent) <= _MAX_NS):
             raise BadRecord(f"header {kafka.HEADER_EVENT_TIME} is not a time in nanoseconds since 1970")
+        if sent is not None and not clock_time(int(sent), self._intake.now_ns(), admitted.origin.lineage):
+            raise BadRecord(
+                f"header {kafka.HEADER_EVENT_TIME} is before the year 2000 or more than a year from now: "
+                "send nanoseconds since 1970"
+            )
         await self._intake.mark(admitted.origin, None if sent is None else int(sent), ends=end == b"1")
         return True
 

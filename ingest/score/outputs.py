@@ -19,7 +19,7 @@ from infra.kafka import (
     OBSERVATIONS,
 )
 from ingest.dead_letters.letter import to_output
-from ingest.event_time import event_time
+from ingest.event_time import clock_time
 from ingest.log.clock_marks import Advance, Lineage, Partition
 from ingest.messages import Output
 from ingest.score.batch import Work
@@ -137,7 +137,7 @@ def advance_of(work: Work) -> Advance:
     times = [v.end_ns for _, v in d.spans] + [v.time_ns for _, v in d.logs]
     if e.event_ns is not None:
         times.append(e.event_ns)
-    event_ns = max((event_time(t, e.received_ns, e.lineage)[0] for t in times), default=0)
+    event_ns = max((clock_time(t, e.received_ns, e.lineage) for t in times), default=0)
     if e.backfill or not (event_ns or e.ended):
         return Advance(work.position, None)
     return Advance(work.position, (e.tenant, e.lineage), event_ns, e.ended)

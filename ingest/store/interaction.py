@@ -162,7 +162,7 @@ def to_row(stored: StoredInteraction) -> Row:
         {n: v for n, v in others if not isinstance(v, str)},
         {n: v for n, v in others if isinstance(v, str)},
         stored.scorer_versions, i.dialect or "", i.synthetic, i.sampling_probability,
-        event_time(i.end_ns, stored.received_ns, i.lineage)[1],
+        i.clock_skew or event_time(i.end_ns, stored.received_ns, i.lineage)[1],
         stored.observed, stored.settings_version, stored.revision,
         {name: position_text(p) for name, p in stored.late.items()},
         stored.prompt_hash, stored.scope, stored.parameters,
@@ -191,7 +191,7 @@ def from_row(row: Row) -> StoredInteraction:
         "system_prompt", "system_prompt_hash", "input_text", "output_text", "input_tokens", "output_tokens",
         "cached_tokens", "reasoning_tokens", "conversation_id", "prompt_name", "prompt_version",
         "content_from", "dropped_attributes", "truncated", "hidden", "audio_duration_s",
-        "no_speech_probability",
+        "no_speech_probability", "clock_skew",
     )  # fmt: skip
     interaction = Interaction(
         start_ns=start_ns,

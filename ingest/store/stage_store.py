@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from infra.clock import NS_PER_S
+from ingest.event_time import MAX_NS
 from ingest.store.tables import LEDGER, Row, Table
 
 Partition = tuple[str, int]
@@ -38,9 +39,14 @@ class Ask:
     trace_ids: frozenset[str]
     span_ids: frozenset[str] | None = None
     from_ns: int = 0
-    to_ns: int = (1 << 63) - 1
+    to_ns: int = MAX_NS
     column: str = ""
     values: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        # a range around a time near either end of what a column holds would reach beyond it
+        object.__setattr__(self, "from_ns", min(max(self.from_ns, 0), MAX_NS))
+        object.__setattr__(self, "to_ns", min(max(self.to_ns, 0), MAX_NS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,13 @@ class Traffic:
             self._first_tick = first // self._minutes
             self._next = self._first_tick * self._minutes
         findings: list[Finding] = []
-        for minute in range(self._next, until):
+        learn_minutes = self._config.learn * self._minutes
+        minute = self._next - 1
+        while (minute := minute + 1) < until:
+            if (minute - self._next) % learn_minutes == 0:
+                minute += self._pass_over(minute, until)
+                if minute >= until:
+                    break
             n = self._waiting.pop(minute, 0)
             findings += self._hear(minute, n, log_offset)
             tick = minute // self._minutes - self._first_tick
@@ -110,6 +116,21 @@ class Traffic:
                 findings += self._close(log_offset)
         self._next = max(self._next, until)
         return findings
+
+    def _pass_over(self, minute: int, until: int) -> int:
+        """Let whole learning periods pass at once in which nothing comes and nothing can be said; minutes.
+
+        A clock may jump by decades. What is learned after them is learned of the last period alone.
+        """
+        learn = self._config.learn
+        says_nothing = (self._profile is None or self._silence is not None) and self._fall is None
+        if not says_nothing or len(self._counts) < learn or any(self._counts[-learn:]):
+            return 0
+        coming = min((m for m in self._waiting if m >= minute), default=until)
+        periods = (min(coming, until) - minute) // (learn * self._minutes) - 1
+        ticks = max(periods, 0) * learn
+        self._first_tick += ticks
+        return ticks * self._minutes
 
     def _hear(self, minute: int, n: int, log_offset: int) -> list[Finding]:
         """One minute for silence."""
