@@ -172,10 +172,13 @@ class Traffic:
 
     def _close(self, log_offset: int) -> list[Finding]:
         """One tick for volume."""
-        last = len(self._counts) - 1
-        if last + 1 - self._learned >= self._config.learn and self._fall is None and self._silence is None:
+        last, learn = len(self._counts) - 1, self._config.learn
+        if last + 1 - self._learned >= learn and self._fall is None and self._silence is None:
             self._learn()
             return []
+        if self._silence is not None and self._fall is None and last + 1 - self._learned >= 2 * learn:
+            self._counts, self._first_tick = self._counts[learn:], self._first_tick + learn
+            last -= learn  # of a silence only the last period is learned from when it ends
         if self._profile is None or not len(self._bank):
             return []
         tick, n, s = self._first_tick + last, *self._exposed(last)
