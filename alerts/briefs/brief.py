@@ -21,6 +21,8 @@ from infra.clock import NS_PER_S, to_datetime
 MAX_SLICES = 8
 MAX_CLEARED = 12
 MAX_OTHERS = 6
+MAX_SCORE = 200
+"""Characters of a score's name: those of judgements come with telemetry."""
 MAX_NOTE = 240
 SAID = ("rule", "slo")
 """Kinds of findings whose notes are the operator's own words for what is not allowed."""
@@ -227,7 +229,7 @@ def brief_of(
             finding_ids=tuple(f.finding_id for f in incident.findings),
             series=finding.series,
             config_hash=finding.config_hash,
-            baseline_version=finding.baseline_version,
+            baseline_version=finding.baseline_version and words.plain(finding.baseline_version),
             log_from=finding.log_from,
             log_to=finding.log_to,
             log_partition=finding.log_partition,
@@ -262,8 +264,8 @@ def _what(incident: Incident, finding: Finding) -> What:
     ]
     return What(
         title=words.measured(finding),
-        unit=finding.unit,
-        score=finding.score,
+        unit=words.plain(finding.unit),
+        score=words.plain(finding.score, MAX_SCORE),
         alert_kind=finding.alert_kind,
         values=words.values(finding).text,
         effect=finding.effect,
@@ -281,7 +283,7 @@ def _what(incident: Incident, finding: Finding) -> What:
         inputs_changed=finding.inputs_changed,
         evidence=finding.evidence,
         threshold=finding.threshold,
-        detector=finding.detector,
+        detector=finding.detector and words.plain(finding.detector),
         hits=incident.hits.count,
         others=tuple(said[:MAX_OTHERS]),
         more=max(0, len(said) - MAX_OTHERS) + incident.beyond,

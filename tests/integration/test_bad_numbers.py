@@ -1,4 +1,4 @@
-"""Broken clocks and counters through everything: gateway, Kafka, scoring, store, detection, alerts, dashboard."""
+"""Broken clocks and counters through everything, from the gateway to alerts and the dashboard."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ SELECT lineage, countIf(source = 'i'), countIf(source = 'c') FROM
 GROUP BY lineage ORDER BY lineage
 """
 _TIMES = """
-SELECT min(start), max(start), countIf(clock_skew), countIf(clock_skew AND toYear(start) BETWEEN 2001 AND 2199),
-    countIf(received_at < now() - 3600)
+SELECT countIf(clock_skew), countIf(received_at < now() - 3600)
 FROM interactions FINAL WHERE service = {service:String} AND lineage = {lineage:String}
 """
 _CELLS = """
@@ -65,7 +64,7 @@ def test_everything_is_kept_flagged_and_shown_and_nobody_is_paged(tmp_path: Path
         stored = {lineage: n + m for lineage, n, m in lightship.rows(_STORED, service=SERVICE)}
         assert stored == {LINEAGE: len(sent), "live": len(sent)}
         for lineage in ("live", LINEAGE):
-            _, _, skewed, _, old = lightship.rows(_TIMES, service=SERVICE, lineage=lineage)[0]
+            skewed, old = lightship.rows(_TIMES, service=SERVICE, lineage=lineage)[0]
             assert skewed >= 10
             assert old == 0
             (years,) = lightship.rows(_CELLS, service=SERVICE, lineage=lineage)
