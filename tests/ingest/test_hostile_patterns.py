@@ -11,7 +11,8 @@ from detectors.record import Record
 from detectors.scorers.protocol import Scorer
 from infra.errors import Misconfigured
 from ingest.own_scores import own_scorers
-from tests.ingest.test_own_scores import chosen, read
+from ingest.score.chosen import chosen
+from tests.ingest.test_own_scores import read
 
 CATASTROPHIC = (
     r"(a+)+$",
