@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def _allocate(fd: int, size: int, chunk: int) -> None:
 
 @contextlib.contextmanager
 def small_disk(path: Path, size_bytes: int) -> Iterator[SmallDisk | None]:
-    """A file system of this size; ``None`` where it cannot be mounted."""
+    """A file system of this size; ``None`` where it cannot be mounted. Logs on it are kept beside it."""
     path.mkdir(parents=True)
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size_bytes},mode=0700", "lightship-chaos", str(path)],  # noqa: S607
@@ -70,4 +71,6 @@ def small_disk(path: Path, size_bytes: int) -> Iterator[SmallDisk | None]:
     try:
         yield SmallDisk(path)
     finally:
+        for logs in path.glob("*/logs"):
+            shutil.copytree(logs, path.parent / "logs", dirs_exist_ok=True)
         subprocess.run(["umount", "--lazy", str(path)], check=True)  # noqa: S607
