@@ -102,6 +102,32 @@ class GatewaySettings:
     body_timeout_s: float = field(
         default=30.0, metadata=about("seconds for the body of a request to arrive", within=(0.1, 3600))
     )
+    redaction_processes: int = field(
+        default=0,
+        metadata=about(
+            "processes that redact requests over 16 KiB; 0: one a processor, at most 4", within=(0, 64)
+        ),
+    )
+    redaction_text_ms: float = field(
+        default=300.0,
+        metadata=about(
+            "milliseconds (estimated) to redact a text of 1 MiB; of a costlier one its hash is stored",
+            within=(1, 60_000),
+        ),
+    )
+    redaction_text_mib: int = field(
+        default=8,
+        metadata=about(
+            "longest text that is redacted, Mi characters; of a longer one hash and length", within=(1, 64)
+        ),
+    )
+    redaction_request_ms: float = field(
+        default=8000.0,
+        metadata=about(
+            "milliseconds (estimated) to redact a request; records beyond are refused",
+            within=(10, 600_000),
+        ),
+    )
     allowed_origins: tuple[str, ...] = field(
         default=(),
         metadata=about("origins of web pages that may send (CORS), `https://host`, or `*`; empty: none"),

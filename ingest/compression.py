@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Callable
 
 import zstandard
 
@@ -32,10 +33,14 @@ def sniff(body: bytes) -> str:
     return "deflate" if body[:2] in _ZLIB_HEADS else "identity"
 
 
-def decompress(body: bytes, encoding: str, limit: int) -> bytes:
+Grown = Callable[[int], None]
+
+
+def decompress(body: bytes, encoding: str, limit: int, grown: Grown | None = None) -> bytes:
     """Plain bytes of ``body``; ``encoding`` as in the HTTP header, ``limit`` in bytes of the result.
 
-    Memory stays below twice the limit whatever the compression ratio.
+    Memory stays below twice the limit whatever the compression ratio. ``grown`` is called with the bytes of
+    each piece as it comes, and may raise to end it there.
 
     Raises
     ------
@@ -50,11 +55,11 @@ def decompress(body: bytes, encoding: str, limit: int) -> bytes:
         case "" | "identity" | "none":
             out = body
         case "gzip" | "x-gzip":
-            out = _inflate(body, 31, limit)
+            out = _inflate(body, 31, limit, grown)
         case "deflate" | "zlib":
-            out = _inflate(body, 15 if body[:2] in _ZLIB_HEADS else -15, limit)
+            out = _inflate(body, 15 if body[:2] in _ZLIB_HEADS else -15, limit, grown)
         case "zstd":
-            out = _unzstd(body, limit)
+            out = _unzstd(body, limit, grown)
         case other:
             raise UnknownEncoding(f"content encoding {other[:40]!r} is not one of {', '.join(ENCODINGS)}")
     if len(out) > limit:
@@ -66,7 +71,7 @@ def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"the body is over the limit of {limit} bytes when decompressed: send smaller batches")
 
 
-def _inflate(body: bytes, wbits: int, limit: int) -> bytes:
+def _inflate(body: bytes, wbits: int, limit: int, grown: Grown | None) -> bytes:
     """All members of a gzip body, or one zlib stream."""
     parts: list[bytes] = []
     total = 0
@@ -80,10 +85,14 @@ def _inflate(body: bytes, wbits: int, limit: int) -> bytes:
                 total += len(piece)
                 if total > limit:
                     raise _too_large(limit)
+                if grown is not None:
+                    grown(len(piece))
                 parts.append(piece)
             if not stream.eof:
                 tail = stream.flush()
                 total += len(tail)
+                if grown is not None:
+                    grown(len(tail))
                 parts.append(tail)
                 if not stream.eof:
                     raise BadRecord("the compressed body ends early")
@@ -95,7 +104,7 @@ def _inflate(body: bytes, wbits: int, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _unzstd(body: bytes, limit: int) -> bytes:
+def _unzstd(body: bytes, limit: int, grown: Grown | None) -> bytes:
     reader = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).stream_reader(
         io.BytesIO(body), read_across_frames=True
     )
@@ -106,6 +115,8 @@ def _unzstd(body: bytes, limit: int) -> bytes:
             total += len(piece)
             if total > limit:
                 raise _too_large(limit)
+            if grown is not None:
+                grown(len(piece))
             parts.append(piece)
     except zstandard.ZstdError as error:
         raise BadRecord(f"the body does not decompress: {error}") from error

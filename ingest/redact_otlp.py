@@ -21,7 +21,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from detectors.record import ToolCall
-from detectors.redaction import Redactor, Report, Walker
+from detectors.redaction import Meter, OverBudget, Redactor, Report, Walker
 from ingest.assembly.assemble import Judgement
 from ingest.assembly.build import REDACTIONS
 from ingest.dialects.legacy_events import CONTENT_EVENTS
@@ -47,6 +47,7 @@ class RequestRedactor:
         self._redactor = redactor
         self._clean: set[tuple[str, str]] = set()
         self._counts: dict[str, int] = {}
+        self._allowance: Meter | None = None
 
     @property
     def version(self) -> str:
@@ -63,12 +64,37 @@ class RequestRedactor:
         for _ in self.steps(request):
             pass
 
-    def steps(self, request: Request) -> Iterator[None]:
+    def within(self, request: Request, allowance: Meter) -> int:
+        """Redact a request in place as far as ``allowance`` goes; the records beyond are taken out of it.
+
+        Returns how many those are.
+        """
+        records, done = count_records(request), 0
+        try:
+            for _ in self.steps(request, allowance):
+                done += 1
+        except OverBudget:
+            keep_first(request, done)
+        return records - done
+
+    def steps(self, request: Request, allowance: Meter | None = None) -> Iterator[None]:
         """Redact a request in place, pausing after each span or log record, for callers that share a thread.
 
         Nothing of the request may be used before the iterator is exhausted.
+
+        Raises
+        ------
+        OverBudget
+            If it costs more than ``allowance``: no more than the records paused after is redacted then.
         """
         request.DiscardUnknownFields()
+        self._allowance = allowance
+        try:
+            yield from self._steps(request)
+        finally:
+            self._allowance = None
+
+    def _steps(self, request: Request) -> Iterator[None]:
         if isinstance(request, ExportTraceServiceRequest):
             for resource_spans in request.resource_spans:
                 self._resource(resource_spans.resource)
@@ -236,7 +262,7 @@ class _Walk:
 
     def __init__(self, owner: RequestRedactor, report: Report) -> None:
         self.report = report
-        self.walker = Walker(owner._redactor, report)  # noqa: SLF001  (one class in two halves)
+        self.walker = Walker(owner._redactor, report, owner._allowance)  # noqa: SLF001  (one class in two halves)
         self._clean = owner._clean  # noqa: SLF001
 
     def text(self, field: str, value: str, key: str | None = None) -> str:
@@ -328,6 +354,24 @@ class _Walk:
                 value.bytes_value = new_bytes
         elif kind not in (None, "bool_value"):
             value.Clear()  # an index into a table that traces and logs do not have
+
+
+def keep_first(request: Request, number: int) -> None:
+    """Take all but the first records out of a request, and the resources and scopes without any."""
+    is_traces = isinstance(request, ExportTraceServiceRequest)
+    groups: Any = request.resource_spans if is_traces else request.resource_logs  # type: ignore[union-attr]
+    for at, group in enumerate(groups):
+        inner = group.scope_spans if is_traces else group.scope_logs
+        for place, scope in enumerate(inner):
+            records = scope.spans if is_traces else scope.log_records
+            del records[number:]
+            number -= len(records)
+            if not number:
+                del inner[place + 1 if records else place :]
+                break
+        if not number:
+            del groups[at + 1 if inner else at :]
+            break
 
 
 def count_records(request: Request) -> int:

@@ -28,6 +28,7 @@ attribute key the report shall name, ``key`` the innermost key where that differ
 into headers. No function raises on any string, bytes or number.
 """
 
+from detectors.redaction.budget import Budget, Meter, OverBudget
 from detectors.redaction.kinds import ALL_TYPES, PII_TYPES, QUIET_TYPES, SECRET_TYPES
 from detectors.redaction.policy import REDACTION_VERSION, RedactionPolicy
 from detectors.redaction.pseudonyms import Pseudonymiser, for_scorers
@@ -41,7 +42,10 @@ __all__ = [
     "QUIET_TYPES",
     "REDACTION_VERSION",
     "SECRET_TYPES",
+    "Budget",
     "Found",
+    "Meter",
+    "OverBudget",
     "Pseudonymiser",
     "RedactionPolicy",
     "Redactor",

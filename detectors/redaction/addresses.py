@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import re2
 
+from detectors.redaction.budget import NETWORK_US
 from detectors.redaction.hits import RANK_CHECKED, Hit
 from detectors.redaction.matching import MASKED, Pattern, free_after, free_before
 from detectors.redaction.views import View
@@ -63,7 +64,7 @@ _LEAST_OCTET = 10
 def emails(view: View) -> Iterator[Hit]:
     """E-mail addresses, also percent-encoded and in other scripts; not SSH remotes and file names."""
     data = view.data
-    for match in _EMAIL.all(data):
+    for match in _EMAIL.all(data, view.meter):
         start, end = match.span()
         local_start, local_end = match.span(1)
         start = _local_start(view.text, local_start, local_end)
@@ -120,12 +121,16 @@ def ip_addresses(view: View) -> Iterator[Hit]:
     """IPv4 and IPv6 addresses; not loopback, unspecified, masks, versions and section numbers."""
     data = view.data
     if b"." in data:
-        for match in _IPV4.all(data):
+        for match in _IPV4.all(data, view.meter):
             start, end = match.span()
             if _is_ipv4(view, start, end):
-                yield from _address(view, start, end)
+                type_ = _ipv4_type(view.text[start:end])
+                if type_ is not None:
+                    value = view.text[start:end]
+                    loose = type_ == "private_ip" or min(map(int, value.split("."))) < _LEAST_OCTET
+                    yield Hit(start, end, type_, value, RANK_CHECKED, loose=loose)
     if data.count(b":") >= 2:
-        for match in _IPV6.all(data):
+        for match in _IPV6.all(data, view.meter, NETWORK_US):
             start, end = match.span()
             if _is_ipv6(view, start, end):
                 yield from _address(view, start, end)
@@ -142,12 +147,9 @@ def _is_ipv4(view: View, start: int, end: int) -> bool:
         return False
     if before == b"-" and not data[start - 2 : start - 1].isdigit():
         return False  # a version in a file name; a range of addresses has a digit there
-    octets = [int(part) for part in view.text[start:end].split(".")]
-    if (
-        max(octets) > 255
-        or max(octets) < 10
-        or any(p != "0" and p.startswith("0") for p in view.text[start:end].split("."))
-    ):
+    parts = view.text[start:end].split(".")
+    octets = list(map(int, parts))
+    if not 10 <= max(octets) <= 255 or any(len(p) > 1 and p[0] == "0" for p in parts):
         return False
     return not _VERSION_BEFORE.found(data[max(0, start - _WINDOW) : start])
 
@@ -168,22 +170,48 @@ def _is_ipv6(view: View, start: int, end: int) -> bool:
     return len(groups[0]) >= 3 and groups[0][0] in "23fF" and any(c.isdigit() for c in text)
 
 
+_UNUSUAL = frozenset({0, 100, 127, 169, 172, 192, 198, 203, *range(224, 256)})
+"""First octets of networks that are not, or not all, addresses of the public Internet or of 10.0.0.0/8."""
+_PUBLIC_SECOND = {
+    100: range(128), 169: range(254), 172: (*range(16), *range(32, 256)),
+    192: (1, *range(3, 88), *range(169, 256)), 198: (*range(18), *range(20, 51), *range(52, 256)),
+    203: range(1, 256),
+}  # fmt: skip
+"""Second octets by the first after which nothing is unusual."""
+_PUBLIC = {first: frozenset(seconds) for first, seconds in _PUBLIC_SECOND.items()}
+
+
+def _ipv4_type(text: str) -> str | None:
+    """Type of an IPv4 address; ``None`` for one that is nobody's."""
+    first, second = map(int, text.split(".", 2)[:2])
+    if first == 10 or (first, second) == (192, 168):
+        return "private_ip"
+    if first not in _UNUSUAL or second in _PUBLIC.get(first, ()):
+        return "ip_address"
+    return _type(ipaddress.ip_address(text))
+
+
 def _address(view: View, start: int, end: int) -> Iterator[Hit]:
     try:
         address = ipaddress.ip_address(view.text[start:end])
     except ValueError:
         return
+    type_ = _type(address)
+    if type_ is not None:
+        loose = type_ == "private_ip" or (address.version == 4 and min(address.packed) < _LEAST_OCTET)
+        yield Hit(start, end, type_, str(address), RANK_CHECKED, loose=loose)
+
+
+def _type(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str | None:
     if (
         address.is_loopback
         or address.is_unspecified
         or address.is_multicast
         or str(address).startswith("255.")
     ):
-        return
+        return None
     public = address in _DOCUMENTATION or not address.is_private
-    type_ = "ip_address" if public else "private_ip"
-    loose = not public or (address.version == 4 and min(address.packed) < _LEAST_OCTET)
-    yield Hit(start, end, type_, str(address), RANK_CHECKED, loose=loose)
+    return "ip_address" if public else "private_ip"
 
 
 class _Networks:

@@ -12,6 +12,7 @@ import binascii
 from collections.abc import Iterator
 from itertools import pairwise
 
+from detectors.redaction.budget import ASSIGNED_US
 from detectors.redaction.hits import RANK_ASSIGNED, Hit
 from detectors.redaction.matching import MASKED, Match, Pattern, one_byte_each
 from detectors.redaction.placeholders import bits_per_character, is_stand_in
@@ -122,18 +123,18 @@ _MIXED_KEY_BITS = 4.4
 def secret_assignments(view: View) -> Iterator[Hit]:
     """Values assigned to names that end in a secret word, and credentials of ``Authorization`` headers."""
     data = view.data
-    for match in _ASSIGNMENT.all(data):
+    for match in _ASSIGNMENT.all(data, view.meter, ASSIGNED_US):
         yield from _judged(view, match, is_password_word=match.span(1) != (-1, -1))
-    for match in _SPOKEN.all(data):
+    for match in _SPOKEN.all(data, view.meter, ASSIGNED_US):
         yield from _spoken(view, match)
     if b"--" in data:
-        for match in _FLAG.all(data):
+        for match in _FLAG.all(data, view.meter, ASSIGNED_US):
             yield from _judged(view, match, is_password_word=match.span(1) != (-1, -1))
     lower = data.lower()
     if b"bearer" in lower or b"basic" in lower or b"authorization" in lower:
         yield from _authorization(view)
     if b"sig=" in lower:
-        for match in _SAS.all(data):
+        for match in _SAS.all(data, view.meter):
             yield _hit(view, "azure_key", *match.span(1))
 
 
@@ -180,13 +181,13 @@ def other_scripts(view: View) -> Iterator[Hit]:
 
 
 def _authorization(view: View) -> Iterator[Hit]:
-    for match in _BEARER.all(view.data):
+    for match in _BEARER.all(view.data, view.meter):
         start, end = match.span(2)
         value = view.text[start:end]
         real = _is_basic(value) if match.group(1).lower() == b"basic" else is_key(value)
         if real:
             yield _hit(view, "bearer_token", start, end)
-    for match in _AUTHORIZATION.all(view.data):
+    for match in _AUTHORIZATION.all(view.data, view.meter):
         start, end = match.span(1)
         if is_key(view.text[start:end]):
             yield _hit(view, "bearer_token", start, end)

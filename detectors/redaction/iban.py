@@ -20,6 +20,7 @@ LENGTHS = {
     "SV": 28, "TL": 23, "TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20, "YE": 30,
 }  # fmt: skip
 
+_NUMBERS = {c: str(int(c, 36)) for c in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _BEGIN_FORM = r"[A-Za-z]{2}\d{2}[ \-]?[A-Za-z0-9]{4}"
 _BEGIN = Pattern(_BEGIN_FORM)
 WORTH = FREE + _BEGIN_FORM
@@ -29,7 +30,7 @@ WORTH = FREE + _BEGIN_FORM
 def ibans(view: View) -> Iterator[Hit]:
     """Every IBAN, in groups of four or without blanks."""
     done = 0
-    for match in _BEGIN.all(view.data):
+    for match in _BEGIN.all(view.data, view.meter):
         start = match.start()
         if start < done or not free_before(view.data, start):
             continue
@@ -44,6 +45,9 @@ def ibans(view: View) -> Iterator[Hit]:
 
 def _take(text: str, start: int, length: int) -> tuple[int, str]:
     """End and characters of the ``length`` letters and digits from ``start``, single separators skipped."""
+    whole = text[start : start + length]
+    if whole.isascii() and whole.isalnum():
+        return start + len(whole), whole.upper()
     taken: list[str] = []
     index = start
     while index < len(text) and len(taken) < length:
@@ -58,4 +62,4 @@ def _take(text: str, start: int, length: int) -> tuple[int, str]:
 
 def has_check(iban: str) -> bool:
     """Whether the check digits of an upper-case IBAN without blanks are right."""
-    return int("".join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97 == 1
+    return int("".join(map(_NUMBERS.__getitem__, iban[4:] + iban[:4]))) % 97 == 1

@@ -24,7 +24,7 @@ MAX_ID = 256
 
 def keyed_ids(view: View, policy: RedactionPolicy) -> Iterator[Hit]:
     """Ids of users and sessions, and credentials in headers, by the names of their keys."""
-    for match in _pattern(policy).all(view.data):
+    for match in _pattern(policy).all(view.data, view.meter):
         group = next(g for g in (2, 3, 4) if match.start(g) >= 0)
         start, end = match.span(group)
         marks = [match.start(), match.end(1), *([start - 1, end] if group < 4 else [])]

@@ -53,10 +53,23 @@ PII_TYPES: frozenset[str] = frozenset(
 """Values that point to a person."""
 
 QUIET_TYPES: frozenset[str] = frozenset(
-    {"bytes", "private_ip", "service_phone", "session", "template_email", "template_phone", "user"}
+    {
+        "bytes",
+        "private_ip",
+        "service_phone",
+        "session",
+        "template_email",
+        "template_phone",
+        "user",
+        "withheld",
+    }
 )
 """Removed as well, but no evidence of a leak: pseudonymised ids, opaque bytes, addresses of private
-networks, toll-free numbers, and what only documentation uses (``user@example.com``, 123-456-7890)."""
+networks, toll-free numbers, what only documentation uses (``user@example.com``, 123-456-7890), and texts
+that are too costly to search."""
+
+WITHHELD = "withheld"
+"""Type of what stands for a whole text that is too costly to search."""
 
 ALL_TYPES: frozenset[str] = SECRET_TYPES | PII_TYPES | QUIET_TYPES
 

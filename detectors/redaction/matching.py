@@ -11,6 +11,8 @@ from typing import Any
 
 import re2
 
+from detectors.redaction.budget import CANDIDATE_US, Meter
+
 MASKED = "\x01"
 """Stands for each character of a placeholder of ours: no pattern matches it, nothing may touch it."""
 
@@ -70,14 +72,16 @@ class Pattern:
         """Whether the pattern occurs at all."""
         return self._match(_ANYWHERE, data, 0, len(data))[0][0] >= 0
 
-    def all(self, data: bytes) -> Iterator[Match]:
-        """Every match, leftmost first, without overlap."""
+    def all(self, data: bytes, meter: Meter | None = None, cost_us: int = CANDIDATE_US) -> Iterator[Match]:
+        """Every match, leftmost first, without overlap; each costs ``cost_us`` of ``meter``."""
         at, size, match = 0, len(data), self._match
         while at <= size:
             spans = match(_ANYWHERE, data, at, size)
             start, end = spans[0]
             if start < 0:
                 return
+            if meter is not None:
+                meter.spend(cost_us)
             yield Match(data, spans)
             at = end if end > at else at + 1
 

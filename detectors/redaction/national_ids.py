@@ -6,7 +6,7 @@ that names them. Checks come from python-stdnum where one digit is not enough.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -33,6 +33,15 @@ from stdnum.tr import tckimlik as tr_tc
 from stdnum.za import idnr as za_idnr
 
 from detectors.redaction.cards import luhn
+from detectors.redaction.check_digits import (
+    both,
+    may_be_cpf,
+    may_be_fodselsnummer,
+    may_be_idnr,
+    may_be_nn,
+    may_be_pesel,
+    may_be_tckimlik,
+)
 from detectors.redaction.hits import RANK_CHECKED, RANK_NUMBER, Hit
 from detectors.redaction.matching import FREE, Match, Pattern, Words, free_after, free_before
 from detectors.redaction.number import BEFORE, Number
@@ -105,14 +114,14 @@ def _dated_luhn(digits: str) -> bool:
     return _date(digits, 0, 2, 4) and luhn(digits)
 
 
-_TIMES = tuple(
+VERHOEFF_TIMES = tuple(
     tuple(int(c) for c in row)
     for row in (
         "0123456789", "1234067895", "2340178956", "3401289567", "4012395678",
         "5987604321", "6598710432", "7659821043", "8765932104", "9876543210",
     )
 )  # fmt: skip
-_TURNED = tuple(
+VERHOEFF_TURNED = tuple(
     tuple(int(c) for c in row)
     for row in (
         "0123456789", "1576283094", "5803796142", "8916043527", "9453126870", "4286573901", "2793806415",
@@ -127,7 +136,7 @@ def _aadhaar(digits: str) -> bool:
         return False
     check = 0
     for index, digit in enumerate(reversed(digits)):
-        check = _TIMES[check][_TURNED[index % 8][ord(digit) - 48]]
+        check = VERHOEFF_TIMES[check][VERHOEFF_TURNED[index % 8][ord(digit) - 48]]
     return check == 0
 
 
@@ -156,14 +165,14 @@ _FORMS = (
     Form(_shapes((18,)), is_chinese_id),
     Form(_shapes((6, 7)), _korean, _gaps(("-",))),
     Form(_shapes((15,), (1, 2, 2, 2, 3, 3, 2), (13, 2)), fr_nir.is_valid),
-    Form(_shapes((3, 3, 3, 2)), br_cpf.is_valid, _gaps((".", ".", "-"))),
+    Form(_shapes((3, 3, 3, 2)), both(may_be_cpf, br_cpf.is_valid), _gaps((".", ".", "-"))),
     Form(_shapes((3, 3, 3, 2)), _snils, _gaps(("-", "-", " "), ("-", "-", "-"))),
-    Form(_shapes((11,)), br_cpf.is_valid),
-    Form(_shapes((11,)), tr_tc.is_valid),
-    Form(_shapes((11,)), pl_pesel.is_valid),
-    Form(_shapes((11,), (2, 3, 3, 3)), de_idnr.is_valid),
-    Form(_shapes((11,), (6, 5)), no_fnr.is_valid),
-    Form(_shapes((11,), (2, 2, 2, 3, 2), (6, 3, 2)), be_nn.is_valid),
+    Form(_shapes((11,)), both(may_be_cpf, br_cpf.is_valid)),
+    Form(_shapes((11,)), both(may_be_tckimlik, tr_tc.is_valid)),
+    Form(_shapes((11,)), both(may_be_pesel, pl_pesel.is_valid)),
+    Form(_shapes((11,), (2, 3, 3, 3)), both(may_be_idnr, de_idnr.is_valid)),
+    Form(_shapes((11,), (6, 5)), both(may_be_fodselsnummer, no_fnr.is_valid)),
+    Form(_shapes((11,), (2, 2, 2, 3, 2), (6, 3, 2)), both(may_be_nn, be_nn.is_valid)),
     Form(_shapes((3, 4, 4, 2)), ch_ssn.is_valid),
     Form(_shapes((4, 4, 4)), _aadhaar),
     Form(_shapes((6, 4), (8, 4)), _swedish, _gaps(("-",), ("+",))),
@@ -183,22 +192,24 @@ _BY_SHAPE: dict[tuple[int, ...], list[Form]] = {}
 for _form in _FORMS:
     for _shape in _form.shapes:
         _BY_SHAPE.setdefault(_shape, []).append(_form)
-_ONLY_NAMED = frozenset(s for s, forms in _BY_SHAPE.items() if all(f.named is not None for f in forms))
+_WITHOUT_NAME = {s: tuple(f for f in forms if f.named is None) for s, forms in _BY_SHAPE.items()}
 NATIONAL_SHAPES = frozenset(_BY_SHAPE)
 """Lengths of the digit groups of every form."""
 
 
 def national_number(item: Number) -> Hit | None:
     """The national id that ``item``, digits alone, is."""
-    forms = _BY_SHAPE.get(item.shape)
+    forms: Sequence[Form] | None = _BY_SHAPE.get(item.shape)
     if forms is None or item.plus:
         return None
-    if any(len(gap) > 1 for gap in item.gaps) or (item.shape in _ONLY_NAMED and not _is_named(item.before)):
+    if any(len(gap) > 1 for gap in item.gaps):
         return None
+    named = _is_named(item.before)
+    if not named:
+        forms = _WITHOUT_NAME.get(item.shape, ())
     valid = [f for f in forms if (not f.gaps or item.gaps in f.gaps) and _valid(f.check, item.digits)]
     if not valid:
         return None
-    named = _is_named(item.before)
     least = MIN_DIFFERENT_WRITTEN if any(f.gaps for f in valid) else MIN_DIFFERENT_DIGITS
     if not named and (
         is_named(item)  # a telephone number with the check digits of an id
@@ -244,11 +255,11 @@ WORTH = FREE + "(?:" + "|".join([r"\d{17}[Xx]", *(form for form, _, _ in _LETTER
 def lettered_ids(view: View) -> Iterator[Hit]:
     """National ids with letters in them."""
     data = view.data
-    for match in _CHINESE_X.all(data):
+    for match in _CHINESE_X.all(data, view.meter):
         if _alone(view, match) and is_chinese_id(match.group().decode()):
             yield Hit(match.start(), match.end(), "national_id", match.group().decode().upper(), RANK_CHECKED)
     for pattern, check, must_be_named in _LETTERED:
-        for match in pattern.all(data):
+        for match in pattern.all(data, view.meter):
             value = "".join(c for c in match.group().decode("latin-1") if c.isalnum()).upper()
             if not _alone(view, match) or not _valid(check, value):
                 continue

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from detectors.redaction.cards import CARD_SHAPES, card
+from detectors.redaction.budget import NUMBER_US
+from detectors.redaction.cards import card
+from detectors.redaction.grouping import (
+    FIXED_SHAPES,
+    MAX_DIGITS,
+    MAX_FREE_GROUPS,
+    MAX_GROUPS,
+    MIN_DIGITS,
+    Rows,
+)
 from detectors.redaction.hits import Hit
 from detectors.redaction.matching import Pattern
-from detectors.redaction.national_ids import NATIONAL_SHAPES, national_number
+from detectors.redaction.national_ids import national_number
 from detectors.redaction.number import Number
-from detectors.redaction.phones import DISTINCT_SHAPES, phone
-from detectors.redaction.views import View
+from detectors.redaction.phones import phone
+from detectors.redaction.views import View, spend
 
-MAX_GROUPS = 8
-MAX_FREE_GROUPS = 6
-MAX_DIGITS = 19
-MIN_DIGITS = 7
-"""Bounds of one number; longer stretches are tables, in which only fixed groupings are looked at."""
-
-_FIXED_SHAPES = CARD_SHAPES | NATIONAL_SHAPES | DISTINCT_SHAPES
 WORTH = r"\d(?:[ ().\-/]{0,3}\d){6}"
 """What no text with such a number lacks."""
 _RUN = Pattern(WORTH[:-1] + ",}")
 _GROUP = Pattern(r"\d+")
+_LONG = 16 << 10
+"""Texts from here on are looked through as arrays first."""
 
 _RECOGNISERS: tuple[Callable[[Number], Hit | None], ...] = (card, national_number, phone)
 
 
 def numbers(view: View) -> Iterator[Hit]:
     """Cards, phone numbers and numeric national ids, leftmost and longest first."""
-    for run in _RUN.all(view.data):
+    if len(view.data) >= _LONG:
+        from detectors.redaction.windows import rows  # noqa: PLC0415 - numpy: for long texts alone
+
+        yield from _in_rows(view, rows(view.data, view.meter))
+        return
+    for run in _RUN.all(view.data, view.meter):
         groups = [match.span() for match in _GROUP.all(view.data[run.start() : run.end()])]
         yield from _in_run(view, [(a + run.start(), b + run.start()) for a, b in groups])
 
@@ -38,17 +47,52 @@ def _in_run(view: View, groups: list[tuple[int, int]]) -> Iterator[Hit]:
     first = 0
     follows = False
     while first < len(groups):
-        hit = None
-        for last in _lengths(groups, first):
-            if not _worth_a_look(view, groups[first : last + 1], follows=follows):
-                continue
-            hit = _recognised(view, groups[first : last + 1], follows=follows)
-            if hit is not None:
-                yield hit
-                first = last
-                break
+        last, hit = _beginning_at(view, groups, first, follows=follows)
+        if hit is not None:
+            yield hit
+            first = last
         follows = hit is None
         first += 1
+
+
+def _in_rows(view: View, rows: Rows) -> Iterator[Hit]:
+    """The same over all rows of a text, reading only what is worth it and what follows a number."""
+    free = -1  # the group after a number, which may begin another
+    look, size = rows.look, len(rows.row)
+    index = 0
+    while index < len(look) or free >= 0:
+        if free >= 0 and (index == len(look) or free <= look[index]):
+            first, follows, free = free, False, -1
+        else:
+            first = look[index]
+            follows = first > 0 and rows.row[first - 1] == rows.row[first]
+        end = first + 1
+        while end < min(size, first + MAX_GROUPS) and rows.row[end] == rows.row[first]:
+            end += 1
+        groups = list(zip(rows.starts[first:end], rows.ends[first:end], strict=True))
+        last, hit = _beginning_at(view, groups, 0, follows=follows)
+        last += first
+        while index < len(look) and look[index] <= last:
+            index += 1
+        if hit is None:
+            continue
+        yield hit
+        if last + 1 < size and rows.row[last + 1] == rows.row[last]:
+            free = last + 1
+
+
+def _beginning_at(
+    view: View, groups: list[tuple[int, int]], first: int, *, follows: bool
+) -> tuple[int, Hit | None]:
+    """The longest number that begins with group ``first``, and its last group."""
+    for last in _lengths(groups, first):
+        if not _worth_a_look(view, groups[first : last + 1], follows=follows):
+            continue
+        spend(view, NUMBER_US)
+        hit = _recognised(view, groups[first : last + 1], follows=follows)
+        if hit is not None:
+            return last, hit
+    return first, None
 
 
 def _worth_a_look(view: View, groups: list[tuple[int, int]], *, follows: bool) -> bool:
@@ -58,7 +102,7 @@ def _worth_a_look(view: View, groups: list[tuple[int, int]], *, follows: bool) -
         return True
     if not follows and len(groups) <= MAX_FREE_GROUPS:
         return True
-    return tuple(b - a for a, b in groups) in _FIXED_SHAPES
+    return tuple(b - a for a, b in groups) in FIXED_SHAPES
 
 
 def _lengths(groups: list[tuple[int, int]], first: int) -> list[int]:

@@ -28,8 +28,8 @@ _PUTTY_REST = Pattern(r"(?:[\r\n]+[^\r\n\"]{0,80})*")
 def private_keys(view: View) -> Iterator[Hit]:
     """Every private key, from its first line to its last or to where its text breaks off."""
     data = view.data
-    begins = [match.span() for match in _BEGIN.all(data)]
-    ends = [match.span() for match in _END.all(data)]
+    begins = [match.span() for match in _BEGIN.all(data, view.meter)]
+    ends = [match.span() for match in _END.all(data, view.meter)]
     next_end = 0
     for index, (start, body) in enumerate(begins):
         limit = begins[index + 1][0] if index + 1 < len(begins) else len(data)

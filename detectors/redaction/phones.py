@@ -143,6 +143,15 @@ def _international(digits: str) -> str | None:
     return "+" + digits if shortest <= national <= longest else None
 
 
+def lengths_by_code(digits: str) -> tuple[int, int]:
+    """Fewest and most digits of a number, country code included, by its first three; zeros if none."""
+    code = country_code(digits)
+    if code is None:
+        return 0, 0
+    shortest, longest = _NATIONAL_LENGTH.get(code, _DEFAULT_LENGTH)
+    return shortest + len(code), longest + len(code) + 1
+
+
 def country_code(digits: str) -> str | None:
     """Country code that ``digits`` begin with (ITU-T E.164), ``None`` if there is none such."""
     if digits[:1] in ("1", "7"):

@@ -15,13 +15,15 @@ from collections.abc import Iterator, Sequence
 
 import re2
 
+from detectors.redaction.matching import Pattern
+
 VALUE_DIGITS = 12
 CHECK_DIGITS = 4
 
 MIN_KEY_BYTES = 16
 
 _PLACEHOLDER = re2.compile(r"\[([a-z][a-z0-9_]{1,31}):([0-9a-f]{16})\]")
-_LOOKS_LIKE = re2.compile(rb"\[[a-z][a-z0-9_]{1,31}:[0-9a-f]{16}\]")
+_LOOKS_LIKE = Pattern(r"\[[a-z][a-z0-9_]{1,31}:[0-9a-f]{16}\]")
 
 
 class Pseudonymiser:
@@ -77,7 +79,7 @@ def _check(key: bytes, type_: str, digits: str) -> str:
 
 def spans_like_placeholders(data: bytes) -> Iterator[tuple[int, int]]:
     """Offsets of everything shaped like a placeholder in a text with one byte a character."""
-    for match in _LOOKS_LIKE.finditer(data):
+    for match in _LOOKS_LIKE.all(data):
         yield match.span()
 
 

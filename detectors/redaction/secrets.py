@@ -157,14 +157,14 @@ def vendor_tokens(view: View) -> Iterator[Hit]:
     data = view.data
     yield from _by_literal(view)
     if b":AA" in data:
-        for match in _TELEGRAM.all(data):
+        for match in _TELEGRAM.all(data, view.meter):
             if free_before(data, match.start()):
                 yield _token(view, "telegram_token", *match.span())
-    for match in _DISCORD.all(data) if b"." in data else ():
+    for match in _DISCORD.all(data, view.meter) if b"." in data else ():
         if _token_begins(data, match.start()) and _is_token("discord_token", data, *match.span()):
             yield _token(view, "discord_token", *match.span())
     if b"Q~" in data:
-        for match in _AZURE_CLIENT_SECRET.all(data):
+        for match in _AZURE_CLIENT_SECRET.all(data, view.meter):
             if _token_begins(data, match.start()) and not is_stand_in(match.group().decode("latin-1")):
                 yield _token(view, "azure_key", *match.span())
 
@@ -172,7 +172,7 @@ def vendor_tokens(view: View) -> Iterator[Hit]:
 def _by_literal(view: View) -> Iterator[Hit]:
     data = view.data
     done = 0
-    for found in _ANY_LITERAL.all(data):
+    for found in _ANY_LITERAL.all(data, view.meter):
         start = found.start()
         if start < done or not _token_begins(data, start):
             continue
@@ -223,7 +223,7 @@ def _aws_secret_after(view: View, start: int) -> Iterator[Hit]:
 
 def url_passwords(view: View) -> Iterator[Hit]:
     """The password in ``scheme://user:password@host``; the rest of the address stays readable."""
-    for match in _URL_PASSWORD.all(view.data):
+    for match in _URL_PASSWORD.all(view.data, view.meter):
         start, end = match.span(1)
         if not is_stand_in(view.text[start:end]):
             yield Hit(start, end, "url_password", view.text[start:end], RANK_STRUCTURE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import orjson
@@ -12,10 +12,12 @@ from detectors.redaction import addresses, assignments, iban, keyed, national_id
 from detectors.redaction import numbers as digit_groups
 from detectors.redaction.addresses import emails, ip_addresses
 from detectors.redaction.assignments import other_scripts, secret_assignments
+from detectors.redaction.budget import CHARACTERS_PER_US, VALUE_US, Budget, Meter, OverBudget
 from detectors.redaction.hits import Hit, without_overlap
 from detectors.redaction.iban import ibans
 from detectors.redaction.json_shape import backslashes, enclosing_strings, number_in_json
 from detectors.redaction.keyed import keyed_ids
+from detectors.redaction.kinds import WITHHELD
 from detectors.redaction.matching import MASKED, Pattern, one_byte_each
 from detectors.redaction.national_ids import lettered_ids
 from detectors.redaction.numbers import numbers
@@ -23,7 +25,7 @@ from detectors.redaction.pem import private_keys
 from detectors.redaction.policy import RedactionPolicy
 from detectors.redaction.pseudonyms import Pseudonymiser, spans_like_placeholders
 from detectors.redaction.secrets import url_passwords, vendor_tokens
-from detectors.redaction.views import View, folded, unescaped
+from detectors.redaction.views import View, folded, spend, unescaped
 
 SEARCHES: tuple[tuple[str, Callable[[View], Iterable[Hit]]], ...] = (
     (pem.WORTH, private_keys),
@@ -61,15 +63,16 @@ class Redactor:
     """A policy under a key.
 
     ``keep_foreign`` leaves placeholders made under unknown keys as they are, for files that were redacted
-    elsewhere; a gateway never does that.
+    elsewhere; a gateway never does that. A text that costs more than ``budget`` is withheld.
     """
 
     policy: RedactionPolicy
     pseudonymiser: Pseudonymiser
     keep_foreign: bool = False
+    budget: Budget = field(default_factory=Budget)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Placed:
     """A hit with its offsets in the original text."""
 
@@ -78,7 +81,7 @@ class _Placed:
     hit: Hit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Edit:
     """Replace ``start`` to ``end`` of the original by ``text``; ``type`` is ``None`` for a literal mark."""
 
@@ -89,28 +92,70 @@ class _Edit:
 
 
 def redact_text(
-    text: str, redactor: Redactor, *, exempt: bool = False, place: bool = False
+    text: str,
+    redactor: Redactor,
+    *,
+    exempt: bool = False,
+    place: bool = False,
+    allowance: Meter | None = None,
 ) -> tuple[str, list[Found]]:
     """Replace every sensitive value in ``text`` by its placeholder.
 
     ``exempt`` leaves out loose shapes (for values of id keys), ``place`` addresses of the network as well
     (for names of machines, and versions). Returns the redacted text and what was found, by position in the
     original text. Redacting the result again changes nothing. Any string is accepted, lone surrogates
-    included; the time taken is linear in its length.
+    included; the time taken is linear in its length. A text over the redactor's budget is withheld: it
+    becomes one placeholder, and its length. ``allowance`` is what all texts of a request may cost together.
+
+    Raises
+    ------
+    OverBudget
+        If ``allowance`` ends before the text's own budget does.
     """
     if len(text) < 6:  # shorter than anything searched
         return text, []
     if place:
         redactor = _without_addresses(redactor)
+    budget = redactor.budget
+    if len(text) > budget.text_chars:
+        return withheld(text, redactor)
+    most_us = budget.us_for(len(text))
+    meter = Meter(most_us if allowance is None else min(most_us, allowance.left_us))
+    given_us = meter.left_us
+    edits: list[_Edit] | None
+    try:
+        edits = _search(text, redactor, meter, exempt=exempt)
+    except OverBudget:
+        if given_us < most_us:
+            raise
+        edits = None
+    if allowance is not None:
+        allowance.spend(min(given_us - meter.left_us, given_us))
+    if edits is None:
+        return withheld(text, redactor)
+    if not edits:
+        return text, []
+    return _applied(text, edits), [Found(e.type, e.start, e.end) for e in edits if e.type is not None]
+
+
+def withheld(text: str, redactor: Redactor) -> tuple[str, list[Found]]:
+    """What stands in place of a text that is too costly to search: its keyed hash and its length."""
+    mark = redactor.pseudonymiser.placeholder(WITHHELD, text)
+    return f"{mark} {len(text):,} characters", [Found(WITHHELD, 0, len(text))]
+
+
+def _search(text: str, redactor: Redactor, meter: Meter, *, exempt: bool) -> list[_Edit]:
+    """Every edit of the original; the placeholders that one pass makes are known to the next."""
     edits: list[_Edit] = []
+    made: set[str] = set()
     current = text
     for _ in range(MAX_PASSES):
-        new = _pass(current, redactor, exempt=exempt)
+        new = _pass(current, redactor, meter, made, exempt=exempt)
         if not new:
             break
         edits = _combined(edits, new)
         current = _applied(text, edits)
-    return current, [Found(e.type, e.start, e.end) for e in edits if e.type is not None]
+    return edits
 
 
 @lru_cache(maxsize=64)
@@ -119,10 +164,11 @@ def _without_addresses(redactor: Redactor) -> Redactor:
     return replace(redactor, policy=replace(policy, types=policy.types - {"ip_address", "private_ip"}))
 
 
-def _pass(text: str, redactor: Redactor, *, exempt: bool) -> list[_Edit]:
-    own, foreign = _placeholders(text, redactor)
-    places = _hits(_masked(text, own), redactor.policy, exempt=exempt, is_json=_is_json(text))
-    edits = _edits(text, places, redactor) if places else []
+def _pass(text: str, redactor: Redactor, meter: Meter, made: set[str], *, exempt: bool) -> list[_Edit]:
+    own, foreign = _placeholders(text, redactor, meter, made)
+    view = folded(_masked(text, own), meter)
+    places = _hits(view, redactor.policy, exempt=exempt, is_json=_is_json(text))
+    edits = _edits(text, places, redactor, made) if places else []
     marks = [_Edit(start + 1, start + 1, "literal ", None) for start, _ in foreign]
     return _with_marks(edits, marks) if marks else edits
 
@@ -139,14 +185,21 @@ def _with_marks(edits: list[_Edit], marks: list[_Edit]) -> list[_Edit]:
     return sorted([*edits, *kept], key=lambda e: (e.start, e.end))
 
 
-def _placeholders(text: str, redactor: Redactor) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def _placeholders(
+    text: str, redactor: Redactor, meter: Meter, made: set[str]
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Spans of placeholders of ours and of others'."""
     if "[" not in text or ":" not in text:
         return [], []
     own: list[tuple[int, int]] = []
     foreign: list[tuple[int, int]] = []
     for start, end in spans_like_placeholders(one_byte_each(text)):
-        is_own = redactor.keep_foreign or redactor.pseudonymiser.is_own(text[start:end])
+        mark = text[start:end]
+        if mark in made:
+            own.append((start, end))
+            continue
+        meter.spend(VALUE_US)
+        is_own = redactor.keep_foreign or redactor.pseudonymiser.is_own(mark)
         (own if is_own else foreign).append((start, end))
     return own, foreign
 
@@ -170,25 +223,30 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _hits(text: str, policy: RedactionPolicy, *, exempt: bool, is_json: bool) -> list[_Placed]:
+def _hits(first: View, policy: RedactionPolicy, *, exempt: bool, is_json: bool) -> list[_Placed]:
     """Hits by original offset; where levels of escapes disagree, the more deeply unescaped one is right."""
-    view: View | None = folded(text)
+    view: View | None = first
     placed: list[_Placed] = []
     while view is not None:
         only_keys = is_json and view.level == 0
         hits = without_overlap(_searched(view, policy, exempt=exempt, only_keys=only_keys))
         if hits:
+            spend(view, VALUE_US * len(hits))
             placed = _preferring([_place(view, hit) for hit in hits], placed)
         view = unescaped(view)
     return placed
 
 
 def _searched(view: View, policy: RedactionPolicy, *, exempt: bool, only_keys: bool) -> Iterator[Hit]:
+    one_pass_us = len(view.data) // CHARACTERS_PER_US
+    spend(view, one_pass_us)
     if _any_worth(policy).found(view.data):
+        spend(view, one_pass_us)
         for hit in keyed_ids(view, policy):
             if hit.type in policy.types:
                 yield hit
         for worth, (_, search) in zip(_WORTH, SEARCHES, strict=True) if not only_keys else ():
+            spend(view, one_pass_us)
             for hit in search(view) if worth.found(view.data) else ():
                 if hit.type in policy.types and not (exempt and hit.loose):
                     yield hit
@@ -229,8 +287,8 @@ def _preferring(first: list[_Placed], second: list[_Placed]) -> list[_Placed]:
     ]
 
 
-def _edits(text: str, places: list[_Placed], redactor: Redactor) -> list[_Edit]:
-    """Placeholders in place of the values, in quotes where they replace a number in JSON."""
+def _edits(text: str, places: list[_Placed], redactor: Redactor, made: set[str]) -> list[_Edit]:
+    """Placeholders, also added to ``made``, for the values, in quotes where they replace a number in JSON."""
     edits = []
     strings = (
         enclosing_strings(text, [p.start for p in places]) if _may_be_json(text) else [(0, 0)] * len(places)
@@ -238,6 +296,7 @@ def _edits(text: str, places: list[_Placed], redactor: Redactor) -> list[_Edit]:
     for place, (depth, string_start) in zip(places, strings, strict=True):
         start, end = place.start, place.end
         new = redactor.pseudonymiser.placeholder(place.hit.type, place.hit.value)
+        made.add(new)
         if number_in_json(text, start, end, string_start):
             if text[start - 1] == "-":
                 start -= 1

@@ -18,6 +18,7 @@ from typing import Protocol
 
 import re2
 
+from detectors.redaction.budget import CHARACTERS_FOLDED_PER_US, ESCAPE_US, Meter
 from detectors.redaction.matching import Pattern, one_byte_each
 
 MAX_LEVELS = 8
@@ -85,17 +86,23 @@ class Derivation(Protocol):
 class View:
     """A text derived from another; ``span`` leads back to the original.
 
-    ``data`` is the text with one byte a character.
+    ``data`` is the text with one byte a character, ``meter`` counts what searching it costs.
     """
 
-    __slots__ = ("_derivation", "data", "level", "parent", "text")
+    __slots__ = ("_derivation", "data", "level", "meter", "parent", "text")
 
     def __init__(
-        self, text: str, parent: View | None = None, how: Derivation | None = None, level: int | None = None
+        self,
+        text: str,
+        parent: View | None = None,
+        how: Derivation | None = None,
+        level: int | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.text = text
         self.data = one_byte_each(text)
         self.parent = parent
+        self.meter: Meter | None = meter if parent is None else parent.meter
         self.level: int = level if level is not None else 0 if parent is None else parent.level + 1
         self._derivation = how
 
@@ -126,23 +133,32 @@ class View:
         return source[segment] + (index - at[segment]) * step
 
 
+def spend(view: View, us: int) -> None:
+    """Take what something costs from the meter of a view, if it has one."""
+    if view.meter is not None:
+        view.meter.spend(us)
+
+
 def _step(how: Derivation, segment: int) -> int:
     return how.step[segment] if segment < len(how.step) else 1
 
 
-def folded(text: str) -> View:
+def folded(text: str, meter: Meter | None = None) -> View:
     """The first view of ``text``."""
-    return _folded(text, None, None)
+    return _folded(text, None, None, meter)
 
 
-def _folded(text: str, parent: View | None, how: Derivation | None) -> View:
+def _folded(text: str, parent: View | None, how: Derivation | None, meter: Meter | None = None) -> View:
     """A view of ``text`` with letters and digits folded; invisible characters cost a view of their own."""
     if text.isascii():
-        return View(text, parent, how)
+        return View(text, parent, how, meter=meter)
     encoded = text.encode("utf-8", "surrogatepass")
     if _TO_FOLD.search(encoded) is None:
-        return View(text, parent, how)
-    view = View(text.translate(_FOLDING), parent, how)
+        return View(text, parent, how, meter=meter)
+    meter = meter if parent is None else parent.meter
+    if meter is not None:
+        meter.spend(len(text) // CHARACTERS_FOLDED_PER_US)
+    view = View(text.translate(_FOLDING), parent, how, meter=meter)
     return view if _TO_DROP.search(encoded) is None else _without_invisible(view)
 
 
@@ -197,6 +213,7 @@ class _Unescaper:
     def __init__(self, view: View) -> None:
         self._text = view.text
         self._data = view.data
+        self._meter = view.meter
         self.pieces: list[str] = []
         self.at = array("q")
         self.source = array("q")
@@ -219,7 +236,7 @@ class _Unescaper:
 
     def read(self) -> None:
         text = self._text
-        for run in _BACKSLASHES.all(self._data):
+        for run in _BACKSLASHES.all(self._data, self._meter, ESCAPE_US):
             start, end = run.span()
             self._add(text[self._read : start], start - self._read)
             pairs, odd = divmod(end - start, 2)

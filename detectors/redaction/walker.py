@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from detectors.redaction.assignments import secret_type
+from detectors.redaction.budget import Meter
 from detectors.redaction.keyed import keyed_value
 from detectors.redaction.report import Report
 from detectors.redaction.text import Redactor, redact_text
@@ -28,13 +29,15 @@ class Walker:
 
     ``field`` names where a leaf stands in reports (the attribute key); ``key``, by default the same, is the
     key directly above the leaf, whose name may say that it is an id, a user, a session or a secret.
+    ``allowance`` is what all leaves may cost together; beyond it every method raises `OverBudget`.
     """
 
-    __slots__ = ("redactor", "report")
+    __slots__ = ("allowance", "redactor", "report")
 
-    def __init__(self, redactor: Redactor, report: Report) -> None:
+    def __init__(self, redactor: Redactor, report: Report, allowance: Meter | None = None) -> None:
         self.redactor = redactor
         self.report = report
+        self.allowance = allowance
 
     def redact_str(self, field: str, text: str, key: str | None = None) -> str:
         """``text`` redacted; the same object if nothing was found."""
@@ -47,7 +50,9 @@ class Walker:
         if whole is not None:
             self.report.add(field, whole[0])
             return whole[1]
-        redacted, found = redact_text(text, self.redactor, exempt=rule.exempt, place=rule.place)
+        redacted, found = redact_text(
+            text, self.redactor, exempt=rule.exempt, place=rule.place, allowance=self.allowance
+        )
         for item in found:
             self.report.add(field, item.type)
         return redacted
@@ -71,7 +76,7 @@ class Walker:
         """A key of a mapping, which may itself be a value such as an e-mail address."""
         if len(key) < 6:
             return key
-        redacted, found = redact_text(key, self.redactor, exempt=True)
+        redacted, found = redact_text(key, self.redactor, exempt=True, allowance=self.allowance)
         for item in found:
             self.report.add(field, item.type)
         return redacted

@@ -97,6 +97,7 @@ class Gateway:
             If one of them cannot be opened.
         """
         await self._producer.start()
+        await self._intake.start()
         for door in self._doors:
             await door.start()
 

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from infra.instance import identity
-from ingest.gateway.refusal import INVALID_ID, RECORD_TOO_LARGE, Refused
+from ingest.gateway.refusal import INVALID_ID, OVER_BUDGET, RECORD_TOO_LARGE, Refused
 
 PROTOBUF, JSON = b"application/x-protobuf", b"application/json"
 
@@ -23,6 +23,7 @@ Header = tuple[bytes, bytes]
 _SAYS = {
     INVALID_ID: "without a trace id of 16 bytes and a span id of 8 bytes, not all of them 0",
     RECORD_TOO_LARGE: "larger than Kafka takes: limit what is captured",
+    OVER_BUDGET: "beyond what redaction may cost (gateway.redaction_request_ms): send smaller batches",
 }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -15,8 +17,11 @@ from ingest.gateway.refusal import MEMORY, Refused, TooSlow
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 BODY_TIMEOUT_S = 30.0
-_IN_THREAD_BYTES = 1 << 16
-"""Compressed bodies above this are decompressed in a thread (zlib and zstd release the lock)."""
+_AT_ONCE_BYTES = 1 << 16
+"""Compressed bodies are decompressed up to this by the event loop; what is larger then by a thread (zlib and
+zstd release the lock), whatever its size was: 64 KiB may hold 64 MiB."""
+UNPACKERS = 2
+"""Large bodies decompressed at the same time: each has its pieces and their whole in memory at its end."""
 
 
 class ClientGone(IngestError):
@@ -30,24 +35,28 @@ class Memory:
         self._limit = limit
         self._held = 0
         self._metrics = counters
+        self._lock = threading.Lock()
+        self.unpackers = asyncio.Semaphore(UNPACKERS)
 
     def take(self, n: int) -> None:
-        """Hold ``n`` more bytes.
+        """Hold ``n`` more bytes; any thread may.
 
         Raises
         ------
         Refused
             If that would be more than the limit.
         """
-        if self._held + n > self._limit:
-            raise Refused(MEMORY, "too many requests are waiting for Kafka: send again in a moment")
-        self._held += n
-        self._metrics.set(metrics.IN_FLIGHT_BYTES, self._held)
+        with self._lock:
+            if self._held + n > self._limit:
+                raise Refused(MEMORY, "too many requests are waiting for Kafka: send again in a moment")
+            self._held += n
+            self._metrics.set(metrics.IN_FLIGHT_BYTES, self._held)
 
     def give_back(self, n: int) -> None:
         """Let ``n`` bytes go."""
-        self._held -= n
-        self._metrics.set(metrics.IN_FLIGHT_BYTES, self._held)
+        with self._lock:
+            self._held -= n
+            self._metrics.set(metrics.IN_FLIGHT_BYTES, self._held)
 
 
 class Body:
@@ -79,13 +88,27 @@ class Body:
             If it is over the limit.
         BadRecord
             If it does not decompress.
+        Refused
+            If there is no memory for it now: it is counted as it grows, over all requests.
         """
-        if len(packed) > _IN_THREAD_BYTES:
-            plain = await asyncio.to_thread(decompress, packed, encoding, self._limit)
-        else:
-            plain = decompress(packed, encoding, self._limit)
-        self.hold(len(plain))
-        return plain
+        if len(packed) <= _AT_ONCE_BYTES:
+            try:
+                plain = decompress(packed, encoding, min(_AT_ONCE_BYTES, self._limit))
+            except TooLarge:
+                pass
+            else:
+                self.hold(len(plain))
+                return plain
+        async with self._memory.unpackers:
+            unpacking = asyncio.ensure_future(
+                asyncio.to_thread(decompress, packed, encoding, self._limit, self.hold)
+            )
+            try:
+                return await asyncio.shield(unpacking)
+            except asyncio.CancelledError:
+                with contextlib.suppress(IngestError):  # its memory is given back only when it has ended
+                    await unpacking
+                raise
 
     async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         """The plain body.

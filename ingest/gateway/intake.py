@@ -7,26 +7,24 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import orjson
 import re2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
+from detectors.redaction import Meter
 from detectors.redaction.names import revealed_type
 from infra import kafka
-from infra.settings import RedactionSettings
-from infra.tenant_keys import load_key
-from ingest.dialects.span_facts import SYNTHETIC
-from ingest.errors import BadRecord
+from ingest.errors import BadRecord, Defect
 from ingest.gateway import metrics
 from ingest.gateway.grouping import Group, Grouper, all_of, message_headers
 from ingest.gateway.metrics import Metrics
+from ingest.gateway.parts import Parts, take_apart, take_apart_at_once
 from ingest.gateway.producer import Producer
-from ingest.gateway.splitting import drop_invalid, split
-from ingest.redact_otlp import Request, RequestRedactor
+from ingest.gateway.redaction_pool import RedactionPool
+from ingest.gateway.redactors import Redactors
+from ingest.redact_otlp import Request
 
 LIVE = "live"
 _LINEAGE = re2.compile(r"^(?:demo|import|evaluation)-[a-z0-9-]{1,40}$")
@@ -39,8 +37,11 @@ _NAMED_AS = {
 """Fields of entries that are searched as the attributes they are compared with."""
 _RELEASE = "release"
 """The kind of change whose value is a version."""
-_SLICE_S = 0.005
-"""How long redaction may hold the event loop before others get a turn."""
+SMALL_BYTES = 16 << 10
+"""Requests up to this size are taken apart by the event loop itself, unless they are slow."""
+_SMALL_US = 4000
+"""What such a request may cost before it is handed to another process."""
+REQUEST_MS = 8000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,37 +78,12 @@ def check_lineage(name: str) -> str:
 _revealed_type = lru_cache(maxsize=256)(revealed_type)
 
 
-class Redactors:
-    """One redactor a tenant, under the tenant's own key."""
-
-    def __init__(self, home: Path, settings: Mapping[str, RedactionSettings] | None = None) -> None:
-        self._home = home
-        self._settings = settings or {}
-        self._made: dict[str, RequestRedactor] = {}
-
-    def of(self, tenant: str) -> RequestRedactor:
-        """The tenant's redactor; its key is made when first asked for."""
-        made = self._made.get(tenant)
-        if made is None:
-            chosen = self._settings.get(tenant)
-            policy = RedactionPolicy.removing(chosen.types if chosen else ())
-            made = RequestRedactor(Redactor(policy, Pseudonymiser(load_key(self._home, tenant))))
-            self._made[tenant] = made
-        return made
-
-
-def mark_synthetic(request: Request) -> None:
-    """Say of every resource of a redacted request that no person is behind it."""
-    if isinstance(request, ExportTraceServiceRequest):
-        resources = [group.resource for group in request.resource_spans]
-    else:
-        resources = [group.resource for group in request.resource_logs]
-    for resource in resources:
-        resource.attributes.add(key=SYNTHETIC).value.bool_value = True
-
-
 class Intake:
-    """Takes requests. ``now_ns`` is injected for tests."""
+    """Takes requests. ``now_ns`` is injected for tests.
+
+    ``pool`` takes apart what is large or slow; without one this process does, as for a command that
+    nobody else waits for. ``request_ms`` is what redacting one request may cost here.
+    """
 
     def __init__(
         self,
@@ -118,6 +94,8 @@ class Intake:
         *,
         partitions: int,
         now_ns: Callable[[], int] = time.time_ns,
+        pool: RedactionPool | None = None,
+        request_ms: float = REQUEST_MS,
     ) -> None:
         self._producer = producer
         self._grouper = grouper
@@ -125,6 +103,13 @@ class Intake:
         self._metrics = counters
         self._partitions = partitions
         self._now_ns = now_ns
+        self._pool = pool
+        self._request_us = round(request_ms * 1000)
+
+    async def start(self) -> None:
+        """Start the processes that redact, if there are any."""
+        if self._pool is not None:
+            await self._pool.start()
 
     def now_ns(self) -> int:
         """The time things come in at."""
@@ -145,25 +130,78 @@ class Intake:
             If not all of it is acknowledged.
         """
         received_ns = received_ns or self._now_ns()
-        is_traces = isinstance(request, ExportTraceServiceRequest)
-        rejected = drop_invalid(request)
-        for reason, n in rejected.items():
-            self._metrics.add(metrics.REJECTED, reason, n=n)
+        signal = "traces" if isinstance(request, ExportTraceServiceRequest) else "logs"
+        return await self.send(signal, await self.parts(request, origin), origin, received_ns)
+
+    async def parts(self, request: Request, origin: Origin) -> Parts:
+        """Take a request apart (in place); what is large or slow in another process.
+
+        Raises
+        ------
+        Refused
+            If too many requests wait for one already.
+        """
         redactor = self._redactors.of(origin.tenant)
-        await self._redact(redactor, request)
-        if origin.synthetic:
-            mark_synthetic(request)
-        topic = kafka.SPANS.name if is_traces else kafka.LOGS.name
+        if self._pool is None:
+            allowance = Meter(self._request_us)
+            return take_apart(request, redactor, self._partitions, allowance, synthetic=origin.synthetic)
+        is_traces = isinstance(request, ExportTraceServiceRequest)
+        data = request.SerializeToString()
+        if len(data) <= SMALL_BYTES:
+            parts = take_apart_at_once(
+                request, redactor, self._partitions, Meter(_SMALL_US), synthetic=origin.synthetic
+            )
+            if parts is not None:
+                return parts
+        return await self.parts_of("traces" if is_traces else "logs", data, origin)
+
+    @property
+    def has_pool(self) -> bool:
+        """Whether other processes take apart what is large."""
+        return self._pool is not None
+
+    async def parts_of(self, signal: str, body: bytes, origin: Origin, *, is_json: bool = False) -> Parts:
+        """The same of a request as it came, always in another process.
+
+        Raises
+        ------
+        BadRecord
+            If it is none.
+        Refused
+            If too many requests wait already.
+        Unavailable
+            If the process died.
+        """
+        if self._pool is None:
+            raise Defect("there are no processes for redaction")
+        return await self._pool.take(signal, body, origin.tenant, is_json=is_json, synthetic=origin.synthetic)
+
+    async def send(
+        self, signal: str, parts: Parts, origin: Origin, received_ns: int | None = None
+    ) -> Mapping[str, int]:
+        """Send the parts of a request on and wait for Kafka; returns what was rejected, by reason.
+
+        Raises
+        ------
+        Unavailable
+            If not all of it is acknowledged.
+        """
+        received_ns = received_ns or self._now_ns()
+        for reason, n in parts.rejected.items():
+            self._metrics.add(metrics.REJECTED, reason, n=n)
+        self._count(parts.removed)
+        version = self._redactors.of(origin.tenant).version
+        topic = kafka.SPANS.name if signal == "traces" else kafka.LOGS.name
         waiting = [
             self._grouper.add(
-                Group(origin.tenant, origin.lineage, topic, p.partition, redactor.version, origin.backfill),
+                Group(origin.tenant, origin.lineage, topic, p.partition, version, origin.backfill),
                 p,
                 received_ns,
             )
-            for p in split(request, self._partitions)
+            for p in parts.pieces
         ]
         await all_of(waiting)
-        return rejected
+        return parts.rejected
 
     async def record(self, topic: str, key: str, entry: Mapping[str, Any], origin: Origin) -> None:
         """Send an entry of a topic of JSON, its texts redacted, and wait for Kafka.
@@ -178,21 +216,11 @@ class Intake:
         clean = {
             k: redactor.outer_text(named.get(k, k), v) if isinstance(v, str) else v for k, v in entry.items()
         }
-        self._count(redactor)
+        self._count(redactor.take_counts())
         await self._producer.send(topic, 0, orjson.dumps(clean), [], key.encode())
 
-    async def _redact(self, redactor: RequestRedactor, request: Request) -> None:
-        """In this thread, letting others run between spans: the place to hand it to other processes."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + _SLICE_S
-        for _ in redactor.steps(request):
-            if loop.time() > until:
-                await asyncio.sleep(0)
-                until = loop.time() + _SLICE_S
-        self._count(redactor)
-
-    def _count(self, redactor: RequestRedactor) -> None:
-        for type_, n in redactor.take_counts().items():
+    def _count(self, removed: Mapping[str, int]) -> None:
+        for type_, n in removed.items():
             self._metrics.add(metrics.REDACTIONS, type_, n=n)
 
     async def mark(self, origin: Origin, event_ns: int | None, *, ends: bool) -> None:
@@ -231,6 +259,8 @@ class Intake:
         self._metrics.add(metrics.MARKS)
 
     async def close(self) -> None:
-        """Send what is open, then stop the producer."""
+        """Send what is open, then stop the producer and the processes that redact."""
         await self._grouper.close()
         await self._producer.stop()
+        if self._pool is not None:
+            await self._pool.stop()

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from infra import kafka
-from ingest.errors import BadRecord
+from ingest.errors import BadRecord, TooLarge
 from ingest.gateway import metrics
 from ingest.gateway.http_answer import Answer, as_json
 from ingest.gateway.intake import Intake
@@ -35,6 +35,8 @@ HEALTH, PROJECTS = "/api/public/health", "/api/public/projects"
 """What Langfuse's SDK asks for to see whether anybody is there and whether its keys are right."""
 
 MOST_EVENTS = 1000
+MOST_BYTES = 4 << 20
+"""Of a body, decompressed: reading JSON holds the event loop, some ten milliseconds for so much."""
 _SCORE, _LOG = "score-create", "sdk-log"
 
 
@@ -56,6 +58,10 @@ class JsonDoors:
             If it is not acknowledged.
         """
         self._metrics.add(metrics.BODY_BYTES, n=len(body))
+        if len(body) > MOST_BYTES:
+            raise TooLarge(
+                f"a body of {len(body)} bytes is over the limit of {MOST_BYTES}: send less at once"
+            )
         try:
             tree = orjson.loads(body)
         except orjson.JSONDecodeError as error:

@@ -42,6 +42,11 @@ REJECTED = Metric(
 )
 IGNORED = Metric("lightship_gateway_ignored_total", "counter", "Requests accepted and not used.", ("signal",))
 REDACTIONS = Metric("lightship_gateway_redactions_total", "counter", "Values removed, by type.", ("type",))
+REDACTION_RESTARTS = Metric(
+    "lightship_gateway_redaction_restarts_total",
+    "counter",
+    "Processes for redaction that died or were killed.",
+)
 BODY_BYTES = Metric("lightship_gateway_body_bytes_total", "counter", "Bytes of bodies, decompressed.")
 MESSAGES = Metric(
     "lightship_gateway_messages_total", "counter", "Messages acknowledged by Kafka.", ("topic",)
@@ -61,8 +66,9 @@ KAFKA_UP = Metric("lightship_gateway_kafka_up", "gauge", "1 if the last message 
 KEYS_OK = Metric("lightship_gateway_key_file_ok", "gauge", "0 if the key file cannot be read any more.")
 
 ALL = (
-    REQUESTS, RPCS, SPANS, LOG_RECORDS, JUDGEMENTS, CHANGES, REJECTED, IGNORED, REDACTIONS, BODY_BYTES,
-    MESSAGES, FAILED_MESSAGES, ACK_SECONDS, MARKS, IN_FLIGHT_BYTES, CONNECTIONS, KAFKA_UP, KEYS_OK,
+    REQUESTS, RPCS, SPANS, LOG_RECORDS, JUDGEMENTS, CHANGES, REJECTED, IGNORED, REDACTIONS,
+    REDACTION_RESTARTS, BODY_BYTES, MESSAGES, FAILED_MESSAGES, ACK_SECONDS, MARKS, IN_FLIGHT_BYTES,
+    CONNECTIONS, KAFKA_UP, KEYS_OK,
 )  # fmt: skip
 """Every metric of the gateway, in the order of their text."""
 

@@ -5,7 +5,6 @@ Headers are lower-case names and bytes, as HTTP has them; a gRPC door gives its 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,18 +20,16 @@ from ingest.errors import BadRecord, Unavailable
 from ingest.event_time import clock_time
 from ingest.gateway import metrics
 from ingest.gateway.ingest_keys import IngestKeys, Sender
-from ingest.gateway.intake import LIVE, Intake, Origin, check_lineage
+from ingest.gateway.intake import LIVE, SMALL_BYTES, Intake, Origin, check_lineage
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.refusal import QUOTA, Refused
 from ingest.otlp import parse
 from ingest.otlp_json import parse_json
-from ingest.redact_otlp import Request, count_records
+from ingest.redact_otlp import Request
 
 M = TypeVar("M", bound=Message)
 
 _MAX_NS = (1 << 63) - 1
-_IN_THREAD_BYTES = 1 << 16
-"""JSON bodies above this are read in a thread: it is Python that does it, and others want a turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +91,30 @@ class Receiver:
         ------
         BadRecord
             If the body is no such request.
+        Refused
+            If too many requests wait for redaction already.
         Unavailable
             If not all of it is acknowledged.
         """
         self._metrics.add(metrics.BODY_BYTES, n=len(body))
+        origin = admitted.origin
         if signal == "metrics":
             with admitted.charged(0, len(body)):
-                await _read(ExportMetricsServiceRequest(), body, is_json=is_json)
+                if self._intake.has_pool and len(body) > SMALL_BYTES:
+                    await self._intake.parts_of(signal, body, origin, is_json=is_json)
+                else:
+                    _read(ExportMetricsServiceRequest(), body, is_json=is_json)
                 self._metrics.add(metrics.IGNORED, signal)
                 return {}
-        request: Request
-        if signal == "traces":
-            request = await _read(ExportTraceServiceRequest(), body, is_json=is_json)
+        if self._intake.has_pool and len(body) > SMALL_BYTES:
+            parts = await self._intake.parts_of(signal, body, origin, is_json=is_json)
         else:
-            request = await _read(ExportLogsServiceRequest(), body, is_json=is_json)
-        with admitted.charged(count_records(request), len(body)):
-            return await self._intake.take(request, admitted.origin)
+            request: Request = (
+                ExportTraceServiceRequest() if signal == "traces" else ExportLogsServiceRequest()
+            )
+            parts = await self._intake.parts(_read(request, body, is_json=is_json), origin)
+        with admitted.charged(parts.records, len(body)):
+            return await self._intake.send(signal, parts, origin)
 
     async def mark(self, headers: Mapping[bytes, bytes], admitted: Admitted) -> bool:
         """Send on the clock mark of a request for traces without a body, if its headers hold one.
@@ -136,9 +141,5 @@ class Receiver:
         return True
 
 
-async def _read(request: M, body: bytes, *, is_json: bool) -> M:
-    if not is_json:
-        return parse(request, body)
-    if len(body) > _IN_THREAD_BYTES:
-        return await asyncio.to_thread(parse_json, request, body)
-    return parse_json(request, body)
+def _read(request: M, body: bytes, *, is_json: bool) -> M:
+    return parse_json(request, body) if is_json else parse(request, body)

@@ -40,19 +40,23 @@ TOO_LARGE = Reason("too_large", 413, 8)
 TOO_SLOW = Reason("too_slow", 408, 4)
 QUOTA = Reason("quota", 429, 8, retry=True)
 MEMORY = Reason("memory", 503, 14, retry=True)
+BUSY = Reason("busy", 503, 8, retry=True)
+TOO_COSTLY = Reason("too_costly", 413, 3)
 UNAVAILABLE = Reason("unavailable", 503, 14, retry=True)
 DEFECT = Reason("defect", 500, 13)
 
 ANSWERED = (
     PATH, METHOD, CONTENT_TYPE, ENCODING, KEY, REVOKED, BLOCKED, BAD_REQUEST, TOO_LARGE, TOO_SLOW, QUOTA,
-    MEMORY, UNAVAILABLE, DEFECT,
+    MEMORY, BUSY, TOO_COSTLY, UNAVAILABLE, DEFECT,
 )  # fmt: skip
 """Reasons with an answer."""
 CLIENT_GONE, CONNECTIONS, SLOW_HEADER, LARGE_HEADER, SLOW_BODY = UNHEARD = (
     "client_gone", "connections", "slow_header", "large_header", "slow_body",
 )  # fmt: skip
 """Connections that end without an answer of the protocol: too many of them, or they hold one up."""
-INVALID_ID, RECORD_TOO_LARGE = RECORDS = ("invalid_id", "record_too_large")
+INVALID_ID, RECORD_TOO_LARGE, OVER_BUDGET = RECORDS = (
+    "invalid_id", "record_too_large", "over_redaction_budget",
+)  # fmt: skip
 """Reasons for which single spans or log records are not taken; the rest of their request is."""
 
 REASONS = (*(r.name for r in ANSWERED), *UNHEARD, *RECORDS)

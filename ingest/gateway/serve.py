@@ -22,11 +22,13 @@ from ingest.gateway.grpc_door import GrpcDoor
 from ingest.gateway.guarded_http import Guard, guarded
 from ingest.gateway.http_body import Memory
 from ingest.gateway.ingest_keys import IngestKeys, check_host, load_keys
-from ingest.gateway.intake import Intake, Redactors
+from ingest.gateway.intake import Intake
 from ingest.gateway.key_file import USUAL
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import KafkaProducer, Producer
 from ingest.gateway.receiver import Receiver
+from ingest.gateway.redaction_pool import pool_of
+from ingest.gateway.redactors import Redactors, budget_of
 from ingest.intake_check import check_intake
 
 MIB = 1 << 20
@@ -43,9 +45,11 @@ def build(chosen: Settings, keys: IngestKeys, producer: Producer, counters: Metr
     intake = Intake(
         producer,
         grouper,
-        Redactors(chosen.home, chosen.redaction),
+        Redactors(chosen.home, chosen.redaction, budget_of(gateway)),
         counters,
         partitions=chosen.kafka.partitions,
+        pool=pool_of(chosen, counters),
+        request_ms=gateway.redaction_request_ms,
     )
     memory = Memory(gateway.max_in_flight_mib * MIB, counters)
     doors = []

@@ -19,9 +19,10 @@ from infra.kafka import LOGS, SPANS
 from infra.private_files import private_directory, write_private
 from infra.settings import Settings
 from ingest.gateway.grouping import Grouper
-from ingest.gateway.intake import LIVE, Intake, Origin, Redactors, check_lineage
+from ingest.gateway.intake import LIVE, Intake, Origin, check_lineage
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import KafkaProducer, Producer, until_ready
+from ingest.gateway.redactors import Redactors, budget_of
 from ingest.importing.files import read_rows
 from ingest.importing.plan import ImportPlan, ImportRow, Placed, place
 from ingest.importing.records import portions
@@ -178,9 +179,10 @@ def build_intake(settings: Settings, producer: Producer) -> Intake:
     return Intake(
         producer,
         Grouper(producer, counters, linger_s=0.0),
-        Redactors(settings.home, settings.redaction),
+        Redactors(settings.home, settings.redaction, budget_of(settings.gateway)),
         counters,
         partitions=settings.kafka.partitions,
+        request_ms=settings.gateway.redaction_request_ms,
     )
 
 

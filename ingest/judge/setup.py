@@ -17,9 +17,10 @@ from infra.kafka import LOGS
 from infra.settings import Settings
 from infra.user_code import text_of
 from ingest.gateway.grouping import Grouper
-from ingest.gateway.intake import Intake, Origin, Redactors
+from ingest.gateway.intake import Intake, Origin
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import KafkaProducer, until_ready
+from ingest.gateway.redactors import Redactors, budget_of
 from ingest.intake_check import check_intake
 from ingest.judge import metrics
 from ingest.judge.endpoint import Endpoint
@@ -101,7 +102,7 @@ async def judges(
             endpoints = [Endpoint(b.settings, f"judge.{b.name}") for b in made]
             for endpoint in endpoints:
                 stack.push_async_callback(endpoint.close)
-            redactors = Redactors(settings.home, settings.redaction)
+            redactors = Redactors(settings.home, settings.redaction, budget_of(settings.gateway))
             intake = Intake(
                 producer,
                 Grouper(producer, counters, linger_s=0.0),

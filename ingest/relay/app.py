@@ -104,6 +104,7 @@ def build_relay(
     @app.task  # type: ignore[untyped-decorator]
     async def connect() -> None:
         await producer.start()
+        await intake.start()
 
     async def assigned(_: Any, partitions: Iterable[Any], **__: Any) -> None:
         order.forget((tp.topic, tp.partition) for tp in partitions)

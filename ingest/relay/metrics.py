@@ -36,7 +36,8 @@ SOURCE_MISSING = Metric(
 
 ALL = (
     MESSAGES, RECORDS, AGE, SOURCE_DROPPED, SOURCE_MISSING,
-    gateway.SPANS, gateway.LOG_RECORDS, gateway.REJECTED, gateway.REDACTIONS, gateway.MESSAGES,
+    gateway.SPANS, gateway.LOG_RECORDS, gateway.REJECTED, gateway.REDACTIONS, gateway.REDACTION_RESTARTS,
+    gateway.MESSAGES,
     gateway.FAILED_MESSAGES, gateway.ACK_SECONDS, gateway.MARKS, gateway.KAFKA_UP,
 )  # fmt: skip
 """Every metric of the relay, in the order of their text."""

@@ -20,10 +20,12 @@ from infra.settings import Settings, load
 from ingest import process
 from ingest.gateway.grouping import Grouper
 from ingest.gateway.ingest_keys import IngestKeys, load_keys
-from ingest.gateway.intake import Intake, Redactors
+from ingest.gateway.intake import Intake
 from ingest.gateway.key_file import USUAL
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import KafkaProducer
+from ingest.gateway.redaction_pool import pool_of
+from ingest.gateway.redactors import Redactors, budget_of
 from ingest.intake_check import check_intake
 from ingest.log.holes import is_hole
 from ingest.log.sender import Sender
@@ -45,9 +47,11 @@ def build(settings: Settings, keys: IngestKeys, host: str, port: int) -> faust.A
     intake = Intake(
         producer,
         Grouper(producer, counters, linger_s=settings.gateway.linger_ms / 1000),
-        Redactors(settings.home, settings.redaction),
+        Redactors(settings.home, settings.redaction, budget_of(settings.gateway)),
         counters,
         partitions=settings.kafka.partitions,
+        pool=pool_of(settings, counters),
+        request_ms=settings.gateway.redaction_request_ms,
     )
     sender, holes = Sender(settings.kafka), partial(is_hole, settings.kafka)
     relay = Relay(intake, keys, counters, SystemClock().now_ns)

@@ -16,7 +16,7 @@ from detectors.scorers.registry import Tally, score_each
 from infra import clickhouse
 from infra.settings import Settings
 from infra.tenant_keys import is_tenant, load_key
-from ingest.gateway.intake import Redactors
+from ingest.gateway.redactors import Redactors, budget_of
 from ingest.interaction import Interaction
 from ingest.score.batch import LookAgain
 from ingest.score.chosen import Chosen, chosen
@@ -114,7 +114,7 @@ def observation_key(home: Path) -> bytes:
 
 def second_look(settings: Settings) -> LookAgain:
     """A tenant's own redactor over texts that were put together from parts."""
-    redactors = Redactors(settings.home, settings.redaction)
+    redactors = Redactors(settings.home, settings.redaction, budget_of(settings.gateway))
 
     def look_again(interaction: Interaction) -> Interaction:
         tenant = interaction.tenant if is_tenant(interaction.tenant) else _KEY_OF

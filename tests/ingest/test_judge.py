@@ -26,9 +26,10 @@ from infra.judges import JudgeSettings
 from infra.settings import Settings, load, show
 from ingest.errors import Unavailable
 from ingest.gateway.grouping import Grouper
-from ingest.gateway.intake import Intake, Origin, Redactors
+from ingest.gateway.intake import Intake, Origin
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
+from ingest.gateway.redactors import Redactors
 from ingest.judge.endpoint import Endpoint
 from ingest.judge.exchange import NoVerdict, Texts, Wanted, read_answer, request_body
 from ingest.judge.journal import Chosen, Journal

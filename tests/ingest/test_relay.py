@@ -25,10 +25,11 @@ from infra.clock import NS_PER_S
 from ingest.errors import BadRecord, Defect, Unavailable
 from ingest.gateway.grouping import Grouper
 from ingest.gateway.ingest_keys import IngestKeys
-from ingest.gateway.intake import Intake, Redactors
+from ingest.gateway.intake import Intake
 from ingest.gateway.key_file import Key, KeyFile, hash_of
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
+from ingest.gateway.redactors import Redactors
 from ingest.gateway.splitting import partition_of
 from ingest.messages import Output, RawMessage
 from ingest.otlp import span_views

@@ -15,9 +15,10 @@ from ingest.gateway.app import Gateway
 from ingest.gateway.grouping import Grouper
 from ingest.gateway.http_body import Memory
 from ingest.gateway.ingest_keys import IngestKeys
-from ingest.gateway.intake import Intake, Redactors
+from ingest.gateway.intake import Intake
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
+from ingest.gateway.redactors import Redactors
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 JSON = {"content-type": "application/json"}
