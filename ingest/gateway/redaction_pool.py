@@ -165,9 +165,15 @@ class RedactionPool:
         """
         process = await self._acquire(tenant)
         head = {"signal": signal, "tenant": tenant, "json": is_json, "synthetic": synthetic}
+        working = asyncio.ensure_future(self._exchange(process, head, body))
+        working.add_done_callback(functools.partial(self._done, process))  # also where nobody waits any more
+        answer, data = await asyncio.shield(working)
+        return _parts(answer, data)
+
+    async def _exchange(
+        self, process: _Process, head: Mapping[str, Any], body: bytes
+    ) -> tuple[dict[str, Any], bytes]:
         loop = asyncio.get_running_loop()
-        working = loop.run_in_executor(self._threads, process.exchange, head, body)
-        working.add_done_callback(lambda _: self._release(process))  # also where nobody waits any more
         late = False
 
         def stop_it() -> None:
@@ -175,18 +181,20 @@ class RedactionPool:
             late = True
             process.interrupt()
 
-        timer = loop.call_later(self._most_s, stop_it)
-        working.add_done_callback(lambda _: timer.cancel())
+        timer: asyncio.TimerHandle | None = None
         try:
-            answer, data = await asyncio.shield(working)
+            await loop.run_in_executor(self._threads, process.start)  # not counted: the machine may be busy
+            timer = loop.call_later(self._most_s, stop_it)
+            return await loop.run_in_executor(self._threads, process.exchange, head, body)
         except (EOFError, OSError) as error:
             self._metrics.add(metrics.REDACTION_RESTARTS)
             if late:
-                raise Refused(
-                    TOO_COSTLY, f"redaction took longer than {self._most_s:g} s: send smaller batches"
-                ) from error
+                said = f"redaction took longer than {self._most_s:g} s: send smaller batches"
+                raise Refused(TOO_COSTLY, said) from error
             raise Unavailable("the process that redacts ended: send again") from error
-        return _parts(answer, data)
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     async def _acquire(self, tenant: str) -> _Process:
         if self._closed:
@@ -204,6 +212,11 @@ class RedactionPool:
             if future.done() and not future.cancelled() and future.exception() is None:
                 self._release(future.result())
             raise
+
+    def _done(self, process: _Process, working: asyncio.Future[Any]) -> None:
+        if not working.cancelled():
+            working.exception()  # known, where the client went away meanwhile
+        self._release(process)
 
     def _release(self, process: _Process) -> None:
         """Give a process to the next in turn."""

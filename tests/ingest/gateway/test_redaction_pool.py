@@ -120,9 +120,9 @@ async def test_one_that_takes_too_long_is_killed_and_refused(tmp_path: Path) -> 
     Redactors(tmp_path).of("default")
     configuration = {"home": str(tmp_path), "redaction": {}, "partitions": 4, "text_ms": 1e9,
                      "text_chars": 1 << 30, "request_ms": 1e9}  # fmt: skip
-    made = RedactionPool(configuration, Metrics(), 1, most_s=0.5)
+    made = RedactionPool(configuration, Metrics(), 1, most_s=1)
     await made.start()
-    slow = traces(*(span({**chat(), "gen_ai.prompt": text_of("telephones", 1 << 20)}) for _ in range(6)))
+    slow = traces(*(span({**chat(), "gen_ai.prompt": text_of("telephones", 1 << 20)}) for _ in range(8)))
     try:
         with pytest.raises(Refused, match="smaller batches") as caught:
             await take(made, slow.SerializeToString())
