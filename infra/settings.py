@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from infra.dashboard_sections import AccessSettings, DashboardSettings, LoginSettings
 from infra.errors import Misconfigured
+from infra.gateway_section import GatewaySettings
 from infra.judges import JudgeSettings, check_judge
 from infra.receivers import WEB, ReceiverSettings, check_receiver, has_scheme
 from infra.sections import (
@@ -30,7 +31,6 @@ from infra.sections import (
     CostSettings,
     DeadLetterSettings,
     DetectionSettings,
-    GatewaySettings,
     KafkaSettings,
     LimitSettings,
     MemorisedSettings,
