@@ -1,9 +1,9 @@
 """Decides which connections a server accepts that cannot do so itself: those of its own account and of root.
 
 The server is started through `accept_filter`. It never has a listening socket that it made: where it binds
-one, it is given ours, and each connection that it accepts is one we accepted and looked at. What passes
-between both ends afterwards is not touched. So only the accounts that could read the server's files and
-memory can connect, as with a Unix socket of mode 0600.
+one, it is given ours, and each connection that it accepts, on whatever descriptor, is one we accepted and
+looked at. What passes between both ends afterwards is not touched. So only the accounts that could read the
+server's files and memory can connect, as with a Unix socket of mode 0600.
 """
 
 from __future__ import annotations
@@ -33,9 +33,7 @@ _RECEIVE, _SEND, _VALID, _ADD = 0xC0502100, 0xC0182101, 0x40082102, 0x40182103
 _QUESTION = struct.Struct("=QIIiIQ6Q")
 """Id, thread, flags; number of the call, machine, instruction pointer, six arguments."""
 _ANSWER, _ADDED = struct.Struct("=QqiI"), struct.Struct("=QIIII")
-_AS_ASKED = 1
 _REPLACE = 1
-_ADDRESS = struct.Struct("=H")
 
 
 class AcceptGuard:
@@ -61,7 +59,7 @@ class AcceptGuard:
         self._allowed = allowed
         self._who = who
         self._calls = CALLS[os.uname().machine]
-        self._fd: int | None = None
+        self._bound = False
         self._refused = 0
         self._wake, self._end = os.pipe()
         self._thread = threading.Thread(target=self._run, name="accept-guard", daemon=True)
@@ -99,11 +97,11 @@ class AcceptGuard:
         try:
             if number == self._calls.bind:
                 self._bind(asked, fd)
-            elif fd == self._fd:
+            elif self._bound:
                 waits = number != self._calls.accept4 or not flags & socket.SOCK_NONBLOCK
                 self._accept(asked, thread, address, length, waits=waits)
             else:
-                self._reply(asked, flags=_AS_ASKED)
+                self._reply(asked, error=errno.EINVAL)
         except OSError as error:
             if error.errno != errno.ENOENT:  # else whoever asked is gone
                 logger.error("a connection could not be handed over: %s", error)
@@ -111,11 +109,11 @@ class AcceptGuard:
 
     def _bind(self, asked: int, fd: int) -> None:
         """The socket that the server binds becomes ours, which is bound already."""
-        if self._fd is not None:
+        if self._bound:
             self._reply(asked, error=errno.EADDRINUSE)
             return
         self._add(asked, self._listening.fileno(), replace=fd)
-        self._fd = fd
+        self._bound = True
         self._reply(asked)
 
     def _accept(self, asked: int, thread: int, address: int, length: int, *, waits: bool) -> None:
@@ -128,7 +126,7 @@ class AcceptGuard:
         with accepted:
             accepted.setblocking(waits)
             if address:
-                _write_address(thread, address, length, accepted.getpeername())
+                self._write_address(asked, thread, address, length, accepted.getpeername())
             self._reply(asked, value=self._add(asked, accepted.fileno()))
 
     def _next(self) -> socket.socket:
@@ -160,8 +158,8 @@ class AcceptGuard:
         given = _ADDED.pack(asked, flags, source, replace or 0, os.O_CLOEXEC)
         return int(fcntl.ioctl(self._questions, _ADD, bytearray(given)))
 
-    def _reply(self, asked: int, *, value: int = 0, error: int = 0, flags: int = 0) -> None:
-        fcntl.ioctl(self._questions, _SEND, bytearray(_ANSWER.pack(asked, value, -error, flags)))
+    def _reply(self, asked: int, *, value: int = 0, error: int = 0) -> None:
+        fcntl.ioctl(self._questions, _SEND, bytearray(_ANSWER.pack(asked, value, -error, 0)))
 
     def _reply_quietly(self, asked: int, error: int) -> None:
         try:
@@ -169,15 +167,17 @@ class AcceptGuard:
         except OSError:
             logger.debug("whoever asked is gone")
 
-
-def _write_address(thread: int, address: int, length: int, client: tuple[str, int]) -> None:
-    """What accept(2) writes for its caller: the other end's address and its length."""
-    host, port = client
-    content = struct.pack("=H", socket.AF_INET) + struct.pack("!H4s8x", port, socket.inet_aton(host))
-    with open(f"/proc/{thread}/mem", "r+b", buffering=0) as memory:
-        memory.seek(length)
-        (room,) = struct.unpack("=I", memory.read(4))
-        memory.seek(address)
-        memory.write(content[:room])
-        memory.seek(length)
-        memory.write(struct.pack("=I", len(content)))
+    def _write_address(
+        self, asked: int, thread: int, address: int, length: int, client: tuple[str, int]
+    ) -> None:
+        """What accept(2) writes for its caller: the other end's address and its length."""
+        host, port = client
+        content = struct.pack("=H", socket.AF_INET) + struct.pack("!H4s8x", port, socket.inet_aton(host))
+        with open(f"/proc/{thread}/mem", "r+b", buffering=0) as memory:
+            fcntl.ioctl(self._questions, _VALID, struct.pack("=Q", asked))  # else the thread may be another's
+            memory.seek(length)
+            (room,) = struct.unpack("=I", memory.read(4))
+            memory.seek(address)
+            memory.write(content[:room])
+            memory.seek(length)
+            memory.write(struct.pack("=I", len(content)))
