@@ -248,7 +248,7 @@ class Service:
             self.problems,
             self.metrics,
             self._token,
-            host_names(self._settings.alerts.host),
+            host_names(self._settings.alerts.host, self._settings.alerts.allowed_hosts),
             Levels(self._deliveries, self._control, self._settings.detection.tick_s),
             self._clock,
             self._deliveries.held().bounds,

@@ -41,9 +41,10 @@ def options(settings: Settings) -> dict[str, Any]:
         "browser.serverAddress": host,
     }
     public = urlsplit(settings.dashboard.login.redirect_url).hostname
-    if host in LOOPBACK or public:
+    named = settings.dashboard.allowed_hosts
+    if host in LOOPBACK or public or named:
         # a page elsewhere that resolves its own name to this machine must not talk to the dashboard
-        chosen["server.allowedHosts"] = sorted({*LOOPBACK, *([public] if public else [])})
+        chosen["server.allowedHosts"] = sorted({*LOOPBACK, *named, *([public] if public else [])})
     return chosen
 
 

@@ -46,6 +46,13 @@ class DashboardSettings:
 
     host: str = field(default="127.0.0.1", metadata=about("address to listen on"))
     port: int = field(default=8501, metadata=about("port", within=TCP))
+    allowed_hosts: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "names beside loopback and that of `redirect_url` under which it is reached (`Host`); empty "
+            "with `host` `0.0.0.0` and no sign-in: any"
+        ),
+    )
     open: bool = field(
         default=False,
         metadata=about(

@@ -64,3 +64,10 @@ class GatewaySettings:
         default=(),
         metadata=about("origins of web pages that may send (CORS), `https://host`, or `*`; empty: none"),
     )
+    allowed_hosts: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "names beside loopback and `host` under which it is reached (`Host`), or `*`; empty with `host` "
+            "`0.0.0.0`: any"
+        ),
+    )

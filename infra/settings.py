@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from infra.alert_sections import AlertSettings, TelemetrySettings
 from infra.dashboard_sections import AccessSettings, DashboardSettings, LoginSettings
 from infra.errors import Misconfigured
 from infra.gateway_section import GatewaySettings
 from infra.judges import JudgeSettings, check_judge
 from infra.receivers import WEB, ReceiverSettings, check_receiver, has_scheme
 from infra.sections import (
-    AlertSettings,
     BudgetSettings,
     CostSettings,
     DeadLetterSettings,
@@ -43,7 +43,6 @@ from infra.sections import (
     ServiceSettings,
     SloSettings,
     StoreSettings,
-    TelemetrySettings,
 )
 from infra.typed_table import build, overrides, unknown
 

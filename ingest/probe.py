@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import faust
 from aiohttp import web
 
+from infra.http_hosts import MISDIRECTED, AllowedHosts
 from infra.instance import identity
 from ingest.stream import Health
 
 
-def probe(health: Health, counters: Callable[[], Mapping[str, float]]) -> web.Application:
+def probe(
+    health: Health, counters: Callable[[], Mapping[str, float]], host: str = "127.0.0.1"
+) -> web.Application:
     """The door of a worker: ready if it has partitions, waits for nothing and does not stop."""
 
     def readiness() -> Mapping[str, object]:
@@ -27,15 +30,27 @@ def probe(health: Health, counters: Callable[[], Mapping[str, float]]) -> web.Ap
         lines = [f"{name} {value:.15g}" for name, value in sorted(counters().items())]
         return "\n".join([*lines, ""])
 
-    return door(readiness, metrics)
+    return door(readiness, metrics, host)
 
 
-def door(readiness: Callable[[], Mapping[str, object]], metrics: Callable[[], str]) -> web.Application:
+def door(
+    readiness: Callable[[], Mapping[str, object]], metrics: Callable[[], str], host: str = "127.0.0.1"
+) -> web.Application:
     """``/healthz`` (alive), ``/readyz`` (503 unless ``ready`` of ``readiness``), ``/metrics`` as they are.
 
-    Health answers name the instance.
+    Health answers name the instance. It answers under the names of loopback and under ``host``, where it is
+    bound.
     """
     named = identity()
+    allowed = AllowedHosts(host)
+
+    @web.middleware
+    async def checked(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        given = [value.encode("latin-1", "replace") for value in request.headers.getall("host", [])]
+        why = allowed.refusal(given, f"{request.version.major}.{request.version.minor}")
+        return await handler(request) if why is None else web.Response(status=MISDIRECTED, text=f"{why}\n")
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"}, headers=named)
@@ -47,7 +62,7 @@ def door(readiness: Callable[[], Mapping[str, object]], metrics: Callable[[], st
     async def counted(_: web.Request) -> web.Response:
         return web.Response(text=metrics(), content_type="text/plain")
 
-    app = web.Application()
+    app = web.Application(middlewares=[checked])
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", counted)

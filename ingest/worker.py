@@ -86,7 +86,9 @@ def _start(settings: Settings, options: argparse.Namespace) -> int:
     )
     app = build(settings.kafka, wiring, settings.home / "worker")
     await_topics(app, settings.kafka, TOPICS, health)
-    open_beside(app, probe(health, lambda: _counters(wiring, score, detect)), options.host, options.port)
+    open_beside(
+        app, probe(health, lambda: _counters(wiring, score, detect), options.host), options.host, options.port
+    )
     Pulse(settings.kafka.session_timeout_s, _overslept).start()
     return run_app(app)
 

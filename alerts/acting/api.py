@@ -1,8 +1,9 @@
 """The alerts API: what is open, and what people decide. Served on the loopback interface.
 
-``GET /healthz`` and ``/readyz`` and ``/metrics`` are open. Everything under ``/incidents``, ``/silences``
-and ``/baselines`` needs the token (``Authorization: Bearer ...``). A request whose ``Host`` is not ours is
-refused: a web page could send it.
+``GET /healthz`` and ``/readyz`` and ``/metrics`` are open. Everything under ``/incidents``, ``/silences``,
+``/rules`` and ``/baselines`` needs a token (``Authorization: Bearer ...``) and its role: reading that of a
+viewer, acting that of a responder, changing what is watched that of an admin. A request whose ``Host`` is not
+ours is refused: a web page could send it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,22 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from alerts.acting.actions import ACTIONS, REASONED
-from alerts.acting.request import TENANT, Refused, check_token, filters, refuse, said
+from alerts.acting.request import (
+    ADMIN,
+    RESPONDER,
+    TENANT,
+    VIEWER,
+    Refused,
+    check_token,
+    filters,
+    refuse,
+    said,
+)
 from alerts.acting.typed_text import TypedText
 from alerts.briefs.headline import headline
 from alerts.briefs.render import render_json
@@ -38,6 +48,7 @@ from alerts.silences.routes import SilenceApi
 from alerts.watch.metrics import Metrics
 from detectors.finding import rfc3339
 from infra.clock import Clock, SystemClock, to_datetime
+from infra.http_hosts import AllowedHosts, CheckedHosts
 from infra.instance import identity
 
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
@@ -94,10 +105,10 @@ def build(
         Route("/baselines", people.listed),
         Route("/baselines/{action}", people.act, methods=["POST"]),
     ]
-    allowed = [*LOCAL, *hosts]
+    allowed = AllowedHosts(named=hosts, setting="alerts.allowed_hosts")
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed)],
+        middleware=[Middleware(CheckedHosts, allowed=allowed)],
         exception_handlers={Refused: refuse},
     )
     app.state.typed = typed or TypedText.under_random_keys()
@@ -185,13 +196,14 @@ class _Api:
     async def _asked_for(self, request: Request) -> Incident:
         incident_id = request.path_params["incident_id"]
         incident = await run_in_threadpool(self._desk.find, incident_id)
-        if incident is None:
+        tenant = request.state.tenant
+        if incident is None or (tenant is not None and tenant != incident.place.tenant):
             raise Refused(404, _MISSING.format(incident_id))
         return incident
 
     async def act(self, request: Request) -> Response:
         """Acknowledge, end or annotate: ``{"actor": ..., "reason": ...}``; a ``tenant`` must be its own."""
-        self._check(request)
+        self._check(request, RESPONDER)
         action = request.path_params["action"]
         if action not in ACTIONS:
             raise Refused(404, f"{action!r} is none of {', '.join(ACTIONS)}")
@@ -214,8 +226,8 @@ class _Api:
             raise Refused(404, _MISSING.format(incident_id))
         return JSONResponse(_summary(incident))
 
-    def _check(self, request: Request) -> None:
-        check_token(request, self._token)
+    def _check(self, request: Request, least: str = VIEWER) -> None:
+        check_token(request, self._token, least)
 
     def _whole(self, incident: Incident) -> dict[str, Any]:
         try:
@@ -245,8 +257,8 @@ class _LevelsApi:
 
     async def act(self, request: Request) -> Response:
         """Accept levels: ``{"service": ..., "score": ..., "actor": ..., "reason": ...}``."""
-        levels = self._open(request)
         action = request.path_params["action"]
+        levels = self._open(request, ADMIN if action == "adopt" else RESPONDER)
         if action not in levels.actions:
             raise Refused(404, f"{action!r} is none of {', '.join(levels.actions)}")
         names, act = levels.actions[action]
@@ -260,8 +272,8 @@ class _LevelsApi:
         except Unavailable as error:
             raise Refused(503, str(error)) from error
 
-    def _open(self, request: Request) -> Levels:
-        check_token(request, self._token)
+    def _open(self, request: Request, least: str = VIEWER) -> Levels:
+        check_token(request, self._token, least)
         if self._levels is None:
             raise Refused(404, "this service keeps no baselines")
         return self._levels

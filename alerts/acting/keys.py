@@ -1,12 +1,18 @@
-"""Secrets that are made on first use, as files only their owner can read: the token of the alerts API."""
+"""Secrets that are made on first use, as files only their owner can read: the token of the alerts API.
+
+The token itself may do everything. Whoever holds it makes tokens for one role and tenant (`role_token`),
+which the API recognises and believes no more of.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import os
 import secrets
 from pathlib import Path
 
+from infra.dashboard_sections import ROLES
 from infra.errors import Misconfigured
 from infra.private_files import private_directory, private_file
 
@@ -14,6 +20,7 @@ FILE = Path("keys") / "alerts.token"
 LINKS = Path("keys") / "links.key"
 """What signs links in messages."""
 MIN_CHARACTERS = 16
+ADMIN = ROLES[-1]
 
 
 def read_token(home: Path, file: Path = FILE) -> str:
@@ -49,6 +56,30 @@ def _make(path: Path) -> None:
         pass
     finally:
         own.unlink()
+
+
+def role_token(token: str, role: str, tenant: str) -> str:
+    """A token for one role in one tenant: ``role.tenant in hexadecimal.HMAC-SHA-256``."""
+    named = f"{role}.{tenant.encode().hex()}"
+    return f"{named}.{hmac.new(token.encode(), f'alerts {named}'.encode(), hashlib.sha256).hexdigest()}"
+
+
+def granted(header: str, token: str) -> tuple[str, str | None] | None:
+    """Role and tenant that an ``Authorization`` header proves; ``None`` if it proves nothing.
+
+    The token itself is the role ``admin`` in every tenant (``None``).
+    """
+    if is_allowed(header, token):
+        return ADMIN, None
+    role, _, rest = header.partition(" ")[2].strip().partition(".")
+    named, _, _ = rest.partition(".")
+    try:
+        tenant = bytes.fromhex(named).decode()
+    except ValueError:
+        return None
+    if role not in ROLES or not is_allowed(header, role_token(token, role, tenant)):
+        return None
+    return role, tenant
 
 
 def is_allowed(header: str, token: str) -> bool:

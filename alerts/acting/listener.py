@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 
 from infra.errors import Misconfigured
 
@@ -24,6 +25,8 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def host_names(host: str) -> list[str]:
+def host_names(host: str, named: Sequence[str] = ()) -> list[str]:
     """Names requests may come under. Bound to every interface, the service has names it cannot know."""
-    return ["*"] if host in ("0.0.0.0", "::") else [host]  # noqa: S104 - compared, not bound
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return list(named) or ["*"]
+    return [host, *named]

@@ -12,13 +12,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alerts.acting.keys import is_allowed
+from alerts.acting.keys import granted
 from alerts.acting.typed_text import TypedText
 from alerts.incidents.incident import DETECTOR
+from infra.dashboard_sections import ROLES
 from infra.errors import Defect
 from infra.tenant_keys import is_tenant
 
 TENANT = "default"
+VIEWER, _, RESPONDER, ADMIN = ROLES
 MAX_BODY = 16 * 1024
 MAX_ACTOR = 100
 MAX_REASON = 1000
@@ -41,16 +43,48 @@ async def refuse(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": error.message}, error.status)
 
 
-def check_token(request: Request, token: str) -> None:
-    """Whether a request carries the token.
+def check_token(request: Request, token: str, least: str = VIEWER) -> None:
+    """Check that a request carries a token whose role is ``least`` or more.
+
+    Role and tenant are kept with the request, for `said` and `filters`.
 
     Raises
     ------
     Refused
         If it does not.
     """
-    if not is_allowed(request.headers.get("authorization", ""), token):
+    found = granted(request.headers.get("authorization", ""), token)
+    if found is None:
         raise Refused(401, "the token is missing or wrong: Authorization: Bearer <token>")
+    request.state.role, request.state.tenant = found
+    request.state.least = least
+    _check_role(found[0], least)
+
+
+def _check_role(role: str, least: str) -> None:
+    if ROLES.index(role) < ROLES.index(least):
+        raise Refused(403, f"the role {role} may not do this: it needs {least}")
+
+
+def _check_claims(request: Request, asked: dict[str, str]) -> None:
+    """Check a role and a tenant that a request names by what its token proves; fill in what it leaves out.
+
+    Raises
+    ------
+    Refused
+        If it names more than its token proves, or too little for what it wants.
+    """
+    role, tenant = request.state.role, request.state.tenant
+    named = asked.get("role") or None
+    if named is not None:
+        if named not in ROLES:
+            raise Refused(422, f"role {named!r} is none of {', '.join(ROLES)}")
+        _check_role(role, named)
+        _check_role(named, request.state.least)
+    if tenant is not None:
+        asked["role"] = named or role
+        if asked.setdefault("tenant", tenant) != tenant:
+            raise Refused(403, f"the token is for tenant {tenant!r} alone")
 
 
 def filters(request: Request, known: Iterable[str]) -> dict[str, str]:
@@ -65,6 +99,9 @@ def filters(request: Request, known: Iterable[str]) -> dict[str, str]:
     unknown = sorted(set(asked) - set(names))
     if unknown:
         raise Refused(400, f"unknown filter {unknown[0]!r}: use {', '.join(names)}")
+    tenant = request.state.tenant
+    if tenant is not None and asked.setdefault("tenant", tenant) != tenant:
+        raise Refused(403, f"the token is for tenant {tenant!r} alone")
     return asked
 
 
@@ -106,6 +143,7 @@ async def said(
         most = longest.get(name, MAX_NAME)
         if not isinstance(value, str) or len(value) > most:
             raise Refused(422, f"{', '.join(names)} are texts, {name} of at most {most} characters")
+    _check_claims(request, asked)
     return await run_in_threadpool(
         _redacted, request.app.state.typed, asked.get("tenant", tenant), actor, reason.strip(), asked
     )

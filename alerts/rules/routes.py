@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alerts.acting.request import Refused, check_token, filters, said
+from alerts.acting.request import ADMIN, VIEWER, Refused, check_token, filters, said
 from alerts.errors import NotPossible, Unavailable
 from alerts.levels.routes import PLACE, place_of
 from alerts.rules.added import AddedRule, entry_of, read
@@ -128,7 +128,7 @@ class RuleApi:
 
     async def added(self, request: Request) -> Response:
         """Add: ``{"toml": "[[rule]] ...", "environment": ..., "actor": ..., "reason": ...}``."""
-        rules = self._open(request)
+        rules = self._open(request, ADMIN)
         names = ("toml", "tenant", "lineage", "environment", "role")
         actor, reason, asked = await said(request, names, longest={"toml": MAX_TOML})
         if not reason:
@@ -143,7 +143,7 @@ class RuleApi:
 
     async def removed(self, request: Request) -> Response:
         """Remove: ``{"service": ..., "actor": ..., "reason": ...}``."""
-        rules = self._open(request)
+        rules = self._open(request, ADMIN)
         actor, reason, asked = await said(request, (*PLACE, "role"))
         if not reason:
             raise Refused(422, "to remove a rule needs a reason")
@@ -156,8 +156,8 @@ class RuleApi:
             raise Refused(503, f"{error}; to remove it again is safe") from error
         return JSONResponse({"v": 1, "removed": [one.to_dict() for one in removed]})
 
-    def _open(self, request: Request) -> Rules:
-        check_token(request, self._token)
+    def _open(self, request: Request, least: str = VIEWER) -> Rules:
+        check_token(request, self._token, least)
         if self._rules is None:
             raise Refused(404, "this service keeps no added rules")
         return self._rules

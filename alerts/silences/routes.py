@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alerts.acting.request import TENANT, Refused, check_token, filters, said
+from alerts.acting.request import RESPONDER, TENANT, Refused, check_token, filters, said
 from alerts.desk import Desk
 from alerts.errors import NotPossible, Unavailable
 from alerts.silences.silence import MATCHERS, asked_for
@@ -43,7 +43,7 @@ class SilenceApi:
 
     async def made(self, request: Request) -> Response:
         """Silence: ``{"service": ..., "lasts": "2h", "begins": ..., "actor": ..., "reason": ...}``."""
-        check_token(request, self._token)
+        check_token(request, self._token, RESPONDER)
         actor, reason, asked = await said(request, (*MATCHERS, "tenant", "lasts", "begins", "role"))
         if not reason:
             raise Refused(422, "a silence needs a reason")
@@ -65,7 +65,7 @@ class SilenceApi:
 
     async def lifted(self, request: Request) -> Response:
         """End a silence: ``{"actor": ..., "reason": ...}``."""
-        check_token(request, self._token)
+        check_token(request, self._token, RESPONDER)
         silence_id = request.path_params["silence_id"]
         known = next(
             (s for s in await run_in_threadpool(self._desk.silences) if s.silence_id == silence_id), None

@@ -77,11 +77,12 @@ class Viewer:
 def grants(claims: Mapping[str, object], access: Sequence[AccessSettings]) -> dict[str, str]:
     """The strongest role in each tenant, by the claims of a sign-in.
 
-    An e-mail address that the provider calls unverified grants nothing: anybody may have typed it.
+    An e-mail address grants nothing unless the provider calls it verified (``email_verified`` is true, OpenID
+    Connect Core, section 5.1): anybody may have typed it.
     """
     out: dict[str, str] = {}
     for one in access:
-        if one.claim == "email" and claims.get("email_verified") in {False, "false"}:
+        if one.claim == "email" and claims.get("email_verified") is not True:
             continue
         if one.value in _values(claims.get(one.claim)):
             known = out.get(one.tenant, VIEWER)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
-from alerts.acting.keys import read_token
+from alerts.acting.keys import read_token, role_token
 from dashboard.access.viewer import ADMIN, RESPONDER, Viewer
 from dashboard.plain import clean
 from infra.embedded.reach import alerts_address
@@ -88,7 +88,7 @@ def _tell(
     if not who.is_at_least(least):
         return Answer(False, f"the role {who.role} may not act")
     try:
-        token = read_token(settings.home)
+        token = role_token(read_token(settings.home), who.role, who.tenant)
     except Misconfigured as error:
         return Answer(False, clean(str(error), 200))
     body = {**named, "actor": who.name[:MAX_ACTOR], "reason": reason[:MAX_REASON]}

@@ -16,6 +16,7 @@ import uvloop
 
 from infra.embedded.asgi import App
 from infra.errors import Misconfigured, Unavailable
+from infra.http_hosts import AllowedHosts, CheckedHosts
 
 
 class LoopbackServer(uvicorn.Server):
@@ -24,7 +25,7 @@ class LoopbackServer(uvicorn.Server):
     def __init__(self, app: App, *, grace_s: int = 10, max_connections: int | None = None) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
+                CheckedHosts(app, AllowedHosts()),
                 loop="none",
                 http="httptools",
                 ws="none",

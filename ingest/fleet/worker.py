@@ -41,7 +41,7 @@ def build(settings: Settings, host: str, port: int) -> faust.App:
 
     await_topics(app, settings.kafka, TOPICS, health)
     pending = "lightship_fleet_pending_messages"
-    counted = probe(health, lambda: {**stage.counters(), pending: float(health.pending)})
+    counted = probe(health, lambda: {**stage.counters(), pending: float(health.pending)}, host)
     open_beside(app, counted, host, port)
     return app
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from infra.errors import Misconfigured
+from infra.http_hosts import AllowedHosts
+from infra.metrics_key import MetricsKey
 from ingest.gateway import metrics, refusal
 from ingest.gateway.cors import Cors
 from ingest.gateway.http_answer import JSON, PROTOBUF, Answer, Header, failure, plain, success
@@ -61,7 +63,7 @@ class Gateway:
     """The application. Start and stop it through ASGI's lifespan, or with `start` and `stop`.
 
     ``memory`` bounds the bytes held for unanswered requests, ``origins`` are web pages that may send,
-    ``doors`` other ways in.
+    ``hosts`` the names it answers under, ``metrics_key`` shows all metrics, ``doors`` are other ways in.
     """
 
     def __init__(
@@ -75,6 +77,8 @@ class Gateway:
         max_body_bytes: int = MAX_BODY_BYTES,
         body_timeout_s: float = BODY_TIMEOUT_S,
         origins: Sequence[str] = (),
+        hosts: AllowedHosts | None = None,
+        metrics_key: MetricsKey | None = None,
         doors: Sequence[Door] = (),
     ) -> None:
         self._intake = intake
@@ -86,6 +90,8 @@ class Gateway:
         self._max_body_bytes = max_body_bytes
         self._body_timeout_s = body_timeout_s
         self._cors = Cors(origins)
+        self._hosts = hosts or AllowedHosts(setting="gateway.allowed_hosts")
+        self._metrics_key = metrics_key or MetricsKey()
         self._doors = doors
 
     async def start(self) -> None:
@@ -117,6 +123,11 @@ class Gateway:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         method, path = scope["method"], scope["path"]
         label = SIGNALS.get(path) or (path if path in PATHS else None)
+        given = [value for name, value in scope["headers"] if name == b"host"]
+        if why := self._hosts.refusal(given, scope.get("http_version", "1.1")):
+            self._metrics.add(metrics.REJECTED, refusal.HOST.name)
+            await _respond(send, failure(Refused(refusal.HOST, why), JSON, ()))
+            return
         if method == "OPTIONS" and label is not None and (allowed := self._cors.preflight(headers)):
             await _respond(send, Answer(204, b"", b"text/plain", allowed))
             return
@@ -173,7 +184,8 @@ class Gateway:
             return plain(200, "ok\n")
         if path == "/metrics":
             self._metrics.set(metrics.KAFKA_UP, float(self._producer.problem is None))
-            return plain(200, self._metrics.render(), b"text/plain; version=0.0.4; charset=utf-8")
+            whole = self._metrics_key.is_in(headers.get(b"authorization", b""))
+            return plain(200, self._metrics.render(whole=whole), b"text/plain; version=0.0.4; charset=utf-8")
         if path in (HEALTH, PROJECTS):
             tenant = self._receiver.admit(headers).origin.tenant if path == PROJECTS else ""
             return langfuse_page(path, tenant)
@@ -191,6 +203,8 @@ class Gateway:
         """A request that brings something."""
         if method != "POST":
             raise Refused(refusal.METHOD, f"{path} takes POST, not {method[:20]}")
+        if self._cors.refuses(headers):
+            raise Refused(refusal.ORIGIN, "web pages may send only if gateway.allowed_origins names them")
         admitted = self._receiver.admit(headers)
         signal = SIGNALS.get(path)
         with Body(self._memory, self._max_body_bytes, self._body_timeout_s) as body:

@@ -34,6 +34,16 @@ class Cors:
             vary,
         )
 
+    def refuses(self, request: Mapping[bytes, bytes]) -> bool:
+        """Whether a web page sends it that may not: one whose origin is not allowed.
+
+        Browsers send ``Sec-Fetch-Site`` where pages cannot change it, and ``Origin`` with every POST.
+        """
+        origin = request.get(b"origin")
+        if origin is None:
+            return request.get(b"sec-fetch-site", b"none") in (b"cross-site", b"same-site")
+        return not self._all and origin.lower() not in self._origins
+
     def preflight(self, request: Mapping[bytes, bytes]) -> tuple[Header, ...]:
         """Headers of the answer to a preflight request; none if it is not one of an allowed origin."""
         allowed = self.headers(request)

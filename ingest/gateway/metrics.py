@@ -9,6 +9,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from infra.metrics_key import PRIVATE_LABELS
 from infra.telemetry import Instrument
 
 
@@ -106,21 +107,27 @@ class Metrics:
             for m in self._values
         ]
 
-    def render(self) -> str:
-        """The text of ``/metrics``."""
+    def render(self, *, whole: bool = False) -> str:
+        """The text of ``/metrics``; unless ``whole``, numbers of single tenants are added up."""
         lines: list[str] = []
         for metric in self._values:
             lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}"]
-            lines += [f"{name} {value:g}" for name, value in self._of(metric)]
+            lines += [f"{name} {value:g}" for name, value in self._of(metric, whole=whole)]
         return "\n".join(lines) + "\n"
 
-    def samples(self) -> dict[str, float]:
-        """Every value by its name with labels."""
-        return {name: value for metric in self._values for name, value in self._of(metric)}
+    def samples(self, *, whole: bool = False) -> dict[str, float]:
+        """Every value by its name with labels, as `render` has them."""
+        return {name: value for metric in self._values for name, value in self._of(metric, whole=whole)}
 
-    def _of(self, metric: Metric) -> Iterator[tuple[str, float]]:
-        for labels, value in sorted(self._values[metric].items()):
-            pairs = ",".join(f'{k}="{_escaped(v)}"' for k, v in zip(metric.labels, labels, strict=True))
+    def _of(self, metric: Metric, *, whole: bool) -> Iterator[tuple[str, float]]:
+        shown = [i for i, name in enumerate(metric.labels) if whole or name not in PRIVATE_LABELS]
+        sums: dict[tuple[str, ...], float] = {}
+        for labels, value in list(self._values[metric].items()):
+            kept = tuple(labels[i] for i in shown)
+            sums[kept] = sums.get(kept, 0.0) + value
+        names = [metric.labels[i] for i in shown]
+        for labels, value in sorted(sums.items()):
+            pairs = ",".join(f'{k}="{_escaped(v)}"' for k, v in zip(names, labels, strict=True))
             yield (f"{metric.name}{{{pairs}}}" if pairs else metric.name), value
 
 

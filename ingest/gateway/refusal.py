@@ -28,6 +28,8 @@ class Reason:
     retry: bool = False
 
 
+HOST = Reason("host", 421, 3)
+ORIGIN = Reason("origin", 403, 7)
 PATH = Reason("path", 404, 5)
 METHOD = Reason("method", 405, 12)
 CONTENT_TYPE = Reason("content_type", 415, 3)
@@ -46,8 +48,8 @@ UNAVAILABLE = Reason("unavailable", 503, 14, retry=True)
 DEFECT = Reason("defect", 500, 13)
 
 ANSWERED = (
-    PATH, METHOD, CONTENT_TYPE, ENCODING, KEY, REVOKED, BLOCKED, BAD_REQUEST, TOO_LARGE, TOO_SLOW, QUOTA,
-    MEMORY, BUSY, TOO_COSTLY, UNAVAILABLE, DEFECT,
+    HOST, ORIGIN, PATH, METHOD, CONTENT_TYPE, ENCODING, KEY, REVOKED, BLOCKED, BAD_REQUEST, TOO_LARGE,
+    TOO_SLOW, QUOTA, MEMORY, BUSY, TOO_COSTLY, UNAVAILABLE, DEFECT,
 )  # fmt: skip
 """Reasons with an answer."""
 CLIENT_GONE, CONNECTIONS, SLOW_HEADER, LARGE_HEADER, SLOW_BODY = UNHEARD = (

@@ -13,6 +13,8 @@ import uvicorn
 
 from infra import kafka, settings
 from infra.errors import Misconfigured
+from infra.http_hosts import AllowedHosts
+from infra.metrics_key import read_metrics_key
 from infra.settings import Settings
 from infra.telemetry import export_metrics
 from ingest import process
@@ -51,6 +53,7 @@ def build(chosen: Settings, keys: IngestKeys, producer: Producer, counters: Metr
         pool=pool_of(chosen, counters),
         request_ms=gateway.redaction_request_ms,
     )
+    hosts = AllowedHosts(gateway.host, gateway.allowed_hosts, "gateway.allowed_hosts")
     memory = Memory(gateway.max_in_flight_mib * MIB, counters)
     doors = []
     if gateway.grpc_port:
@@ -75,6 +78,8 @@ def build(chosen: Settings, keys: IngestKeys, producer: Producer, counters: Metr
         max_body_bytes=gateway.max_body_mib * MIB,
         body_timeout_s=gateway.body_timeout_s,
         origins=gateway.allowed_origins,
+        hosts=hosts,
+        metrics_key=read_metrics_key(chosen.telemetry.metrics_key_file),
         doors=doors,
     )
 

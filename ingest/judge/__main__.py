@@ -49,7 +49,7 @@ async def serve(settings: Settings, host: str, port: int) -> None:
     counters = Metrics(ALL)
     waiting_for: dict[str, str] = {}
     async with judges(settings, SystemClock(), counters) as working:
-        runner = web.AppRunner(_probe(working, waiting_for, counters), access_log=None)
+        runner = web.AppRunner(_probe(working, waiting_for, counters, host), access_log=None)
         await runner.setup()
         await web.TCPSite(runner, host, port).start()
         try:
@@ -85,13 +85,15 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-def _probe(working: Sequence[Judge], waiting_for: dict[str, str], counters: Metrics) -> web.Application:
+def _probe(
+    working: Sequence[Judge], waiting_for: dict[str, str], counters: Metrics, host: str
+) -> web.Application:
     def metrics() -> str:
         for judge in working:
             gauges(judge, counters)
         return counters.render()
 
-    return door(lambda: {"ready": not waiting_for, "waiting_for": waiting_for}, metrics)
+    return door(lambda: {"ready": not waiting_for, "waiting_for": waiting_for}, metrics, host)
 
 
 def _settings(path: Path | None) -> Settings:

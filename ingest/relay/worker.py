@@ -59,7 +59,7 @@ def build(settings: Settings, keys: IngestKeys, host: str, port: int) -> faust.A
 
     await_topics(app, settings.kafka, TOPICS, health)
     pending = "lightship_relay_pending_messages"
-    counted = probe(health, lambda: {**counters.samples(), pending: float(health.pending)})
+    counted = probe(health, lambda: {**counters.samples(), pending: float(health.pending)}, host)
     open_beside(app, counted, host, port)
     return app
 

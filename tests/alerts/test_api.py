@@ -244,7 +244,7 @@ def test_without_the_token_nothing_is_told(bench: Bench, header: str | None) -> 
 
 
 def test_a_foreign_host_is_refused(bench: Bench) -> None:
-    assert bench.client.get("/incidents", headers={"host": "rebound.example"}).status_code == 400
+    assert bench.client.get("/incidents", headers={"host": "rebound.example"}).status_code == 421
 
 
 def test_health_needs_no_token_and_says_what_is_missing(bench: Bench) -> None:

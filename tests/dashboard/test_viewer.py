@@ -71,9 +71,14 @@ def test_a_role_that_does_not_exist_is_refused_with_those_that_do() -> None:
         ({"groups": ["staff"]}, {"default": "viewer"}),
         ({"groups": "staff"}, {"default": "viewer"}),  # some providers send one value bare
         ({"groups": ["on-call", "staff"]}, {"default": "responder", "shop": "analyst"}),
-        ({"email": "ana@example.org"}, {"lab": "admin"}),
+        ({"email": "ana@example.org"}, {}),
         ({"email": "ana@example.org", "email_verified": True}, {"lab": "admin"}),
         ({"email": "ana@example.org", "email_verified": False}, {}),
+        ({"email": "ana@example.org", "email_verified": "true"}, {}),  # a text is not true
+        ({"email": "ana@example.org", "email_verified": "false"}, {}),
+        ({"email": "ana@example.org", "email_verified": 1.5}, {}),
+        ({"email": "ana@example.org", "email_verified": None}, {}),
+        ({"email": "ana@example.org", "email_verified": [True]}, {}),
         ({"email": "ANA@example.org"}, {}),
         ({"groups": "on-call staff"}, {}),  # a list in one text is not a list
         ({"groups": {"on-call": True}}, {}),

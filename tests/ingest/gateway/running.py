@@ -75,6 +75,6 @@ async def running(
     gateway = Gateway(intake, producer, keys or IngestKeys(None), counters, memory=memory, **limits)
     await gateway.start()
     transport = httpx.ASGITransport(app=gateway, raise_app_exceptions=True)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:4318") as client:
         yield Running(client, producer, counters, gateway)
     await gateway.stop()
