@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from infra.errors import Misconfigured
-from infra.receivers import WEB, has_scheme
+from infra.receivers import WEB, has_scheme, is_link_local
 from infra.sections import about
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
@@ -88,6 +89,15 @@ def check_judge(name: str, judge: JudgeSettings) -> None:
         )
     if not has_scheme(judge.url, WEB):
         raise Misconfigured(f"judge.{name}.url must be http://host/v1 or https://host/v1")
+    if "@" in urlsplit(judge.url).netloc:
+        raise Misconfigured(
+            f"judge.{name}.url holds an account: put the key into a file, judge.{name}.key_file"
+        )
+    if is_link_local(judge.url):
+        raise Misconfigured(
+            f"judge.{name}.url is an address of this machine's own network link, where clouds answer with "
+            "credentials: name the judge's host"
+        )
     if not judge.model:
         raise Misconfigured(f"judge.{name}.model is empty: name the model that judges")
     if judge.ca_file and not judge.url.startswith("https:"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from urllib.parse import urlsplit
@@ -13,6 +15,7 @@ from infra.sections import about
 DIGEST = ("digest", "digest_hour", "digest_empty")
 """Keys of receivers that people read and that nothing wakes."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_METADATA = frozenset({"metadata.google.internal", "metadata", "fd00:ec2::254", "100.100.100.200"})
 WEB, MAIL = ("http", "https"), ("smtp", "smtps")
 
 
@@ -194,6 +197,32 @@ def _check_mail(receiver: ReceiverSettings, where: str) -> None:
         raise Misconfigured(
             f"{where}.starttls = false would send the password in clear: use TLS, or no account"
         )
+
+
+def is_link_local(url: str) -> bool:
+    """Whether an address is one of the network link (``169.254.0.0/16``, ``fe80::/10``), or a name for it.
+
+    There clouds tell machines their credentials. Other names, which may lead there, are not looked up.
+    """
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if host in _METADATA:
+        return True
+    try:
+        address = ipaddress.ip_address(_number(host))
+    except ValueError:
+        return False
+    inner = getattr(address, "ipv4_mapped", None) or address
+    return inner.is_link_local or str(inner) in _METADATA
+
+
+def _number(host: str) -> str | int:
+    """A host as the number it is in C's forms (``2852039166``, ``0xa9fea9fe``, ``0251.0376.169.254``)."""
+    try:
+        return (
+            int.from_bytes(socket.inet_aton(host), "big") if host.count(":") == 0 else host.partition("%")[0]
+        )
+    except OSError:
+        return host
 
 
 def has_scheme(url: str, schemes: Sequence[str]) -> bool:
