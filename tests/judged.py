@@ -148,9 +148,10 @@ def accounted_for(lightship: Running, *journeys: Sent) -> None:
         ("otlp_spans", sum(j.spans for j in journeys)),
         ("otlp_logs", sum(j.logs for j in journeys)),
     ):
-        assert sums[topic, "stored"] == sent
-        assert sums[topic, "received"] == sent + sums[topic, "duplicate"]
-        assert sums[topic, "rejected"] == sums[topic, "dead_lettered"] == sums[topic, "pending"] == 0
+        seen = f"{topic}: {sent} sent, {dict(sums)}"
+        assert sums[topic, "stored"] == sent, seen
+        assert sums[topic, "received"] == sent + sums[topic, "duplicate"], seen
+        assert sums[topic, "rejected"] == sums[topic, "dead_lettered"] == sums[topic, "pending"] == 0, seen
 
 
 def confirmed(lightship: Running, lineage: str) -> dict[tuple[str, ...], Any]:

@@ -106,7 +106,9 @@ class SideTraffic(threading.Thread, ABC):
         """Whatever was acknowledged is stored, nothing twice, nothing that was not made."""
         sql = "SELECT trace_id, count() FROM interactions FINAL WHERE lineage = %(lineage)s GROUP BY trace_id"
         rows = {str(trace): int(count) for trace, count in self._lightship.rows(sql, lineage=self.lineage)}
-        assert self._acknowledged <= set(rows) <= self._made
+        lost = self._acknowledged - set(rows)
+        assert not lost, f"{self.kind}: {len(lost)} of {len(self._acknowledged)} acknowledged are not stored"
+        assert set(rows) <= self._made
         assert set(rows.values()) <= {1}
         self.spans = len(rows)
 
