@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from infra.sections import about
 DIGEST = ("digest", "digest_hour", "digest_empty")
 """Keys of receivers that people read and that nothing wakes."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_C_NUMBER = re.compile(r"0x[0-9a-f]{1,8}|0[0-7]{0,11}|[1-9][0-9]{0,9}")
 _METADATA = frozenset({"metadata.google.internal", "metadata", "fd00:ec2::254", "100.100.100.200"})
 WEB, MAIL = ("http", "https"), ("smtp", "smtps")
 
@@ -217,12 +217,14 @@ def is_link_local(url: str) -> bool:
 
 def _number(host: str) -> str | int:
     """A host as the number it is in C's forms (``2852039166``, ``0xa9fea9fe``, ``0251.0376.169.254``)."""
-    try:
-        return (
-            int.from_bytes(socket.inet_aton(host), "big") if host.count(":") == 0 else host.partition("%")[0]
-        )
-    except OSError:
+    parts = host.split(".")
+    if not 1 <= len(parts) <= 4 or not all(_C_NUMBER.fullmatch(part) for part in parts):
+        return host.partition("%")[0]
+    *first, last = (int(p, 16 if p[1:2] == "x" else 8 if p[:1] == "0" else 10) for p in parts)
+    bits = 8 * (4 - len(first))
+    if last >> bits or any(n > 255 for n in first):
         return host
+    return sum(n << (24 - 8 * at) for at, n in enumerate(first)) | last
 
 
 def has_scheme(url: str, schemes: Sequence[str]) -> bool:
