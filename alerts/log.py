@@ -46,7 +46,9 @@ from detectors.finding import SEVERAL
 from detectors.observation import ServiceKey
 from infra.clock import NS_PER_S
 from infra.disks import Room, rooms_of
+from infra.embedded.restart_loop import Restarted
 from infra.errors import Unavailable as InfraUnavailable
+from infra.process_starts import read_starts
 
 KEEP_DAYS = 95
 """Days of incidents that a restart loads: more than the log of findings keeps, and than trust looks back."""
@@ -217,6 +219,11 @@ class IncidentLog:
     def positions(self) -> dict[tuple[str, int], int]:
         """The next offset to be processed of every partition that was ever read, by topic and partition."""
         return {(str(topic), int(p)): int(offset) for topic, p, offset in self._rows(_POSITIONS, {})}
+
+    def starts(self) -> list[Restarted]:
+        """Starts of the processes that no supervisor counts."""
+        with self._open() as client:
+            return read_starts(client)
 
     def late(self) -> list[Late]:
         """Of each service, the values that were counted in the last hour, and how many were late."""

@@ -64,6 +64,7 @@ from infra.clock import NS_PER_S, Clock, SystemClock
 from infra.disks import Room
 from infra.errors import InfraError, Misconfigured
 from infra.kafka import FINDINGS
+from infra.process_starts import report_start
 from infra.receivers import WEB, has_scheme
 from infra.settings import ReceiverSettings, Settings, load
 from infra.stored_names import check_stored_names
@@ -417,6 +418,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = load(options.config)
         check_stored_names(settings, revealed_type)
+        report_start(settings.store, "alerts")
         learn_own_scores(settings)
         service = Service(settings)
     except Misconfigured as error:

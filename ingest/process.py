@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from infra import errors, kafka
+from infra.process_starts import report_start
 from infra.settings import Settings, load
 from ingest.errors import Unavailable
 from ingest.exit_code import UNAVAILABLE, USAGE
@@ -57,6 +58,7 @@ def run(
         settings = read(options.config)
         if not settings.kafka.bootstrap:
             raise errors.Misconfigured("no Kafka address: set LIGHTSHIP_KAFKA, or run `lightship up`")
+        report_start(settings.store, name)
         kafka.reach(settings.kafka)
         return start(settings, options)
     except errors.Misconfigured as error:

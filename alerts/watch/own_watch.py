@@ -37,10 +37,11 @@ class OwnWatch:
         clock: Clock,
         restarted: Callable[[], list[Restarted]] = list,
         waiting: Callable[[], list[Look]] = list,
+        starts: Callable[[], list[Restarted]] = list,
     ) -> None:
         self._senders, self._detected_ns = senders, detected_ns
         self._rooms, self._late, self._clock = rooms, late, clock
-        self._restarted, self._waiting = restarted, waiting
+        self._restarted, self._waiting, self._starts = restarted, waiting, starts
         self._began_ns = clock.now_ns()
         self._next_ns = 0
         self._said: set[tuple[str, bool]] = set()
@@ -70,5 +71,6 @@ class OwnWatch:
         if now_ns >= self._next_ns:
             looks += self_watch.disks(self._rooms(), now_ns)
             looks += self_watch.late(self._late(), now_ns)
+            looks += self_watch.restarts(self._starts(), now_ns)
             self._next_ns = now_ns + int(LOOK_EVERY_S * NS_PER_S)
         return looks

@@ -41,6 +41,7 @@ class Watches:
             clock,
             partial(restarted, settings.home),
             self._backlog.looks,
+            log.starts,
         )
 
     def start(self) -> None:

@@ -15,6 +15,7 @@ from infra import kafka, settings
 from infra.errors import Misconfigured
 from infra.http_hosts import AllowedHosts
 from infra.metrics_key import read_metrics_key
+from infra.process_starts import report_start
 from infra.settings import Settings
 from infra.telemetry import export_metrics
 from ingest import process
@@ -143,6 +144,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, _ignore)
     try:
         chosen, keys = parse(sys.argv[1:] if argv is None else argv)
+        report_start(chosen.store, "gateway")
         producer = KafkaProducer(chosen.kafka, (kafka.SPANS.name, kafka.LOGS.name))
     except Misconfigured as error:
         sys.stderr.write(f"gateway: {error}\n")
