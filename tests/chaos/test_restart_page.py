@@ -30,9 +30,11 @@ def _paged(lightship: Running, name: str) -> bool:
 def test_a_process_that_ends_again_and_again_is_a_page(tmp_path: Path, name: str) -> None:
     with running(tmp_path / "home", dashboard=False) as lightship:
         lightship.is_up("alerts")
-        for _ in range(3):
-            lightship.kill(name)
+        for _ in range(2):
+            lightship.came_back(name, lightship.kill(name))
+        lightship.kill(name)
         began = time.monotonic()
+        wait("the loop is seen", lambda: lightship.state(name).restarts >= 3)
         run = read_run(lightship.home)
         assert run is not None
         assert run["ready"] is False
