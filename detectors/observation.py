@@ -13,7 +13,7 @@ trace and prompt). Counting is by whole numbers, so batches add up in any groupi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,13 @@ MAX_VALUE_LENGTH = 64
 """Characters of a dimension's value that are kept."""
 
 OTHER = "other"
+
+MAX_CELL = (1 << 20) - 1
+"""Cells have so many numbers where they are counted."""
+MAX_GENERATION = (1 << 31) - 1
+LATEST_MINUTE = ((1 << 32) - 1) // 60
+"""The last one that the store's times hold, in the year 2106."""
+LATEST_NS = (1 << 63) - 1
 
 _OBSERVATION, _MARK, _CONTROL = 1, 2, 3
 
@@ -204,9 +211,16 @@ def decode(data: bytes) -> Message:
             return _observation(body)
         if data[1] == _MARK:
             tenant, lineage, topic, partition, next_offset, event_ns, idle, ended = body
+            _check(str, (tenant, lineage, topic))
+            _check(int, (partition, next_offset, event_ns))
+            _check(bool, (idle, ended))
+            _within("offsets and times", (partition, next_offset, event_ns), 0, LATEST_NS)
             return Mark(tenant, lineage, topic, partition, next_offset, event_ns, idle, ended)
         if data[1] == _CONTROL:
             key, action, tick, items = body
+            _check(str, (action, *(name for name, _ in items)))
+            _check(int, (tick,))
+            _within("ticks", (tick,), -LATEST_NS, LATEST_NS)
             return Control(ServiceKey.parse(key), action, tick, dict(items))
     except WrongFormat:
         raise
@@ -224,6 +238,15 @@ def _observation(body: Any) -> Observation:
         _check(str, values)
         _check(int, rows)
     _check(int, [*at_ms, *traces, *prompts])
+    _within("generations", (settings_version, *(g for _, g, _, _ in scores)), 0, MAX_GENERATION)
+    _within("hashes", (*users, *conversations, *traces, *prompts), 0, (1 << 64) - 1)
+    _within("milliseconds of a minute", at_ms, 0, 59_999)
+    if minutes:
+        _within("minutes", (first + min(minutes), first + max(minutes)), 0, LATEST_MINUTE)
+    for *_, values, rows in dimensions:
+        _within("cells of dimensions", rows, ABSENT, len(values) - 1)
+    for *_, values, rows in scores:
+        _within("cells of scores", rows, ABSENT, len(values) - 1 if values else MAX_CELL)
     return Observation(
         key=ServiceKey.parse(key),
         source=SourcePosition(*source),
@@ -251,6 +274,18 @@ def _check(type_: type, values: Iterable[Any]) -> None:
     """
     if other := set(map(type, values)) - {type_}:
         raise WrongFormat(f"expected {type_.__name__}, found {', '.join(sorted(t.__name__ for t in other))}")
+
+
+def _within(what: str, numbers: Sequence[int], least: int, most: int) -> None:
+    """Whether all lie between two bounds.
+
+    Raises
+    ------
+    WrongFormat
+        If one does not.
+    """
+    if numbers and not (least <= min(numbers) and max(numbers) <= most):
+        raise WrongFormat(f"{what} must lie in {least} to {most}, found {min(numbers)} to {max(numbers)}")
 
 
 def column_of(values: list[str | None]) -> Column:

@@ -364,4 +364,5 @@ def _values(o: Observation, name: str, specs: Mapping[str, ScoreSpec]) -> Sequen
     column, spec = o.scores.get(name), specs.get(name)
     if column is None or spec is None or spec.grid is None:
         return (None,) * len(o.minutes)
-    return [None if cell == ABSENT else spec.grid.value(cell) for cell in column.rows]
+    cells, value = spec.grid.cells, spec.grid.value
+    return [value(cell) if ABSENT < cell < cells else None for cell in column.rows]

@@ -160,12 +160,16 @@ class Fold:
                 continue
             if not self.renew(name, o.generations.get(said, spec.generation)):
                 continue
-            codes = None
+            rows, codes = column.rows, None
+            if spec.grid is not None and max(rows, default=0) >= spec.grid.cells:
+                rows = tuple(
+                    cell if cell < spec.grid.cells else ABSENT for cell in rows
+                )  # of no grid of ours
             if spec.kind == "category":
                 levels = self._levels.setdefault(name, {})
                 codes = [levels.setdefault(v, len(levels)) for v in column.values]
             number = self._scores.setdefault(name, len(self._scores))
-            columns.append((column.rows, codes, number << (_CELL_BITS + _SLICE_BITS)))
+            columns.append((rows, codes, number << (_CELL_BITS + _SLICE_BITS)))
         return columns
 
     def _slices_of_rows(self, o: Observation, ticks: list[int]) -> list[list[int]]:
