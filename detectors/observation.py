@@ -238,7 +238,8 @@ def _observation(body: Any) -> Observation:
         _check(str, values)
         _check(int, rows)
     _check(int, [*at_ms, *traces, *prompts])
-    _within("generations", (settings_version, *(g for _, g, _, _ in scores)), 0, MAX_GENERATION)
+    _within("generations", tuple(g for _, g, _, _ in scores), 0, MAX_GENERATION)
+    _within("versions", (settings_version,), 0, LATEST_NS)
     _within("hashes", (*users, *conversations, *traces, *prompts), 0, (1 << 64) - 1)
     _within("milliseconds of a minute", at_ms, 0, 59_999)
     if minutes:

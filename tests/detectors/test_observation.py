@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from detectors.observation import (
     ABSENT,
+    LATEST_MINUTE,
+    MAX_CELL,
     MAX_VALUE_LENGTH,
     MAX_VALUES,
     OTHER,
@@ -34,17 +36,24 @@ SOURCES = st.builds(SourcePosition, NAMES, st.integers(0, 255), st.integers(0, 2
 @st.composite
 def observations(draw: st.DrawFn) -> Observation:
     n = draw(st.integers(0, 6))
-    start = draw(st.integers(0, 2**32))
-    cells = st.lists(st.integers(ABSENT, 900), min_size=n, max_size=n).map(tuple)
-    columns = st.builds(Column, st.lists(NAMES, max_size=4, unique=True).map(tuple), cells)
+    start = draw(st.integers(0, LATEST_MINUTE - 500))
+
+    def column(values: list[str], most: int) -> st.SearchStrategy[Column]:
+        cells = st.lists(st.sampled_from((ABSENT, most)) | st.integers(ABSENT, most), min_size=n, max_size=n)
+        return st.builds(Column, st.just(tuple(values)), cells.map(tuple))
+
+    named = st.lists(NAMES, max_size=4, unique=True)
+    dimensions = named.flatmap(lambda values: column(values, len(values) - 1))
+    columns = named.flatmap(lambda values: column(values, len(values) - 1 if values else MAX_CELL))
     scores = draw(st.dictionaries(NAMES, columns, max_size=4))
-    hashes = st.lists(st.integers(0, 2**64 - 1), min_size=n, max_size=n).map(tuple)
+    edges = st.sampled_from((0, 1, 2**63 - 1, 2**63, 2**64 - 1)) | st.integers(0, 2**64 - 1)
+    hashes = st.lists(edges, min_size=n, max_size=n).map(tuple)
     return Observation(
         key=draw(KEYS),
         source=draw(SOURCES),
         unit=draw(st.sampled_from(["interaction", "trace"])),
         minutes=tuple(start + m for m in draw(st.lists(st.integers(0, 500), min_size=n, max_size=n))),
-        dimensions=draw(st.dictionaries(NAMES, columns, max_size=3)),
+        dimensions=draw(st.dictionaries(NAMES, dimensions, max_size=3)),
         scores=scores,
         generations={name: draw(st.integers(1, 9)) for name in scores},
         users=draw(hashes),
@@ -69,7 +78,9 @@ CONTROLS = st.builds(
 
 @given(st.one_of(observations(), MARKS, CONTROLS))
 def test_what_is_written_is_read_back(message: Observation | Mark | Control) -> None:
-    assert decode(encode(message)) == message
+    data = encode(message)
+    assert decode(data) == message
+    assert encode(decode(data)) == data
 
 
 @given(st.binary(max_size=200))
