@@ -34,6 +34,7 @@ from infra.command_line import (
 from ingest.dead_letters.app import dead_letters
 from ingest.gateway.keys_app import keys
 from ingest.quarantine_app import quarantine
+from ingest.replay_app import replaying
 from ingest.rules_app import rules
 from ingest.scorers_app import scorers
 
@@ -58,7 +59,7 @@ for name, group in (("incidents", incidents), ("keys", keys), ("rules", rules), 
     app.add_typer(group, name=name)
 for group, part in ((rules, added_rules), (scorers, calibration)):
     group.add_typer(part)
-for part in (reports, applications, quarantine):
+for part in (reports, applications, quarantine, replaying):
     app.add_typer(part)
 
 

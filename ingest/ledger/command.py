@@ -21,6 +21,7 @@ from ingest.ledger.read import COMPLETE_NS, read_accounts, read_holes, remember_
 from ingest.ledger.refused import refused
 from ingest.ledger.waiting import accounted, waiting_records
 from ingest.log.ends import log_begins, log_ends, log_read
+from ingest.store.stage_store import Partition
 
 
 def balance(config: Path | None, since: str | None = None) -> dict[str, Any]:
@@ -59,7 +60,26 @@ def taken(
     Unavailable
         If a server does not answer.
     """
-    read = log_read(settings)  # first: what was acknowledged by then, the account must hold
+    accounts, tenants = compared(client, settings, log_read(settings), since_ns, recent=recent)
+    ends = log_ends(settings, proof.next_offsets(accounts))
+    known_next = accounted(client)  # of older messages, too
+    pending = {at: known_next.get(at, 0) for at, end in ends.items() if end > known_next.get(at, 0)}
+    waits = waiting_records(settings, pending, partial(accounted, client), clock or SystemClock())
+    return proof.report(accounts, tenants, ends, refused, waits)
+
+
+def compared(
+    client: Client, settings: KafkaSettings, read: Mapping[Partition, int], since_ns: int, *, recent: bool
+) -> tuple[list[proof.PartitionAccount], list[dict[str, Any]]]:
+    """Accounts of every partition, their gaps compared with the topics, and sums by tenant.
+
+    ``read`` is what was acknowledged before the account is read: the account must hold it.
+
+    Raises
+    ------
+    Unavailable
+        If a server does not answer.
+    """
     accounts, tenants = read_accounts(client, since_ns, recent=recent)
     begins = log_begins(settings, [a.place for a in accounts])
     accounts = [
@@ -69,12 +89,7 @@ def taken(
     accounts = [proof.with_holes(a, known.get(a.place, ())) for a in accounts]
     proven = prove_holes(settings, {a.place: a.gaps for a in accounts})
     remember_holes(client, proven)
-    accounts = [proof.with_holes(a, proven.get(a.place, ())) for a in accounts]
-    ends = log_ends(settings, proof.next_offsets(accounts))
-    known_next = accounted(client)  # of older messages, too
-    pending = {at: known_next.get(at, 0) for at, end in ends.items() if end > known_next.get(at, 0)}
-    waits = waiting_records(settings, pending, partial(accounted, client), clock or SystemClock())
-    return proof.report(accounts, tenants, ends, refused, waits)
+    return [proof.with_holes(a, proven.get(a.place, ())) for a in accounts], tenants
 
 
 def show(report: Mapping[str, Any]) -> str:
@@ -93,6 +108,8 @@ def show(report: Mapping[str, Any]) -> str:
             lines.append(f"{p['topic']}/{p['partition']}: {n} offsets that no message has (read in Kafka)")
     problems = [f"{p['topic']}/{p['partition']}: {x}" for p in report["partitions"] for x in p["problems"]]
     lines += problems
+    if problems:
+        lines.append("what Kafka still holds of it is stored again by: lightship replay --from-kafka")
     if report["verdict"] and not (problems and report["moving"]):
         lines.append(report["verdict"])
     if report["refused"]:

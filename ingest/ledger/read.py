@@ -63,9 +63,7 @@ _SOURCES = "".join(
     for table, which in SOURCE_TABLES.items()
 )
 
-MISMATCHES = f"""
-SELECT topic, partition, countIf(accounted AND left != 0)
-FROM
+_COUNTED = f"""
 (
     SELECT topic, partition, offset, sum(rows) AS left, max(account) AS accounted
     FROM
@@ -75,13 +73,21 @@ FROM
     )
     GROUP BY topic, partition, offset
 )
-GROUP BY topic, partition
+"""  # noqa: S608
+
+MISMATCHES = f"""
+SELECT topic, partition, countIf(accounted AND left != 0) FROM {_COUNTED} GROUP BY topic, partition
 """  # noqa: S608
 """Rows of a message were all received with it, so one time bounds both sides.
 
 The ledger is read first: its row is written last, so what it accounts for is there to be counted, and a
 message that is being worked on is not judged.
 """
+
+_MISMATCHED = f"""
+SELECT topic, partition, offset FROM {_COUNTED} WHERE accounted AND left > 0 ORDER BY topic, partition, offset
+"""  # noqa: S608
+"""Messages of which fewer rows are stored than the account says."""
 
 _GAPS = """
 SELECT before + 1, offset - 1
@@ -193,6 +199,29 @@ def read_holes(client: Client) -> dict[Partition, list[Gap]]:
         raise Unavailable(f"ClickHouse did not answer for the ledger: {str(error)[:300]}") from error
     for topic, partition, first, last in rows:
         found.setdefault((str(topic), int(partition)), []).append((int(first), int(last)))
+    return found
+
+
+def read_incomplete(client: Client, since_ns: int) -> dict[Partition, list[Gap]]:
+    """Messages received since then of which rows are missing, as ranges of offsets in order.
+
+    Raises
+    ------
+    Unavailable
+        If ClickHouse does not answer.
+    """
+    found: dict[Partition, list[Gap]] = {}
+    try:
+        bound = {"since": max(since_ns, 0)}
+        rows = client.query(_MISMATCHED, parameters=bound, settings=_FINAL).result_rows
+    except ClickHouseError as error:
+        raise Unavailable(f"ClickHouse did not answer for the ledger: {str(error)[:300]}") from error
+    for topic, partition, offset in rows:
+        ranges = found.setdefault((str(topic), int(partition)), [])
+        if ranges and ranges[-1][1] == offset - 1:
+            ranges[-1] = (ranges[-1][0], int(offset))
+        else:
+            ranges.append((int(offset), int(offset)))
     return found
 
 

@@ -123,8 +123,12 @@ def second_look(settings: Settings) -> LookAgain:
     return look_again
 
 
-def score_stage(settings: Settings, obeyed: Callable[[], StageSettings] = StageSettings) -> ScoreStage:
+def score_stage(
+    settings: Settings, obeyed: Callable[[], StageSettings] = StageSettings, *, replays: bool = False
+) -> ScoreStage:
     """Stage 1 over the configured store; ``obeyed`` tells what stands in the topic ``settings``.
+
+    For ``replays`` see `ScoreStage`.
 
     Raises
     ------
@@ -142,4 +146,5 @@ def score_stage(settings: Settings, obeyed: Callable[[], StageSettings] = StageS
         observation_key(settings.home),
         look_again=second_look(settings),
         obeyed=obeyed,
+        replays=replays,
     )

@@ -102,6 +102,9 @@ class ScoreStage:
         See `Planner`; by default texts are taken as they came.
     obeyed
         The settings of the topic ``settings`` as of now; raises `Unavailable` while they are not known.
+    replays
+        Whether its messages were acknowledged before, by another process: their rows are made whole, and
+        nothing is decided that is that process's to decide. What it asks to have sent was sent then.
     """
 
     def __init__(
@@ -113,6 +116,8 @@ class ScoreStage:
         clock: Clock | None = None,
         look_again: LookAgain = lambda interaction: interaction,
         obeyed: Callable[[], StageSettings] = StageSettings,
+        *,
+        replays: bool = False,
     ) -> None:
         self._store = store
         self._scoring = scoring
@@ -123,6 +128,7 @@ class ScoreStage:
         self._clock: Clock = clock or SystemClock()
         self._look_again = look_again
         self._obeyed = obeyed
+        self._replays = replays
         self._views = Views()
         self._said: set[ContextScope] = set()
         self._said_off: set[ScorerOff] = set()
@@ -160,13 +166,15 @@ class ScoreStage:
         now_ns = self._clock.now_ns()
         with self._state:
             self._marks.begin(map(position_of, messages), now_ns)
-        self._restore({(m.topic, m.partition) for m in messages}, now_ns)
+        if not self._replays:
+            self._restore({(m.topic, m.partition) for m in messages}, now_ns)
         if self._has_rows_is_stale:
             self._has_rows_is_stale = False
             self._has_rows = {k: found for k, found in self._has_rows.items() if found}
         obeyed = self._obeyed()
         planner = Planner(self._store, self._recall, self._has, self._look_again, self._views, obeyed)
-        batch = planner.plan([decode_message(m) for m in messages], self._again(messages, now_ns))
+        again = [] if self._replays else self._again(messages, now_ns)
+        batch = planner.plan([decode_message(m) for m in messages], again)
         changed = self._score(batch, obeyed)
         self._insert(batch, changed)
         outcomes = self._outcomes(batch)

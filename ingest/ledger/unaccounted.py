@@ -1,0 +1,84 @@
+"""Which messages of the raw topics the account misses: not in it at all, or with fewer rows than it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from clickhouse_connect.driver.client import Client
+
+from infra.settings import KafkaSettings
+from ingest.ledger.command import compared
+from ingest.ledger.holes import Gap, without
+from ingest.ledger.read import read_holes, read_incomplete
+from ingest.log.ends import log_begins, log_read
+from ingest.store.stage_store import Partition
+
+
+@dataclass(frozen=True, slots=True)
+class Unaccounted:
+    """Ranges of offsets by partition, in order and disjoint.
+
+    ``there`` are those from the topic's first message on, ``gone`` lie before it.
+    """
+
+    there: Mapping[Partition, tuple[Gap, ...]]
+    gone: Mapping[Partition, tuple[Gap, ...]]
+
+
+def unaccounted(
+    client: Client, settings: KafkaSettings, since_ns: int, topic: str | None, partition: int | None
+) -> Unaccounted:
+    """What of the messages that workers acknowledged is not stored whole.
+
+    ``topic`` and ``partition`` narrow it down. What is still to be worked on is no part of it.
+
+    Raises
+    ------
+    Unavailable
+        If a server does not answer.
+    """
+    read = {
+        place: end
+        for place, end in log_read(settings).items()
+        if end and topic in (None, place[0]) and partition in (None, place[1])
+    }
+    accounts, _ = compared(client, settings, read, since_ns, recent=False)
+    begins = log_begins(settings, read)
+    incomplete = read_incomplete(client, since_ns)
+    holes = read_holes(client)
+    gaps = {a.place: list(a.gaps) for a in accounts}
+    for place, end in read.items():
+        if place not in gaps:  # nothing of it is in the account
+            gaps[place] = without([(begins.get(place, 0), end - 1)], holes.get(place, ()))
+    found = {p: united([*gaps[p], *incomplete.get(p, ())]) for p in read}
+    cut = {p: split_at(ranges, begins.get(p, read[p])) for p, ranges in found.items()}
+    return Unaccounted(
+        there={p: there for p, (_, there) in cut.items() if there},
+        gone={p: gone for p, (gone, _) in cut.items() if gone},
+    )
+
+
+def united(ranges: list[Gap]) -> list[Gap]:
+    """Ranges in order, those that touch or overlap as one.
+
+    >>> united([(5, 6), (1, 2), (3, 3), (6, 9)])
+    [(1, 3), (5, 9)]
+    """
+    out: list[Gap] = []
+    for first, last in sorted(ranges):
+        if out and first <= out[-1][1] + 1:
+            out[-1] = (out[-1][0], max(out[-1][1], last))
+        else:
+            out.append((first, last))
+    return out
+
+
+def split_at(ranges: list[Gap], begin: int) -> tuple[tuple[Gap, ...], tuple[Gap, ...]]:
+    """The parts of ranges before an offset, and those from it on.
+
+    >>> split_at([(1, 3), (5, 9)], 6)
+    (((1, 3), (5, 5)), ((6, 9),))
+    """
+    before = tuple((a, min(b, begin - 1)) for a, b in ranges if a < begin)
+    return before, tuple((max(a, begin), b) for a, b in ranges if b >= begin)

@@ -1,0 +1,114 @@
+"""Rows that the store has lost are stored again from Kafka, and nothing is counted or told twice."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra.kafka import OBSERVATIONS
+from tests.journey import Journey
+from tests.judged import accounted_for, aggregated, stored
+from tests.running import Running, end_of, reader, running
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.long,
+    pytest.mark.timeout(600),
+    pytest.mark.usefixtures("refused_connections"),
+]
+
+LINEAGE = "evaluation-lost"
+TABLES = {
+    "interactions": "tenant, lineage, trace_id, span_id",
+    "context_spans": "tenant, lineage, trace_id, span_id",
+    "content_records": "tenant, lineage, trace_id, span_id",
+    "judgements": "tenant, lineage, trace_id, span_id",
+    "traces": "tenant, lineage, trace_id",
+    "ledger": "topic, partition, offset",
+    "cells": "tenant, lineage",
+    "findings": "finding_id",
+}
+
+
+@pytest.fixture(scope="module")
+def lightship(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("replay") / "home", dashboard=False) as started:
+        yield started
+
+
+def contents(lightship: Running) -> dict[str, Counter[str]]:
+    """Every row of every table that a replay could touch, as text."""
+    return {
+        table: Counter(str(row) for row in lightship.rows(f"SELECT * FROM {table} FINAL"))  # noqa: S608
+        for table in TABLES
+    }
+
+
+def ends(lightship: Running) -> dict[int, int]:
+    """Where the observation log ends: what is sent there is counted."""
+    with reader(lightship.kafka) as consumer:
+        return {p.partition: end_of(consumer, p) for p in lightship._places(OBSERVATIONS)}
+
+
+def replayed(lightship: Running, *options: str) -> tuple[int, dict[str, Any]]:
+    done = lightship.lightship("replay", "--from-kafka", "--json", *options)
+    assert done.stdout, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return done.returncode, report
+
+
+def lose(lightship: Running, table: str, which: str) -> None:
+    """Delete rows as a part that is gone would."""
+    with lightship.store() as client:
+        client.command(f"ALTER TABLE {table} DELETE WHERE {which}", settings={"mutations_sync": 2})
+
+
+def test_lost_rows_are_stored_again_as_they_were(lightship: Running) -> None:
+    journey = Journey.of(LINEAGE, 200)
+    journey.send(lightship)
+    lightship.settle(LINEAGE)
+    before = contents(lightship)
+    assert replayed(lightship)[1]["unaccounted"] == 0
+    lose(lightship, "interactions", "source_offset % 3 = 0")
+    lose(lightship, "context_spans", "source_offset % 4 = 1")
+    lose(lightship, "content_records", "source_offset % 2 = 1")
+    lose(lightship, "ledger", "offset % 5 IN (2, 3)")
+    assert lightship.lightship("ledger").returncode == 1
+
+    code, planned = replayed(lightship, "--dry-run")
+    assert (code, planned["messages"]) == (0, 0)
+    assert planned["unaccounted"] > 0
+    assert lightship.lightship("ledger").returncode == 1
+
+    code, report = replayed(lightship)
+    assert (code, report["left"], report["gone"]) == (0, [], [])
+    assert report["messages"] == planned["unaccounted"]
+    assert contents(lightship) == before
+    stored(lightship, journey)
+    aggregated(lightship, journey)
+    accounted_for(lightship, journey)
+    assert replayed(lightship)[1]["unaccounted"] == 0
+
+
+def test_another_tenant_and_another_topic_are_left_alone(lightship: Running) -> None:
+    lose(lightship, "ledger", "offset = 0")
+    _, report = replayed(lightship, "--tenant", "somebody-else")
+    assert report["messages"] == 0
+    assert report["of_other_tenants"] == report["unaccounted"] > 0
+    logs = {r["topic"] for r in replayed(lightship, "--dry-run", "--topic", "otlp_logs")[1]["left"]}
+    assert logs == {"otlp_logs"}
+    code, report = replayed(lightship)
+    assert (code, report["ok"]) == (0, True)
+
+
+def test_it_says_from_where(lightship: Running) -> None:
+    done = lightship.lightship("replay")
+    assert done.returncode == 2
+    assert "--from-kafka" in done.stderr
+    wrong = lightship.lightship("replay", "--from-kafka", "--topic", "ticks")
+    assert wrong.returncode == 2
+    assert "otlp_spans" in wrong.stderr
