@@ -9,9 +9,12 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from infra.disk_reserve import reserve_bytes
+
 ROOM_WARN, ROOM_FAIL = 0.10, 0.03
 """Shares of a disk that are free: less than the first is little, than the second too little."""
 ROOM_FAIL_BYTES = 512 << 20
+BEFORE_RESERVE = 1.5
 GIB = 1 << 30
 
 _DISKS = "SELECT name, free_space, total_space FROM system.disks WHERE total_space > 0"
@@ -32,8 +35,12 @@ class Room:
 
     @property
     def too_little(self) -> bool:
-        """Whether what is written next may not find room."""
-        return self.share < ROOM_FAIL or self.free < ROOM_FAIL_BYTES
+        """Whether what is written next may not find room: before the reserve is reached, to be told of it."""
+        return (
+            self.share < ROOM_FAIL
+            or self.free < ROOM_FAIL_BYTES
+            or self.free < BEFORE_RESERVE * reserve_bytes(self.total)
+        )
 
     @property
     def little(self) -> bool:

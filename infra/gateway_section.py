@@ -24,6 +24,14 @@ class GatewaySettings:
         default=256,
         metadata=about("MiB of requests taken and not yet answered; beyond, 503", within=(1, 65_536)),
     )
+    disk_reserve_mib: int = field(
+        default=0,
+        metadata=about(
+            "MiB kept free on the disk of the embedded servers: with less nothing is accepted (503); "
+            "0: a tenth of the disk, at most 512",
+            within=(0, 1 << 20),
+        ),
+    )
     max_connections: int = field(
         default=1000,
         metadata=about("open connections of HTTP, and of gRPC; beyond, 503", within=(1, 100_000)),

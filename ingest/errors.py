@@ -7,6 +7,7 @@
     │   ├── TooLarge     over a size limit, before or after decompression (413)
     │   └── UnknownEncoding   a content encoding nobody here reads (415)
     ├── Unavailable      something we depend on; succeeds later (retry, 503)
+    │   └── DiskFull     the disk has only its reserve left (503)
     └── Defect           our mistake; the process ends
         └── BrokenDeploy   most of what comes dies by it (the process says so first)
 """
@@ -36,6 +37,10 @@ class UnknownEncoding(BadRecord):
 
 class Unavailable(IngestError):
     """A dependency does not answer; the same call may succeed later."""
+
+
+class DiskFull(Unavailable):
+    """The disk has only its reserve left; the message names it."""
 
 
 class Defect(IngestError):

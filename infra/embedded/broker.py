@@ -19,6 +19,7 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import Sequence
 
+from infra.disk_reserve import DiskReserve
 from infra.embedded import tansu
 from infra.embedded.batch_merging import remove_contained
 from infra.embedded.errors import PortBusy
@@ -63,7 +64,11 @@ async def _run(options: argparse.Namespace, executable: str, stop: asyncio.Event
     forget_producers(files)
     remove_contained(files)
     app = ObjectHttp(
-        files, bucket=tansu.BUCKET, access_key=access_key, max_object_bytes=options.max_object_mib << 20
+        files,
+        bucket=tansu.BUCKET,
+        access_key=access_key,
+        max_object_bytes=options.max_object_mib << 20,
+        reserve=DiskReserve(options.root, options.reserve_mib),
     )
     sock = listen(0, "the object store")
     store_port = sock.getsockname()[1]

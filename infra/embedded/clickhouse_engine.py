@@ -185,6 +185,14 @@ class Engine:
         with contextlib.suppress(*FAILURES):
             self._keeper.query(f"KILL QUERY WHERE {condition} ASYNC", "Null", params={"tag": tag})
 
+    def stop_merges(self) -> None:
+        """Begin no merge, and give up those under way; what they were to replace stays."""
+        self._keeper.query("SYSTEM STOP MERGES", "Null")
+
+    def start_merges(self) -> None:
+        """Merge again."""
+        self._keeper.query("SYSTEM START MERGES", "Null")
+
     def close(self) -> None:
         """Let the engine flush and end; no statement may be running."""
         self._keeper.close()

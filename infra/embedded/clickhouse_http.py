@@ -37,6 +37,7 @@ from infra.embedded.clickhouse_request import (
 )
 from infra.embedded.clickhouse_statement import Kind, Refused, Statement, classify
 from infra.embedded.content_encoding import BadEncoding
+from infra.embedded.disk_guard import DiskGuard
 from infra.instance import identity
 
 logger = logging.getLogger(__name__)
@@ -65,12 +66,14 @@ READONLY = 164
 TOO_MANY_QUERIES = 202
 UNKNOWN_EXCEPTION = 1002
 TOO_LARGE = 307
+NOT_ENOUGH_SPACE = 243
 
 _STATUS = {
     AUTHENTICATION_FAILED: 403,
     BAD_REQUEST: 400,
     READONLY: 403,
     TOO_MANY_QUERIES: 503,
+    NOT_ENOUGH_SPACE: 507,
     TOO_LARGE: 413,
     27: 400,  # CANNOT_PARSE_INPUT_ASSERTION_FAILED
     36: 400,  # BAD_ARGUMENTS
@@ -104,6 +107,8 @@ class ClickHouseHttp:
         How long a statement waits for its turn before it is refused.
     stall_s
         How long a client may leave a piece of a result untaken before the statement is given up.
+    guard
+        Says when the disk has no space for new rows; without one nobody looks.
     """
 
     def __init__(
@@ -117,12 +122,14 @@ class ClickHouseHttp:
         max_body_bytes: int = 256 << 20,
         wait_s: float = 30.0,
         stall_s: float = 120.0,
+        guard: DiskGuard | None = None,
     ) -> None:
         self._engine = engine
         self._account = (user, password)
         self._max_body_bytes = max_body_bytes
         self._wait_s = wait_s
         self._stall_s = stall_s
+        self._guard = guard
         self._all = asyncio.Semaphore(threads)
         self._reads = asyncio.Semaphore(min(read_threads, threads))
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="engine")
@@ -181,10 +188,12 @@ class ClickHouseHttp:
             settings=request.settings,
         )
         lines = self._head(request)
+        if statement.grows and self._guard is not None and (problem := self._guard.problem):
+            raise _error(NOT_ENOUGH_SPACE, problem, "NOT_ENOUGH_SPACE")
         async with self._turn(job, receive) as gone:
             if statement.kind is Kind.INSERT:
                 rows = memoryview(request.source)[statement.data_at :]
-                await self._whole(send, lines, await self._in_thread(self._engine.insert, job, rows))
+                await self._whole(send, lines, await self._insert(job, rows))
                 return
             if statement.kind is Kind.READ:
                 lines.append((b"x-clickhouse-format", job.format.encode("utf-8", "replace")))
@@ -192,6 +201,15 @@ class ClickHouseHttp:
                     await self._pieces(send, lines, job, gone)
                     return
             await self._whole(send, lines, await self._in_thread(self._engine.execute, job))
+
+    async def _insert(self, job: Job, rows: memoryview) -> Outcome:
+        """Insert; not acknowledged if the disk was full meanwhile: the engine may not have noticed."""
+        before = 0 if self._guard is None else self._guard.times_full
+        outcome = await self._in_thread(self._engine.insert, job, rows)
+        if self._guard is not None and self._guard.was_full_since(before):
+            why = "the disk was full while the rows were written: insert them again"
+            raise _error(NOT_ENOUGH_SPACE, why, "NOT_ENOUGH_SPACE")
+        return outcome
 
     def _head(self, request: Request) -> list[tuple[bytes, bytes]]:
         zone = request.settings.get("session_timezone") or self._engine.timezone
@@ -289,8 +307,8 @@ def _next(pieces: Generator[bytes, None, None]) -> bytes | None:
     return next(pieces, None)
 
 
-def _error(code: int, message: str) -> EngineError:
-    return EngineError(f"Code: {code}. DB::Exception: {message}.")
+def _error(code: int, message: str, name: str = "") -> EngineError:
+    return EngineError(f"Code: {code}. DB::Exception: {message}." + (f" ({name})" if name else ""))
 
 
 def _appended(message: str, tag: str) -> bytes:

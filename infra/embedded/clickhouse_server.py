@@ -14,6 +14,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from infra.disk_reserve import DiskReserve
+from infra.embedded.disk_guard import DiskGuard
 from infra.embedded.errors import BinaryMissing
 from infra.embedded.exclusive import DirectoryLock
 from infra.embedded.landlock import confine
@@ -24,6 +26,8 @@ from infra.errors import Misconfigured
 logger = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 256
+AGAIN = 75
+"""Exit code of a server that wants to be started again (EX_TEMPFAIL of sysexits.h)."""
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -51,6 +55,13 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         type=int,
         default=120,
         help="run time of one statement; a request's max_execution_time overrides it (default: 120)",
+    )
+    parser.add_argument(
+        "--reserve-mib",
+        type=int,
+        default=0,
+        metavar="N",
+        help="space of the disk that is kept free; 0: a tenth of it, at most 512 (default: 0)",
     )
     return parser.parse_args(argv)
 
@@ -117,6 +128,19 @@ async def _main(options: argparse.Namespace) -> int:
                 "max_execution_time": str(options.max_seconds),
             },
         )
+        loop = asyncio.get_running_loop()
+        full = asyncio.Event()
+
+        def reopen() -> None:
+            loop.call_soon_threadsafe(full.set)
+            loop.call_soon_threadsafe(stop.set)
+
+        guard = DiskGuard(
+            DiskReserve(options.root, options.reserve_mib),
+            stop_merges=engine.stop_merges,
+            start_merges=engine.start_merges,
+            reopen=reopen,
+        )
         app = ClickHouseHttp(
             engine,
             user=options.user,
@@ -124,15 +148,18 @@ async def _main(options: argparse.Namespace) -> int:
             threads=options.threads,
             read_threads=options.read_threads,
             max_body_bytes=options.max_body_mib << 20,
+            guard=guard,
         )
         logger.info("ClickHouse %s at %s:%d", engine.version, *sock.getsockname()[:2])
         server = LoopbackServer(app, grace_s=8, max_connections=MAX_CONNECTIONS)
+        guard.start()
         try:
             await server.run_until(stop, sock)
         finally:
+            await asyncio.to_thread(guard.stop)
             await asyncio.to_thread(app.close)
             engine.close()
-    return 0
+    return AGAIN if full.is_set() else 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:

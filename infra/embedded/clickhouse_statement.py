@@ -70,6 +70,8 @@ class Statement:
     data_at: int = -1
     heavy: bool = False
     """Whether it is a READ that may take long; a look at the schema is not."""
+    grows: bool = False
+    """Whether it adds data or definitions; what deletes, alters or reads may run on a full disk."""
 
 
 def classify(source: bytes) -> Statement:
@@ -96,10 +98,10 @@ def classify(source: bytes) -> Statement:
         if insert and seen and token.depth == 0 and _ends_head(token, seen):
             if token.is_word("VALUES") and not seen[-1].is_word("FORMAT"):
                 _check(seen)
-                return Statement(Kind.WRITE, source, None)
+                return Statement(Kind.WRITE, source, None, grows=True)
             _check(seen)
             head = source[: seen[-1].start].rstrip()
-            return Statement(Kind.INSERT, head, token.text, _data_start(source, token.end))
+            return Statement(Kind.INSERT, head, token.text, _data_start(source, token.end), grows=True)
         seen.append(token)
     if not seen:
         raise Refused(SYNTAX_ERROR, "Empty query")
@@ -109,7 +111,8 @@ def classify(source: bytes) -> Statement:
     opening = next((t for t in seen if t.text != "("), seen[0])
     kind = Kind.READ if opening.is_word(*_READS) else Kind.WRITE
     heavy = kind is Kind.READ and not opening.is_word(*_LOOKS)
-    return Statement(kind, source, _output_format(seen), heavy=heavy)
+    grows = opening.is_word("ATTACH", "CREATE", "INSERT", "REPLACE")
+    return Statement(kind, source, _output_format(seen), heavy=heavy, grows=grows)
 
 
 def _ends_head(token: Token, seen: Sequence[Token]) -> bool:

@@ -16,6 +16,7 @@ from email.utils import formatdate
 from urllib.parse import parse_qs, unquote_to_bytes
 from xml.parsers import expat
 
+from infra.disk_reserve import DiskReserve
 from infra.embedded.asgi import (
     BodyTooLarge,
     Disconnected,
@@ -38,6 +39,9 @@ INLINE_BYTES = 1 << 20
 """Content up to this size is read and written on the event loop: a thread would take longer to reach."""
 
 MAX_DELETE_BODY = 4 << 20
+
+TOPICS = "/topics/"
+"""In the keys of what makes up the topics: record batches, and how far their numbers go."""
 
 _XML = (b"content-type", b"application/xml")
 
@@ -62,16 +66,26 @@ class ObjectHttp:
         Credential every request must name; empty: none is asked for.
     max_object_bytes
         Largest object accepted.
+    reserve
+        Space that is kept free: below it no topic grows. What consumer groups commit is small, and goes on.
     """
 
     def __init__(
-        self, files: ObjectFiles, *, bucket: str, access_key: str = "", max_object_bytes: int = 128 << 20
+        self,
+        files: ObjectFiles,
+        *,
+        bucket: str,
+        access_key: str = "",
+        max_object_bytes: int = 128 << 20,
+        reserve: DiskReserve | None = None,
     ) -> None:
         self.files = files
         self.reads = RecentReads()
         self._bucket = bucket
         self._access_key = access_key.encode()
         self._max_object_bytes = max_object_bytes
+        self._reserve = reserve
+        self._refuses = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -90,7 +104,7 @@ class ObjectHttp:
         except Disconnected:
             logger.debug("client left during %s", scope["method"])
         except OSError as error:
-            logger.exception("disk error during %s", scope["method"])
+            logger.error("disk error during %s: %s", scope["method"], error)
             await _send_error(send, scope["method"], S3Error(503, "ServiceUnavailable", str(error)))
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -165,6 +179,7 @@ class ObjectHttp:
             raise S3Error(501, "NotImplemented", "only If-None-Match: * and plain content are supported")
         if headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
             raise S3Error(501, "NotImplemented", "chunk-signed uploads are not supported")
+        self._check_space(key)
         match = _unquote(headers.get("if-match"))
         self.files.check(key, if_match=match, if_absent=absent is not None)
         body = await read_body(receive, self._max_object_bytes)
@@ -176,6 +191,21 @@ class ObjectHttp:
         if self.files.fsync:
             await asyncio.to_thread(self.files.settle, key)
         await respond(send, 200, ((b"etag", _quoted(stored)),))
+
+    def _check_space(self, key: str) -> None:
+        """Refuse what makes a topic larger while the disk has only its reserve left.
+
+        Raises
+        ------
+        S3Error
+            If it has.
+        """
+        problem = None if self._reserve is None else self._reserve.problem
+        if (problem is not None) is not self._refuses:
+            self._refuses = problem is not None
+            logger.warning("%s", problem or "there is space again: topics take messages")
+        if problem is not None and TOPICS in key:
+            raise S3Error(503, "ServiceUnavailable", problem)
 
     async def _get(self, key: str, method: str, headers: dict[str, str], send: Send) -> None:
         stored = self.files.get(key)

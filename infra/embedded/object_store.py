@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+from infra.disk_reserve import DiskReserve
 from infra.embedded.exclusive import DirectoryLock
 from infra.embedded.log_sweep import LogSweep
 from infra.embedded.object_files import ObjectFiles
@@ -60,6 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max-object-mib", type=int, default=128, metavar="N", help="largest object (default: 128)"
+    )
+    parser.add_argument(
+        "--reserve-mib",
+        type=int,
+        default=0,
+        metavar="N",
+        help="space of the disk that is kept free; 0: a tenth of it, at most 512 (default: 0)",
     )
 
 
@@ -116,6 +124,7 @@ async def _main(options: argparse.Namespace) -> int:
             bucket=options.bucket,
             access_key=os.environ.get(ACCESS_KEY_VARIABLE, ""),
             max_object_bytes=options.max_object_mib << 20,
+            reserve=DiskReserve(options.root, options.reserve_mib),
         )
         async with running(app, sock, options, stop) as serving:
             await serving

@@ -78,12 +78,16 @@ def broker_spec(
     *,
     retain_hours: Mapping[str, float] | None = None,
     fsync: bool = False,
+    reserve_mib: int = 0,
 ) -> ChildSpec:
-    """The broker alone; see `embedded_pair`. Its port is reserved in ``reserved``, else only looked at."""
+    """The broker alone; see `embedded_pair`. Its port is reserved in ``reserved``, else only looked at.
+
+    ``reserve_mib`` of its disk are kept free; 0 for the usual (`infra.disk_reserve`).
+    """
     at = (reserved or ReservedPorts()).claim("the embedded broker", KAFKA_PORT, port)
     argv = [sys.executable, "-m", "infra.embedded.broker"]
     argv += ["--root", str((home / BROKER).absolute()), "--port", str(at)]
-    argv += ["--fsync", "data" if fsync else "none"]
+    argv += ["--fsync", "data" if fsync else "none", "--reserve-mib", str(reserve_mib)]
     for topic, hours in sorted((retain_hours or {}).items()):
         argv += ["--retain", f"{topic}={hours:g}"]
     answers = kafka_ready(LOOPBACK, at, ALIVE_S)
@@ -97,12 +101,15 @@ def broker_spec(
     )
 
 
-def store_spec(home: Path, port: int | None = None, reserved: ReservedPorts | None = None) -> ChildSpec:
-    """The store alone; see `embedded_pair`. Its port is reserved in ``reserved``, else only looked at."""
+def store_spec(
+    home: Path, port: int | None = None, reserved: ReservedPorts | None = None, *, reserve_mib: int = 0
+) -> ChildSpec:
+    """The store alone; see `embedded_pair` and, for the other arguments, `broker_spec`."""
     at = (reserved or ReservedPorts()).claim("the embedded store", CLICKHOUSE_PORT, port)
     argv = [sys.executable, "-m", "infra.embedded.clickhouse_server"]
     argv += ["--root", str((home / STORE).absolute()), "--port", str(at)]
     argv += ["--user", USER, "--password-file", str(_key_file(home).absolute())]
+    argv += ["--reserve-mib", str(reserve_mib)]
     return ChildSpec(
         name=STORE,
         argv=argv,

@@ -73,12 +73,19 @@ def whole(
     servers: list[ChildSpec] = []
     kafka, access = settings.kafka.bootstrap, settings.store
     reserved = ReservedPorts()
+    reserve_mib = settings.gateway.disk_reserve_mib
     if not kafka:
-        broker = broker_spec(home, asked.get("kafka"), reserved, retain_hours=retained_hours(settings.kafka))
+        broker = broker_spec(
+            home,
+            asked.get("kafka"),
+            reserved,
+            retain_hours=retained_hours(settings.kafka),
+            reserve_mib=reserve_mib,
+        )
         servers.append(broker)
         kafka = kafka_address(broker)
     if not access.url:
-        store = store_spec(home, asked.get("clickhouse"), reserved)
+        store = store_spec(home, asked.get("clickhouse"), reserved, reserve_mib=reserve_mib)
         servers.append(store)
         access = replace(access, url=clickhouse_url(home, store), password_file="")
     access = password_apart(home, access)
@@ -176,7 +183,9 @@ def _rooms(
     )
     rooms = [
         setup,
-        room("gateway", "ingest.gateway"),
+        room(
+            "gateway", "ingest.gateway", *(("--keep-free", environment["LIGHTSHIP_HOME"]) if servers else ())
+        ),
         room("relay", "ingest.relay.worker", "--port", str(ports["relay"])),
         room("worker", "ingest.worker", "--port", str(ports["worker"])),
         room("fleet", "ingest.fleet.worker", "--port", str(ports["fleet"])),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 
-from ingest.errors import BadRecord, IngestError, TooLarge, Unavailable, UnknownEncoding
+from ingest.errors import BadRecord, DiskFull, IngestError, TooLarge, Unavailable, UnknownEncoding
 
 RETRY_AFTER_S = 1
 """Above an SDK's own deadline (10 s in all) a client drops the batch at once instead of waiting."""
@@ -45,11 +45,12 @@ MEMORY = Reason("memory", 503, 14, retry=True)
 BUSY = Reason("busy", 503, 8, retry=True)
 TOO_COSTLY = Reason("too_costly", 413, 3)
 UNAVAILABLE = Reason("unavailable", 503, 14, retry=True)
+DISK = Reason("disk_full", 503, 8, retry=True)
 DEFECT = Reason("defect", 500, 13)
 
 ANSWERED = (
     HOST, ORIGIN, PATH, METHOD, CONTENT_TYPE, ENCODING, KEY, REVOKED, BLOCKED, BAD_REQUEST, TOO_LARGE,
-    TOO_SLOW, QUOTA, MEMORY, BUSY, TOO_COSTLY, UNAVAILABLE, DEFECT,
+    TOO_SLOW, QUOTA, MEMORY, BUSY, TOO_COSTLY, UNAVAILABLE, DISK, DEFECT,
 )  # fmt: skip
 """Reasons with an answer."""
 CLIENT_GONE, CONNECTIONS, SLOW_HEADER, LARGE_HEADER, SLOW_BODY = UNHEARD = (
@@ -91,6 +92,7 @@ _OF: tuple[tuple[type[IngestError], Reason], ...] = (
     (UnknownEncoding, ENCODING),
     (BadRecord, BAD_REQUEST),
     (TooSlow, TOO_SLOW),
+    (DiskFull, DISK),
     (Unavailable, UNAVAILABLE),
 )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import uvicorn
 
 from infra import kafka, settings
+from infra.disk_reserve import DiskReserve
 from infra.errors import Misconfigured
 from infra.http_hosts import AllowedHosts
 from infra.metrics_key import read_metrics_key
@@ -20,6 +21,7 @@ from infra.settings import Settings
 from infra.telemetry import export_metrics
 from ingest import process
 from ingest.gateway.app import Gateway
+from ingest.gateway.disk_space import WithDiskReserve
 from ingest.gateway.grouping import Grouper
 from ingest.gateway.grpc_door import GrpcDoor
 from ingest.gateway.guarded_http import Guard, guarded
@@ -85,14 +87,7 @@ def build(chosen: Settings, keys: IngestKeys, producer: Producer, counters: Metr
     )
 
 
-def parse(argv: Sequence[str]) -> tuple[Settings, IngestKeys]:
-    """Settings with what the command line changes, and the ingest keys.
-
-    Raises
-    ------
-    Misconfigured
-        If a setting, a file or the address cannot be used.
-    """
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ingest.gateway", description=__doc__)
     parser.add_argument("--config", type=Path, help="settings file instead of lightship.toml")
     parser.add_argument("--host", help="address to listen on")
@@ -103,8 +98,25 @@ def parse(argv: Sequence[str]) -> tuple[Settings, IngestKeys]:
     parser.add_argument(
         "--key-file", type=Path, help=f"ingest keys; without it {USUAL} of the data directory, if it is there"
     )
+    parser.add_argument(
+        "--keep-free",
+        type=Path,
+        metavar="DIR",
+        help="accept nothing while the disk of this folder has less than gateway.disk_reserve_mib free",
+    )
     parser.add_argument("--idempotent", action="store_true", help="as kafka.idempotent (Apache Kafka)")
-    given = parser.parse_args(argv)
+    return parser
+
+
+def parse(argv: Sequence[str]) -> tuple[Settings, IngestKeys]:
+    """Settings with what the command line changes, and the ingest keys.
+
+    Raises
+    ------
+    Misconfigured
+        If a setting, a file or the address cannot be used.
+    """
+    given = _parser().parse_args(argv)
     chosen = settings.load(given.config)
     gateway = dataclasses.replace(
         chosen.gateway,
@@ -143,12 +155,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _ignore)  # uvicorn raises it again when it has stopped
     signal.signal(signal.SIGINT, _ignore)
     try:
-        chosen, keys = parse(sys.argv[1:] if argv is None else argv)
+        words = sys.argv[1:] if argv is None else argv
+        chosen, keys = parse(words)
         report_start(chosen.store, "gateway")
-        producer = KafkaProducer(chosen.kafka, (kafka.SPANS.name, kafka.LOGS.name))
+        producer: Producer = KafkaProducer(chosen.kafka, (kafka.SPANS.name, kafka.LOGS.name))
     except Misconfigured as error:
         sys.stderr.write(f"gateway: {error}\n")
         return 2
+    keep_free = _parser().parse_args(words).keep_free
+    if keep_free is not None:
+        producer = WithDiskReserve(producer, DiskReserve(keep_free, chosen.gateway.disk_reserve_mib))
     counters = Metrics()
     guard = Guard(
         counters,
