@@ -281,3 +281,14 @@ def test_links_lead_somewhere() -> None:
         folder = ROOT / "docs" if (ROOT / "docs" / name).exists() else ROOT
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
             assert "://" in target or (folder / target).exists(), f"{name}: {target}"
+
+
+def test_every_attack_that_was_tried_names_a_test_that_exists() -> None:
+    rows = [
+        r for part in re.split(r"^### ", PAGES["SECURITY.md"], flags=re.MULTILINE)[1:] for r in table(part)
+    ]
+    assert rows
+    assert all("::" in test for _, _, test in rows)
+    for file, name in re.findall(r"`([\w/]+\.py)::(\w+)`", PAGES["SECURITY.md"]):
+        text = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        assert re.search(rf"^ *(async )?def {name}\(", text, re.MULTILINE), (file, name)
