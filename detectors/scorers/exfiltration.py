@@ -34,6 +34,10 @@ from detectors.scorers.words import words
 
 MOST_ADDRESSES = 50
 """Of one answer that are looked at."""
+MOST_OF_ADDRESS = 8 << 10
+"""Characters of one that are read; servers refuse longer ones."""
+MOST_OF_ADDRESSES = 64 << 10
+"""Characters of all of them."""
 MOST_GIVEN = 256 << 10
 """Characters of what the model was given that are looked through."""
 
@@ -65,12 +69,14 @@ class Address:
 
 def addresses(text: str) -> Iterator[Address]:
     """Addresses of ``text`` in order."""
+    left, lower = MOST_OF_ADDRESSES, _Lower(text)
     for n, match in enumerate(_ADDRESS.finditer(text)):
-        if n == MOST_ADDRESSES:
+        if n == MOST_ADDRESSES or left <= 0:
             return
-        start, url = match.start(), match.group()
+        start, url = match.start(), match.group()[:MOST_OF_ADDRESS]
+        left -= len(url)
         before = text[max(0, start - _LOOKED_BACK) : start]
-        loaded = _is_markdown_image(before) or _is_html_image(before) or _is_referred_to(before, text)
+        loaded = _is_markdown_image(before) or _is_html_image(before) or _is_referred_to(before, lower)
         if loaded or not url.startswith("//"):
             yield Address(url.rstrip(".,;:!?*_}" if "[" in url else ".,;:!?*_}]"), loaded)
 
@@ -87,15 +93,33 @@ def _is_html_image(before: str) -> bool:
     return "<" in before and "=" in before[-24:] and _BEFORE_HTML_IMAGE.search(before) is not None
 
 
-def _is_referred_to(before: str, text: str) -> bool:
+def _is_referred_to(before: str, answer: _Lower) -> bool:
     if not before.rstrip(" <").endswith("]:"):
         return False
     label = _BEFORE_REFERENCE.search(before)
     if label is None:
         return False
     name = label.group(1).lower()
-    lower = text.lower()
-    return f"![{name}]" in lower or any(f"][{name}]" in part for part in lower.split("![")[1:])
+    return f"![{name}]" in answer.text or ("![" not in name and answer.has_after_image(f"][{name}]"))
+
+
+class _Lower:
+    """An answer in lower case, made when it is asked for."""
+
+    def __init__(self, text: str) -> None:
+        self._given = text
+
+    @cached_property
+    def text(self) -> str:
+        return self._given.lower()
+
+    @cached_property
+    def _image(self) -> int:
+        return self.text.find("![")
+
+    def has_after_image(self, words_: str) -> bool:
+        """Whether ``words_`` stand anywhere after the first image begins."""
+        return self._image >= 0 and self.text.find(words_, self._image + 2) >= 0
 
 
 class _Given:

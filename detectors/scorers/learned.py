@@ -31,6 +31,9 @@ PROMPT, OUTPUT, CONTEXT = "prompt", "output", "context"
 HARMFUL = 0.5
 """Probability of harm from which a prompt's hazard is named."""
 
+MOST_CONTEXT = 256 << 10
+"""Characters of all documents and tool results that are read, whole ones in their order."""
+
 _HEADS_OF = {
     PROMPT: (("injection", "injection"), ("harm", "harm"), ("toxicity", "toxicity")),
     OUTPUT: (("toxicity", "toxicity"), ("toxicity", "toxicity_output")),
@@ -40,16 +43,20 @@ _HEADS_OF = {
 
 
 def sides(record: Record) -> Iterator[tuple[str, str]]:
-    """Every text of a record that is read, with its side; tool results count as context."""
-    for side, text in (
-        (PROMPT, record.prompt),
-        (OUTPUT, record.output),
-        *((CONTEXT, text) for text in record.context),
-        *((CONTEXT, text) for text in record.tool_results),
-    ):
+    """Texts of a record that are read, with their sides; tool results count as context."""
+    for side, text in ((PROMPT, record.prompt), (OUTPUT, record.output)):
         read = scored(text)
         if read:
             yield side, read
+    left = MOST_CONTEXT
+    for text in (*record.context, *record.tool_results):
+        read = scored(text)
+        if not read:
+            continue
+        left -= len(read)
+        if left < 0:
+            return
+        yield CONTEXT, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,12 @@ class Learned:
         owners: list[tuple[int, str]] = []
         found: list[Scores] = [{} for _ in records]
         for index, record in enumerate(records):
+            left = 2 * MOST_CONTEXT
             for side, text in sides(record):
                 read = normalise(text)
+                left -= len(read.text) if side == CONTEXT else 0
+                if left < 0:  # compatibility forms unfold
+                    break
                 if side == PROMPT:
                     found[index]["obfuscation"] = read.disguised
                 for part in (read.text, *read.parts):

@@ -20,11 +20,14 @@ from detectors.grid import FlagGrid, LogitGrid
 from detectors.record import Record
 from detectors.redaction.pseudonyms import for_scorers
 from detectors.scorers.protocol import Scores, ScoreSpec
+from detectors.scorers.text_parts import both_ends
 from detectors.scorers.words import rows, size_of, words
 
 ROW_WORDS = 8
 RECITED_AT = 0.5
 _WHOLE_WORDS = 20
+MOST_CHARACTERS = 128 << 10
+"""Of an output that are read, half of them from each end."""
 
 MEMORISED_SPECS = (
     ScoreSpec("memorised", "Known text in outputs", "bounded", LogitGrid(), harmful=1),
@@ -64,7 +67,7 @@ class Memorised:
     def _score(self, record: Record) -> Scores:
         if not record.output or not self.size:
             return {}
-        value = self.recited(for_scorers(record.output))
+        value = self.recited(for_scorers(both_ends(record.output, MOST_CHARACTERS)))
         return {"memorised": value, "recited": float(value >= RECITED_AT)}
 
     def recited(self, text: str) -> float:

@@ -11,7 +11,7 @@ Source: JSON Schema, draft 2020-12.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import re2
@@ -26,7 +26,11 @@ READ = frozenset((
 
 MOST_VALUES = 20_000
 """Values looked at; what is larger fits."""
+_WORDS_FOR_A_VALUE = 16
+"""Names of a list in a schema that cost as much to look through as a value."""
+_LONGEST_PLACEHOLDER = 64
 _DEEPEST = 64
+_LISTS = ("type", "enum", "required")
 _PLACEHOLDER = re2.compile(r"^\[[a-z][a-z0-9_]{1,31}(?::[0-9a-f]{16})?\]$")
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "object": (dict,), "array": (list, tuple), "string": (str,), "boolean": (bool,), "null": (type(None),),
@@ -35,28 +39,48 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 def fits(value: Any, schema: Any) -> bool:
     """Whether ``value`` fits ``schema`` as far as it is read."""
-    return _Fitting().fits(value, schema, 0)
+    return Fitting().fits(value, schema)
 
 
-class _Fitting:
+class Fitting:
+    """Looks at `MOST_VALUES` values in all; what comes after them fits."""
+
     def __init__(self) -> None:
         self._left = MOST_VALUES
 
-    def fits(self, value: Any, schema: Any, depth: int) -> bool:
+    def fits(self, value: Any, schema: Any, depth: int = 0) -> bool:
+        """Whether ``value`` fits ``schema``, which stands so deep in another."""
         if schema is False:
             return False
         self._left -= 1
         if not isinstance(schema, Mapping) or depth > _DEEPEST or self._left < 0:
             return True
-        if isinstance(value, str) and _PLACEHOLDER.search(encodable(value)):
+        if (
+            isinstance(value, str)
+            and len(value) <= _LONGEST_PLACEHOLDER
+            and _PLACEHOLDER.search(encodable(value))
+        ):
             return True
+        self._left -= _searched(schema) // _WORDS_FOR_A_VALUE
         return (
             _fits_type(value, schema.get("type"))
-            and ("enum" not in schema or not isinstance(schema["enum"], list) or value in schema["enum"])
-            and ("const" not in schema or value == schema["const"])
+            and (
+                "enum" not in schema
+                or not isinstance(schema["enum"], list)
+                or self._is_in(value, schema["enum"])
+            )
+            and ("const" not in schema or self._is_in(value, [schema["const"]]))
             and self._fits_combined(value, schema, depth)
             and self._fits_parts(value, schema, depth)
         )
+
+    def _is_in(self, value: Any, these: Sequence[Any]) -> bool:
+        """Whether ``value`` equals one; comparing with a list or object costs what it holds."""
+        if isinstance(value, dict | list | tuple):
+            self._left -= len(these) * _values_in(value, max(self._left, 0))
+            if self._left < 0:
+                return True
+        return value in these
 
     def _fits_combined(self, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
         for word in ("anyOf", "oneOf"):
@@ -93,6 +117,22 @@ class _Fitting:
         if "patternProperties" in schema:
             others = True
         return all(self.fits(one, known.get(name, others), depth + 1) for name, one in value.items())
+
+
+def _searched(schema: Mapping[str, Any]) -> int:
+    """Names that one look at a value goes through."""
+    return sum(len(names) for word in _LISTS if isinstance(names := schema.get(word), list))
+
+
+def _values_in(value: Any, most: int) -> int:
+    """Values that one holds below it, counted up to about ``most``."""
+    n, left = 0, [value]
+    while left and n <= most:
+        one = left.pop()
+        inner = list(one.values()) if isinstance(one, dict) else one if isinstance(one, list | tuple) else ()
+        n += len(inner)
+        left += inner
+    return n
 
 
 def _fits_type(value: Any, wanted: Any) -> bool:

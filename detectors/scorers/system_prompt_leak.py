@@ -25,6 +25,7 @@ from detectors.record import Record
 from detectors.redaction.pseudonyms import for_scorers
 from detectors.scorers.each import EachRecord
 from detectors.scorers.protocol import Scores, ScoreSpec
+from detectors.scorers.text_parts import both_ends
 from detectors.scorers.words import rows, size_of, words
 
 LEAKED_AT = 0.5
@@ -38,6 +39,9 @@ _KEPT_PROMPTS = 64
 """System prompts whose rows are kept: an application has few, and every call has one."""
 MOST_CHARACTERS = 32 << 10
 """Of a system prompt that are read; what comes later is mostly documents."""
+MOST_OUTPUT = 128 << 10
+MOST_PROMPT = 128 << 10
+"""Of an output and of the user's message, half of them from each end."""
 
 _QUOTED = re.compile(r'"[^"\n]{1,300}"|“[^”\n]{1,300}”|«[^»\n]{1,300}»|„[^“\n]{1,300}“|「[^」\n]{1,300}」')
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{64,}={0,2}")
@@ -61,8 +65,9 @@ def leak(system_prompt: str, output: str, prompt: str | None = None) -> float | 
     known, size, per_word = _prompt_rows(system_prompt)
     if not known:
         return None
+    output = both_ends(output, MOST_OUTPUT)
     longest, found = _found(known, size, output)
-    if found and prompt and (said := known.intersection(rows(words(for_scorers(prompt)), size))):
+    if found and prompt and (said := _rows_of(prompt, size) & known):
         known -= said
         longest, found = _found(known, size, output)
     return _share(longest, found, len(known), size, per_word)
@@ -79,6 +84,10 @@ def _found(known: frozenset[int], size: int, output: str) -> tuple[int, int]:
                 found.add(row)
                 longest = max(longest, run)
     return longest, len(found)
+
+
+def _rows_of(prompt: str, size: int) -> set[int]:
+    return set(rows(words(for_scorers(both_ends(prompt, MOST_PROMPT))), size))
 
 
 def _share(longest: int, found: int, n: int, size: int, per_word: int) -> float:

@@ -19,6 +19,11 @@ def scored(text: str | None) -> str | None:
     return for_scorers(text)
 
 
+def both_ends(text: str, most: int) -> str:
+    """``text``, or half of ``most`` characters from each end of a longer one."""
+    return text if len(text) <= most else text[: most // 2] + _MARK + text[-(most // 2) :]
+
+
 def encodable(text: str) -> str:
     """``text`` without lone surrogates, which are no characters and which RE2 refuses."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

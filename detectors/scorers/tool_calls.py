@@ -17,7 +17,7 @@ from detectors.grid import FlagGrid
 from detectors.record import Record, ToolCall
 from detectors.scorers.each import EachRecord
 from detectors.scorers.protocol import Scores, ScoreSpec
-from detectors.scorers.schema_fit import fits
+from detectors.scorers.schema_fit import Fitting
 
 _SCHEMAS = ("parameters", "input_schema", "inputSchema", "parametersJsonSchema", "args_schema")
 
@@ -48,15 +48,18 @@ def _tools(definition: Any) -> Iterator[tuple[str, Any]]:
         yield name, schema
 
 
-def is_wrong(call: ToolCall, tools: Mapping[str, Any]) -> bool:
-    """Whether ``call`` is of no tool in ``tools``, or its arguments do not fit."""
+def is_wrong(call: ToolCall, tools: Mapping[str, Any], fitting: Fitting | None = None) -> bool:
+    """Whether ``call`` is of no tool in ``tools``, or its arguments do not fit.
+
+    Calls with one ``fitting`` share what it looks at.
+    """
     if call.name is None or call.name not in tools:
         return True
     schema = tools[call.name]
     if schema is None:
         return False
     arguments = {} if call.arguments is None or call.arguments == "" else call.arguments
-    return not isinstance(arguments, Mapping) or not fits(arguments, schema)
+    return not isinstance(arguments, Mapping) or not (fitting or Fitting()).fits(arguments, schema)
 
 
 def _score(record: Record) -> Scores:
@@ -65,7 +68,8 @@ def _score(record: Record) -> Scores:
     tools = offered(record.tools)
     if not tools:
         return {}
-    return {"tool_call_invalid": float(any(is_wrong(call, tools) for call in record.tool_calls))}
+    fitting = Fitting()
+    return {"tool_call_invalid": float(any(is_wrong(call, tools, fitting) for call in record.tool_calls))}
 
 
 TOOL_CALLS = EachRecord(

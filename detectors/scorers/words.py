@@ -20,6 +20,11 @@ _HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _BLANK_OUT = {c: " " for c in range(128) if not chr(c).isalnum()}
 _INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
 
+MOST_GROWTH = 2
+LONGEST_FORM = 64
+"""Of a text that compatibility forms unfold, so many times its length and characters more are read: one
+character may become eighteen, and no ordinary text becomes twice as long."""
+
 CHARACTERS_FOR_A_WORD = 2.5
 """Characters of an unspaced script that tell as much as a word."""
 
@@ -29,7 +34,8 @@ def words(text: str) -> list[str]:
     if text.isascii():
         return text.lower().translate(_BLANK_OUT).split()
     if not unicodedata.is_normalized("NFKC", text):
-        text = unicodedata.normalize("NFKC", text)
+        most = MOST_GROWTH * len(text) + LONGEST_FORM
+        text = unicodedata.normalize("NFKC", text)[:most]
     return _UNITS.findall(text.translate(_INVISIBLE).casefold())
 
 
