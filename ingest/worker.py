@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from infra import clickhouse, kafka
-from infra.clock import SystemClock
+from infra.clock import SteadyClock
 from infra.settings import Settings, load
 from ingest import process
 from ingest.app import Wiring, build
@@ -76,14 +76,13 @@ def _overslept(seconds: float) -> None:
 
 def _start(settings: Settings, options: argparse.Namespace) -> int:
     obeyed = SettingsReader(settings.kafka)
-    score, detect = score_stage(settings, obeyed.current), detect_stage(settings)
+    clock = SteadyClock()
+    score, detect = score_stage(settings, obeyed.current, clock=clock), detect_stage(settings)
     days = Days(clickhouse.connect(settings.store))
     obeyed.start()
     health = Health()
     sender = Sender(settings.kafka)
-    wiring = Wiring(
-        score, detect, sender, health, SystemClock().now_ns, partial(is_hole, settings.kafka), days.run
-    )
+    wiring = Wiring(score, detect, sender, health, clock.now_ns, partial(is_hole, settings.kafka), days.run)
     app = build(settings.kafka, wiring, settings.home / "worker")
     await_topics(app, settings.kafka, TOPICS, health)
     open_beside(

@@ -30,10 +30,13 @@ def unread(
     committed: Callable[[Place], int | None],
     now_ms: int,
 ) -> set[Place]:
-    """Partitions whose end is not known, was told too long ago, or lies behind what is committed."""
+    """Partitions whose end is not known, was told too long ago, or lies behind what is committed.
+
+    One that was told in the future was told by a clock that has jumped: nobody knows how long ago.
+    """
     found = set()
     for place in places:
         last = end(place)
-        if last is None or now_ms - last.told_ms > FRESH_MS or last.offset > (committed(place) or 0):
+        if last is None or abs(now_ms - last.told_ms) > FRESH_MS or last.offset > (committed(place) or 0):
             found.add(place)
     return found

@@ -14,6 +14,7 @@ from detectors.scorers.judgement import WithJudgements
 from detectors.scorers.protocol import Scorer, Scores
 from detectors.scorers.registry import Tally, score_each
 from infra import clickhouse
+from infra.clock import Clock
 from infra.settings import Settings
 from infra.tenant_keys import is_tenant, load_key
 from ingest.gateway.redactors import Redactors, budget_of
@@ -124,11 +125,15 @@ def second_look(settings: Settings) -> LookAgain:
 
 
 def score_stage(
-    settings: Settings, obeyed: Callable[[], StageSettings] = StageSettings, *, replays: bool = False
+    settings: Settings,
+    obeyed: Callable[[], StageSettings] = StageSettings,
+    *,
+    replays: bool = False,
+    clock: Clock | None = None,
 ) -> ScoreStage:
     """Stage 1 over the configured store; ``obeyed`` tells what stands in the topic ``settings``.
 
-    For ``replays`` see `ScoreStage`.
+    For ``replays`` and ``clock`` see `ScoreStage`.
 
     Raises
     ------
@@ -147,4 +152,5 @@ def score_stage(
         look_again=second_look(settings),
         obeyed=obeyed,
         replays=replays,
+        clock=clock,
     )

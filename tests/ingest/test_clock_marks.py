@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from detectors.observation import Mark, SourcePosition
 from ingest.log.clock_marks import FORGET_AFTER_NS, Advance, ClockMarks
+from tests.wall_clock import HOUR_NS, START_NS, Machine
 
 S = 1_000_000_000
 IDLE = 30 * S
@@ -52,6 +53,17 @@ def test_an_idle_live_partition_goes_on_marking_the_time() -> None:
     for now in (S + IDLE, 6 * S + IDLE):
         (mark,) = clock.idle_marks([SPANS0], now)
         assert mark == Mark("default", "live", *SPANS0, 1, now, idle=True)
+
+
+def test_a_wall_clock_that_jumps_and_comes_back_moves_no_live_time() -> None:
+    machine, clock = Machine(), ClockMarks(IDLE)
+    wall = machine.clock()
+    acknowledged(clock, advance(0, START_NS), now_ns=wall.now_ns())
+    for jump_ns in (5 * HOUR_NS, -5 * HOUR_NS, 0):
+        machine.ahead_ns = jump_ns
+        machine.passed_ns += 2 * IDLE
+        (mark,) = clock.idle_marks([SPANS0], wall.now_ns())
+        assert mark.event_ns == START_NS + machine.passed_ns
 
 
 def test_another_lineages_idle_partition_says_so_ever_less_often_until_it_has_data() -> None:

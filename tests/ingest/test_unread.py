@@ -27,8 +27,9 @@ def test_what_lies_behind_the_committed_offset_is_unread() -> None:
     assert waits(End(1, NOW_MS), None)
 
 
-@pytest.mark.parametrize("age_ms", [FRESH_MS + 1, 30_000])
+@pytest.mark.parametrize("age_ms", [FRESH_MS + 1, 30_000, -FRESH_MS - 1, -18_000_000])
 def test_a_broker_that_does_not_answer_leaves_no_partition_idle(age_ms: int) -> None:
+    """Nor does one whose answer was stamped by a clock that has jumped since."""
     assert waits(End(40, NOW_MS - age_ms), 40)
     assert waits(None, 40)
 
