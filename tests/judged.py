@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,7 +13,7 @@ import pytest
 
 from infra.clock import NS_PER_S
 from tests.journey import Journey
-from tests.running import Running
+from tests.running import PATIENCE_S, Running
 from tests.webhook import Posted
 
 TICK_S = 300
@@ -124,7 +125,7 @@ def aggregated(lightship: Running, journey: Journey) -> None:
 
 
 class Sent(Protocol):
-    """Traffic of which it is known how much was sent."""
+    """Traffic of which it is known how much was sent, if only by what has arrived so far."""
 
     @property
     def spans(self) -> int:
@@ -137,21 +138,39 @@ class Sent(Protocol):
 
 def accounted_for(lightship: Running, *journeys: Sent) -> None:
     """The ledger balances; what is stored is what was sent, and only what was sent again is a duplicate."""
-    done = lightship.lightship("ledger", "--json")
-    report = json.loads(done.stdout)
-    assert (done.returncode, report["balanced"]) == (0, True), report
-    sums: Counter[tuple[str, str]] = Counter()
-    for p in report["partitions"]:
-        for name in ("received", "stored", "duplicate", "rejected", "dead_lettered", "pending"):
-            sums[p["topic"], name] += p[name]
-    for topic, sent in (
-        ("otlp_spans", sum(j.spans for j in journeys)),
-        ("otlp_logs", sum(j.logs for j in journeys)),
-    ):
-        seen = f"{topic}: {sent} sent, {dict(sums)}"
-        assert sums[topic, "stored"] == sent, seen
-        assert sums[topic, "received"] == sent + sums[topic, "duplicate"], seen
+    sent, sums = _counted_while_nothing_arrives(lightship, journeys)
+    for topic in ("otlp_spans", "otlp_logs"):
+        seen = f"{topic}: {sent[topic]} sent, {dict(sums)}"
+        assert sums[topic, "stored"] == sent[topic], seen
+        assert sums[topic, "received"] == sent[topic] + sums[topic, "duplicate"], seen
         assert sums[topic, "rejected"] == sums[topic, "dead_lettered"] == sums[topic, "pending"] == 0, seen
+
+
+def _counted_while_nothing_arrives(
+    lightship: Running, journeys: Sequence[Sent]
+) -> tuple[Mapping[str, int], Counter[tuple[str, str]]]:
+    """What was sent, and the ledger's sums, both of one moment.
+
+    A request whose sender did not wait for its answer may arrive long after: whatever arrives while these
+    are counted, they are counted again.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        sent = _sent(journeys)
+        done = lightship.lightship("ledger", "--json")
+        report = json.loads(done.stdout)
+        assert (done.returncode, report["balanced"]) == (0, True), report
+        sums: Counter[tuple[str, str]] = Counter()
+        for p in report["partitions"]:
+            for name in ("received", "stored", "duplicate", "rejected", "dead_lettered", "pending"):
+                sums[p["topic"], name] += p[name]
+        waits = any(n for (_, name), n in sums.items() if name == "pending")
+        if (sent == _sent(journeys) and not waits) or time.monotonic() > deadline:
+            return sent, sums
+
+
+def _sent(journeys: Sequence[Sent]) -> Mapping[str, int]:
+    return {"otlp_spans": sum(j.spans for j in journeys), "otlp_logs": sum(j.logs for j in journeys)}
 
 
 def confirmed(lightship: Running, lineage: str) -> dict[tuple[str, ...], Any]:

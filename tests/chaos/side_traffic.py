@@ -55,7 +55,6 @@ class SideTraffic(threading.Thread, ABC):
         self.lineage = f"evaluation-{self.kind}-{seed}"
         self.did: Counter[str] = Counter()
         self.logs = 0
-        self.spans = 0
         self._rng = random.Random(f"{self.kind}/{seed}")
         self._lightship = lightship
         self._enough = threading.Event()
@@ -102,15 +101,23 @@ class SideTraffic(threading.Thread, ABC):
         self.join()
         self._lightship.end(self.lineage, START_NS + HOUR_NS)
 
+    @property
+    def spans(self) -> int:
+        """How many calls are stored by now; one whose answer nobody waited for may still arrive."""
+        return len(self._stored())
+
     def is_stored_once(self) -> None:
         """Whatever was acknowledged is stored, nothing twice, nothing that was not made."""
+        lost = self._acknowledged - self._stored()
+        assert not lost, f"{self.kind}: {len(lost)} of {len(self._acknowledged)} acknowledged are not stored"
+
+    def _stored(self) -> set[str]:
+        """Traces of the calls that are stored."""
         sql = "SELECT trace_id, count() FROM interactions FINAL WHERE lineage = %(lineage)s GROUP BY trace_id"
         rows = {str(trace): int(count) for trace, count in self._lightship.rows(sql, lineage=self.lineage)}
-        lost = self._acknowledged - set(rows)
-        assert not lost, f"{self.kind}: {len(lost)} of {len(self._acknowledged)} acknowledged are not stored"
         assert set(rows) <= self._made
         assert set(rows.values()) <= {1}
-        self.spans = len(rows)
+        return set(rows)
 
     def ids(self) -> tuple[str, int]:
         """A trace and a span."""
