@@ -96,6 +96,7 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
         "pipeline.accounts": Call((0,)),
         "pipeline.late": Call((fleet.COUNTING_SCORES,)),
         "pipeline.partitions": Call(own=_shared),
+        "pipeline.set_aside": Call(),
         "pipeline.disks": Call(own=_shared),
         "pipeline.holes": Call(own=_shared),
         "pipeline.health": Call((0,), own=lambda health: health.account),
