@@ -20,7 +20,7 @@ CREATE TABLE quarantine
     recorded_at DateTime64(6, 'UTC') DEFAULT now64(6)
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (room, shard, tenant, lineage, environment, service, since_offset, released)
+ORDER BY (tenant, lineage, environment, service, room, shard, since_offset, released)
 TTL toDateTime(recorded_at) + INTERVAL 13 MONTH;
 
 -- migrate:down

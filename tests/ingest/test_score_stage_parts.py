@@ -143,10 +143,11 @@ def test_asks_follow_lineages_and_stay_near_in_time() -> None:
 
 
 def test_event_time_is_clamped_only_past_the_bound_and_only_live() -> None:
-    assert event_time(10 + MAX_AHEAD_NS, 10, "live") == (10 + MAX_AHEAD_NS, False)
-    assert event_time(11 + MAX_AHEAD_NS, 10, "live") == (10, True)
-    assert event_time(11 + MAX_AHEAD_NS, 10, "demo-1") == (11 + MAX_AHEAD_NS, False)
-    assert event_time(MAX_NS + 1, 10, "demo-1") == (10, True)
+    at = START_NS
+    assert event_time(at + MAX_AHEAD_NS, at, "live") == (at + MAX_AHEAD_NS, False)
+    assert event_time(at + MAX_AHEAD_NS + 1, at, "live") == (at, True)
+    assert event_time(at + MAX_AHEAD_NS + 1, at, "demo-1") == (at + MAX_AHEAD_NS + 1, False)
+    assert event_time(MAX_NS + 1, at, "demo-1") == (at, True)
 
 
 texts = st.none() | st.text(max_size=30)

@@ -31,7 +31,7 @@ from tests.ingest.telemetry import chat, span, traces
 
 PATIENCE_S = 20.0
 HEAD = (
-    b"POST /v1/traces HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/x-protobuf\r\n"
+    b"POST /v1/traces HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/x-protobuf\r\n"
     b"content-length: %d\r\n\r\n"
 )
 BODY = traces(span(chat())).SerializeToString()
