@@ -300,7 +300,8 @@ class Service:
         """The API, with the pages behind links if messages hold any."""
         if self._links_key is None:
             return app
-        hosts = [urlsplit(self._settings.alerts.public_url).hostname or "", *api.LOCAL]
+        public = urlsplit(self._settings.alerts.public_url).hostname
+        hosts = [public] if public else []
         return link_pages.beside(app, link_pages.build(self.desk, self._links_key, self._clock, hosts))
 
     def _work(self) -> None:

@@ -20,8 +20,10 @@ from altair.utils import schemapi
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
+from dashboard.access import openid_client, sign_in_failures
 from dashboard.access.headers import SecurityHeaders
 from dashboard.access.local_session import LocalSession, applies
+from dashboard.access.sign_in_failures import SignInFailures
 from dashboard.access.signing_in import check_start, secrets
 from infra.clock import SystemClock
 from infra.errors import Misconfigured
@@ -53,6 +55,10 @@ def application(settings: Settings) -> App:
     before = [Middleware(SecurityHeaders)]
     if applies(settings):
         before.append(Middleware(LocalSession, settings, SystemClock().now_ns))
+    if settings.dashboard.login.metadata_url:
+        openid_client.install()
+        sign_in_failures.install()
+        before.append(Middleware(SignInFailures))
     return App(ROOT / "main.py", secrets=secrets(settings) or None, middleware=before)
 
 

@@ -51,8 +51,6 @@ from infra.clock import Clock, SystemClock, to_datetime
 from infra.http_hosts import AllowedHosts, CheckedHosts
 from infra.instance import identity
 
-LOCAL = ("127.0.0.1", "localhost", "[::1]")
-"""Names of the loopback interface."""
 MAX_LISTED = 500
 MIN_DAYS, MAX_DAYS = 0.1, 395.0
 """How far back it is told how being on call was."""

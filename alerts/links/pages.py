@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -25,6 +24,7 @@ from alerts.incidents.incident import Incident
 from alerts.links import signed as signed_links
 from alerts.silences.silence import asked_for
 from infra.clock import NS_PER_S, Clock
+from infra.http_hosts import AllowedHosts, CheckedHosts
 
 PREFIX = "/act/"
 HEADERS = {
@@ -62,14 +62,14 @@ _LATER = _Answer(503, "Not now", "Nothing was changed: the service cannot store 
 
 
 def build(desk: Desk, key: bytes, clock: Clock, hosts: Sequence[str]) -> Starlette:
-    """The application; ``hosts`` are the names it is asked under."""
+    """The application; ``hosts`` are the names it is asked under, beside those of loopback."""
     pages = _Pages(desk, key, clock)
     return Starlette(
         routes=[
             Route(PREFIX + "{token:path}", pages.shown, methods=["GET"]),
             Route(PREFIX + "{token:path}", pages.done, methods=["POST"]),
         ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))],
+        middleware=[Middleware(CheckedHosts, allowed=AllowedHosts(named=hosts, setting="alerts.public_url"))],
     )
 
 

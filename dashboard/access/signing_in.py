@@ -1,7 +1,8 @@
 """Whether the dashboard may start as the settings say, and what Streamlit's sign-in needs to know.
 
 Streamlit speaks OpenID Connect (`st.login`) through Authlib: authorisation code flow with state, nonce and,
-where the provider offers it, PKCE; ID tokens are checked against the provider's published keys.
+where the provider offers it, PKCE; ID tokens are checked against the provider's published keys, and as
+`dashboard.access.openid_client` demands beyond that.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alerts.acting.keys import read_token
+from dashboard.access.openid_client import TIMEOUT_S
 from infra.errors import Misconfigured
 from infra.settings import LOOPBACK, LoginSettings, Settings
 
@@ -55,7 +57,7 @@ def secrets(settings: Settings) -> dict[str, Any]:
             "client_id": login.client_id,
             "client_secret": _read("client_secret_file", login.client_secret_file, 1),
             "server_metadata_url": login.metadata_url,
-            "client_kwargs": {"scope": login.scope},
+            "client_kwargs": {"scope": login.scope, "timeout": TIMEOUT_S, "follow_redirects": False},
         }
     }
 

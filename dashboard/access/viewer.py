@@ -18,6 +18,9 @@ from infra.errors import Misconfigured
 MAX_NAME = 100
 """Characters of a name that are kept in records."""
 
+MAX_AHEAD = timedelta(minutes=2)
+"""How far in the future a sign-in may lie: by how much clocks may differ."""
+
 VIEWER, ANALYST, RESPONDER, ADMIN = ROLES
 
 
@@ -117,8 +120,12 @@ def signed_in(
     said = claims.get("iat")
     if isinstance(said, bool) or not isinstance(said, (int, float)):
         raise SignInNeeded(expired=True)
-    until = datetime.fromtimestamp(said, UTC) + timedelta(minutes=login.session_minutes)
-    if now >= until:
+    try:
+        since = datetime.fromtimestamp(said, UTC)
+        until = since + timedelta(minutes=login.session_minutes)
+    except (OverflowError, ValueError, OSError):  # no time that a calendar has
+        raise SignInNeeded(expired=True) from None
+    if now >= until or since > now + MAX_AHEAD:
         raise SignInNeeded(expired=True)
     name = _name(claims, login.name_claim)
     granted = grants(claims, access)

@@ -19,3 +19,11 @@ NO_SESSION = "This dashboard is open to the account that runs it"
 LINK_USED = "This link has been used or is too old"
 LINK_NEW = "Run `lightship dashboard link` on this machine, and open what it prints."
 GO_ON = "Go on"
+NO_PROVIDER = "The sign-in provider does not answer as it should"
+NO_PROVIDER_TEXT = "You are not signed in. Whoever runs this dashboard finds the reason in its log."
+NOT_SIGNED_IN = "You are not signed in"
+NOT_SIGNED_IN_TEXT = (
+    "The provider refused, or what it sent could not be accepted. Whoever runs this dashboard finds the "
+    "reason in its log."
+)
+TRY_AGAIN = "Try again"

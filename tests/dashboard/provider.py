@@ -10,7 +10,7 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,27 +29,42 @@ CLIENT, SECRET = "lightship", "a-secret-of-tests"
 
 @dataclass
 class Provider:
-    """``people`` are claims by name; ``at`` is its address."""
+    """``people`` are claims by name; ``at`` is its address.
+
+    What it does wrong: ``answers`` take the place of its own by path, ``discovery`` changes the document, and
+    ``sign`` makes the token of a payload.
+    """
 
     at: str
     people: Mapping[str, Mapping[str, Any]]
     issued_ago_s: int = 0
+    answers: dict[str, Callable[[Request], Awaitable[Response]]] = field(default_factory=dict)
+    discovery: dict[str, Any] = field(default_factory=dict)
+    sign: Callable[[dict[str, Any]], str] | None = None
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
+        self.key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
 
     def app(self) -> Starlette:
         """Its pages."""
         return Starlette(
             routes=[
-                Route("/.well-known/openid-configuration", self._discovery),
-                Route("/keys", self._keys),
-                Route("/authorize", self._authorize),
-                Route("/chosen", self._chosen),
-                Route("/token", self._token, methods=["POST"]),
+                Route("/.well-known/openid-configuration", self._answer(self._discovery)),
+                Route("/keys", self._answer(self._keys)),
+                Route("/authorize", self._answer(self._authorize)),
+                Route("/chosen", self._answer(self._chosen)),
+                Route("/token", self._answer(self._token), methods=["POST"]),
             ]
         )
+
+    def _answer(
+        self, usual: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            return await self.answers.get(request.url.path, usual)(request)
+
+        return answer
 
     async def _discovery(self, _: Request) -> Response:
         return JSONResponse(
@@ -62,11 +77,12 @@ class Provider:
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["RS256"],
                 "code_challenge_methods_supported": ["S256"],
+                **self.discovery,
             }
         )
 
     async def _keys(self, _: Request) -> Response:
-        return JSONResponse({"keys": [self._key.as_dict(private=False)]})
+        return JSONResponse({"keys": [self.key.as_dict(private=False)]})
 
     async def _authorize(self, request: Request) -> Response:
         query = dict(request.query_params)
@@ -103,9 +119,9 @@ class Provider:
             "nonce": asked["nonce"],
             **self.people[asked["name"]],
         }
-        token = jwt.encode({"alg": "RS256", "kid": "one"}, claims, self._key)
+        sign = self.sign or (lambda body: jwt.encode({"alg": "RS256", "kid": "one"}, body, self.key))
         return JSONResponse(
-            {"access_token": "x", "token_type": "Bearer", "expires_in": 600, "id_token": token}
+            {"access_token": "x", "token_type": "Bearer", "expires_in": 600, "id_token": sign(claims)}
         )
 
 
