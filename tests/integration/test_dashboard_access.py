@@ -105,8 +105,7 @@ def test_every_query_has_an_answer_of_ones_own_and_others_ids_give_none(worlds: 
     calls = worlds.calls()
     ours, theirs = (answers(door, tenant, calls) for tenant in (OURS, THEIRS))
     nobody = worlds.before[NOBODY]
-    # nobody judged or silenced anything in this world, nothing is in quarantine, and its incidents have no stored
-    # findings
+    # nobody judged or silenced anything here, nothing is in quarantine, and incidents have no stored findings
     without_rows = {
         "judged.said_of",
         "added_rules.added",

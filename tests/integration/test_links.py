@@ -37,7 +37,7 @@ def test_a_message_holds_links_that_act_after_a_restart_too(
             assert service.desk.all()[0].acknowledged_by is None
             assert proxy.post(path).status_code == 200
             token = {"authorization": f"Bearer {read_token(world.settings.home)}"}
-            assert proxy.get("/incidents", headers=token).status_code == 400  # the API has no public name
+            assert proxy.get("/incidents", headers=token).status_code == 421  # the API has no public name
         assert service.desk.all()[0].acknowledged_by == "link:hook"
     rows = world.rows("SELECT what, actor FROM incident_transitions FINAL WHERE what = 'acknowledged'")
     assert rows == [("acknowledged", "link:hook")]
