@@ -157,6 +157,33 @@ def test_what_is_past_its_time_goes(settings: StoreSettings, client: Client) -> 
     assert [tuple(row) for row in left] == [("a", None)]
 
 
+EVENT_TIMES = {
+    "interactions": ("start", "received_at", "input_text"),
+    "context_spans": ("start", "received_at", "tool_arguments"),
+    "judgements": ("judged_at", "received_at", "explanation"),
+    "content_records": ("at", "received_at", "body"),
+    "traces": ("start", "received_at", "name"),
+    "cells": ("tick", "written_at", "slice"),
+    "days": ("day", "written_at", "slice"),
+}
+"""Of each table with times that senders give: that column, the one its age counts from, and a text."""
+
+
+def test_what_came_now_stays_whatever_time_its_sender_gave_it(client: Client) -> None:
+    """A broken clock says 1970, or the last second that a column holds: neither makes a row old or young."""
+    for table, (at, came, text) in EVENT_TIMES.items():
+        row = "source_offset" if came == "received_at" else "unit"
+        for number, when in enumerate(("1970-01-01 00:00:01", "2106-02-07 06:28:15")):
+            for tenant, months in (("now", 0), ("before", 14)):
+                client.command(
+                    f"INSERT INTO {table} (tenant, {at}, {came}, {text}, {row}) SELECT '{tenant}', "
+                    f"toDateTime('{when}', 'UTC'), now() - toIntervalMonth({months}), 'words', '{number}'"
+                )
+        client.command(f"OPTIMIZE TABLE {table} FINAL")
+        left = client.query(f"SELECT tenant, {text} FROM {table} FINAL").result_rows  # noqa: S608
+        assert [tuple(row) for row in left] == [("now", "words")] * 2, table
+
+
 def test_setup_does_all_of_it_and_again_nothing(store: str, broker: str, settings: StoreSettings) -> None:
     said: list[str] = []
     whole = Settings(
