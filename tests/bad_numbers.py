@@ -118,11 +118,11 @@ def _log(rng: random.Random, event: str, at: int, observed: int, score: Any) -> 
     )
 
 
-def trace_request(*some: Span) -> ExportTraceServiceRequest:
-    """A request of the service with spans."""
+def trace_request(*some: Span, service: str = SERVICE) -> ExportTraceServiceRequest:
+    """A request of a service with spans."""
     out = ExportTraceServiceRequest()
     group = out.resource_spans.add()
-    group.resource.attributes.extend(pairs(RESOURCE))
+    group.resource.attributes.extend(pairs({**RESOURCE, "service.name": service}))
     group.scope_spans.add().spans.extend(some)
     return out
 
