@@ -84,11 +84,6 @@ class Health:
                 return result
 
 
-METADATA_MS = 5_000
-"""After so long topics are looked up again. Who starts while the broker does may be told that a topic has no
-partitions, and is given none of it until then."""
-
-
 def new_app(name: str, settings: KafkaSettings, datadir: Path, *, buffered_messages: int = 8192) -> faust.App:
     """An application without agents; ``name`` is its consumer group.
 
@@ -112,7 +107,7 @@ def new_app(name: str, settings: KafkaSettings, datadir: Path, *, buffered_messa
         broker_commit_every=100_000,
         broker_max_poll_interval=LONGEST_WAIT_S,
         broker_max_poll_records=POLLED,
-        consumer_metadata_max_age_ms=METADATA_MS,
+        consumer_metadata_max_age_ms=kafka.METADATA_MS,
         stream_buffer_maxsize=buffered_messages,
         stream_wait_empty=False,
         consumer_max_fetch_size=8 << 20,
