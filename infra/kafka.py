@@ -114,7 +114,7 @@ BOOTSTRAP_TIMEOUT_MS = 10_000
 TOLD_WITHIN_S = 10.0
 
 METADATA_MS = 5_000
-"""After so long topics are looked up again. Who starts while the broker does, or joins a group just as the topics
+"""After so long topics are looked up again. Who starts while the broker does, or joins a group just as topics
 are made, may be told that a topic has no partitions, and is given none of it until then."""
 CLIENT: dict[str, Any] = {"request_timeout_ms": 10_000, "metadata_max_age_ms": METADATA_MS}
 """What every kafka-python client of ours is given."""

@@ -44,7 +44,11 @@ from tests.brokers import KINDS, spec_of
 from tests.embedded_pair import start
 from tests.running import SERVERS, wait
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("refused_connections")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.usefixtures("refused_connections"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 PARTITIONS = 3
 """Neither what the brokers choose by themselves nor what Lightship does."""
