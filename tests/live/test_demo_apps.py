@@ -114,6 +114,13 @@ def _calls(collector: Collector, service: str) -> list[FIELDS]:
     ]
 
 
+def _most_name(calls: list[FIELDS], key: str, prefix: str) -> None:
+    """Most calls name a user or conversation, all of one kind; some name none, as applications do."""
+    named = [attributes[key] for _, attributes, _ in calls if key in attributes]
+    assert all(name.startswith(prefix) for name in named)
+    assert len(named) > len(calls) / 2
+
+
 def test_nothing_is_lost_while_the_collector_is_busy(sent: Sent) -> None:
     collector, traffic, _ = sent
     spans = collector.spans()
@@ -125,12 +132,12 @@ def test_nothing_is_lost_while_the_collector_is_busy(sent: Sent) -> None:
 def test_support_calls_carry_what_the_convention_says(sent: Sent, schedule: Schedule) -> None:
     calls = _calls(sent[0], SUPPORT)
     assert len(calls) >= 50
+    _most_name(calls, "gen_ai.conversation.id", "conversation-")
+    _most_name(calls, "user.id", "customer-")
     for resource, attributes, span in calls:
         assert resource["deployment.environment.name"] == "demo"
         assert resource["service.version"]
         assert attributes["gen_ai.request.model"] == "gpt-5.4-mini"
-        assert attributes["gen_ai.conversation.id"].startswith("conversation-")
-        assert attributes["user.id"].startswith("customer-")
         released = span.start_time_unix_nano >= next(
             p.onset_ns for p in schedule.planted if p.name == "refusals-es"
         )
@@ -159,7 +166,6 @@ def test_an_agents_run_is_one_trace_with_its_tools(sent: Sent) -> None:
         ((root_attributes, root),) = [(a, s) for a, s in spans if not s.parent_span_id]
         assert root.name == "invoke_agent support-assistant"
         assert root_attributes["gen_ai.agent.name"] == "support-assistant"
-        assert root_attributes["gen_ai.conversation.id"]
         for attributes, span in spans:
             if span is root:
                 continue
@@ -177,12 +183,12 @@ def test_copilot_calls_carry_what_openinference_says(sent: Sent) -> None:
     calls = _calls(sent[0], COPILOT)
     assert len(calls) >= 50
     assert {span.name for _, _, span in calls} == {"messages.create", "messages.stream"}
+    _most_name(calls, "session.id", "session-")
+    _most_name(calls, "user.id", "developer-")
     for _, attributes, span in calls:
         assert attributes["openinference.span.kind"] == "LLM"
         assert attributes["llm.model_name"] == "claude-sonnet-5-5"
         assert attributes["llm.prompt_template.version"] == "3"
-        assert attributes["session.id"].startswith("session-")
-        assert attributes["user.id"].startswith("developer-")
         assert attributes["llm.input_messages.0.message.role"] == "system"
         assert attributes["llm.input_messages.1.message.content"]
         if span.status.code == span.status.STATUS_CODE_ERROR:
@@ -207,10 +213,10 @@ def test_recorded_calls_and_pictures_are_read_whole(sent: Sent, schedule: Schedu
     calls = _calls(sent[0], CALLS)
     released_ns = next(p.onset_ns for p in schedule.planted if p.service == CALLS)
     assert len(calls) >= 8
+    _most_name(calls, "session.id", "call-")
     for resource, attributes, span in calls:
         released = span.start_time_unix_nano >= released_ns
         assert resource["service.version"] == ("2.4.0" if released else "2.3.1")
-        assert attributes["session.id"].startswith("call-")
         assert "RIFF" not in str(attributes)
     for i in _read(calls):
         assert (i.operation, i.modality, i.request_model) == ("transcription", "audio", "whisper-large-v3")
