@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from dashboard.plain import clean
 from dashboard.queries.pipeline import Accounts, Disk, Holes, Late, Partition, SetAside
 from dashboard.rows.pipeline import STALLED_AFTER
 from dashboard.wording import pipeline as words
+from detectors.finding import SEVERAL
 from infra.clock import to_datetime, to_ns
 from infra.embedded.restart_loop import Restarted
 
@@ -143,13 +145,13 @@ def _unwatched(services: Sequence[SetAside]) -> list[Sign]:
     return [
         Sign(
             palette.FAILED,
-            words.UNWATCHED.format(
+            (words.UNSHARED if one.service == SEVERAL else words.UNWATCHED).format(
                 service=clean(" · ".join(filter(None, (one.service, one.environment))), 60),
                 error=clean(one.error, 60),
                 place=clean(one.place, 90),
             ),
             one.since,
-            words.UNWATCHED_NEXT.format(service=clean(one.service, 60)),
+            words.UNWATCHED_NEXT.format(service=clean(shlex.quote(one.service), 60)),
         )
         for one in services
     ]

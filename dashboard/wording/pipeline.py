@@ -20,6 +20,7 @@ STALLED_NEXT = "See its log and /readyz; records wait in Kafka. Start one if non
 BEHIND = "{n} partitions are behind: the newest record of {room} is {age} old."
 BEHIND_NEXT = "Start more workers, up to one a partition: python -m ingest.worker"
 UNWATCHED = "{service} is not watched, only counted: detection failed with {error} at {place}."
+UNSHARED = "What services share is not watched ({service}): detection failed with {error} at {place}."
 UNWATCHED_NEXT = "Report it and update; if the cause is gone: lightship quarantine release {service}"
 LOST = "{n} records were announced and are in no column of the account."
 LOST_NEXT = "lightship ledger names the messages"

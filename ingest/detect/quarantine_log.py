@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 from urllib.parse import quote
 
-from detectors.finding import Finding
+from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, ServiceKey, encode
 from detectors.own_finding import LIVE, own_finding
 from infra.clock import NS_PER_S, to_datetime
 from infra.kafka import FINDINGS
 from ingest.detect.fault import Fault
-from ingest.detect.quarantine import RELEASE, Quarantined
+from ingest.detect.quarantine import RELEASE
 from ingest.detect.writer import QuarantineRow
 from ingest.messages import Output
 
@@ -26,6 +27,18 @@ DETECTOR = "quarantine"
 MOST_NAME = 120
 LONG_AGO = timedelta(days=31)
 """The clock of a history that is read anew says nothing of when the fault began."""
+
+
+class Quarantined(Protocol):
+    """What every kind of entry says: see `ingest.detect.quarantine.Quarantined`."""
+
+    fault: Fault
+    offset: int
+    since_ns: int
+    program: str
+    state: bytes
+    is_stored: bool
+
 
 Entry = tuple[int, ServiceKey, Quarantined]
 """Shard, service and what is known of it."""
@@ -120,6 +133,9 @@ def _finding(room: str, entry: Entry, now: datetime) -> Finding:
     since = to_datetime(kept.since_ns // NS_PER_S * NS_PER_S)
     known = key.lineage == LIVE and now - LONG_AGO < since < now
     name = "/".join(part for part in (key.tenant, key.lineage, key.environment, key.service) if part)
+    what = f"{name[:MOST_NAME]} is not watched, only counted"
+    if key.service == SEVERAL:
+        what = f"what services share ({name[:MOST_NAME]}) is not watched"
     return own_finding(
         SCORE,
         room,
@@ -130,8 +146,8 @@ def _finding(room: str, entry: Entry, now: datetime) -> Finding:
         onset=since if known else None,
         severity="page",
         detector=DETECTOR,
-        note=f"{name[:MOST_NAME]} is not watched, only counted: detection failed with {kept.fault}, "
-        f"after log offset {kept.offset}; lightship quarantine list",
+        note=f"{what}: detection failed with {kept.fault}, after log offset {kept.offset}; "
+        "lightship quarantine list",
         slice_=f"service={quote(name[:MOST_NAME], safe=' /')}",
     )
 

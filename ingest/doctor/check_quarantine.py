@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
+from detectors.finding import SEVERAL
 from ingest.doctor.line import FAIL, OK, Line
 from ingest.quarantine_command import SetAside
 
@@ -16,9 +18,13 @@ def check_quarantine(services: Sequence[SetAside]) -> list[Line]:
         Line(
             f"service {one.service}" if one.tenant == "default" else f"service {one.tenant}/{one.service}",
             FAIL,
-            f"not watched since {one.since[:16]} UTC, only counted ({one.lineage}, "
+            f"not watched since {one.since[:16]} UTC, {_meanwhile(one)} ({one.lineage}, "
             f"environment {one.environment or 'none'}): {one.error} at {one.place}",
-            f"report it and update, or: lightship quarantine release {one.service}",
+            f"report it and update, or: lightship quarantine release {shlex.quote(one.service)}",
         )
         for one in services
     ]
+
+
+def _meanwhile(one: SetAside) -> str:
+    return "what services share" if one.service == SEVERAL else "only counted"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from detectors.closed_ticks import Report, decode
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.observation import Control, ServiceKey, WrongFormat
-from infra.kafka import DEAD_LETTERS, FINDINGS
+from infra.clock import SystemClock
+from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
 from ingest.detect.evidence import FLEET, keep
+from ingest.detect.quarantine_log import Entry, QuarantineLog
 from ingest.detect.run_config import UNSTATED, RunConfig
 from ingest.detect.writer import DetectStore, LogRow, Snapshot
 from ingest.fleet.shard import PARTITION, FleetShard
@@ -21,11 +23,19 @@ logger = logging.getLogger(__name__)
 class FleetStage:
     """Applies messages once, stores what came of them, and says what to send.
 
-    ``process`` may be called again with the same batch after `Unavailable`.
+    ``process`` may be called again with the same batch after `Unavailable`. ``version`` is that of the
+    program, ``now_ns`` the wall clock.
     """
 
     def __init__(
-        self, store: DetectStore, config: WatchConfig, partitions: int, run: RunConfig = UNSTATED
+        self,
+        store: DetectStore,
+        config: WatchConfig,
+        partitions: int,
+        run: RunConfig = UNSTATED,
+        *,
+        version: str = "",
+        now_ns: Callable[[], int] | None = None,
     ) -> None:
         self._store = store
         self._run = run
@@ -33,6 +43,9 @@ class FleetStage:
         self._log: list[LogRow] = []
         self._config = config
         self._partitions = partitions
+        self._version = version
+        self._quarantine = QuarantineLog(FLEET, TICKS.name, version)
+        self._now_ns = now_ns or SystemClock().now_ns
         self._shard: FleetShard | None = None
         self._epoch = 1
         self._dead: list[Output] = []
@@ -56,12 +69,21 @@ class FleetStage:
             self._run_is_stored = True
         keep(self._store, PARTITION, shard.findings, (), self._run, FLEET)
         self._store.write_findings(shard.findings)
+        self._store_quarantine(shard)
         self._store.write_log(self._log)
         outputs = self._dead + [
             Output(FINDINGS.name, f.service.encode(), f.to_json().encode(), 0) for f, _ in shard.findings
         ]
-        self._log, self._dead, shard.findings = [], [], []
+        outputs += self._quarantine.outputs(_aside(shard), _released(shard), self._now_ns())
+        self._log, self._dead, shard.findings, shard.released = [], [], [], []
         return outputs
+
+    def _store_quarantine(self, shard: FleetShard) -> None:
+        entries = _aside(shard)
+        rows = self._quarantine.rows(entries, _released(shard))
+        if rows:
+            self._store.write_quarantine(rows)
+            self._quarantine.stored(entries)
 
     def _apply(self, shard: FleetShard, raw: RawMessage) -> None:
         try:
@@ -82,10 +104,11 @@ class FleetStage:
         if self._shard is None:
             found = self._store.latest_snapshot(PARTITION)
             self._shard = (
-                FleetShard.unpack(found.blob, self._config, self._partitions)
+                FleetShard.unpack(found.blob, self._config, self._partitions, self._version)
                 if found
-                else FleetShard(self._config, self._partitions)
+                else FleetShard(self._config, self._partitions, self._version)
             )
+            self._dead += self._quarantine.loaded(e for e in _aside(self._shard) if e[2].is_stored)
             self._epoch = found.epoch + 1 if found else 1
         return self._shard
 
@@ -100,7 +123,9 @@ class FleetStage:
         shard = self._shard
         if shard is None or shard.next_offset is None:
             return None
-        self._store.write_snapshot(Snapshot(PARTITION, self._epoch, shard.next_offset, shard.pack()))
+        packed = shard.pack()  # may set a fleet aside
+        self._store_quarantine(shard)
+        self._store.write_snapshot(Snapshot(PARTITION, self._epoch, shard.next_offset, packed))
         self._store.write_progress(PARTITION, shard.next_offset, shard.event_ns)
         return shard.next_offset
 
@@ -122,6 +147,14 @@ class FleetStage:
     def revoke(self) -> None:
         """Forget the shard: another process goes on with it."""
         self._shard = None
+
+
+def _aside(shard: FleetShard) -> list[Entry]:
+    return [(PARTITION, key, kept) for key, kept in shard.quarantine.items()]
+
+
+def _released(shard: FleetShard) -> list[Entry]:
+    return [(PARTITION, key, kept) for key, kept in shard.released]
 
 
 def told_by(message: Report | Control) -> tuple[str, ServiceKey]:

@@ -15,6 +15,7 @@ import faust
 from infra import clickhouse, kafka
 from infra.settings import Settings, load
 from ingest import process
+from ingest.detect.program import program
 from ingest.detect.run_config import RunConfig
 from ingest.detect.writer import ClickHouseDetectStore
 from ingest.fleet.app import build_fleet
@@ -35,7 +36,9 @@ def build(settings: Settings, host: str, port: int) -> faust.App:
     """The application with its probe, from settings."""
     store = ClickHouseDetectStore(clickhouse.connect(settings.store), room="fleet", topic=kafka.TICKS.name)
     run = RunConfig.of(settings)
-    stage, health = FleetStage(store, fleet_config(settings), settings.kafka.partitions, run), Health()
+    partitions = settings.kafka.partitions
+    stage = FleetStage(store, fleet_config(settings), partitions, run, version=program())
+    health = Health()
     sender, holes = Sender(settings.kafka), partial(is_hole, settings.kafka)
     app = build_fleet(settings.kafka, stage, sender, health, holes, settings.home / "fleet")
 

@@ -161,6 +161,11 @@ class FleetWatcher:
         """Number of series under watch."""
         return len(self._series)
 
+    def open_findings(self) -> list[Finding]:
+        """What was stated and has not ended."""
+        opened = [s.open for s in self._series.values() if s.open is not None]
+        return [o.finding for o in opened if o.finding is not None]
+
     def advance(self, until: int) -> list[Finding]:
         """Close the ticks before ``until``."""
         findings: list[Finding] = []

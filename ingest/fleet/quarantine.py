@@ -1,0 +1,79 @@
+"""Watchers of fleets that raised: set aside, so that every other fleet goes on.
+
+As for single services (`ingest.detect.quarantine`), but that nothing is counted of a fleet meanwhile: its
+services are counted where they are watched. It begins to learn anew once a control record `RELEASE` stands in
+the log of closed ticks.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from detectors.drift.engine import snapshot as codec
+from detectors.drift.fleet.fleet import FleetWatcher
+from detectors.finding import Finding
+from ingest.detect.fault import Fault
+from ingest.detect.quarantine import MOST_OPEN, MOST_STATE_BYTES, is_plain
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class QuarantinedFleet:
+    """A fleet in quarantine.
+
+    ``offset`` is the message its watcher raised on, ``since_ns`` the clock of the log then, ``open`` what was
+    stated of it and had not ended, ``state`` what was left of the watcher, if it could be packed.
+    """
+
+    fault: Fault
+    offset: int
+    since_ns: int
+    program: str
+    open: tuple[Finding, ...] = ()
+    state: bytes = b""
+    is_stored: bool = False
+    """Whether it was read from a snapshot, which is written after its row."""
+
+    def packed(self) -> list[Any]:
+        """Plain form for a snapshot, without ``state``."""
+        opened = [f.to_json() for f in self.open]
+        return [*self.fault.state(), self.offset, self.since_ns, self.program, opened]
+
+    @classmethod
+    def unpacked(cls, state: Sequence[Any]) -> QuarantinedFleet:
+        """Inverse of `packed`."""
+        error, place, offset, since_ns, program, opened = state
+        findings = tuple(Finding.from_dict(json.loads(text)) for text in opened)
+        return cls(Fault(error, place), offset, since_ns, program, findings, is_stored=True)
+
+
+def set_fleet_aside(
+    watcher: FleetWatcher, error: BaseException, *, offset: int, since_ns: int, program: str
+) -> QuarantinedFleet:
+    """A watcher that raised ``error`` at ``offset`` of the log, in quarantine."""
+    fault = Fault.of(error)
+    logger.error(
+        "what services of %s share is in quarantine from offset %d on: %s; see lightship quarantine list",
+        watcher.key.text(), offset, fault,
+    )  # fmt: skip
+    return QuarantinedFleet(fault, offset, since_ns, program, _open(watcher), _packed(watcher))
+
+
+def _open(watcher: FleetWatcher) -> tuple[Finding, ...]:
+    try:
+        return tuple(filter(is_plain, watcher.open_findings()))[:MOST_OPEN]
+    except Exception:  # noqa: BLE001 - the watcher is broken
+        return ()
+
+
+def _packed(watcher: FleetWatcher) -> bytes:
+    try:
+        packed = codec.pack(*watcher.state())
+    except Exception:  # noqa: BLE001 - the watcher is broken
+        return b""
+    return packed if len(packed) <= MOST_STATE_BYTES else b""
