@@ -169,7 +169,7 @@ async def send(
 async def _post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> int:
     """Status of the answer."""
     writer.write(
-        b"POST /v1/traces HTTP/1.1\r\nhost: bench\r\ncontent-type: application/x-protobuf\r\n"
+        b"POST /v1/traces HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/x-protobuf\r\n"
         b"content-length: %d\r\n\r\n" % len(body)
     )
     writer.write(body)

@@ -39,7 +39,10 @@ def cost_of(pid: int) -> Cost:
         try:
             fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
             pages += int(Path(f"/proc/{one}/statm").read_text().split()[1])
-            pids += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
+            for thread in Path(
+                f"/proc/{one}/task"
+            ).iterdir():  # a child belongs to the thread that started it
+                pids += map(int, (thread / "children").read_text().split())
         except OSError:  # it ended meanwhile
             continue
         ticks += sum(map(int, fields[11:15]))
