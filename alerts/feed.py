@@ -44,6 +44,8 @@ GROUP = "lightship-alerts"
 MAX_BATCH = 200
 FLUSH_S = 10.0
 CLOSE_S = 3.0
+LEAVE_S = 5.0
+"""How long a join that is under way may take to end before the group is left all the same."""
 JOIN_S = 10.0
 """Beyond its session time-out a join takes as long as a broker waits for first members (three seconds, as it
 is delivered) and for those that are slow to come back."""
@@ -162,7 +164,17 @@ class Findings:
         return behind
 
     def close(self) -> None:
-        """Leave the group."""
+        """Leave the group, after a join that is under way has ended or has taken too long.
+
+        Who leaves between the two requests of a join stays a member for good on the embedded broker: the
+        second one writes it back, and as the leader of the group nobody ever hears from again.
+        """
+        give_up = time.monotonic() + LEAVE_S
+        while self._assignment.dealing_since is not None and time.monotonic() < give_up:
+            try:
+                self._consumer.poll(timeout_ms=200)
+            except KafkaError:
+                break
         self._consumer.close(autocommit=False)
 
 

@@ -15,7 +15,7 @@ from alerts.feed import Findings
 from alerts.ports import Message
 from infra.kafka import CLIENT, Topic, create_topics
 from infra.settings import KafkaSettings
-from tests.brokers import APACHE
+from tests.brokers import APACHE, EMBEDDED
 
 pytestmark = pytest.mark.integration
 
@@ -49,3 +49,19 @@ def test_a_join_that_outlasts_a_poll_ends(shared_broker: str, monkeypatch: pytes
         producer.send(topic, b"a finding").get(10)
         producer.close()
         assert [m.value for m in polled([ours], 60)] == [b"a finding"]
+
+
+@pytest.mark.parametrize("session_broker", [EMBEDDED], indirect=True)  # whose first join takes three seconds
+def test_who_leaves_while_it_joins_does_not_keep_its_partitions(shared_broker: str) -> None:
+    """A service that is stopped just after it was started must not bar the next one for ever."""
+    settings = KafkaSettings(bootstrap=shared_broker, session_timeout_s=4.0)
+    topic = f"findings_{uuid.uuid4().hex[:8]}"
+    create_topics(settings, [Topic(topic, partitions=1)])
+    with closing(Findings(settings, topic, topic)) as stopped:
+        polled([stopped], 1.0)
+        assert not stopped.assigned, "nothing is shown unless it leaves before it has joined"
+    with closing(Findings(settings, topic, topic)) as ours:
+        end = time.monotonic() + 12
+        while not ours.assigned and time.monotonic() < end:
+            ours.poll(STEP_S)
+        assert ours.assigned

@@ -117,6 +117,21 @@ async def connect_once(settings: KafkaSettings) -> None:
         await producer.stop()
 
 
+def findings_once(settings: KafkaSettings) -> None:
+    with contextlib.closing(feed.Findings(settings)) as findings:  # left open, it stays the group's reader
+        findings.poll(1.0)
+
+
+def changes_once(settings: KafkaSettings) -> None:
+    with contextlib.closing(RecordedFeed(settings)) as changes:
+        changes.poll()
+
+
+def incident_once(settings: KafkaSettings) -> None:
+    with contextlib.closing(feed.Producer(settings)) as producer:
+        producer.incident("i", "{}")
+
+
 def export_once(settings: KafkaSettings) -> None:
     producer = connect_exporter(ExporterSettings(bootstrap=settings.bootstrap))
     try:
@@ -130,9 +145,9 @@ LIBRARY_USES: dict[str, Callable[[KafkaSettings], object]] = {
     "an assigned reader": lambda s: read_once(s, OBSERVATIONS.name),
     "dead letters": letters,
     "settings of the worker": settings_once,
-    "recorded changes": lambda s: RecordedFeed(s).poll(),
-    "findings of the alert service": lambda s: feed.Findings(s).poll(1.0),
-    "what the alert service writes": lambda s: feed.Producer(s).incident("i", "{}"),
+    "recorded changes": changes_once,
+    "findings of the alert service": findings_once,
+    "what the alert service writes": incident_once,
     "what a worker writes": lambda s: asyncio.run(send_once(s)),
     "what the gateway writes": lambda s: asyncio.run(connect_once(s)),
     "the exporter": export_once,
