@@ -21,6 +21,7 @@ from alerts.briefs.brief import Brief, Links, brief_of
 from alerts.briefs.trust import trust_of
 from alerts.changes.recorded import RecordedChange
 from alerts.errors import BadRecord, NotPossible, Unavailable
+from alerts.faults import DELIVERIES, INCIDENTS, POSTS, ROWS, Faults
 from alerts.incidents.book import Book, Change, Route
 from alerts.incidents.identity import LIVE, Place
 from alerts.incidents.incident import PENDING, RECOVERING, Incident
@@ -28,14 +29,19 @@ from alerts.incidents.intake import read_finding
 from alerts.incidents.policy_quiet import policy_scores, quieten, quieten_before
 from alerts.incidents.timing import Timing
 from alerts.incidents.wire import incident_to_json
+from alerts.isolation import Isolation
 from alerts.log import dedup_key
 from alerts.notify.protocol import Delivery
-from alerts.ports import FAR_FUTURE_NS, Closed, Message, Post, Store, Undelivered
+from alerts.ports import FAR_FUTURE_NS, Closed, Message, Post, Store
 from alerts.silences.silence import MAX_SILENCES, Silence
 from alerts.watch.metrics import Metrics
+from detectors.finding import Finding
 from infra.clock import Clock
 
 logger = logging.getLogger(__name__)
+
+NOT_A_FINDING, DEFECT = "not_a_finding", "defect"
+"""Kinds of dead letters: what cannot be read, and what our own code failed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,11 @@ class Setup:
 
 
 class Desk:
-    """The incidents of this process. Every public method may be called from any thread."""
+    """The incidents of this process. Every public method may be called from any thread.
+
+    A finding or an incident that our own code fails on is set aside and noted in ``faults``: a finding is a
+    dead letter then, an incident stays as it is until the next `load`. A defect that most meet is raised.
+    """
 
     def __init__(
         self,
@@ -58,7 +68,10 @@ class Desk:
         due: Callable[[Delivery, int, bool], None],
         clock: Clock,
         metrics: Metrics,
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults(clock)
+        self._isolated = Isolation(lambda: self._book, self._apply, self._commit, self._faults)
         self._setup = setup
         self._store = store
         self._post = post
@@ -96,11 +109,13 @@ class Desk:
             silences = self._store.silences().at(self._clock.now_ns())
             known, self._recorded_anew = self._book.recorded, True
             self._book = Book(self._setup.timing, reversed(incidents), self._setup.route, silences, known)
-            for incident in incidents:
-                if incident.is_open:
+            for incident in (i for i in incidents if i.is_open):
+                with self._faults.guarded(INCIDENTS, incident.incident_id):
                     self._post_later(incident)
             for message in undelivered:
-                self._enqueue(message.incident, message.seq, message.kind, message.receiver, message)
+                with self._faults.guarded(DELIVERIES, message.incident.incident_id):
+                    due = self._delivery(message.incident, message.seq, message.kind, message.receiver)
+                    self._due(due, message.attempts, message.done)
             self._decide_again()
             self._metrics.set("silences", len(silences.in_force))
             self._count_open()
@@ -108,36 +123,41 @@ class Desk:
         logger.info("%d incidents loaded, %d messages in the outbox", len(incidents), len(undelivered))
 
     def take(self, messages: Sequence[Message]) -> None:
-        """Take messages of the log of findings, in order; what is no finding becomes a dead letter.
+        """Take messages of the log of findings, in order; what cannot be taken becomes a dead letter.
 
         Raises
         ------
         Unavailable
-            If it cannot be stored (nothing has changed) or posted (it is done but for that); the same
-            messages may be given again.
+            If it cannot be stored (nothing has changed, or the first of them are done) or posted (it is done
+            but for that); the same messages may be given again.
+        Defect
+            If most findings fail: it is not their fault.
         """
         with self._lock:
-            draft = self._book.draft()
-            changes: list[Change] = []
-            letters: list[tuple[Message, str]] = []
+            found: list[tuple[Message, Finding]] = []
+            letters: list[tuple[Message, str, str]] = []
             for message in messages:
                 try:
-                    finding = read_finding(message.value)
+                    found.append((message, read_finding(message.value)))
                 except BadRecord as error:
-                    letters.append((message, str(error)))
-                    continue
-                changes += quieten_before(draft, finding, self._closed)
-                changes += draft.apply(finding)
-            self._commit(changes)
-            for message, reason in letters:
-                logger.warning("offset %d is no finding: %s", message.source.offset, reason)
-                letter = partial(self._post.dead_letter, message.source, message.value, reason)
-                self._unposted.append(letter)
+                    letters.append((message, NOT_A_FINDING, str(error)))
+            letters += [
+                (message, DEFECT, f"a defect: {fault}") for message, fault in self._isolated.take(found)
+            ]
+            for message, kind, reason in letters:
+                source = message.source
+                logger.warning("%s/%d/%d: %s", source.topic, source.partition, source.offset, reason)
+                self._unposted.append(
+                    partial(self._post.dead_letter, source, message.value, kind=kind, reason=reason)
+                )
             self._post_all()
             self._metrics.add("findings", len(messages) - len(letters))
             self._metrics.add("dead_letters", len(letters))
             if messages:
                 self._metrics.set("offset", messages[-1].source.offset)
+
+    def _apply(self, draft: Book, finding: Finding) -> list[Change]:
+        return [*quieten_before(draft, finding, self._closed), *draft.apply(finding)]
 
     def elapse(self) -> None:
         """Let time pass: deadlines, and policy hits that stopped. Time is how far detection has closed ticks.
@@ -149,27 +169,39 @@ class Desk:
         ------
         Unavailable
             If the store does not answer; nothing has changed.
+        Defect
+            If it fails for most incidents.
         """
         with self._lock:
             self._hush()
             waiting = [i for i in self._book if i.state in (PENDING, RECOVERING) or i.hits.active]
             now_of: dict[Place, int] = {}
             looks: dict[tuple[str, int], Closed] = {}
-            draft = self._book.draft()
-            changes: list[Change] = []
+            quiet: dict[str, Closed] = {}
             for incident in (i for i in waiting if i.is_open):
                 after_ns = incident.hits.last_ns if incident.hits.active else incident.since_ns
                 look = (incident.incident_id, after_ns)
-                looks[look] = self._closed(incident, after_ns)
+                with self._faults.guarded(INCIDENTS, incident.incident_id):
+                    looks[look] = self._closed(incident, after_ns)
                 seen = self._looks.get(look)
                 if seen is not None:
                     now_of[incident.place] = max(now_of.get(incident.place, 0), seen.upto_ns)
-                    changes += quieten(draft, incident, seen, seen.upto_ns)
-            changes += draft.elapse(lambda place: now_of.get(place, 0))
-            self._commit(changes)
-            self._commit(self._book.draft().remind(self._clock.now_ns()))
+                    quiet[incident.incident_id] = seen
+
+            def pass_time(draft: Book) -> list[Change]:
+                over = [
+                    quieten(draft, i, seen, seen.upto_ns) for i in draft if (seen := quiet.get(i.incident_id))
+                ]
+                return [
+                    *(c for changes in over for c in changes),
+                    *draft.elapse(lambda at: now_of.get(at, 0)),
+                ]
+
+            now_ns = self._clock.now_ns()
+            self._isolated.advance(pass_time)
+            self._isolated.advance(lambda draft: draft.remind(now_ns))
             if self._recorded_anew:
-                self._commit(self._book.draft().suspect())
+                self._isolated.advance(lambda draft: draft.suspect())
                 self._recorded_anew = False
             self._looks = looks
             self._post_all()
@@ -280,8 +312,9 @@ class Desk:
         now_ns = self._clock.now_ns()
         self._book.silences = self._book.silences.at(now_ns)
         for over in self._book.silences.over(now_ns):
-            self._put_silence(over)
-        self._commit(self._book.draft().hush(lambda i: self._wall_ns(i, now_ns)))
+            with self._faults.guarded(ROWS, over.silence_id):
+                self._put_silence(over)
+        self._isolated.advance(lambda draft: draft.hush(lambda i: self._wall_ns(i, now_ns)))
 
     def _hush_now(self) -> None:
         """`_hush`, unless the store is away meanwhile: then time does it (`elapse`)."""
@@ -315,7 +348,8 @@ class Desk:
         for incident_id, (actor, reason) in self._store.decisions().items():
             incident = self._book.get(incident_id)
             if incident is not None:
-                self._decide(incident, actor, reason)
+                with self._faults.guarded(INCIDENTS, incident_id):
+                    self._decide(incident, actor, reason)
 
     def find(self, incident_id: str) -> Incident | None:
         """An incident by id."""
@@ -336,34 +370,41 @@ class Desk:
         return self._store.closed(incident.place, policy_scores(incident), after_ns, before_ns)
 
     def _commit(self, changes: list[Change]) -> None:
-        """Store, merge, tell; what is to be posted waits for `_post_all`."""
+        """Store, merge, tell; what is to be posted waits for `_post_all`.
+
+        What our own code can fail on is computed before anything is stored.
+        """
         if not changes:
             return
+        newest = {c.incident.incident_id: c.incident for c in changes}
+        posts = [partial(self._post.incident, key, incident_to_json(i)) for key, i in newest.items()]
+        rows = [row for change in changes for row in change.rows]
+        due = [
+            self._delivery(row.incident, row.seq, row.notify, receiver)
+            for row in rows
+            if row.notify
+            for receiver in row.receivers
+        ]
         self._store.store(changes, self.brief)
         self._book.merge(changes)
-        newest = {c.incident.incident_id: c.incident for c in changes}
-        for incident in newest.values():
-            self._post_later(incident)
-        for change in changes:
-            for row in change.rows:
-                self._metrics.add("transitions", 1)
-                for receiver in row.receivers if row.notify else ():
-                    self._enqueue(row.incident, row.seq, row.notify, receiver)
+        self._unposted.extend(posts)
+        self._metrics.add("transitions", len(rows))
+        for delivery in due:
+            self._due(delivery, 0, False)
         self._count_open()
 
     def _post_later(self, incident: Incident) -> None:
         self._unposted.append(partial(self._post.incident, incident.incident_id, incident_to_json(incident)))
 
     def _post_all(self) -> None:
-        """Post what waits, in order; what cannot be posted goes on waiting."""
+        """Post what waits, in order; what cannot be posted now goes on waiting, what never can is dropped."""
         while self._unposted:
-            self._unposted[0]()
+            with self._faults.guarded(POSTS):
+                self._unposted[0]()
             self._unposted.popleft()
 
-    def _enqueue(
-        self, incident: Incident, seq: int, kind: str, receiver: str, stored: Undelivered | None = None
-    ) -> None:
-        delivery = Delivery(
+    def _delivery(self, incident: Incident, seq: int, kind: str, receiver: str) -> Delivery:
+        return Delivery(
             dedup_key=dedup_key(incident.incident_id, seq),
             tenant=incident.place.tenant,
             incident_id=incident.incident_id,
@@ -373,7 +414,6 @@ class Desk:
             brief=self.brief(incident, kind),
             place=incident.place,
         )
-        self._due(delivery, stored.attempts if stored else 0, stored.done if stored else False)
 
     def _count_open(self) -> None:
-        self._metrics.set("open", sum(i.is_open for i in self._book))
+        self._metrics.set("open", sum(i.is_open for i in self._book.all()))

@@ -6,7 +6,8 @@
     ├── BadRecord      a message that is not a finding; never succeeds on a retry (dead letter)
     ├── NotPossible    a person asked for something this incident's state does not allow (409)
     ├── Unavailable    Kafka, ClickHouse or a receiver does not answer; succeeds later (retry, 503)
-    └── Defect         our mistake; the process ends
+    ├── Unstorable     a row that the store refuses for its values; never succeeds on a retry (set aside)
+    └── Defect         our mistake; it ends the process, if not only a single finding or incident meets it
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ class NotPossible(AlertsError):
 
 class Unavailable(AlertsError):
     """Something we depend on does not answer; the same call may succeed later."""
+
+
+class Unstorable(AlertsError):
+    """The store refuses a row for what it holds, now and later."""
 
 
 class Defect(AlertsError):

@@ -17,10 +17,10 @@ from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, MessageSizeTooLargeError
 from kafka.structs import OffsetAndMetadata
 
-from alerts.errors import Unavailable
+from alerts.errors import Unavailable, Unstorable
 from alerts.ports import Message, Source
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, encode
@@ -239,7 +239,7 @@ class Producer:
         except KafkaError as error:
             raise Unavailable(f"Kafka does not take control records: {error}") from error
 
-    def dead_letter(self, source: Source, value: bytes, reason: str) -> None:
+    def dead_letter(self, source: Source, value: bytes, kind: str, reason: str) -> None:
         """Where it stood, why, and its hash; the bytes are not kept, no redactor has seen them."""
         body = {
             "v": 1,
@@ -250,7 +250,7 @@ class Producer:
             "tenant": "",
             "lineage": "",
             "received_ns": 0,
-            "kind": "not_a_finding",
+            "kind": kind,
             "reason": reason[:MAX_REASON],
             "records": 0,
             "bytes": len(value),
@@ -263,6 +263,8 @@ class Producer:
     def _send(self, topic: str, key: str, value: bytes) -> None:
         try:
             future = self._open().send(topic, key=key.encode(), value=value)
+        except MessageSizeTooLargeError as error:
+            raise Unstorable(f"a message of {len(value)} bytes is too large for {topic}") from error
         except KafkaError as error:
             raise Unavailable(f"Kafka does not take {topic}: {error}") from error
         future.add_errback(lambda error: logger.warning("%s was not taken: %s", topic, error))

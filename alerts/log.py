@@ -25,7 +25,8 @@ from alerts.briefs.brief import Brief, Example
 from alerts.briefs.examples import examples_of
 from alerts.changes.recorded import RecordedChange
 from alerts.changes.store import change_row
-from alerts.errors import Defect, Unavailable
+from alerts.errors import Defect, Unavailable, Unstorable
+from alerts.faults import INCIDENTS, ROWS, Faults
 from alerts.held.store import HeldRows
 from alerts.incidents.book import Change
 from alerts.incidents.identity import Place
@@ -41,14 +42,16 @@ from alerts.rules.added import AddedRule
 from alerts.rules.store import rule_row, rules_of
 from alerts.silences.silence import Silence, Silences
 from alerts.silences.store import silence_row, silences_of
+from alerts.stored_rows import readable
 from alerts.watch.self_watch import Late
 from detectors.finding import SEVERAL
 from detectors.observation import ServiceKey
-from infra.clock import NS_PER_S
+from infra.clock import NS_PER_S, SystemClock
 from infra.disks import Room, rooms_of
 from infra.embedded.restart_loop import Restarted
 from infra.errors import Unavailable as InfraUnavailable
 from infra.process_starts import read_starts
+from infra.row_refusal import lies_in_values
 
 KEEP_DAYS = 95
 """Days of incidents that a restart loads: more than the log of findings keeps, and than trust looks back."""
@@ -187,11 +190,13 @@ def dedup_key(incident_id: str, seq: int) -> str:
 class IncidentLog:
     """Reader and writer. Safe for several threads; one statement at a time.
 
-    What the server does not do now is `Unavailable`; rows the client cannot encode are a `Defect`.
+    What the server does not do now is `Unavailable`; rows that it or its client refuses for their values are
+    `Unstorable`. Stored rows that cannot be read are left out and noted in ``faults``.
     """
 
-    def __init__(self, connect: Callable[[], Client]) -> None:
+    def __init__(self, connect: Callable[[], Client], faults: Faults | None = None) -> None:
         self._connect = connect
+        self._faults = faults or Faults(SystemClock())
         self._client: Client | None = None
         self._lock = threading.Lock()
 
@@ -252,20 +257,22 @@ class IncidentLog:
         Raises
         ------
         Unavailable
-            If it cannot be stored; nothing or the history alone may have been.
+            If it cannot be stored now; nothing or the history alone may have been.
+        Unstorable
+            If one of the rows can never be stored.
         """
         rows = [transition_row(row) for change in changes for row in change.rows]
         newest = {change.incident.incident_id: change.incident for change in changes}
         states = [state_row(incident, brief(incident)) for incident in newest.values()]
-        with self._open() as client:
-            _insert(client, "incident_transitions", rows)
-            _insert(client, "incidents", states)
+        self._insert("incident_transitions", rows)
+        self._insert("incidents", states)
 
     def load(self) -> list[Incident]:
         """Every incident of the last `KEEP_DAYS`, as its newest row says, newest change first."""
         with self._open() as client:
             result = client.query(_LOAD, {"days": KEEP_DAYS, "limit": MAX_LOADED})
-        return [incident_from_json(str(body)) for _, body, _ in result.result_rows]
+        rows = result.result_rows
+        return readable(rows, lambda row: incident_from_json(str(row[1])), self._faults, INCIDENTS, _first)
 
     def outbox(self) -> list[Undelivered]:
         """Messages of the last `OUTBOX_HOURS` with how far each got, oldest first."""
@@ -274,13 +281,14 @@ class IncidentLog:
             known = {"sent": SENT, "gave_up": GAVE_UP, "hours": 2 * OUTBOX_HOURS}
             tried = client.query(_DELIVERED, known).result_rows
         progress = {(str(key), str(to)): (int(attempts), bool(done)) for key, to, attempts, done in tried}
-        out = []
-        for incident_id, seq, kind, receivers, body in due:
-            incident = incident_from_json(str(body))
-            for receiver in receivers:
-                attempts, done = progress.get((dedup_key(str(incident_id), int(seq)), receiver), (0, False))
-                out.append(Undelivered(incident, int(seq), str(kind), str(receiver), attempts, done))
-        return out
+
+        def messages(row: Sequence[Any]) -> list[Undelivered]:
+            incident_id, seq, kind, receivers, body = row
+            incident, key = incident_from_json(str(body)), dedup_key(str(incident_id), int(seq))
+            tries = [(str(to), *progress.get((key, str(to)), (0, False))) for to in receivers]
+            return [Undelivered(incident, int(seq), str(kind), to, n, done) for to, n, done in tries]
+
+        return [one for found in readable(due, messages, self._faults, INCIDENTS, _first) for one in found]
 
     def tried(self, dedup_keys: Sequence[str]) -> dict[str, tuple[int, bool]]:
         """Of messages by their keys: how often each was tried, and whether it was sent or given up."""
@@ -289,26 +297,24 @@ class IncidentLog:
 
     def silences(self) -> Silences:
         """Every silence that has not ended, and those that ended lately."""
-        return silences_of(self._rows)
+        return silences_of(self._rows, self._faults)
 
     def store_silence(self, silence: Silence) -> None:
         """Append a row of ``silences``."""
-        with self._open() as client:
-            _insert(client, "silences", [silence_row(silence)])
+        self._insert("silences", [silence_row(silence)])
 
     def store_changes(self, changes: Sequence[RecordedChange]) -> None:
-        """Write rows of ``changes``."""
-        with self._open() as client:
-            _insert(client, "changes", [change_row(change) for change in changes])
+        """Write rows of ``changes``; those that can never be stored are left out."""
+        for one in self._refused("changes", [change_row(change) for change in changes]):
+            self._faults.note(ROWS, one, "changes")
 
     def added_rules(self) -> list[AddedRule]:
         """Every added rule in force, and those that were removed and have not expired; oldest first."""
-        return rules_of(self._rows)
+        return rules_of(self._rows, self._faults)
 
     def put_rule(self, added: AddedRule) -> None:
         """Write a row of ``added_rules``."""
-        with self._open() as client:
-            _insert(client, "added_rules", [rule_row(added)])
+        self._insert("added_rules", [rule_row(added)])
 
     def decisions(self) -> dict[str, tuple[str, str]]:
         """Incidents of the last `KEEP_DAYS` that a person accepted or denied: by id, who and why."""
@@ -324,8 +330,7 @@ class IncidentLog:
 
     def record_attempt(self, attempt: Attempt) -> None:
         """Store one row of the delivery log."""
-        with self._open() as client:
-            _insert(client, "notifications", [attempt_row(attempt)])
+        self._insert("notifications", [attempt_row(attempt)])
 
     def history(self, tenant: str, incident_id: str) -> list[Moment]:
         """The stored lines of one incident, oldest first, at most 500."""
@@ -382,6 +387,31 @@ class IncidentLog:
             rows: Sequence[Sequence[Any]] = client.query(statement, given).result_rows
         return rows
 
+    def _insert(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert rows of equal keys as one block: all of them or none."""
+        if not rows:
+            return
+        with self._open() as client:
+            try:
+                client.insert(table, [list(row.values()) for row in rows], list(rows[0]))
+            except Exception as error:
+                if not lies_in_values(error):
+                    raise
+                code = getattr(error, "code", None)
+                why = type(error).__name__ if code is None else f"{type(error).__name__} {code}"
+                raise Unstorable(f"ClickHouse takes no row of {table} with these values: {why}") from error
+
+    def _refused(self, table: str, rows: Sequence[dict[str, Any]]) -> list[Unstorable]:
+        """Insert what can be stored, by halving; why the rest cannot."""
+        try:
+            self._insert(table, rows)
+        except Unstorable as error:
+            if len(rows) == 1:
+                return [error]
+            half = len(rows) // 2
+            return [*self._refused(table, rows[:half]), *self._refused(table, rows[half:])]
+        return []
+
     def close(self) -> None:
         """Let go of the connection."""
         with self._lock:
@@ -390,7 +420,6 @@ class IncidentLog:
                 self._client = None
 
 
-def _insert(client: Client, table: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows of equal keys as one block: all of them or none."""
-    if rows:
-        client.insert(table, [list(row.values()) for row in rows], list(rows[0]))
+def _first(row: Sequence[Any]) -> str:
+    """The id that a row begins with."""
+    return str(row[0])

@@ -44,7 +44,8 @@ class Undelivered:
     done: bool
 
 
-FAR_FUTURE_NS = 4_000_000_000_000_000_000
+FAR_FUTURE_NS = 7_300_000_000_000_000_000
+"""Later than any time that a finding may name (2200)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,8 @@ class Post(Protocol):
     def control(self, record: Control) -> None:
         """What detection is to obey, into the observation log of its service."""
 
-    def dead_letter(self, source: Source, value: bytes, reason: str) -> None:
-        """What could not be read."""
+    def dead_letter(self, source: Source, value: bytes, kind: str, reason: str) -> None:
+        """What could not be taken: a short name of why for the account, and the reason in words."""
 
     def flush(self) -> None:
         """Wait until everything is acknowledged; raise `Unavailable` if it is not."""

@@ -12,6 +12,9 @@ from alerts.incidents.incident import Incident, Transition
 from alerts.incidents.wire import incident_to_json
 from alerts.notify.pipeline import Attempt
 
+MAX_REOPENED, MAX_HITS = 2**16 - 1, 2**32 - 1
+"""What the columns hold; the body of the incident has the numbers themselves."""
+
 
 def _us(at_ns: int | None) -> int | None:
     return None if at_ns is None else at_ns // 1000
@@ -69,8 +72,8 @@ def state_row(incident: Incident, brief: Brief) -> dict[str, Any]:
         "fired_at": _us(i.fired_ns),
         "resolved_at": _us(i.resolved_ns),
         "acknowledged_at": _us(i.acknowledged_ns),
-        "reopened": i.reopened,
-        "hits": i.hits.count,
+        "reopened": min(i.reopened, MAX_REOPENED),
+        "hits": min(i.hits.count, MAX_HITS),
         "finding_ids": [f.finding_id for f in i.findings],
         "detectors": sorted({f.detector for f in i.findings if f.detector}),
         "runbook": runbook.name_of(i.spokesman),

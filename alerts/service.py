@@ -2,7 +2,7 @@
 
 One process is the writer: the member of the consumer group that holds the log of findings. ``python -m
 alerts.service`` runs it until SIGTERM. A dependency that does not answer is waited for and named in
-``/readyz``; a bug ends the process.
+``/readyz``; what our own code fails on is set aside (`alerts.faults`), unless most of what comes meets it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib import metadata
@@ -34,6 +35,7 @@ from alerts.changes.recorded import RecordedChange
 from alerts.desk import Desk, Setup
 from alerts.digests.round import DigestRound
 from alerts.errors import Unavailable
+from alerts.faults import DELIVERIES, INCIDENTS, Faults
 from alerts.grants import Grants
 from alerts.held.keeper import Keeper
 from alerts.incidents.incident import Incident
@@ -43,19 +45,21 @@ from alerts.links import pages as link_pages
 from alerts.links import signed as signed_links
 from alerts.log import IncidentLog
 from alerts.notify.channels import notifier_of
+from alerts.notify.counted_log import CountedLog
 from alerts.notify.follower import Follower, Following
 from alerts.notify.http_post import HttpPost
-from alerts.notify.pipeline import Attempt, DeliveryLog, Pipeline
-from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery
+from alerts.notify.pipeline import Pipeline
+from alerts.notify.protocol import Delivery
 from alerts.notify.references import References
 from alerts.notify.route import business_of, receivers_of, router
 from alerts.notify.secrets import read_line
-from alerts.notify.sender import Sender
+from alerts.notify.sender import FOLLOWING, Sender
 from alerts.notify.standing import Standing
 from alerts.ports import Message
 from alerts.rules.routes import Rules
 from alerts.watch.heartbeat import Heartbeat
 from alerts.watch.metrics import Metrics
+from alerts.watch.own_watch import WATCHING
 from alerts.watch.watches import Watches
 from detectors.observation import Control
 from detectors.redaction.names import revealed_type
@@ -99,14 +103,15 @@ class Service:
         self._clock = clock or SystemClock()
         self._topic, self._group = topic, group
         self.metrics = Metrics()
-        self._log = IncidentLog(lambda: clickhouse.connect(settings.store))
-        self._deliveries = IncidentLog(lambda: clickhouse.connect(settings.store))
+        self.faults = Faults(self._clock)
+        self._log, self._deliveries, self._kept = (
+            IncidentLog(lambda: clickhouse.connect(settings.store), self.faults) for _ in range(3)
+        )
         self._producer = feed.Producer(settings.kafka)
         self._feed: feed.Findings | None = None
         self._recorded: RecordedFeed | None = None
         self._stop = threading.Event()
         self._trouble: str | None = STARTING
-        self._broken: BaseException | None = None
         self._pinged = (0, False)
         self._grants = Grants(settings, self._log.services, self._producer.records)
         self._references = {r.name: self._referring(r.name) for r in receivers_of(settings)}
@@ -128,23 +133,28 @@ class Service:
             receivers_of(settings), business_of(settings), self._deliveries.tried, self._clock, dashboard
         )
         setup = Setup(Timing.of(settings), router(settings), links)
-        self._kept = IncidentLog(lambda: clickhouse.connect(settings.store))
-        self.desk = Desk(setup, self._log, self._producer, self._due, self._clock, self.metrics)
+        self.desk = Desk(setup, self._log, self._producer, self._due, self._clock, self.metrics, self.faults)
         self.holding = self._kept.held()
         disks = rooms or partial(self._log.rooms, settings.home)
-        self._own = Watches(settings, self._senders, self._log, disks, lambda: self._waits_for, self._clock)
+        self._own = Watches(
+            settings, self._senders, self._log, disks, lambda: self._waits_for, self._clock, self.faults
+        )
         self._rules = Rules(self._deliveries, self._control, self._producer.action, settings, self._clock)
-        self._keeper = Keeper(self.holding, self._mine, self._clock, self._fail)
+        self._keeper = Keeper(self.holding, self._mine, self._clock, self.faults)
+        beats = [] if self._heart is None else [self._heart.loop]
+        senders = [sender.loop for sender in self._senders.values()]
+        self.loops = [*senders, *beats, self._keeper.loop, *self._own.loops]
 
     def _mine(self) -> list[Incident]:
         """The incidents that this process may act for."""
         return self.desk.all() if self.desk.is_writer else []
 
     def _sender(self, receiver: ReceiverSettings) -> Sender:
-        log = _Counted(self._deliveries, self.metrics)
+        log = CountedLog(self._deliveries, self.metrics)
         notifier = notifier_of(receiver, self._clock, self._references[receiver.name])
         following = Following(notifier, self._clock) if isinstance(notifier, Follower) else None
-        return Sender(receiver.name, Pipeline(notifier, log, self._clock), self._fail, following)
+        pipeline = Pipeline(notifier, log, self._clock, faults=self.faults)
+        return Sender(receiver.name, pipeline, self.faults, following)
 
     def _heartbeat(self) -> Heartbeat | None:
         """The beat, if an address is named for it."""
@@ -158,8 +168,9 @@ class Service:
             )
         door = HttpPost(url, self._clock)
         every_s = self._settings.alerts.heartbeat_s
+        detected_ns = self._deliveries.detected_ns
         return Heartbeat(
-            door.post, self.problems, self._deliveries.detected_ns, self._clock, every_s, self.metrics
+            door.post, self.problems, detected_ns, self._clock, every_s, self.metrics, self.faults
         )
 
     def _say_how_things_stand(self) -> None:
@@ -168,7 +179,8 @@ class Service:
         for name, sender in self._senders.items():
             if sender.follows:
                 incidents = self.desk.all() if incidents is None else incidents
-                sender.stands(self._standing.to(name, incidents, self._clock.now_ns()))
+                with self.faults.guarded(FOLLOWING, name):
+                    sender.stands(self._standing.to(name, incidents, self._clock.now_ns()))
 
     def _referring(self, receiver: str) -> References:
         return References(lambda: self._deliveries.references(receiver))
@@ -193,21 +205,20 @@ class Service:
             self._producer.control(record)
         self._producer.flush()
 
-    def _fail(self, error: BaseException) -> None:
-        self._broken = error
-        self._stop.set()
-
     def _due(self, delivery: Delivery, attempts: int, done: bool) -> None:
         sender = self._senders.get(delivery.receiver)
         if sender is None:
             if not done:
                 logger.warning("receiver %s is no longer configured: nobody is told", delivery.receiver)
             return
-        if delivery.receiver in self._shown and not done:
-            delivery = replace(delivery, brief=replace(delivery.brief, examples=self._examples(delivery)))
-        if not done and (acts := self._acts(delivery)):
-            do = replace(delivery.brief.do, acts=acts)
-            delivery = replace(delivery, brief=replace(delivery.brief, do=do))
+        if not done:
+            with self.faults.guarded(DELIVERIES, f"examples of incident {delivery.incident_id}"):
+                if delivery.receiver in self._shown:
+                    examples = self._examples(delivery)
+                    delivery = replace(delivery, brief=replace(delivery.brief, examples=examples))
+                if acts := self._acts(delivery):
+                    do = replace(delivery.brief.do, acts=acts)
+                    delivery = replace(delivery, brief=replace(delivery.brief, do=do))
         sender.add(delivery, attempts, done)
 
     def _acts(self, delivery: Delivery) -> tuple[Act, ...]:
@@ -255,6 +266,7 @@ class Service:
             self._deliveries.held().bounds,
             self._rules,
             self._typed,
+            api.Condition(self.ended, self.faults.texts),
         )
         config = uvicorn.Config(
             self._with_pages(app), log_config=None, access_log=False, lifespan="off", server_header=False
@@ -293,8 +305,6 @@ class Service:
             self._kept.close()
             self._deliveries.close()
             self._socket.close()
-        if self._broken is not None:
-            raise self._broken
 
     def _with_pages(self, app: ASGIApp) -> ASGIApp:
         """The API, with the pages behind links if messages hold any."""
@@ -326,7 +336,8 @@ class Service:
                     batch = []  # it belongs to another process now
                     self._suspend()
                 if recorded := recorded or self._recorded.poll():
-                    self.desk.record(recorded)
+                    with self.faults.guarded("recorded changes"):
+                        self.desk.record(recorded)
                     recorded = []
                 if batch:
                     self.desk.take(batch)
@@ -334,19 +345,25 @@ class Service:
                     self._feed.commit(batch)
                     batch = []
                 if self._feed.assigned and self._clock.now_ns() >= next_elapse_ns:
-                    self.desk.elapse()
+                    with self.faults.guarded(INCIDENTS):
+                        self.desk.elapse()
                     self._say_how_things_stand()
-                    self._send_digests()
+                    with self.faults.guarded("digests"):
+                        self._send_digests()
                     next_elapse_ns = self._clock.now_ns() + int(ELAPSE_EVERY_S * NS_PER_S)
                 if self._feed.assigned and self._clock.now_ns() >= next_grant_ns:
-                    self._grants.tell()
-                    self._watch_ourselves()
+                    with self.faults.guarded("budgets"):
+                        self._grants.tell()
+                    with self.faults.guarded(WATCHING):
+                        self._watch_ourselves()
                     next_grant_ns = self._clock.now_ns() + int(GRANT_EVERY_S * NS_PER_S)
                     if tell_rules:
-                        self._rules.tell_again()
+                        with self.faults.guarded("rules"):
+                            self._rules.tell_again()
                         tell_rules = False
                 self.metrics.set("lag", self._feed.lag())
                 self.metrics.set("waiting", sum(s.waiting for s in self._senders.values()))
+                self.metrics.set("faults", self.faults.total)
                 self._trouble, pause_s = None, 0.5
             except Unavailable as error:
                 if self._trouble != str(error):
@@ -365,9 +382,13 @@ class Service:
         """What does not answer, while something does not."""
         return None if self._trouble == STARTING else self._trouble
 
+    def ended(self) -> list[str]:
+        """Threads that have ended although they should not: only a new process has them again."""
+        return [loop.problem for loop in self.loops if loop.problem is not None]
+
     def problems(self) -> list[str]:
         """What keeps the service from being ready."""
-        found = [self._trouble] if self._trouble else []
+        found = self.ended() + ([self._trouble] if self._trouble else [])
         if self._feed is None or not self._feed.assigned:
             found.append("the log of findings is not assigned to this process")
         elif not self.desk.is_writer:
@@ -383,25 +404,10 @@ class Service:
         return found
 
 
-class _Counted:
-    """A delivery log that counts outcomes."""
-
-    def __init__(self, log: DeliveryLog, metrics: Metrics) -> None:
-        self._log, self._metrics = log, metrics
-
-    def record_attempt(self, attempt: Attempt) -> None:
-        """Store one row, then count it."""
-        self._log.record_attempt(attempt)
-        key = {SENT: "sent", RETRY: "retried", GAVE_UP: "gave_up"}.get(attempt.outcome)
-        if key is not None:
-            self._metrics.add(key, 1)
-
-
 def _version() -> str:
-    try:
+    with suppress(metadata.PackageNotFoundError):
         return metadata.version("lightship")
-    except metadata.PackageNotFoundError:
-        return ""
+    return ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ ours is refused: a web page could send it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from starlette.applications import Starlette
@@ -35,7 +35,7 @@ from alerts.acting.typed_text import TypedText
 from alerts.briefs.headline import headline
 from alerts.briefs.render import render_json
 from alerts.desk import Desk
-from alerts.errors import NotPossible, Unavailable
+from alerts.errors import NotPossible, Unavailable, Unstorable
 from alerts.held.evidence import Bound
 from alerts.incidents.identity import LIVE
 from alerts.incidents.incident import OPEN, STATES, Incident
@@ -63,6 +63,14 @@ Held = Callable[[str, str], Sequence[Bound]]
 """What is kept of a tenant's incident."""
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How the process is: threads that have ended, and what was set aside lately, each in a line."""
+
+    ended: Callable[[], list[str]] = list
+    set_aside: Callable[[], list[str]] = list
+
+
 def build(
     desk: Desk,
     history: History,
@@ -75,13 +83,14 @@ def build(
     held: Held = lambda *_: (),
     rules: Rules | None = None,
     typed: TypedText | None = None,
+    condition: Condition | None = None,
 ) -> Starlette:
     """The application. ``hosts`` are accepted beside the names of the loopback interface.
 
     ``typed`` redacts what people type; without it that is done under keys that nobody keeps.
     """
     clock = clock or SystemClock()
-    api = _Api(desk, history, problems, metrics, token, clock, held)
+    api = _Api(desk, history, problems, metrics, token, clock, held, condition or Condition())
     people = _LevelsApi(levels, token)
     quiet = SilenceApi(desk, token, clock)
     own = RuleApi(rules, token)
@@ -107,7 +116,7 @@ def build(
     app = Starlette(
         routes=routes,
         middleware=[Middleware(CheckedHosts, allowed=allowed)],
-        exception_handlers={Refused: refuse},
+        exception_handlers={Refused: refuse, Unstorable: _unstorable},
     )
     app.state.typed = typed or TypedText.under_random_keys()
     return app
@@ -125,19 +134,26 @@ class _Api:
         token: str,
         clock: Clock,
         held: Held,
+        condition: Condition,
     ) -> None:
+        self._condition = condition
         self._desk, self._history, self._problems = desk, history, problems
         self._metrics, self._token, self._clock = metrics, token, clock
         self._held = held
 
     async def healthz(self, _: Request) -> Response:
-        """The process answers."""
+        """The process answers, and none of its threads has ended; 503 with their names otherwise."""
+        if ended := self._condition.ended():
+            return JSONResponse({"status": "broken", "problems": ended}, 503, headers=identity())
         return JSONResponse({"status": "ok"}, headers=identity())
 
     async def readyz(self, _: Request) -> Response:
-        """It reads findings and can store what they lead to; 503 with the reasons otherwise."""
+        """It reads findings and can store what they lead to; 503 with the reasons otherwise.
+
+        ``set_aside`` is what its own code failed on lately: the rest goes on.
+        """
         problems = await run_in_threadpool(self._problems)
-        body = {"ready": not problems, "problems": problems}
+        body = {"ready": not problems, "problems": problems, "set_aside": self._condition.set_aside()}
         return JSONResponse(body, 503 if problems else 200, headers=identity())
 
     async def metrics(self, _: Request) -> Response:
@@ -235,6 +251,11 @@ class _Api:
             history = None
         whole = {k: v for k, v in incident_to_dict(incident).items() if k != "exact"}
         return {**whole, "brief": render_json(self._desk.brief(incident)), "history": history}
+
+
+async def _unstorable(_: Request, error: Exception) -> Response:
+    """What people sent holds values that no row can hold."""
+    return JSONResponse({"error": f"nothing was changed: {error}"}, 422)
 
 
 class _LevelsApi:

@@ -80,6 +80,7 @@ _OF_OURS = {
         "restart_loop",
         "records_waiting",
         "quarantine",
+        "set_aside",
     )
 }
 """What Lightship states of itself, by its score."""

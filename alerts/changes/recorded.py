@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from alerts.errors import BadRecord
 from alerts.incidents import several
 from alerts.incidents.incident import Incident
+from alerts.incidents.intake import EARLIEST, LATEST
 from detectors.finding import Suspect
 from infra.clock import NS_PER_S, to_ns
 
@@ -24,6 +25,8 @@ BEFORE_S, AFTER_S = 6 * 3600, 600
 """A suspect lies at most so long before the earliest onset, or after the latest: clocks differ."""
 MOST = 2000
 """Changes that are remembered; the oldest go first."""
+MAX_TEXT = 1024
+"""Characters of a name or value of a recorded change."""
 NEAREST = 5
 """Recorded changes an incident names."""
 
@@ -85,13 +88,21 @@ def read_change(value: bytes) -> RecordedChange | None:
         entry: dict[str, Any] = json.loads(value)
         if entry["action"] != MARKER:
             return None
-        suspect = Suspect(str(entry["kind"]), str(entry["value"]), datetime.fromisoformat(entry["since"]))
-        return RecordedChange(
-            str(entry["tenant"]),
-            str(entry["lineage"]),
-            entry.get("service"),
-            entry.get("environment"),
-            suspect,
-        )
-    except (ValueError, TypeError, KeyError) as error:
-        raise BadRecord(f"not an entry of the topic actions: {error!r}"[:200]) from error
+        since = datetime.fromisoformat(entry["since"])
+        texts = [entry["kind"], entry["value"], entry["tenant"], entry["lineage"]]
+        optional = [entry.get("service"), entry.get("environment")]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BadRecord(f"not an entry of the topic actions: {type(error).__name__}") from error
+    given = [*texts, *(text for text in optional if text is not None)]
+    if not all(isinstance(text, str) and len(text) <= MAX_TEXT for text in given):
+        raise BadRecord(f"a recorded change must name texts of at most {MAX_TEXT} characters")
+    if since.tzinfo is None or not EARLIEST <= since <= LATEST:
+        raise BadRecord(f"a change recorded for {since.isoformat()}: give a time of this era, with its zone")
+    kind, what, tenant, lineage = (_whole(text) for text in texts)
+    service, environment = (None if text is None else _whole(text) for text in optional)
+    return RecordedChange(tenant, lineage, service, environment, Suspect(kind, what, since.astimezone(UTC)))
+
+
+def _whole(text: str) -> str:
+    """What UTF-8 can hold: JSON may name half of a character."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -18,11 +18,6 @@ def change_row(change: RecordedChange) -> dict[str, Any]:
         "since": change.suspect.since,
         "service": change.service or "",
         "environment": EVERYWHERE if change.environment is None else change.environment,
-        "kind": _text(change.suspect.kind),
-        "value": _text(change.suspect.value),
+        "kind": change.suspect.kind,
+        "value": change.suspect.value,
     }
-
-
-def _text(value: str) -> str:
-    """What UTF-8 can hold: JSON may name half of a character."""
-    return value.encode("utf-8", "replace").decode("utf-8")

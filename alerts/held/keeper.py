@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from alerts.errors import Unavailable
+from alerts.faults import OF_THE_WHOLE, Faults
 from alerts.held.evidence import Bound
 from alerts.incidents.incident import Incident
 from infra.clock import NS_PER_S, Clock
+from infra.guarded_loop import GuardedLoop
 
 logger = logging.getLogger(__name__)
 
+KEEPING = "keeping"
 LOOK_EVERY_S = 5.0
+MOST_AWAY = 2
+"""Incidents in a row that the store does not answer for, until the rest waits for the next look."""
 COPY_EVERY_S = 600.0
 """An incident that goes on gains rows, and late ones come."""
 RENEW_EVERY_S = 86_400.0
@@ -37,7 +41,7 @@ class Holding(Protocol):
 class Keeper:
     """``incidents`` gives those in memory, or nothing while another process is the writer.
 
-    ``failed`` is called if keeping itself breaks: our bug.
+    An incident that our own code fails on is noted in ``faults``; the others are kept.
     """
 
     def __init__(
@@ -45,38 +49,31 @@ class Keeper:
         holding: Holding,
         incidents: Callable[[], Iterable[Incident]],
         clock: Clock,
-        failed: Callable[[BaseException], None],
+        faults: Faults,
     ) -> None:
         self._holding, self._incidents, self._clock = holding, incidents, clock
         self._copied: dict[str, tuple[int, int]] = {}
-        self._failed = failed
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self._faults = faults
+        self._trouble = ""
+        self.loop = GuardedLoop("keeper", self._run, lambda error: faults.note(KEEPING, error))
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self.loop.start()
 
     def stop(self, wait_s: float) -> None:
         """End; a copy under way is finished, or repeated by the next process."""
-        self._stop.set()
-        self._thread.join(wait_s)
+        self.loop.stop(wait_s)
 
-    def _run(self) -> None:
-        trouble = ""
-        while not self._stop.is_set():
-            try:
-                self.look()
-                trouble = ""
-            except Unavailable as error:
-                if str(error) != trouble:
-                    logger.warning("what is held is kept later: %s", error)
-                trouble = str(error)
-            except Exception as error:
-                logger.exception("keeping broke")
-                self._failed(error)
-                return
-            self._stop.wait(LOOK_EVERY_S)
+    def _run(self) -> float:
+        try:
+            self.look()
+            self._trouble = ""
+        except Unavailable as error:
+            if str(error) != self._trouble:
+                logger.warning("what is held is kept later: %s", error)
+            self._trouble = str(error)
+        return LOOK_EVERY_S
 
     def look(self) -> int:
         """Copy for what is held and due, take away what was released; how many incidents were copied for.
@@ -88,15 +85,34 @@ class Keeper:
         """
         known = {i.incident_id: i for i in self._incidents()}
         held = [i for i in known.values() if i.held_by is not None]
-        due = [i for i in held if self._is_due(i)]
-        for incident in due:
-            now_ns, bounds = self._clock.now_ns(), self._holding.keep(incident)
-            self._copied[incident.incident_id] = (incident.revision, now_ns)
-            for bound in bounds:
-                if bound.cut:
-                    logger.warning("of incident %s is held %s", incident.incident_id, bound.text())
+        kept, away, last = 0, 0, None
+        for incident in filter(self._is_due, held):
+            try:
+                kept += self._keep(incident)
+                away = 0
+            except Unavailable as error:  # perhaps of this incident alone: a statement may be too large
+                away, last = away + 1, error
+                if away == MOST_AWAY:
+                    break
         self._let_go(known)
-        return len(due)
+        if last is not None:
+            raise last
+        return kept
+
+    def _keep(self, incident: Incident) -> bool:
+        now_ns = self._clock.now_ns()
+        try:
+            bounds = self._holding.keep(incident)
+        except OF_THE_WHOLE:
+            raise
+        except Exception as error:  # noqa: BLE001 - the others are to be kept
+            self._faults.note(KEEPING, error, incident.incident_id)
+            return False
+        self._copied[incident.incident_id] = (incident.revision, now_ns)
+        for bound in bounds:
+            if bound.cut:
+                logger.warning("of incident %s is held %s", incident.incident_id, bound.text())
+        return True
 
     def _is_due(self, incident: Incident) -> bool:
         revision, at_ns = self._copied.get(incident.incident_id, (-1, 0))

@@ -58,16 +58,23 @@ class Book:
         self._incidents: MutableMapping[str, Incident] = {}
         self._places: MutableMapping[Place, tuple[str, ...]] = {}
         self._owners: MutableMapping[tuple[Place, str], str] = {}
+        self._aside: set[str] = set()
+        self._only: frozenset[str] | None = None
         for incident in incidents:
             self._put(incident)
 
-    def draft(self) -> Book:
-        """A book that starts as this one and is changed alone."""
+    def draft(self, only: Iterable[str] | None = None) -> Book:
+        """A book that starts as this one and is changed alone; time passes for ``only`` these incidents."""
         out = Book(self.timing, route=self._route, silences=self.silences, recorded=self.recorded)
         out._incidents = ChainMap({}, self._incidents)
         out._places = ChainMap({}, self._places)
         out._owners = ChainMap({}, self._owners)
+        out._aside, out._only = self._aside, None if only is None else frozenset(only)
         return out
+
+    def set_aside(self, incident_id_: str) -> None:
+        """Leave an incident as it is: no time passes for it, and no finding joins it."""
+        self._aside.add(incident_id_)
 
     def merge(self, changes: Iterable[Change]) -> None:
         """Take over what a draft of this book changed, once it is stored."""
@@ -80,15 +87,17 @@ class Book:
         return self._incidents.get(incident_id_)
 
     def __iter__(self) -> Iterator[Incident]:
-        return iter(list(self._incidents.values()))
+        """Those that are not set aside."""
+        every, aside, only = list(self._incidents.items()), self._aside, self._only
+        return iter([i for key, i in every if key not in aside and (only is None or key in only)])
 
     def all(self) -> list[Incident]:
         """Every incident, newest first."""
-        return sorted(self, key=lambda i: (-i.opened_ns, i.incident_id))
+        return sorted(self._incidents.values(), key=lambda i: (-i.opened_ns, i.incident_id))
 
     def at(self, place: Place) -> list[Incident]:
-        """Incidents of one place, oldest first."""
-        return [self._incidents[key] for key in self._places.get(place, ())]
+        """Incidents of one place that are not set aside, oldest first."""
+        return [self._incidents[key] for key in self._places.get(place, ()) if key not in self._aside]
 
     def _put(self, incident: Incident) -> None:
         key = incident.incident_id
@@ -125,7 +134,7 @@ class Book:
         owner_id = self._owners.get((fleet, finding.finding_id)) or self._owners.get(
             (place, finding.finding_id)
         )
-        owner = self._incidents.get(owner_id or "")
+        owner = None if owner_id in self._aside else self._incidents.get(owner_id or "")
         if owner is not None:
             change = self._update(owner, finding, now_ns)
         elif not lead.supports(finding):
@@ -218,7 +227,7 @@ class Book:
 
     def elapse(self, now_of: Callable[[Place], int]) -> list[Change]:
         """Let deadlines take effect; ``now_of`` tells the time of a place's lineage."""
-        return self._elapse([i for i in self._incidents.values() if i.is_open], now_of)
+        return self._elapse([i for i in self if i.is_open], now_of)
 
     def _elapse(self, incidents: Iterable[Incident], now_of: Callable[[Place], int]) -> list[Change]:
         changes = []

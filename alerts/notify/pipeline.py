@@ -5,7 +5,8 @@ killed between the two cannot know whether the message arrived: it is tried agai
 delivery is made exactly once, or, after such a kill, at most once more under the same idempotency key.
 
 Messages about one incident go out in the order in which things happened. A delivery is given up when the
-receiver refuses it for good, or after `GIVE_UP_S`.
+receiver refuses it for good, after `GIVE_UP_S`, or when our own code has failed on it `MOST_DEFECTS` times;
+others are sent meanwhile. One whose attempts cannot be written down is sent without.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from alerts.errors import Unavailable
+from alerts.faults import DELIVERIES, OF_THE_WHOLE, ROWS, Faults
 from alerts.notify.breaker import Breaker, backoff_s
 from alerts.notify.protocol import (
     GAVE_UP,
@@ -37,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 GIVE_UP_S = 24 * 3600.0
 """How long a message is tried; a page a day late helps nobody."""
+
+MOST_DEFECTS = 5
+"""How often a message is tried that our own code fails on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class _Due:
     since_ns: int
     attempts: int = 0
     not_before_ns: int = 0
+    defects: int = 0
     unrecorded: Attempt | None = None
 
 
@@ -84,7 +90,9 @@ class Pipeline:
         clock: Clock,
         chance: Callable[[], float] = random.random,
         breaker: Breaker | None = None,
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults(clock)
         self._notifier = notifier
         self._log = log
         self._clock = clock
@@ -157,17 +165,17 @@ class Pipeline:
         delivery = due.delivery
         intent = Attempt(delivery, number, SENDING, None, "", self._clock.now_ns())
         try:
-            self._log.record_attempt(intent)
+            self._write_down(intent)
         except Unavailable as error:
             logger.warning("delivery to %s waits for its log: %s", delivery.receiver, error)
             due.not_before_ns = self._clock.now_ns() + NS_PER_S
             return
         due.attempts = number
-        outcome = self._send(delivery)
+        outcome, is_ours = self._send_guarded(due)
         now = self._clock.now_ns()
         if outcome.outcome == SENT or (outcome.outcome == GAVE_UP and outcome.code is not None):
             self.breaker.succeeded()  # it answered: the channel is there
-        else:
+        elif not is_ours:
             self.breaker.failed(now)
         verdict = outcome.outcome
         if verdict == RETRY and now - due.since_ns > GIVE_UP_S * NS_PER_S:
@@ -178,6 +186,26 @@ class Pipeline:
         reason = outcome.reason[:MAX_REASON]
         due.unrecorded = Attempt(delivery, number, verdict, outcome.code, reason, now, outcome.reference)
         self._tell(delivery, verdict, outcome)
+
+    def _write_down(self, attempt: Attempt) -> None:
+        """Store a row, or do without if it can never be stored."""
+        d = attempt.delivery
+        with self._faults.guarded(ROWS, f"{attempt.outcome} {d.kind} of incident {d.incident_id}"):
+            self._log.record_attempt(attempt)
+
+    def _send_guarded(self, due: _Due) -> tuple[Outcome, bool]:
+        """Try once; what became of it, and whether our own code failed."""
+        d = due.delivery
+        try:
+            return self._send(d), False
+        except OF_THE_WHOLE as error:
+            return Outcome(RETRY, str(error)), False
+        except Exception as error:  # noqa: BLE001 - other messages wait behind it
+            fault = self._faults.note(
+                DELIVERIES, error, f"{d.kind} of incident {d.incident_id} to {d.receiver}"
+            )
+            due.defects += 1
+            return Outcome(GAVE_UP if due.defects >= MOST_DEFECTS else RETRY, f"a defect: {fault}"), True
 
     def _send(self, delivery: Message) -> Outcome:
         if isinstance(delivery, Delivery):
@@ -192,7 +220,7 @@ class Pipeline:
         if attempt is None:
             return False
         try:
-            self._log.record_attempt(attempt)
+            self._write_down(attempt)
         except Unavailable as error:
             logger.warning("outcome of a delivery to %s waits: %s", due.delivery.receiver, error)
             due.not_before_ns = max(due.not_before_ns, self._clock.now_ns() + NS_PER_S)

@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from alerts.faults import DELIVERIES, Faults
 from alerts.notify.follower import Following
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import Delivery, Message
+from infra.guarded_loop import GuardedLoop
 
-logger = logging.getLogger(__name__)
+FOLLOWING = "following"
+FOLLOW_AGAIN_S = 30.0
+"""Until a channel hears again how things stand after our own code failed on it."""
 
 
 class Sender:
-    """Runs a pipeline until it is stopped. ``failed`` is called if the pipeline itself breaks: our bug.
+    """Runs a pipeline until it is stopped. What the pipeline itself raises is noted in ``faults``.
 
     ``following`` is there if the channel hears how things stand, too.
     """
 
     def __init__(
-        self,
-        name: str,
-        pipeline: Pipeline,
-        failed: Callable[[BaseException], None],
-        following: Following | None = None,
+        self, name: str, pipeline: Pipeline, faults: Faults, following: Following | None = None
     ) -> None:
+        self._name = name
         self._pipeline = pipeline
         self._following = following
-        self._failed = failed
-        self._wake = threading.Event()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"sender-{name}", daemon=True)
+        self._faults = faults
+        self.loop = GuardedLoop(
+            f"sender-{name}", self._run, lambda error: faults.note(DELIVERIES, error, name)
+        )
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self.loop.start()
 
     def add(self, delivery: Message, attempts: int, done: bool) -> None:
         """Take a delivery, or learn that it was done."""
@@ -43,7 +42,7 @@ class Sender:
             self._pipeline.finished([delivery.dedup_key])
             return
         self._pipeline.add(delivery, attempts)
-        self._wake.set()
+        self.loop.wake()
 
     @property
     def follows(self) -> bool:
@@ -53,7 +52,7 @@ class Sender:
     def stands(self, standing: Sequence[Delivery]) -> None:
         """Take how the incidents stand that this receiver was told of."""
         if self._following is not None and self._following.stands(standing):
-            self._wake.set()
+            self.loop.wake()
 
     def forget(self) -> None:
         """Another process sends now; what is due comes back with the next load, if it comes back to us."""
@@ -76,22 +75,17 @@ class Sender:
         """Whether the receiver has answered since this process began."""
         return self._pipeline.breaker.answered
 
-    def _run(self) -> None:
-        try:
-            while not self._stop.is_set():
-                wait_s = self._pipeline.run()
-                if self._following is not None:
-                    wait_s = min(wait_s, self._following.run(self._pipeline.newest))
-                self._wake.wait(wait_s)
-                self._wake.clear()
-        except Exception as error:
-            logger.exception("sending broke")
-            self._failed(error)
-        finally:
-            self._pipeline.close()
+    def _run(self) -> float:
+        wait_s = self._pipeline.run()
+        if self._following is not None:
+            standing_s = FOLLOW_AGAIN_S
+            with self._faults.guarded(FOLLOWING, self._name):
+                standing_s = self._following.run(self._pipeline.newest)
+            wait_s = min(wait_s, standing_s)
+        return wait_s
 
     def stop(self, wait_s: float) -> None:
         """Finish the attempt under way, within ``wait_s``; what is due stays due in the log."""
-        self._stop.set()
-        self._wake.set()
-        self._thread.join(wait_s)
+        self.loop.stop(wait_s)
+        if not self.loop.is_alive:
+            self._pipeline.close()

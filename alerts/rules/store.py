@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from alerts.faults import ROWS, Faults
 from alerts.rules.added import AddedRule
+from alerts.stored_rows import readable
 from detectors.observation import ServiceKey
 from detectors.rules import Rule
 
@@ -41,9 +43,13 @@ def rule_row(added: AddedRule) -> dict[str, Any]:
     }
 
 
-def rules_of(rows: Rows) -> list[AddedRule]:
-    """Every rule in force, and those that were removed and have not expired; oldest first."""
-    return [_rule(row) for row in rows(_ADDED, {"limit": MAX_READ})]
+def rules_of(rows: Rows, faults: Faults) -> list[AddedRule]:
+    """Every rule in force, and those that were removed and have not expired; oldest first.
+
+    One that cannot be read is left out, and noted.
+    """
+    found = rows(_ADDED, {"limit": MAX_READ})
+    return readable(found, _rule, faults, ROWS, lambda row: f"rule made at {row[7]} ns")
 
 
 def _rule(row: Sequence[Any]) -> AddedRule:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from alerts.faults import ROWS, Faults
 from alerts.silences.silence import Silence, Silences, newest
+from alerts.stored_rows import readable
 
 KEEP_ENDED_DAYS = 2
 """Days for which a restart knows silences that ended: long enough to say why incidents are told of again."""
@@ -45,9 +47,10 @@ def silence_row(s: Silence) -> dict[str, Any]:
     }
 
 
-def silences_of(rows: Rows) -> Silences:
-    """Every silence that has not ended, and those that ended lately."""
-    return newest(_silence(row) for row in rows(_SILENCES, {"days": KEEP_ENDED_DAYS}))
+def silences_of(rows: Rows, faults: Faults) -> Silences:
+    """Every silence that has not ended, and those that ended lately; those that cannot be read are not."""
+    found = rows(_SILENCES, {"days": KEEP_ENDED_DAYS})
+    return newest(readable(found, _silence, faults, ROWS, lambda row: f"silence {row[1]}"))
 
 
 def _silence(row: Sequence[Any]) -> Silence:

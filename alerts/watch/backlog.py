@@ -7,7 +7,6 @@ The position does not move, and a record lies there.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,9 +15,11 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
 from alerts.errors import Unavailable
+from alerts.faults import Faults
 from alerts.watch.self_watch import WAITING, Look
 from detectors.finding import ALL
 from infra.clock import NS_PER_S, Clock
+from infra.guarded_loop import GuardedLoop
 from infra.kafka import client, unreachable
 from infra.settings import KafkaSettings
 from infra.waiting_records import Place, oldest_waiting
@@ -74,39 +75,41 @@ class BacklogWatch:
     """Looks every so often, on a thread of its own: a broker that is slow keeps nobody waiting."""
 
     def __init__(
-        self, settings: KafkaSettings, positions: Callable[[], dict[Place, int]], clock: Clock
+        self, settings: KafkaSettings, positions: Callable[[], dict[Place, int]], clock: Clock, faults: Faults
     ) -> None:
         self._settings, self._positions, self._clock = settings, positions, clock
         self._backlog = Backlog()
         self._latest: Look | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="backlog", daemon=True)
+        self._faults = faults
+        self.loop = GuardedLoop("backlog", self._run, self._failed, first_s=EVERY_S)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self.loop.start()
 
     def stop(self, wait_s: float) -> None:
         """End."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(wait_s)
+        self.loop.stop(wait_s)
 
     def looks(self) -> list[Look]:
         """What was seen last; nothing, if it cannot be seen now."""
         latest = self._latest
         return [] if latest is None else [latest]
 
-    def _run(self) -> None:
-        while not self._stop.wait(EVERY_S):
-            try:
-                positions = self._positions()
-                waiting = self._waiting(positions)
-            except Unavailable as error:
-                logger.info("whether records wait cannot be seen: %s", error)
-                self._latest = None
-            else:
-                self._latest = self._backlog.look(positions, waiting, self._clock.now_ns())
+    def _run(self) -> float:
+        try:
+            positions = self._positions()
+            waiting = self._waiting(positions)
+        except Unavailable as error:
+            logger.info("whether records wait cannot be seen: %s", error)
+            self._latest = None
+        else:
+            self._latest = self._backlog.look(positions, waiting, self._clock.now_ns())
+        return EVERY_S
+
+    def _failed(self, error: Exception) -> None:
+        self._latest = None
+        self._faults.note("watching records that wait", error)
 
     def _waiting(self, positions: Mapping[Place, int]) -> dict[Place, int]:
         try:

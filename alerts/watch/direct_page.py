@@ -21,7 +21,7 @@ from alerts.incidents.incident import FIRING, RESOLVED, Incident
 from alerts.incidents.life import fresh
 from alerts.incidents.timing import Timing
 from alerts.notify.channels import notifier_of
-from alerts.notify.protocol import GAVE_UP, SENT, Delivery
+from alerts.notify.protocol import GAVE_UP, SENT, Delivery, Outcome
 from alerts.notify.references import References
 from alerts.notify.route import receivers_of, router
 from alerts.watch.self_watch import DETECTOR, RESTARTS, of
@@ -29,7 +29,8 @@ from detectors.finding import ALL, Finding
 from detectors.own_finding import own_finding
 from infra.clock import Clock, SystemClock, to_datetime
 from infra.errors import Misconfigured
-from infra.settings import Settings, load
+from infra.fault import Fault
+from infra.settings import ReceiverSettings, Settings, load
 
 logger = logging.getLogger(__name__)
 
@@ -75,19 +76,25 @@ class DirectPage:
             if (receiver.name, kind) in self._done:
                 continue
             try:
-                notifier = notifier_of(receiver, self._clock, References())
+                outcome = self._send(incident, receiver, kind, seq)
             except Misconfigured as error:
                 logger.error("a page could not be sent: %s", error)
                 continue
-            try:
-                outcome = notifier.send(self._delivery(incident, receiver.name, kind, seq))
-            finally:
-                notifier.close()
+            except Exception as error:  # noqa: BLE001 - the other receivers must be told
+                logger.error("a page to %s could not be sent: a defect: %s", receiver.name, Fault.of(error))
+                continue
             level = logging.INFO if outcome.outcome == SENT else logging.WARNING
             logger.log(level, "%s to %s, past the store: %s", kind, receiver.name, outcome.outcome)
             if outcome.outcome in (SENT, GAVE_UP):
                 self._done.add((receiver.name, kind))
         return all((receiver.name, kind) in self._done for receiver in self._receivers)
+
+    def _send(self, incident: Incident, receiver: ReceiverSettings, kind: str, seq: int) -> Outcome:
+        notifier = notifier_of(receiver, self._clock, References())
+        try:
+            return notifier.send(self._delivery(incident, receiver.name, kind, seq))
+        finally:
+            notifier.close()
 
     def _delivery(self, incident: Incident, receiver: str, kind: str, seq: int) -> Delivery:
         links = Links(self._settings.dashboard.address)

@@ -8,14 +8,15 @@ has not said for `STALLED_S` how far it has come.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 
 from alerts.errors import Unavailable
+from alerts.faults import Faults
 from alerts.notify.protocol import SENT, Outcome
 from alerts.watch.metrics import Metrics
 from alerts.watch.self_watch import in_words, stalled_since_ns
 from infra.clock import Clock
+from infra.guarded_loop import GuardedLoop
 
 logger = logging.getLogger(__name__)
 
@@ -37,26 +38,27 @@ class Heartbeat:
         clock: Clock,
         every_s: float,
         metrics: Metrics,
+        faults: Faults,
     ) -> None:
         self._post, self._problems, self._detected_ns = post, problems, detected_ns
         self._clock = clock
         self._every_s, self._metrics = every_s, metrics
         self._said = ""
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self.loop = GuardedLoop(
+            "heartbeat", self._run, lambda error: faults.note("heartbeat", error), first_s=every_s
+        )
 
     def start(self) -> None:
         """Begin: the first beat comes after the first pause, when everything has had time to start."""
-        self._thread.start()
+        self.loop.start()
 
     def stop(self, wait_s: float) -> None:
         """End."""
-        self._stop.set()
-        self._thread.join(wait_s)
+        self.loop.stop(wait_s)
 
-    def _run(self) -> None:
-        while not self._stop.wait(self._every_s):
-            self.beat()
+    def _run(self) -> float:
+        self.beat()
+        return self._every_s
 
     def beat(self) -> bool:
         """One beat, if all is well; whether it arrived."""

@@ -20,7 +20,9 @@ METRICS = (
     Metric(
         "findings", "lightship_alerts_findings_total", "counter", "Messages read from the log of findings"
     ),
-    Metric("dead_letters", "lightship_alerts_dead_letters_total", "counter", "Messages that are no finding"),
+    Metric(
+        "dead_letters", "lightship_alerts_dead_letters_total", "counter", "Messages that could not be taken"
+    ),
     Metric(
         "transitions", "lightship_alerts_transitions_total", "counter", "Lines of incident history stored"
     ),
@@ -29,6 +31,7 @@ METRICS = (
     Metric("retried", "lightship_alerts_notifications_retried_total", "counter", "Attempts that failed"),
     Metric("gave_up", "lightship_alerts_notifications_gave_up_total", "counter", "Messages given up"),
     Metric("beats", "lightship_alerts_heartbeats_total", "counter", "Beats that arrived"),
+    Metric("faults", "lightship_alerts_faults_total", "counter", "Failures of our own code, set aside"),
     Metric("open", "lightship_alerts_incidents_open", "gauge", "Incidents that are not over"),
     Metric("silences", "lightship_alerts_silences", "gauge", "Silences in force"),
     Metric("waiting", "lightship_alerts_notifications_waiting", "gauge", "Messages that are due"),

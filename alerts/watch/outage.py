@@ -6,16 +6,14 @@ crashes only, the service waits and can tell nobody, so it pages past them.
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from alerts.faults import DELIVERIES, Faults
 from alerts.watch.direct_page import OPENED, RESOLVED_KIND, DirectPage, finding_of
 from infra.clock import NS_PER_S, Clock
+from infra.guarded_loop import GuardedLoop
 from infra.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 AWAY = "server_away"
 OUTAGE_S = 90.0
@@ -59,26 +57,26 @@ class Outage:
 class OutageWatch:
     """Looks every few seconds, on a thread of its own; ``trouble`` says what the service waits for."""
 
-    def __init__(self, settings: Settings, trouble: Callable[[], str | None], clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, trouble: Callable[[], str | None], clock: Clock, faults: Faults
+    ) -> None:
         def new_page(note: str, since_ns: int) -> Page:
             return DirectPage(settings, finding_of(AWAY, note, since_ns), clock)
 
         self._trouble, self._clock = trouble, clock
         self._outage = Outage(new_page)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="outage", daemon=True)
+        self.loop = GuardedLoop(
+            "outage", self._run, lambda error: faults.note(DELIVERIES, error, "past the store"), EVERY_S
+        )
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self.loop.start()
 
     def stop(self) -> None:
         """End with the next look."""
-        self._stop.set()
+        self.loop.stop(0.0)
 
-    def _run(self) -> None:
-        while not self._stop.wait(EVERY_S):
-            try:
-                self._outage.look(self._trouble(), self._clock.now_ns())
-            except Exception:
-                logger.exception("an outage could not be told")
+    def _run(self) -> float:
+        self._outage.look(self._trouble(), self._clock.now_ns())
+        return EVERY_S

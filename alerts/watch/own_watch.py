@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from alerts.faults import Faults
 from alerts.incidents.incident import Incident
 from alerts.notify.sender import Sender
 from alerts.watch import self_watch
@@ -16,6 +17,7 @@ from infra.embedded.restart_loop import Restarted
 from infra.embedded.run_file import read_run
 from infra.embedded.run_report import children_of
 
+WATCHING = "watching itself"
 LOOK_EVERY_S = 60.0
 """Seconds between two looks at disks and at what came late."""
 
@@ -38,7 +40,9 @@ class OwnWatch:
         restarted: Callable[[], list[Restarted]] = list,
         waiting: Callable[[], list[Look]] = list,
         starts: Callable[[], list[Restarted]] = list,
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults(clock)
         self._senders, self._detected_ns = senders, detected_ns
         self._rooms, self._late, self._clock = rooms, late, clock
         self._restarted, self._waiting, self._starts = restarted, waiting, starts
@@ -62,15 +66,29 @@ class OwnWatch:
         return new
 
     def _looks(self, now_ns: int) -> list[Look]:
-        looks = [self_watch.detection(self._detected_ns(), now_ns, self._began_ns)]
-        looks += self_watch.restarts(self._restarted(), now_ns)
-        looks += self._waiting()
+        kinds: list[Callable[[], list[Look]]] = [
+            lambda: [self_watch.detection(self._detected_ns(), now_ns, self._began_ns)],
+            lambda: self_watch.restarts(self._restarted(), now_ns),
+            self._waiting,
+            lambda: self._receivers(now_ns),
+        ]
+        if now_ns >= self._next_ns:
+            kinds += [
+                lambda: self_watch.disks(self._rooms(), now_ns),
+                lambda: self_watch.late(self._late(), now_ns),
+                lambda: self_watch.restarts(self._starts(), now_ns),
+            ]
+        looks: list[Look] = []
+        for kind in kinds:  # one that fails hides none of the others
+            with self._faults.guarded(WATCHING):
+                looks += kind()
+        if now_ns >= self._next_ns:
+            self._next_ns = now_ns + int(LOOK_EVERY_S * NS_PER_S)
+        return looks + self_watch.set_aside(self._faults.known())
+
+    def _receivers(self, now_ns: int) -> list[Look]:
+        looks = []
         for name, sender in self._senders.items():
             down_ns = sender.down_since_ns
             looks += self_watch.receiver(name, down_ns, answered=sender.answered, now_ns=now_ns)
-        if now_ns >= self._next_ns:
-            looks += self_watch.disks(self._rooms(), now_ns)
-            looks += self_watch.late(self._late(), now_ns)
-            looks += self_watch.restarts(self._starts(), now_ns)
-            self._next_ns = now_ns + int(LOOK_EVERY_S * NS_PER_S)
         return looks

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
+from alerts.faults import PartFault
 from alerts.incidents.incident import Incident
 from detectors.finding import ALL, Finding
 from detectors.own_finding import SERVICE, own_finding
@@ -21,7 +22,7 @@ from infra.embedded.restart_loop import Restarted
 
 DETECTOR = "self-watch"
 STALLED, RECEIVER, DISK, LATE = "detection_stalled", "receiver_down", "disk_full", "late_share"
-RESTARTS, WAITING = "restart_loop", "records_waiting"
+RESTARTS, WAITING, SET_ASIDE = "restart_loop", "records_waiting", "set_aside"
 STALLED_S = 180.0
 """Detection says every 30 s how far it is, also when nothing comes."""
 RECEIVER_S = 300.0
@@ -94,6 +95,16 @@ def restarts(processes: Iterable[Restarted], now_ns: int) -> list[Look]:
         since_ns = one.loop_since_ns(now_ns)
         note = "" if since_ns is None else one.text(now_ns)
         looks.append(Look(RESTARTS, of("process", one.name), since_ns, note=note))
+    return looks
+
+
+def set_aside(parts: Iterable[tuple[PartFault, bool]]) -> list[Look]:
+    """What the alerts service itself failed on, part by part, and whether it did so lately."""
+    looks = []
+    for fault, lately in parts:
+        since_ns = fault.since_ns if lately else None
+        note = f"the alerts service set something aside: {fault.text()}" if lately else ""
+        looks.append(Look(SET_ASIDE, of("part", fault.part), since_ns, fault.severity, note, fault.n))
     return looks
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
+from alerts.faults import Faults
 from alerts.incidents.incident import Incident
 from alerts.log import IncidentLog
 from alerts.notify.sender import Sender
@@ -29,10 +30,12 @@ class Watches:
         rooms: Callable[[], list[Room]],
         trouble: Callable[[], str | None],
         clock: Clock,
+        faults: Faults,
     ) -> None:
-        self._log = IncidentLog(lambda: clickhouse.connect(settings.store))
-        self._backlog = BacklogWatch(settings.kafka, self._log.positions, clock)
-        self._outage = OutageWatch(settings, trouble, clock)
+        self._log = IncidentLog(lambda: clickhouse.connect(settings.store), faults)
+        self._backlog = BacklogWatch(settings.kafka, self._log.positions, clock, faults)
+        self._outage = OutageWatch(settings, trouble, clock, faults)
+        self.loops = (self._backlog.loop, self._outage.loop)
         self._own = OwnWatch(
             senders,
             log.detected_ns,
@@ -42,6 +45,7 @@ class Watches:
             partial(restarted, settings.home),
             self._backlog.looks,
             log.starts,
+            faults,
         )
 
     def start(self) -> None:

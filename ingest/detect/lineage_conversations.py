@@ -14,7 +14,8 @@ from detectors.drift.engine import snapshot as codec
 from detectors.observation import Observation
 from detectors.scorers import score_conversations
 from detectors.scorers.protocol import ScoreSpec
-from ingest.detect.fault import OF_THE_WHOLE, Fault
+from infra.fault import Fault
+from ingest.detect.fault import OF_THE_WHOLE
 from ingest.detect.resting import LineageKey
 from ingest.units.conversations import Conversations, Limits
 

@@ -29,7 +29,8 @@ from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
 from detectors.observation import Control, Observation, ServiceKey, decode, encode
-from ingest.detect.fault import OF_THE_WHOLE, Fault, passed_through
+from infra.fault import Fault, passed_through
+from ingest.detect.fault import OF_THE_WHOLE
 
 logger = logging.getLogger(__name__)
 

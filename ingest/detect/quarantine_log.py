@@ -16,8 +16,8 @@ from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, ServiceKey, encode
 from detectors.own_finding import LIVE, own_finding
 from infra.clock import NS_PER_S, to_datetime
+from infra.fault import Fault
 from infra.kafka import FINDINGS
-from ingest.detect.fault import Fault
 from ingest.detect.quarantine import RELEASE
 from ingest.detect.writer import QuarantineRow
 from ingest.messages import Output

@@ -31,10 +31,11 @@ from detectors.observation import (
     ServiceKey,
 )
 from infra.clock import NS_PER_S, to_datetime
+from infra.fault import Fault
 from infra.kafka import SPANS
 from ingest.detect.applied import Applied
 from ingest.detect.chain import LogChain
-from ingest.detect.fault import OF_THE_WHOLE, Fault
+from ingest.detect.fault import OF_THE_WHOLE
 from ingest.detect.lineage_conversations import LineageConversations
 from ingest.detect.quarantine import RELEASE, Quarantined, is_plain, pack_alone, set_aside
 from ingest.detect.resting import LineageKey, Resting, packable, restored

@@ -25,7 +25,8 @@ MS_PER_HOUR = 3_600_000
 class Server:
     """A server or room: its address, and why it is not ready (``None``: it is); ``away``: it says nothing.
 
-    ``elsewhere``: the address is a guess, so that it may run on another machine.
+    ``elsewhere``: the address is a guess, so that it may run on another machine. ``set_aside`` is what its
+    own code failed on lately, a line each.
     """
 
     name: str
@@ -34,10 +35,14 @@ class Server:
     away: bool = False
     start: str = "lightship up"
     elsewhere: bool = False
+    set_aside: tuple[str, ...] = ()
 
 
 def check_server(server: Server) -> Line:
     """Whether it answers and can do its work."""
+    if server.problem is None and server.set_aside:
+        remedy = "report it; infra/runbooks/set_aside.md says what each part means"
+        return Line(server.name, FAIL, f"set aside: {'; '.join(server.set_aside)[:500]}", remedy)
     if server.problem is None:
         return Line(server.name, OK, f"{server.address} is ready")
     says = f"{server.address}: {server.problem}"

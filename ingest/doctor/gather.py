@@ -97,8 +97,18 @@ def room_server(
     if instance and answer.headers.get(HEADER, "") != instance:
         return Server(name, address, "another process answers there: it is not of this instance", start=start)
     if answer.status_code == 200:
-        return Server(name, address, start=start)
+        return Server(name, address, start=start, set_aside=_set_aside(answer))
     return Server(name, address, f"not ready: {' '.join(answer.text.split())[:300]}", start=start)
+
+
+def _set_aside(answer: httpx.Response) -> tuple[str, ...]:
+    """What a room says that it failed on."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return ()
+    lines = body.get("set_aside") if isinstance(body, dict) else None
+    return tuple(str(line) for line in lines) if isinstance(lines, list) else ()
 
 
 def store_server(settings: StoreSettings) -> tuple[Server, Client | None]:

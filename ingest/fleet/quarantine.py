@@ -16,7 +16,7 @@ from typing import Any
 from detectors.drift.engine import snapshot as codec
 from detectors.drift.fleet.fleet import FleetWatcher
 from detectors.finding import Finding
-from ingest.detect.fault import Fault
+from infra.fault import Fault
 from ingest.detect.quarantine import MOST_OPEN, MOST_STATE_BYTES, is_plain
 
 logger = logging.getLogger(__name__)

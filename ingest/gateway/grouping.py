@@ -96,10 +96,10 @@ class Grouper:
         task.add_done_callback(self._sending.discard)
 
     async def _send(self, group: Group, message: _Open) -> None:
-        headers = message_headers(group, message.records, message.received_ns)
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
+            headers = message_headers(group, message.records, message.received_ns)
             await self._producer.send(group.topic, group.partition, b"".join(message.parts), headers)
         except IngestError as error:
             self._metrics.add(metrics.FAILED_MESSAGES, group.topic)

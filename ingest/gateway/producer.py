@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
 
+from infra.fault import Fault
 from infra.kafka import missing_topics
 from infra.kafka_access import connection
 from infra.kafka_refusal import refusal
@@ -201,6 +202,12 @@ class KafkaProducer:
                 self._fatal = str(error)
                 logger.error("%s", error)
                 return
+            except Exception as error:  # noqa: BLE001 - this task alone connects: if it ends, nothing is sent again
+                await _close(producer)
+                self._why = f": {Fault.of(error)}"
+                logger.error("%s", self.problem)
+                await asyncio.sleep(RETRY_S)
+                continue
             self._producer = producer
             logger.info("connected to Kafka at %s", self._settings.bootstrap)
             return
@@ -270,7 +277,7 @@ async def _close(producer: Any) -> None:
     try:
         async with asyncio.timeout(ACK_TIMEOUT_S):
             await producer.stop()
-    except (KafkaError, OSError, TimeoutError, AssertionError) as error:
+    except Exception as error:  # noqa: BLE001 - it is given up, whatever it says
         logger.info("a producer was closed with messages under way: %s", type(error).__name__)
         await _abandon(producer)
 

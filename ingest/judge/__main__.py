@@ -17,6 +17,7 @@ from pathlib import Path
 from aiohttp import web
 
 from infra.clock import NS_PER_S, SystemClock
+from infra.fault import Fault
 from infra.settings import Settings, load
 from ingest import process
 from ingest.errors import Unavailable
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 AGAIN_S = 2.0
 """Seconds until a store or broker that did not answer is tried again."""
+AFTER_DEFECT_S = 30.0
+"""Seconds, at least, until a judge goes on whose round our own code failed on."""
 
 
 async def serve(settings: Settings, host: str, port: int) -> None:
@@ -55,13 +58,13 @@ async def serve(settings: Settings, host: str, port: int) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for judge in working:
-                    tasks.create_task(_work(judge, stop, waiting_for))
+                    tasks.create_task(work(judge, stop, waiting_for))
         finally:
             await runner.cleanup()
 
 
-async def _work(judge: Judge, stop: asyncio.Event, waiting_for: dict[str, str]) -> None:
-    """Round after round; what does not answer is waited for."""
+async def work(judge: Judge, stop: asyncio.Event, waiting_for: dict[str, str]) -> None:
+    """Round after round; what does not answer is waited for, and what our own code raises is tried again."""
     name, every_s = judge.bench.name, judge.bench.settings.every_s
     while not stop.is_set():
         pause_s = every_s
@@ -73,6 +76,10 @@ async def _work(judge: Judge, stop: asyncio.Event, waiting_for: dict[str, str]) 
                 logger.warning("judge %s waits: %s", name, error)
             waiting_for[name] = str(error)
             pause_s = AGAIN_S
+        except Exception as error:  # noqa: BLE001 - the other judges go on, and the next round may succeed
+            waiting_for[name] = f"a defect: {Fault.of(error)}"
+            logger.error("judge %s: %s", name, waiting_for[name])
+            pause_s = max(every_s, AFTER_DEFECT_S)
         rest_s = (judge.rest_until_ns - judge.now_ns()) / NS_PER_S
         await _pause(stop, max(pause_s, rest_s) if rest_s > 0 else pause_s)
 

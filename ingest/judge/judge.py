@@ -5,7 +5,8 @@ code path, on the partition of the judged trace. Its name is ``<judge>@<version>
 or ``bad`` by the rubric. It is sent again until Kafka has it; its id makes that one judgement.
 
 Three things end a round: nobody is left, a limit is reached, or the API wants to be left alone. Nothing that
-goes wrong becomes a score: what got no verdict in three tries is counted and given up.
+goes wrong becomes a score: what got no verdict in three tries, or what our own code failed on so often, is
+counted and given up.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import asyncio
 import logging
 import random
 import secrets
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from detectors.scorers.prices import Price
 from infra.clock import NS_PER_S
+from infra.fault import Fault
 from infra.judges import JudgeSettings
 from ingest.assembly.assemble import Judgement
 from ingest.errors import Unavailable
@@ -37,6 +40,9 @@ OVERLAP_NS = 600 * NS_PER_S
 """Every look goes back this far behind the last one: text may come later than its span."""
 SETTLED_NS = 2 * NS_PER_S
 """What came just now is left alone: the rest of it may be under way."""
+
+OF_THE_WHOLE = (Unavailable, sqlite3.Error, MemoryError)
+"""What no single interaction is to blame for."""
 
 FIRST_REST_S, LONGEST_REST_S, REFUSED_REST_S = 1.0, 300.0, 60.0
 """The API is left alone after a failure, twice as long after the next, up to this; so long if it refuses."""
@@ -110,7 +116,14 @@ class Judge:
             chosen = self.journal.next()
             if chosen is None:
                 return "done"
-            if not await self._turn(chosen):
+            try:
+                has_room = await self._turn(chosen)
+            except OF_THE_WHOLE:
+                raise
+            except Exception as error:  # noqa: BLE001 - the others are to be judged
+                has_room = True
+                self._defect(chosen.uid, error)
+            if not has_room:
                 return "limit"
         return "stop"
 
@@ -130,12 +143,40 @@ class Judge:
             (from_ns, max(until_ns, from_ns)),
             oldest_ns,
         )
-        for _ in range(self.journal.choose(found, until_ns)):
+        try:
+            new = self.journal.choose(found, until_ns)
+        except OF_THE_WHOLE:
+            raise
+        except Exception:  # noqa: BLE001 - which of them it is shows when each is chosen alone
+            new = sum(self._choose_alone(one, until_ns) for one in found)
+        for _ in range(new):
             self.count("chosen")
+
+    def _choose_alone(self, one: Chosen, until_ns: int) -> int:
+        try:
+            return self.journal.choose([one], until_ns)
+        except OF_THE_WHOLE:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is left out
+            self.count("defect")
+            logger.error("judge %s: one is not chosen: %s", self.bench.name, Fault.of(error))
+            return 0
 
     async def _send_again(self) -> None:
         for said in self.journal.unsent():
-            await self._send(said)
+            try:
+                await self._send(said)
+            except OF_THE_WHOLE:
+                raise
+            except Exception as error:  # noqa: BLE001 - those behind it are to be sent
+                self._defect(said.chosen.uid, error)
+
+    def _defect(self, uid: str, error: Exception) -> None:
+        """Our own code failed on one: it is tried again a few times, then given up."""
+        self.count("defect")
+        logger.error("judge %s: a defect: %s", self.bench.name, Fault.of(error))
+        if self.journal.tried(uid):
+            self.count("given_up")
 
     async def _turn(self, chosen: Chosen) -> bool:
         """Judge one; whether there was room for it within the limits."""

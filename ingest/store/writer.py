@@ -6,24 +6,18 @@ values is narrowed down to its rows by halving; every other error means waiting.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clickhouse_connect.datatypes.base import ClickHouseType
 from clickhouse_connect.datatypes.registry import get_from_name
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, DataError
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from infra.row_refusal import lies_in_values
 from ingest.errors import Unavailable
 from ingest.store.stage_store import Accounted, Ask, Partition, Progress, Refused
 from ingest.store.tables import Row, Table
-
-_BAD_VALUES = frozenset({6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 131, 190, 321, 349, 407})
-"""ClickHouse error codes that lie in the values of a row (src/Common/ErrorCodes.cpp)."""
-
-_BAD_IN_CLIENT = (DataError, struct.error, UnicodeError, OverflowError, TypeError, ValueError, AttributeError)
-"""What the client raises while it writes a column whose values do not fit its type."""
 
 _IDS_PER_QUERY = 2000
 """Keeps a statement well below ClickHouse's default limit of 256 KiB (max_query_size)."""
@@ -74,16 +68,14 @@ class ClickHouseStore:
                 column_oriented=True,
                 settings=_SETTINGS,
             )
-        except DatabaseError as error:
-            if isinstance(error, DataError) or error.code in _BAD_VALUES:
+        except Exception as error:
+            if lies_in_values(error):
                 return error
-            raise Unavailable(
-                f"ClickHouse did not take {len(rows)} rows of {table.name}: {str(error)[:300]}"
-            ) from error
-        except ClickHouseError as error:
-            raise Unavailable(f"ClickHouse did not take rows of {table.name}: {str(error)[:300]}") from error
-        except _BAD_IN_CLIENT as error:
-            return error
+            if isinstance(error, ClickHouseError):
+                raise Unavailable(
+                    f"ClickHouse did not take {len(rows)} rows of {table.name}: {str(error)[:300]}"
+                ) from error
+            raise
         return None
 
     def find(self, table: Table, ask: Ask, columns: Sequence[str] | None = None) -> list[Row]:

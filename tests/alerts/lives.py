@@ -60,9 +60,12 @@ class Process:
             self.pipeline.add(delivery, attempts)
 
     def read(self) -> None:
-        world = self.world
         self.desk.load()
         self.send()
+        self.read_on()
+
+    def read_on(self) -> None:
+        world = self.world
         while world.committed < len(world.log):
             end = min(world.committed + world.batch, len(world.log))
             places = range(world.committed, end)

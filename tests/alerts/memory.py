@@ -155,7 +155,8 @@ class MemoryPost:
             raise Unavailable("no broker")
         self.controls.append(record)
 
-    def dead_letter(self, source: Source, value: bytes, reason: str) -> None:
+    def dead_letter(self, source: Source, value: bytes, kind: str, reason: str) -> None:
+        assert kind
         self.letters.append((source, f"{reason} ({len(value)} bytes)"))
 
     def flush(self) -> None:

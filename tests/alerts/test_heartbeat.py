@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from alerts.errors import Unavailable
+from alerts.faults import Faults
 from alerts.notify.protocol import RETRY, SENT, Outcome
 from alerts.watch.heartbeat import Heartbeat
 from alerts.watch.metrics import Metrics
@@ -31,8 +32,9 @@ class Place:
     metrics: Metrics = field(default_factory=Metrics)
 
     def heart(self, every_s: float = 60.0) -> Heartbeat:
+        faults = Faults(self.clock)
         return Heartbeat(
-            self.post, lambda: self.problems, self.detected_ns, self.clock, every_s, self.metrics
+            self.post, lambda: self.problems, self.detected_ns, self.clock, every_s, self.metrics, faults
         )
 
     def detected_ns(self) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from alerts.errors import Unavailable
+from alerts.faults import Faults
 from alerts.held.evidence import Bound
 from alerts.held.keeper import COPY_EVERY_S, RENEW_EVERY_S, Keeper
 from alerts.incidents.incident import RESOLVED, Incident
@@ -42,7 +43,7 @@ class Rows:
 class Bench:
     def __init__(self, rows: Rows, *incidents: Incident) -> None:
         self.rows, self.incidents, self.clock = rows, list(incidents), HandClock()
-        self.keeper = Keeper(rows, lambda: self.incidents, self.clock, lambda _: None)
+        self.keeper = Keeper(rows, lambda: self.incidents, self.clock, Faults(self.clock))
 
     def after(self, seconds: float) -> int:
         self.clock.ns += int(seconds * NS_PER_S)

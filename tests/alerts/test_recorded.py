@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alerts.briefs.brief import Links, brief_of
 from alerts.briefs.render import parts
 from alerts.changes.recorded import MOST, NEAREST, RecordedChange, RecordedChanges, read_change
+from alerts.changes.store import change_row
 from alerts.desk import Desk, Setup
 from alerts.errors import BadRecord, Unavailable
 from alerts.incidents.book import Book
@@ -140,3 +144,54 @@ def test_what_cannot_be_stored_is_not_remembered_and_may_be_recorded_again() -> 
     desk.elapse()
     assert named(desk.all()[0])[0] == "4.2"
     assert [c.suspect.value for c in store.marked] == ["4.2"]
+
+
+_odd: st.SearchStrategy[Any] = st.sampled_from(
+    (
+        None,
+        True,
+        0,
+        -1,
+        2**64,
+        10**400,
+        math.nan,
+        math.inf,
+        "",
+        "\ud800",
+        "\x00",
+        "x" * 10**5,
+        [],
+        {},
+        [["x"]],
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-23:59",
+        "2026-03-17T04:05:00",
+        "2026-03-17",
+    )
+)
+_names = st.sampled_from(
+    ("v", "action", "kind", "value", "since", "tenant", "lineage", "service", "environment")
+)
+
+
+@given(st.dictionaries(_names, _odd, max_size=4))
+def test_whatever_is_recorded_is_remembered_and_stored_or_refused(odd: dict[str, Any]) -> None:
+    (entry,) = read_markers(
+        {"kind": "release", "value": "4.2", "who": "ci"}, "default", "live", to_ns(at("04:00"))
+    )
+    try:
+        found = read_change(json.dumps({**entry, **odd}).encode())
+    except BadRecord:
+        return
+    if found is not None:
+        book, incident = opened(found, change("4.2", "03:58"))
+        assert book.recorded.all
+        change_row(found)
+        for near in incident.recorded:
+            near.value.encode()
+
+
+@pytest.mark.parametrize("value", [b"", b"[" * 10**5, b"null", b"[]", b"\xff", b"{}", b'"x"'])
+def test_what_is_no_entry_is_refused(value: bytes) -> None:
+    with pytest.raises(BadRecord):
+        read_change(value)

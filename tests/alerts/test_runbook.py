@@ -13,7 +13,15 @@ from tests.alerts.invented import refusals
 SCORES = (
     *("refusal", "secrets", "pii", "error", "truncated", "tool_loop", "output_length", "prompt_length"),
     *("latency_s", "time_to_first_chunk_s", "input_tokens", "output_tokens", "steps", "tool_calls"),
-    *("receiver_down", "disk_full", "late_share", "restart_loop", "records_waiting", "quarantine"),
+    *(
+        "receiver_down",
+        "disk_full",
+        "late_share",
+        "restart_loop",
+        "records_waiting",
+        "quarantine",
+        "set_aside",
+    ),
     *("tool_repeats", "trace_duration_s", "repetition", "language", "output_language", "finish_reason"),
 )
 

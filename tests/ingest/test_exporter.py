@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 import threading
@@ -295,6 +296,44 @@ def test_a_message_kafka_never_takes_does_not_hold_up_others(broker: Broker) -> 
     assert out.force_flush()
     assert [n for m in broker.stored for n in m.spans()] == ["small"]
     assert out.dropped == 1
+    out.shutdown()
+
+
+def test_a_producer_that_cannot_be_closed_does_not_end_the_sending(broker: Broker) -> None:
+    class Breaks(Broker):
+        def send(self, *args: Any) -> _Acknowledged:
+            if not self.sends:
+                self.sends += 1
+                raise struct.error
+            return broker.send(*args)
+
+        def close(self, timeout: float) -> None:
+            raise ValueError(timeout)
+
+    out = exporter(Breaks())
+    out.export(spans_of("a"))
+    assert out.force_flush()
+    assert [n for m in broker.stored for n in m.spans()] == ["a"]
+    out.shutdown()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_sending_thread_that_has_ended_begins_anew_with_the_next_batch(broker: Broker) -> None:
+    class Ends(Broker):
+        def connect(self, _: ExporterSettings) -> Broker:
+            if not self.sends:
+                self.sends += 1
+                raise SystemExit
+            return broker
+
+    out = exporter(Ends())
+    out.export(spans_of("a"))
+    thread = out._delivery._thread
+    assert thread is not None
+    thread.join(PATIENCE_S)
+    out.export(spans_of("b"))
+    assert out.force_flush()
+    assert [n for m in broker.stored for n in m.spans()] == ["a", "b"]
     out.shutdown()
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -30,6 +30,7 @@ from ingest.gateway.intake import Intake, Origin
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
 from ingest.gateway.redactors import Redactors
+from ingest.judge.__main__ import work
 from ingest.judge.endpoint import Endpoint
 from ingest.judge.exchange import NoVerdict, Texts, Wanted, read_answer, request_body
 from ingest.judge.journal import Chosen, Journal
@@ -206,6 +207,7 @@ class World:
     now_ns: int = START_NS + 60 * NS_PER_S
     counted: Counter[str] = field(default_factory=Counter)
     settings: dict[str, Any] = field(default_factory=dict)
+    undeliverable: set[str] = field(default_factory=set)
 
     def round(self) -> str:
         """A whole life of the process: opened, one round, closed."""
@@ -225,6 +227,8 @@ class World:
         )  # fmt: skip
 
         async def deliver(sent: Sent) -> None:
+            if sent.judgement.trace_id in self.undeliverable:
+                raise OverflowError
             await intake.take(to_request([sent], self.now_ns), Origin("default"))
 
         judge = Judge(
@@ -371,3 +375,61 @@ def test_what_kafka_did_not_take_is_sent_again_and_not_asked_again(tmp_path: Pat
         w.now_ns += NS_PER_S
         w.round()
         assert w.records() == [first, first]
+
+
+@pytest.mark.parametrize("where", ["texts", "deliver"])
+def test_one_interaction_that_fails_is_given_up_and_the_others_are_judged(tmp_path: Path, where: str) -> None:
+    """Whatever our own code raises on one: it ends neither the round nor the process."""
+    with world(tmp_path, 3) as w:
+        sick = w.stored.chosen[0]
+        if where == "texts":
+            w.stored.kept[sick.trace_id] = Texts(None, None, b"no text")  # type: ignore[arg-type]
+        else:
+            w.undeliverable.add(sick.trace_id)
+        for _ in range(4):
+            assert w.round() == "done"
+        assert w.states == {"sent": 2, "failed": 1}
+        assert (w.counted["defect"], w.counted["given_up"]) == (3, 1)
+
+
+def test_one_row_that_no_journal_takes_keeps_no_other_from_being_chosen(tmp_path: Path) -> None:
+    with world(tmp_path, 3) as w:
+        w.stored.chosen.insert(0, Chosen("v/\ud800", "\ud800", "", START_NS, 1))
+        w.stored.chosen.append(Chosen("v/far", "f" * 32, "f" * 16, START_NS, 2**70))
+        assert w.round() == "done"
+        assert w.states == {"sent": 3}
+        assert w.counted["defect"] == 2
+
+
+def test_a_judge_whose_rounds_fail_keeps_no_other_from_its_work() -> None:
+    rounds: Counter[str] = Counter()
+    stop, waiting_for = asyncio.Event(), dict[str, str]()
+
+    class Fails:
+        rest_until_ns = 0
+
+        def __init__(self, name: str) -> None:
+            self.bench = Bench(name, JudgeSettings("http://h", "m", every_s=0.01), RUBRIC, PRICE)
+
+        def now_ns(self) -> int:
+            return 1
+
+        async def round(self, _: asyncio.Event) -> str:
+            name = self.bench.name
+            rounds[name] += 1
+            if name == "sick":
+                raise KeyError("a text of a user")
+            if rounds["sick"] and rounds[name] > 3:
+                stop.set()
+            return "done"
+
+    async def both() -> None:
+        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+            for name in ("sick", "well"):
+                tasks.create_task(work(cast("Judge", Fails(name)), stop, waiting_for))
+
+    asyncio.run(both())
+    assert rounds["well"] > 3
+    assert "KeyError" in waiting_for["sick"]
+    assert "user" not in waiting_for["sick"]
+    assert "well" not in waiting_for

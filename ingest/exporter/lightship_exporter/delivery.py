@@ -115,9 +115,10 @@ class Delivery:
             self._start()
 
     def _start(self) -> None:
-        """Start the thread, in this process and only when there is something to send."""
+        """Start the thread, in this process and when there is something to send; anew if it has ended."""
         with self._starting:
-            if self._thread is None and not self._outbox.closed:
+            ended = self._thread is None or not self._thread.is_alive()
+            if ended and not self._outbox.closed:
                 sending = Sending(
                     self._outbox,
                     self._topic,
