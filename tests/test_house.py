@@ -170,6 +170,7 @@ def test_no_runbook_is_left_over() -> None:
         self_watch.LATE,
         self_watch.RESTARTS,
         self_watch.WAITING,
+        self_watch.SET_ASIDE,
         "quarantine",
     )
     used |= {runbook.name_of(refusals(alert_kind="pipeline", score=score)) for score in ours}

@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
+from types import NoneType
+from typing import Any
 
 import orjson
 import zstandard
@@ -27,6 +29,14 @@ MAX_PLAIN_BYTES = 128 << 20
 """Bytes that are read back, more than any message has."""
 MAX_BYTES = 32 << 20
 """Bytes (compressed) a dead letter may hold; the topic takes messages of 64 MiB."""
+
+
+_TYPES: dict[tuple[str, ...], type | tuple[type, ...]] = {
+    ("topic", "tenant", "lineage", "kind", "reason"): str,
+    ("partition", "offset", "received_ns", "records", "bytes"): int,
+    ("ordinal",): (int, NoneType),
+    ("value_zstd",): (str, NoneType),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +72,13 @@ def to_output(letter: DeadLetter) -> Output:
         "partition": letter.source.partition,
         "offset": letter.source.offset,
         "ordinal": letter.ordinal,
-        "tenant": letter.envelope.tenant,
-        "lineage": letter.envelope.lineage,
+        "tenant": _whole(letter.envelope.tenant),
+        "lineage": _whole(letter.envelope.lineage),
         "received_ns": letter.envelope.received_ns,
         "backfill": letter.envelope.backfill,
-        "policy": letter.envelope.policy,
-        "kind": letter.kind,
-        "reason": letter.reason[:MAX_REASON],
+        "policy": _whole(letter.envelope.policy),
+        "kind": _whole(letter.kind),
+        "reason": _whole(letter.reason[:MAX_REASON]),
         "records": letter.records,
         "bytes": len(letter.value),
         "sha256": hashlib.sha256(letter.value).hexdigest(),
@@ -88,7 +98,8 @@ def read(value: bytes) -> DeadLetter:
     try:
         body = orjson.loads(value)
         if body["v"] != VERSION:
-            raise BadRecord(f"dead letter version {body['v']!r} is not readable, expected {VERSION}")
+            raise BadRecord(f"dead letter version {body['v']!r:.20} is not readable, expected {VERSION}")
+        _check_types(body)
         packed = body["value_zstd"]
         return DeadLetter(
             source=SourcePosition(body["topic"], body["partition"], body["offset"]),
@@ -124,6 +135,26 @@ def read_retried(value: bytes) -> int | None:
         return None
     at_ns = body.get("retried_ns") if isinstance(body, dict) else None
     return at_ns if isinstance(at_ns, int) else None
+
+
+def _check_types(body: dict[str, Any]) -> None:
+    """Every field must be of its type: whoever lists letters sorts and counts by them.
+
+    Raises
+    ------
+    TypeError
+        If one is not; the message names it.
+    """
+    for names, kinds in _TYPES.items():
+        for name in names:
+            value = body[name]
+            if not isinstance(value, kinds) or isinstance(value, bool):
+                raise TypeError(f"{name} is of type {type(value).__name__}")
+
+
+def _whole(text: str) -> str:
+    """What UTF-8 can hold: text may hold half of a character."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _unpack(packed: str) -> bytes:
