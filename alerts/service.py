@@ -77,8 +77,7 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 0.5
 ELAPSE_EVERY_S = 3.0
-GRANT_EVERY_S = 5.0
-PING_EVERY_S = 5.0
+GRANT_EVERY_S = PING_EVERY_S = 5.0
 LONGEST_PAUSE_S = 10.0
 STARTING = "starting"
 STOP_S = 10.0

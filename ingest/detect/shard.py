@@ -24,12 +24,7 @@ from detectors.drift.service.series_rows import CellRow, SeriesState
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
-from detectors.observation import (
-    Control,
-    Mark,
-    Observation,
-    ServiceKey,
-)
+from detectors.observation import Control, Mark, Observation, ServiceKey
 from infra.clock import NS_PER_S, to_datetime
 from infra.fault import Fault
 from infra.kafka import SPANS
