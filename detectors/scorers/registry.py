@@ -116,6 +116,9 @@ class Tally:
     cost_ns: Counter[str] = field(default_factory=Counter)
 
 
+_PLAIN = frozenset({float, int, bool, str})
+
+
 def score_each(
     items: Sequence[U],
     scorers: Sequence[_Scores[U]],
@@ -134,15 +137,30 @@ def score_each(
     for scorer in scorers:
         started = clock_ns()
         try:
-            batch = scorer.score(items)
+            batch = list(scorer.score(items))
         except Exception:  # noqa: BLE001  scorers may be plug-ins; their bugs are counted, not spread
             batch = []
         if len(batch) != len(items):
             batch = [_score_one(item, scorer, tally) for item in items]
         tally.cost_ns[scorer.name] += clock_ns() - started
         for values, new in zip(merged, batch, strict=True):
-            values.update(new)
+            if type(new) is dict and all(type(value) in _PLAIN for value in new.values()):
+                values.update(new)
+            else:
+                values.update(_plain(new, scorer.name, tally))
     return merged
+
+
+def _plain(values: object, scorer: str, tally: Tally) -> Scores:
+    """What can be counted of values that are not all plain numbers or names; the rest is a failure."""
+    found = values if isinstance(values, Mapping) else {}
+    good: Scores = {}
+    for name, value in found.items():
+        if isinstance(name, str) and isinstance(value, float | int | str):
+            good[name] = value
+    if len(good) < len(found) or not isinstance(values, Mapping):
+        tally.failures[scorer, "TypeError"] += 1
+    return good
 
 
 def _score_one(item: U, scorer: _Scores[U], tally: Tally) -> Scores:

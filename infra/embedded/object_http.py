@@ -39,6 +39,11 @@ INLINE_BYTES = 1 << 20
 """Content up to this size is read and written on the event loop: a thread would take longer to reach."""
 
 MAX_DELETE_BODY = 4 << 20
+MAX_DELETES = 1000
+"""Keys in one DeleteObjects request (Amazon S3 API reference, DeleteObjects)."""
+DELETED_AT_ONCE = 20
+"""Files removed before other requests have their turn. It happens on the event loop, with the index: a key
+that is written again meanwhile must not lose its new file."""
 
 TOPICS = "/topics/"
 """In the keys of what makes up the topics: record batches, and how far their numbers go."""
@@ -262,9 +267,11 @@ class ObjectHttp:
             os.close(fd)
 
     async def _delete_many(self, body: bytes, send: Send) -> None:
-        keys, quiet = _keys_to_delete(body)
+        keys, quiet = await asyncio.to_thread(_keys_to_delete, body)
         parts = ['<?xml version="1.0" encoding="UTF-8"?>\n<DeleteResult>']
-        for key in keys:
+        for number, key in enumerate(keys):
+            if number % DELETED_AT_ONCE == 0:
+                await asyncio.sleep(0)  # others are answered in between
             self.files.delete(key)
             if not quiet:
                 parts.append(f"<Deleted><Key>{escape(key)}</Key></Deleted>")
@@ -284,6 +291,8 @@ def _keys_to_delete(body: bytes) -> tuple[list[str], bool]:
         value = "".join(text)
         text.clear()
         if name == "Key":
+            if len(keys) >= MAX_DELETES:
+                raise S3Error(400, "MalformedXML", f"more than {MAX_DELETES} keys are to be deleted at once")
             keys.append(value)
         elif name == "Quiet":
             quiet = value.strip() == "true"

@@ -11,7 +11,7 @@ conversations of a lineage raise, those conversations.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from detectors.observation import Control, Mark, Observation, ServiceKey
 from infra.clock import NS_PER_S, to_datetime
 from infra.fault import Fault
 from infra.kafka import SPANS
+from ingest.detect import set_aside_state
 from ingest.detect.applied import Applied
 from ingest.detect.chain import LogChain
 from ingest.detect.fault import OF_THE_WHOLE
@@ -371,21 +372,11 @@ class Shard:
             self._attempt(key, offset, pack_alone)
 
     def agree(self, data: bytes) -> None:
-        """Set aside what a snapshot of the same place has set aside, with its words.
+        """Set aside what a snapshot of the same place has set aside; see `set_aside_state.agree`."""
+        set_aside_state.agree(data, self.watchers, self.quarantine, self._read_aside)
 
-        A service may be in quarantine there because it could not be packed, or because the program of then
-        failed where this one does not.
-
-        Raises
-        ------
-        detectors.drift.engine.snapshot.WrongSnapshot
-            If the bytes are not readable.
-        """
-        facts, _ = codec.unpack(data)
-        for text, state in facts.get("quarantine", ()):
-            key = ServiceKey.parse(text)
-            self.watchers.pop(key, None)
-            self.quarantine[key] = Quarantined.unpacked(key, self._config, state)
+    def _read_aside(self, key: ServiceKey, state: Sequence[Any]) -> Quarantined:
+        return Quarantined.unpacked(key, self._config, state)
 
     def _packed(self) -> bytes:
         watched, arrays = packable(self.watchers)
@@ -438,9 +429,7 @@ class Shard:
             (tenant, lineage, topic, partition): Applied(below, {tuple(p) for p in above})
             for tenant, lineage, topic, partition, below, above in facts["sources"]
         }
-        for text, state in facts.get("quarantine", ()):
-            key = ServiceKey.parse(text)
-            shard.quarantine[key] = Quarantined.unpacked(key, config, state)
+        shard.quarantine.update(set_aside_state.entries(facts, shard._read_aside))
         shard.watchers = restored(facts, arrays, config, shard._unreadable)
         shard._resting.restore(facts.get("resting", ()))  # what had ended before stays as it is
         return shard

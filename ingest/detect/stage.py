@@ -56,6 +56,7 @@ class DetectStage:
         self._epochs: dict[int, int] = {}
         self._log: list[LogRow] = []
         self._dead: list[Output] = []
+        self._refused = 0
         self._known: set[ServiceKey] = set()
 
     def process(self, messages: Sequence[RawMessage]) -> list[Output]:
@@ -88,6 +89,9 @@ class DetectStage:
         self._known.update(k for shard in shards.values() for k, w in shard.watchers.items() if w.begun)
         self._store_quarantine(shards)
         self._store.write_log(self._log)  # last: who finds a message there finds what came of it
+        refused = self._store.take_refused()
+        self._refused += len(refused)
+        self._dead += refused
         outputs = self._dead + [
             Output(FINDINGS.name, f.service.encode(), f.to_json().encode(), 0) for f, _ in findings
         ]
@@ -201,7 +205,7 @@ class DetectStage:
 
     def counters(self) -> dict[str, float]:
         """What its shards counted, by metric name."""
-        out: dict[str, float] = {}
+        out = {"lightship_detect_rows_refused_total": float(self._refused)}
         for shard in list(self._shards.values()):
             for name, value in shard.counters().items():
                 out[name] = out.get(name, 0.0) + value

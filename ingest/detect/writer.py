@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -17,12 +18,22 @@ from detectors.observation import ServiceKey
 from infra.clock import to_datetime
 from ingest.detect.chain import digest_of
 from ingest.detect.evidence import DETECT, FLEET, Evidence, EvidenceStore, KeptSnapshot
+from ingest.detect.refused_rows import refused_row
 from ingest.detect.run_config import RunConfig
 from ingest.errors import Unavailable
+from ingest.messages import Output
+from ingest.store.inserting import insert_rows, reason_of
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 ROOM = DETECT
 LOGS = {DETECT: "observations", FLEET: "closed_ticks"}
 """Where the log of a room is kept."""
+NEEDED = frozenset({"snapshots", "progress", "run_configs"})
+"""Tables without whose rows nothing goes on from where it was."""
+MOST_SHOWN = 10_000
+"""Characters of what a row cannot even be made of."""
 _DIGESTED = ("blob", "digest", "chain", "config")
 _LATEST = (
     "FROM {table} WHERE room = {{room:String}} AND shard = {{shard:UInt16}} "
@@ -102,6 +113,9 @@ class DetectStore(EvidenceStore, Protocol):
     def latest_snapshot(self, shard: int) -> Snapshot | None:
         """The one with the largest next offset, never the newest by clock."""
 
+    def take_refused(self) -> Sequence[Output]:
+        """Dead letters of rows that can never be stored, since the last call."""
+
 
 class ClickHouseDetectStore:
     """`DetectStore` over a ClickHouse client, for a ``room`` that reads ``topic``."""
@@ -109,18 +123,17 @@ class ClickHouseDetectStore:
     def __init__(self, client: Client, room: str = ROOM, topic: str = "observations") -> None:
         self._client = client
         self._room, self._topic = room, topic
+        self._refused: list[Output] = []
 
     def write_log(self, rows: Sequence[LogRow]) -> None:
         """Keep log messages."""
         self._insert(
             LOGS[self._room],
             ("partition", "offset", "tenant", "lineage", "environment", "service", "kind", "at", *_DIGESTED),
-            (
-                (
-                    *(r.partition, r.offset, *_key(r.key), r.kind, to_datetime(r.at_ns)),
-                    *(r.blob, r.digest, r.chain, r.config),
-                )
-                for r in rows
+            rows,
+            lambda r: (
+                *(r.partition, r.offset, *_key(r.key), r.kind, to_datetime(r.at_ns)),
+                *(r.blob, r.digest, r.chain, r.config),
             ),
         )
 
@@ -130,24 +143,8 @@ class ClickHouseDetectStore:
         self._insert(
             "cells",
             ("tenant", "lineage", "environment", "service", *names, "category", "applied_offset"),
-            (
-                (
-                    *_key(key),
-                    c.series.unit,
-                    c.series.score,
-                    c.generation,
-                    c.series.slice,
-                    datetime.fromtimestamp(c.start_s, UTC),
-                    c.part,
-                    c.n,
-                    c.total,
-                    c.cells,
-                    c.counts,
-                    c.categories,
-                    offset,
-                )
-                for key, c, offset in rows
-            ),
+            rows,
+            _cell_row,
         )
 
     def write_findings(self, rows: Sequence[tuple[Finding, int]]) -> None:
@@ -158,20 +155,12 @@ class ClickHouseDetectStore:
         self._insert(
             "findings",
             (*head, *names, *values, "body", "version"),
-            (
-                (
-                    f.tenant,
-                    f.lineage,
-                    f.service,
-                    f.environment or "",
-                    f.finding_id,
-                    f.alert_kind,
-                    f.status,
-                    *(getattr(f, n) for n in (*names, *values)),
-                    f.to_json(),
-                    version,
-                )
-                for f, version in rows
+            rows,
+            lambda row: (
+                *(row[0].tenant, row[0].lineage, row[0].service, row[0].environment or ""),
+                *(row[0].finding_id, row[0].alert_kind, row[0].status),
+                *(getattr(row[0], n) for n in (*names, *values)),
+                *(row[0].to_json(), row[1]),
             ),
         )
 
@@ -181,7 +170,8 @@ class ClickHouseDetectStore:
         self._insert(
             "series",
             ("tenant", "lineage", "environment", "service", *names, "applied_offset"),
-            ((*_key(key), *state.row(), offset) for key, state, offset in rows),
+            rows,
+            lambda row: (*_key(row[0]), *row[1].row(), row[2]),
         )
 
     def write_snapshot(self, snapshot: Snapshot) -> None:
@@ -191,6 +181,7 @@ class ClickHouseDetectStore:
             "snapshots",
             ("room", "shard", "epoch", "next_offset", "blob", "digest"),
             [(self._room, s.shard, s.epoch, s.next_offset, s.blob, digest_of(s.blob))],
+            tuple,
         )
 
     def write_quarantine(self, rows: Sequence[QuarantineRow]) -> None:
@@ -199,12 +190,10 @@ class ClickHouseDetectStore:
         self._insert(
             "quarantine",
             ("room", "shard", "tenant", "lineage", "environment", "service", *names),
-            (
-                (
-                    *(self._room, r.shard, *_key(r.key), r.since_offset, r.released, to_datetime(r.since_ns)),
-                    *(r.error, r.place, r.program, r.state),
-                )
-                for r in rows
+            rows,
+            lambda r: (
+                *(self._room, r.shard, *_key(r.key), r.since_offset, r.released, to_datetime(r.since_ns)),
+                *(r.error, r.place, r.program, r.state),
             ),
         )
 
@@ -221,7 +210,7 @@ class ClickHouseDetectStore:
     def write_run_config(self, run: RunConfig) -> None:
         """Keep what stage 2 runs with."""
         names = ("digest", "config_hash", "body")
-        self._insert("run_configs", names, [(run.digest, run.config_hash, run.body)])
+        self._insert("run_configs", names, [(run.digest, run.config_hash, run.body)], tuple)
 
     def write_evidence(self, rows: Sequence[Evidence]) -> None:
         """Keep what statements rest on."""
@@ -229,10 +218,10 @@ class ClickHouseDetectStore:
         self._insert(
             "evidence",
             (*names, "snapshot_offset", "snapshot_digest"),
-            (
-                tuple(getattr(e, n) for n in names)
-                + ((e.snapshot.next_offset, e.snapshot.digest) if e.snapshot else (None, ""))
-                for e in rows
+            rows,
+            lambda e: (
+                *(getattr(e, n) for n in names),
+                *((e.snapshot.next_offset, e.snapshot.digest) if e.snapshot else (None, "")),
             ),
         )
 
@@ -242,7 +231,11 @@ class ClickHouseDetectStore:
         self._insert(
             "baselines",
             ("tenant", "lineage", "environment", "service", *names, "series_id", "cell", "count"),
-            ((*_key(key), *(getattr(r, n) for n in names), r.series, r.cells, r.counts) for key, r in rows),
+            rows,
+            lambda row: (
+                *(*_key(row[0]), *(getattr(row[1], n) for n in names)),
+                *(row[1].series, row[1].cells, row[1].counts),
+            ),
         )
 
     def write_progress(self, partition: int, next_offset: int, event_ns: int) -> None:
@@ -251,6 +244,7 @@ class ClickHouseDetectStore:
             "progress",
             ("room", "topic", "partition", "next_offset", "event_time"),
             [(self._room, self._topic, partition, next_offset, to_datetime(event_ns))],
+            tuple,
         )
 
     def latest_snapshot(self, shard: int) -> Snapshot | None:
@@ -266,14 +260,50 @@ class ClickHouseDetectStore:
             raise Unavailable(f"ClickHouse did not answer for a snapshot: {error}") from error
         return Snapshot(shard, int(rows[0][0]), int(rows[0][1]), bytes(rows[0][2])) if rows else None
 
-    def _insert(self, table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        data = list(rows)
-        if not data:
-            return
-        try:
-            self._client.insert(table, data, names)
-        except ClickHouseError as error:
-            raise Unavailable(f"ClickHouse did not take {len(data)} rows of {table}: {error}") from error
+    def take_refused(self) -> list[Output]:
+        """Dead letters of the rows that were put aside since the last call."""
+        refused, self._refused = self._refused, []
+        return refused
+
+    def _insert(
+        self, table: str, names: Sequence[str], items: Iterable[T], row_of: Callable[[T], Sequence[Any]]
+    ) -> None:
+        """Insert a row of each item; those that can never be stored are put aside, the others are stored."""
+        rows: list[Sequence[Any]] = []
+        for item in items:
+            try:
+                rows.append(row_of(item))
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - no row can be made of it
+                self._put_aside(table, repr(item)[:MOST_SHOWN], reason_of(error))
+        for refused in insert_rows(self._client, table, names, rows):
+            if table in NEEDED:
+                raise Unavailable(f"ClickHouse refuses a row of {table}: {refused.reason}")
+            self._put_aside(table, rows[refused.index], refused.reason)
+
+    def _put_aside(self, table: str, row: object, reason: str) -> None:
+        logger.error("a row of %s was put aside, which the store can never hold: %s", table, reason)
+        self._refused.append(refused_row(self._room, table, row, reason))
+
+
+def _cell_row(row: tuple[ServiceKey, CellRow, int]) -> Sequence[Any]:
+    key, c, offset = row
+    return (
+        *_key(key),
+        c.series.unit,
+        c.series.score,
+        c.generation,
+        c.series.slice,
+        datetime.fromtimestamp(c.start_s, UTC),
+        c.part,
+        c.n,
+        c.total,
+        c.cells,
+        c.counts,
+        c.categories,
+        offset,
+    )
 
 
 def _key(key: ServiceKey) -> tuple[str, str, str, str]:

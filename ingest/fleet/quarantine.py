@@ -16,6 +16,7 @@ from typing import Any
 from detectors.drift.engine import snapshot as codec
 from detectors.drift.fleet.fleet import FleetWatcher
 from detectors.finding import Finding
+from detectors.observation import ServiceKey
 from infra.fault import Fault
 from ingest.detect.quarantine import MOST_OPEN, MOST_STATE_BYTES, is_plain
 
@@ -45,7 +46,7 @@ class QuarantinedFleet:
         return [*self.fault.state(), self.offset, self.since_ns, self.program, opened]
 
     @classmethod
-    def unpacked(cls, state: Sequence[Any]) -> QuarantinedFleet:
+    def unpacked(cls, _: ServiceKey, state: Sequence[Any]) -> QuarantinedFleet:
         """Inverse of `packed`."""
         error, place, offset, since_ns, program, opened = state
         findings = tuple(Finding.from_dict(json.loads(text)) for text in opened)

@@ -2,13 +2,15 @@
 
 The shards of stage 2 write that log, each in its own order and interleaved by chance. A tick of a lineage is
 closed here when every shard has closed it, so what is found follows from what the ticks held and from
-nothing else. A repeated entry is known by its offset in its shard's log; a missing one is a defect.
+nothing else. A repeated entry is known by its offset in its shard's log, and missing ones by what the next
+one names as the one before it: that is counted and stated, and the ticks that came are worked with.
 
 What the watcher of a fleet raises concerns that fleet alone, which is set aside (`ingest.fleet.quarantine`).
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -23,11 +25,14 @@ from detectors.drift.service.watch_config import WatchConfig
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import LATEST_NS, Control, ServiceKey
 from infra.clock import NS_PER_S, to_datetime
+from ingest.detect import set_aside_state
 from ingest.detect.chain import LogChain
 from ingest.detect.fault import OF_THE_WHOLE
 from ingest.detect.quarantine import RELEASE, is_plain
-from ingest.errors import Defect
+from ingest.fleet.gap import Gap
 from ingest.fleet.quarantine import QuarantinedFleet, set_fleet_aside
+
+logger = logging.getLogger(__name__)
 
 _Lineage = tuple[str, str]
 
@@ -64,16 +69,12 @@ class FleetShard:
         self.quarantine: dict[ServiceKey, QuarantinedFleet] = {}
         self.released: list[tuple[ServiceKey, QuarantinedFleet]] = []
         self.findings: list[tuple[Finding, int]] = []
+        self.missing = 0
+        self.gaps: list[Gap] = []
         self.chain = LogChain()
 
     def apply(self, offset: int, message: Report | Control) -> None:
-        """Apply one message; findings collect in `findings`.
-
-        Raises
-        ------
-        Defect
-            If an entry of a shard is missing.
-        """
+        """Apply one message; findings collect in `findings`, and where entries are missing in `gaps`."""
         self.next_offset = offset + 1
         said = len(self.findings)
         if isinstance(message, Control):
@@ -93,12 +94,14 @@ class FleetShard:
                 self.repeated += 1
                 continue
             if have is not None and entry.before not in (have, BEGINNING):
-                raise Defect(
-                    f"the closed ticks of shard {message.partition} jump from log offset {have} to "
-                    f"{entry.offset}: messages are missing; compare the topic's retention with the snapshot"
-                )
+                self._miss(Gap(message.partition, have, entry.offset))
             self._applied[message.partition] = entry.offset
             self._take(message.partition, entry, offset)
+
+    def _miss(self, gap: Gap) -> None:
+        self.missing += 1
+        self.gaps.append(gap)
+        logger.error("%s", gap)
 
     def _take(self, partition: int, entry: Entry, offset: int) -> None:
         lineage = (entry.tenant, entry.lineage)
@@ -185,6 +188,7 @@ class FleetShard:
         """What was counted, by metric name."""
         return {
             "lightship_fleet_repeated_total": float(self.repeated),
+            "lightship_fleet_gaps_total": float(self.missing),
             "lightship_fleet_series_watched": float(sum(w.watched for w in self.watchers.values())),
             "lightship_fleet_in_quarantine": float(len(self.quarantine)),
         }
@@ -201,18 +205,8 @@ class FleetShard:
             return self._packed()
 
     def agree(self, data: bytes) -> None:
-        """Set aside what a snapshot of the same place has set aside, with its words.
-
-        Raises
-        ------
-        detectors.drift.engine.snapshot.WrongSnapshot
-            If the bytes are not readable.
-        """
-        facts, _ = codec.unpack(data)
-        for text, state in facts.get("quarantine", ()):
-            key = ServiceKey.parse(text)
-            self.watchers.pop(key, None)
-            self.quarantine[key] = QuarantinedFleet.unpacked(state)
+        """Set aside what a snapshot of the same place has set aside; see `set_aside_state.agree`."""
+        set_aside_state.agree(data, self.watchers, self.quarantine, QuarantinedFleet.unpacked)
 
     def _packed(self) -> bytes:
         facts: dict[str, Any] = {
@@ -226,6 +220,8 @@ class FleetShard:
             "granted": [[key.text(), g.state()] for key, g in sorted(self._granted.items())],
             "watchers": [],
         }
+        if self.missing:
+            facts["missing"] = self.missing
         if self.quarantine:  # absent before there was any
             facts["quarantine"] = [[key.text(), q.packed()] for key, q in sorted(self.quarantine.items())]
         arrays: codec.Arrays = {}
@@ -255,8 +251,8 @@ class FleetShard:
             granted = Grant.of(state)
             if granted is not None:
                 shard._granted[ServiceKey.parse(text)] = granted
-        for text, kept in facts.get("quarantine", ()):
-            shard.quarantine[ServiceKey.parse(text)] = QuarantinedFleet.unpacked(kept)
+        shard.missing = facts.get("missing", 0)
+        shard.quarantine.update(set_aside_state.entries(facts, QuarantinedFleet.unpacked))
         for i, (text, state) in enumerate(facts["watchers"]):
             shard._restore(ServiceKey.parse(text), state, codec.part(arrays, f"{i}."))
         return shard

@@ -49,6 +49,7 @@ class FleetStage:
         self._shard: FleetShard | None = None
         self._epoch = 1
         self._dead: list[Output] = []
+        self._refused = 0
 
     def process(self, messages: Sequence[RawMessage]) -> list[Output]:
         """Apply a batch, store what came of it, and return what to send.
@@ -57,8 +58,6 @@ class FleetStage:
         ------
         Unavailable
             If ClickHouse did not take something; call again.
-        Defect
-            If reports of a shard are missing.
         """
         shard = self._loaded()
         for message in messages:
@@ -71,11 +70,17 @@ class FleetStage:
         self._store.write_findings(shard.findings)
         self._store_quarantine(shard)
         self._store.write_log(self._log)
+        refused = self._store.take_refused()
+        self._refused += len(refused)
+        self._dead += refused
         outputs = self._dead + [
             Output(FINDINGS.name, f.service.encode(), f.to_json().encode(), 0) for f, _ in shard.findings
         ]
-        outputs += self._quarantine.outputs(_aside(shard), _released(shard), self._now_ns())
-        self._log, self._dead, shard.findings, shard.released = [], [], [], []
+        now_ns = self._now_ns()
+        outputs += [gap.to_output(now_ns) for gap in shard.gaps]
+        outputs += self._quarantine.outputs(_aside(shard), _released(shard), now_ns)
+        self._log, self._dead = [], []
+        shard.findings, shard.released, shard.gaps = [], [], []
         return outputs
 
     def _store_quarantine(self, shard: FleetShard) -> None:
@@ -142,7 +147,8 @@ class FleetStage:
 
     def counters(self) -> dict[str, float]:
         """What the shard counted, by metric name."""
-        return {} if self._shard is None else self._shard.counters()
+        counted = {} if self._shard is None else self._shard.counters()
+        return counted | {"lightship_fleet_rows_refused_total": float(self._refused)}
 
     def revoke(self) -> None:
         """Forget the shard: another process goes on with it."""

@@ -6,9 +6,10 @@ and becomes a dead letter holding that record alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -23,17 +24,7 @@ from ingest.errors import BadRecord
 from ingest.messages import RawMessage
 from ingest.otlp import LogView, SpanView, log_views, parse_logs, parse_traces, span_views
 
-MALFORMED = (
-    BadRecord,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-)
-"""What reading a record may raise if the record is not what it seems."""
+T = TypeVar("T")
 
 NOT_GENAI = "not_genai"
 """Log records that say nothing about a model call are not kept."""
@@ -94,39 +85,31 @@ def _dead(raw: RawMessage, envelope: Envelope, kind: str, error: Exception) -> D
 
 def _read_spans(out: Decoded, request: ExportTraceServiceRequest) -> None:
     out.received = sum(len(scope.spans) for r in request.resource_spans for scope in r.scope_spans)
-    try:
-        views = span_views(request)
-    except MALFORMED:
-        views = []
+    views, _ = _tried(lambda: span_views(request))
     if len(views) == out.received:
         out.spans = list(enumerate(views))
         return
     for ordinal, alone in _each_span(request):
-        error: Exception = BadRecord("the span has no trace id or no span id")
-        try:
-            found = span_views(alone)
-        except MALFORMED as caught:
-            found, error = [], caught
+        found, error = _tried(partial(span_views, alone))
         if found:
             out.spans.append((ordinal, found[0]))
         else:
-            bury(out, ordinal, alone, BAD_SPAN, error)
+            nameless = BadRecord("the span has no trace id or no span id")
+            bury(out, ordinal, alone, BAD_SPAN, error or nameless)
 
 
 def _read_logs(out: Decoded, request: ExportLogsServiceRequest) -> None:
     out.received = sum(len(scope.log_records) for r in request.resource_logs for scope in r.scope_logs)
-    try:
-        views = log_views(request)
-    except MALFORMED:
-        views = []
+    views, _ = _tried(lambda: log_views(request))
     numbered = list(enumerate(views))
     if len(views) != out.received:
         numbered = []
         for ordinal, alone in _each_log(request):
-            try:
-                numbered.append((ordinal, log_views(alone)[0]))
-            except MALFORMED as error:
-                bury(out, ordinal, alone, BAD_LOG, error)
+            found, error = _tried(partial(log_views, alone))
+            if found:
+                numbered.append((ordinal, found[0]))
+            else:
+                bury(out, ordinal, alone, BAD_LOG, error or BadRecord("the log record is not one"))
     for ordinal, view in numbered:
         if view.event in _CONTENT:
             out.logs.append((ordinal, view))
@@ -168,6 +151,20 @@ def bury_log(out: Decoded, ordinal: int, kind: str, error: Exception) -> None:
             return
 
 
+def put_aside(out: Decoded, failed: Mapping[int, Exception]) -> None:
+    """Make dead letters of records that were read well and fail later, by their place in the message."""
+    each: Iterator[tuple[int, Any]]
+    if out.raw.topic == SPANS.name:
+        each = _each_span(parse_traces(out.raw.value))
+    else:
+        each = _each_log(parse_logs(out.raw.value))
+    for ordinal, alone in each:
+        if ordinal in failed:
+            bury(out, ordinal, alone, DECODER_FAILED, failed[ordinal])
+    out.spans = [(n, view) for n, view in out.spans if n not in failed]
+    out.logs = [(n, view) for n, view in out.logs if n not in failed]
+
+
 def assemble_message(out: Decoded) -> Assembled:
     """Interactions and context of a message's spans by themselves; spans that can't be read are buried.
 
@@ -176,24 +173,33 @@ def assemble_message(out: Decoded) -> Assembled:
     """
     e = out.envelope
     spans = [view for _, view in out.spans]
-    try:
-        return assemble_batch(spans, tenant=e.tenant, lineage=e.lineage)
-    except MALFORMED as caught:
-        error: Exception = caught
+    assemble = partial(assemble_batch, tenant=e.tenant, lineage=e.lineage)
+    assembled, error = _tried(lambda: [assemble(spans)])
+    if error is None:
+        return assembled[0]
     good: list[tuple[int, SpanView]] = []
     for ordinal, view in out.spans:
-        try:
-            assemble_batch([view], tenant=e.tenant, lineage=e.lineage)
-        except MALFORMED as caught:
-            bury_span(out, view.trace_id, view.span_id, BAD_SPAN, caught)
-        else:
+        _, fault = _tried(lambda: [assemble([view])])  # noqa: B023
+        if fault is None:
             good.append((ordinal, view))
+        else:
+            bury_span(out, view.trace_id, view.span_id, BAD_SPAN, fault)
     if len(good) == len(out.spans):  # only together do they fail: none can be told from the others
         for _, view in good:
             bury_span(out, view.trace_id, view.span_id, BAD_SPAN, error)
         good = []
     out.spans = good
-    return assemble_batch([view for _, view in good], tenant=e.tenant, lineage=e.lineage)
+    return assemble([view for _, view in good])
+
+
+def _tried(read: Callable[[], list[T]]) -> tuple[list[T], Exception | None]:
+    """What reading gives, or what it raises: the record is not what it seems, or ours is a defect."""
+    try:
+        return read(), None
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a record must cost no more than itself
+        return [], error
 
 
 def _each_span(request: ExportTraceServiceRequest) -> Iterator[tuple[int, ExportTraceServiceRequest]]:

@@ -11,12 +11,11 @@ from typing import TypeVar
 
 from detectors.record import Record, Trace
 from detectors.scorers.protocol import Scores, ScoreSpec
+from infra.fault import Fault
+from ingest.detect.fault import OF_THE_WHOLE
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-
-FAILURES = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError)
-"""What a scorer may raise on a record it was not written for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +50,11 @@ def score_each(score: Callable[[Sequence[T]], list[Scores]], items: Sequence[T])
         return []
     try:
         return list(score(items))
-    except FAILURES as error:
+    except OF_THE_WHOLE:
+        raise
+    except Exception as error:  # noqa: BLE001 - scorers may be plug-ins
         if len(items) == 1:
-            logger.exception("a scorer failed on one record")
+            logger.error("scoring failed on one record with %s", Fault.of(error))
             return [error]
     half = len(items) // 2
     return [*score_each(score, items[:half]), *score_each(score, items[half:])]

@@ -28,7 +28,8 @@ from ingest.ledger.account import dead_count, ledger_row, outcome_of, stored_cou
 from ingest.log.clock_marks import Advance, ClockMarks, Partition
 from ingest.messages import Output, RawMessage
 from ingest.score.batch import Batch, LookAgain, Planner, ToScore
-from ingest.score.decoding import bury_log, bury_span, decode_message
+from ingest.score.decoding import Decoded, bury_log, bury_span
+from ingest.score.failing import process_without_failing
 from ingest.score.late_content import settle_late
 from ingest.score.observing import keyed_hash, prompt_hash
 from ingest.score.outputs import Findings, Outputs, advance_of, ids_of
@@ -160,9 +161,10 @@ class ScoreStage:
             If not single records die by our own fault but most of the recent ones.
         """
         with self._one_batch:
-            return self._process(messages)
+            return process_without_failing(messages, self._process, self._work_out)
 
-    def _process(self, messages: Sequence[RawMessage]) -> list[Output]:
+    def _process(self, decoded: Sequence[Decoded]) -> list[Output]:
+        messages = [d.raw for d in decoded]
         now_ns = self._clock.now_ns()
         with self._state:
             self._marks.begin(map(position_of, messages), now_ns)
@@ -174,7 +176,7 @@ class ScoreStage:
         obeyed = self._obeyed()
         planner = Planner(self._store, self._recall, self._has, self._look_again, self._views, obeyed)
         again = [] if self._replays else self._again(messages, now_ns)
-        batch = planner.plan([decode_message(m) for m in messages], again)
+        batch = planner.plan(decoded, again)
         changed = self._score(batch, obeyed)
         self._insert(batch, changed)
         outcomes = self._outcomes(batch)
@@ -197,6 +199,19 @@ class ScoreStage:
             *self._failing(obeyed, now_ns),
             *self._outputs.of_marks(marks),
         ]
+
+    def _work_out(self, decoded: Decoded) -> None:
+        """Compute everything of a message by itself; nothing is stored or remembered."""
+        obeyed = self._obeyed()
+        planner = Planner(self._store, self._recall, self._has, self._look_again, Views(), obeyed)
+        batch = planner.plan([decoded])
+        work = batch.works[0]
+        list(map(to_row, self._score(batch, obeyed).values()))
+        for _, context in batch.new_contexts:
+            stored_context.to_row(context, work.position, decoded.envelope.received_ns)
+        list(map(content_record.to_row, work.records))
+        list(map(self._judgement_row, work.said))
+        self._outputs.of_message(work, {}, {work.position: policy_findings(work.touched, work.position)})
 
     def _learned(self, batch: Batch, obeyed: StageSettings) -> list[Output]:
         """Records of scopes that only repeat calls; one that was ever said, on or off, is not said again."""

@@ -1,7 +1,6 @@
 """Stage 1's rows in ClickHouse: one insert per table and batch, and questions that follow the sort keys.
 
-Inserts are column-oriented with the types given (no round trip to ask for them). An error that lies in the
-values is narrowed down to its rows by halving; every other error means waiting.
+Inserts are column-oriented with the types given (no round trip to ask for them).
 """
 
 from __future__ import annotations
@@ -14,16 +13,13 @@ from clickhouse_connect.datatypes.registry import get_from_name
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from infra.row_refusal import lies_in_values
 from ingest.errors import Unavailable
+from ingest.store.inserting import insert_rows
 from ingest.store.stage_store import Accounted, Ask, Partition, Progress, Refused
 from ingest.store.tables import Row, Table
 
 _IDS_PER_QUERY = 2000
 """Keeps a statement well below ClickHouse's default limit of 256 KiB (max_query_size)."""
-
-_SETTINGS = {"max_partitions_per_insert_block": 0}
-"""Senders' clocks decide in which months rows fall; an insert must not fail for it."""
 
 
 class ClickHouseStore:
@@ -41,42 +37,9 @@ class ClickHouseStore:
         Unavailable
             If ClickHouse does not take them for another reason than their values.
         """
-        return self._insert(table, rows, 0) if rows else []
-
-    def _insert(self, table: Table, rows: Sequence[Row], first: int) -> list[Refused]:
-        error = self._try(table, rows)
-        if error is None:
-            return []
-        if len(rows) == 1:
-            return [Refused(first, f"{type(error).__name__}: {str(error)[:200]}")]
-        half = len(rows) // 2
-        return [
-            *self._insert(table, rows[:half], first),
-            *self._insert(table, rows[half:], first + half),
-        ]
-
-    def _try(self, table: Table, rows: Sequence[Row]) -> Exception | None:
-        """Insert; return an error that lies in the values."""
         if table.name not in self._types:
             self._types[table.name] = [get_from_name(t) for t in table.types]
-        try:
-            self._client.insert(
-                table.name,
-                list(zip(*rows, strict=True)),
-                column_names=table.names,
-                column_types=self._types[table.name],
-                column_oriented=True,
-                settings=_SETTINGS,
-            )
-        except Exception as error:
-            if lies_in_values(error):
-                return error
-            if isinstance(error, ClickHouseError):
-                raise Unavailable(
-                    f"ClickHouse did not take {len(rows)} rows of {table.name}: {str(error)[:300]}"
-                ) from error
-            raise
-        return None
+        return insert_rows(self._client, table.name, table.names, rows, self._types[table.name])
 
     def find(self, table: Table, ask: Ask, columns: Sequence[str] | None = None) -> list[Row]:
         """Matching rows; of one sort key there may be several.

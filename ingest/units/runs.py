@@ -8,7 +8,9 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from detectors.observation import SourcePosition
+from infra.fault import Fault
 from infra.kafka import SPANS
+from ingest.detect.fault import OF_THE_WHOLE
 from ingest.interaction import ContextSpan
 from ingest.log.clock_marks import LIVE
 from ingest.score.batch import TraceKey, Work
@@ -77,6 +79,7 @@ class Runs:
         self._lock = threading.Lock()
         self.late_roots = 0
         self.given_up = 0
+        self.failed = 0
 
     def store(self, works: Sequence[Work]) -> dict[SourcePosition, list[TraceUnit]]:
         """Runs by the position of the message that closes them; the batch's spans must be stored already.
@@ -110,7 +113,14 @@ class Runs:
         out: dict[SourcePosition, list[TraceUnit]] = {}
         fresh: list[TraceUnit] = []
         for closing in closings:
-            unit = self._unit(closing, steps.get(closing.key, ()), counted.get(closing.key, ()))
+            try:
+                unit = self._unit(closing, steps.get(closing.key, ()), counted.get(closing.key, ()))
+            except OF_THE_WHOLE:
+                raise
+            except Exception as error:  # noqa: BLE001 - it costs the run, and no record
+                logger.error("a run was not made: %s", Fault.of(error))
+                self.failed += 1
+                continue
             if unit is None:
                 continue
             row = stored.get((closing.key, unit.root.span_id, unit.source))
@@ -236,6 +246,7 @@ class Runs:
         return {
             "lightship_score_traces_given_up_total": float(self.given_up),
             "lightship_score_late_roots_total": float(self.late_roots),
+            "lightship_score_runs_failed_total": float(self.failed),
             "lightship_score_open_traces_evicted_total": float(evicted),
         }
 

@@ -42,6 +42,7 @@ class Kept:
     evidence: dict[tuple[str, int], Evidence] = field(default_factory=dict)
     references: dict[tuple[str, str, str], Reference] = field(default_factory=dict)
     quarantine: list[QuarantineRow] = field(default_factory=list)
+    refused: list[Output] = field(default_factory=list)
     failures: int = 0
 
     def _maybe_fail(self) -> None:
@@ -88,6 +89,10 @@ class Kept:
 
     def write_references(self, rows: Sequence[tuple[ServiceKey, Reference]]) -> None:
         self.references |= {(r.series, r.version, r.channel): r for _, r in rows}
+
+    def take_refused(self) -> list[Output]:
+        refused, self.refused = self.refused, []
+        return refused
 
     def latest_snapshot(self, shard: int) -> Snapshot | None:
         mine = [s for s in self.snapshots if s.shard == shard]

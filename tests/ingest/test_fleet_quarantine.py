@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from detectors.drift.fleet.fleet import FleetWatcher
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, ServiceKey
 from detectors.observation import encode as encode_control
-from infra.kafka import FINDINGS, TICKS
+from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
 from ingest.detect.quarantine import RELEASE
 from ingest.doctor.check_quarantine import check_quarantine
 from ingest.errors import Unavailable
@@ -201,3 +202,27 @@ def test_no_clock_that_a_report_names_ends_the_process(until: int) -> None:
     one.process(raw([Report(0, (entry,))]))
     one.snapshot()
     assert store.snapshots
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-3], lambda _: b"", lambda data: data[::-1]])
+def test_a_report_that_cannot_be_read_is_put_aside_and_the_others_go_on(
+    damage: Callable[[bytes], bytes],
+) -> None:
+    log = raw(stream(bad_from=99))
+    log[5] = replace(log[5], value=damage(log[5].value))
+    whole, store, outputs = FleetShard(REFUSALS, 1, "1"), Kept(), list[Output]()
+    for message in log[:5] + log[6:]:
+        whole.chain.add(message.offset, message.value)
+        whole.apply(message.offset, decode(message.value))
+    for upto, ends_before_a_snapshot in ((6, False), (8, True), (len(log), False)):
+        one = stage(store)
+        outputs += one.process(log[:upto])
+        if not ends_before_a_snapshot:
+            assert one.snapshot() == upto
+    assert store.snapshots[-1].blob == whole.pack()  # what is kept of the log is enough to verify by
+    assert [o.value for o in outputs if o.topic == DEAD_LETTERS.name] == [log[5].value]
+    said = pages(outputs)
+    assert [(p.severity, p.score) for p in said] == [("page", "missing_ticks")] * 2
+    assert len({p.finding_id for p in said}) == 1  # who reads it again states the same
+    assert "between log offsets 3 and 5" in said[0].notes[0]
+    assert whole.counters()["lightship_fleet_gaps_total"] == 1

@@ -22,7 +22,7 @@ from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
 from infra.settings import BudgetSettings, KafkaSettings, Settings
 from ingest.detect.run_config import RunConfig
 from ingest.detect.stage import DetectStage
-from ingest.errors import Defect, Unavailable
+from ingest.errors import Unavailable
 from ingest.fleet.shard import FleetShard
 from ingest.fleet.stage import FleetStage
 from ingest.messages import Output, RawMessage
@@ -176,13 +176,6 @@ def test_interleaving_repeats_restarts_and_a_store_that_fails_change_nothing(
             last = store.latest_snapshot(0)
             at = last.next_offset if last else 0
     assert found == expected
-
-
-def test_a_lost_report_stops_the_process(said: tuple[list[list[Report]], list[Finding]]) -> None:
-    (first, *_), _ = said
-    entries = [Report(0, (e,)) for e in first[0].entries[:5]]
-    with pytest.raises(Defect, match="closed ticks of shard 0 jump from"):
-        fleet_stage(Kept()).process(raw(entries[:2] + entries[3:]))
 
 
 def test_bytes_that_are_no_report_become_a_dead_letter() -> None:

@@ -14,12 +14,17 @@ from clickhouse_connect.driver.client import Client
 from google.protobuf.message import Message
 from kafka import KafkaProducer
 
+from detectors.drift.service.fold import SeriesKey
+from detectors.drift.service.series_rows import CellRow
+from detectors.observation import ServiceKey
 from infra import clickhouse
 from infra.embedded.pair import broker_spec, kafka_address
 from infra.kafka import LOGS, SPANS, create_topics
 from infra.kafka import SETTINGS as SETTINGS_TOPIC
 from infra.settings import KafkaSettings
 from ingest.assembly.assemble import EVALUATION_EVENT
+from ingest.dead_letters.letter import read as read_letter
+from ingest.detect.writer import ClickHouseDetectStore
 from ingest.errors import Unavailable
 from ingest.importing.findings import findings_of, would_have_paged
 from ingest.ledger.proof import next_offsets, report
@@ -264,6 +269,29 @@ def test_a_row_that_cannot_be_stored_costs_itself_alone(client: Client) -> None:
     rows[5][INTERACTIONS.index["input_text"]] = "\ud800"
     assert [r.index for r in store.insert(INTERACTIONS, rows)] == [2, 5]
     assert len(stored(client, INTERACTIONS)) == 5
+
+
+def test_a_row_of_detection_that_cannot_be_stored_costs_itself_alone(client: Client) -> None:
+    store, month_s = ClickHouseDetectStore(client), 31 * 86_400
+    key = ServiceKey("acme", "live", "", "chat")
+    series = SeriesKey("interaction", "refusal", "all")
+    good = CellRow(series, 1, month_s, 0, 3, 1.0, [0, 1], [2, 1], [])
+    bad = [
+        good._replace(start_s=1 << 60),
+        good._replace(start_s=month_s * 2000),
+        good._replace(n=-1),
+        good._replace(cells=[1 << 40], counts=[1]),
+        good._replace(series=replace(series, slice="language=\ud800")),
+    ]
+    rows = [good._replace(start_s=month_s * n) for n in range(1, 150)]
+    store.write_cells([(key, row, 9) for row in (*rows[:70], *bad, *rows[70:])])
+    stored = client.query("SELECT count() FROM cells WHERE tenant = 'acme' AND service = 'chat'").result_rows
+    assert stored == [(len(rows),)]
+    letters = [read_letter(output.value) for output in store.take_refused()]
+    assert [x.kind for x in letters] == ["not_storable"] * len(bad)
+    assert all(x.reason.startswith("cells: ") for x in letters)
+    assert len({x.key() for x in letters}) == len(bad)
+    assert store.take_refused() == []
 
 
 def test_names_that_look_like_sql_are_only_names(client: Client) -> None:

@@ -154,17 +154,22 @@ def _renumbered(one: Kept, fold: Fold) -> Kept:
     channels = []
     for channel in one.channels:
         table = np.full(size, channel.table[-1])
-        table[here] = channel.table[np.minimum(np.arange(len(here)), len(channel.table) - 1)]
+        theirs = channel.table[np.minimum(np.arange(len(here)), len(channel.table) - 1)]
+        table[here] = 0.0
+        np.maximum.at(table, here, theirs)  # names there is no room for share a cell
         level = channel.name.removeprefix("level:")
         name = f"level:{here[int(level)]}" if level != channel.name else channel.name
         channels.append(Channel(name, channel.form, table))
+    cells, places = np.unique(here[one.cells], return_inverse=True)
+    counts = np.zeros(len(cells), dtype=one.counts.dtype)
+    np.add.at(counts, places, one.counts)
     return Kept(
         one.key,
         one.generation,
         one.version,
         tuple(channels),
         one.baselines,
-        here[one.cells],
-        one.counts,
+        cells,
+        counts,
         one.names,
     )

@@ -18,12 +18,16 @@ from typing import Any
 
 from detectors.drift.service.weight import Weight
 from detectors.finding import ALL
-from detectors.observation import ABSENT, Observation, slice_pairs, slice_text
+from detectors.observation import ABSENT, OTHER, Observation, slice_pairs, slice_text
 from detectors.scorers.judgement import bounded
 from detectors.scorers.protocol import ScoreSpec
 
 UNSLICED = frozenset({"request_parameters"})
 """Dimensions whose new values are suspects, and by whose values no traffic is divided."""
+
+MOST_LEVELS = 256
+"""Names of a category that are counted by themselves in a service, in order of first appearance; the rest is
+`OTHER`."""
 
 _CELL_BITS = 20
 _SLICE_BITS = 16
@@ -166,8 +170,7 @@ class Fold:
                     cell if cell < spec.grid.cells else ABSENT for cell in rows
                 )  # of no grid of ours
             if spec.kind == "category":
-                levels = self._levels.setdefault(name, {})
-                codes = [levels.setdefault(v, len(levels)) for v in column.values]
+                codes = [self.level_number(name, v) for v in column.values]
             number = self._scores.setdefault(name, len(self._scores))
             columns.append((rows, codes, number << (_CELL_BITS + _SLICE_BITS)))
         return columns
@@ -247,8 +250,10 @@ class Fold:
         return self._scores.setdefault(key.score, len(self._scores)) << _SLICE_BITS | slice_
 
     def level_number(self, score: str, name: str) -> int:
-        """Cell of a category's name, given one if it has none."""
+        """Cell of a category's name, given one if it has none; that of `OTHER` if there is no room."""
         levels = self._levels.setdefault(score, {})
+        if name not in levels and len(levels) >= MOST_LEVELS:
+            name = OTHER
         return levels.setdefault(name, len(levels))
 
     def advance(self, until: int) -> list[TickCounts]:

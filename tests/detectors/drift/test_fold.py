@@ -7,9 +7,9 @@ from dataclasses import replace
 import msgpack
 import pytest
 
-from detectors.drift.service.fold import Fold, TickCounts
+from detectors.drift.service.fold import MOST_LEVELS, Fold, TickCounts
 from detectors.grid import FlagGrid
-from detectors.observation import ABSENT, Column, Observation, ServiceKey, SourcePosition
+from detectors.observation import ABSENT, OTHER, Column, Observation, ServiceKey, SourcePosition
 from detectors.scorers.protocol import ScoreSpec
 
 KEY = ServiceKey("t", "live", "", "s")
@@ -131,3 +131,24 @@ def test_users_weigh_a_few_calls_once_there_are_people() -> None:
     fold.add(replace(message(rows, 0), users=(7,) * 50), 0)
     fold.add(replace(message([(5, None, 1, None)] * 50, 0), users=(*range(10, 35), *(7,) * 25)), 0)
     assert [c.beyond for c in fold.advance(2)] == [[0], [15]]
+
+
+@pytest.mark.parametrize("a_message", [1, 32])
+def test_a_new_category_with_every_call_is_counted_as_other_once_there_is_no_room(a_message: int) -> None:
+    fold, restored = Fold(SPECS, 300, 20), Fold(SPECS, 300, 20)
+    names = [f"r{n}" for n in range(2 * MOST_LEVELS)]
+    for at in range(0, len(names), a_message):
+        rows: list[Row] = [(0, None, ABSENT, name) for name in names[at : at + a_message]]
+        fold.add(message(rows, at), 0)
+    restored.restore(msgpack.unpackb(msgpack.packb(fold.state()), strict_map_key=False))
+    more: list[Row] = [(0, None, ABSENT, name) for name in ("new", OTHER, "r0")]
+    counted = []
+    for one in (fold, restored):
+        one.add(message(more, 9999), 0)
+        assert len(one.levels("finish_reason")) == MOST_LEVELS + 1
+        counted.append(named(one, one.advance(1)))
+    assert counted[0] == counted[1]
+    by_name = {name: n for (_, _, _, name), n in counted[0].items()}
+    assert by_name[OTHER] == MOST_LEVELS + 2
+    assert by_name["r0"] == 2
+    assert sum(by_name.values()) == len(names) + len(more)

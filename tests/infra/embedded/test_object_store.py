@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from infra.embedded.object_files import ObjectFiles, key_of, relative_path
-from infra.embedded.object_http import ObjectHttp
+from infra.embedded.object_http import DELETED_AT_ONCE, MAX_DELETES, ObjectHttp
 from infra.errors import Misconfigured
 from tests.at_length import examples
 
@@ -290,6 +290,44 @@ def test_many_deletes_at_once(store: Store) -> None:
 @pytest.mark.parametrize("body", [b"<Delete>", b'<!DOCTYPE x [<!ENTITY a "b">]><Delete/>', b"\xff"])
 def test_a_bad_list_of_deletes_is_refused(store: Store, body: bytes) -> None:
     assert store("POST", None, body, query={"delete": ""}).status == 400
+
+
+def many(count: int) -> bytes:
+    keys = b"".join(b"<Object><Key>k%d</Key></Object>" % n for n in range(count))
+    return b"<Delete>" + keys + b"</Delete>"
+
+
+def test_a_list_of_deletes_has_an_end(store: Store) -> None:
+    store("PUT", "k0", b"")
+    assert store("POST", None, many(MAX_DELETES + 1), query={"delete": ""}).status == 400
+    assert store.listed()[0] == ["k0"]
+
+
+def test_others_are_answered_while_many_are_deleted(store: Store) -> None:
+    for n in range(MAX_DELETES):
+        store("PUT", f"k{n}", b"")
+    body, turns, left = many(MAX_DELETES), 0, set[int]()
+
+    async def answer_others(deleting: asyncio.Task[None]) -> None:
+        nonlocal turns
+        while not deleting.done():
+            turns += 1
+            left.add(len(store.files.names))
+            await asyncio.sleep(0)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(_: Any) -> None:
+        pass
+
+    async def both() -> None:
+        scope = {"method": "POST", "raw_path": b"/b", "query_string": b"delete", "headers": []}
+        await answer_others(asyncio.ensure_future(store.app(scope, receive, send)))
+
+    store._loop.run_until_complete(both())
+    assert store.files.names == []
+    assert turns >= len(left) >= MAX_DELETES // DELETED_AT_ONCE
 
 
 def test_what_is_not_supported_says_so(store: Store) -> None:

@@ -1,0 +1,92 @@
+"""Inserting rows so that those which can never be stored cost themselves alone.
+
+An error that lies in the values is narrowed down to its rows by halving; every other error means waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clickhouse_connect.datatypes.base import ClickHouseType
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from infra.row_refusal import lies_in_values
+from ingest.errors import Unavailable
+from ingest.store.stage_store import Refused
+from ingest.store.tables import Row
+
+_SETTINGS = {"max_partitions_per_insert_block": 0}
+"""Senders' clocks decide in which months rows fall; an insert must not fail for it."""
+
+
+def insert_rows(
+    client: Client,
+    table: str,
+    names: Sequence[str],
+    rows: Sequence[Row],
+    types: Sequence[ClickHouseType] | None = None,
+) -> list[Refused]:
+    """Insert rows column by column; return those that can never be stored.
+
+    With ``types`` of the columns the server is not asked for them.
+
+    Raises
+    ------
+    Unavailable
+        If ClickHouse does not take them for another reason than their values.
+    """
+    return _insert(client, table, names, rows, types, 0) if rows else []
+
+
+def _insert(
+    client: Client,
+    table: str,
+    names: Sequence[str],
+    rows: Sequence[Row],
+    types: Sequence[ClickHouseType] | None,
+    first: int,
+) -> list[Refused]:
+    error = _tried(client, table, names, rows, types)
+    if error is None:
+        return []
+    if len(rows) == 1:
+        return [Refused(first, reason_of(error))]
+    half = len(rows) // 2
+    return [
+        *_insert(client, table, names, rows[:half], types, first),
+        *_insert(client, table, names, rows[half:], types, first + half),
+    ]
+
+
+def reason_of(error: Exception) -> str:
+    """Why a row is refused, in a line."""
+    return f"{type(error).__name__}: {str(error)[:200]}"
+
+
+def _tried(
+    client: Client,
+    table: str,
+    names: Sequence[str],
+    rows: Sequence[Row],
+    types: Sequence[ClickHouseType] | None,
+) -> Exception | None:
+    """Insert; return an error that lies in the values."""
+    try:
+        client.insert(
+            table,
+            list(zip(*rows, strict=True)),
+            column_names=names,
+            column_types=types,
+            column_oriented=True,
+            settings=_SETTINGS,
+        )
+    except Exception as error:
+        if lies_in_values(error):
+            return error
+        if isinstance(error, ClickHouseError):
+            raise Unavailable(
+                f"ClickHouse did not take {len(rows)} rows of {table}: {str(error)[:300]}"
+            ) from error
+        raise
+    return None
