@@ -37,8 +37,10 @@ _NAMED_AS = {
 """Fields of entries that are searched as the attributes they are compared with."""
 _RELEASE = "release"
 """The kind of change whose value is a version."""
-SMALL_BYTES = 16 << 10
-"""Requests up to this size are taken apart by the event loop itself, unless they are slow."""
+SMALL_BYTES = 64 << 10
+"""Requests in protobuf up to this size are taken apart by the event loop itself, unless they are slow."""
+SMALL_JSON_BYTES = 16 << 10
+"""The same in JSON, which takes several times as long to parse."""
 _SMALL_US = 4000
 """What such a request may cost before it is handed to another process."""
 REQUEST_MS = 8000.0
@@ -133,8 +135,12 @@ class Intake:
         signal = "traces" if isinstance(request, ExportTraceServiceRequest) else "logs"
         return await self.send(signal, await self.parts(request, origin), origin, received_ns)
 
-    async def parts(self, request: Request, origin: Origin) -> Parts:
+    async def parts(
+        self, request: Request, origin: Origin, body: bytes | None = None, *, is_json: bool = False
+    ) -> Parts:
         """Take a request apart (in place); what is large or slow in another process.
+
+        ``body`` is the request as it came, where that is at hand: another process is sent it as it is.
 
         Raises
         ------
@@ -146,19 +152,18 @@ class Intake:
             allowance = Meter(self._request_us)
             return take_apart(request, redactor, self._partitions, allowance, synthetic=origin.synthetic)
         is_traces = isinstance(request, ExportTraceServiceRequest)
-        data = request.SerializeToString()
-        if len(data) <= SMALL_BYTES:
+        data = request.SerializeToString() if body is None else body
+        if self.is_small(len(data), is_json=is_json):
             parts = take_apart_at_once(
                 request, redactor, self._partitions, Meter(_SMALL_US), synthetic=origin.synthetic
             )
             if parts is not None:
                 return parts
-        return await self.parts_of("traces" if is_traces else "logs", data, origin)
+        return await self.parts_of("traces" if is_traces else "logs", data, origin, is_json=is_json)
 
-    @property
-    def has_pool(self) -> bool:
-        """Whether other processes take apart what is large."""
-        return self._pool is not None
+    def is_small(self, size: int, *, is_json: bool = False) -> bool:
+        """Whether the event loop may parse and redact a request of so many bytes by itself."""
+        return self._pool is None or size <= (SMALL_JSON_BYTES if is_json else SMALL_BYTES)
 
     async def parts_of(self, signal: str, body: bytes, origin: Origin, *, is_json: bool = False) -> Parts:
         """The same of a request as it came, always in another process.

@@ -20,7 +20,7 @@ from ingest.errors import BadRecord, Unavailable
 from ingest.event_time import clock_time
 from ingest.gateway import metrics
 from ingest.gateway.ingest_keys import IngestKeys, Sender
-from ingest.gateway.intake import LIVE, SMALL_BYTES, Intake, Origin, check_lineage
+from ingest.gateway.intake import LIVE, Intake, Origin, check_lineage
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.refusal import QUOTA, Refused
 from ingest.otlp import parse
@@ -100,19 +100,20 @@ class Receiver:
         origin = admitted.origin
         if signal == "metrics":
             with admitted.charged(0, len(body)):
-                if self._intake.has_pool and len(body) > SMALL_BYTES:
-                    await self._intake.parts_of(signal, body, origin, is_json=is_json)
-                else:
+                if self._intake.is_small(len(body), is_json=is_json):
                     _read(ExportMetricsServiceRequest(), body, is_json=is_json)
+                else:
+                    await self._intake.parts_of(signal, body, origin, is_json=is_json)
                 self._metrics.add(metrics.IGNORED, signal)
                 return {}
-        if self._intake.has_pool and len(body) > SMALL_BYTES:
-            parts = await self._intake.parts_of(signal, body, origin, is_json=is_json)
-        else:
+        if self._intake.is_small(len(body), is_json=is_json):
             request: Request = (
                 ExportTraceServiceRequest() if signal == "traces" else ExportLogsServiceRequest()
             )
-            parts = await self._intake.parts(_read(request, body, is_json=is_json), origin)
+            read = _read(request, body, is_json=is_json)
+            parts = await self._intake.parts(read, origin, body, is_json=is_json)
+        else:
+            parts = await self._intake.parts_of(signal, body, origin, is_json=is_json)
         with admitted.charged(parts.records, len(body)):
             return await self._intake.send(signal, parts, origin)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import functools
 import logging
 import os
@@ -37,6 +38,7 @@ MOST_PROCESSES = 4
 MOST_WAITING = 32
 """Requests of one tenant that wait for a process."""
 STOP_S = 5.0
+PIPE_BYTES = 256 << 10
 COMMAND = (sys.executable, "-m", "ingest.gateway.redaction_process")
 
 
@@ -53,6 +55,11 @@ class _Process:
         """Of the process, if it was started."""
         return None if self._running is None else self._running.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._running is not None and self._running.poll() is None
+
     def start(self) -> subprocess.Popen[bytes]:
         """The running process, started if it is not.
 
@@ -66,6 +73,8 @@ class _Process:
             return running
         self.kill()
         running = subprocess.Popen(tethered(list(COMMAND)), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for pipe in (running.stdin, running.stdout):
+            _widen(pipe)
         self._running = running
         self.starts += 1
         write_frame(running.stdin, self._configuration)  # type: ignore[arg-type]
@@ -104,6 +113,13 @@ class _Process:
         running = self._running
         if running is not None:
             running.kill()
+
+
+def _widen(pipe: Any) -> None:
+    """Let a pipe hold a usual request at once: fewer turns of both processes. Only Linux can."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):  # the account's pipes are at their limit
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 class RedactionPool:
@@ -183,7 +199,8 @@ class RedactionPool:
 
         timer: asyncio.TimerHandle | None = None
         try:
-            await loop.run_in_executor(self._threads, process.start)  # not counted: the machine may be busy
+            if not process.is_running:  # not counted: the machine may be busy
+                await loop.run_in_executor(self._threads, process.start)
             timer = loop.call_later(self._most_s, stop_it)
             return await loop.run_in_executor(self._threads, process.exchange, head, body)
         except (EOFError, OSError) as error:
