@@ -45,7 +45,8 @@ class GatewaySettings:
     redaction_processes: int = field(
         default=0,
         metadata=about(
-            "processes that redact requests over 64 KiB (JSON: 16), and slow ones; 0: one a processor, at most 4",
+            "processes that redact requests over 64 KiB (JSON: 16), and slow ones; "
+            "0: one a processor, at most 4",
             within=(0, 64),
         ),
     )

@@ -19,7 +19,7 @@ from infra.metrics_key import MetricsKey
 from ingest.gateway import metrics, refusal
 from ingest.gateway.cors import Cors
 from ingest.gateway.http_answer import JSON, PROTOBUF, Answer, Header, failure, plain, success
-from ingest.gateway.http_body import BODY_TIMEOUT_S, Body, ClientGone, Memory, Receive
+from ingest.gateway.http_body import BODY_TIMEOUT_S, Body, ClientGone, Memory, Receive, unless_gone
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.intake import Intake
 from ingest.gateway.json_doors import HEALTH, PATHS, PROJECTS, JsonDoors, langfuse_page
@@ -218,7 +218,11 @@ class Gateway:
             if signal is None:
                 return await self._json.take(path, plain_body, admitted)
             is_json = content_type == JSON
-            rejected = await self._receiver.telemetry(signal, plain_body, admitted, is_json=is_json)
+            taking = self._receiver.telemetry(signal, plain_body, admitted, is_json=is_json)
+            if self._intake.is_small(len(plain_body), is_json=is_json):
+                rejected = await taking
+            else:  # it may wait its turn for long
+                rejected = await unless_gone(taking, receive)
             return success(signal, content_type, rejected)
 
 

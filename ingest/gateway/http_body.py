@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 from ingest.compression import decompress
 from ingest.errors import IngestError, TooLarge
@@ -15,6 +15,7 @@ from ingest.gateway.metrics import Metrics
 from ingest.gateway.refusal import MEMORY, Refused, TooSlow
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+T = TypeVar("T")
 
 BODY_TIMEOUT_S = 30.0
 _AT_ONCE_BYTES = 1 << 16
@@ -25,7 +26,7 @@ UNPACKERS = 2
 
 
 class ClientGone(IngestError):
-    """The client went away before it had sent everything."""
+    """The client went away before it had sent everything, or before it was answered."""
 
 
 class Memory:
@@ -153,3 +154,28 @@ class Body:
                 parts.append(part)
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def unless_gone(work: Coroutine[Any, Any, T], receive: Receive) -> T:
+    """The result of ``work`` on a request whose body is read; cancelled if the client goes away first.
+
+    Raises
+    ------
+    ClientGone
+        If the client disconnects, once ``work`` has ended.
+    """
+    working, watching = asyncio.ensure_future(work), asyncio.ensure_future(_disconnect(receive))
+    try:
+        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientGone("the client went away before it was answered")
+        return working.result()
+    finally:
+        working.cancel()
+        watching.cancel()
+        await asyncio.gather(working, watching, return_exceptions=True)
+
+
+async def _disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -141,6 +141,11 @@ class RedactionPool:
         """Of the processes that were started."""
         return [p.pid for p in self._processes if p.pid is not None]
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a process."""
+        return sum(map(len, self._waiting.values()))
+
     async def start(self) -> None:
         """Begin to start all of them; requests wait for the first."""
         loop = asyncio.get_running_loop()
@@ -178,6 +183,8 @@ class RedactionPool:
             If too many requests wait already, or this one takes too long.
         Unavailable
             If the process died: the same request may be sent again.
+
+        Cancelled while it waits for a process, the request is never redacted; later, its process finishes it.
         """
         process = await self._acquire(tenant)
         head = {"signal": signal, "tenant": tenant, "json": is_json, "synthetic": synthetic}
@@ -228,6 +235,10 @@ class RedactionPool:
         except asyncio.CancelledError:
             if future.done() and not future.cancelled() and future.exception() is None:
                 self._release(future.result())
+            elif future in queue:  # whoever is gone takes nobody's place
+                queue.remove(future)
+                if not queue and self._waiting.get(tenant) is queue:
+                    del self._waiting[tenant]
             raise
 
     def _done(self, process: _Process, working: asyncio.Future[Any]) -> None:

@@ -18,6 +18,7 @@ from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.intake import Intake
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
+from ingest.gateway.redaction_pool import RedactionPool
 from ingest.gateway.redactors import Redactors
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
@@ -49,10 +50,19 @@ def intake_over(
     partitions: int = 4,
     linger_s: float = 0.0,
     group_bytes: int = 256 << 10,
+    pool: RedactionPool | None = None,
 ) -> Intake:
     """The part that doors share, over a memory producer, at `NOW_NS`."""
     grouper = Grouper(producer, counters, linger_s=linger_s, group_bytes=group_bytes)
-    return Intake(producer, grouper, Redactors(home), counters, partitions=partitions, now_ns=lambda: NOW_NS)
+    return Intake(
+        producer,
+        grouper,
+        Redactors(home),
+        counters,
+        partitions=partitions,
+        now_ns=lambda: NOW_NS,
+        pool=pool,
+    )
 
 
 @contextlib.asynccontextmanager

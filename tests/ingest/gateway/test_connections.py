@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import gzip
 import http.client
+import os
+import signal
 import socket
 import threading
 import time
@@ -18,13 +20,15 @@ import pytest
 import uvicorn
 import zstandard
 
-from ingest.gateway import metrics
+from infra.settings import load
+from ingest.gateway import metrics, refusal
 from ingest.gateway.app import Gateway
 from ingest.gateway.guarded_http import Guard, guarded
 from ingest.gateway.http_body import Memory
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
+from ingest.gateway.redaction_pool import MOST_WAITING, RedactionPool, pool_of
 from tests.at_length import at_length
 from tests.ingest.gateway.running import intake_over
 from tests.ingest.telemetry import chat, span, traces
@@ -60,12 +64,14 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(home: Path, *, max_body_bytes: int = 1 << 20, **bounds: Any) -> Iterator[Served]:
+def served(
+    home: Path, *, max_body_bytes: int = 1 << 20, pool: RedactionPool | None = None, **bounds: Any
+) -> Iterator[Served]:
     """uvicorn as the gateway runs it, in a thread."""
     producer, counters = MemoryProducer(), Metrics()
     body_s = bounds.pop("body_s", 5.0)
     gateway = Gateway(
-        intake_over(home, producer, counters),
+        intake_over(home, producer, counters, pool=pool),
         producer,
         IngestKeys(None),
         counters,
@@ -220,3 +226,42 @@ def test_a_bomb_is_refused_and_costs_little(tmp_path: Path, encoding: str) -> No
             assert client.getresponse().status == 413
         assert s.counters.value(metrics.IN_FLIGHT_BYTES) == 0
         assert s.works()
+
+
+def test_requests_that_wait_for_redaction_go_with_their_clients(tmp_path: Path) -> None:
+    environment = {"LIGHTSHIP_HOME": str(tmp_path), "LIGHTSHIP_GATEWAY_REDACTION_PROCESSES": "1"}
+    pool = pool_of(load(environ=environment), Metrics())
+
+    def large(name: str) -> bytes:
+        body = traces(span({**chat(), "who": name, "gen_ai.prompt": "word " * 20_000})).SerializeToString()
+        return HEAD % len(body) + body
+
+    with served(tmp_path, pool=pool) as it:
+        with it.connect() as sock:
+            sock.sendall(large("before"))
+            assert sock.recv(99).startswith(b"HTTP/1.1 200")
+        (pid,) = pool.pids
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with contextlib.ExitStack() as stack:
+                first, *others = [stack.enter_context(it.connect()) for _ in range(1 + MOST_WAITING)]
+                first.sendall(large("begun"))
+                until(lambda: it.counters.value(metrics.IN_FLIGHT_BYTES) >= len(large("begun")) - 200)
+                for number, sock in enumerate(others):
+                    sock.sendall(large(f"gone-{number}"))
+                until(lambda: pool.waiting == MOST_WAITING)
+                for sock in others:
+                    sock.close()
+                until(lambda: it.refused(refusal.CLIENT_GONE) == MOST_WAITING)
+                assert pool.waiting == 0  # and whoever comes is not refused for those who are gone
+                last = stack.enter_context(it.connect())
+                last.sendall(large("last"))
+                until(lambda: pool.waiting == 1)
+                os.kill(pid, signal.SIGCONT)
+                assert first.recv(99).startswith(b"HTTP/1.1 200")
+                assert last.recv(99).startswith(b"HTTP/1.1 200")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        sent = b"".join(m.value for m in it.producer.sent)
+        assert [sent.count(name) for name in (b"before", b"begun", b"last", b"gone-")] == [1, 1, 1, 0]
+        assert it.counters.value(metrics.IN_FLIGHT_BYTES) == 0
