@@ -5,6 +5,7 @@ Text of people or models enters labels through `plain.escape` and cards as data;
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import streamlit as st
 
 from dashboard import data, formats, palette, strings
 from dashboard.access.session import Session
+from dashboard.access.viewer import NotAllowed
 from dashboard.charts.frame import Drawing, spec
 from dashboard.data import Reading
 from dashboard.incident.cards import Card
@@ -21,7 +23,10 @@ from dashboard.palette import DARK, LIGHT, Palette, State
 from dashboard.plain import clean, escape
 from dashboard.queries import scope as scopes
 from dashboard.queries.scope import Pulse
-from infra.errors import Unavailable
+from infra.errors import InfraError, Unavailable
+from infra.fault import Fault
+
+logger = logging.getLogger(__name__)
 
 OLD = timedelta(minutes=5)
 """Age from which a page offers newer numbers; a changed incident is offered at once."""
@@ -33,6 +38,30 @@ _text_cards = st.components.v2.component(
     css=(_CARDS / "cards.css").read_text(encoding="utf-8"),
     js=(_CARDS / "cards.js").read_text(encoding="utf-8"),
 )
+
+
+class Panel:
+    """A part of a page that fails by itself: a row with values nobody thought of takes no page down.
+
+    ``title`` names it for who looks. That the store is away, a setting is wrong or a role does not suffice is
+    said by the page as a whole.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+
+    def __enter__(self) -> None:
+        """Begin to draw."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        """Say in its place that it failed."""
+        if not isinstance(error, Exception) or isinstance(error, (InfraError, NotAllowed, MemoryError)):
+            return False
+        fault = Fault.of(error)
+        logger.error("the panel %r could not be drawn: %s", self._title, fault)
+        named = strings.PANEL_FAILED.format(panel=self._title)
+        empty(palette.FAILED, named, strings.PANEL_FAILED_NEXT.format(fault=fault))
+        return True
 
 
 def colors() -> Palette:

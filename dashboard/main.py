@@ -18,7 +18,8 @@ from dashboard.queries.store import LIVE, Scope
 from dashboard.rows import pipeline
 from dashboard.wording import access, alerts, connect, detectors, levels
 from dashboard.wording import pipeline as pipes
-from infra.errors import InfraError, Misconfigured, Unavailable
+from infra.errors import Misconfigured, Unavailable
+from infra.fault import Fault
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +86,8 @@ def main() -> None:
         )
     except Misconfigured as error:
         components.empty(palette.FAILED, strings.MISCONFIGURED, clean(str(error), 300))
-    except InfraError:
-        logger.exception("a page failed")
+    except Exception as error:  # noqa: BLE001 - whoever looks is told so, and reads no text of an exception
+        logger.error("the page %s failed: %s", page.title, Fault.of(error))
         components.empty(palette.FAILED, strings.DEFECT, "")
 
 

@@ -36,6 +36,10 @@ NO_STORE_NEXT = (
 )
 MISCONFIGURED = "A setting of the dashboard cannot work."
 DEFECT = "This page failed to draw. The reason is in the dashboard's log."
+PANEL_FAILED = "“{panel}” could not be drawn"
+PANEL_FACTS, PANEL_CHANGE, PANEL_SHAPE, PANEL_TEXTS = "Facts", "Change over time", "Shape", "Examples"
+PANEL_EVIDENCE, PANEL_TABLE, PANEL_FOUND, PANEL_GROUPS = "Evidence", "Table", "Findings", "Groups compared"
+PANEL_FAILED_NEXT = "The rest of the page is complete. The reason is in the dashboard's log: {fault}."
 
 # fleet
 FLEET = "Fleet"

@@ -12,7 +12,7 @@ OURS = ("alerts.", "dashboard.", "detectors.", "ingest.")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``error`` is the type's name, ``place`` module, line and function of the innermost call of ours."""
+    """``error`` names the type, ``place`` module, line and function of the innermost call, of ours if any."""
 
     error: str
     place: str
@@ -24,7 +24,8 @@ class Fault:
         name = (
             kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
         )
-        places = [place for place in _places(error.__traceback__) if place.startswith(OURS)]
+        every = list(_places(error.__traceback__))
+        places = [place for place in every if place.startswith(OURS)] or every
         return cls(name, places[-1] if places else "unknown")
 
     def __str__(self) -> str:

@@ -7,7 +7,6 @@ version wrote it): such a fact is absent, and the view leaves it out.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +23,9 @@ from detectors.finding import parse_rfc3339
 OPEN_STATES = ("pending", "firing", "recovering")
 SILENCE = frozenset({"silence", "volume"})
 """Kinds of alert that are about how much arrives, not about what it says."""
+
+
+LARGEST = 2.0**64
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,8 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    """A number that pages can compute with: a count of 64 bits at most, or a finite one of no larger size."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -LARGEST <= value <= LARGEST:
         return None
     return float(value)
 

@@ -46,15 +46,18 @@ def render() -> None:
     if care.unread:
         components.quiet(words.UNREAD.format(n=care.unread))
     if care.pages:
-        _facts(care, days)
-        with st.container(border=True):
+        with components.Panel(words.PER_WEEK):
+            _facts(care, days)
+        with st.container(border=True), components.Panel(words.WEEKS):
             components.section(words.WEEKS, words.WEEKS_NOTE)
             components.show(charts.by_week(care.weeks, components.colors()), key="weeks")
         components.section(words.WAITING, words.WAITING_NOTE)
-        _links(care.health["waiting"], {}, seen, words.WAITING_NONE)
+        with components.Panel(words.WAITING):
+            _links(care.health["waiting"], {}, seen, words.WAITING_NONE)
         again = {i["incident_id"]: int(i["reopened"]) for i in care.health["flapping"]}
         components.section(words.FLAPPING, words.FLAPPING_NOTE)
-        _links(list(again), again, seen, words.FLAPPING_NONE)
+        with components.Panel(words.FLAPPING):
+            _links(list(again), again, seen, words.FLAPPING_NONE)
     elif not seen.has_services:
         components.nothing_arrived(seen)
     else:
@@ -62,8 +65,10 @@ def render() -> None:
         components.empty(
             palette.OK, words.NO_PAGES.format(days=days), words.NO_PAGES_NEXT.format(tickets=tickets)
         )
-    _silences(silenced.value, wall, seen)
-    _deliveries(delivered.value, days, wall)
+    with components.Panel(words.SILENCES):
+        _silences(silenced.value, wall, seen)
+    with components.Panel(words.DELIVERIES):
+        _deliveries(delivered.value, days, wall)
 
 
 def _facts(care: Care, days: int) -> None:

@@ -55,13 +55,15 @@ def render() -> None:
     if whole is None:
         analysis_panels.nothing(chosen)
         return
-    analysis_panels.facts(chosen, whole)
+    with components.Panel(strings.PANEL_FACTS):
+        analysis_panels.facts(chosen, whole)
     left, right = st.columns([1.4, 1])
-    with left, st.container(border=True, height="stretch"):
+    with left, st.container(border=True, height="stretch"), components.Panel(strings.WHERE_TITLE):
         _where(chosen, compared.value)
-    with right, st.container(border=True, height="stretch"):
+    with right, st.container(border=True, height="stretch"), components.Panel(strings.PANEL_TABLE):
         _scores(chosen, scored.value)
-    _terms(seen, chosen)
+    with components.Panel(strings.PANEL_TEXTS):
+        _terms(seen, chosen)
 
 
 def _where(chosen: Chosen, slices: Sequence[SliceCounts]) -> None:

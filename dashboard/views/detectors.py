@@ -42,8 +42,9 @@ def render() -> None:
     settings = data.settings()
     _config(run.value, settings.config_hash())
     spent = trusting.spending(settings, watched.value, records.value, days)
-    _facts(watched.value, spent, run.value)
-    with st.container(border=True):
+    with components.Panel(strings.PANEL_FACTS):
+        _facts(watched.value, spent, run.value)
+    with st.container(border=True), components.Panel(words.BUDGET):
         components.section(words.BUDGET, words.BUDGET_NOTE)
         components.show(charts.spending(spent, components.colors()), key="spending")
     place = (who.tenant, scope.lineage)
@@ -54,7 +55,8 @@ def render() -> None:
             note = words.TABLE_NOTE.format(n=formats.count(len(watched.value)), services=services)
             components.section(words.TABLE, note)
         state = filters.standing(tuple(trusting.STANDINGS))
-    _table(trusting.rows(watched.value, records.value, state), state)
+    with components.Panel(words.TABLE):
+        _table(trusting.rows(watched.value, records.value, state), state)
     components.quiet(words.VERIFY)
 
 

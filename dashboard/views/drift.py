@@ -71,16 +71,22 @@ def render() -> None:
         return
     own = next(s for s in compared.value if s.slice == chosen.key.slice)
     _ways(chosen)
-    analysis_panels.facts(chosen, whole)
+    with components.Panel(strings.PANEL_FACTS):
+        analysis_panels.facts(chosen, whole)
     left, right = st.columns([2.1, 1])
     with left, st.container(border=True, height="stretch"):
-        _change(chosen, window, buckets.value, whole, found.value, marked.value)
-        _evidence(seen, chosen, window, own, frozen.value, found.value)
+        with components.Panel(strings.PANEL_CHANGE):
+            _change(chosen, window, buckets.value, whole, found.value, marked.value)
+        with components.Panel(strings.PANEL_EVIDENCE):
+            _evidence(seen, chosen, window, own, frozen.value, found.value)
     with right, st.container(border=True, height="stretch"):
-        analysis_panels.shape(chosen, own, whole)
-        _found(found.value, seen.now)
+        with components.Panel(strings.PANEL_SHAPE):
+            analysis_panels.shape(chosen, own, whole)
+        with components.Panel(strings.PANEL_FOUND):
+            _found(found.value, seen.now)
     dims = explore_rows.dimensions([s.slice for s in compared.value])
-    analysis_panels.table(chosen, compared.value, dims)
+    with components.Panel(strings.PANEL_TABLE):
+        analysis_panels.table(chosen, compared.value, dims)
     choose.write(chosen.address)
 
 

@@ -56,11 +56,12 @@ def render() -> None:
     own = next(s for s in compared.value if s.slice == chosen.key.slice)
     dims = explore_rows.dimensions([s.slice for s in compared.value])
     actions = st.container()
-    analysis_panels.facts(chosen, whole)
+    with components.Panel(strings.PANEL_FACTS):
+        analysis_panels.facts(chosen, whole)
     left, right = st.columns([2.1, 1])
-    with left, st.container(border=True, height="stretch"):
+    with left, st.container(border=True, height="stretch"), components.Panel(strings.PANEL_CHANGE):
         _trend(chosen, window, ticks, apart, whole)
-    with right, st.container(border=True, height="stretch"):
+    with right, st.container(border=True, height="stretch"), components.Panel(strings.PANEL_SHAPE):
         analysis_panels.shape(chosen, own, whole)
     rows = analysis_panels.table(chosen, compared.value, dims)
     choose.write(chosen.address)

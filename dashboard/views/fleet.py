@@ -47,10 +47,14 @@ def render() -> None:
     if not rows:
         _nothing(seen)
         return
-    _totals(rows, pages.value)
-    _attention(rows, seen)
-    fleet_tables.services(rows, seen.now)
-    fleet_tables.proof(watched.value)
+    with components.Panel(strings.FLEET):
+        _totals(rows, pages.value)
+    with components.Panel(strings.ATTENTION):
+        _attention(rows, seen)
+    with components.Panel(strings.ALL_SERVICES):
+        fleet_tables.services(rows, seen.now)
+    with components.Panel(strings.PROOF):
+        fleet_tables.proof(watched.value)
 
 
 def _nothing(seen: Session) -> None:
@@ -112,7 +116,7 @@ def _attention(rows: Sequence[FleetRow], seen: Session) -> None:
         )
         return
     for column, (row, incident) in zip(st.columns(CARDS), urgent[:CARDS], strict=False):
-        with column:
+        with column, components.Panel(incident.id[:8]):
             _card(row, incident, seen)
 
 

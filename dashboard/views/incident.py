@@ -16,6 +16,7 @@ from dashboard.incident import incident as incidents
 from dashboard.incident.incident import Incident
 from dashboard.plain import clean, escape
 from dashboard.queries import incidents as stored
+from dashboard.queries.series import SliceCounts
 
 
 def render() -> None:
@@ -31,30 +32,42 @@ def render() -> None:
     incident = incidents.read(row.value)
     moments = data.read(seen.viewer, stored.history, seen.scope, incident.id)
     trust = data.read(seen.viewer, stored.trust, seen.scope, incident.score)
-    _head(incident, seen, [row, moments, trust])
-    with st.container(horizontal=True, gap="small"):
+    with components.Panel(strings.INCIDENT):
+        _head(incident, seen, [row, moments, trust])
+    with st.container(horizontal=True, gap="small"), components.Panel(strings.PANEL_FACTS):
         for fact in facts.facts(incident, trust.value, seen.now):
             components.fact(*fact)
     left, right = st.columns([2.1, 1])
-    with left, st.container(border=True, height="stretch"):
+    with left, st.container(border=True, height="stretch"), components.Panel(strings.PANEL_CHANGE):
         panels.change(incident, seen)
     with right, st.container(border=True, height="stretch"):
-        _checks(incident)
-        panels.who(incident)
+        with components.Panel(strings.CHECKS):
+            _checks(incident)
+        with components.Panel(strings.USERS_TITLE):
+            panels.who(incident)
     if incident.about_volume:
-        with st.container(border=True):
+        with st.container(border=True), components.Panel(strings.TIMELINE):
             panels.history(incident, moments, seen)
     else:
-        slices = panels.compared(incident, seen)
-        where, when = st.columns([1.25, 1])
-        with where, st.container(border=True, height="stretch"):
-            panels.where(incident, slices, seen)
-        with when, st.container(border=True, height="stretch"):
-            panels.history(incident, moments, seen)
-        panels.shape(incident, slices)
-        panels.texts(incident, seen)
-    with st.container(border=True):
+        _slices(incident, moments, seen)
+    with st.container(border=True), components.Panel(strings.REPRODUCE):
         panels.reproduce(incident)
+
+
+def _slices(incident: Incident, moments: Reading[tuple[stored.Moment, ...]], seen: Session) -> None:
+    """Where it happened, beside its history; then the shape and examples."""
+    slices: tuple[SliceCounts, ...] = ()
+    with components.Panel(strings.WHERE_TITLE):
+        slices = panels.compared(incident, seen)
+    where, when = st.columns([1.25, 1])
+    with where, st.container(border=True, height="stretch"), components.Panel(strings.WHERE_TITLE):
+        panels.where(incident, slices, seen)
+    with when, st.container(border=True, height="stretch"), components.Panel(strings.TIMELINE):
+        panels.history(incident, moments, seen)
+    with components.Panel(strings.PANEL_SHAPE):
+        panels.shape(incident, slices)
+    with components.Panel(strings.PANEL_TEXTS):
+        panels.texts(incident, seen)
 
 
 def _head(incident: Incident, seen: Session, readings: Sequence[Reading[object]]) -> None:

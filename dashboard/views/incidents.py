@@ -37,7 +37,8 @@ def render() -> None:
 
 def _links(found: Sequence[Incident], seen: Session) -> None:
     for incident in found[:MAX_LISTED]:
-        with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
+        row = st.container(border=True, horizontal=True, vertical_alignment="center", gap="small")
+        with row, components.Panel(incident.id[:8]):
             components.badge(incident.state, components.life(incident.stored.state, incident.stored.ending))
             st.page_link(
                 "views/incident.py",

@@ -56,7 +56,8 @@ def render() -> None:
         components.nothing(words.NO_TEXTS, words.NO_TEXTS_NEXT.format(role=seen.viewer.role))
         return
     narrow = _narrow(seen, chosen)
-    _changed(chosen, explore_rows.whole(chosen.measure, compared.value, chosen.key.slice))
+    with components.Panel(strings.PANEL_CHANGE):
+        _changed(chosen, explore_rows.whole(chosen.measure, compared.value, chosen.key.slice))
     shown = _both(seen, chosen, narrow, _rising(chosen, compared.value))
     _context(seen, shown, chosen.address, chosen.measure)
     choose.write(chosen.address)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -61,21 +62,27 @@ def render() -> None:
         *vital.restarting(doors.restarted(data.settings()), wall),
         *vital.unready(rooms),
     ]
-    _signs(found, accounts.value, len(parts.value), hours, wall)
-    _facts(seen, parts.value, accounts.value, late.value, disks, wall)
+    with components.Panel(words.SIGNS):
+        _signs(found, accounts.value, len(parts.value), hours, wall)
+    with components.Panel(words.TITLE):
+        _facts(seen, parts.value, accounts.value, late.value, disks, wall)
     if accounts.value.hours:
-        with st.container(border=True):
+        with st.container(border=True), components.Panel(words.RECORDS):
             components.section(words.RECORDS, words.RECORDS_NOTE)
             first = datetime.fromtimestamp(since_s, wall.tzinfo)
             drawing = charts.by_hour(accounts.value.hours, first, wall, components.colors())
             components.show(drawing, key="records")
     else:
         components.nothing(words.RECORDS_NONE.format(hours=hours), words.RECORDS_NONE_NEXT)
-    _doors(rooms)
-    _partitions(parts.value, wall)
-    _reasons(accounts.value)
-    _sources(accounts.value, wall)
-    _late(late.value)
+    for title, draw in (
+        (words.ROOMS, partial(_doors, rooms)),
+        (words.PARTITIONS, partial(_partitions, parts.value, wall)),
+        (words.REASONS, partial(_reasons, accounts.value)),
+        (words.SOURCES, partial(_sources, accounts.value, wall)),
+        (words.LATE_TABLE, partial(_late, late.value)),
+    ):
+        with components.Panel(title):
+            draw()
 
 
 def _disks(seen: Session) -> tuple[Disk, ...]:

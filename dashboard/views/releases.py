@@ -74,9 +74,10 @@ def render() -> None:
         all_read: list[Reading[object]] = [*found, first, named, marked, *strata.values()]
         components.header(strings.RELEASES, words.QUESTION, seen, all_read, words.BASELINE)
     st.header(escape(analysis_panels.titled(chosen)), anchor=False)
-    _changes(first.value, named.value, marked.value, start_s, seen.now)
+    with components.Panel(strings.PANEL_CHANGE):
+        _changes(first.value, named.value, marked.value, start_s, seen.now)
     for dimension, reading in strata.items():
-        with st.container(border=True):
+        with st.container(border=True), components.Panel(dimension):
             rows = release_rows.rows(chosen.measure, reading.value)
             _dimension(chosen, dimension, rows, first.value, width, seen)
 

@@ -53,15 +53,19 @@ def render() -> None:
         _nothing(service, language, n_weeks)
         return
     partial = seen.scope.at < trend_rows.monday(seen.scope.at) + timedelta(days=7)
-    _sentences(rows, partial=partial)
-    _cards(rows)
-    with st.container(border=True):
+    with components.Panel(strings.PANEL_FACTS):
+        _sentences(rows, partial=partial)
+        _cards(rows)
+    with st.container(border=True), components.Panel(strings.HEAT):
         components.section(strings.HEAT, strings.HEAT_NOTE.format(few=formats.count(trend_rows.FEW)))
         cells = [cell for row in rows for cell in row.cells]
         components.show(risk.heat_map(cells, components.colors()), key="taxonomy")
-    _table(rows, n_weeks, service)
-    _panels(panel_rows.value, rows)
-    disparity_panel.show(seen, weeks, DIMENSION, slice_)
+    with components.Panel(strings.PANEL_TABLE):
+        _table(rows, n_weeks, service)
+    with components.Panel(strings.PANEL_CHANGE):
+        _panels(panel_rows.value, rows)
+    with components.Panel(strings.PANEL_GROUPS):
+        disparity_panel.show(seen, weeks, DIMENSION, slice_)
 
 
 def _category() -> Category:

@@ -12,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Dialog, Locator, Page, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from tests.dashboard.drawn import failures
 from tests.dashboard.serving import HOMES, session_cookie
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -55,6 +56,7 @@ class Visit:
             timeout=SLOW_MS,
         )
         self.page.wait_for_timeout(700)
+        self.faults += failures(self.page.inner_text("body"))
 
     def violations(self) -> list[str]:
         """What axe finds, with the first nodes of each."""

@@ -13,9 +13,11 @@ from alerts.incidents.book import Book
 from alerts.incidents.timing import Timing
 from alerts.incidents.wire import incident_to_json
 from dashboard import palette
+from dashboard.incident import facts, picture, timeline
 from dashboard.incident import incident as incidents
 from dashboard.incident.incident import Incident
 from dashboard.palette import State
+from dashboard.queries.incidents import Trust
 from tests.dashboard import world_incidents
 from tests.dashboard.made import BODY, NOW, incident
 
@@ -101,3 +103,37 @@ def test_states_are_shown_in_one_word(stored: dict[str, Any], body: dict[str, An
 def test_json_that_repeats_a_number_as_text_is_not_a_number() -> None:
     found = _read(json.dumps(BODY | {"effect": "0.5", "n": True, "hits": "9"}))
     assert (found.effect, found.n, found.hits) == (None, None, None)
+
+
+_numbers = st.sampled_from((0, -1, 2**63, 2**64, 10**400, 1e308, -1e308, 5e-324, float("nan"), float("inf")))
+_times = st.sampled_from(
+    (
+        *("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999Z"),
+        *("2300-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", "2026-03-17T02:05:00", "2026-03-17"),
+    )
+)
+_odd = st.one_of(
+    _numbers, _times, st.sampled_from(("", "\ud800", "\x00", "x" * 10_000, "=", "a=b", None, True))
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*BODY, "hits", "held_by"]), _odd, max_size=4),
+    st.dictionaries(st.sampled_from(["score", "slice", "effect", "evidence", "threshold", "log_to"]), _odd),
+    st.sampled_from(("breach", "no_data")),
+)
+def test_an_incident_with_extremes_in_its_body_is_drawn(
+    odd: dict[str, Any], finding: dict[str, Any], evidence: str
+) -> None:
+    found = incident(
+        {**odd, "findings": [{**BODY["findings"][0], **finding}], "suspects": [{**odd, "value": "v18"}]},
+        evidence=evidence,
+    )
+    for fact in facts.facts(found, Trust(1, 3), NOW):
+        "".join(fact).encode()
+    picture.window(found, NOW)
+    picture.comparison(found, NOW)
+    picture.change(found)
+    picture.marks(found)
+    timeline.lines(found, [], NOW)
+    assert found.measure.title

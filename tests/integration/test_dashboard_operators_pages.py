@@ -17,6 +17,7 @@ from infra.clickhouse import connect
 from infra.embedded.ports import spare
 from infra.settings import StoreSettings
 from tests.dashboard import world, world_hostile, world_operators
+from tests.dashboard.drawn import assert_drawn
 from tests.dashboard.serving import alerts_api, environment
 from tests.databases import fresh_database
 
@@ -74,7 +75,7 @@ def opened(app: AppTest, page: str, **query: str) -> AppTest:
     for name, value in query.items():
         app.query_params[name] = value
     app.run()
-    assert not app.exception
+    assert_drawn(app)
     return app
 
 

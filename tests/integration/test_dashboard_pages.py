@@ -21,6 +21,7 @@ from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.at_length import at_length
 from tests.dashboard import world, world_hostile, world_incidents
+from tests.dashboard.drawn import assert_drawn
 from tests.dashboard.serving import environment
 from tests.databases import fresh_database
 
@@ -144,7 +145,7 @@ def opened(app: AppTest, page: str, **query: str) -> AppTest:
         for name, value in query.items():
             app.query_params[name] = value
         app.run()
-    assert not app.exception
+    assert_drawn(app)
     return app
 
 
@@ -375,7 +376,7 @@ def test_numbers_stay_with_their_time_when_the_store_goes_away(
     st.cache_data.clear()
     data.settings.clear()
     app.run()
-    assert not app.exception
+    assert_drawn(app)
     assert "The store does not answer; numbers are from" in shown(app)
     after = app.dataframe[0].value
     assert list(after["Outputs"]) == list(before["Outputs"])

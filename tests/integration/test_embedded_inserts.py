@@ -3,33 +3,13 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
-from urllib.parse import urlsplit
-
-import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from tests.store_client import a_client, a_table  # noqa: F401 - fixtures
+
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def client(store: str) -> Iterator[Client]:
-    parts = urlsplit(store)
-    opened = clickhouse_connect.get_client(
-        host=parts.hostname, port=parts.port, username=parts.username, password=parts.password or ""
-    )
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def table(client: Client) -> Iterator[str]:
-    name = f"t_{uuid.uuid4().hex}"
-    yield name
-    client.command(f"DROP TABLE IF EXISTS {name}")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import gzip
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,33 +25,9 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
 
 from infra.embedded.clickhouse_catalogue import OUTSIDE_FUNCTIONS, TABLE_ENGINES, TABLE_FUNCTIONS
+from tests.store_client import a_client, a_table, connect  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.integration
-
-
-def connect(url: str, **more: Any) -> Client:
-    parts = urlsplit(url)
-    return clickhouse_connect.get_client(
-        host=parts.hostname,
-        port=parts.port,
-        username=parts.username,
-        password=more.pop("password", parts.password),
-        **more,
-    )
-
-
-@pytest.fixture
-def client(store: str) -> Iterator[Client]:
-    opened = connect(store)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def table(client: Client) -> Iterator[str]:
-    name = f"t_{uuid.uuid4().hex}"
-    yield name
-    client.command(f"DROP TABLE IF EXISTS {name}")
 
 
 def refused(client: Client, sql: str, **more: Any) -> DatabaseError:
