@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from dashboard import palette
@@ -26,6 +26,7 @@ SILENCE = frozenset({"silence", "volume"})
 
 
 LARGEST = 2.0**64
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +240,9 @@ def _count(value: Any) -> int | None:
 
 
 def _time(value: Any) -> datetime | None:
+    """A time that pages can compute with: of this era, as those that findings may name."""
     try:
-        return parse_rfc3339(value) if isinstance(value, str) else None
-    except (ValueError, OverflowError):
+        found = parse_rfc3339(value) if isinstance(value, str) else None
+        return found if found is not None and EARLIEST <= found <= LATEST else None
+    except (ValueError, OverflowError, TypeError):
         return None
