@@ -14,7 +14,8 @@ from alerts.acting import api
 from alerts.acting.keys import FILE, is_allowed, read_token
 from alerts.briefs.brief import Links
 from alerts.desk import Desk, Setup
-from alerts.errors import Unavailable
+from alerts.errors import Unavailable, Unstorable
+from alerts.faults import Faults
 from alerts.incidents.incident import Incident
 from alerts.log import Moment
 from alerts.ports import Message, Source
@@ -47,7 +48,17 @@ class Bench:
         self.desk.take(
             [Message(Source("findings", 0, k), f.to_json().encode()) for k, f in enumerate(FINDINGS)]
         )
-        app = api.build(self.desk, self.history, lambda: self.problems, self.metrics, TOKEN, clock=self.clock)
+        self.ended: list[str] = []
+        self.faults = Faults(self.clock)
+        app = api.build(
+            self.desk,
+            self.history,
+            lambda: self.problems,
+            self.metrics,
+            TOKEN,
+            clock=self.clock,
+            condition=api.Condition(lambda: self.ended, self.faults.texts),
+        )
         self.client = TestClient(
             app, base_url="http://127.0.0.1:4320", headers={"authorization": f"Bearer {TOKEN}"}
         )
@@ -297,3 +308,29 @@ def test_a_silence_may_begin_later(bench: Bench) -> None:
     assert (made.json()["silence"]["begins_at"], made.json()["silence"]["begun"]) == (soon, False)
     for begins, status in (("2020-01-01T00:00:00Z", 409), ("2026-11-27T09:30:00", 422), ("soon", 422)):
         assert bench.client.post("/silences", json={**said, "begins": begins}).status_code == status
+
+
+def test_a_thread_that_has_ended_is_no_life_and_what_was_set_aside_no_lack_of_readiness(bench: Bench) -> None:
+    bench.faults.note("findings", KeyError("a text of a user"), "findings/0/17")
+    ready = bench.client.get("/readyz")
+    assert ready.status_code == 200
+    (line,) = ready.json()["set_aside"]
+    assert line.startswith("findings failed once, last with KeyError")
+    assert "a text" not in line
+    assert bench.client.get("/healthz").status_code == 200
+    bench.ended.append("the thread sender-hook has ended")
+    alive = bench.client.get("/healthz")
+    assert alive.status_code == 503
+    assert alive.json()["problems"] == ["the thread sender-hook has ended"]
+
+
+def test_values_that_no_row_can_hold_are_refused_with_the_reason(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object) -> None:
+        raise Unstorable("ClickHouse takes no row of silences with these values")
+
+    monkeypatch.setattr(bench.store, "store", refuses)
+    answer = bench.post("acknowledge", {"actor": "ana"})
+    assert answer.status_code == 422
+    assert "nothing was changed" in answer.json()["error"]
