@@ -6,6 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -24,10 +25,11 @@ MARKUP = "<!channel> <@U1> <https://evil.example|click> <b onclick=x>b</b> [x](h
 UNSEEN = (
     "a\r\nBcc: evil@example.org\x00\x1b[2J\u202egnp.exe\u202c\u2066z\u200bw\ufeff\u2028n\u2029p\U000e0041t"
 )
-LONG = "A" * 200_000
+LONG = "A" * 20_000
 HOSTILE = {"markup": MARKUP, "unseen": UNSEEN, "long": LONG, "all": MARKUP + UNSEEN + LONG}
 
 
+@cache
 def hostile(text: str) -> Delivery:
     finding = refusals(
         service=text,
