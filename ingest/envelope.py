@@ -17,6 +17,8 @@ MAX_NAME = 256
 """Characters of a tenant or lineage; longer ones are no names."""
 
 MAX_NS = (1 << 63) - 1
+MAX_RECORDS = (1 << 32) - 1
+"""What the account of a message can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def read_envelope(headers: Mapping[str, bytes]) -> Envelope:
     return Envelope(
         tenant=_name(headers, kafka.HEADER_TENANT),
         lineage=_name(headers, kafka.HEADER_LINEAGE),
-        declared=_number(headers, kafka.HEADER_RECORDS),
+        declared=_number(headers, kafka.HEADER_RECORDS, MAX_RECORDS),
         received_ns=_number(headers, kafka.HEADER_RECEIVED_AT),
         event_ns=_number(headers, kafka.HEADER_EVENT_TIME) if kafka.HEADER_EVENT_TIME in headers else None,
         ended=kafka.HEADER_LINEAGE_END in headers,
@@ -74,7 +76,7 @@ def salvage_envelope(headers: Mapping[str, bytes]) -> Envelope:
     return Envelope(
         tenant=_or(lambda: _name(headers, kafka.HEADER_TENANT), "default"),
         lineage=_or(lambda: _name(headers, kafka.HEADER_LINEAGE), "live"),
-        declared=_or(lambda: _number(headers, kafka.HEADER_RECORDS), 0),
+        declared=_or(lambda: _number(headers, kafka.HEADER_RECORDS, MAX_RECORDS), 0),
         received_ns=_or(lambda: _number(headers, kafka.HEADER_RECEIVED_AT), 0),
         backfill=kafka.HEADER_BACKFILL in headers,
         redacted=bool(headers.get(kafka.HEADER_REDACTED)),
@@ -108,10 +110,10 @@ def _name(headers: Mapping[str, bytes], name: str) -> str:
     return text
 
 
-def _number(headers: Mapping[str, bytes], name: str) -> int:
+def _number(headers: Mapping[str, bytes], name: str, most: int = MAX_NS) -> int:
     value = headers.get(name)
     if not value:
         raise BadRecord(f"header {name} is missing")
-    if len(value) > 19 or not value.isdigit() or int(value) > MAX_NS:
-        raise BadRecord(f"header {name} = {value[:24]!r} is not a number of 0 to {MAX_NS}")
+    if len(value) > 19 or not value.isdigit() or int(value) > most:
+        raise BadRecord(f"header {name} = {value[:24]!r} is not a number of 0 to {most}")
     return int(value)

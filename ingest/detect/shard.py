@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 from detectors.closed_ticks import BEGINNING, Entry, SharedRow
@@ -251,10 +252,10 @@ class Shard:
         for ended in self._conversations.advance(lineage, now, offset, complete=clock.complete()):
             self._fold(ended, offset)
         shared: list[SharedRow] = []
-        for key in self._of(lineage):
+        for key in sorted(self._of(lineage)):  # not as they came, which a snapshot forgets
             shared += self._advance(key, now, offset)
         until = self._config.tick_of(now)
-        for key, kept in self._set_aside_of(lineage).items():
+        for key, kept in sorted(self._set_aside_of(lineage).items(), key=itemgetter(0)):
             cells, rows = kept.advance(until)
             self.cells.extend((key, row, offset) for row in cells)
             shared += rows

@@ -18,6 +18,7 @@ from ingest.store.stage_store import MemoryStore, Refused
 from ingest.store.tables import INTERACTIONS, LEDGER, Row, Table
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS, marks, observations, raw
 from tests.ingest.telemetry import chat, span, traces
+from tests.ingest.test_bad_numbers import fits
 
 KINDS = (AssertionError, NotImplementedError, StopIteration, OSError, ZeroDivisionError)
 
@@ -103,6 +104,18 @@ def test_what_no_record_is_to_blame_for_is_raised_and_nothing_is_put_aside(error
     with pytest.raises(type(error)):
         ScoreStage(store, SCORING, SETTINGS, HASH_KEY).process(batch(frozenset()))
     assert store.rows(LEDGER) == []
+
+
+@pytest.mark.parametrize("value", [b"\xff no OTLP", b""])
+@pytest.mark.parametrize("records", [2**32 - 1, 2**32, 2**63 - 1, 2**64])
+def test_however_many_records_a_message_says_it_has_its_account_can_be_stored(
+    value: bytes, records: int
+) -> None:
+    store = MemoryStore()
+    ScoreStage(store, SCORING, SETTINGS, HASH_KEY).process([raw("otlp_spans", 0, 0, value, records=records)])
+    (row,) = store.rows(LEDGER)
+    assert all(fits(type_, cell) for (_, type_), cell in zip(LEDGER.columns, row, strict=True))
+    assert max(row[LEDGER.index["reasons"]].values(), default=0) < 2**32
 
 
 class Odd:

