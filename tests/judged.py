@@ -14,9 +14,12 @@ import pytest
 from infra.clock import NS_PER_S
 from tests.journey import Journey
 from tests.running import PATIENCE_S, Running
+from tests.speed import allowance, slowness
 from tests.webhook import Posted
 
 TICK_S = 300
+VERIFY_S = 600.0
+"""Limit of ``lightship verify``, which computes again what took minutes, on a machine of slowness 1."""
 SPOKEN = ("harbour-chat", "harbour-pilot")
 """Services whose texts stand on the spans. Where they come in log records, in a log of its own, the order of
 the two logs decides what is known of a row when it is counted."""
@@ -187,7 +190,7 @@ def confirmed(lightship: Running, lineage: str) -> dict[tuple[str, ...], Any]:
 def verified(lightship: Running, *lineages: str) -> None:
     """Every finding follows from what is stored, by ``lightship verify``."""
     ids = [i for lineage in lineages for (i,) in lightship.rows(_FINDINGS, lineage=lineage)]
-    done = lightship.lightship("verify", "--json", *ids)
+    done = lightship.lightship("verify", "--json", *ids, within_s=VERIFY_S * allowance(slowness()))
     report = json.loads(done.stdout)
     different = [f for f in report["findings"] if not f["verified"]]
     assert (done.returncode, different) == (0, [])

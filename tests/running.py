@@ -176,8 +176,8 @@ class Running:
 
         wait(f"{name} is ready again", ready)
 
-    def lightship(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A command of the command line, against this instance."""
+    def lightship(self, *arguments: str, within_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
+        """A command of the command line, against this instance; it fails when it takes longer."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")}
         environment |= {"LIGHTSHIP_HOME": str(self.home), "LIGHTSHIP_CONFIG": str(self.config)}
         return subprocess.run(
@@ -186,7 +186,7 @@ class Running:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_S,
+            timeout=within_s,
             check=False,
         )
 

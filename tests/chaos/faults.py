@@ -184,15 +184,18 @@ def quick() -> list[Fault]:
     return [*map(Kill, PROCESSES), Kill("broker", inner=True)]
 
 
-def slow(kind: str, clocks: Clocks, disk: SmallDisk | None) -> list[Fault]:
-    """Faults that last, each of which a seed meets once; what the machine cannot do is left out."""
-    out: list[Fault] = [
+def lasting(kind: str, clocks: Clocks, disk: SmallDisk | None) -> list[list[Fault]]:
+    """Faults that last, each of which a seed meets once: two lists, whose faults may overlap.
+
+    What the machine cannot do is left out.
+    """
+    servers: list[Fault] = [
         StandStill("broker", BROKER_STANDS_STILL_S),
         StandStill("worker", WORKER_STANDS_STILL_S),
     ]
     if kind == EMBEDDED:
-        out.append(Wedge())
+        servers.append(Wedge())
     if disk is not None:
-        out.append(FullDisk(disk))
+        servers.append(FullDisk(disk))
     jumps = (("gateway", 1.0), ("worker", -0.25), ("worker", 26.0), ("alerts", -1.0), ("fleet", 5.0))
-    return out + [ClockJump(process, hours * HOUR_S, clocks) for process, hours in jumps]
+    return [servers, [ClockJump(process, hours * HOUR_S, clocks) for process, hours in jumps]]
