@@ -28,7 +28,7 @@ MIB = 1 << 20
 TIMEOUT_S = 30.0
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers after which an exporter sends again."""
-HOUR_NS = 3600 * NS_PER_S
+END_NS = START_NS + 3600 * NS_PER_S
 
 HOSTILE: Mapping[str, Callable[[random.Random], str]] = {
     "card-like digits": lambda r: f"{r.randrange(10**15):015d} ",
@@ -99,7 +99,11 @@ class SideTraffic(threading.Thread, ABC):
         """No more calls, and the end of the lineage."""
         self._enough.set()
         self.join()
-        self._lightship.end(self.lineage, START_NS + HOUR_NS)
+        self._lightship.end(self.lineage, END_NS)
+
+    def settle(self, patience_s: float) -> None:
+        """Wait until all is handled: a request whose answer nobody waited for may come after the end."""
+        self._lightship.settle(self.lineage, patience_s, END_NS)
 
     @property
     def spans(self) -> int:

@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,16 +30,30 @@ from infra.embedded.supervisor import Supervisor
 
 BACK_OFF = BackOff(first_s=0.05, longest_s=0.5)
 PATIENCE_S = 60.0
+MESSAGES, BATCHES = 100, 12
+"""Acknowledged before each kill."""
 ROUNDS = [
     pytest.param(2, marks=pytest.mark.integration, id="short"),
     pytest.param(12, marks=[pytest.mark.integration, pytest.mark.chaos], id="long"),
 ]
 
 
-def kill_often(running: Supervisor, name: str, rounds: int, rng: random.Random) -> None:
-    """Kill a child at odd moments of its work, each time it is ready again."""
+def kill_often(
+    running: Supervisor, name: str, rounds: int, acknowledged: Callable[[], int], some: int
+) -> None:
+    """Kill a child at odd moments of its work, each time it is ready again.
+
+    ``acknowledged`` is how much it has acknowledged: ``some`` more each time, however slow the machine is.
+    """
+    rng = random.Random(rounds)
     for done in range(1, rounds + 1):
-        time.sleep(rng.uniform(0.3, 0.8))
+        enough, deadline = acknowledged() + some, time.monotonic() + PATIENCE_S
+        while acknowledged() < enough:
+            assert time.monotonic() < deadline, (
+                f"{name} acknowledges too little: {acknowledged()} of {enough}"
+            )
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0.0, 0.5))
         pid = running.states()[name].pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
@@ -113,14 +128,14 @@ def test_acknowledged_messages_outlive_the_broker(tmp_path: Path, rounds: int) -
         senders = [Sender(bootstrap, topic, p) for p in range(2)]
         for sender in senders:
             sender.start()
-        kill_often(running, spec.name, rounds, random.Random(rounds))
+        kill_often(running, spec.name, rounds, lambda: sum(len(s.acknowledged) for s in senders), MESSAGES)
         for sender in senders:
             sender.stop.set()
         for sender in senders:
             sender.join()
         found = consume_all(bootstrap, topic, 2)
     acknowledged = set().union(*(s.acknowledged for s in senders))
-    assert len(acknowledged) > 100 * rounds
+    assert len(acknowledged) >= MESSAGES * rounds
     assert acknowledged <= set(found)
 
 
@@ -182,7 +197,7 @@ def test_acknowledged_batches_outlive_the_store_and_none_is_partial(tmp_path: Pa
         writers = [Writer(url, "t", n) for n in range(3)]
         for writer in writers:
             writer.start()
-        kill_often(running, spec.name, rounds, random.Random(rounds))
+        kill_often(running, spec.name, rounds, lambda: sum(len(w.acknowledged) for w in writers), BATCHES)
         for writer in writers:
             writer.stop.set()
         for writer in writers:
@@ -192,6 +207,6 @@ def test_acknowledged_batches_outlive_the_store_and_none_is_partial(tmp_path: Pa
         client.close()
     counts = {int(batch): int(count) for batch, count in rows}
     acknowledged = [batch for writer in writers for batch in writer.acknowledged]
-    assert len(acknowledged) > 10 * rounds
+    assert len(acknowledged) >= BATCHES * rounds
     assert set(acknowledged) <= set(counts)
     assert set(counts.values()) == {BATCH_ROWS}

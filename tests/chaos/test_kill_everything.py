@@ -183,7 +183,7 @@ def disturbed(
         watch.over("stopping")
     lightship.settle(journey.lineage, PATIENCE_S)
     for traffic in beside:
-        lightship.settle(traffic.lineage, PATIENCE_S)
+        traffic.settle(PATIENCE_S)
         traffic.is_stored_once()
     watch.over("settling")
     stored(lightship, journey)
