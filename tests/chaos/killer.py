@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 
+from infra.embedded.child import Phase
 from tests.chaos.faults import Fault, Kill
-from tests.running import PROCESSES, Running
+from tests.running import PATIENCE_S, PROCESSES, Running
 
 PAUSE_S = (0.5, 4.0)
 """Between two quick faults."""
@@ -67,8 +69,18 @@ class Killer(threading.Thread):
                 for process in PROCESSES:
                     self._do(Kill(process))
                 continue
-            turn = turn or self._rng.sample(self._quick, len(self._quick))
+            if not turn:
+                self._until_all_are_up()
+                turn = self._rng.sample(self._quick, len(self._quick))
             self._do(turn.pop())
+
+    def _until_all_are_up(self) -> None:
+        """Before each turn: where starting takes longer than the pauses of kills, nothing would ever work."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline and not self._enough.wait(0.1):
+            states = self._lightship.supervisor.states()
+            if all(states[name].phase is Phase.READY for name in PROCESSES):
+                return
 
     def _last(self, lane: int, faults: Sequence[tuple[Fault, float]]) -> None:
         """Every lasting fault of a list, one after another."""
