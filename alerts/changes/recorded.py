@@ -98,11 +98,11 @@ def read_change(value: bytes) -> RecordedChange | None:
         raise BadRecord(f"a recorded change must name texts of at most {MAX_TEXT} characters")
     if since.tzinfo is None or not EARLIEST <= since <= LATEST:
         raise BadRecord(f"a change recorded for {since.isoformat()}: give a time of this era, with its zone")
-    kind, what, tenant, lineage = (_whole(text) for text in texts)
-    service, environment = (None if text is None else _whole(text) for text in optional)
+    kind, what, tenant, lineage = (whole(text) for text in texts)
+    service, environment = (None if text is None else whole(text) for text in optional)
     return RecordedChange(tenant, lineage, service, environment, Suspect(kind, what, since.astimezone(UTC)))
 
 
-def _whole(text: str) -> str:
+def whole(text: str) -> str:
     """What UTF-8 can hold: JSON may name half of a character."""
     return text.encode("utf-8", "replace").decode("utf-8")
