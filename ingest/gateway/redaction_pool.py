@@ -37,7 +37,6 @@ MOST_PROCESSES = 4
 """As many as processors, at most so many, unless the settings say otherwise."""
 MOST_WAITING = 32
 """Requests of one tenant that wait for a process."""
-STOP_S = 5.0
 PIPE_BYTES = 256 << 10
 COMMAND = (sys.executable, "-m", "ingest.gateway.redaction_process")
 
