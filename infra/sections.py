@@ -73,6 +73,12 @@ class KafkaSettings:
             "how the password is shown (SASL)", one_of=("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
         ),
     )
+    writers: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "accounts of Collectors and exporters, which `lightship setup` lets write to the open topics"
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

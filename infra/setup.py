@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Callable
 
-from infra import clickhouse, kafka, retention
+from infra import clickhouse, kafka, kafka_writers, retention
 from infra.errors import Misconfigured, Unavailable
 from infra.settings import Settings, load
 
@@ -17,7 +17,8 @@ def setup(settings: Settings, say: Callable[[str], None]) -> None:
     Raises
     ------
     Misconfigured
-        If an address is missing or a topic exists with another number of partitions.
+        If an address is missing, a topic exists with another number of partitions, or the broker keeps no
+        list of who may do what.
     Unavailable
         If a server does not answer.
     """
@@ -25,6 +26,9 @@ def setup(settings: Settings, say: Callable[[str], None]) -> None:
         raise Misconfigured("set LIGHTSHIP_KAFKA and LIGHTSHIP_CLICKHOUSE, or run `lightship up`")
     kafka.create_topics(settings.kafka)
     say(f"topics are there ({settings.kafka.partitions} partitions)")
+    if settings.kafka.writers:
+        kafka_writers.allow_writers(settings.kafka)
+        say(f"{', '.join(settings.kafka.writers)} may write to the open topics")
     for line in clickhouse.migrate(settings.store) or ["the schema is up to date"]:
         say(line)
     for line in retention.keep(settings.store):

@@ -274,8 +274,8 @@ class Delivery:
     ``refused`` counts requests that were not acknowledged, ``spans`` and ``logs`` what was.
     """
 
-    def __init__(self, gateway: str, lineage: str) -> None:
-        headers = {"lightship-lineage": lineage}
+    def __init__(self, gateway: str, lineage: str, headers: Mapping[str, str] | None = None) -> None:
+        headers = {"lightship-lineage": lineage, **(headers or {})}
         self.refused = self.spans = self.logs = 0
         self._gateway = gateway
         self._span_exporter = OTLPSpanExporter(

@@ -36,6 +36,8 @@ pytestmark = [pytest.mark.collector, pytest.mark.timeout(900), pytest.mark.usefi
 CALLS = 300
 TRACES, CHILDREN = 150, 2
 KEY = "collector-0123456789abcdef"
+TOKEN = "applications-0123456789abcdef"
+BEARER = f"Bearer {TOKEN}"
 NOW_NS = 1_795_500_100_000_000_000
 
 
@@ -65,12 +67,15 @@ class Collector:
         home.mkdir(parents=True, exist_ok=True)
         quiet = home / "quiet.yaml"  # its own metrics would want a port of everybody's
         quiet.write_text("service: {telemetry: {metrics: {level: none}}}\n")
+        tokens = home / "tokens"
+        tokens.write_text(TOKEN)
         self._command = [str(program), f"--config={CONFIGURATIONS / config}", f"--config={quiet}"]
         self._log = home / "collector.log"
         self._environment = {
             "COLLECTOR_HTTP": f"127.0.0.1:{self._http}",
             "COLLECTOR_GRPC": f"127.0.0.1:{self._grpc}",
             "COLLECTOR_STORAGE": str(home / "storage"),
+            "COLLECTOR_TOKENS_FILE": str(tokens),
             **variables,
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -84,12 +89,14 @@ class Collector:
         """Start it and wait until it takes telemetry."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, env=self._environment, stderr=log, stdout=log)
-        headers = {"content-type": "application/x-protobuf"}
+        headers = {"content-type": "application/x-protobuf", "authorization": BEARER}
         wait(
             "the Collector listens",
             lambda: self._alive() and httpx.post(f"{self.url}/v1/traces", headers=headers).is_success,
             60,
         )
+        del headers["authorization"]
+        assert httpx.post(f"{self.url}/v1/traces", headers=headers).status_code == 401
 
     def _alive(self) -> bool:
         assert self._process is not None
@@ -114,6 +121,7 @@ class Collector:
             "traces",
             "--otlp-insecure",
             f"--otlp-endpoint=127.0.0.1:{self._http if http else self._grpc}",
+            f'--otlp-header=authorization="{BEARER}"',
             f"--traces={TRACES}",
             f"--child-spans={CHILDREN}",
             "--rate=0",
@@ -131,7 +139,7 @@ def send(collector: Collector, seed: int) -> tuple[set[str], int]:
     plain, logged = App("harbour-chat", seed), App("harbour-logs", seed + 1, logged=True)
     for number in range(CALLS):
         (plain, logged)[number % 2].chat(NOW_NS + number * 1_000_000_000, "en")
-    delivery = Delivery(collector.url, "live")
+    delivery = Delivery(collector.url, "live", {"authorization": BEARER})
     delivery.deliver(plain, logged)
     delivery.close()
     return {call.span_id for app in (plain, logged) for call in app.calls}, delivery.logs
