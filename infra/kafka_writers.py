@@ -52,5 +52,6 @@ def allow_writers(settings: KafkaSettings) -> None:
 def _refused(settings: KafkaSettings, error: object) -> Misconfigured:
     return Misconfigured(
         f"kafka.writers = {list(settings.writers)}: the broker at {settings.bootstrap} gave them no rights "
-        f"({error}): give it an authorizer.class.name and our account the right to alter it, or leave the key empty"
+        f"({error}): "
+        "it needs an authorizer.class.name, and our account the right to alter; or leave the key empty"
     )
