@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import TopicAuthorizationFailedError
 
-from infra.embedded.child_spec import ChildSpec
+from infra.embedded.child_spec import ChildSpec, NotReady
 from infra.embedded.pair import BROKER
 from infra.embedded.ports import LOOPBACK, spares
 from infra.embedded.readiness import kafka_ready
@@ -85,10 +87,18 @@ def _spec(folder: Path, home: Path, port: int) -> ChildSpec:
         name=BROKER,
         argv=["sh", str(COMPOSE / "kafka_start.sh"), str(properties)],
         env={**os.environ, "KAFKA_BIN": str(programs)},
-        ready=kafka_ready(LOOPBACK, port),
+        ready=partial(_listens, port),
         ports={"kafka": port},
         grace_s=20.0,
     )
+
+
+def _listens(port: int) -> None:
+    """The supervisor's own question comes without an account, and would not be answered."""
+    try:
+        socket.create_connection((LOOPBACK, port), 2).close()
+    except OSError as error:
+        raise NotReady(str(error)) from error
 
 
 def collector(broker: KafkaSettings) -> KafkaSettings:
@@ -113,6 +123,14 @@ def read(settings: KafkaSettings, topic: str) -> list[bytes]:
         consumer.close()
 
 
+def readable(settings: KafkaSettings, topic: str) -> list[bytes]:
+    """What an account gets to read; kafka-python raises a refusal or keeps asking, as it comes."""
+    try:
+        return read(settings, topic)
+    except TopicAuthorizationFailedError:
+        return []
+
+
 def test_lightship_writes_and_reads(broker: KafkaSettings) -> None:
     value = uuid.uuid4().hex.encode()
     write(broker, OBSERVATIONS.name, value)
@@ -120,8 +138,11 @@ def test_lightship_writes_and_reads(broker: KafkaSettings) -> None:
 
 
 def test_nobody_gets_in_without_an_account(broker: KafkaSettings) -> None:
-    with pytest.raises(Misconfigured):
-        reach(replace(broker, user="", password_file=""))
+    """The connection is closed without an answer, by a broker that answers who has one."""
+    port = int(broker.bootstrap.rpartition(":")[2])
+    with pytest.raises((NotReady, OSError)):
+        kafka_ready(LOOPBACK, port)()
+    reach(broker)
 
 
 @pytest.mark.parametrize("user", ["lightship", "collector", "broker"])
@@ -144,9 +165,9 @@ def test_a_collector_writes_to_the_open_topics_and_does_nothing_else(broker: Kaf
         assert value in read(broker, topic.name)
     with pytest.raises(TopicAuthorizationFailedError):
         write(theirs, OBSERVATIONS.name, value)
-    for topic in (SPANS_IN, OBSERVATIONS):
-        with pytest.raises(TopicAuthorizationFailedError):
-            read(theirs, topic.name)
+    write(broker, OBSERVATIONS.name, b"not for a collector")
+    for topic in (SPANS_IN, LOGS_IN, OBSERVATIONS):
+        assert readable(theirs, topic.name) == []
     assert value not in read(broker, OBSERVATIONS.name)
 
 
