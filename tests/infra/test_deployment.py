@@ -290,19 +290,6 @@ def test_services_wait_for_what_can_come_true(name: str) -> None:
             assert SERVICES[other]["restart"] == "no"
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_nothing_has_more_rights_than_it_needs(name: str) -> None:
-    service = SERVICES[name]
-    assert service["user"].split(":")[0] not in ("0", "root")
-    assert service["read_only"] is True
-    assert service["cap_drop"] == ["ALL"]
-    assert "no-new-privileges:true" in service["security_opt"]
-    assert "privileged" not in service
-    assert service["pids_limit"] > 0
-    assert service["mem_limit"]
-    assert service["restart"] == ("no" if name == "setup" else "unless-stopped")
-
-
 @pytest.mark.parametrize("name", PORTS)
 def test_a_stop_is_waited_for_as_long_as_the_supervisor_waits(name: str, tmp_path: Path) -> None:
     grace_s = {spec.name: spec.grace_s for spec in embedded(tmp_path)}[name]

@@ -1,4 +1,4 @@
-"""The compose file: under which names its services answer, and what the programs of others may do."""
+"""The compose file: under which names its services answer, and what each may do."""
 
 from __future__ import annotations
 
@@ -62,3 +62,16 @@ def test_secrets_that_exist_are_left_and_what_follows_from_them_is_made_of_them(
     make_secrets(tmp_path)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == made
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_nothing_has_more_rights_than_it_needs(name: str) -> None:
+    service = SERVICES[name]
+    assert service["user"].split(":")[0] not in ("0", "root")
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert "privileged" not in service
+    assert service["pids_limit"] > 0
+    assert service["mem_limit"]
+    assert service["restart"] == ("no" if name == "setup" else "unless-stopped")
