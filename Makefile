@@ -11,7 +11,7 @@ INSTALL := UV_COMPILE_BYTECODE=1 sh infra/install.sh $(BIN)/python
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help setup demo test check unit integration data live browser kafka alertmanager collector chaos fuzz docs bench lock clean
+.PHONY: help setup demo test check unit integration data live browser kafka alertmanager collector chaos fuzz docs bench lock pin clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -72,6 +72,9 @@ bench: setup ## every number we quote
 lock: setup ## resolve the dependencies anew
 	$(LOCK) --all-extras --prerelease=if-necessary pyproject.toml -o requirements.lock
 	echo 'uv>=0.9' | $(LOCK) --no-annotate - -o infra/installer.lock
+
+pin: setup ## pin the container images to the digests that their tags have now
+	$(BIN)/python -m infra.image_pins docker-compose.yml infra/Dockerfile
 
 clean: ## remove what setup and tests made
 	rm -rf .venv site build .mypy_cache .ruff_cache .pytest_cache .hypothesis
