@@ -44,6 +44,9 @@ class Asking:
 
         threading.Thread(target=ask, name="probe", daemon=True).start()
         try:
-            return await asyncio.wait_for(answered, within_s)
+            # before Python 3.12 `wait_for` swallows a cancellation that comes just after the answer: whoever
+            # watched a child that ended went on asking it, for as long as it may take to start
+            async with asyncio.timeout(within_s):
+                return await answered
         except TimeoutError:
             return f"no answer within {within_s:g} s"

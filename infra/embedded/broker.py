@@ -41,7 +41,8 @@ async def _stop(process: Process) -> int:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
-        return await asyncio.wait_for(process.wait(), GRACE_S)
+        async with asyncio.timeout(GRACE_S):
+            return await process.wait()
     except TimeoutError:
         process.kill()
         return await process.wait()

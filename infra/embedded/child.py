@@ -158,7 +158,8 @@ class Child:
             self.state = replace(self.state, restarted_ns=times_ns, ended_because=self._why)
             self._set(Phase.BACKING_OFF, None, restarts, code)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stop.wait(), self._back_off.pause_s(failures))
+                async with asyncio.timeout(self._back_off.pause_s(failures)):
+                    await self.stop.wait()
         self._set(Phase.ENDED, None, restarts, code)
 
     def _is_over(self, ended_well: bool) -> bool:
