@@ -1,6 +1,7 @@
 """Workers come, go and fall asleep, and the store is away: what is stored, counted and found is the same.
 
-All of it happens while traffic flows, on every kind of broker, and is compared with a day without it.
+All of it happens while traffic flows, on every kind of broker, and is compared with a day without it. On the
+embedded one it is part of `make chaos`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pytest
 from kafka import TopicPartition
 
 from infra.kafka import LOGS, OBSERVATIONS, SPANS
-from tests.brokers import KINDS
+from tests.brokers import EMBEDDED, KINDS
 from tests.journey import Journey
 from tests.judged import accounted_for, aggregated, confirmed, incidents, stored, told
 from tests.running import STREAM_GROUP, Running, reader, running, wait
@@ -58,7 +59,7 @@ class Days:
         assert len(told(self.lightship, incident)) == 1
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=[pytest.param(EMBEDDED, marks=pytest.mark.chaos), *KINDS[1:]])
 def days(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Days]:
     home = tmp_path_factory.mktemp("days") / "home"
     with running(home, dashboard=False, kind=request.param) as lightship:
