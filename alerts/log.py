@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ from infra.disks import Room, rooms_of
 from infra.embedded.restart_loop import Restarted
 from infra.errors import Unavailable as InfraUnavailable
 from infra.process_starts import read_starts
-from infra.row_refusal import lies_in_values
+from infra.row_refusal import insert_by_halves, lies_in_values
 
 KEEP_DAYS = 95
 """Days of incidents that a restart loads: more than the log of findings keeps, and than trust looks back."""
@@ -305,8 +306,9 @@ class IncidentLog:
 
     def store_changes(self, changes: Sequence[RecordedChange]) -> None:
         """Write rows of ``changes``; those that can never be stored are left out."""
-        for one in self._refused("changes", [change_row(change) for change in changes]):
-            self._faults.note(ROWS, one, "changes")
+        rows = [change_row(change) for change in changes]
+        for _, error in insert_by_halves(rows, partial(self._unstorable, "changes")):
+            self._faults.note(ROWS, error, "changes")
 
     def added_rules(self) -> list[AddedRule]:
         """Every added rule in force, and those that were removed and have not expired; oldest first."""
@@ -401,16 +403,13 @@ class IncidentLog:
                 why = type(error).__name__ if code is None else f"{type(error).__name__} {code}"
                 raise Unstorable(f"ClickHouse takes no row of {table} with these values: {why}") from error
 
-    def _refused(self, table: str, rows: Sequence[dict[str, Any]]) -> list[Unstorable]:
-        """Insert what can be stored, by halving; why the rest cannot."""
+    def _unstorable(self, table: str, rows: Sequence[dict[str, Any]]) -> Unstorable | None:
+        """Insert rows as `_insert`; why one of them can never be stored."""
         try:
             self._insert(table, rows)
         except Unstorable as error:
-            if len(rows) == 1:
-                return [error]
-            half = len(rows) // 2
-            return [*self._refused(table, rows[:half]), *self._refused(table, rows[half:])]
-        return []
+            return error
+        return None
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -16,6 +16,7 @@ from alerts.errors import BadRecord
 from alerts.incidents import several
 from alerts.incidents.incident import Incident
 from alerts.incidents.intake import EARLIEST, LATEST
+from detectors.encodable import encodable
 from detectors.finding import Suspect
 from infra.clock import NS_PER_S, to_ns
 
@@ -98,11 +99,6 @@ def read_change(value: bytes) -> RecordedChange | None:
         raise BadRecord(f"a recorded change must name texts of at most {MAX_TEXT} characters")
     if since.tzinfo is None or not EARLIEST <= since <= LATEST:
         raise BadRecord(f"a change recorded for {since.isoformat()}: give a time of this era, with its zone")
-    kind, what, tenant, lineage = (whole(text) for text in texts)
-    service, environment = (None if text is None else whole(text) for text in optional)
+    kind, what, tenant, lineage = (encodable(text) for text in texts)
+    service, environment = (None if text is None else encodable(text) for text in optional)
     return RecordedChange(tenant, lineage, service, environment, Suspect(kind, what, since.astimezone(UTC)))
-
-
-def whole(text: str) -> str:
-    """What UTF-8 can hold: JSON may name half of a character."""
-    return text.encode("utf-8", "replace").decode("utf-8")

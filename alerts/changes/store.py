@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from alerts.changes.recorded import RecordedChange, whole
+from alerts.changes.recorded import RecordedChange
+from detectors.encodable import encodable
 
 EVERYWHERE = "*"
 """Environment of a change that is of all of them; an empty one is that of services that name none."""
@@ -18,6 +19,6 @@ def change_row(change: RecordedChange) -> dict[str, Any]:
         "since": change.suspect.since,
         "service": change.service or "",
         "environment": EVERYWHERE if change.environment is None else change.environment,
-        "kind": whole(change.suspect.kind),
-        "value": whole(change.suspect.value),
+        "kind": encodable(change.suspect.kind),
+        "value": encodable(change.suspect.value),
     }

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from alerts.incidents.intake import EARLIEST, LATEST
 from dashboard import palette
 from dashboard.estimates.measures import Measure, measured
 from dashboard.estimates.scores import known
@@ -23,10 +24,7 @@ from detectors.finding import parse_rfc3339
 OPEN_STATES = ("pending", "firing", "recovering")
 SILENCE = frozenset({"silence", "volume"})
 """Kinds of alert that are about how much arrives, not about what it says."""
-
-
 LARGEST = 2.0**64
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ Source: Koenecke et al., "Careless Whisper: Speech-to-Text Hallucination Harms",
 
 from __future__ import annotations
 
+from detectors.encodable import encodable
 from detectors.grid import FlagGrid
 from detectors.record import Record
 from detectors.scorers.each import EachRecord
@@ -21,7 +22,7 @@ from detectors.scorers.patterns import large
 from detectors.scorers.protocol import Scores, ScoreSpec
 from detectors.scorers.repetition import DEGENERATE_AT, repetition
 from detectors.scorers.sound_and_pictures import is_transcription
-from detectors.scorers.text_parts import encodable, scored
+from detectors.scorers.text_parts import scored
 from detectors.scorers.words import words
 
 SEARCHED_CHARACTERS = 160

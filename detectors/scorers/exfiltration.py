@@ -24,12 +24,12 @@ from urllib.parse import unquote_plus, urlsplit
 
 import re2
 
+from detectors.encodable import encodable
 from detectors.grid import FlagGrid
 from detectors.record import Record
 from detectors.redaction.pseudonyms import for_scorers
 from detectors.scorers.each import EachRecord
 from detectors.scorers.protocol import Scores, ScoreSpec
-from detectors.scorers.text_parts import encodable
 from detectors.scorers.words import words
 
 MOST_ADDRESSES = 50

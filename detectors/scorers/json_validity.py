@@ -16,11 +16,11 @@ from itertools import islice
 import orjson
 import re2
 
+from detectors.encodable import encodable
 from detectors.grid import FlagGrid
 from detectors.record import Record
 from detectors.scorers.each import EachRecord
 from detectors.scorers.protocol import Scores, ScoreSpec
-from detectors.scorers.text_parts import encodable
 
 _BEGINS = re2.compile(r"^\s*(?:\{\s*(?:\"|\})|\[\s*(?:[{\[\"\]]|-?\d+(?:\.\d+)?\s*,))")
 """An object or array as JSON writes it; ``[email]`` and ``[1]`` at the beginning of prose are none."""

@@ -15,9 +15,9 @@ from itertools import permutations
 
 import re2
 
+from detectors.encodable import encodable
 from detectors.scorers.code_parts import code_in
 from detectors.scorers.language import UNDETERMINED
-from detectors.scorers.text_parts import encodable
 from detectors.scorers.words import words
 
 LONGEST_QUESTION = 1500

@@ -15,7 +15,7 @@ from typing import Any
 
 import re2
 
-from detectors.scorers.text_parts import encodable
+from detectors.encodable import encodable
 
 SHIPPED = Path(__file__).with_name("prices.toml")
 PER = 1e6

@@ -16,7 +16,7 @@ from typing import Any
 
 import re2
 
-from detectors.scorers.text_parts import encodable
+from detectors.encodable import encodable
 
 READ = frozenset((
     "type", "enum", "const", "properties", "required", "additionalProperties", "items", "minItems",

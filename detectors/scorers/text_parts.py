@@ -24,11 +24,6 @@ def both_ends(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most // 2] + _MARK + text[-(most // 2) :]
 
 
-def encodable(text: str) -> str:
-    """``text`` without lone surrogates, which are no characters and which RE2 refuses."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
 def has_letters(text: str, n: int) -> bool:
     """Whether ``text`` has ``n`` letters or more.
 

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 import zstandard
 
+from detectors.encodable import encodable
 from detectors.observation import SourcePosition
 from infra.kafka import DEAD_LETTERS
 from ingest.compression import decompress
@@ -72,13 +73,13 @@ def to_output(letter: DeadLetter) -> Output:
         "partition": letter.source.partition,
         "offset": letter.source.offset,
         "ordinal": letter.ordinal,
-        "tenant": _whole(letter.envelope.tenant),
-        "lineage": _whole(letter.envelope.lineage),
+        "tenant": encodable(letter.envelope.tenant),
+        "lineage": encodable(letter.envelope.lineage),
         "received_ns": letter.envelope.received_ns,
         "backfill": letter.envelope.backfill,
-        "policy": _whole(letter.envelope.policy),
-        "kind": _whole(letter.kind),
-        "reason": _whole(letter.reason[:MAX_REASON]),
+        "policy": encodable(letter.envelope.policy),
+        "kind": encodable(letter.kind),
+        "reason": encodable(letter.reason[:MAX_REASON]),
         "records": letter.records,
         "bytes": len(letter.value),
         "sha256": hashlib.sha256(letter.value).hexdigest(),
@@ -150,11 +151,6 @@ def _check_types(body: dict[str, Any]) -> None:
             value = body[name]
             if not isinstance(value, kinds) or isinstance(value, bool):
                 raise TypeError(f"{name} is of type {type(value).__name__}")
-
-
-def _whole(text: str) -> str:
-    """What UTF-8 can hold: text may hold half of a character."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _unpack(packed: str) -> bytes:

@@ -16,7 +16,7 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from detectors.closed_ticks import SharedRow
 from detectors.drift.budgets.grant import BUDGET
@@ -157,7 +157,7 @@ def set_aside(
         watcher.key.text(), offset, fault,
     )  # fmt: skip
     return Quarantined(
-        fault, offset, since_ns, program, counted, _open_findings(watcher), state=_state_of(watcher)
+        fault, offset, since_ns, program, counted, open_findings_of(watcher), state=state_of(watcher)
     )
 
 
@@ -196,14 +196,26 @@ def _sound(
     return counted
 
 
-def _open_findings(watcher: ServiceWatcher) -> list[Finding]:
+class Broken(Protocol):
+    """A watcher that raised: of a service, or of what services share."""
+
+    def open_findings(self) -> Iterable[Finding]:
+        """What it has stated and not ended."""
+
+    def state(self) -> tuple[dict[str, Any], codec.Arrays]:
+        """Its state, as a snapshot takes it."""
+
+
+def open_findings_of(watcher: Broken) -> list[Finding]:
+    """What can be told of what it had stated and not ended, as far as that can be written."""
     try:
         return list(filter(is_plain, watcher.open_findings()))[:MOST_OPEN]
     except Exception:  # noqa: BLE001 - the watcher is broken
         return []
 
 
-def _state_of(watcher: ServiceWatcher) -> bytes:
+def state_of(watcher: Broken) -> bytes:
+    """Its state for diagnosis; empty if it cannot be packed or is too large."""
     try:
         packed = codec.pack(*watcher.state())
     except Exception:  # noqa: BLE001 - the watcher is broken

@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from detectors.drift.engine import snapshot as codec
 from detectors.drift.fleet.fleet import FleetWatcher
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
 from infra.fault import Fault
-from ingest.detect.quarantine import MOST_OPEN, MOST_STATE_BYTES, is_plain
+from ingest.detect.quarantine import open_findings_of, state_of
 
 logger = logging.getLogger(__name__)
 
@@ -62,19 +61,5 @@ def set_fleet_aside(
         "what services of %s share is in quarantine from offset %d on: %s; see lightship quarantine list",
         watcher.key.text(), offset, fault,
     )  # fmt: skip
-    return QuarantinedFleet(fault, offset, since_ns, program, _open(watcher), _packed(watcher))
-
-
-def _open(watcher: FleetWatcher) -> tuple[Finding, ...]:
-    try:
-        return tuple(filter(is_plain, watcher.open_findings()))[:MOST_OPEN]
-    except Exception:  # noqa: BLE001 - the watcher is broken
-        return ()
-
-
-def _packed(watcher: FleetWatcher) -> bytes:
-    try:
-        packed = codec.pack(*watcher.state())
-    except Exception:  # noqa: BLE001 - the watcher is broken
-        return b""
-    return packed if len(packed) <= MOST_STATE_BYTES else b""
+    opened = tuple(open_findings_of(watcher))
+    return QuarantinedFleet(fault, offset, since_ns, program, opened, state_of(watcher))

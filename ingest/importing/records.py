@@ -15,6 +15,7 @@ from typing import Any
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from detectors.encodable import encodable
 from infra.clock import NS_PER_S
 from ingest.importing.plan import ImportPlan, ImportRow, Placed, as_text, look_up, value_of
 
@@ -148,7 +149,7 @@ def _text_or_none(value: Any) -> str | None:
 
 def _put(attributes: Any, key: str, value: str | None) -> None:
     if value is not None:
-        attributes.add(key=key).value.string_value = value.encode("utf-8", "replace").decode()
+        attributes.add(key=key).value.string_value = encodable(value)
 
 
 @dataclass(frozen=True, slots=True)

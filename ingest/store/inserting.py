@@ -11,7 +11,7 @@ from clickhouse_connect.datatypes.base import ClickHouseType
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from infra.row_refusal import lies_in_values
+from infra.row_refusal import insert_by_halves, lies_in_values
 from ingest.errors import Unavailable
 from ingest.store.stage_store import Refused
 from ingest.store.tables import Row
@@ -36,27 +36,8 @@ def insert_rows(
     Unavailable
         If ClickHouse does not take them for another reason than their values.
     """
-    return _insert(client, table, names, rows, types, 0) if rows else []
-
-
-def _insert(
-    client: Client,
-    table: str,
-    names: Sequence[str],
-    rows: Sequence[Row],
-    types: Sequence[ClickHouseType] | None,
-    first: int,
-) -> list[Refused]:
-    error = _tried(client, table, names, rows, types)
-    if error is None:
-        return []
-    if len(rows) == 1:
-        return [Refused(first, reason_of(error))]
-    half = len(rows) // 2
-    return [
-        *_insert(client, table, names, rows[:half], types, first),
-        *_insert(client, table, names, rows[half:], types, first + half),
-    ]
+    refused = insert_by_halves(rows, lambda some: _tried(client, table, names, some, types))
+    return [Refused(number, reason_of(error)) for number, error in refused]
 
 
 def reason_of(error: Exception) -> str:

@@ -9,11 +9,11 @@ from typing import Any
 
 import re2
 
+from detectors.encodable import encodable
 from detectors.record import Record
 from detectors.redaction.pseudonyms import for_scorers
 from detectors.scorers.own.values import scores_of
 from detectors.scorers.protocol import Scores, ScoreSpec
-from detectors.scorers.text_parts import encodable
 
 MOST_COUNTED = 1000
 MOST_KEYWORDS = 2000
