@@ -17,7 +17,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from infra import clickhouse
-from infra.clock import NS_PER_S
+from infra.clock import NS_PER_MS
 from infra.embedded.restart_loop import KEPT, Restarted
 from infra.errors import InfraError
 from infra.instance import VARIABLE
@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 WAIT_S = 10.0
 """How long a start waits for its row: a process that ends at once must have said that it started."""
-NS_PER_MS = NS_PER_S // 1000
 
 _STARTS = f"""
 SELECT process, host, arraySlice(arraySort(groupArray(toUnixTimestamp64Milli(started_at))), -{KEPT})

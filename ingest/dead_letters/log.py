@@ -9,6 +9,7 @@ from typing import Any
 
 from kafka import TopicPartition
 
+from infra.clock import NS_PER_MS
 from infra.kafka import DEAD_LETTERS, LOGS, SPANS
 from infra.settings import KafkaSettings
 from ingest.dead_letters.letter import DeadLetter, read, read_retried
@@ -18,7 +19,6 @@ from ingest.log.topics import require
 from ingest.messages import RawMessage
 from ingest.otlp import parse_logs, parse_traces
 
-NS_PER_MS = 1_000_000
 QUIET_S = 5.0
 """A topic that gives nothing for so long before its end has been read as far as it can be."""
 UNREADABLE = "unreadable"

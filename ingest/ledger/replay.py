@@ -23,7 +23,7 @@ from ingest.errors import BadRecord
 from ingest.importing.options import read_span
 from ingest.ledger.holes import Gap
 from ingest.ledger.read import COMPLETE_NS
-from ingest.ledger.unaccounted import Unaccounted, unaccounted
+from ingest.ledger.unaccounted import Unaccounted, told_elsewhere, unaccounted
 from ingest.log.reader import log_reader
 from ingest.messages import RawMessage
 from ingest.own_scores import with_plug_ins
@@ -102,12 +102,15 @@ def _store_all(
         return counts, found
     obeyed = SettingsReader(settings.kafka)
     obeyed.start()
+    client = clickhouse.connect(settings.store)
     try:
         stage = score_stage(settings, obeyed.current, replays=True)
         for _ in range(ROUNDS):
             before = counts.messages
             for place, ranges in sorted(found.there.items()):
                 store_ranges(stage, settings.kafka, place, ranges, tenant, counts, say)
+                more = tuple(told_elsewhere(client, place, ranges))
+                store_ranges(stage, settings.kafka, place, more, tenant, Counts(), say)
             missing = look()
             if counts.messages == before or not missing.there or missing == found:
                 return counts, missing

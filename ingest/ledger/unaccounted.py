@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from infra.settings import KafkaSettings
+from ingest.errors import Unavailable
 from ingest.ledger.command import compared
 from ingest.ledger.holes import Gap, without
 from ingest.ledger.read import read_holes, read_incomplete
 from ingest.log.ends import log_begins, log_read
 from ingest.store.stage_store import Partition
+
+_HERE = "source_topic = {topic:String} AND source_partition = {partition:UInt32}"
+_TOLD_ELSEWHERE = f"""
+SELECT DISTINCT source_offset FROM context_spans
+WHERE {_HERE} AND kind = 'duplicate' AND attributes['duplicate_of'] != ''
+  AND (tenant, lineage, attributes['duplicate_of']) IN (
+    SELECT tenant, lineage, concat(trace_id, ':', span_id) FROM interactions
+    WHERE {_HERE} AND arrayExists(r -> source_offset BETWEEN r[1] AND r[2], {{ranges:Array(Array(UInt64))}})
+  )
+"""  # noqa: S608 -- constants of this module; the values are bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,25 @@ def unaccounted(
         there={p: there for p, (_, there) in cut.items() if there},
         gone={p: gone for p, (gone, _) in cut.items() if gone},
     )
+
+
+def told_elsewhere(client: Client, place: Partition, ranges: Sequence[Gap]) -> list[Gap]:
+    """Messages that tell once more of calls that came with the messages of ``ranges``, as ranges in order.
+
+    A provider's SDK and an instrumentation may both tell of a call, and the second alone hold its text. What
+    it added is lost with the row of the call; its message adds it again.
+
+    Raises
+    ------
+    Unavailable
+        If ClickHouse does not answer.
+    """
+    bound = {"topic": place[0], "partition": place[1], "ranges": [list(r) for r in ranges]}
+    try:
+        rows = client.query(_TOLD_ELSEWHERE, parameters=bound).result_rows
+    except ClickHouseError as error:
+        raise Unavailable(f"ClickHouse did not answer for the ledger: {str(error)[:300]}") from error
+    return united([(int(offset), int(offset)) for (offset,) in rows])
 
 
 def united(ranges: list[Gap]) -> list[Gap]:

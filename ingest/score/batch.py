@@ -125,6 +125,8 @@ class Planner:
         From how many places calls are told, over all batches.
     obeyed
         The settings that new interactions are stored under.
+    replays
+        Whether the messages were acknowledged before: scopes found to be context since then were not yet.
     """
 
     def __init__(
@@ -135,6 +137,8 @@ class Planner:
         look_again: LookAgain,
         views: Views,
         obeyed: StageSettings,
+        *,
+        replays: bool = False,
     ) -> None:
         self._store = store
         self._recall = recall
@@ -142,6 +146,7 @@ class Planner:
         self._look_again = look_again
         self._views = views
         self._obeyed = obeyed
+        self._replays = replays
         self._twins = Twins()
         self._spans_known = KnownSpans(store)
         self._known, self._contexts = self._spans_known.interactions, self._spans_known.contexts
@@ -281,7 +286,8 @@ class Planner:
         i, scope = interaction, work.scope_of(interaction)
         twins = [t for t in self._twins.of(i) if came_before(t.source, work.position)]
         ruled = is_bare_sdk(i, scope) and self._obeyed.is_context(
-            ContextScope(i.tenant, i.lineage, i.service, scope)
+            ContextScope(i.tenant, i.lineage, i.service, scope),
+            work.envelope.received_ns if self._replays else None,
         )
         if not (stored or ruled or twins):
             return False

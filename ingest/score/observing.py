@@ -13,11 +13,11 @@ from hashlib import blake2b
 
 from detectors.observation import ABSENT, Column, Observation, ServiceKey, SourcePosition, column_of
 from detectors.scorers.protocol import Scores, ScoreSpec
+from infra.clock import NS_PER_MS
 from ingest.store.interaction import PROMPT, SYSTEM_PROMPT, StoredInteraction
 
 INTERACTION, TRACE, CONVERSATION = "interaction", "trace", "conversation"
 MINUTE_NS = 60_000_000_000
-NS_PER_MS = 1_000_000
 MS_PER_MINUTE = 60_000
 MIN_KEY_BYTES = 16
 

@@ -8,6 +8,7 @@ import threading
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from infra.clock import NS_PER_MS
 from infra.kafka import SETTINGS, client
 from infra.settings import KafkaSettings
 from ingest.errors import Defect, Unavailable
@@ -79,7 +80,8 @@ class SettingsReader:
             while not self._stopped.is_set():
                 records = consumer.poll(timeout_ms=POLL_MS).get(place, [])
                 for record in records:
-                    found = found.after(record.offset, record.key, record.value)
+                    at_ns = record.timestamp * NS_PER_MS
+                    found = found.after(record.offset, record.key, record.value, at_ns)
                 # the high water comes with what is fetched and is right on every broker; a compacted log may
                 # end in offsets that hold nothing
                 end = consumer.highwater(place)

@@ -15,6 +15,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from detectors.observation import SourcePosition
 from infra.clock import NS_PER_S, Clock, SystemClock
@@ -127,7 +128,7 @@ class ScoreStage:
         self._hash = keyed_hash(hash_key)
         self._outputs = Outputs(scoring.specs, self._hash, settings.kafka.partitions)
         self._clock: Clock = clock or SystemClock()
-        self._look_again = look_again
+        self._planner = partial(Planner, store, self._recall, self._has, look_again, replays=replays)
         self._obeyed = obeyed
         self._replays = replays
         self._views = Views()
@@ -174,9 +175,8 @@ class ScoreStage:
             self._has_rows_is_stale = False
             self._has_rows = {k: found for k, found in self._has_rows.items() if found}
         obeyed = self._obeyed()
-        planner = Planner(self._store, self._recall, self._has, self._look_again, self._views, obeyed)
         again = [] if self._replays else self._again(messages, now_ns)
-        batch = planner.plan(decoded, again)
+        batch = self._planner(views=self._views, obeyed=obeyed).plan(decoded, again)
         changed = self._score(batch, obeyed)
         self._insert(batch, changed)
         outcomes = self._outcomes(batch)
@@ -203,8 +203,7 @@ class ScoreStage:
     def _work_out(self, decoded: Decoded) -> None:
         """Compute everything of a message by itself; nothing is stored or remembered."""
         obeyed = self._obeyed()
-        planner = Planner(self._store, self._recall, self._has, self._look_again, Views(), obeyed)
-        batch = planner.plan([decoded])
+        batch = self._planner(views=Views(), obeyed=obeyed).plan([decoded])
         work = batch.works[0]
         list(map(to_row, self._score(batch, obeyed).values()))
         for _, context in batch.new_contexts:

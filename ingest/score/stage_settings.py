@@ -69,15 +69,20 @@ def _said(key: bytes, *, on: bool) -> Output:
 
 @dataclass(frozen=True, slots=True)
 class StageSettings:
-    """The settings as of one version: what was ever said of scopes and scorers, and whether it holds."""
+    """The settings as of one version: what was ever said of scopes and scorers, and whether it holds.
+
+    ``since_ns`` is when each scope was found to be context.
+    """
 
     version: int = 0
     context_scopes: Mapping[ContextScope, bool] = field(default_factory=dict)
     scorers_off: Mapping[ScorerOff, bool] = field(default_factory=dict)
+    since_ns: Mapping[ContextScope, int] = field(default_factory=dict, compare=False)
 
-    def is_context(self, scope: ContextScope) -> bool:
-        """Whether spans of this scope that have no content are context."""
-        return self.context_scopes.get(scope, False)
+    def is_context(self, scope: ContextScope, received_ns: int | None = None) -> bool:
+        """Whether spans of this scope that have no content are context, or were when they were received."""
+        holds = self.context_scopes.get(scope, False)
+        return holds and (received_ns is None or self.since_ns.get(scope, 0) <= received_ns)
 
     def off(self, versions: Mapping[str, str]) -> frozenset[str]:
         """Names of the scorers that do not run, of those with these versions."""
@@ -85,8 +90,8 @@ class StageSettings:
             o.scorer for o, on in self.scorers_off.items() if on and versions.get(o.scorer) == o.version
         )
 
-    def after(self, offset: int, key: bytes | None, value: bytes | None) -> StageSettings:
-        """With one more record; what is not understood, of a later version say, changes nothing.
+    def after(self, offset: int, key: bytes | None, value: bytes | None, at_ns: int = 0) -> StageSettings:
+        """With one more record, of ``at_ns``; what is not understood (of a later version) changes nothing.
 
         Without a value it takes back what was said.
         """
@@ -97,7 +102,7 @@ class StageSettings:
         scopes, off = dict(self.context_scopes), dict(self.scorers_off)
         if not value:
             scopes.pop(found, None) if isinstance(found, ContextScope) else off.pop(found, None)
-            return StageSettings(version, scopes, off)
+            return StageSettings(version, scopes, off, self.since_ns)
         try:
             said = orjson.loads(value)
         except orjson.JSONDecodeError:
@@ -105,9 +110,9 @@ class StageSettings:
         if isinstance(said, dict) and said.get("v") == VERSION and isinstance(said.get("on"), bool):
             if isinstance(found, ContextScope):
                 scopes[found] = said["on"]
-            else:
-                off[found] = said["on"]
-        return StageSettings(version, scopes, off)
+                return StageSettings(version, scopes, off, {**self.since_ns, found: at_ns})
+            off[found] = said["on"]
+        return StageSettings(version, scopes, off, self.since_ns)
 
 
 def _read_key(key: bytes | None) -> ContextScope | ScorerOff | None:

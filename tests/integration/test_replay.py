@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from infra.kafka import OBSERVATIONS
+from tests.ingest.telemetry import chat, span, traces
 from tests.journey import Journey
 from tests.judged import SPOKEN, accounted_for, aggregated, stored
-from tests.running import Running, end_of, reader, running
+from tests.running import Running, end_of, reader, running, wait
 
 pytestmark = [
     pytest.mark.integration,
@@ -115,6 +117,31 @@ def test_lost_rows_are_stored_again_as_they_were(lightship: Running) -> None:
     stored(lightship, journey)
     aggregated(lightship, journey)
     accounted_for(lightship, journey)
+
+
+def test_what_a_second_span_added_to_a_lost_row_is_added_again(lightship: Running) -> None:
+    bare = {**chat(), "gen_ai.response.id": "of-both"}
+    told = {k: v for k, v in bare.items() if not k.endswith("messages")}
+    requests = (
+        traces(span(told, span_id=41, parent=1, start_s=0.1, duration_s=0.5), scope="com.openai.sdk.python"),
+        traces(span(bare, span_id=1)),
+    )
+    for request in requests:
+        posted = httpx.post(
+            f"{lightship.gateway}/v1/traces",
+            content=request.SerializeToString(),
+            headers={"content-type": "application/x-protobuf", "lightship-lineage": "evaluation-twice"},
+        )
+        assert posted.status_code == 200
+        wait("it is read", lightship._read)
+    rows = "SELECT span_id, output_text FROM interactions FINAL WHERE lineage = 'evaluation-twice'"
+    before = lightship.rows(rows)
+    assert before == [(f"{41:016x}", "A ship that is a lighthouse.")]
+    lose(lightship, "interactions", "lineage = 'evaluation-twice'")
+    assert lightship.rows(rows) == []
+    code, report = replayed(lightship)
+    assert (code, report["messages"]) == (0, 1)
+    assert lightship.rows(rows) == before
 
 
 def test_another_tenant_and_another_topic_are_left_alone(lightship: Running) -> None:
