@@ -8,12 +8,11 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from dashboard import choose, components, data, filters, palette, strings
+from dashboard import choose, components, data, filters, monitor, palette, strings
 from dashboard.access import door, session
 from dashboard.access.viewer import NotAllowed, NothingGranted, SignInNeeded
 from dashboard.plain import clean
 from dashboard.queries import incidents
-from dashboard.queries import pipeline as pipelines
 from dashboard.queries.store import LIVE, Scope
 from dashboard.rows import pipeline
 from dashboard.wording import access, alerts, connect, detectors, levels
@@ -22,9 +21,6 @@ from infra.errors import Misconfigured, Unavailable
 from infra.fault import Fault
 
 logger = logging.getLogger(__name__)
-
-ACCOUNT_S = 24 * 3600
-"""How far back the account of records in the sidebar reaches."""
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -122,11 +118,19 @@ def _sidebar() -> None:
         seen = session.start(who, chosen)
         session.enter(seen)
         with st.container(gap="xxsmall"):
-            since = int(data.wall().timestamp()) // 3600 * 3600 - ACCOUNT_S
-            reading = data.read(who, pipelines.health, seen.scope, since)
+            wall = data.wall()
+            looked = monitor.look(who, seen.scope, wall)
             newest = next((item.newest for item in known.value if item.name == LIVE), None)
-            found = pipeline.condition(reading.value, data.wall(), live=chosen == LIVE, newest=newest)
-            components.badge(palette.FAILED if reading.fault else found.state, strings.PIPELINE)
+            found = pipeline.condition(
+                looked.signs,
+                looked.parts.value,
+                looked.accounts.value,
+                wall,
+                live=chosen == LIVE,
+                newest=newest,
+            )
+            stale = any(reading.fault for reading in looked.readings)
+            components.badge(palette.FAILED if stale else found.state, strings.PIPELINE)
             for line in found.lines:
                 components.quiet(line)
             components.quiet(strings.ALL_UTC.format(lineage=clean(chosen, 24)))

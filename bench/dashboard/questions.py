@@ -67,7 +67,9 @@ def _every_page() -> dict[str, Ask]:
     return {
         "lineages": lambda s: scope.lineages(s, SCOPE),
         "pulse": lambda s: scope.pulse(s, SCOPE),
-        "pipeline: health": lambda s: pipeline.health(s, SCOPE, NOW_S - DAY_S),
+        "pipeline: partitions": lambda s: pipeline.partitions(s, SCOPE),
+        "pipeline: accounts of a day": lambda s: pipeline.accounts(s, SCOPE, NOW_S - DAY_S),
+        "pipeline: late": lambda s: pipeline.late(s, SCOPE, fleet.COUNTING_SCORES),
     }
 
 
@@ -150,7 +152,6 @@ def _operators() -> dict[str, Ask]:
         "detectors: watching": lambda s: detectors.watching(s, SCOPE, month),
         "detectors: record": lambda s: detectors.record(s, SCOPE, month),
         "pipeline: accounts": lambda s: pipeline.accounts(s, SCOPE, NOW_S - 7 * DAY_S),
-        "pipeline: late": lambda s: pipeline.late(s, SCOPE, fleet.COUNTING_SCORES),
         "calibration: four weeks": lambda s: calibration.cells_of(s, SCOPE, ("injection",), month, NOW_S),
     }
 

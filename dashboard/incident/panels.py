@@ -187,30 +187,6 @@ def _medians(incident: Incident, own: SliceCounts) -> str:
     return strings.SHAPE_NOTE_MEDIAN.format(step=step)
 
 
-def who(incident: Incident) -> None:
-    """Users, conversations, and whether what was asked changed too; nothing where nothing was counted."""
-    counted = [
-        (label, formats.count(n))
-        for label, n in (
-            (strings.USERS, incident.n_users),
-            (strings.CONVERSATIONS, incident.n_conversations),
-        )
-        if n is not None
-    ]
-    if incident.largest_share is not None:
-        counted.append((strings.LARGEST, formats.share(incident.largest_share)))
-    if not counted and incident.inputs_changed is None:
-        return
-    components.section(strings.USERS_TITLE, strings.USERS_NOTE if counted else "")
-    if counted:
-        with st.container(horizontal=True, gap="medium"):
-            for label, value in counted:
-                st.metric(label, value, width="content")
-    if incident.inputs_changed is not None:
-        said = strings.INPUTS_CHANGED if incident.inputs_changed else strings.INPUTS_SAME
-        st.markdown(escape(said, 200))
-
-
 def texts(incident: Incident, seen: Session) -> None:
     """Interactions that carry the change beside ones like them from before it."""
     if not seen.viewer.may_read_text:

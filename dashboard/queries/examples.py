@@ -71,6 +71,21 @@ _AMONG_THE_FIRST = """
 """``FINAL`` merges all that it reads, and looks past the index of words: over weeks that takes seconds. So a
 few are looked for without it, and their newest versions alone are read with it."""
 
+_MATCHES = """
+SELECT countIf(carried), count()
+FROM
+(
+    SELECT argMax($carries, revision) AS carried, argMax(($where), revision) AS matched
+    FROM interactions
+    WHERE $of_service AND (start, trace_id, span_id) IN
+        (SELECT start, trace_id, span_id FROM interactions WHERE $of_service AND $where)
+    GROUP BY start, trace_id, span_id
+)
+WHERE matched
+LIMIT 1
+""".replace("$of_service", _OF_SERVICE)
+"""Without ``FINAL``, which looks past the index of words; the newest version of each decides."""
+
 _NEAR_A_MARK = r"""
 greatest(1, toInt64(positionUTF8(ifNull($text, ''),
     extract(ifNull($text, ''), '\\[[a-z_]{1,40}:[0-9a-f]{16}\\]'))) - 240)
@@ -117,7 +132,8 @@ class Wanted:
     """Which interactions: seconds since 1970, and what counts as carrying the change.
 
     ``hit`` asks for (or, ``False``, against) flagged ones; ``category`` for (or against) one name;
-    ``rising`` orders numbers from the top.
+    ``rising`` orders numbers from the top. ``others`` asks for all that ``hit`` leaves out, also those the
+    score says nothing of.
     """
 
     from_s: int
@@ -128,6 +144,7 @@ class Wanted:
     category: str = ""
     limit: int = 3
     narrow: Narrow = EVERYTHING
+    others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +200,10 @@ def choice_of(key: SeriesKey, wanted: Wanted, *, alone: bool = False) -> Choice:
     value = value_of(key.score)
     ranked = ""
     earliest, limit = wanted.from_s, min(wanted.limit, 20)
-    if alone and (is_judged(key.score) or key.unit == "trace"):
+    if wanted.others:
+        where += f" AND NOT {carries(key, wanted)}"
+        value = value if key.unit == "interaction" and not is_judged(key.score) else "NULL"
+    elif alone and (is_judged(key.score) or key.unit == "trace"):
         value = "NULL"
     elif is_judged(key.score):
         judged, more = spans_of(key.score, rising=wanted.rising if wanted.hit else None, category=wanted.hit)
@@ -208,6 +228,29 @@ def choice_of(key: SeriesKey, wanted: Wanted, *, alone: bool = False) -> Choice:
     if key.score in _REDACTED:
         starts = {side: _NEAR_A_MARK.replace("$text", side) for side in starts}
     return Choice(f"{where} AND {narrower}", {**bound, **given}, value, ranked, earliest, limit, starts)
+
+
+def carries(key: SeriesKey, wanted: Wanted) -> str:
+    """Whether an interaction carries the change, as 0 or 1; of judgements and traces none does by itself."""
+    if is_judged(key.score) or key.unit != "interaction":
+        return "0"
+    value = value_of(key.score)
+    if wanted.kind == "flag":
+        return f"ifNull({value} >= 0.5, 0)"
+    return f"ifNull({value} = {{category:String}}, 0)" if wanted.kind == "category" else f"isNotNull({value})"
+
+
+def matches(store: Store, scope: Scope, key: SeriesKey, wanted: Wanted) -> tuple[int, int]:
+    """How many stored interactions match ``wanted.narrow``: those that carry the change, and all others."""
+    where, bound = slice_condition(key.slice)
+    narrower, given = condition(wanted.narrow)
+    sql = _MATCHES.replace("$carries", carries(key, wanted))
+    sql = sql.replace("$where", f"{where} AND {narrower}")
+    bound = scope.bind(
+        **key.bind(), **bound, **given, category=wanted.category, earliest=wanted.from_s, to=wanted.to_s
+    )
+    with_it, every = store.rows(sql, bound)[0]
+    return int(with_it), int(every) - int(with_it)
 
 
 @shows_text

@@ -1,17 +1,16 @@
-"""The sidebar's answer to "is the monitor itself alive?". Pure."""
+"""The sidebar's answer to "is the monitor itself alive?": what the pipeline page says, in brief. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from dashboard import formats, palette, strings
 from dashboard.palette import State
 from dashboard.plain import clean
-from dashboard.queries.pipeline import Health
-
-STALLED_AFTER = timedelta(seconds=90)
-"""Rooms report every few seconds, with or without data."""
+from dashboard.queries.pipeline import Accounts, Partition
+from dashboard.rows.vital import Sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,31 +21,35 @@ class Condition:
     lines: tuple[str, ...]
 
 
-def condition(health: Health, now: datetime, *, live: bool, newest: datetime | None) -> Condition:
-    """Judged by the machine's clock: a room that stopped must not hide behind a slow lineage.
+def condition(
+    signs: Sequence[Sign],
+    parts: Sequence[Partition],
+    accounts: Accounts,
+    now: datetime,
+    *,
+    live: bool,
+    newest: datetime | None,
+) -> Condition:
+    """The most urgent sign, how many more there are, and the account of recent records.
 
     The age of the ``newest`` record is told of ``live`` traffic only, whose clock is the machine's.
     """
-    if not health.rooms:
-        return Condition(palette.NO_DATA, (strings.PIPELINE_QUIET,))
-    slowest = min(health.rooms, key=lambda room: room.written_at)
-    lines = []
-    state = palette.OK
-    if now - slowest.written_at > STALLED_AFTER:
-        state = palette.FAILED
-        age = formats.span(now - slowest.written_at)
-        lines.append(strings.PIPELINE_STALLED.format(room=clean(slowest.name, 24), age=age))
-    account = health.account
-    lost = account.lost if account else 0
-    lines.append(_lag(now, slowest.written_at, newest, live=live).format(lost=formats.count(lost)))
-    if account:
-        received = formats.count(account.received)
-        lines.append(
-            strings.PIPELINE_ACCOUNT.format(received=received, since=formats.since(account.since, now))
-        )
-        if account.dead_lettered:
-            lines.append(strings.PIPELINE_DEAD.format(n=formats.count(account.dead_lettered)))
-    return Condition(palette.FAILED if lost else state, tuple(lines))
+    state, lines = palette.OK, list[str]()
+    if signs:
+        state = signs[0].state
+        lines.append(clean(signs[0].what, 90))
+    if len(signs) > 1:
+        lines.append(strings.PIPELINE_MORE.format(n=len(signs) - 1))
+    if not parts:
+        return Condition(state, tuple(lines))
+    lost = sum(h.lost for h in accounts.hours)
+    written_at = min(p.written_at for p in parts)
+    lines.append(_lag(now, written_at, newest, live=live).format(lost=formats.count(lost)))
+    if accounts.hours:
+        received = formats.count(sum(h.received for h in accounts.hours))
+        since = formats.since(accounts.hours[0].at, now)
+        lines.append(strings.PIPELINE_ACCOUNT.format(received=received, since=since))
+    return Condition(state, tuple(lines))
 
 
 def _lag(now: datetime, written_at: datetime, newest: datetime | None, *, live: bool) -> str:

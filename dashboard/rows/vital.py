@@ -12,18 +12,21 @@ from dashboard.estimates import intervals
 from dashboard.palette import State
 from dashboard.plain import clean
 from dashboard.queries.pipeline import Accounts, Disk, Holes, Late, Partition, SetAside
-from dashboard.rows.pipeline import STALLED_AFTER
 from dashboard.wording import pipeline as words
 from detectors.finding import SEVERAL
 from infra.clock import to_datetime, to_ns
 from infra.embedded.restart_loop import Restarted
 
+STALLED_AFTER = timedelta(seconds=90)
+"""Rooms report every few seconds, with or without data."""
 LATE_SHARE = 0.05
 """Share of a service's outputs that may come late before it is a sign."""
 FULL_SHARE = 0.10
 """Free share of a disk below which it is one."""
 BEHIND = timedelta(minutes=5)
-"""Live records may be so old when they are processed: ticks wait for late ones."""
+"""Live records may be so old when they are processed."""
+FLEET = "fleet"
+"""The room that reads whole ticks: it is as old as a tick and what that waits for late records."""
 DEAD = "dead_letter:"
 MODULES = {"fleet": "ingest.fleet.worker"}
 """What runs a room; the worker runs the others."""
@@ -58,12 +61,18 @@ def signs(
     now: datetime,
     *,
     live: bool,
+    tick_s: float,
     set_aside: Sequence[SetAside] = (),
 ) -> list[Sign]:
-    """What is wrong, the most urgent first; empty when nothing is."""
+    """What is wrong, the most urgent first; empty when nothing is.
+
+    ``tick_s`` is how old a whole tick is when it is closed, seconds.
+    """
     if not parts:
         return [Sign(palette.NO_DATA, words.NO_ROOMS, None, words.NO_ROOMS_NEXT)]
-    found = [*_stalled(parts, now), *(_behind(parts, now) if live else ())]
+    found = _stalled(parts, now)
+    if live and accounts.sources:  # without records for as long as that nothing moves the clocks of rooms
+        found += _behind(parts, now, timedelta(seconds=tick_s))
     found += [*_unwatched(set_aside), *_account(accounts)]
     if holes.n:
         what = words.HOLES.format(n=formats.count(holes.n))
@@ -128,9 +137,10 @@ def _stalled(parts: Sequence[Partition], now: datetime) -> list[Sign]:
     return out
 
 
-def _behind(parts: Sequence[Partition], now: datetime) -> list[Sign]:
+def _behind(parts: Sequence[Partition], now: datetime, tick: timedelta) -> list[Sign]:
     """Partitions that move and whose newest record is old; one sign for all."""
-    old = [p for p in parts if now - p.written_at <= STALLED_AFTER and now - p.event_time > BEHIND]
+    moving = [p for p in parts if p.has_event and now - p.written_at <= STALLED_AFTER]
+    old = [p for p in moving if now - p.event_time > BEHIND + (tick if p.room == FLEET else timedelta())]
     if not old:
         return []
     slowest = min(old, key=lambda p: p.event_time)

@@ -11,7 +11,7 @@ from dashboard.access import session
 from dashboard.access.session import Session
 from dashboard.acting import bar
 from dashboard.data import Reading
-from dashboard.incident import facts, panels, runbooks
+from dashboard.incident import affected, facts, panels, runbooks
 from dashboard.incident import incident as incidents
 from dashboard.incident.incident import Incident
 from dashboard.plain import clean, escape
@@ -44,7 +44,7 @@ def render() -> None:
         with components.Panel(strings.CHECKS):
             _checks(incident)
         with components.Panel(strings.USERS_TITLE):
-            panels.who(incident)
+            affected.who(incident, seen)
     if incident.about_volume:
         with st.container(border=True), components.Panel(strings.TIMELINE):
             panels.history(incident, moments, seen)

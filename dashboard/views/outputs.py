@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -131,7 +132,27 @@ def _both(seen: Session, chosen: Chosen, narrow: Narrow, rising: bool) -> list[E
             else:
                 components.nothing(words.NONE, words.NONE_NEXT.format(days=KEPT_DAYS))
         shown += found.value
+    if narrow.words:
+        shown += _others(
+            seen,
+            chosen,
+            Wanted(compare.after_s, compare.to_s, kind, True, rising, measure.name, SHOWN, narrow),
+        )
     return shown
+
+
+def _others(seen: Session, chosen: Chosen, wanted: Wanted) -> Sequence[Example]:
+    """Outputs of the period with the same words that do not carry the change: words are looked for in all."""
+    with_it, others = data.read(seen.viewer, examples.matches, seen.scope, chosen.key, wanted).value
+    components.quiet(words.FOUND.format(with_it=formats.count(with_it), others=formats.count(others)))
+    if not others:
+        return ()
+    found = data.read(
+        seen.viewer, examples.examples, seen.scope, chosen.key, replace(wanted, others=True)
+    ).value
+    components.section(words.OTHERS, words.NOTE_OTHERS.format(n=len(found), of=formats.count(others)))
+    components.text_cards(words.OTHERS, cards.cards(found, chosen.measure, seen.now), key="outputs-others")
+    return found
 
 
 def _named(example: Example) -> str:

@@ -10,22 +10,18 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, data, doors, filters, formats, palette, strings
+from dashboard import components, data, filters, formats, monitor, palette, strings
 from dashboard.access import session
 from dashboard.access.session import Session
 from dashboard.charts import records as charts
-from dashboard.data import Reading
 from dashboard.estimates import intervals
 from dashboard.plain import clean, escape
-from dashboard.queries import fleet
 from dashboard.queries import pipeline as queries
 from dashboard.queries.pipeline import Accounts, Disk, Late, Partition
 from dashboard.queries.store import LIVE
 from dashboard.rows import vital
-from dashboard.rows.pipeline import STALLED_AFTER
-from dashboard.rows.vital import Door, Sign
+from dashboard.rows.vital import STALLED_AFTER, Door, Sign
 from dashboard.wording import pipeline as words
-from infra.errors import Unavailable
 
 SHOWN = 300
 
@@ -37,35 +33,17 @@ def render() -> None:
     top = st.container()
     hours = filters.hours()
     wall = data.wall()
-    since_s = int(wall.timestamp()) // 3600 * 3600 - (hours - 1) * 3600
-    parts = data.read(who, queries.partitions, scope)
+    since_s = monitor.first_hour(wall, hours)
+    looked = monitor.look(who, scope, wall)
     accounts = data.read(who, queries.accounts, scope, since_s)
-    late = data.read(who, queries.late, scope, fleet.COUNTING_SCORES)
-    holes = data.read(who, queries.holes, scope)
-    unwatched = data.read(who, queries.set_aside, scope)
-    disks = _disks(seen)
-    readings: list[Reading[object]] = [parts, accounts, late, holes, unwatched]
+    parts, late = looked.parts, looked.late
+    readings = [*looked.readings, accounts]
     with top:
         components.header(words.TITLE, words.QUESTION, seen, readings, words.BASE.format(hours=hours))
-    rooms = doors.ask(tuple(doors.addresses(data.settings()).items()))
-    found = [
-        *vital.signs(
-            parts.value,
-            accounts.value,
-            late.value,
-            disks,
-            holes.value,
-            wall,
-            live=scope.lineage == LIVE,
-            set_aside=unwatched.value,
-        ),
-        *vital.restarting(doors.restarted(data.settings()), wall),
-        *vital.unready(rooms),
-    ]
     with components.Panel(words.SIGNS):
-        _signs(found, accounts.value, len(parts.value), hours, wall)
+        _signs(looked.signs, accounts.value, len(parts.value), hours, wall)
     with components.Panel(words.TITLE):
-        _facts(seen, parts.value, accounts.value, late.value, disks, wall)
+        _facts(seen, parts.value, accounts.value, late.value, looked.disks, wall)
     if accounts.value.hours:
         with st.container(border=True), components.Panel(words.RECORDS):
             components.section(words.RECORDS, words.RECORDS_NOTE)
@@ -75,7 +53,7 @@ def render() -> None:
     else:
         components.nothing(words.RECORDS_NONE.format(hours=hours), words.RECORDS_NONE_NEXT)
     for title, draw in (
-        (words.ROOMS, partial(_doors, rooms)),
+        (words.ROOMS, partial(_doors, looked.rooms)),
         (words.PARTITIONS, partial(_partitions, parts.value, wall)),
         (words.REASONS, partial(_reasons, accounts.value)),
         (words.SOURCES, partial(_sources, accounts.value, wall)),
@@ -83,14 +61,6 @@ def render() -> None:
     ):
         with components.Panel(title):
             draw()
-
-
-def _disks(seen: Session) -> tuple[Disk, ...]:
-    """Not every account may ask for them: nothing then."""
-    try:
-        return data.read(seen.viewer, queries.disks, seen.scope).value
-    except Unavailable:
-        return ()
 
 
 def _signs(found: Sequence[Sign], accounts: Accounts, n_partitions: int, hours: int, wall: datetime) -> None:
@@ -122,9 +92,12 @@ def _facts(
     received = sum(h.received for h in accounts.hours)
     lost, dead = (sum(getattr(h, name) for h in accounts.hours) for name in ("lost", "dead_lettered"))
     with st.container(horizontal=True, gap="small"):
-        if seen.scope.lineage == LIVE and parts:
-            age = wall - min(p.event_time for p in parts)
-            components.fact(words.FACT_LAG, formats.span(age), words.FACT_LAG_LIVE.format(n=len(parts)))
+        events = [p.event_time for p in parts if p.has_event]
+        if seen.scope.lineage == LIVE and not (events and accounts.sources):
+            components.fact(words.FACT_LAG, words.NONE_YET, words.FACT_LAG_NONE)
+        elif seen.scope.lineage == LIVE:
+            age = wall - min(events)
+            components.fact(words.FACT_LAG, formats.span(age), words.FACT_LAG_LIVE.format(n=len(events)))
         else:
             components.fact(words.FACT_LAG, formats.date(seen.now), words.FACT_LAG_OTHER)
         components.fact(
@@ -175,7 +148,9 @@ def _partitions(parts: Sequence[Partition], wall: datetime) -> None:
             words.TOPIC: [clean(p.topic, 60) for p in parts[:SHOWN]],
             words.PARTITION: [p.partition for p in parts[:SHOWN]],
             words.POSITION: [p.next_offset for p in parts[:SHOWN]],
-            words.EVENT_TIME: [formats.moment(p.event_time, wall) for p in parts[:SHOWN]],
+            words.EVENT_TIME: [
+                formats.moment(p.event_time, wall) if p.has_event else words.NONE_YET for p in parts[:SHOWN]
+            ],
             words.WRITTEN: [formats.span(wall - p.written_at) for p in parts[:SHOWN]],
         },
         words.PARTITIONS_ALT,

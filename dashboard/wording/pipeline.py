@@ -42,6 +42,8 @@ AWAY_NEXT = (
 
 FACT_LAG = "Newest record"
 FACT_LAG_LIVE = "old when last processed · slowest of {n} partitions"
+NONE_YET = "none yet"
+FACT_LAG_NONE = "no live record in these hours"
 FACT_LAG_OTHER = "event time of this lineage; its clock is its own"
 FACT_LOST = "Lost"
 FACT_LOST_NOTE = "of {n} received"

@@ -10,8 +10,9 @@ from dashboard.incident import cards, facts, runbooks, timeline
 from dashboard.palette import FAILED, NO_DATA, OK
 from dashboard.queries.examples import MAX_TEXT, Example
 from dashboard.queries.incidents import Moment, Trust
-from dashboard.queries.pipeline import Account, Health, Room
+from dashboard.queries.pipeline import Accounts, Hour, Partition
 from dashboard.rows import pipeline
+from dashboard.rows.vital import Sign
 from tests.dashboard.made import NOW, incident
 
 
@@ -131,34 +132,38 @@ def test_a_cut_or_missing_text_says_so() -> None:
     assert second["note"] == "text not kept: keep_text = none"
 
 
-def health(age_s: float = 3, *, received: int = 100, accounted: int = 100, declared: int = 100) -> Health:
-    at = NOW - timedelta(seconds=age_s)
-    account = Account(received, accounted, 2, declared, NOW - timedelta(hours=1))
-    return Health((Room("score", NOW, NOW), Room("detect", at, at)), account)
+PARTS = [Partition("detect", "observations", 0, 9, NOW, NOW - timedelta(seconds=3))]
+STOPPED = Sign(FAILED, "detect has stopped: 1 of 4 partitions have no progress.", None, "See its log")
+
+
+def hours(accounted: int = 100, declared: int = 100) -> Accounts:
+    return Accounts((Hour(NOW - timedelta(hours=1), 100, accounted, 0, 0, 0, declared),), (), ())
 
 
 def test_a_pipeline_that_reports_and_accounts_for_everything_is_ok() -> None:
-    found = pipeline.condition(health(), NOW, live=True, newest=NOW - timedelta(seconds=4))
+    newest = NOW - timedelta(seconds=4)
+    found = pipeline.condition([], PARTS, hours(), NOW, live=True, newest=newest)
     assert found.state is OK
     assert found.lines[0] == "newest record 4\u202fs old · 0 lost"
-    assert found.lines[-1] == "2 could not be read"
 
 
-def test_a_room_that_stopped_is_named() -> None:
-    found = pipeline.condition(health(600), NOW, live=True, newest=NOW)
+def test_what_the_pipeline_page_says_first_stands_in_the_sidebar() -> None:
+    behind = Sign(FAILED, "3 partitions are behind", None, "Start more")
+    found = pipeline.condition([STOPPED, behind], PARTS, hours(), NOW, live=True, newest=NOW)
     assert found.state is FAILED
-    assert found.lines[0] == "detect has written nothing for 10\u202fmin"
+    assert found.lines[:2] == (STOPPED.what, "and 1 more: see Pipeline")
 
 
 @pytest.mark.parametrize("short", [{"accounted": 97}, {"declared": 103}])
 def test_a_record_that_is_nowhere_is_a_loss(short: dict[str, int]) -> None:
-    found = pipeline.condition(health(**short), NOW, live=False, newest=None)
-    assert found.state is FAILED
+    found = pipeline.condition([], PARTS, hours(**short), NOW, live=False, newest=None)
     assert "3 lost" in " ".join(found.lines)
 
 
-def test_a_pipeline_that_never_reported_is_no_data_not_ok() -> None:
-    assert pipeline.condition(Health((), None), NOW, live=True, newest=None).state is NO_DATA
+def test_a_pipeline_that_never_reported_says_so_alone() -> None:
+    quiet = Sign(NO_DATA, "No room has ever reported: nothing is read from Kafka.", None, "")
+    found = pipeline.condition([quiet], (), Accounts((), (), ()), NOW, live=True, newest=None)
+    assert found == pipeline.Condition(NO_DATA, (quiet.what,))
 
 
 def test_every_runbook_is_shown_and_no_other_file_can_be() -> None:

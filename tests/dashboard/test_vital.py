@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from dashboard import palette
 from dashboard.charts.records import by_hour
 from dashboard.palette import DARK, LIGHT, Palette
-from dashboard.queries.pipeline import Accounts, Disk, Holes, Hour, Late, Partition, SetAside
+from dashboard.queries.pipeline import Accounts, Disk, Holes, Hour, Late, Partition, SetAside, Source
 from dashboard.rows import vital
 from dashboard.rows.vital import Door, Sign, signs
 from tests.dashboard.made import NOW
@@ -23,9 +23,12 @@ def parts(age: timedelta = LESS, event: timedelta = LESS, room: str = "detect") 
     return [moves, Partition(room, "observations", 3, 10, NOW - event, NOW - age)]
 
 
+CAME = Accounts((FINE,), (), (Source("otlp_spans", 0, 9, NOW - LESS, 10, 100, 0, 0),))
+
+
 def found(**changed: Any) -> list[Sign]:
-    given: dict[str, Any] = {"parts": parts(), "accounts": Accounts((FINE,), (), ()), "late": (), "disks": ()}
-    given |= {"holes": Holes(0, None), "live": True} | changed
+    given: dict[str, Any] = {"parts": parts(), "accounts": CAME, "late": (), "disks": ()}
+    given |= {"holes": Holes(0, None), "live": True, "tick_s": 420} | changed
     return signs(**given, now=NOW)
 
 
@@ -74,6 +77,23 @@ def test_a_few_late_outputs_of_few_prove_nothing() -> None:
 
 def test_other_lineages_have_clocks_of_their_own() -> None:
     assert found(parts=parts(event=timedelta(days=200)), live=False) == []
+
+
+def test_where_nothing_comes_nobody_is_behind() -> None:
+    """Clocks of rooms move with records and, for a day after the last one, with the wall."""
+    old = parts(event=timedelta(days=2))
+    assert "behind" in found(parts=old)[0].what
+    assert found(parts=old, accounts=Accounts((), (), ())) == []
+
+
+def test_who_has_read_nothing_yet_is_not_half_a_century_behind() -> None:
+    never = Partition("detect", "observations", 1, 0, datetime(1970, 1, 1, tzinfo=UTC), NOW - LESS)
+    assert found(parts=[*parts(), never]) == []
+
+
+def test_who_reads_whole_ticks_is_as_old_as_one() -> None:
+    assert found(parts=parts(event=timedelta(minutes=11), room="fleet")) == []
+    assert "fleet" in found(parts=parts(event=timedelta(minutes=13), room="fleet"))[0].what
 
 
 def test_since_when_is_told_where_it_is_known() -> None:

@@ -139,6 +139,8 @@ def test_outputs_are_narrowed_by_words_values_and_flags(app: AppTest) -> None:
         app, OUTPUTS, lineage="demo-1", service=BOT, score="refusal", find="bestellung", only="language=de"
     )
     assert "3 with it, newest first" in shown(app)
+    assert re.search(r"3 outputs with these words carry the change, [1-9]\d* others", shown(app))
+    assert "Same words, without it" in shown(app)
     app.multiselect(key="only").set_value(["language=en"]).run()
     assert "0 with it" in shown(app)
     assert "No stored text matches" in shown(app)

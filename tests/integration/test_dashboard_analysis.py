@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
 
 from dashboard.estimates import readings
 from dashboard.estimates.scores import known
-from dashboard.queries import catalogue, context, examples, fine, releases, series, texts
+from dashboard.queries import affected, catalogue, context, examples, fine, releases, series, texts
 from dashboard.queries.catalogue import Place
 from dashboard.queries.examples import Wanted
 from dashboard.queries.narrowed import Narrow, words_of
@@ -68,6 +68,9 @@ def everything(ask: Store, scope: Scope, key: SeriesKey) -> list[Any]:
         catalogue.slices(ask, scope, key, NOW_S - 90_000, NOW_S),
         catalogue.baseline(ask, scope, key),
         examples.examples(ask, scope, key, SEARCH),
+        examples.examples(ask, scope, key, replace(SEARCH, others=True)),
+        *examples.matches(ask, scope, key, SEARCH),
+        affected.affected(ask, scope, key, NOW_S - 90_000, NOW_S, flag=True).last,
         context.context(ask, scope, *world_runs.ASKED.split(":")),
         context.context(ask, scope, key.slice, key.service),
         *(fine.hits(ask, scope, key, m, 300, NOW_S - 90_000, NOW_S) for m in MEASURES),
@@ -187,3 +190,42 @@ def test_what_stands_around_an_output_is_its_run_and_its_conversation(ask: Store
     assert len(found.turns) == 4
     assert [t.at for t in found.turns] == sorted(t.at for t in found.turns)
     assert context.context(ask, SCOPE, "nothing", "of") is None
+
+
+PLAIN = """
+SELECT start, trace_id, span_id, score_refusal, user_id, conversation_id, input_text, output_text
+FROM interactions FINAL
+WHERE tenant = 'default' AND lineage = 'demo-1' AND service = 'support-bot' AND NOT synthetic
+    AND toUnixTimestamp(start) >= {from:UInt32} AND toUnixTimestamp(start) < {to:UInt32}
+ORDER BY start DESC
+"""
+
+
+def test_words_are_looked_for_in_all_outputs_and_the_others_are_counted(ask: Store) -> None:
+    wanted = replace(WANTED, narrow=Narrow(words=words_of("Bestellung")))
+    rows = ask.rows(PLAIN, {"from": NOW_S - 90_000, "to": NOW_S})
+    holds = [r for r in rows if "bestellung" in f"{r[6]} {r[7]}".lower()]
+    with_it = [r for r in holds if r[3] is not None and r[3] >= 0.5]
+    assert 0 < len(with_it) < len(holds)
+    assert examples.matches(ask, SCOPE, KEY, wanted) == (len(with_it), len(holds) - len(with_it))
+    shown = examples.examples(ask, SCOPE, KEY, replace(wanted, others=True))
+    assert {(e.trace_id, e.span_id) for e in shown} == {r[1:3] for r in holds if r not in with_it}
+    judged = replace(KEY, score="judgement:correct")
+    assert examples.matches(ask, SCOPE, judged, wanted) == (0, len(holds))
+
+
+def test_who_was_reached_is_counted_from_the_onset_on(ask: Store) -> None:
+    for key in (KEY, replace(KEY, score="output_length")):
+        flag = key.score == "refusal"
+        found = affected.affected(ask, SCOPE, key, NOW_S - 90_000, NOW_S, flag=flag)
+        rows = ask.rows(PLAIN, {"from": NOW_S - 90_000, "to": NOW_S})
+        hits = [r for r in rows if not flag or (r[3] is not None and r[3] >= 0.5)]
+        assert found.outputs == len(rows)
+        if flag:
+            assert found.hits == len(hits)
+            assert found.last == hits[0][0].replace(tzinfo=UTC)
+            assert found.conversations == len({r[5] for r in hits if r[5] is not None})
+    nothing = affected.affected(ask, SCOPE, KEY, 1_000, 2_000, flag=True)
+    assert nothing == affected.Affected(0, 0, 0, 0, None)
+    assert not affected.can_count(replace(KEY, unit="trace"))
+    assert not affected.can_count(replace(KEY, slice="language=other"))

@@ -196,5 +196,5 @@ def test_an_empty_database_is_not_an_error_and_not_ok(
     empty = fresh_database(store, "lightship_dashboard_care_empty")
     for app in _app(empty, monkeypatch, tmp_path):
         for _, there in each(app):
-            assert "no room has reported yet" in shown(there)
+            assert "No room has ever reported" in shown(there)
             assert not there.dataframe

@@ -363,7 +363,7 @@ def test_an_empty_database_is_not_an_error_and_not_ok(
     empty = fresh_database(store, "lightship_dashboard_empty_pages")
     for app in served(empty, monkeypatch, tmp_path):
         opened(app, page)
-        assert "no room has reported yet" in shown(app)
+        assert "No room has ever reported" in shown(app)
         assert not app.dataframe
 
 

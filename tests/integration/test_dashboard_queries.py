@@ -106,7 +106,7 @@ def everything(ask: Store, scope: Scope, key: SeriesKey) -> list[Any]:
         disparity.by_service(ask, scope, weeks, pairs, key.slice),
         scopes.lineages(ask, scope),
         scopes.pulse(ask, scope),
-        pipeline.health(ask, scope, 0),
+        pipeline.accounts(ask, scope, 0).hours,
     ]
 
 
@@ -407,12 +407,11 @@ def test_lineages_are_listed_live_first_and_each_has_its_clock(ask: Store) -> No
 
 
 def test_the_account_of_recent_messages_balances(ask: Store) -> None:
-    found = pipeline.health(ask, SCOPE, 0)
-    assert {room.name for room in found.rooms} == {"score", "detect"}
-    assert found.account is not None
-    assert (found.account.received, found.account.lost) == (440, 0)
-    assert pipeline.health(ask, SCOPE, 4_000_000_000).account is None
-    assert pipeline.health(ask, Scope("other", "demo-1"), 0).account is None
+    assert {part.room for part in pipeline.partitions(ask, SCOPE)} == {"score", "detect"}
+    found = pipeline.accounts(ask, SCOPE, 0).hours
+    assert (sum(h.received for h in found), sum(h.lost for h in found)) == (440, 0)
+    assert pipeline.accounts(ask, SCOPE, 4_000_000_000).hours == ()
+    assert pipeline.accounts(ask, Scope("other", "demo-1"), 0).hours == ()
 
 
 def test_an_empty_database_gives_empty_answers(store: str) -> None:
@@ -420,10 +419,7 @@ def test_an_empty_database_gives_empty_answers(store: str) -> None:
     key = SeriesKey("support-bot", "production", "interaction", "refusal")
     answers = everything(ClickHouse(client), SCOPE, key)
     client.close()
-    assert all(
-        answer in ((), None, incidents.Trust(0, 0), scopes.Pulse(0, None), pipeline.Health((), None))
-        for answer in answers
-    )
+    assert all(answer in ((), None, incidents.Trust(0, 0), scopes.Pulse(0, None)) for answer in answers)
 
 
 @pytest.mark.parametrize("name", ["lightship_without_tables", "lightship_nowhere"])
