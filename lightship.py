@@ -396,11 +396,14 @@ def judge(as_json: AsJson = False, config: ConfigPath = None) -> None:
 
 @config.command("check")
 def config_check(config: ConfigPath = None) -> None:
-    """Say whether the settings can work. Exits with 2 and the reason if not."""
+    """Say whether the settings can work. Exits with 2 and the reason if not; what is odd is a warning."""
+    from alerts.notify.route_warnings import route_warnings
     from dashboard.access.signing_in import check_start
 
     settings = _checked(config)
     check_start(settings)
+    for warning in route_warnings(settings):
+        out(f"warning: {warning}")
     out(f"settings are fine (detection config {settings.config_hash()})")
 
 

@@ -352,15 +352,3 @@ class SloSettings:
     slice: str = field(default="all", metadata=about("`all`, or `dim=value`"))
     severity: str = field(default="page", metadata=about("the gravest it states", one_of=("page", "ticket")))
     services: tuple[str, ...] = field(default=(), metadata=about("services; `*` and `?` allowed; empty: all"))
-
-
-@dataclass(frozen=True, slots=True)
-class RouteSettings:
-    """Which alerts go to which receiver. The first match wins; an empty list matches all."""
-
-    receiver: str = field(metadata=about("name of a receiver"))
-    services: tuple[str, ...] = field(default=(), metadata=about("services; `*` and `?` allowed"))
-    severities: tuple[str, ...] = field(
-        default=(), metadata=about("severities", one_of=("page", "ticket", "info"))
-    )
-    lineages: tuple[str, ...] = field(default=("live",), metadata=about("lineages; `*` and `?` allowed"))

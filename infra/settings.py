@@ -26,6 +26,7 @@ from infra.errors import Misconfigured
 from infra.gateway_section import GatewaySettings
 from infra.judges import JudgeSettings, check_judge
 from infra.receivers import WEB, ReceiverSettings, check_receiver, has_scheme
+from infra.routing import RouteSettings, check_routes
 from infra.sections import (
     BudgetSettings,
     CostSettings,
@@ -36,7 +37,6 @@ from infra.sections import (
     MemorisedSettings,
     OwnScoreSettings,
     RedactionSettings,
-    RouteSettings,
     RuleSettings,
     ScorerSettings,
     ScoreSettings,
@@ -44,7 +44,7 @@ from infra.sections import (
     SloSettings,
     StoreSettings,
 )
-from infra.typed_table import build, overrides, unknown
+from infra.typed_table import build, key_of, overrides
 
 __all__ = [
     "BROKERS",
@@ -255,9 +255,7 @@ def _check(settings: Settings) -> None:
     names = [r.name for r in settings.receiver]
     for i, receiver in enumerate(settings.receiver):
         check_receiver(receiver, f"receiver[{i}]", names)
-    for route in settings.route:
-        if route.receiver not in names:
-            raise unknown("receiver", route.receiver, names)
+    check_routes(settings.route, names)
 
 
 def _check_access(settings: Settings) -> None:
@@ -315,7 +313,7 @@ def show(settings: Settings) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Tables as dictionaries, several as lists, places as text."""
     if is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        return {key_of(f): _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, tuple):

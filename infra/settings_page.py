@@ -9,7 +9,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
 from infra.settings import ALIASES, Settings
-from infra.typed_table import is_table
+from infra.typed_table import is_table, key_of
 
 HEAD = """\
 # Settings
@@ -80,13 +80,14 @@ def _tables_of(cls: Any, above: str) -> Iterator[tuple[str, Any]]:
             yield from _tables_of(hint, f"{name}.")
         elif typing.get_origin(hint) is tuple and is_dataclass(inner[0]):
             yield f"[[{name}]]", inner[0]
+            yield from _tables_of(inner[0], f"{name}.")
         elif is_table(hint):
             yield f"[{name}.<{KEYS.get(name, name)}>]", inner[1]
 
 
 def _row(cls: Any, f: Field[Any]) -> str:
     default = "required" if f.default is MISSING else f"`{_toml(f.default)}`"
-    return f"| `{f.name}` | {default} | {_allowed(typing.get_type_hints(cls)[f.name], f)} | {_says(f)} |"
+    return f"| `{key_of(f)}` | {default} | {_allowed(typing.get_type_hints(cls)[f.name], f)} | {_says(f)} |"
 
 
 def _says(f: Field[Any]) -> str:

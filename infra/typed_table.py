@@ -48,7 +48,7 @@ def build(cls: Any, data: Any, where: str) -> Any:
     if not isinstance(data, dict):
         raise Misconfigured(f"{where} must be a table, got {_shown(data)}")
     hints = typing.get_type_hints(cls)
-    known = {f.name: f for f in fields(cls)}
+    known = {key_of(f): f for f in fields(cls)}
     for key in data:
         if key not in known:
             raise unknown(f"key in [{where}]:" if where else "section", key, known)
@@ -56,11 +56,16 @@ def build(cls: Any, data: Any, where: str) -> Any:
     for name, f in known.items():
         at = f"{where}.{name}" if where else name
         if name in data:
-            values[name] = _value(hints[name], data[name], at)
-            _check(f, values[name], at)
+            values[f.name] = _value(hints[f.name], data[name], at)
+            _check(f, values[f.name], at)
         elif f.default is MISSING and f.default_factory is MISSING:
             raise Misconfigured(f"{at} is missing")
     return cls(**values)
+
+
+def key_of(f: Field[Any]) -> str:
+    """Name of a field in the file: without the ``_`` that tells it from a keyword of Python."""
+    return f.name.removesuffix("_")
 
 
 def is_table(hint: Any) -> bool:

@@ -226,6 +226,18 @@ def test_settings_are_checked_with_what_every_room_knows(call: Call, tmp_path: P
         assert said in ended.err
 
 
+def test_a_route_that_can_never_match_is_a_warning(call: Call, tmp_path: Path) -> None:
+    receivers = "".join(f"[[receiver]]\nname = '{n}'\nkind = 'terminal'\n" for n in "ab")
+    routes = "[[route]]\nreceiver = 'a'\n{more}[[route]]\nreceiver = 'b'\nseverities = ['page']"
+    (tmp_path / "lightship.toml").write_text(receivers + routes.format(more=""))
+    ended = call("config", "check")
+    assert ended.code == 0
+    assert ended.out.startswith("warning: route[1] to b can never match: route[0] to a before it takes all")
+    (tmp_path / "lightship.toml").write_text(receivers + routes.format(more="continue = true\n"))
+    assert call("config", "check").out.startswith("settings are fine")
+    assert json.loads(call("config", "show").out)["route"][0]["continue"] is True
+
+
 def test_settings_are_shown_without_passwords(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIGHTSHIP_CLICKHOUSE", "http://user:geheim@host:8123")
     shown = json.loads(call("config", "show").out)

@@ -19,7 +19,7 @@ from alerts.incidents.incident import FIRING, RECOVERING, RESOLVED, Hits, Incide
 from alerts.incidents.life import fresh, may_remind, record, step
 from alerts.incidents.timing import Timing
 from alerts.silences.silence import Silences
-from detectors.finding import SEVERAL, SEVERITIES, Finding
+from detectors.finding import SEVERITIES, Finding
 from infra.clock import to_ns
 
 MAX_INCIDENTS = 20_000
@@ -268,14 +268,16 @@ class Book:
                 incident = self._changed(incident, seen=seen, beyond=incident.beyond + 1)
             if dropped is not finding:
                 incident, row = record(incident, "joined", statement(finding), finding)
-                rows.append(self._also_told(incident, row))
+                rows.append(self._also_told(incident, row, finding))
         return self._done_after(incident, finding, now_ns, rows)
 
-    def _also_told(self, incident: Incident, row: Transition) -> Transition:
-        """A service that joins an incident about several has people of its own, who hear of it once."""
-        if incident.place.service != SEVERAL or not incident.is_open:
-            return row
-        if incident.fired_ns is None or incident.silence is not None:
+    def _also_told(self, incident: Incident, row: Transition, finding: Finding) -> Transition:
+        """A service, score or kind that joins may have people of its own, who hear of it once.
+
+        Those that make it graver are told by that (`Raise`).
+        """
+        graver = SEVERITIES.index(finding.severity) < SEVERITIES.index(incident.severity)
+        if graver or not incident.is_open or incident.fired_ns is None or incident.silence is not None:
             return row
         return self._to_new(row)
 

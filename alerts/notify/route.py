@@ -1,14 +1,16 @@
-"""Who hears of an incident: the first route that matches names the receiver. Pure."""
+"""Who hears of an incident: the routes that match name the receivers. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from alerts.incidents import several
 from alerts.incidents.incident import Incident
+from alerts.incidents.lead import supports
 from alerts.watch.self_watch import down, of
+from detectors.finding import SEVERITIES, Finding
 from infra.settings import ReceiverSettings, RouteSettings, Settings
 
 TERMINAL = ReceiverSettings(name="terminal", kind="terminal")
@@ -25,21 +27,69 @@ def routes_of(settings: Settings) -> tuple[RouteSettings, ...]:
     return settings.route or (RouteSettings(receiver=receivers_of(settings)[0].name),)
 
 
-def matches(route: RouteSettings, incident: Incident, service: str) -> bool:
-    """Whether a route takes what an incident does to a service.
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One thing an incident is about: what a finding says of a service."""
 
-    An empty matcher takes all; names may hold ``*`` and ``?``.
+    service: str
+    score: str
+    alert_kind: str
+
+
+def subjects_of(incident: Incident) -> tuple[Subject, ...]:
+    """What routes are matched against: of each service, the standing findings that are gravest.
+
+    What merely came along, a ticket in an incident that is a page, is nobody's reason to be called.
+    """
+    found: dict[Subject, None] = {}
+    for service in several.services_of(incident):
+        about = [f for f in incident.findings if supports(f) and _is_about(f, service)] or [incident.lead]
+        worst = min(SEVERITIES.index(f.severity) for f in about)
+        for f in about:
+            if SEVERITIES.index(f.severity) == worst:
+                found[Subject(service, f.score, f.alert_kind)] = None
+    return tuple(found)
+
+
+def _is_about(finding: Finding, service: str) -> bool:
+    return finding.service == service or service in finding.services_hit
+
+
+def matches(route: RouteSettings, incident: Incident, subject: Subject) -> bool:
+    """Whether a route takes one subject of an incident.
+
+    An empty matcher takes all; names may hold ``*`` and ``?``. No environment is the empty name.
     """
     place = incident.place
-    return (
-        _any(route.services, service)
-        and _any(route.severities, incident.severity)
-        and _any(route.lineages, place.lineage)
+    given = (
+        (route.services, subject.service),
+        (route.severities, incident.severity),
+        (route.lineages, place.lineage),
+        (route.environments, place.environment or ""),
+        (route.tenants, place.tenant),
+        (route.scores, subject.score),
+        (route.alert_kinds, subject.alert_kind),
     )
+    return all(_any(patterns, name) for patterns, name in given)
 
 
 def _any(patterns: Sequence[str], name: str) -> bool:
     return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def matched(routes: Sequence[RouteSettings], incident: Incident) -> tuple[RouteSettings, ...]:
+    """The routes an incident takes, in order.
+
+    Of each subject that is the first that matches, and those after it for as long as each says ``continue``.
+    """
+    taken: set[int] = set()
+    for subject in subjects_of(incident):
+        for i, route in enumerate(routes):
+            if matches(route, incident, subject):
+                taken.add(i)
+                if not route.continue_:
+                    break
+    return tuple(routes[i] for i in sorted(taken))
 
 
 def business_of(settings: Settings) -> Callable[[str, Incident], bool]:
@@ -50,26 +100,23 @@ def business_of(settings: Settings) -> Callable[[str, Incident], bool]:
     routes = [replace(route, severities=()) for route in routes_of(settings)]
 
     def mine(receiver: str, incident: Incident) -> bool:
-        own = [route for route in routes if route.receiver == receiver]
-        services = several.services_of(incident)
-        return not own or any(matches(route, incident, s) for route in own for s in services)
+        own = [route for route in routes if receiver in route.receiver_names]
+        subjects = subjects_of(incident)
+        return not own or any(matches(route, incident, s) for route in own for s in subjects)
 
     return mine
 
 
 def router(settings: Settings) -> Callable[[Incident], tuple[str, ...]]:
-    """Names of the receivers for an incident: one or none for each service it is about.
+    """Names of the receivers for an incident: those of every route it takes.
 
     That a receiver is down is told to those that are not, to all of them if no route names one.
     """
     routes, names = routes_of(settings), [r.name for r in receivers_of(settings)]
 
     def route(incident: Incident) -> tuple[str, ...]:
-        found = (
-            next((r.receiver for r in routes if matches(r, incident, s)), None)
-            for s in several.services_of(incident)
-        )
-        chosen = tuple(dict.fromkeys(receiver for receiver in found if receiver is not None))
+        taken = matched(routes, incident)
+        chosen = tuple(dict.fromkeys(name for r in taken for name in r.receiver_names))
         dead = down(incident)
         if not dead:
             return chosen

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from alerts.incidents.book import Book
-from alerts.notify.route import router
-from detectors.finding import Finding
+from alerts.notify.route import business_of, router
+from alerts.notify.route_warnings import route_warnings
+from detectors.finding import ALERT_KINDS, Finding
+from detectors.own_finding import own_finding
+from infra.routing import _KINDS
 from infra.settings import ReceiverSettings, RouteSettings, Settings
-from tests.alerts.invented import TIMING, lengths, refusals
+from tests.alerts.invented import TIMING, at, lengths, refusals, secret
 
 RECEIVERS = tuple(ReceiverSettings(name) for name in ("first", "second", "third"))
 
@@ -31,9 +34,25 @@ def told(finding: Finding, *routes: RouteSettings, **changes: Any) -> tuple[str,
         (refusals(lineage="demo-1"), [RouteSettings("first", lineages=("live", "demo-*"))], ("first",)),
         (refusals(lineage="import-1"), [RouteSettings("first", lineages=())], ("first",)),
         (lengths(), [RouteSettings("first", severities=("page", "ticket"))], ("first",)),
+        (refusals(), [RouteSettings(receivers=("second", "first", "second"))], ("second", "first")),
+        (refusals(), [RouteSettings("first", continue_=True), RouteSettings("second")], ("first", "second")),
+        (
+            refusals(),
+            [RouteSettings("first", continue_=True), RouteSettings("second"), RouteSettings("third")],
+            ("first", "second"),
+        ),
+        (refusals(), [RouteSettings("first", scores=("leng*",)), RouteSettings("second")], ("second",)),
+        (refusals(), [RouteSettings("first", scores=("refus*",)), RouteSettings("second")], ("first",)),
+        (secret(), [RouteSettings("first", alert_kinds=("policy",))], ("first",)),
+        (refusals(), [RouteSettings("first", alert_kinds=("policy",))], ()),
+        (refusals(tenant="acme"), [RouteSettings("first", tenants=("ac?e",))], ("first",)),
+        (refusals(tenant="acme"), [RouteSettings("first", tenants=("default",))], ()),
+        (refusals(environment="prod"), [RouteSettings("first", environments=("prod",))], ("first",)),
+        (refusals(environment=None), [RouteSettings("first", environments=("prod",))], ()),
+        (refusals(environment=None), [RouteSettings("first", environments=("",))], ("first",)),
     ],
 )
-def test_the_first_route_that_matches(
+def test_the_routes_that_match(
     finding: Finding, routes: list[RouteSettings], receivers: tuple[str, ...]
 ) -> None:
     assert told(finding, *routes) == receivers
@@ -53,3 +72,121 @@ def test_whoever_was_told_hears_how_it_goes_on() -> None:
         ("opened", ("first",)),
         ("raised", ("first", "second")),
     ]
+
+
+BY_SCORE = (
+    RouteSettings("first", scores=("refusal",)),
+    RouteSettings("second", scores=("other",)),
+    RouteSettings("third"),
+)
+
+
+def notified(*findings: Finding) -> list[tuple[str, tuple[str, ...]]]:
+    """Why people are told, and who."""
+    book = Book(TIMING, route=router(Settings(receiver=RECEIVERS, route=BY_SCORE)))
+    return [(r.notify, r.receivers) for f in findings for c in book.apply(f) for r in c.rows if r.notify]
+
+
+def test_who_is_called_for_a_score_that_joins_is_told_once_and_a_lesser_finding_calls_nobody() -> None:
+    other = refusals("f2", score="other")
+    assert notified(refusals(), other, refusals("f3", score="other", slice="release=4")) == [
+        ("opened", ("first",)),
+        ("opened", ("second",)),
+    ]
+    assert notified(refusals(), lengths()) == [("opened", ("first",))]  # a ticket in a page
+
+
+def test_a_graver_finding_that_joins_tells_its_people_by_that_alone() -> None:
+    assert notified(lengths(), refusals()) == [("opened", ("third",)), ("raised", ("third", "first"))]
+
+
+def test_kinds_of_findings_are_those_that_routes_may_name() -> None:
+    assert _KINDS == ALERT_KINDS
+
+
+@pytest.mark.parametrize(
+    ("routes", "warned"),
+    [
+        (
+            [RouteSettings("first", severities=("page",)), RouteSettings("second", severities=("page",))],
+            ["route[1] to second can never match: route[0] to first before it takes all it would"],
+        ),
+        ([RouteSettings("first", continue_=True), RouteSettings("second")], []),
+        ([RouteSettings("first", severities=("page",)), RouteSettings("second")], []),
+        (
+            [
+                RouteSettings("first", severities=("page",)),
+                RouteSettings("third", severities=("ticket",)),
+                RouteSettings("second"),
+            ],
+            ["route[2] to second can never match: route[0] to first and route[1] to third before it take"],
+        ),
+        (
+            [
+                RouteSettings("first", services=("support-*",)),
+                RouteSettings("second", services=("support-a",)),
+            ],
+            ["route[1] to second"],
+        ),
+        (
+            [RouteSettings("first", services=("support-*",)), RouteSettings("second", services=("sup*",))],
+            [],
+        ),
+        (
+            [RouteSettings("first", services=("sup*",)), RouteSettings("second", services=("support-?",))],
+            ["route[1] to second"],
+        ),
+        ([RouteSettings("first"), RouteSettings("second", lineages=("demo-*",))], []),
+        (
+            [RouteSettings("first", lineages=()), RouteSettings("second", lineages=("demo-*",))],
+            ["route[1] to"],
+        ),
+        (
+            [RouteSettings("first", severities=("info",)), RouteSettings("second")],
+            ["route[0] to first can never match: incidents are pages or tickets, none is info"],
+        ),
+        ([RouteSettings("first")], ["receiver 'second' is told of nothing: no route names it"]),
+    ],
+)
+def test_routes_that_can_never_match_are_named(routes: list[RouteSettings], warned: list[str]) -> None:
+    found = route_warnings(Settings(receiver=RECEIVERS[:2], route=tuple(routes)))
+    assert len(found) == len(warned)
+    for text, begins in zip(found, warned, strict=True):
+        assert text.startswith(begins)
+        assert "remedy: " in text
+
+
+def test_what_is_shadowed_is_never_told() -> None:
+    patterns = ("support-*", "sup*", "support-assistant", "billing")
+    cases = [
+        (RouteSettings("first", services=one, severities=grave), RouteSettings("second", services=two))
+        for one in [(p,) for p in patterns] + [()]
+        for two in [(p,) for p in patterns] + [()]
+        for grave in ((), ("page",), ("page", "ticket"))
+    ]
+    findings = [
+        make(f"{n}{make.__name__}", service=n)
+        for n in ("support-assistant", "support-desk", "supper", "billing", "z")
+        for make in (refusals, lengths)
+    ]
+    for routes in cases:
+        shadowed = any("route[1]" in w for w in route_warnings(Settings(receiver=RECEIVERS, route=routes)))
+        hears = any("second" in told(f, *routes) for f in findings)
+        assert not (shadowed and hears), routes
+
+
+def test_a_digest_is_about_every_route_that_names_the_receiver() -> None:
+    routes = (RouteSettings(receivers=("first", "second"), severities=("page",), scores=("refusal",)),)
+    mine = business_of(Settings(receiver=RECEIVERS, route=routes))
+    (opened,) = Book(TIMING).apply(refusals(severity="ticket"))
+    (length,) = Book(TIMING).apply(lengths())
+    assert [mine(name, opened.incident) for name in ("first", "second", "third")] == [True, True, True]
+    assert [mine(name, length.incident) for name in ("first", "second")] == [False, False]
+
+
+def test_of_two_receivers_of_a_route_the_one_that_is_up_hears_that_the_other_is_down() -> None:
+    found = own_finding("receiver_down", at=at("04:00"), onset=at("03:50"), severity="page",
+        detector="self-watch", note="down", slice_="receiver=first")  # fmt: skip
+    assert told(found, RouteSettings(receivers=("first", "second"))) == ("second",)
+    assert told(found, RouteSettings("first", continue_=True), RouteSettings("second")) == ("second",)
+    assert told(found, RouteSettings("first")) == ("second", "third")

@@ -15,6 +15,7 @@ from infra import settings_page
 from infra.errors import Misconfigured
 from infra.settings import Settings, StoreSettings, hide_password, load, of_tables, show
 from infra.settings_page import SHAPES, tables
+from infra.typed_table import key_of
 
 HERE = Path(__file__).resolve()
 SECTIONS = {heading.strip("[]"): cls for heading, cls in tables()}
@@ -187,6 +188,9 @@ def test_the_ends_of_the_limits_are_allowed(tmp_path: Path) -> None:
         (f"{MAIL}sender = 'a@b.c'\nto = ['x@y.z']".replace("smtp:", "http:"), "must be smtp://host:port or"),
         (f"{HOOK}{HOOK}", "must be there and differ"),
         (f"{HOOK}[[route]]\nreceiver = 'hok'", "unknown receiver 'hok', did you mean 'hook'?"),
+        (f"{HOOK}[[route]]\nreceivers = ['hook', 'hok']", "unknown receiver 'hok', did you mean 'hook'?"),
+        (f"{HOOK}[[route]]\nservices = ['a']", "route[0] names no receiver: give receivers = "),
+        (f"{HOOK}[[route]]\nreceiver = 'hook'\nreceivers = ['hook']", "put all names into receivers"),
         (f"{HOOK}[[route]]\nreceiver = 'hook'\nseverities = ['loud']", "'loud' is none of page, ticket, inf"),
     ],
 )
@@ -343,6 +347,6 @@ def test_every_setting_stands_in_the_documentation() -> None:
         section = page.partition(f"## `{heading}`")[2].partition("\n## ")[0]
         for f in fields(cls):
             if f.metadata:  # else a table of its own
-                assert f"| `{f.name}` |" in section
+                assert f"| `{key_of(f)}` |" in section
                 assert f.metadata["says"] in section
     assert set(SHAPES.values()) >= {"text", "whole number"}
