@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,8 +21,11 @@ SEVERAL = "*"
 """Service of a finding about several services; ``services_hit`` names those that take part for sure, largest
 first, ``services_spared`` those that surely do not."""
 
-_LISTS = ("cleared", "services_hit", "services_spared", "notes")
+_LISTS = ("cleared", "services_hit", "services_spared", "compared", "notes")
 _TIMES = ("made_at", "onset", "onset_low", "onset_high", "ended_at")
+_LATER = ("inputs_moved", "inputs_moved_high", "compared", "measure", "window_s")
+"""Keys that came after the first release: written only where they say something, so that a finding of before
+is written as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,15 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """Something that changed close to the onset: ``kind`` is a dimension or marker kind."""
+    """Something that changed close to the onset: ``kind`` is a dimension or marker kind.
+
+    ``replaced`` is the value whose place it took, ``None`` where it took nobody's or that is not known.
+    """
 
     kind: str
     value: str
     since: datetime
+    replaced: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,11 @@ class Finding:
     messages ``log_from`` to ``log_to`` of partition ``log_partition`` of the observation log, the last of
     which it was made at; ``log_digest`` is the head of the chain of digests there. ``onset`` lies in
     ``[onset_low, onset_high]``, the effect in ``[effect_low, effect_high]`` (95 %).
+
+    ``inputs_changed`` is ``None`` where the mix of inputs was not compared; where it was, ``inputs_moved`` is
+    the share of the traffic that moved between their values, and at most ``inputs_moved_high`` (95 %).
+    ``compared`` names the dimensions in which suspects were looked for. ``measure`` and ``window_s`` are
+    those of an operator's rule, whose limit is ``baseline_value``.
     """
 
     finding_id: str
@@ -107,15 +120,23 @@ class Finding:
     services_hit: tuple[str, ...] = ()
     services_spared: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    inputs_moved: float | None = None
+    inputs_moved_high: float | None = None
+    compared: tuple[str, ...] = ()
+    measure: str | None = None
+    window_s: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form: RFC 3339 times with ``Z``, tuples as lists, ``v`` added."""
         out: dict[str, Any] = {"v": VERSION, **asdict(self)}
         for name in _TIMES:
             out[name] = None if out[name] is None else rfc3339(out[name])
-        out["suspects"] = [{**asdict(s), "since": rfc3339(s.since)} for s in self.suspects]
+        out["suspects"] = [suspect_to_dict(s) for s in self.suspects]
         for name in ("slices", "children", *_LISTS):
             out[name] = list(out[name])
+        for name in _LATER:
+            if out[name] in (None, []):
+                del out[name]
         return out
 
     def to_json(self) -> str:
@@ -140,15 +161,24 @@ class Finding:
                 values[name] = parse_rfc3339(values[name])
         values["slices"] = tuple(SliceEffect(**s) for s in values.get("slices") or ())
         values["children"] = tuple(Child(**c) for c in values.get("children") or ())
-        values["suspects"] = tuple(
-            Suspect(s["kind"], s["value"], parse_rfc3339(s["since"])) for s in values.get("suspects") or ()
-        )
+        values["suspects"] = tuple(suspect_of(s) for s in values.get("suspects") or ())
         for name in _LISTS:
             values[name] = tuple(values.get(name) or ())
         try:
             return cls(**values)
         except TypeError as error:
             raise ValueError(f"not a finding: {error}") from error
+
+
+def suspect_to_dict(suspect: Suspect) -> dict[str, Any]:
+    """JSON-ready form of a suspect; ``replaced`` only where it is known."""
+    out = {"kind": suspect.kind, "value": suspect.value, "since": rfc3339(suspect.since)}
+    return out if suspect.replaced is None else {**out, "replaced": suspect.replaced}
+
+
+def suspect_of(data: Mapping[str, Any]) -> Suspect:
+    """Inverse of `suspect_to_dict`."""
+    return Suspect(data["kind"], data["value"], parse_rfc3339(data["since"]), data.get("replaced"))
 
 
 def finding_id(*parts: str | int) -> str:
@@ -166,6 +196,15 @@ def same_change(one: Finding, other: Finding) -> bool:
     if low is None or high is None or other_low is None or other_high is None:
         return False
     return low <= other_high and other_low <= high
+
+
+def began_by(finding: Finding, noticed: datetime) -> Finding:
+    """The finding of a change that was noticed at a time: its onset and interval lie no later."""
+    onset, low, high = (
+        None if at is None else min(at, noticed)
+        for at in (finding.onset, finding.onset_low, finding.onset_high)
+    )
+    return replace(finding, onset=onset, onset_low=low, onset_high=high)
 
 
 def rfc3339(at: datetime) -> str:

@@ -26,7 +26,7 @@ def headline(incident: Incident) -> str:
     """
     finding = incident.spokesman
     now = to_datetime(incident.fired_ns or incident.opened_ns)
-    since = figures.clock(to_datetime(incident.onset_ns), now)
+    since = figures.clock(to_datetime(incident.change_onset_ns), now)
     tail = f"since {since}"
     if incident.state == RESOLVED:
         tail = f"from {since}, {_PAST.get(incident.ending or '', 'over')}"

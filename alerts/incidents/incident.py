@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alerts.incidents import lead
-from alerts.incidents.identity import Interval, Place, onset_interval, onset_ns
+from alerts.incidents import lead, onset
+from alerts.incidents.identity import Interval, Place
 from detectors.finding import Finding, Suspect
 from infra.clock import to_ns
 
@@ -132,14 +132,27 @@ class Incident:
         return lead.explaining_slice(self.findings)
 
     @property
+    def noticed_ns(self) -> int:
+        """When it was first noticed: with its first finding or hit; of one that came back, when it did."""
+        if not self.reopened:
+            return min(self.opened_ns, self.hits.first_ns) if self.hits.count else self.opened_ns
+        active = [to_ns(f.made_at) for f in self.findings if lead.is_active(f)]
+        return min(active, default=self.opened_ns)
+
+    @property
     def onset_ns(self) -> int:
-        """When it began."""
-        return onset_ns(self.spokesman)
+        """When it began: no later than it was noticed."""
+        return onset.incident_onset(self.findings, self.noticed_ns)[0]
 
     @property
     def onset(self) -> Interval:
         """Interval in which it began."""
-        return onset_interval(self.spokesman)
+        return onset.incident_onset(self.findings, self.noticed_ns)[1]
+
+    @property
+    def change_onset_ns(self) -> int:
+        """When the change that its headline is about began; it may be one that joined later."""
+        return onset.change_onset(self.findings, self.hits.first_ns if self.hits.count else None)
 
     @property
     def suspects(self) -> tuple[Suspect, ...]:

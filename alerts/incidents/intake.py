@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import fields
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from alerts.errors import BadRecord
@@ -100,10 +101,13 @@ def _check_parts(finding: Finding) -> None:
     for suspect in finding.suspects:
         _check_text("suspects", suspect.kind, empty=False)
         _check_text("suspects", suspect.value, empty=True)
+        if suspect.replaced is not None:
+            _check_text("suspects", suspect.replaced, empty=True)
         if not EARLIEST <= suspect.since <= LATEST:
             raise BadRecord(f"finding suspects: {suspect.since.isoformat()} is not a time of this era")
-    for name in (*finding.cleared, *finding.services_hit, *finding.services_spared, *finding.notes):
-        _check_text("cleared, services and notes", name, empty=True)
+    lists = (finding.cleared, finding.services_hit, finding.services_spared, finding.compared, finding.notes)
+    for name in chain.from_iterable(lists):
+        _check_text("cleared, services, compared and notes", name, empty=True)
 
 
 def _check_number(name: str, number: object) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from alerts.errors import Defect
 from alerts.incidents.identity import Place
 from alerts.incidents.incident import OVER, RESOLVED, STATES, Hits, Incident, Note
-from detectors.finding import Finding, Suspect, rfc3339
+from detectors.finding import Finding, Suspect, rfc3339, suspect_to_dict
 from infra.clock import to_datetime
 
 VERSION = 1
@@ -76,9 +76,7 @@ def incident_to_dict(incident: Incident) -> dict[str, Any]:
         "onset_high": rfc3339(to_datetime(onset.high_ns)),
         "slices": [asdict(s) for s in (speaker.slices or incident.lead.slices)],
         "cleared": list(incident.lead.cleared),
-        "suspects": [
-            {"kind": s.kind, "value": s.value, "since": rfc3339(s.since)} for s in incident.suspects
-        ],
+        "suspects": [suspect_to_dict(s) for s in incident.suspects],
         "finding_ids": [f.finding_id for f in incident.findings],
         "hits": incident.hits.count,
     }

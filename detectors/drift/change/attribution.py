@@ -24,6 +24,10 @@ CLEAR_PART = 0.5
 """A slice is cleared when its change is surely less than this part of what it would be had it taken part."""
 CLEAR_CONFIDENCE = 0.9
 """Two-sided, so 95 % on the side that counts."""
+UNKNOWN_MOVE = 0.5
+"""Where more of the traffic than this may have moved unseen, too little came to say that inputs stayed."""
+MIX_ERROR = 0.025
+"""Chance that the traffic of one side is further from its mix than the bound on what moved allows for."""
 LEADING_SHARE = 0.5
 """A slice that explains so much of the change shows how large it is where it happens."""
 
@@ -45,18 +49,31 @@ class SliceCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Inputs:
+    """Whether the mix of inputs moved; ``changed`` is ``None`` where no mix could be compared.
+
+    ``moved`` is the share of the traffic that lies in other values than before (the total variation distance
+    of the two mixes), ``moved_high`` its upper 95 % bound.
+    """
+
+    changed: bool | None = None
+    moved: float | None = None
+    moved_high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Attribution:
     """What explains a change.
 
     ``slices`` explain most first; ``cleared`` did not take part; ``mix_share`` is the part of the change
-    that traffic moving between slices explains, the largest over dimensions; ``inputs_changed`` says whether
-    the mix of inputs itself moved.
+    that traffic moving between slices explains, the largest over dimensions; ``inputs`` says whether the mix
+    of inputs itself moved.
     """
 
     slices: tuple[SliceEffect, ...]
     cleared: tuple[str, ...]
     mix_share: float
-    inputs_changed: bool
+    inputs: Inputs
 
 
 def attribute(
@@ -108,7 +125,7 @@ def attribute(
         told for _, told, lift in parts if (told.share or 0) > 0 and lift > 0 and told.slice not in cleared
     )
     largest = max((m / change for m in mix.values()), default=0.0) if change else 0.0
-    return Attribution(explaining, tuple(sorted(cleared)), largest, _mix_moved(slices, inputs, kappa))
+    return Attribution(explaining, tuple(sorted(cleared)), largest, _inputs(slices, inputs, kappa))
 
 
 def _sizes(parts: Sequence[tuple[SliceCounts, SliceEffect, float]], change: float) -> dict[str, float]:
@@ -146,19 +163,37 @@ def _is_clear(
     return bool(effect * np.sign(change) + further < CLEAR_PART * size)
 
 
-def _mix_moved(slices: Sequence[SliceCounts], inputs: frozenset[str], kappa: float) -> bool:
+def _inputs(slices: Sequence[SliceCounts], inputs: frozenset[str], kappa: float) -> Inputs:
     """Whether the traffic of an input dimension is divided otherwise than before."""
-    for dimension in sorted(inputs):
-        mine = [p for p in slices if p.dimension == dimension]
-        before: Floats = np.array([p.n_before for p in mine])
-        after: Floats = np.array([p.n_after for p in mine])
-        if len(mine) < 2 or before.sum() <= 0 or after.sum() <= 0:
-            continue
-        distance = float(np.abs(before / before.sum() - after / after.sum()).sum() / 2)
-        table = np.stack([before, after])[:, before + after > 0] / kappa
-        if distance > MIX_DISTANCE and table.shape[1] > 1:
-            expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
-            p = float(chdtrc(table.shape[1] - 1, ((table - expected) ** 2 / expected).sum()))  # chi-square
-            if p < MIX_P:
-                return True
-    return False
+    found = [_mix([p for p in slices if p.dimension == dimension], kappa) for dimension in sorted(inputs)]
+    tested = [one for one in found if one.changed is not None]
+    return max(tested, key=lambda one: (bool(one.changed), one.moved or 0.0), default=Inputs())
+
+
+def _mix(mine: Sequence[SliceCounts], kappa: float) -> Inputs:
+    """The mix over the values of one dimension before and since the onset; unknown of fewer than two."""
+    before: Floats = np.array([p.n_before for p in mine])
+    after: Floats = np.array([p.n_after for p in mine])
+    if len(mine) < 2 or before.sum() <= 0 or after.sum() <= 0:
+        return Inputs()
+    distance = float(np.abs(before / before.sum() - after / after.sum()).sum() / 2)
+    unsure = sum(_mix_error(float(side.sum()) / kappa, len(mine)) for side in (before, after))
+    high = min(1.0, distance + unsure)
+    table = np.stack([before, after])[:, before + after > 0] / kappa
+    if distance > MIX_DISTANCE and table.shape[1] > 1:
+        expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+        p = float(chdtrc(table.shape[1] - 1, ((table - expected) ** 2 / expected).sum()))  # chi-square
+        if p < MIX_P:
+            return Inputs(True, distance, high)
+    return Inputs(False, distance, high) if high <= UNKNOWN_MOVE else Inputs()
+
+
+def _mix_error(n: float, values: int) -> float:
+    """How far, in total variation, the mix of ``n`` events over so many values may lie from the true one.
+
+    References
+    ----------
+    Weissman et al., Inequalities for the L1 deviation of the empirical distribution, HP Labs, 2003.
+    """
+    log_sets = values * np.log(2) + np.log1p(-(2.0 ** (1 - values)))
+    return float(np.sqrt(2 * (log_sets - np.log(MIX_ERROR)) / max(n, 1e-9))) / 2

@@ -61,6 +61,7 @@ def explain(
     s: Floats,
     *,
     earliest: int | None = None,
+    latest: int | None = None,
     known: Sequence[int] = (),
 ) -> Explanation:
     """Explain a change in the one channel of ``baseline`` from its stored ticks.
@@ -74,6 +75,8 @@ def explain(
         they run to the tick of the crossing and should reach back into the learning period.
     earliest
         No onset before this tick (default: the second tick given).
+    latest
+        No onset after this tick (default: the last tick given): what was noticed in a tick began by then.
     known
         Ticks of known changes: likelier onsets than others (see `onset`).
 
@@ -87,7 +90,8 @@ def explain(
     ticks = first_tick + np.arange(len(n), dtype=np.int64)
     season = _season(baseline, ticks)
     start = 1 if earliest is None else earliest - first_tick
-    scan, kappa = _scan(baseline, n, s, season, start, [t - first_tick for t in known])
+    end = None if latest is None else latest - first_tick
+    scan, kappa = _scan(baseline, n, s, season, start, end, [t - first_tick for t in known])
     after = np.cumsum(n[::-1])[::-1]
     usable = scan.candidates[after[scan.candidates] >= LEAST_EVENTS]
     if not len(usable):
@@ -187,16 +191,16 @@ def _season(b: Baseline, ticks: Ints) -> Floats:
 
 
 def _scan(
-    b: Baseline, n: Floats, s: Floats, season: Floats, start: int, known: Sequence[int]
+    b: Baseline, n: Floats, s: Floats, season: Floats, start: int, end: int | None, known: Sequence[int]
 ) -> tuple[OnsetScan, float]:
     """Onset with the dispersion of a window as long as the one found."""
     kappa = kappa_at(b, block_ticks(b.tick_s)[1])
     for _ in range(2):
         if b.form == FLAG:
-            scan = scan_flag(n, s, season, kappa=kappa, start=start, known=known)
+            scan = scan_flag(n, s, season, kappa=kappa, start=start, end=end, known=known)
         else:
             spread = float(b.event_var[0])
-            scan = scan_value(n, s, season, event_var=spread, kappa=kappa, start=start, known=known)
+            scan = scan_value(n, s, season, event_var=spread, kappa=kappa, start=start, end=end, known=known)
         kappa = kappa_at(b, len(n) - scan.best)
     return scan, kappa
 

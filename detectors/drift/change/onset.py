@@ -42,12 +42,20 @@ class OnsetScan:
 
 
 def scan_flag(
-    n: Floats, s: Floats, season: Floats, *, kappa: float = 1.0, start: int = 1, known: Sequence[int] = ()
+    n: Floats,
+    s: Floats,
+    season: Floats,
+    *,
+    kappa: float = 1.0,
+    start: int = 1,
+    end: int | None = None,
+    known: Sequence[int] = (),
 ) -> OnsetScan:
     """Onset of a change of rate in ticks of n events and s hits.
 
     ``season`` is the expected rate of each tick less the level, ``kappa`` the dispersion, ``start`` the first
-    index that may be an onset, ``known`` the indices of known changes.
+    index that may be an onset and ``end`` the last (default: the last of all), ``known`` the indices of known
+    changes.
 
     Raises
     ------
@@ -55,7 +63,7 @@ def scan_flag(
         If there are fewer than two ticks with events.
     """
     flat = s - n * season
-    return _scan(n, flat, start, kappa, _binomial, known)
+    return _scan(n, flat, start, end, kappa, _binomial, known)
 
 
 def scan_value(
@@ -66,6 +74,7 @@ def scan_value(
     event_var: float,
     kappa: float = 1.0,
     start: int = 1,
+    end: int | None = None,
     known: Sequence[int] = (),
 ) -> OnsetScan:
     """Onset of a change of mean in ticks of n events with sum s; ``event_var`` is the variance of one event.
@@ -76,7 +85,7 @@ def scan_value(
         If there are fewer than two ticks with events.
     """
     flat = (s - n * season) / np.sqrt(event_var)
-    return _scan(n, flat, start, kappa, _gaussian, known)
+    return _scan(n, flat, start, end, kappa, _gaussian, known)
 
 
 def _binomial(n: Floats, s: Floats) -> Floats:
@@ -93,6 +102,7 @@ def _scan(
     n: Floats,
     s: Floats,
     start: int,
+    end: int | None,
     kappa: float,
     fit: Callable[[Floats, Floats], Floats],
     known: Sequence[int],
@@ -100,10 +110,12 @@ def _scan(
     if np.count_nonzero(n) < 2:
         raise ValueError("an onset needs at least two ticks with events")
     count, total = np.concatenate([[0.0], np.cumsum(n)]), np.concatenate([[0.0], np.cumsum(s)])
-    tau = np.arange(max(start, 1), len(n))
+    last = len(n) - 1 if end is None else min(max(end, 0), len(n) - 1)
+    last = int(np.flatnonzero(n[: last + 1] > 0)[-1]) if n[: last + 1].any() else last
+    tau = np.arange(max(start, 1), last + 1)
     tau = tau[(count[tau] > 0) & (count[tau] < count[-1])]
     if not len(tau):
-        tau = np.flatnonzero(n > 0)[-1:]
+        tau = np.array([last])
     ll = fit(count[tau], total[tau]) + fit(count[-1] - count[tau], total[-1] - total[tau])
     kappa = max(kappa, 1.0)
     likely = np.isin(tau, np.asarray(known, dtype=np.int64))

@@ -18,7 +18,7 @@ from detectors.drift.service.plan import Channel
 from detectors.drift.service.trail import Rows
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watched import Crossing, Watched
-from detectors.finding import ALL, Finding, finding_id
+from detectors.finding import ALL, Finding, began_by, finding_id
 from detectors.observation import ServiceKey
 from detectors.scorers.protocol import ScoreSpec
 
@@ -60,13 +60,13 @@ def fast_finding(
     stated, recovery = report.finding(
         service, spec, watched, crossing, tick, log_offset, config, history, against=against, told=told
     )
-    at = report.clock(60)
+    made_at = report.clock(60)(rise.minute + 1)
     return replace(
-        stated,
+        began_by(stated, made_at),
         finding_id=finding_id(stated.series or "", DETECTOR, tick),
         alert_kind="fast",
         severity="ticket" if limit.source == USUAL else stated.severity,
-        made_at=at(rise.minute + 1),
+        made_at=made_at,
         baseline_version=stated.baseline_version or None,
         n_users=rise.reach.users if stated.n_users is None else stated.n_users,
         n_conversations=(

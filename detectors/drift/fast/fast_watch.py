@@ -20,9 +20,10 @@ from detectors.drift.engine.ticks import Ints
 from detectors.drift.fast.fast_path import upper_rate
 from detectors.drift.fast.fast_unit import FastUnit, Rise
 from detectors.drift.fast.limits import declared
+from detectors.drift.service.fold import SeriesKey
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watched import OpenFinding, packed, unpacked
-from detectors.finding import ALL, Finding
+from detectors.finding import ALL, Finding, began_by
 from detectors.observation import Observation
 from detectors.scorers.protocol import ScoreSpec
 
@@ -146,12 +147,20 @@ class FastWatch:
         self.open[key] = opened
         self.units[key[0]].rest(key[1], True)
 
+    def noticed(self, series: SeriesKey) -> int | None:
+        """The tick in which the rise that is open over a whole series was found; ``None`` if none is."""
+        opened = self.open.get((series.unit, series.score)) if series.slice == ALL else None
+        if opened is None or opened.finding is None:
+            return None
+        return (round(opened.finding.made_at.timestamp()) - 1) // self.config.tick_s
+
     def retell(self, key: Key, better: Finding) -> Finding:
         """The finding that is open, told by a detector that has seen more of the same change."""
         opened = self.open[key]
         assert opened.finding is not None  # noqa: S101 - it was said here
         first = opened.finding
-        opened.finding = replace(better, finding_id=first.finding_id, alert_kind=first.alert_kind)
+        began = began_by(better, first.made_at)
+        opened.finding = replace(began, finding_id=first.finding_id, alert_kind=first.alert_kind)
         return opened.finding
 
     def ended(self, sums: Callable[[Key], tuple[float, float]]) -> list[Finding]:

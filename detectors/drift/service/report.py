@@ -21,11 +21,12 @@ from detectors.drift.service.fold import Fold, SeriesKey
 from detectors.drift.service.people import UNKNOWN, People
 from detectors.drift.service.plan import Channel
 from detectors.drift.service.severity import severity_of
+from detectors.drift.service.suspects import INPUTS, compared, suspects
 from detectors.drift.service.trail import Rows, Trail
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watched import Crossing, Watched
 from detectors.drift.service.watching import WatchList, dense
-from detectors.finding import ALL, Finding, SliceEffect, Suspect, finding_id
+from detectors.finding import ALL, Finding, SliceEffect, finding_id
 from detectors.observation import ServiceKey, series_id, slice_text
 from detectors.scorers.protocol import ScoreSpec
 
@@ -36,15 +37,11 @@ LIFT_ERRORS = 3.0
 many standard errors: a handful of hits falls unevenly by chance."""
 OWN_ERRORS = 1.5
 """Standard errors for the slice that crossed by itself, before the whole did."""
-SUSPECT_BEFORE_S, SUSPECT_AFTER_S = 3600, 900
-"""A new value of a dimension is suspect when first seen this close to the onset's interval."""
 CARRIES = 0.05
 """Share of the traffic since it was first seen that a new value needs to be a likely onset."""
 LEARNED_LATE_S = 3600
 """The last part of the learning period in which an onset is looked for."""
 MOST_SLICES = 10
-INPUTS = frozenset({"language"})
-"""Dimensions that describe what users send: a new value of theirs is no change of the application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +67,12 @@ def finding(
     *,
     against: Baseline | None = None,
     told: Explanation | None = None,
+    noticed: int | None = None,
 ) -> tuple[Finding, Recovery]:
     """The finding of one crossing at ``tick``, stated at ``log_offset`` of the log, and what would end it.
 
-    ``against`` is the reference where it is not the series' own baseline; ``told`` what is known already.
+    ``against`` is the reference where it is not the series' own baseline; ``told`` what is known already;
+    ``noticed`` the tick in which the change was first found, if that was before: it began no later.
     """
     channel = watched.channels[crossing.channel]
     mine = history.trail.of(watched.number, watched.start, tick)
@@ -85,6 +84,7 @@ def finding(
         n,
         s,
         earliest=_earliest(watched, config.tick_s),
+        latest=noticed,
         known=_known_changes(watched, tick, history, config.tick_s),
     )
     effect = _effect(spec, channel, mine, told)
@@ -126,12 +126,17 @@ def finding(
         n_users=who.users,
         n_conversations=who.conversations,
         largest_share=who.largest_share,
-        inputs_changed=where.inputs_changed,
+        inputs_changed=where.inputs.changed,
+        inputs_moved=_rounded(where.inputs.moved),
+        inputs_moved_high=_rounded(where.inputs.moved_high),
         evidence=round(crossing.evidence, 9),
         threshold=round(crossing.threshold, 9),
         slices=where.slices,
         cleared=where.cleared,
-        suspects=_suspects(watched.key.unit, told, history.fold, config.tick_s, began),
+        suspects=suspects(
+            watched.key, told, tick, history.fold, history.trail, history.names, config.tick_s, began
+        ),
+        compared=compared(watched.key.unit, history.fold),
         detector=DETECTOR,
         config_hash=config.config_hash,
         baseline_version=watched.version,
@@ -139,6 +144,10 @@ def finding(
         notes=(*_notes(spec, channel, history.fold), opinion.note),
     )
     return stated, recovery
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +209,7 @@ def _where(watched: Watched, place: int, told: Explanation, tick: int, history: 
     ]
     if not slices:
         slices = [SliceEffect(ALL, 1.0, _mean_change(whole))]
-    return Attribution(tuple(slices[:MOST_SLICES]), found.cleared, found.mix_share, found.inputs_changed)
+    return Attribution(tuple(slices[:MOST_SLICES]), found.cleared, found.mix_share, found.inputs)
 
 
 def _mean_change(c: SliceCounts) -> float:
@@ -246,23 +255,6 @@ def _known_changes(watched: Watched, tick: int, history: History, tick_s: int) -
             if rows[mine][:, 3].sum() >= CARRIES * since[:, 3].sum():
                 found.add(seen.first)
     return sorted(found)
-
-
-def _suspects(
-    unit: str, told: Explanation, fold: Fold, tick_s: int, at: Callable[[int], datetime]
-) -> tuple[Suspect, ...]:
-    """Values of a dimension that were new when the change began, the nearest to the onset first."""
-    earliest = told.onset_low - SUSPECT_BEFORE_S // tick_s
-    latest = told.onset_high + SUSPECT_AFTER_S // tick_s
-    found = []
-    for dimension, values in sorted(fold.seen(unit).items()):
-        if len(values) < 2 or dimension in INPUTS:
-            continue
-        for value, seen in values.items():
-            if earliest <= seen.first <= latest:
-                distance = abs(seen.first - told.onset)
-                found.append((distance, dimension, value, Suspect(dimension, value, at(seen.first))))
-    return tuple(s for *_, s in sorted(found, key=lambda f: f[:3]))
 
 
 def _notes(spec: ScoreSpec, channel: Channel, fold: Fold) -> tuple[str, ...]:

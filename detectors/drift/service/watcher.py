@@ -39,7 +39,7 @@ from detectors.drift.service.fold import Fold, SeriesKey, TickCounts
 from detectors.drift.service.open_tick import OpenTick, name_of
 from detectors.drift.service.people import People
 from detectors.drift.service.rule_watch import RuleWatch
-from detectors.drift.service.said import said
+from detectors.drift.service.said import said as first_said
 from detectors.drift.service.series_rows import CellRow
 from detectors.drift.service.service_series import HISTORY_S, ServiceSeries
 from detectors.drift.service.trail import Trail
@@ -154,7 +154,8 @@ class ServiceWatcher(ServiceSeries):
         return findings
 
     def _provisional(self, name: str, tick: int, stated: Finding) -> list[Finding]:
-        if self._said(stated) is not None or any(same_change(stated, f) for f in self._open_tick):
+        said = first_said(stated, self._fast, self._watch)
+        if said is not None or any(same_change(stated, f) for f in self._open_tick):
             self._open_tick.mute(name, tick)
             return []
         return [self._open_tick.say(name, tick, stated)]
@@ -317,7 +318,7 @@ class ServiceWatcher(ServiceSeries):
         findings = [replace(f, ended_at=self._time(tick + 1)) for f in over]
         for key, rise in self._fast.close(tick, self._baseline_of):
             stated, recovery = self._explain_rise(key, rise, log_offset, history)
-            said = self._said(stated)
+            said = first_said(stated, self._fast, self._watch)
             boundary = self._announced.covering(stated, self._config.tick_s)
             if boundary is not None:
                 findings.append(self._expected(key, boundary, stated, tick + 1))
@@ -339,7 +340,7 @@ class ServiceWatcher(ServiceSeries):
             start_anew(watched, boundary.origin(onset_tick(stated, self._config)), self._scene(tick))
             self._fast.price(self._baseline_of)
             return [informed(self._open_tick.confirm(name, stated), tick, tick_s)]
-        said = self._said(stated)
+        said = first_said(stated, self._fast, self._watch)
         stated = stated if said is not None else self._open_tick.confirm(name, stated)
         self._watch.open(watched, OpenFinding(None if said else stated, crossing.channel, recovery))
         if said is None:
@@ -375,11 +376,10 @@ class ServiceWatcher(ServiceSeries):
     def _explain(
         self, watched: Watched, crossing: Crossing, tick: int, log_offset: int, history: report.History
     ) -> tuple[Finding, Recovery]:
-        spec = self._spec(watched.key.score)
-        return report.finding(self.key, spec, watched, crossing, tick, log_offset, self._config, history)
-
-    def _said(self, stated: Finding) -> Finding | None:
-        return said(stated, self._fast, self._watch)
+        spec, noticed = self._spec(watched.key.score), self._fast.noticed(watched.key)
+        return report.finding(
+            self.key, spec, watched, crossing, tick, log_offset, self._config, history, noticed=noticed
+        )
 
     def _close(self, ended: list[Watched], tick: int) -> list[Finding]:
         """Findings whose change has ended, with the time."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.change.attribution import SliceCounts, attribute
+from detectors.drift.change.attribution import Inputs, SliceCounts, attribute
 
 
 def _whole(parts: list[SliceCounts]) -> SliceCounts:
@@ -35,7 +35,10 @@ def test_the_slice_that_changed_explains_it_and_the_others_are_cleared() -> None
     assert told.slices[0].share == pytest.approx(1.0)
     assert told.slices[0].effect == pytest.approx(0.55)
     assert set(told.cleared) == {"language=en", "language=de"}
-    assert not told.inputs_changed
+    assert told.inputs.changed is False
+    assert told.inputs.moved == pytest.approx(0.0)
+    assert told.inputs.moved_high is not None
+    assert 0.03 < told.inputs.moved_high < 0.12
     assert abs(told.mix_share) < 0.01
 
 
@@ -57,12 +60,12 @@ def test_traffic_that_moves_between_slices_is_a_change_of_inputs() -> None:
         SliceCounts("language=xx", 1_000, 500, 600, 300),
     ]
     told = attribute(_whole(languages), languages)
-    assert told.inputs_changed
+    assert told.inputs.changed
     assert told.mix_share > 0.95
     assert set(told.cleared) == {"language=en", "language=xx"}
     assert told.slices == ()
     releases = [SliceCounts(p.slice.replace("language", "release"), *_counts(p)) for p in languages]
-    assert not attribute(_whole(releases), releases).inputs_changed
+    assert attribute(_whole(releases), releases).inputs == Inputs()
 
 
 def _counts(p: SliceCounts) -> tuple[float, float, float, float]:
@@ -113,3 +116,12 @@ def test_shares_of_one_dimension_add_up_to_the_change(parts: list[tuple[int, flo
     told = attribute(whole, slices)
     assert {s.slice for s in told.slices}.isdisjoint(told.cleared)
     assert all(np.isfinite(s.share or 0.0) for s in told.slices)
+
+
+def test_of_a_handful_of_calls_or_of_one_language_nobody_can_tell_whether_inputs_stayed() -> None:
+    few = [
+        SliceCounts("language=en", 7_000, 350, 6, 5),
+        SliceCounts("language=es", 2_000, 100, 2, 2),
+    ]
+    assert attribute(_whole(few), few).inputs == Inputs()
+    assert attribute(_whole(few[:1]), few[:1]).inputs == Inputs()
