@@ -222,7 +222,9 @@ def brief_of(
             services_spared=tuple(words.plain(s) for s in incident.lead.services_spared[:MAX_CLEARED]),
         ),
         suspects=tuple(
-            Suspect(words.plain(s.kind), words.plain(s.value), s.since, s.replaced and words.plain(s.replaced))
+            Suspect(
+                words.plain(s.kind), words.plain(s.value), s.since, s.replaced and words.plain(s.replaced)
+            )
             for s in incident.suspects
         ),
         examples=cut(examples),
