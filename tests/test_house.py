@@ -22,6 +22,7 @@ import pytest
 
 from alerts.briefs import runbook
 from alerts.watch import self_watch
+from detectors.drift.traffic import silence
 from detectors.finding import ALERT_KINDS
 from detectors.scorers import SPECS
 from infra.clickhouse import MIGRATIONS
@@ -172,6 +173,7 @@ def test_no_runbook_is_left_over() -> None:
         self_watch.WAITING,
         self_watch.SET_ASIDE,
         "quarantine",
+        silence.STILL,
     )
     used |= {runbook.name_of(refusals(alert_kind="pipeline", score=score)) for score in ours}
     assert {p.stem for p in runbook.FOLDER.glob("*.md")} == used

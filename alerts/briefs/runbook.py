@@ -81,6 +81,7 @@ _OF_OURS = {
         "records_waiting",
         "quarantine",
         "set_aside",
+        "ingestion_still",
     )
 }
 """What Lightship states of itself, by its score."""

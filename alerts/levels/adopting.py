@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from alerts.errors import NotPossible
 from detectors.drift.baselines import adopt
 from detectors.drift.engine import snapshot
+from detectors.drift.traffic.week_profile import WeekProfile
 from detectors.observation import Control, ServiceKey
 from detectors.scorers import SPECS
 
@@ -28,20 +29,34 @@ class Source:
         )
 
 
-def baselines_of(snapshots: Iterable[bytes], source: Source) -> list[adopt.Kept]:
-    """The baselines of a source.
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a service has learned: its series, and how many calls come at each hour of the week."""
+
+    series: list[adopt.Kept]
+    profile: WeekProfile | None
+
+    def names(self) -> list[str]:
+        """What there is to adopt, in words."""
+        traffic = [] if self.profile is None else ["calls by hour of the week"]
+        return [f"{one.key.score} in {one.key.slice}" for one in self.series] + traffic
+
+
+def learned_by(snapshots: Iterable[bytes], source: Source) -> Learned:
+    """What a source has learned.
 
     Raises
     ------
     NotPossible
         If there is no such service, several, or one that watches nothing yet.
     """
-    found: dict[ServiceKey, list[adopt.Kept]] = {}
+    found: dict[ServiceKey, Learned] = {}
     for blob in snapshots:
         for text, state, arrays in snapshot.services(*snapshot.unpack(blob)):
             key = ServiceKey.parse(text)
             if source.is_in(key):
-                found[key] = adopt.kept_in(state, arrays, SPECS)
+                series = adopt.kept_in(state, arrays, SPECS)
+                found[key] = Learned(series, adopt.profile_kept_in(state, arrays))
     if not found:
         raise NotPossible(
             f"no service {source.service!r} in lineage {source.lineage!r}: name it as the import did, and "
@@ -50,12 +65,13 @@ def baselines_of(snapshots: Iterable[bytes], source: Source) -> list[adopt.Kept]
     if len(found) > 1:
         several = ", ".join(repr(key.environment) for key in sorted(found))
         raise NotPossible(f"{source.service!r} has several environments: name one of {several}")
-    ((key, series),) = found.items()
-    if not series:
+    ((key, learned),) = found.items()
+    if not learned.series:
         raise NotPossible(f"{key.text()} watches nothing yet: its span is shorter than detection.learn_days")
-    return series
+    return learned
 
 
-def adopting(series: list[adopt.Kept], target: ServiceKey, actor: str, reason: str) -> Control:
-    """The record that has a service watch by these baselines, from its next tick on."""
-    return Control(target, "adopt", 0, {"baselines": adopt.pack(series), "actor": actor, "reason": reason})
+def adopting(learned: Learned, target: ServiceKey, actor: str, reason: str) -> Control:
+    """The record that has a service watch by what was learned, from its next tick on."""
+    data = adopt.pack(learned.series, learned.profile)
+    return Control(target, "adopt", 0, {"baselines": data, "actor": actor, "reason": reason})

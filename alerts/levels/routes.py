@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from alerts.errors import NotPossible
-from alerts.levels.adopting import Source, adopting, baselines_of
+from alerts.levels.adopting import Source, adopting, learned_by
 from alerts.levels.proposal import LearnedLevel, accepting, is_whole, proposals
 from detectors.drift.baselines.expected import expect_body
 from detectors.drift.baselines.proposal import FINE
@@ -81,9 +81,9 @@ class Levels:
         if not lineage or lineage == target.lineage:
             raise NotPossible("name with from the lineage, another one, whose baselines are adopted")
         source = Source(target.tenant, lineage, asked.get("from_service") or target.service, environment)
-        series = baselines_of(self.store.shard_snapshots(), source)
-        self.send([adopting(series, target, actor, reason)])
-        return {"v": 1, "adopted": [f"{one.key.score} in {one.key.slice}" for one in series]}
+        learned = learned_by(self.store.shard_snapshots(), source)
+        self.send([adopting(learned, target, actor, reason)])
+        return {"v": 1, "adopted": learned.names()}
 
     def expect(self, asked: Mapping[str, str], actor: str, reason: str) -> dict[str, Any]:
         """Announce a boundary; ``scores`` are names with commas between them, ``at`` is RFC 3339."""

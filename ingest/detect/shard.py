@@ -327,7 +327,8 @@ class Shard:
 
         def close(watcher: ServiceWatcher, made: Closed) -> None:
             watcher.advance(until, offset, made)
-            made.findings += watcher.pass_time(watermark_ns // (60 * NS_PER_S), offset)
+            others = [w for k, w in self._of((key.tenant, key.lineage)).items() if k != key]
+            made.findings += watcher.pass_time(watermark_ns // (60 * NS_PER_S), offset, others)
 
         return self._attempt(key, offset, close, until).shared
 

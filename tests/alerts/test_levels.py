@@ -17,14 +17,15 @@ from alerts.levels.command import show_accepted, show_list
 from alerts.levels.proposal import LearnedLevel, proposals
 from alerts.levels.routes import Levels
 from alerts.watch.metrics import Metrics
-from detectors.drift.baselines.adopt import unpack
+from detectors.drift.baselines.adopt import profile_in, unpack
 from detectors.drift.baselines.proposal import BEYOND, BY_PERSON, PROPOSED
 from detectors.drift.engine import snapshot
 from detectors.observation import Control, decode, encode
 from detectors.scorers import SPECS
 from tests.alerts.invented import TIMING
 from tests.alerts.memory import HandClock, MemoryPost, MemoryStore
-from tests.detectors.drift.traffic import World, config, watch
+from tests.detectors.drift.test_traffic import message
+from tests.detectors.drift.traffic import DAY, START, World, config, watch
 
 TOKEN = "invented-token-of-thirty-characters"
 CHAT = LearnedLevel(
@@ -153,6 +154,9 @@ def test_a_service_adopts_what_an_import_learned() -> None:
     bench = Bench()
     calls = {name: spec for name, spec in SPECS.items() if spec.unit == "interaction"}
     watcher, _ = watch(World(seed=1, per_day=60, days=14.1), config(specs=calls))
+    for minute in range(0, 14 * DAY, 24):
+        watcher.observe(message(START + minute, 1), 0)
+    watcher.pass_time(START + 14 * DAY, 0)
     state, arrays = watcher.state()
     facts = {"watchers": {watcher.key.text(): [0, state]}}
     bench.snapshots = [snapshot.pack(facts, {f"0.{name}": array for name, array in arrays.items()})]
@@ -161,9 +165,13 @@ def test_a_service_adopts_what_an_import_learned() -> None:
     answer = bench.client.post("/baselines/adopt", json={**body, "reason": "the same prompts"})
     assert answer.status_code == 200, answer.text
     assert "refusal in all" in answer.json()["adopted"]
+    assert "calls by hour of the week" in answer.json()["adopted"]
     (record,) = bench.sent
     assert (record.action, record.key.text()) == ("adopt", "default/live/production/desk")
     assert {one.key.score for one in unpack(record.body["baselines"])} >= {"refusal", "secrets"}
+    profile = profile_in(record.body["baselines"])
+    assert profile is not None
+    assert profile.per_minute.mean() == pytest.approx(60 / DAY, rel=0.2)
     for wrong, words in (
         ({"from": "import-9"}, "no service 'desk' in lineage 'import-9'"),
         ({"from": "live"}, "another one"),

@@ -19,6 +19,7 @@ SCORES = (
         "late_share",
         "restart_loop",
         "records_waiting",
+        "ingestion_still",
         "quarantine",
         "set_aside",
     ),

@@ -168,6 +168,16 @@ def test_traffic_that_stops_is_reported_within_its_expected_gap_and_once(learned
     assert (ended.finding_id, ended.ended_at is None) == (said.finding_id, False)
 
 
+def test_a_service_that_goes_dark_on_its_first_day_is_told_within_ten_minutes() -> None:
+    line, draw = Line(Kept()), np.random.default_rng(11)
+    assert list(line.traffic(START, 75, 0.0, draw, per_hour=900)) == []
+    found = _quiet(line.resumed() if line.stage.snapshot() else line, START + 75, 30)
+    (said,) = found
+    assert (said.alert_kind, said.severity, said.service) == ("silence", "page", SERVICE.service)
+    waited = (said.made_at - datetime.fromtimestamp((START + 75) * 60, UTC)).total_seconds()
+    assert waited + LATENESS_NS / 1e9 <= 600
+
+
 @pytest.mark.long
 def test_a_quiet_night_is_not_reported() -> None:
     line, draw = Line(Kept()), np.random.default_rng(10)

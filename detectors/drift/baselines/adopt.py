@@ -4,7 +4,7 @@ The whole of it is carried by the control record (`pack`), so that what a detect
 the log alone. Adopted are series that are not watched yet and whose score is counted in no newer
 generation; their shares of the budget are dealt like those of series that have learned. What the baseline
 was learned from stands in the adopting history as one tick before the first, for findings to be compared
-with.
+with. The calls that come at each hour of the week are adopted, too, for silence (`detectors.drift.traffic`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from detectors.drift.service.controls import text_of
 from detectors.drift.service.fold import Fold, SeriesKey
 from detectors.drift.service.plan import Channel
 from detectors.drift.service.watching import WatchList
+from detectors.drift.traffic.week_profile import HOURS, WeekProfile
 from detectors.observation import Control
 from detectors.scorers.protocol import ScoreSpec
 
@@ -66,8 +67,14 @@ def kept_in(state: Mapping[str, Any], arrays: snapshot.Arrays, specs: Mapping[st
     ]
 
 
-def pack(series: Sequence[Kept]) -> bytes:
-    """Bytes of baselines, for a control record."""
+def profile_kept_in(state: Mapping[str, Any], arrays: snapshot.Arrays) -> WeekProfile | None:
+    """How many calls a service's state expects at each hour of the week, if it has learned that."""
+    known = state.get("traffic", {}).get("profile")
+    return None if known is None else WeekProfile(arrays["traffic.per_minute"], *known)
+
+
+def pack(series: Sequence[Kept], profile: WeekProfile | None = None) -> bytes:
+    """Bytes of baselines and of a traffic profile, for a control record."""
     facts: list[Any] = []
     arrays: snapshot.Arrays = {}
     for i, one in enumerate(series):
@@ -79,7 +86,11 @@ def pack(series: Sequence[Kept]) -> bytes:
         for c, (channel, baseline) in enumerate(zip(one.channels, one.baselines, strict=True)):
             arrays[f"{i}.{c}.table"] = channel.table
             arrays |= {f"{i}.{c}.baseline.{name}": array for name, array in baseline.to_arrays().items()}
-    return snapshot.pack({"series": facts}, arrays)
+    told: dict[str, Any] = {"series": facts}
+    if profile is not None:
+        told["traffic"] = [profile.burst, profile.shape]
+        arrays["traffic"] = profile.per_minute
+    return snapshot.pack(told, arrays)
 
 
 def unpack(data: bytes) -> list[Kept]:
@@ -95,6 +106,18 @@ def unpack(data: bytes) -> list[Kept]:
         return [_kept(i, fact, arrays) for i, fact in enumerate(facts["series"])]
     except (KeyError, TypeError, ValueError) as error:
         raise snapshot.WrongSnapshot(f"no baselines: {error!r}") from error
+
+
+def profile_in(data: object) -> WeekProfile | None:
+    """The traffic profile among such bytes; ``None`` if there is none, or none that can be used."""
+    try:
+        facts, arrays = snapshot.unpack(data if isinstance(data, bytes) else b"")
+        burst, shape = map(float, facts["traffic"])
+        per_minute = np.asarray(arrays["traffic"], dtype=float)
+    except (snapshot.WrongSnapshot, KeyError, TypeError, ValueError):
+        return None
+    whole = per_minute.shape == (HOURS,) and bool((np.isfinite(per_minute) & (per_minute >= 0)).all())
+    return WeekProfile(per_minute, burst, shape) if whole and burst >= 1 and shape > 0 else None
 
 
 def _kept(i: int, fact: Sequence[Any], arrays: snapshot.Arrays) -> Kept:

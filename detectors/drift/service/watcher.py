@@ -7,14 +7,14 @@ here reads a clock.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from detectors.drift.baselines.accept import Scene, accept, onset_tick, start_anew
-from detectors.drift.baselines.adopt import adopt
+from detectors.drift.baselines.adopt import adopt, profile_in
 from detectors.drift.baselines.expected import Announced, Boundary, informed
 from detectors.drift.baselines.learning import Learner
 from detectors.drift.baselines.proposal import accept_level
@@ -46,6 +46,7 @@ from detectors.drift.service.trail import Trail
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watched import Crossing, OpenFinding, Watched
 from detectors.drift.service.watching import WatchList
+from detectors.drift.service.weighed import weighed
 from detectors.drift.traffic.burst_watch import BurstWatch
 from detectors.drift.traffic.traffic import Traffic
 from detectors.finding import ALL, Finding, same_change
@@ -85,7 +86,7 @@ class ServiceWatcher(ServiceSeries):
         self._announced = Announced()
         self._fast = FastWatch(key.service, config)
         self._open_tick = OpenTick()
-        self._traffic = Traffic(key, config)
+        self.traffic = Traffic(key, config)
         self._bursts = BurstWatch(key, config)
         self._rules = RuleWatch(key, config)
         self._rising = False
@@ -99,7 +100,7 @@ class ServiceWatcher(ServiceSeries):
         late = self._fold.add(observation, self.next_tick)
         self._people.add(observation, self.next_tick)
         self._rising |= self._fast.observe(observation, self.next_tick)
-        self._traffic.observe(observation)
+        self.traffic.observe(observation)
         self._renew()
         return [row for counts in late for row in self._cells(counts, log_offset + 1)]
 
@@ -132,9 +133,12 @@ class ServiceWatcher(ServiceSeries):
                 findings += self._provisional(name, tick, stated)
         return findings + self._peek_drift(log_offset)
 
-    def pass_time(self, minute: int, log_offset: int) -> list[Finding]:
-        """Findings about traffic itself, once all before ``minute`` (Unix time // 60 s) was observed."""
-        return self._traffic.advance(minute, log_offset)
+    def pass_time(self, minute: int, log_offset: int, others: Iterable[ServiceWatcher] = ()) -> list[Finding]:
+        """Findings about traffic itself, once all before ``minute`` (Unix time // 60 s) was observed.
+
+        ``others`` watch the other services of the lineage.
+        """
+        return self.traffic.advance(minute, log_offset, [o.traffic for o in others])
 
     def _peek_drift(self, log_offset: int) -> list[Finding]:
         """The oldest open tick, where one more tick may decide."""
@@ -178,6 +182,7 @@ class ServiceWatcher(ServiceSeries):
                 self._fast.price(self._baseline_of)
             elif record.action == "adopt":
                 adopt(record, self._scene(tick), self._fold, self._learner, self._renew)
+                self.traffic.adopt(profile_in(record.body.get("baselines")))
                 self._names = self._fold.names()
                 self._fast.price(self._baseline_of)
                 self._bursts.learn(self._watch, self._trail)
@@ -200,7 +205,7 @@ class ServiceWatcher(ServiceSeries):
         """Let every threshold follow the budget."""
         self._watch.spend(self._config)
         self._fast.spend(self._config)
-        self._traffic.spend(self._config)
+        self.traffic.spend(self._config)
         self._bursts.spend(self._config)
 
     def _scene(self, tick: int) -> Scene:
@@ -268,14 +273,7 @@ class ServiceWatcher(ServiceSeries):
         return None if watched is None else self._watch.baseline(watched, 0)
 
     def _fed(self, counts: TickCounts) -> tuple[Ints, Ints, Ints]:
-        """Series, cells and counts of one tick that history and detectors see."""
-        redundant = self._fold.redundant(counts.tick)
-        series, cells = np.array(counts.series, dtype=np.int64), np.array(counts.cells, dtype=np.int64)
-        weighed = np.array(counts.counts, dtype=np.int64) - np.array(counts.beyond, dtype=np.int64)
-        keep = weighed > 0
-        if redundant:
-            keep &= np.array([number not in redundant for number in counts.series], dtype=bool)
-        return series[keep], cells[keep], weighed[keep]
+        return weighed(counts, self._fold.redundant(counts.tick))
 
     def _feed(self, counts: TickCounts, log_offset: int) -> list[Finding]:
         """Give one closed tick to history and detectors; findings of what crossed."""
@@ -412,7 +410,7 @@ class ServiceWatcher(ServiceSeries):
         }
         facts["fast"], fast = self._fast.state()
         arrays |= {f"fast.{name}": array for name, array in fast.items()}
-        facts["traffic"], traffic = self._traffic.state()
+        facts["traffic"], traffic = self.traffic.state()
         arrays |= {f"traffic.{name}": array for name, array in traffic.items()}
         return facts, arrays | adwin_arrays | {"trail": self._trail.rows()}
 
@@ -437,7 +435,7 @@ class ServiceWatcher(ServiceSeries):
         else:
             watcher._bursts.learn(watcher._watch, watcher._trail)
         if "traffic" in facts:
-            watcher._traffic.restore(facts["traffic"], part(arrays, "traffic."))
+            watcher.traffic.restore(facts["traffic"], part(arrays, "traffic."))
         watcher._rules.restore(facts.get("rules", ()))
         watcher._config = config.with_budget(facts.get("budget"))
         watcher._people.restore(facts.get("people", ()))

@@ -2,17 +2,18 @@
 
 Calls are counted per minute of event time, whatever became of them; time is the lineage's watermark, so an
 hour that is late is no hour without calls. Both detectors know what to expect of an hour of the week
-(`week_profile`). *Silence* is a gap that is too surprising for the budget. *Volume* is the rate of calls
-among a large number of possible ones (`volume`), in proportion to what is expected; only falls are told. What
-is usual is learned anew after as long as it was learned from, unless a change is open.
+(`week_profile`), which another lineage may have learned. *Silence* is a gap that is too surprising for the
+budget (`silence`). *Volume* is the rate of calls among a large number of possible ones (`volume`), in
+proportion to what is expected; only falls are told. What is usual is learned anew after as long as it was
+learned from, unless a change is open. Minutes of a live lineage that pass `PAUSE` at once and bring nothing
+were a pause of Lightship's, and say nothing of a service.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from detectors.drift.engine.snapshot import Arrays, part
 from detectors.drift.engine.ticks import Floats
 from detectors.drift.engine.volume import POSSIBLE
 from detectors.drift.service.watch_config import WatchConfig
+from detectors.drift.traffic.silence import DOUBTFUL, TOGETHER, Gap, time_of
 from detectors.drift.traffic.week_profile import WeekProfile, learn_profile
 from detectors.finding import ALL, Finding, finding_id
 from detectors.observation import Observation, ServiceKey, series_id
@@ -37,6 +39,8 @@ CALL_SCORES = ("error", "latency_s")
 SILENCE, VOLUME = "silence.1", "volume.1"
 LEAST_CALLS = 100
 """Calls a learning period needs."""
+LIVE, PAUSE = "live", 2
+"""The lineage whose clock is the wall's, and minutes that pass at once only when nobody listened."""
 
 
 @dataclass(slots=True)
@@ -70,9 +74,8 @@ class Traffic:
         self._profile: WeekProfile | None = None
         self._crossed: Floats = np.zeros(0)
         self._bank = FlagBank(config.tick_s)
-        self._last_call = 0
-        self._gone = 0.0
-        self._silence: _Open | None = None
+        self._gap = Gap(key.lineage == LIVE)
+        self._unheard = False
         self._fall: _Open | None = None
 
     def spend(self, config: WatchConfig) -> None:
@@ -91,8 +94,13 @@ class Traffic:
             if on_time and any(cells[row] >= 0 for cells in columns):
                 self._waiting[minute] = self._waiting.get(minute, 0) + 1
 
-    def advance(self, until: int, log_offset: int) -> list[Finding]:
-        """Let the minutes before ``until`` pass."""
+    def adopt(self, profile: WeekProfile | None) -> None:
+        """Expect what another lineage learned, to the scale of what comes, unless more is known here."""
+        if profile is not None and self._profile is None:
+            self._profile, self._gap.adopted = profile, (0.0, 0.0)
+
+    def advance(self, until: int, log_offset: int, others: Sequence[Traffic] = ()) -> list[Finding]:
+        """Let the minutes before ``until`` pass; ``others`` are those of the lineage's other services."""
         if self._next is None:
             first = min(self._waiting, default=until)
             if first >= until:
@@ -100,6 +108,7 @@ class Traffic:
             self._first_tick = first // self._minutes
             self._next = self._first_tick * self._minutes
         findings: list[Finding] = []
+        heard = self._key.lineage != LIVE or until - self._next < PAUSE
         learn_minutes = self._config.learn * self._minutes
         minute = self._next - 1
         while (minute := minute + 1) < until:
@@ -108,12 +117,14 @@ class Traffic:
                 if minute >= until:
                     break
             n = self._waiting.pop(minute, 0)
-            findings += self._hear(minute, n, log_offset)
+            self._unheard |= not (n or heard)
+            findings += self._hear(minute, n, log_offset, others, heard=heard)
             tick = minute // self._minutes - self._first_tick
             self._counts += [0] * (tick + 1 - len(self._counts))
             self._counts[tick] += n
             if (minute + 1) % self._minutes == 0:
                 findings += self._close(log_offset)
+                self._unheard = False
         self._next = max(self._next, until)
         return findings
 
@@ -123,7 +134,7 @@ class Traffic:
         A clock may jump by decades. What is learned after them is learned of the last period alone.
         """
         learn = self._config.learn
-        says_nothing = (self._profile is None or self._silence is not None) and self._fall is None
+        says_nothing = (self._profile is None or self._gap.open is not None) and self._fall is None
         if not says_nothing or len(self._counts) < learn or any(self._counts[-learn:]):
             return 0
         coming = min((m for m in self._waiting if m >= minute), default=until)
@@ -132,27 +143,47 @@ class Traffic:
         self._first_tick += ticks
         return ticks * self._minutes
 
-    def _hear(self, minute: int, n: int, log_offset: int) -> list[Finding]:
+    def latest_call(self) -> int:
+        """Minute of the latest call, of those that were observed."""
+        return max(self._gap.last_call, max(self._waiting, default=0))
+
+    def is_missed(self, since: int) -> bool:
+        """Whether a call should have come by now, but for chance, since one at about the minute ``since``."""
+        missed = self.stands_still or self._gap.surprise(self._profile) >= DOUBTFUL
+        return missed and self.latest_call() >= since - TOGETHER
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether its gap is that of all services."""
+        return self._gap.still is not None
+
+    def _hear(
+        self, minute: int, n: int, log_offset: int, others: Sequence[Traffic], *, heard: bool
+    ) -> list[Finding]:
         """One minute for silence."""
+        gap = self._gap
         if n:
-            self._last_call, self._gone = minute, 0.0
-            said, self._silence = self._silence, None
-            return [replace(said.finding, ended_at=_time(minute))] if said else []
-        if self._profile is None or self._silence is not None:
+            return gap.call(minute, n, self._profile)
+        if not heard:
+            gap.pause(minute)
             return []
-        self._gone += self._profile.rate(minute)
-        surprise, threshold = self._profile.surprise(self._gone), -float(np.log(self._w))
-        if surprise < threshold:
-            return []
-        onset, hours = self._last_call + 1, (minute - self._last_call) / 60
-        usual = self._gone / hours
-        silent = Finding(
+        since = gap.last_call if gap.still is None else gap.still
+        elsewhere = gap.still is not None and _heard(since, others)
+        over = gap.quiet(minute, self._profile, heard_elsewhere=elsewhere)
+        if not gap.is_due(self._profile, self._w):
+            return over
+        if not _heard(since, others) and any(o.is_missed(since) for o in others):
+            stated = any(o.stands_still for o in others)
+            return over + gap.stand_still(minute, self._key.tenant, len(others), stated=stated)
+        onset, usual = gap.last_call + 1, gap.usual_per_hour()
+        expected = gap.gone if self._profile is not None else usual * gap.silent / 60
+        gap.open = Finding(
             **self._identity("silence", SILENCE, onset),
-            made_at=_time(minute + 1),
+            made_at=time_of(minute + 1),
             severity="page",
-            onset=_time(onset),
-            onset_low=_time(self._last_call),
-            onset_high=_time(onset),
+            onset=time_of(onset),
+            onset_low=time_of(gap.last_call),
+            onset_high=time_of(onset),
             effect=-usual,
             effect_low=-usual,
             effect_high=-usual,
@@ -161,34 +192,33 @@ class Traffic:
             baseline_value=usual,
             current_value=0.0,
             n=0,
-            evidence=round(surprise, 9),
-            threshold=round(threshold, 9),
+            evidence=round(gap.surprise(self._profile), 9),
+            threshold=round(gap.threshold(self._w), 9),
             config_hash=self._config.config_hash,
             log_to=log_offset,
-            notes=(f"{self._gone:.0f} calls were expected since the last one",),
+            notes=(f"{expected:.0f} calls were expected since the last one",),
         )
-        self._silence = _Open(silent)
-        return [silent]
+        return [*over, gap.open]
 
     def _close(self, log_offset: int) -> list[Finding]:
         """One tick for volume."""
         last, learn = len(self._counts) - 1, self._config.learn
-        if last + 1 - self._learned >= learn and self._fall is None and self._silence is None:
+        if last + 1 - self._learned >= learn and self._fall is None and self._gap.open is None:
             self._learn()
             return []
-        if self._silence is not None and self._fall is None and last + 1 - self._learned >= 2 * learn:
+        if self._gap.open is not None and self._fall is None and last + 1 - self._learned >= 2 * learn:
             self._counts, self._first_tick = self._counts[learn:], self._first_tick + learn
             last -= learn  # of a silence only the last period is learned from when it ends
-        if self._profile is None or not len(self._bank):
+        if self._profile is None or not len(self._bank) or self._unheard or self.stands_still:
             return []
         tick, n, s = self._first_tick + last, *self._exposed(last)
         if self._fall is not None:
             assert self._fall.recovery is not None  # noqa: S101 - volume has one
-            if self._silence is None and self._fall.recovery.update(n, s):
+            if self._gap.open is None and self._fall.recovery.update(n, s):
                 said, self._fall = self._fall.finding, None
-                return [replace(said, ended_at=_time((tick + 1) * self._minutes))]
+                return [replace(said, ended_at=time_of((tick + 1) * self._minutes))]
             return []
-        if self._silence is not None:
+        if self._gap.open is not None:
             self._bank.reset([0])
             return []
         crossings = self._bank.update(tick, np.array([n]), np.array([s]))
@@ -214,6 +244,7 @@ class Traffic:
         self._learned = len(self._counts)
         counts: Floats = np.array(self._counts, dtype=float)
         self._profile, self._crossed, self._bank = None, np.zeros(0), FlagBank(self._config.tick_s)
+        self._gap.adopted = None
         if counts.sum() < LEAST_CALLS:
             return
         self._profile, self._crossed = learn_profile(counts, self._first_tick, self._config.tick_s)
@@ -242,11 +273,11 @@ class Traffic:
         at = self._minutes
         said = Finding(
             **self._identity("volume", VOLUME, told.onset),
-            made_at=_time((tick + 1) * at),
+            made_at=time_of((tick + 1) * at),
             severity="page",
-            onset=_time(told.onset * at),
-            onset_low=_time(told.onset_low * at),
-            onset_high=_time((told.onset_high + 1) * at),
+            onset=time_of(told.onset * at),
+            onset_low=time_of(told.onset_low * at),
+            onset_high=time_of((told.onset_high + 1) * at),
             effect=told.effect * per_hour,
             effect_low=told.effect_low * per_hour,
             effect_high=told.effect_high * per_hour,
@@ -286,15 +317,18 @@ class Traffic:
     def state(self) -> tuple[dict[str, Any], Arrays]:
         """Facts and arrays for a snapshot."""
         p = self._profile
+        silent = None if self._gap.open is None else _Open(self._gap.open)
         facts = {
             "waiting": sorted(self._waiting.items()),
             "next": self._next,
             "first_tick": self._first_tick,
             "learned": self._learned,
             "profile": None if p is None else [p.burst, p.shape],
-            "last_call": self._last_call,
-            "gone": self._gone,
-            "open": [_packed(self._silence), _packed(self._fall)],
+            "last_call": self._gap.last_call,
+            "gone": self._gap.gone,
+            "gap": self._gap.state(),
+            "unheard": self._unheard,
+            "open": [_packed(silent), _packed(self._fall)],
         }
         arrays: Arrays = {
             "counts": np.array(self._counts, dtype=np.int64),
@@ -310,8 +344,10 @@ class Traffic:
         self._profile = (
             None if facts["profile"] is None else WeekProfile(arrays["per_minute"], *facts["profile"])
         )
-        self._last_call, self._gone = facts["last_call"], facts["gone"]
-        self._silence, self._fall = map(_unpacked, facts["open"])
+        silent, self._fall = map(_unpacked, facts["open"])
+        opened = None if silent is None else silent.finding
+        self._gap = Gap.restored(self._key.lineage == LIVE, facts, opened)
+        self._unheard = facts.get("unheard", False)
         self._counts, self._crossed = arrays["counts"].tolist(), arrays["crossed"]
         self._bank = FlagBank.restore(part(arrays, "bank."))
 
@@ -321,8 +357,9 @@ def _share(config: WatchConfig) -> float:
     return config.pages.per_tick(config.tick_s) * CLASS_SHARES["volume"] / 2
 
 
-def _time(minute: int) -> datetime:
-    return datetime.fromtimestamp(minute * 60, UTC)
+def _heard(since: int, others: Sequence[Traffic]) -> bool:
+    """Whether another service was heard after the minute that follows ``since``."""
+    return any(o.latest_call() > since + 1 for o in others)
 
 
 def _packed(opened: _Open | None) -> list[Any] | None:

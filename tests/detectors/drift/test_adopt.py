@@ -15,6 +15,7 @@ from detectors.drift.engine import snapshot
 from detectors.drift.engine.snapshot import pack, unpack
 from detectors.drift.service.fold import Fold, SeriesKey
 from detectors.drift.service.watcher import ServiceWatcher
+from detectors.drift.traffic.week_profile import WeekProfile
 from detectors.finding import Finding
 from detectors.observation import Control, slice_pairs, slice_text
 from tests.detectors.drift.test_accept import states
@@ -62,6 +63,21 @@ def test_the_first_hours_are_watched_and_an_unchanged_day_says_nothing(imported:
     assert state.baseline_value == pytest.approx(0.03, abs=0.01)
     assert state.current_value == pytest.approx(0.03, abs=0.02)
     assert state.n_current < 1500  # what was learned elsewhere is not counted as traffic
+
+
+def test_the_week_of_traffic_comes_with_them_and_damaged_ones_do_not(imported: list[adopt.Kept]) -> None:
+    week = WeekProfile(np.arange(168.0), 1.5, 20.0)
+    for profile, taken in ((week, True), (replace(week, burst=0.0), False), (None, False)):
+        watcher = ServiceWatcher(LIVE, config(), (START + LATER) // 5)
+        watcher.control(Control(LIVE, "adopt", 0, {"baselines": adopt.pack(imported, profile)}))
+        watcher.advance((START + LATER) // 5 + 1, 0)
+        kept = adopt.profile_kept_in(*unpack(pack(*watcher.state())))
+        assert (kept is not None) == taken
+        if kept is not None:
+            assert (kept.per_minute.tolist(), kept.burst, kept.shape) == (list(range(168)), 1.5, 20.0)
+    for bad in (np.ones(7), np.full(168, np.nan), -np.ones(168)):
+        assert adopt.profile_in(adopt.pack([], WeekProfile(bad, 1.0, 1.0))) is None
+    assert adopt.unpack(adopt.pack(imported[:1], week))[0].key == imported[0].key
 
 
 def test_what_differs_from_the_import_on_the_first_day_is_found_with_its_size(
