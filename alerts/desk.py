@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from alerts.acting.actions import DECISIONS, entry_of, event_of, silence_entry
+from alerts.acting.actions import entry_of, event_of, silence_entry
 from alerts.acting.controls import deciding
+from alerts.acting.pending import Decisions
 from alerts.briefs.brief import Brief, Links, brief_of
 from alerts.briefs.trust import trust_of
 from alerts.changes.recorded import RecordedChange
@@ -83,6 +84,7 @@ class Desk:
         self._owner = False
         self._looks: dict[tuple[str, int], Closed] = {}
         self._recorded_anew = False
+        self._decisions = Decisions(self._decide, self.find, setup.timing.undo_ns, clock)
         self._unposted: deque[Callable[[], None]] = deque()
 
     @property
@@ -116,7 +118,7 @@ class Desk:
                 with self._faults.guarded(DELIVERIES, message.incident.incident_id):
                     due = self._delivery(message.incident, message.seq, message.kind, message.receiver)
                     self._due(due, message.attempts, message.done)
-            self._decide_again()
+            self._decisions.load(self._store.decisions())
             self._metrics.set("silences", len(silences.in_force))
             self._count_open()
             self._owner = True
@@ -175,11 +177,13 @@ class Desk:
         with self._lock:
             self._hush()
             waiting = [i for i in self._book if i.state in (PENDING, RECOVERING) or i.hits.active]
+            unconfirmed = [i for i in self._book if i.unconfirmed]
             now_of: dict[Place, int] = {}
             looks: dict[tuple[str, int], Closed] = {}
             quiet: dict[str, Closed] = {}
-            for incident in (i for i in waiting if i.is_open):
-                after_ns = incident.hits.last_ns if incident.hits.active else incident.since_ns
+            for incident in (*(i for i in waiting if i.is_open), *unconfirmed):
+                by_hits = incident.hits.active and incident.is_open
+                after_ns = incident.hits.last_ns if by_hits else incident.since_ns
                 look = (incident.incident_id, after_ns)
                 with self._faults.guarded(INCIDENTS, incident.incident_id):
                     looks[look] = self._closed(incident, after_ns)
@@ -190,7 +194,9 @@ class Desk:
 
             def pass_time(draft: Book) -> list[Change]:
                 over = [
-                    quieten(draft, i, seen, seen.upto_ns) for i in draft if (seen := quiet.get(i.incident_id))
+                    quieten(draft, i, seen, seen.upto_ns)
+                    for i in draft
+                    if i.is_open and (seen := quiet.get(i.incident_id))
                 ]
                 return [
                     *(c for changes in over for c in changes),
@@ -204,6 +210,7 @@ class Desk:
                 self._isolated.advance(lambda draft: draft.suspect())
                 self._recorded_anew = False
             self._looks = looks
+            self._decisions.elapse()
             self._post_all()
 
     def act(self, incident_id: str, action: str, actor: str, reason: str, role: str = "") -> Incident | None:
@@ -223,6 +230,7 @@ class Desk:
             known = self._book.get(incident_id)
             if known is None:
                 return None
+            self._decisions.check(known, action)
             now_ns = self._wall_ns(known, self._clock.now_ns())
             change = self._book.draft().act(incident_id, event_of(action, actor, reason), now_ns)
             if change is None:
@@ -230,8 +238,7 @@ class Desk:
             self._commit([change])
             audit = entry_of(change.incident, action, actor, reason, self._clock.now_ns(), role)
             self._unposted.append(partial(self._post.action, incident_id, audit))
-            if action in DECISIONS:
-                self._decide(change.incident, actor, reason)
+            self._decisions.acted(change.incident, action, actor, reason)
             self._metrics.add("actions", 1)
             logger.info("%s of incident %s", action, incident_id)
             self._try_to_post()
@@ -340,16 +347,9 @@ class Desk:
 
     def _decide(self, incident: Incident, actor: str, reason: str) -> None:
         """Have detection obey what a person decided by ending an incident."""
-        for record in deciding(incident, actor, reason, self._setup.timing.tick_s):
-            self._unposted.append(partial(self._post.control, record))
-
-    def _decide_again(self) -> None:
-        """What detection has not obeyed yet may never have reached it: it is asked again."""
-        for incident_id, (actor, reason) in self._store.decisions().items():
-            incident = self._book.get(incident_id)
-            if incident is not None:
-                with self._faults.guarded(INCIDENTS, incident_id):
-                    self._decide(incident, actor, reason)
+        with self._faults.guarded(INCIDENTS, incident.incident_id):
+            for record in deciding(incident, actor, reason, self._setup.timing.tick_s):
+                self._unposted.append(partial(self._post.control, record))
 
     def find(self, incident_id: str) -> Incident | None:
         """An incident by id."""

@@ -141,6 +141,7 @@ ENDING_WORDS = {
     "accepted": "accepted as the new level",
     "superseded": "replaced by a wider incident or a new configuration",
     "false_alarm": "false alarm",
+    "fixed": "fixed",
 }
 BASELINE_VERSION = "baseline {version}"
 BASELINE_UNKNOWN = "baseline version unknown"
@@ -150,6 +151,7 @@ END = "End"
 ENDING = "Ending"
 ENDING_FALSE_ALARM = "False alarm"
 ENDING_ACCEPT = "Accept as the new level"
+ENDING_FIXED = "Fixed: its cause is removed"
 END_WHY = "Why?"
 END_HELP = "Kept in the audit record; a false alarm counts against the detector"
 END_DO = "End this incident"
@@ -164,6 +166,9 @@ DONE_WORDS = {
     "acknowledge": "you have it",
     "false-alarm": "false alarm",
     "accept": "accepted",
+    "resolve": "fixed",
+    "reopen": "open again, and you have it",
+    "undo": "undone",
     "note": "your note",
 }
 NOT_DONE = "Not recorded: {reason}"
@@ -238,6 +243,7 @@ TIMELINE_WORDS = {
     "silenced": "Silenced",
     "unsilenced": "Silence over",
     "reminded": "Told again",
+    "undone": "Undone",
 }
 OUTCOMES = {
     "sent": "was told",

@@ -39,6 +39,14 @@ class AlertSettings:
             "minutes after which a page that nobody has taken is told once more; 0: never", within=(0, 10_080)
         ),
     )
+    undo_minutes: float = field(
+        default=5.0,
+        metadata=about(
+            "minutes within which an act of a person can be undone; what an accept or a false alarm asks of "
+            "detection is sent when they are over",
+            within=(0, 60),
+        ),
+    )
     heartbeat_url_file: str = field(
         default="",
         metadata=about(

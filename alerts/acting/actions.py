@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from alerts.errors import NotPossible
-from alerts.incidents.events import Acknowledge, End, Event, Hold, Release, Write
-from alerts.incidents.incident import Incident
+from alerts.incidents.events import Acknowledge, End, Event, Hold, Release, Reopen, Undo, Write
+from alerts.incidents.incident import ACCEPTED, FALSE_ALARM, FIXED, Incident
 from alerts.silences.silence import Silence
 from detectors.finding import rfc3339
 from infra.clock import to_datetime
@@ -14,11 +14,14 @@ from infra.clock import to_datetime
 VERSION = 1
 DECISIONS = ("false-alarm", "accept")
 """What ends an incident by a person's word, and is asked of detection."""
-ACTIONS = ("acknowledge", "false-alarm", "accept", "note", "hold", "release")
-REASONED = ("false-alarm", "accept", "note", "hold")
+RESOLVE, REOPEN, UNDO, TAKE_OVER = "resolve", "reopen", "undo", "take-over"
+ACTIONS = (
+    "acknowledge", TAKE_OVER, *DECISIONS, RESOLVE, REOPEN, UNDO, "note", "hold", "release",
+)  # fmt: skip
+REASONED = (*DECISIONS, RESOLVE, REOPEN, "note", "hold")
 """Actions that are refused without a reason."""
 
-_ENDINGS = {"false-alarm": "false_alarm", "accept": "accepted"}
+_ENDINGS = {"false-alarm": FALSE_ALARM, "accept": ACCEPTED, RESOLVE: FIXED}
 
 
 def event_of(action: str, actor: str, reason: str) -> Event:
@@ -33,6 +36,12 @@ def event_of(action: str, actor: str, reason: str) -> Event:
         return End(_ENDINGS[action], actor, reason)
     if action == "acknowledge":
         return Acknowledge(actor, reason)
+    if action == TAKE_OVER:
+        return Acknowledge(actor, reason, over=True)
+    if action == REOPEN:
+        return Reopen(actor, reason)
+    if action == UNDO:
+        return Undo(actor, reason)
     if action == "note":
         return Write(actor, reason)
     if action == "hold":

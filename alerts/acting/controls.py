@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from alerts.incidents.identity import RULE
-from alerts.incidents.incident import ACCEPTED, Incident
+from alerts.incidents.incident import ACCEPTED, FALSE_ALARM, Incident
 from alerts.incidents.lead import is_active
 from detectors.drift.budgets.doubt import DOUBT
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, ServiceKey
 from infra.clock import NS_PER_S, to_ns
-
-FALSE_ALARM = "false_alarm"
-"""Ending of an incident that a person called nothing."""
 
 
 def deciding(incident: Incident, actor: str, reason: str, tick_s: int) -> list[Control]:

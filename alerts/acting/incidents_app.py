@@ -65,10 +65,39 @@ def _act(config: Path | None, incident: str, action: str, actor: str, reason: st
 
 @incidents.command("ack")
 def incidents_ack(
+    incident: Id,
+    actor: Actor,
+    reason: Why = "",
+    take_over: Annotated[bool, typer.Option("--take-over", help="From whoever has it.")] = False,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Take an incident: somebody is on it. Who has it already, and since when, is said instead."""
+    _act(config, incident, "take-over" if take_over else "acknowledge", actor, reason, as_json=as_json)
+
+
+@incidents.command("resolve")
+def incidents_resolve(
+    incident: Id, actor: Actor, reason: Why, as_json: AsJson = False, config: ConfigPath = None
+) -> None:
+    """End an incident: its cause is removed. It opens again if it is still measured an hour later."""
+    _act(config, incident, "resolve", actor, reason, as_json=as_json)
+
+
+@incidents.command("undo")
+def incidents_undo(
     incident: Id, actor: Actor, reason: Why = "", as_json: AsJson = False, config: ConfigPath = None
 ) -> None:
-    """Take an incident: somebody is on it."""
-    _act(config, incident, "acknowledge", actor, reason, as_json=as_json)
+    """Take back what a person did last, minutes ago: an acknowledge, an end, a reopening."""
+    _act(config, incident, "undo", actor, reason, as_json=as_json)
+
+
+@incidents.command("reopen")
+def incidents_reopen(
+    incident: Id, actor: Actor, reason: Why, as_json: AsJson = False, config: ConfigPath = None
+) -> None:
+    """Open an incident again that is not over. Whoever says so has it."""
+    _act(config, incident, "reopen", actor, reason, as_json=as_json)
 
 
 @incidents.command("accept")

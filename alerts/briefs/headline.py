@@ -16,6 +16,7 @@ _PAST = {
     "accepted": "accepted",
     "superseded": "superseded",
     "false_alarm": "false alarm",
+    "fixed": "fixed",
 }
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from alerts.briefs.words import statement
 from alerts.changes.recorded import RecordedChanges
+from alerts.errors import NotPossible
 from alerts.incidents import group, lead, several
-from alerts.incidents.events import Elapsed, End, Event, Evidence, Raise, Release, Remind
+from alerts.incidents.events import Elapsed, End, Event, Evidence, Raise, Release, Remind, Reopen, Undo
 from alerts.incidents.identity import POLICY, SILENCE, Place, incident_id, place_of, said_ns, shown_ns
 from alerts.incidents.incident import FIRING, RECOVERING, RESOLVED, Hits, Incident, Transition
 from alerts.incidents.life import fresh, may_remind, record, step
@@ -193,10 +194,24 @@ class Book:
         incident = self._incidents.get(incident_id_)
         if incident is None:
             return None
+        if isinstance(event, Reopen) and not incident.supported:
+            raise NotPossible(f"incident {incident_id_} cannot be opened again: {_UNSUPPORTED}")
         events = [event]
         if isinstance(event, Release) and incident.is_open and not incident.supported:
             events.append(End("withdrawn", reason=_UNSUPPORTED))
-        return self._step(incident, events, now_ns)
+        change = self._step(incident, events, now_ns)
+        if isinstance(event, Reopen | Undo) and change.incident.is_open:
+            after = self._measured(change.incident)  # on the clock of its lineage, which people do not move
+            return self._done(after.incident, (*change.rows, *after.rows))
+        return change
+
+    def _measured(self, incident: Incident) -> Change:
+        """Have an incident that is open again know what is measured now."""
+        if not incident.supported:
+            return self._step(incident, [End("withdrawn", reason=_UNSUPPORTED)], incident.clock_ns)
+        unseen = "no_data" if self._is_silent(incident.place) else "ok"
+        status = "breach" if incident.active else unseen
+        return self._step(incident, [Evidence(status, reason="as measured now")], incident.clock_ns)
 
     def hush(self, now_of: Callable[[Incident], int]) -> list[Change]:
         """Cover what a silence covers, and tell of what none covers any more; ``now_of`` stamps it."""
@@ -223,16 +238,17 @@ class Book:
         reason = f"no hit for {self.timing.quiet_s / 60:.0f} min in {interactions:,} interactions"
         if known.active:
             return self._done(known, ())
-        return self._step(known, [Evidence("ok", reason=reason)], at_ns)
+        status = "no_data" if self._is_silent(known.place) else "ok"
+        return self._step(known, [Evidence(status, reason=reason)], at_ns)
 
     def elapse(self, now_of: Callable[[Place], int]) -> list[Change]:
         """Let deadlines take effect; ``now_of`` tells the time of a place's lineage."""
-        return self._elapse([i for i in self if i.is_open], now_of)
+        return self._elapse([i for i in self if i.is_open or i.unconfirmed], now_of)
 
     def _elapse(self, incidents: Iterable[Incident], now_of: Callable[[Place], int]) -> list[Change]:
         changes = []
         for incident in list(incidents):
-            if incident.is_open:
+            if incident.is_open or incident.unconfirmed:
                 change = self._step(incident, [Elapsed()], now_of(incident.place))
                 changes += [change] if change.rows else []
         return changes

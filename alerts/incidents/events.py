@@ -47,7 +47,24 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """A person takes it."""
+    """A person takes it; ``over`` from whoever has it, knowingly."""
+
+    actor: str
+    reason: str = ""
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """A person says that what is over is not over."""
+
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """A person takes back the last act of a person."""
 
     actor: str
     reason: str = ""
@@ -105,7 +122,19 @@ class Unsilenced:
 
 
 Event = (
-    Evidence | Raise | End | Acknowledge | Write | Hold | Release | Silenced | Unsilenced | Remind | Elapsed
+    Evidence
+    | Raise
+    | End
+    | Acknowledge
+    | Reopen
+    | Undo
+    | Write
+    | Hold
+    | Release
+    | Silenced
+    | Unsilenced
+    | Remind
+    | Elapsed
 )
 
 
@@ -113,4 +142,6 @@ def is_of_people(event: Event) -> bool:
     """Whether it is a matter of people: on the clock on the wall, and saying nothing of what was measured."""
     if isinstance(event, End):
         return event.actor != DETECTOR
-    return isinstance(event, Acknowledge | Write | Hold | Release | Silenced | Unsilenced | Remind)
+    return isinstance(
+        event, Acknowledge | Reopen | Undo | Write | Hold | Release | Silenced | Unsilenced | Remind
+    )

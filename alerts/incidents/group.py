@@ -19,7 +19,6 @@ from alerts.incidents import lead
 from alerts.incidents.identity import (
     PIPELINE,
     POLICY,
-    RULE,
     Interval,
     fingerprint,
     onset_interval,
@@ -27,7 +26,7 @@ from alerts.incidents.identity import (
     place_of,
     said_ns,
 )
-from alerts.incidents.incident import ACCEPTED, REOPENABLE, RESOLVED, Incident
+from alerts.incidents.incident import BY_PEOPLE, FIXED, REOPENABLE, RESOLVED, Incident
 from alerts.incidents.timing import Timing
 from detectors.finding import SEVERITIES, Finding
 from infra.clock import to_ns
@@ -80,11 +79,12 @@ def _fit(finding: Finding, incident: Incident, timing: Timing) -> int | None:
 def _takes(finding: Finding, incident: Incident, timing: Timing) -> bool:
     """Whether the incident still takes findings at all.
 
-    One that a person ended takes what is no graver than itself; nobody is told again of what was judged.
+    One that a person ended takes what is no graver than itself and belongs to what was judged: nobody is told
+    again of that. What came after it is told.
     """
     if incident.is_open:
         return True
-    if _breaks_anew(finding, incident):
+    if incident.ending in BY_PEOPLE and _is_new(finding, incident):
         return False
     now_ns = max(to_ns(finding.made_at), incident.clock_ns)  # a statement may come after later ones
     if incident.state != RESOLVED or now_ns - incident.since_ns > timing.reopen_ns:
@@ -93,13 +93,21 @@ def _takes(finding: Finding, incident: Incident, timing: Timing) -> bool:
     return incident.ending in REOPENABLE or not graver
 
 
-def _breaks_anew(finding: Finding, incident: Incident) -> bool:
-    """Whether a rule breaks again after what was accepted of it had ended: worse, or after it was kept to."""
-    if finding.alert_kind != RULE or incident.ending != ACCEPTED:
-        return False
+def _is_new(finding: Finding, incident: Incident) -> bool:
+    """Whether a finding tells of something else than the person judged who ended the incident.
+
+    A policy hit always does: each is a leak of its own. Once the incident forgot ids of hits, one no later
+    than the last it counted may be a repeated message. Anything else does if the same had ended before it was
+    found, or, where the cause was removed, if it began after that.
+    """
+    if finding.alert_kind == POLICY:
+        forgot = len(incident.seen) >= MAX_SEEN and to_ns(finding.made_at) <= incident.hits.last_ns
+        return not forgot
     mark = fingerprint(finding)
     before = [to_ns(f.ended_at) for f in incident.findings if f.ended_at and fingerprint(f) == mark]
-    return any(to_ns(finding.made_at) > end for end in before)
+    again = any(to_ns(finding.made_at) > end for end in before)
+    fixed_ns = incident.resolved_ns if incident.ending == FIXED else None
+    return again or (fixed_ns is not None and onset_interval(finding).low_ns > fixed_ns)
 
 
 def _meets(finding: Finding, incident: Incident, timing: Timing) -> bool:

@@ -18,9 +18,15 @@ OPEN = (PENDING, FIRING, RECOVERING)
 EVIDENCE = ("ok", "breach", "no_data", "error")
 ACCEPTED = "accepted"
 """Ending of an incident whose change a person took for the new level."""
-ENDINGS = ("recovered", "withdrawn", ACCEPTED, "superseded", "false_alarm")
+FALSE_ALARM = "false_alarm"
+"""Ending of an incident that a person called nothing."""
+FIXED = "fixed"
+"""Ending of an incident whose cause a person removed."""
+ENDINGS = ("recovered", "withdrawn", ACCEPTED, "superseded", FALSE_ALARM, FIXED)
 REOPENABLE = ("recovered", "withdrawn")
 """Endings that no person decided: the same change coming back reopens the incident."""
+BY_PEOPLE = (ACCEPTED, FALSE_ALARM, FIXED)
+"""Endings that a person decided."""
 
 MAX_NOTES = 50
 """Notes an incident carries; older ones stay in its history."""
@@ -56,6 +62,26 @@ class Note:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Undoable:
+    """The last act of a person that can be undone, and what it replaced.
+
+    ``act`` is the line of history it wrote, ``at_ns`` when, on the clock of people; the rest are fields of
+    the incident before it.
+    """
+
+    act: str
+    at_ns: int
+    actor: str
+    state: str
+    since_ns: int
+    ending: str | None
+    resolved_ns: int | None
+    acknowledged_by: str | None
+    acknowledged_ns: int | None
+    reopened: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """What people handle: one cause at one place, whatever it did to how many scores.
@@ -66,8 +92,8 @@ class Incident:
     ``silence`` is the id of the silence that covers it; ``heard`` what people were told last: nothing yet,
     the severity it had then, or that it is `OVER`; ``heard_ns`` is when that was first looked at, on the
     wall clock, and ``reminded_ns`` when they were told once more since nobody had taken it. ``recorded`` are
-    changes that people recorded near its onset. What is held (``held_by``) ends by a person's word alone,
-    and what it rests on is kept until it is released.
+    changes that people recorded near its onset. ``undo`` is the last act of a person, to be undone. What is
+    held (``held_by``) ends by a person's word alone, and what it rests on is kept until it is released.
     """
 
     incident_id: str
@@ -100,6 +126,7 @@ class Incident:
     notes: tuple[Note, ...] = ()
     recorded: tuple[Suspect, ...] = ()
     told: tuple[str, ...] = ()
+    undo: Undoable | None = None
 
     @property
     def is_open(self) -> bool:
@@ -165,6 +192,11 @@ class Incident:
         return self.hits.active or any(lead.is_active(f) for f in self.findings)
 
     @property
+    def unconfirmed(self) -> bool:
+        """Whether a person said that it is fixed and a change of it is still measured."""
+        return self.ending == FIXED and any(lead.is_active(f) for f in self.findings)
+
+    @property
     def supported(self) -> bool:
         """Whether any statement still stands."""
         return any(lead.supports(f) for f in self.findings)
@@ -185,8 +217,8 @@ class Transition:
     """One line of an incident's history, after it happened.
 
     ``what``: opened fired joined updated withdrawn raised recovering relapsed resolved reopened cleared
-    evidence acknowledged noted held released silenced unsilenced reminded. ``notify`` is empty, or why people
-    are told: opened, raised, reopened, reminder or resolved.
+    evidence acknowledged noted held released silenced unsilenced reminded undone. ``notify`` is empty, or why
+    people are told: opened, raised, reopened, reminder or resolved.
     """
 
     seq: int

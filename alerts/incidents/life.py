@@ -4,10 +4,13 @@
 
     ok --breach--> pending --hold elapsed--> firing --ok--> recovering --keep firing elapsed--> resolved
     pending --ok--> ok | recovering --breach--> firing | resolved --breach in reopen window--> firing
-    endings: recovered, withdrawn (the detector took it back), accepted, superseded, false_alarm
+    endings: recovered, withdrawn (the detector took it back), superseded
+    endings by people: accepted, false_alarm, fixed
 
 ``no_data`` and ``error`` never mean ok: they start an incident and the hold applies to them, and while they
-last nothing recovers. A resolved incident that a person ended is never reopened.
+last nothing recovers. A resolved incident that a person ended is never reopened by the same change; one that
+was said to be fixed is, when its change is still measured ``unfixed_s`` later. A person may reopen it, and
+undo the last act of a person within ``undo_s``.
 
 Beside the state: who has taken it, who holds it (then it ends by a person's word alone, and what it rests on
 is kept, over its end, until it is released), and which silence covers it. What people would have been told
@@ -27,6 +30,7 @@ from dataclasses import replace
 from typing import Any
 
 from alerts.errors import NotPossible
+from alerts.incidents import acts
 from alerts.incidents.events import (
     Acknowledge,
     End,
@@ -36,14 +40,18 @@ from alerts.incidents.events import (
     Raise,
     Release,
     Remind,
+    Reopen,
     Silenced,
+    Undo,
     Unsilenced,
     Write,
     is_of_people,
 )
 from alerts.incidents.identity import LIVE, fingerprint, incident_id, place_of
 from alerts.incidents.incident import (
+    BY_PEOPLE,
     DETECTOR,
+    FALSE_ALARM,
     FIRING,
     MAX_NOTES,
     OK,
@@ -150,8 +158,8 @@ class _Log:
         self.rows.append(row)
 
     def move(self, at_ns: int, state: str, what: str, **rest: Any) -> None:
-        """Enter a state."""
-        self.add(at_ns, what, state=state, since_ns=at_ns, **rest)
+        """Enter a state; what a person did before it can be undone no longer."""
+        self.add(at_ns, what, **{"state": state, "since_ns": at_ns, "undo": None, **rest})
 
     def elapse(self, now_ns: int) -> None:
         """Let the deadlines up to ``now_ns`` take effect."""
@@ -171,6 +179,10 @@ class _Log:
                 ending="recovered",
                 resolved_ns=keep_end,
             )
+        fixed_end = (i.resolved_ns or 0) + self.timing.unfixed_ns
+        if i.state == RESOLVED and i.unconfirmed and now_ns >= fixed_end:
+            minutes = self.timing.unfixed_s / 60
+            self.reopen(fixed_end, {"reason": f"still measured {minutes:g} min after it was called fixed"})
 
     def evidence(self, event: Evidence, now_ns: int) -> None:
         """Evidence arrived."""
@@ -201,20 +213,17 @@ class _Log:
     def reopen(self, now_ns: int, said: dict[str, Any]) -> None:
         """The same incident again: someone has to look again, or for the first time."""
         fired_ns = self.incident.fired_ns
-        self.move(
-            now_ns,
-            FIRING,
-            "reopened",
-            notify="reopened" if self.incident.heard else "opened",
-            fired_ns=now_ns if fired_ns is None else fired_ns,
-            ending=None,
-            resolved_ns=None,
-            acknowledged_by=None,
-            acknowledged_ns=None,
-            reminded_ns=None,
-            reopened=self.incident.reopened + 1,
-            **said,
-        )
+        changes: dict[str, Any] = {
+            "notify": "reopened" if self.incident.heard else "opened",
+            "fired_ns": now_ns if fired_ns is None else fired_ns,
+            "ending": None,
+            "resolved_ns": None,
+            "acknowledged_by": None,
+            "acknowledged_ns": None,
+            "reminded_ns": None,
+            "reopened": self.incident.reopened + 1,
+        }
+        self.move(now_ns, FIRING, "reopened", **{**changes, **said})
 
     def raised(self, event: Raise, now_ns: int) -> None:
         """Severity rises in place; people are told once, unless they have not been told anything yet."""
@@ -236,7 +245,7 @@ class _Log:
         if i.held_by is not None and event.actor == DETECTOR:
             self.evidence(Evidence("ok", event.finding, event.reason), now_ns)
             return
-        relabel = i.state == RESOLVED and event.ending == "false_alarm" and i.ending in REOPENABLE
+        relabel = i.state == RESOLVED and event.ending == FALSE_ALARM and i.ending in REOPENABLE
         if not (i.is_open or relabel):
             how = f"ended as {i.ending}" if i.ending else i.state
             raise NotPossible(f"incident {i.incident_id} is {how}: it cannot end as {event.ending}")
@@ -250,6 +259,7 @@ class _Log:
             notify="resolved" if i.state in (FIRING, RECOVERING) else "",
             ending=event.ending,
             resolved_ns=i.resolved_ns if relabel else now_ns,
+            undo=acts.undoable(i, "resolved", event.actor, now_ns) if event.ending in BY_PEOPLE else None,
         )
 
     def of_people(self, event: Event, now_ns: int) -> None:
@@ -258,6 +268,14 @@ class _Log:
             self.end(event, now_ns)
         elif isinstance(event, Acknowledge):
             self.acknowledge(event, now_ns)
+        elif isinstance(event, Reopen):
+            self.reopen_by_person(event, now_ns)
+        elif isinstance(event, Undo):
+            changes, notify = acts.undone(self.incident, now_ns, self.timing)
+            last = self.incident.undo
+            reason = event.reason or f"{last.act} by {last.actor} was a mistake" if last else event.reason
+            said = {"actor": event.actor, "reason": reason, "notify": notify}
+            self.add(now_ns, "undone", undo=None, **said, **changes)
         elif isinstance(event, Hold | Release):
             self.hold(event, now_ns)
         elif isinstance(event, Remind):
@@ -316,8 +334,7 @@ class _Log:
     def acknowledge(self, event: Acknowledge, now_ns: int) -> None:
         """Taken by a person; the same person again changes nothing."""
         i = self.incident
-        if not i.is_open:
-            raise NotPossible(f"incident {i.incident_id} is {i.state}: only an open one can be acknowledged")
+        acts.check_acknowledge(i, event)
         if i.acknowledged_by == event.actor:
             return
         self.add(
@@ -327,7 +344,15 @@ class _Log:
             reason=event.reason,
             acknowledged_by=event.actor,
             acknowledged_ns=now_ns,
+            undo=acts.undoable(i, "acknowledged", event.actor, now_ns),
         )
+
+    def reopen_by_person(self, event: Reopen, now_ns: int) -> None:
+        """Not over: whoever says so has it."""
+        acts.check_reopen(self.incident)
+        who: dict[str, Any] = {"acknowledged_by": event.actor, "acknowledged_ns": now_ns}
+        last = acts.undoable(self.incident, "reopened", event.actor, now_ns)
+        self.reopen(now_ns, {"actor": event.actor, "reason": event.reason, "undo": last, **who})
 
 
 def may_remind(incident: Incident, timing: Timing) -> bool:

@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from alerts.incidents.incident import FIRING, RECOVERING, Incident
+from alerts.incidents.incident import BY_PEOPLE, FIRING, RECOVERING, Incident
 from detectors.drift.change.effect import wilson
 from detectors.finding import rfc3339
 from infra.clock import NS_PER_S, to_datetime
 
-JUDGED = ("accepted", "false_alarm")
-"""Endings that people decide."""
 FALSE = ("false_alarm", "withdrawn")
 """Endings of what was nothing: a person said so, or detection took it back."""
 FLAPPING = 2
@@ -61,7 +59,9 @@ def health(
 
 
 def _acted_on(incident: Incident) -> bool:
-    return incident.acknowledged_by is not None or incident.held_by is not None or incident.ending in JUDGED
+    return (
+        incident.acknowledged_by is not None or incident.held_by is not None or incident.ending in BY_PEOPLE
+    )
 
 
 def _share(k: int, n: int) -> dict[str, Any]:

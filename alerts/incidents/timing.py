@@ -21,7 +21,9 @@ class Timing:
     ``storm_findings`` within ``storm_s``: more than that at one place is one incident. Policy hits are over
     when there was none for ``quiet_s`` among at least ``quiet_interactions``: none among 300 says, with 95 %
     confidence, that fewer than one in a hundred is left (3 / n, the rule of three). ``remind_s``: how long,
-    on the wall clock, a page may fire untaken before it is told once more; 0 for never.
+    on the wall clock, a page may fire untaken before it is told once more; 0 for never. ``undo_s``: how long,
+    on the wall clock, an act of a person can be undone; what it asks of detection waits so long.
+    ``unfixed_s``: what a person fixed and is still measured so long afterwards was not fixed.
     """
 
     tick_s: int = 300
@@ -34,11 +36,23 @@ class Timing:
     quiet_s: float = 3600.0
     quiet_interactions: int = 300
     remind_s: float = 1800.0
+    undo_s: float = 300.0
+    unfixed_s: float = 3600.0
 
     def __post_init__(self) -> None:
         if self.tick_s <= 0:
             raise ValueError(f"tick_s = {self.tick_s} must be positive")
-        for name in ("hold_s", "keep_firing_s", "reopen_s", "storm_s", "quiet_s", "remind_s", "widen_ticks"):
+        spans = (
+            "hold_s",
+            "keep_firing_s",
+            "reopen_s",
+            "storm_s",
+            "quiet_s",
+            "remind_s",
+            "undo_s",
+            "unfixed_s",
+        )
+        for name in (*spans, "widen_ticks"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} = {getattr(self, name)} must not be negative")
 
@@ -77,6 +91,16 @@ class Timing:
         """``remind_s`` in ns."""
         return int(self.remind_s * NS_PER_S)
 
+    @property
+    def undo_ns(self) -> int:
+        """``undo_s`` in ns."""
+        return int(self.undo_s * NS_PER_S)
+
+    @property
+    def unfixed_ns(self) -> int:
+        """``unfixed_s`` in ns."""
+        return int(self.unfixed_s * NS_PER_S)
+
     @classmethod
     def of(cls, settings: Settings) -> Timing:
         """Limits with what the settings say."""
@@ -84,4 +108,5 @@ class Timing:
             tick_s=settings.detection.tick_s,
             reopen_s=settings.alerts.reopen_minutes * 60.0,
             remind_s=settings.alerts.remind_minutes * 60.0,
+            undo_s=settings.alerts.undo_minutes * 60.0,
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 from alerts.errors import Defect
 from alerts.incidents.identity import Place
-from alerts.incidents.incident import OVER, RESOLVED, STATES, Hits, Incident, Note
+from alerts.incidents.incident import OVER, RESOLVED, STATES, Hits, Incident, Note, Undoable
 from detectors.finding import Finding, Suspect, rfc3339, suspect_to_dict
 from infra.clock import to_datetime
 
@@ -89,6 +89,7 @@ def incident_to_dict(incident: Incident) -> dict[str, Any]:
         "hits": asdict(incident.hits),
         "seen": list(incident.seen),
         "told": list(incident.told),
+        "undo": None if incident.undo is None else asdict(incident.undo),
         "recorded": [[s.kind, s.value, rfc3339(s.since)] for s in incident.recorded],
     }
     out["notes"] = [{"at": rfc3339(to_datetime(n.at_ns)), **asdict(n)} for n in incident.notes]
@@ -131,6 +132,7 @@ def _incident(data: Mapping[str, Any]) -> Incident:
         hits=Hits(**exact["hits"]),
         seen=tuple(exact["seen"]),
         told=tuple(exact["told"]),
+        undo=Undoable(**exact["undo"]) if exact.get("undo") else None,
         recorded=tuple(
             Suspect(kind, value, datetime.fromisoformat(since))
             for kind, value, since in exact.get("recorded", ())

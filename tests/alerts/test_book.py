@@ -36,6 +36,12 @@ class Desk:
             self.told += [(c.incident.incident_id, r.notify) for c in changes for r in c.rows if r.notify]
         return self
 
+    def time(self, clock: str) -> None:
+        """Ticks were closed up to a time."""
+        changes = self.book.draft().elapse(lambda _: to_ns(at(clock)))
+        self.book.merge(changes)
+        self.told += [(c.incident.incident_id, r.notify) for c in changes for r in c.rows if r.notify]
+
     @property
     def incidents(self) -> list[Incident]:
         return self.book.all()

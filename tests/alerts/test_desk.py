@@ -216,6 +216,10 @@ def test_what_was_false_is_doubted_by_detection_and_what_is_noted_later_is_not_a
     incident = next(i for i in process.desk.all() if i.score == "refusal")
     process.desk.act(incident.incident_id, "false-alarm", "Ada", "a load test")
     process.desk.act(incident.incident_id, "note", "Bo", "it was mine")
+    process.desk.elapse()
+    assert world.post.controls == [], "it can be undone"
+    world.clock.sleep(TIMING.undo_s)
+    process.desk.elapse()
     asked = [(r.action, r.body["slice"], r.body["finding_id"], r.body["reason"]) for r in world.post.controls]
     assert sorted(asked) == [
         ("doubt", "all", "f3", "a load test"),
@@ -233,9 +237,11 @@ def test_accepting_asks_detection_until_it_has_obeyed() -> None:
     incident = next(i for i in process.desk.all() if i.score == "refusal")
     world.post.answers = False  # the broker is away when the person accepts, and the process ends
     process.desk.act(incident.incident_id, "accept", "Ada", "the new prompt is stricter")
-    assert world.post.controls == []
     world.post.answers = True
     again = world.run()
+    again.desk.elapse()
+    assert world.post.controls == [], "it can be undone"
+    world.clock.sleep(TIMING.undo_s)
     again.desk.elapse()
     asked = {(r.action, r.key.text(), r.body["slice"], r.body["finding_id"]) for r in world.post.controls}
     where = "default/live/production/support-assistant"
@@ -254,6 +260,25 @@ def test_accepting_asks_detection_until_it_has_obeyed() -> None:
     assert (after.state, after.ending) == (RESOLVED, "accepted")
 
 
+def test_detection_is_not_asked_what_was_undone_and_what_it_was_asked_is_not_undone() -> None:
+    world = World(refusals())
+    process = world.run()
+    incident_id = process.desk.all()[0].incident_id
+    process.desk.act(incident_id, "accept", "Ada", "the wrong one")
+    again = world.run()  # it waits over a restart
+    undone = again.desk.act(incident_id, "undo", "Ada", "")
+    assert undone is not None
+    assert undone.state == FIRING
+    world.clock.sleep(2 * TIMING.undo_s)
+    again.desk.elapse()
+    assert world.post.controls == []
+    again.desk.act(incident_id, "false-alarm", "Ada", "a load test")
+    world.clock.sleep(TIMING.undo_s)
+    again.desk.elapse()
+    with pytest.raises(NotPossible, match="reopen"):
+        again.desk.act(incident_id, "undo", "Ada", "")
+
+
 def test_accepting_what_a_rule_said_asks_detection_too() -> None:
     world = World(
         refusals(alert_kind="rule", status="confirmed"), lengths(alert_kind="slo", status="confirmed")
@@ -261,5 +286,7 @@ def test_accepting_what_a_rule_said_asks_detection_too() -> None:
     process = world.run()
     incident = next(i for i in process.desk.all() if i.score == "refusal")
     process.desk.act(incident.incident_id, "accept", "Ada", "we live with it")
+    world.clock.sleep(TIMING.undo_s)
+    process.desk.elapse()
     asked = [(r.action, r.body["finding_id"], r.body["actor"]) for r in world.post.controls]
     assert asked == [("accept", "f1", "Ada")]

@@ -19,10 +19,20 @@ from hypothesis import strategies as st
 from alerts.errors import NotPossible
 from alerts.incidents import lead
 from alerts.incidents.book import Book, Change
-from alerts.incidents.events import Acknowledge, End, Event, Hold, Release, Write
+from alerts.incidents.events import Acknowledge, End, Event, Hold, Release, Reopen, Undo, Write
 from alerts.incidents.group import newer
 from alerts.incidents.identity import POLICY, Place, place_of, said_ns
-from alerts.incidents.incident import DETECTOR, FIRING, OPEN, OVER, RECOVERING, RESOLVED, Incident, Transition
+from alerts.incidents.incident import (
+    BY_PEOPLE,
+    DETECTOR,
+    FIRING,
+    OPEN,
+    OVER,
+    RECOVERING,
+    RESOLVED,
+    Incident,
+    Transition,
+)
 from alerts.silences.silence import Silence, Silences
 from detectors.finding import Finding
 from infra.clock import NS_PER_S, to_ns
@@ -31,7 +41,6 @@ from tests.at_length import examples
 
 SEQUENCES = int(os.environ.get("LIGHTSHIP_TEST_SEQUENCES", "150"))
 MIN = 60 * NS_PER_S
-PEOPLE = ("accepted", "false_alarm")
 SILENT = {
     "alert_kind": "silence",
     "score": "volume",
@@ -49,6 +58,8 @@ CAST: tuple[Finding, ...] = (
     lengths("f4", service="billing-bot"),
     secret("h1"),
     secret("h2", made_at=at("04:09")),
+    secret("h3", made_at=at("05:40")),
+    secret("h4", made_at=at("09:40")),
     refusals("s1", **SILENT),
     refusals("z1", **LATER),
     refusals("f5", severity="ticket", slice="release=4", made_at=at("04:50"), onset=at("04:40")),
@@ -158,6 +169,11 @@ class Lives:
             Release("bo"),
             End("accepted", "ana", "meant so"),
             End("false_alarm", "bo", "load test"),
+            End("fixed", "ana", "rolled back"),
+            Acknowledge("bo"),
+            Acknowledge("bo", over=True),
+            Reopen("ana", "it is back"),
+            Undo("bo"),
         )
         event = events[how // 4 % len(events)]
         try:
@@ -206,6 +222,8 @@ class Lives:
 
     def commit(self, change: Callable[[Book], list[Change]]) -> None:
         changes = change(self.book.draft())
+        for changed in changes:
+            self.counted_well(changed.incident)
         for row in (r for c in changes for r in c.rows):
             key = (row.incident.incident_id, row.seq)
             assert key not in self.stored, "a line of history is written once"
@@ -214,13 +232,19 @@ class Lives:
                 self.recovered(row)
         self.book.merge(changes)
 
+    def counted_well(self, after: Incident) -> None:
+        """What a person judged counts no more hits: those that come later are told."""
+        before = self.book.get(after.incident_id)
+        if before is not None and before.ending in BY_PEOPLE:
+            assert after.hits.count <= before.hits.count, "a leak hides behind an end"
+
     def recovered(self, row: Transition) -> None:
         """Never on missing data: time was seen to pass, with data, and the service is not silent."""
         incident = row.incident
         assert row.actor == DETECTOR
         assert (incident.evidence, incident.held_by) == ("ok", None)
         assert row.at_ns <= self.horizon[incident.place]
-        judged = {f.finding_id for i in self.book if i.ending in PEOPLE for f in i.findings}
+        judged = {f.finding_id for i in self.book if i.ending in BY_PEOPLE for f in i.findings}
         here = [f for f in self.active() if f.alert_kind == "silence" and place_of(f) == incident.place]
         here = [f for f in here if f.finding_id not in judged]
         assert not [f for f in here if f.onset_low is not None and to_ns(f.onset_low) < row.at_ns]
@@ -234,7 +258,7 @@ class Lives:
         for finding in self.active():
             mine = [i for i in incidents.values() if finding.finding_id in {f.finding_id for f in i.findings}]
             assert len(mine) == 1, f"{finding.finding_id} is in {len(mine)} incidents"
-            assert mine[0].is_open or mine[0].ending in PEOPLE, "a breach is open, or a person ended it"
+            assert mine[0].is_open or mine[0].ending in BY_PEOPLE, "a breach is open, or a person ended it"
         hits = Counter(f.finding_id for f in self.newest.values() if f.alert_kind == POLICY)
         for finding_id in hits:
             assert any(finding_id in ids_of(i) for i in incidents.values())

@@ -218,6 +218,7 @@ def test_a_second_process_waits_and_takes_over_without_telling_anything_twice(wo
 
 
 def test_people_act_through_the_api_and_their_actions_are_on_record(world: HookWorld) -> None:
+    world.settings = replace(world.settings, alerts=replace(world.settings.alerts, undo_minutes=0))
     with world.service() as service:
         token = (world.settings.home / "keys" / "alerts.token").read_text().strip()
         with httpx.Client(base_url=service.address, headers={"authorization": f"Bearer {token}"}) as client:
