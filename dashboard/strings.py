@@ -147,6 +147,11 @@ BASELINE_VERSION = "baseline {version}"
 BASELINE_UNKNOWN = "baseline version unknown"
 
 ACKNOWLEDGE = "Acknowledge"
+TAKE_OVER = "Take over"
+UNDO = "Undo"
+UNDO_HELP = "Takes back what a person did last: an acknowledge, an end, a reopening, within minutes"
+REOPEN = "Reopen"
+REOPEN_DO = "Reopen: you have it"
 END = "End"
 ENDING = "Ending"
 ENDING_FALSE_ALARM = "False alarm"
@@ -164,6 +169,7 @@ NOT_ALLOWED = "Your role ({role}) may look at incidents but not act on them."
 DONE = "Recorded: {what}."
 DONE_WORDS = {
     "acknowledge": "you have it",
+    "take-over": "you have it now",
     "false-alarm": "false alarm",
     "accept": "accepted",
     "resolve": "fixed",

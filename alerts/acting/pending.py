@@ -57,8 +57,8 @@ class Decisions:
         for incident_id, (actor, reason) in stored.items():
             incident = self.find(incident_id)
             if incident is not None:
-                live = incident.undo is not None and incident.place.lineage == LIVE
-                at_ns = incident.undo.at_ns if incident.undo is not None and live else -self.undo_ns
+                last = incident.undo if incident.place.lineage == LIVE else None
+                at_ns = -self.undo_ns if last is None else min(last.at_ns, self.clock.now_ns())
                 self._put(incident, at_ns + self.undo_ns, actor, reason)
 
     def elapse(self) -> None:

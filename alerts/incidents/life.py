@@ -274,8 +274,7 @@ class _Log:
             changes, notify = acts.undone(self.incident, now_ns, self.timing)
             last = self.incident.undo
             reason = event.reason or f"{last.act} by {last.actor} was a mistake" if last else event.reason
-            said = {"actor": event.actor, "reason": reason, "notify": notify}
-            self.add(now_ns, "undone", undo=None, **said, **changes)
+            self.add(now_ns, "undone", actor=event.actor, reason=reason, notify=notify, undo=None, **changes)
         elif isinstance(event, Hold | Release):
             self.hold(event, now_ns)
         elif isinstance(event, Remind):

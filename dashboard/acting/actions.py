@@ -31,6 +31,7 @@ MAX_RULE = 4000
 
 ACKNOWLEDGE, FALSE_ALARM, ACCEPT, NOTE = "acknowledge", "false-alarm", "accept", "note"
 HOLD, RELEASE = "hold", "release"
+RESOLVE, REOPEN, UNDO, TAKE_OVER = "resolve", "reopen", "undo", "take-over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Answer:
 
 
 def act(settings: Settings, who: Viewer, incident_id: str, action: str, reason: str = "") -> Answer:
-    """Acknowledge, end, hold, release or annotate an incident."""
+    """Acknowledge, end, reopen, hold, release or annotate an incident, or undo what was done last."""
     path = f"/incidents/{quote(incident_id, safe='')}/{quote(action, safe='')}"
     return _tell(settings, who, path, reason, {})
 

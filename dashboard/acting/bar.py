@@ -21,23 +21,30 @@ def row(incident: Incident, seen: Session) -> None:
     may = seen.viewer.may_act
     acts = may and incident.is_open
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="actions"):
-        taken = incident.stored.acknowledged_by == seen.viewer.name
+        has_it = incident.stored.acknowledged_by
+        taken = has_it == seen.viewer.name
         if st.button(
-            strings.ACKNOWLEDGE,
+            strings.TAKE_OVER if has_it and not taken and incident.is_open else strings.ACKNOWLEDGE,
             type="primary",
             icon=":material/person_check:",
             shortcut="a",
             disabled=not acts or taken,
         ):
-            _act(incident, seen, actions.ACKNOWLEDGE, "")
+            _act(incident, seen, actions.TAKE_OVER if has_it else actions.ACKNOWLEDGE, "")
         with st.popover(words.SILENCE, icon=":material/notifications_off:", disabled=not acts):
             _silence(incident, seen)
         with st.popover(strings.END, icon=":material/flag:", disabled=not acts):
-            endings = {strings.ENDING_FALSE_ALARM: actions.FALSE_ALARM, strings.ENDING_ACCEPT: actions.ACCEPT}
+            endings = {
+                strings.ENDING_FIXED: actions.RESOLVE,
+                strings.ENDING_FALSE_ALARM: actions.FALSE_ALARM,
+                strings.ENDING_ACCEPT: actions.ACCEPT,
+            }
             ending = st.radio(strings.ENDING, list(endings))
             why = st.text_input(strings.END_WHY, help=strings.END_HELP, max_chars=actions.MAX_REASON)
             if st.button(strings.END_DO):
                 _act(incident, seen, endings[ending], why)
+        if may and (has_it or not incident.is_open):
+            _take_back(incident, seen)
         with st.popover(words.HOLD, icon=":material/front_hand:", disabled=not acts):
             _hold(incident, seen)
         with st.popover(strings.NOTE, icon=":material/edit_note:", disabled=not may):
@@ -80,6 +87,19 @@ def _silence(incident: Incident, seen: Session) -> None:
     _say(answer, words.DONE["silence"].format(lasts=lasts))
 
 
+def _take_back(incident: Incident, seen: Session) -> None:
+    """Undo what a person did last, or open again what is over."""
+    if st.button(strings.UNDO, icon=":material/undo:", help=strings.UNDO_HELP):
+        _act(incident, seen, actions.UNDO, "")
+    if not incident.is_open:
+        with st.popover(strings.REOPEN, icon=":material/refresh:"):
+            why = st.text_input(
+                words.WHY, help=words.WHY_HELP, max_chars=actions.MAX_REASON, key="reopen-why"
+            )
+            if st.button(strings.REOPEN_DO):
+                _act(incident, seen, actions.REOPEN, why)
+
+
 def _hold(incident: Incident, seen: Session) -> None:
     components.quiet(words.HOLD_NOTE)
     why = st.text_input(words.WHY, help=words.WHY_HELP, max_chars=actions.MAX_REASON, key="hold-why")
@@ -92,7 +112,7 @@ def _hold(incident: Incident, seen: Session) -> None:
 
 def _act(incident: Incident, seen: Session, action: str, reason: str) -> None:
     """Record it, and draw the page anew from what was recorded."""
-    if action not in {actions.ACKNOWLEDGE, actions.RELEASE}:
+    if action not in {actions.ACKNOWLEDGE, actions.TAKE_OVER, actions.UNDO, actions.RELEASE}:
         _refuse_without(reason)
     answer = actions.act(data.settings(), seen.viewer, incident.id, action, reason.strip())
     _say(answer, {**strings.DONE_WORDS, **words.DONE}[action])

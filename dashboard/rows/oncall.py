@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from scipy.special import bdtr, gammaincinv
 
 from alerts.errors import Defect
-from alerts.incidents.incident import Incident
-from alerts.incidents.oncall import FALSE, JUDGED, health
+from alerts.incidents.incident import BY_PEOPLE, Incident
+from alerts.incidents.oncall import FALSE, health
 from alerts.incidents.wire import incident_from_json
 from dashboard import palette
 from dashboard.estimates.intervals import CONFIDENCE, Interval
@@ -153,4 +153,5 @@ def channel(found: Delivered) -> State:
 
 
 def _acted_on(incident: Incident) -> bool:
-    return incident.acknowledged_by is not None or incident.held_by is not None or incident.ending in JUDGED
+    has_it = incident.acknowledged_by is not None or incident.held_by is not None
+    return has_it or incident.ending in BY_PEOPLE
