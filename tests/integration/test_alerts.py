@@ -249,9 +249,8 @@ def test_people_act_through_the_api_and_their_actions_are_on_record(world: HookW
     placed = DefaultPartitioner()(
         record.key.text().encode(), list(range(world.settings.kafka.partitions)), []
     )
-    assert (
-        partition == placed
-    )  # where stage 1, which has another client, puts the observations of the service
+    # where stage 1, which has another client, puts the observations of the service
+    assert partition == placed
 
 
 def test_policy_hits_end_when_traffic_goes_on_without_them(world: HookWorld) -> None:
