@@ -8,10 +8,14 @@ interrupted, repeated and run by several: how far all of it has come is noted at
 
 from __future__ import annotations
 
+import logging
+
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from ingest.errors import Unavailable
+
+logger = logging.getLogger(__name__)
 
 OVERLAP_S = 120
 """Cells may show up this long after the time they say they were written at: an insert takes its while."""
@@ -66,9 +70,11 @@ class Days:
         Raises
         ------
         Unavailable
-            If ClickHouse does not answer: what is left is done the next time.
+            If ClickHouse does not answer, or refuses the days of a lineage: those of all others are computed,
+            and what is left is tried the next time.
         """
         done = 0
+        refused: ClickHouseError | None = None
         try:
             since, now = self._client.query(_DONE).result_rows[0]
             bound = {"since": since, "overlap": OVERLAP_S}
@@ -76,9 +82,23 @@ class Days:
                 days = sorted(touched)
                 for some in (days[i : i + MOST_DAYS] for i in range(0, len(days), MOST_DAYS)):
                     place = {"tenant": tenant, "lineage": lineage, "days": some}
-                    self._client.command(_SUM, parameters={**place, "first": some[0], "last": some[-1]})
+                    bound = {**place, "first": some[0], "last": some[-1]}
+                    try:
+                        self._client.command(_SUM, parameters=bound)
+                    except OperationalError:
+                        raise  # it would not answer for the others
+                    except ClickHouseError as error:
+                        logger.warning("days of the lineage %r are not summed up: %s", lineage, _first(error))
+                        refused = error
+                        break
                     done += len(some)
+            if refused is not None:
+                raise refused
             self._client.insert("days_done", [(now,)], column_names=["until"])
         except ClickHouseError as error:
-            raise Unavailable(f"days are not summed up: {str(error).splitlines()[0][:200]}") from error
+            raise Unavailable(f"days are not summed up: {_first(error)}") from error
         return done
+
+
+def _first(error: ClickHouseError) -> str:
+    return next(iter(str(error).splitlines()), "")[:200]

@@ -34,10 +34,10 @@ from ingest.detect.applied import Applied
 from ingest.detect.chain import LogChain
 from ingest.detect.fault import OF_THE_WHOLE
 from ingest.detect.lineage_conversations import LineageConversations
+from ingest.detect.log_gap import LogGap
 from ingest.detect.quarantine import RELEASE, Quarantined, is_plain, pack_alone, set_aside
 from ingest.detect.resting import LineageKey, Resting, packable, restored
 from ingest.detect.watermark import LineageClock
-from ingest.errors import Defect
 from ingest.units.conversations import LIMITS, Limits
 
 logger = logging.getLogger(__name__)
@@ -91,6 +91,7 @@ class Shard:
         self._sources: dict[_Source, Applied] = {}
         self.repeated = 0
         self.holes = 0
+        self.gaps: list[LogGap] = []
         self.cells: list[tuple[ServiceKey, CellRow, int]] = []
         self.findings: list[tuple[Finding, int]] = []
         self.references: list[tuple[ServiceKey, Reference]] = []
@@ -105,20 +106,13 @@ class Shard:
         """Apply one message; cells and findings collect in `cells` and `findings`.
 
         A log may have holes: a broker killed between numbering a batch and storing it skips the numbers of
-        messages that nobody was told were kept. A hole larger than any batch is lost data.
-
-        Raises
-        ------
-        Defect
-            If ``offset`` leaves a gap of more than `LARGEST_HOLE` behind the last one.
+        messages that nobody was told were kept. A hole of more than `LARGEST_HOLE` is lost data: it goes to
+        `gaps`, and what is left is watched.
         """
         if self.next_offset is not None and offset > self.next_offset:
             missing = offset - self.next_offset
             if missing > LARGEST_HOLE:
-                raise Defect(
-                    f"observation log jumps from {self.next_offset} to {offset}: messages are missing; "
-                    "compare the topic's retention with the last snapshot"
-                )
+                self.gaps.append(LogGap(self.next_offset - 1, offset))
             self.holes += missing
             logger.warning("the observation log has a hole of %d before offset %d", missing, offset)
         self.next_offset = offset + 1

@@ -66,8 +66,6 @@ class DetectStage:
         ------
         Unavailable
             If ClickHouse did not take something; call again.
-        Defect
-            If the log has a gap.
         """
         for message in messages:
             shard = self._shard(message.partition)
@@ -97,10 +95,12 @@ class DetectStage:
         ]
         outputs += [o for p, s in sorted(shards.items()) for o in reports(p, s.closed)]
         outputs += self._told_of_quarantine(shards)
+        now_ns = self._now_ns()
+        outputs += [gap.to_output(p, now_ns) for p, s in sorted(shards.items()) for gap in s.gaps]
         self._log, self._dead = [], []
         for shard in shards.values():
             shard.cells, shard.findings, shard.references, shard.closed = [], [], [], []
-            shard.rested, shard.released = [], []
+            shard.rested, shard.released, shard.gaps = [], [], []
             shard.conversation_faults.clear()
         return outputs
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import sys
 import time
 from collections import Counter
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.embedded import run_file
 from infra.settings import StoreSettings
 from tests.at_rest import raw_messages, rows_of_everything
 from tests.brokers import KINDS
@@ -121,12 +123,16 @@ class Watch:
 
 
 @contextlib.contextmanager
-def recorded(kind: str, seed: int) -> Iterator[Watch]:
-    """A seed that is written down as it ends, also when it fails."""
+def recorded(kind: str, seed: int, home: Path) -> Iterator[Watch]:
+    """A seed that is written down as it ends; if it fails, what its processes logged is kept."""
     watch = Watch(kind, seed)
     try:
         yield watch
     except BaseException as error:
+        kept = record_file().parent / f"chaos-{kind}-{seed}"
+        shutil.copytree(home / "logs", kept, dirs_exist_ok=True)
+        shutil.copy(home / run_file.NAME, kept)
+        say(f"logs are kept in {kept}")
         lines = str(error).splitlines() or [""]
         watch.ended(f"{type(error).__name__}: {lines[0]}"[:120])
         raise
@@ -153,7 +159,7 @@ def test_random_faults_change_nothing(tmp_path: Path, kind: str) -> None:
         assert all(expected)
         done: list[Sent] = [quiet]
         for seed in range(FIRST_SEED, FIRST_SEED + SEEDS):
-            with recorded(kind, seed) as watch:
+            with recorded(kind, seed, lightship.home) as watch:
                 disturbed(lightship, watch, lasting(kind, clocks, disk), done, expected)
                 if seed == FIRST_SEED + SEEDS - 1:
                     nothing_in_clear(lightship)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from alerts.incidents.intake import read_finding
 from detectors.closed_ticks import Report, decode
 from detectors.drift.baselines.reference import Reference
 from detectors.drift.budgets.grant import Grant
@@ -19,7 +20,7 @@ from ingest.detect.evidence import Evidence, KeptSnapshot
 from ingest.detect.run_config import RunConfig
 from ingest.detect.stage import DetectStage
 from ingest.detect.writer import LogRow, QuarantineRow, Snapshot
-from ingest.errors import Defect, Unavailable
+from ingest.errors import Unavailable
 from ingest.messages import Output, RawMessage
 from tests.at_length import at_length
 from tests.detectors.drift.test_watcher import refusals_in_spanish
@@ -206,12 +207,20 @@ def _without_log(finding: bytes) -> str:
     return json.dumps({k: v for k, v in said.items() if not k.startswith("log_")})
 
 
-def test_lost_messages_stop_the_process_and_a_skipped_number_does_not(log: list[Message]) -> None:
-    running = stage(Kept())
-    running.process(raw(log[:10]))
-    running.process(raw(log[10:12], start=11))
-    with pytest.raises(Defect, match="jumps from 13 to 2000"):
-        running.process(raw(log[12:14], start=2000))
+def test_lost_messages_are_paged_once_and_the_rest_is_watched(log: list[Message]) -> None:
+    store, pages = Kept(), list[Finding]()
+    for _ in range(2):  # ended before a snapshot, it reads and says the same again
+        running = stage(store)
+        running.process(raw(log[:10]))
+        assert not said(running.process(raw(log[10:12], start=11)))  # a skipped number is no loss
+        outputs = running.process(raw(log[12:14], start=2000))
+        pages += [read_finding(o.value) for o in outputs if o.topic == FINDINGS.name]
+        outputs = running.process(raw(log[14:16], start=2002))
+        assert not said(outputs)
+    assert [(p.severity, p.score) for p in pages] == [("page", "missing_observations")] * 2
+    assert len({p.finding_id for p in pages}) == 1
+    assert "observations 13 to 1999 of partition 0" in pages[0].notes[0]
+    assert running.snapshot() == {0: 2004}
 
 
 def test_bytes_that_are_no_message_become_a_dead_letter_and_are_passed(

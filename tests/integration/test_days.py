@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import OperationalError
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from infra.clickhouse import connect
 from ingest.detect.days import Days
@@ -67,6 +67,22 @@ def cell(rng: random.Random, offset: int) -> tuple[Any, ...]:
     return (*place, slice_, at, part, sum(counts), counts[1] * 1.0, numbers, counts, names, offset)
 
 
+class Refused:
+    """A client of a store that refuses the days of one lineage."""
+
+    def __init__(self, client: Client, lineage: str) -> None:
+        self._client = client
+        self._lineage = lineage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def command(self, sql: str, **named: Any) -> Any:
+        if named["parameters"]["lineage"] == self._lineage:
+            raise DatabaseError("Code: 241. Memory limit exceeded")
+        return self._client.command(sql, **named)
+
+
 class CutOff:
     """A client that loses the connection when the second lineage is to be summed."""
 
@@ -95,6 +111,20 @@ def test_days_are_the_sums_of_their_cells(client: Client, seed: int) -> None:
                 Days(CutOff(client)).run()  # type: ignore[arg-type]
         Days(client).run()
         assert client.query(OF_DAYS).result_rows == client.query(OF_CELLS).result_rows
+
+
+def test_a_lineage_whose_days_are_refused_costs_no_other_its_days(client: Client) -> None:
+    rng = random.Random(1)
+    rows = [cell(rng, i) for i in range(60)]
+    client.insert("cells", rows, column_names=list(COLUMNS))
+    lineages = sorted({row[1] for row in rows})
+    first, second = lineages
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="Memory limit"):
+            Days(Refused(client, first)).run()  # type: ignore[arg-type]
+    assert {row[1] for row in client.query(OF_DAYS).result_rows} == {second}
+    Days(client).run()
+    assert client.query(OF_DAYS).result_rows == client.query(OF_CELLS).result_rows
 
 
 def test_nothing_is_summed_where_nothing_was_written(client: Client) -> None:
