@@ -33,7 +33,7 @@ from alerts.acting.request import (
 )
 from alerts.acting.typed_text import TypedText
 from alerts.briefs.headline import headline
-from alerts.briefs.render import render_json
+from alerts.briefs.render import render_json, render_text
 from alerts.desk import Desk
 from alerts.errors import NotPossible, Unavailable, Unstorable
 from alerts.held.evidence import Bound
@@ -250,7 +250,8 @@ class _Api:
         except Unavailable:
             history = None
         whole = {k: v for k, v in incident_to_dict(incident).items() if k != "exact"}
-        return {**whole, "brief": render_json(self._desk.brief(incident)), "history": history}
+        brief = self._desk.brief(incident)
+        return {**whole, "brief": render_json(brief), "text": render_text(brief), "history": history}
 
 
 async def _unstorable(_: Request, error: Exception) -> Response:

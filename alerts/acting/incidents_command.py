@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alerts.acting.client import ask, tell
+from alerts.briefs.figures import THIN
 from alerts.briefs.reportable import NOT_ADVICE, deadlines
 from alerts.briefs.words import plain
 from alerts.errors import Unavailable as AlertsUnavailable
@@ -202,19 +203,23 @@ def _who(incident: Mapping[str, Any]) -> str:
 
 
 def show_one(incident: Mapping[str, Any]) -> str:
-    """One incident for a person: the brief in a few lines, then its history."""
-    brief = incident["brief"]
+    """One incident for a person: all that a message says, then who has it, its notes and its history."""
     facts = (incident["incident_id"], _state(incident), incident["severity"], f"onset {incident['onset']}")
-    lines = [brief["headline"], "  ".join(facts)]
+    lines = [*_printable(incident["text"]), "", "  ".join(facts)]
     if who := _who(incident):
         lines.append(f"with {who}")
     lines += [f"note of {n['actor']}, {n['at']}: {plain(n['text'], MAX_CELL)}" for n in incident["notes"]]
-    lines += [f"check: {check}" for check in brief["do"]["checks"]]
     if incident["history"] is None:
         return "\n".join([*lines, "its history cannot be read now: the store does not answer"])
     rows = [("at", "what", "state", "who", "why")]
     rows += [(m["at"], m["what"], m["state"], m["actor"], m["reason"]) for m in incident["history"]]
     return "\n".join([*lines, "", _table(rows)])
+
+
+def _printable(text: str) -> list[str]:
+    """Lines of a message, each of visible characters."""
+    lines = text.rstrip().splitlines()
+    return ["".join(c if c.isprintable() or c == THIN else " " for c in line).rstrip() for line in lines]
 
 
 def show_fared(report: Mapping[str, Any]) -> str:

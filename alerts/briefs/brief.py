@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from alerts.briefs import runbook, words
+from alerts.briefs import limits, runbook, words
 from alerts.briefs.headline import headline
+from alerts.briefs.tally import Tally, tally_of
 from alerts.incidents import lead
-from alerts.incidents.identity import PIPELINE, POLICY
+from alerts.incidents.identity import PIPELINE, POLICY, SILENCE
 from alerts.incidents.incident import Incident
 from detectors.finding import ALL, Finding, SliceEffect, Suspect
 from infra.clock import NS_PER_S, to_datetime
@@ -35,6 +36,8 @@ class What:
     """The measurement. ``values`` is baseline, current value and interval in words.
 
     ``notes`` is what a rule or an objective says of itself: its limit, and what is left of a budget.
+    ``particulars`` is what is known of the hits beyond their number: types of errors, kinds of secrets, which
+    tool. ``compared`` are the dimensions in which suspects were looked for.
     """
 
     title: str
@@ -62,6 +65,9 @@ class What:
     others: tuple[str, ...]
     more: int
     notes: tuple[str, ...] = ()
+    particulars: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
+    inputs_moved_high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,7 @@ class Brief:
     reproduce: Reproduce
     do: Do
     trust: Trust
+    tally: Tally | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +200,13 @@ def brief_of(
     links: Links = Links(),
     trust: Trust = Trust(),
     examples: Sequence[Example] = (),
+    tally: Tally | None = None,
+    particulars: Sequence[str] = (),
 ) -> Brief:
-    """The message about an incident as it stands."""
+    """The message about an incident as it stands.
+
+    Without a ``tally`` that was counted lately, figures are those of its findings.
+    """
     finding = incident.spokesman
     book = runbook.load(runbook.name_of(finding))
     where = incident.slice
@@ -208,7 +220,7 @@ def brief_of(
         acknowledged_by=incident.acknowledged_by and words.plain(incident.acknowledged_by),
         at=to_datetime(incident.clock_ns),
         headline=headline(incident),
-        what=_what(incident, finding),
+        what=_what(incident, finding, particulars),
         when=_when(incident),
         where=Where(
             tenant=words.plain(finding.tenant),
@@ -247,6 +259,7 @@ def brief_of(
             api=f"{links.api}/incidents/{incident.incident_id}" if links.api else "",
         ),
         trust=trust,
+        tally=tally or tally_of(incident),
     )
 
 
@@ -257,20 +270,22 @@ def _verify(incident: Incident) -> str | None:
     return f"lightship verify {incident.incident_id}"
 
 
-def _what(incident: Incident, finding: Finding) -> What:
-    others = [f for f in incident.findings if f is not finding and lead.supports(f)]
+def _what(incident: Incident, finding: Finding, particulars: Sequence[str]) -> What:
     same = (finding.unit, finding.score)
-    said = [
-        words.plain(f"{words.subject(f, 1)} {words.slice_words(f.slice)}", 120)
-        for f in others
-        if f.alert_kind != POLICY or (f.unit, f.score) != same
-    ]
+    others = [f for f in incident.findings if f is not finding and lead.supports(f)]
+    said = list(
+        dict.fromkeys(
+            words.plain(f"{words.subject(f, 1)} {words.slice_words(f.slice)}", 120)
+            for f in others
+            if f.alert_kind != POLICY or (f.unit, f.score) != same
+        )
+    )
     return What(
         title=words.measured(finding),
         unit=words.plain(finding.unit),
         score=words.plain(finding.score, MAX_SCORE),
         alert_kind=finding.alert_kind,
-        values=words.values(finding).text,
+        values=_values(finding),
         effect=finding.effect,
         effect_low=finding.effect_low,
         effect_high=finding.effect_high,
@@ -291,7 +306,21 @@ def _what(incident: Incident, finding: Finding) -> What:
         others=tuple(said[:MAX_OTHERS]),
         more=max(0, len(said) - MAX_OTHERS) + incident.beyond,
         notes=tuple(words.plain(n, MAX_NOTE) for n in finding.notes) if finding.alert_kind in SAID else (),
+        particulars=tuple(words.plain(p, MAX_NOTE) for p in particulars),
+        compared=tuple(words.plain(c) for c in finding.compared),
+        inputs_moved_high=finding.inputs_moved_high,
     )
+
+
+def _values(finding: Finding) -> str:
+    """The measurement in words; of a limit, what was measured against it."""
+    if finding.alert_kind in words.LIMITS:
+        said = limits.limit_text(finding, words.inline(words.title(finding.score)))
+        if said:
+            return said
+    if finding.alert_kind in (PIPELINE, SILENCE) and finding.notes:
+        return words.plain(finding.notes[0], MAX_NOTE)
+    return words.values(finding).text
 
 
 def _when(incident: Incident) -> When:

@@ -7,11 +7,14 @@ interval's half-width keeps one or two significant digits, its value as many dec
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 THIN = "\u202f"
 """Narrow no-break space: a unit never wraps away from its number."""
 MINUS = "\u2212"
+FINEST = 6
+"""Most digits that are added to tell two values apart."""
 RARE = 0.001
 """Shares below this are written per 10,000."""
 
@@ -36,13 +39,25 @@ def signed(value: float, places: int) -> str:
     return text if text.startswith(MINUS) or not float(text.replace(",", "")) else f"+{text}"
 
 
-def share(value: float, half_width: float | None = None) -> str:
-    """``0.58`` -> ``58 %``; at most one decimal, none from 10 % on unless the interval is narrow."""
+def share(value: float, half_width: float | None = None, more: int = 0) -> str:
+    """``0.58`` -> ``58 %``; at most one decimal, none from 10 % on unless the interval is narrow.
+
+    ``more`` decimals are added where two shares would else be written alike.
+    """
     if 0 < value < RARE:
-        return f"{number(10_000 * value, 1)} per 10,000"
+        return f"{number(10_000 * value, 1 + more)} per 10,000"
     percent = 100 * value
     fine = half_width is not None and half_width < 0.005
-    return f"{number(percent, 1 if percent < 10 or fine else 0)}{THIN}%"
+    return f"{number(percent, more + (1 if 0 < percent < 10 or fine else 0))}{THIN}%"
+
+
+def distinct(one: float, other: float, write: Callable[[float, int], str]) -> tuple[str, str]:
+    """Two values, each with as many more digits as it takes to tell them apart; ``write`` takes how many."""
+    for more in range(FINEST):
+        texts = write(one, more), write(other, more)
+        if texts[0] != texts[1] or one == other:
+            return texts
+    return texts
 
 
 def between(low: float, high: float, scale: float, unit: str) -> str:
@@ -51,13 +66,17 @@ def between(low: float, high: float, scale: float, unit: str) -> str:
     return f"{signed(scale * low, places)} to {signed(scale * high, places)}{THIN}{unit}".rstrip(f"{THIN} ")
 
 
-def measure(value: float) -> str:
-    """A value in its own unit with three significant digits."""
+def measure(value: float, digits: int = 3) -> str:
+    """A value in its own unit with so many significant digits, without zeros at the end."""
     size = abs(value)
+    if size >= 1e15:
+        return f"{value:.2e}"
     if size >= 1e6:
-        return f"{number(value / 1e6, 2)}{THIN}M"
-    places = 0 if size >= 100 or value == round(value) else 1 if size >= 10 else 2
-    return number(value, places)
+        return f"{number(value / 1e6, max(2, digits - 1))}{THIN}M"
+    if value == round(value) or size < 1e-9:
+        return number(value, 0)
+    text = number(value, max(0, digits - 1 - math.floor(math.log10(size))))
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def count(n: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alerts.briefs import figures, words
+from alerts.incidents.identity import PIPELINE
 from alerts.incidents.incident import RESOLVED, Incident
 from detectors.finding import ALL, Finding
 from infra.clock import to_datetime
@@ -52,7 +53,12 @@ class _Placed:
 
 
 def _place(incident: Incident, finding: Finding) -> _Placed:
-    """``in`` the slice whose numbers are shown, ``mostly in`` one that explains numbers over all traffic."""
+    """``in`` the slice whose numbers are shown, ``mostly in`` one that explains numbers over all traffic.
+
+    What Lightship states of itself names the part it is about.
+    """
+    if finding.alert_kind == PIPELINE:
+        return _Placed("", "")
     if incident.slice == ALL:
         return _Placed("seen in", "" if finding.slice == ALL else finding.slice)
     return _Placed("in" if finding.slice == incident.slice else "mostly in", incident.slice)

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from alerts.briefs import figures, words
-from alerts.briefs.brief import Brief, What, When
+from alerts.briefs.brief import Brief, What
+from alerts.briefs.causes import COMPARES, nothing_changed, suspect_text
+from alerts.briefs.tally import counted_as
+from alerts.incidents.identity import PIPELINE, RULE, SILENCE
+from alerts.incidents.incident import RESOLVED
 from detectors.finding import ALL, SliceEffect, rfc3339
 
 VERSION = 1
 """Version of the JSON form; readers take this and the one before."""
+
+ALL_OF_IT = 0.995
+"""A slice that explains more than this of a change explains all of it."""
+LEAST_BEYOND, MOST_BEYOND = math.log(1.5), math.log(1e6)
+"""Logarithms of how many times its threshold evidence is, between which the number is written."""
+
+STATED = (*words.LIMITS, PIPELINE, SILENCE)
+"""Kinds of findings whose values are a sentence of their own."""
 
 MAX_TEXT = 8_000
 """Characters of the text form."""
@@ -49,23 +62,27 @@ def render_text(brief: Brief) -> str:
         for name, lines in parts(brief)
         for k, line in enumerate(lines)
     ]
-    acts = [f"{act.name}: {act.url}" for act in brief.do.acts]
-    first = [f"{label(brief)} · {brief.headline}", "", *acts, *([""] if acts else [])]
+    links = [brief.do.dashboard] if brief.do.dashboard else []
+    links += [f"{act.name}: {act.url}" for act in brief.do.acts]
+    first = [f"{label(brief)} · {brief.headline}", "", *links, *([""] if links else [])]
     text = "\n".join([*first, *body, ""])
     return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 2]}…\n"
 
 
 def parts(brief: Brief) -> list[tuple[str, list[str]]]:
-    """Name and lines of each part that says something, in order of reading."""
+    """Name and lines of each part that says something, in order of reading.
+
+    First what whoever was woken acts on: the likely cause, how bad, the next step; hashes and evidence last.
+    """
     found = [
-        ("What", _what_lines(brief.what)),
-        ("When", _when_lines(brief.when)),
-        ("Where", _where_lines(brief)),
         ("Suspects", _suspect_lines(brief)),
-        ("Examples", _example_lines(brief)),
+        ("What", _what_lines(brief)),
         ("Do", _do_lines(brief)),
-        ("Reproduce", _reproduce_lines(brief)),
+        ("Where", _where_lines(brief)),
+        ("When", _when_lines(brief)),
+        ("Examples", _example_lines(brief)),
         ("Trust", _trust_lines(brief)),
+        ("Reproduce", _reproduce_lines(brief)),
     ]
     return [(name, lines) for name, lines in found if lines]
 
@@ -87,43 +104,66 @@ def label(brief: Brief) -> str:
     return " · ".join(x for x in (brief.severity.upper(), brief.state, said) if x)
 
 
-def _what_lines(what: What) -> list[str]:
-    lines = [f"{words.plain(what.title)}: {what.values}" if what.values else words.plain(what.title)]
-    if what.n is not None and what.n_baseline is not None:
-        unit = words.unit_plural(what.unit)
-        lines.append(f"over {figures.count(what.n)} {unit}, baseline {figures.count(what.n_baseline)}")
-    people = [
-        f"{figures.count(n)} {name}"
-        for n, name in ((what.n_users, "users"), (what.n_conversations, "conversations"))
-        if n is not None
-    ]
-    if what.largest_share is not None and people:
-        people.append(f"the busiest makes up {figures.share(what.largest_share)}")
-    lines.append(", ".join(people) or "users and conversations: not computed")
-    inputs = {
-        None: "changes of inputs: not computed",
-        True: "inputs changed too",
-        False: "inputs did not change",
-    }
-    lines.append(inputs[what.inputs_changed])
+def _what_lines(brief: Brief) -> list[str]:
+    what, now = brief.what, _now(brief)
+    counted = brief.tally.text(now) if brief.tally is not None else ""
+    lines = [counted] if counted else []
+    if what.alert_kind in STATED:
+        lines.insert(0, what.values or words.plain(what.title, 80))
+        if what.alert_kind == RULE and what.n is not None:
+            lines.append(f"over {figures.count(what.n)} {counted_as(what.score, what.unit)} in that time")
+    elif what.values:
+        lines.append(f"{words.plain(what.title, 80)}: {what.values}{_against(what)}")
+    elif not lines:
+        lines.append(words.plain(what.title, 80))
+    lines += what.particulars
+    if what.largest_share is not None:
+        lines.append(f"the busiest user makes up {figures.share(what.largest_share)} of them")
+    if what.inputs_changed is not None:
+        lines.append(_inputs(what))
     if what.hits and what.alert_kind != "policy":
         lines.append(f"{figures.count(what.hits)} policy hits")
-    if what.evidence is not None and what.threshold is not None:
-        by = f", detector {words.plain(what.detector)}" if what.detector else ""
-        lines.append(f"evidence {what.evidence:.1f} against a threshold of {what.threshold:.1f} (log){by}")
     lines += what.notes
     lines += [f"also: {other}" for other in what.others]
     return [*lines, f"and {what.more} more changes"] if what.more else lines
 
 
-def _when_lines(when: When) -> list[str]:
-    now = when.fired or when.first_finding
+def _against(what: What) -> str:
+    """How much it is compared with."""
+    if what.n_baseline is None or not what.n_baseline:
+        return ""
+    return f", against {figures.count(what.n_baseline)} {counted_as(what.score, what.unit)} before"
+
+
+def _inputs(what: What) -> str:
+    """Whether what is asked changed, as far as it was compared."""
+    if what.inputs_changed:
+        return "the mix of languages asked in changed too: look at what is asked first"
+    if what.inputs_moved_high is None:
+        return "the mix of languages asked in did not change"
+    most = figures.share(what.inputs_moved_high)
+    return f"the mix of languages asked in did not change (at most {most} of the traffic moved, 95 %)"
+
+
+def _now(brief: Brief) -> datetime:
+    """The day that times are read on."""
+    return brief.when.fired or brief.when.first_finding
+
+
+def _when_lines(brief: Brief) -> list[str]:
+    when, now = brief.when, _now(brief)
     low, high = (figures.clock(t, now).removesuffix(" UTC") for t in (when.onset_low, when.onset_high))
-    lines = [f"onset {figures.clock(when.onset, now)} ({low} to {high})"]
+    between = f" (between {low} and {high})" if low != high else ""
+    lines = [f"began {figures.clock(when.onset, now)}{between}"]
     if when.fired is not None and when.delay_s is not None:
-        lines.append(f"fired {figures.clock(when.fired, now)}, {figures.span(when.delay_s)} after the onset")
+        later = f", {figures.span(when.delay_s)} later" if when.delay_s >= 1 else ""
+        lines.append(f"noticed {figures.clock(when.fired, now)}{later}")
+    if brief.acknowledged_by and when.resolved is None:
+        lines.append(f"taken by {brief.acknowledged_by}")
     if when.resolved is not None:
         lines.append(f"ended {figures.clock(when.resolved, now)}")
+    if brief.where.lineage != "live":
+        lines.append(f"times are those of the data of {brief.where.lineage}, not of the clock on the wall")
     return lines
 
 
@@ -137,20 +177,34 @@ def _where_lines(brief: Brief) -> list[str]:
         lines.append(f"hit: {', '.join(where.services_hit)}")
     if where.services_spared:
         lines.append(f"not hit: {', '.join(where.services_spared)}")
+    if brief.what.alert_kind == PIPELINE:
+        return lines
     lines.append("all traffic" if where.slice == ALL else f"explained by {where.slice}")
-    lines += [f"{s.slice}{_slice_words(s)}" for s in where.slices]
+    lines += [f"{s.slice}{_slice_words(s)}" for s in where.slices if s.slice != ALL]
     return [*lines, f"unaffected: {', '.join(where.cleared)}"] if where.cleared else lines
 
 
 def _slice_words(ranked: SliceEffect) -> str:
-    return "" if ranked.share is None else f": {figures.share(ranked.share)} of the change"
+    """How much of the change a slice explains; more than all of it, since others fell, is all of it."""
+    if ranked.share is None or ranked.share <= 0:
+        return ""
+    return (
+        ": all of the change"
+        if ranked.share > ALL_OF_IT
+        else f": {figures.share(ranked.share)} of the change"
+    )
 
 
 def _suspect_lines(brief: Brief) -> list[str]:
-    now = brief.when.fired or brief.when.first_finding
-    return [f"{s.kind} {s.value} since {figures.clock(s.since, now)}" for s in brief.suspects] or [
-        "none found"
-    ]
+    what, now = brief.what, _now(brief)
+    found = [suspect_text(s, brief.suspects, now) for s in brief.suspects]
+    if found or what.alert_kind not in COMPARES:
+        return found
+    if what.inputs_changed:
+        return ["what users ask: the mix of languages changed at the same time"]
+    if not what.compared:
+        return ["none found"]
+    return list(nothing_changed(what.compared, what.score, what.unit, brief.when.onset, now))
 
 
 def _example_lines(brief: Brief) -> list[str]:
@@ -158,9 +212,10 @@ def _example_lines(brief: Brief) -> list[str]:
 
 
 def _do_lines(brief: Brief) -> list[str]:
+    if brief.state == RESOLVED:
+        return []
     lines = [f"{k}. {check}" for k, check in enumerate(brief.do.checks, 1)]
-    lines.append(f"runbook {brief.do.runbook}")
-    return [*lines, brief.do.dashboard] if brief.do.dashboard else lines
+    return [*lines, f"runbook {brief.do.runbook}"]
 
 
 def _reproduce_lines(brief: Brief) -> list[str]:
@@ -174,7 +229,20 @@ def _reproduce_lines(brief: Brief) -> list[str]:
         known.append(f"log {r.log_from} to {r.log_to}")
     if r.log_digest is not None:
         known.append(f"chain {r.log_digest}")
+    what = brief.what
+    if what.evidence is not None and what.threshold is not None:
+        by = f" ({words.plain(what.detector)})" if what.detector else ""
+        known.append(f"{_strength(what.evidence - what.threshold)}{by}")
     return [*([r.command] if r.command else []), *([" · ".join(known)] if known else [])]
+
+
+def _strength(beyond: float) -> str:
+    """How far evidence goes beyond what it takes; ``beyond`` is the logarithm of the ratio."""
+    if beyond <= LEAST_BEYOND:
+        return "evidence just over its threshold"
+    if beyond > MOST_BEYOND:
+        return "evidence over a million times its threshold"
+    return f"evidence {figures.count(round(math.exp(beyond)))} times its threshold"
 
 
 def _trust_lines(brief: Brief) -> list[str]:

@@ -54,7 +54,7 @@ _BY_SCORE = {
     "output_language": "language",
     "output_language_mismatch": "language",
     "tokens_per_second": "latency",
-    "cost_usd": "length",
+    "cost_usd": "cost",
     "system_prompt_leak": "system_prompt_leak",
     "system_prompt_leaked": "system_prompt_leak",
     "memorised": "memorised",

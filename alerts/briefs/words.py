@@ -8,18 +8,25 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
-from alerts.briefs import figures
-from alerts.incidents.identity import PIPELINE, POLICY
+from alerts.briefs import figures, limits, quantities
+from alerts.incidents.identity import PIPELINE, POLICY, SILENCE
 from detectors.finding import ALL, SEVERAL, Finding
 from detectors.scorers import SPECS, ScoreSpec
 
 MAX_NAME = 40
 """Characters of a service, slice or value that are shown."""
 
+MAX_STATED = 96
+"""Characters of what Lightship states of itself in a headline."""
+
 _RELATIVE = ("ratio", "relative")
 _SHARE = ("share", "pp", "rate")
 _NAMELESS = ("median", "mean", "value")
 """Effect units that only say which value it is, of a score without a unit."""
+_SHARE_OF = "share of "
+"""How the note begins that says which values of a score a finding counts."""
+LIMITS = ("rule", "slo")
+"""Kinds of findings about an operator's limit."""
 _PLURALS = {"interaction": "interactions", "trace": "traces", "conversation": "conversations"}
 
 
@@ -84,47 +91,80 @@ def _scale(finding: Finding) -> str:
 
 def values(finding: Finding) -> Values:
     """Baseline, current value, effect and interval of a finding in words."""
-    scale = _scale(finding)
+    scale, unit = _scale(finding), _unit(finding)
     before, after, effect = finding.baseline_value, finding.current_value, finding.effect
     low, high = finding.effect_low, finding.effect_high
-    own = "" if finding.effect_unit in _NAMELESS else plain(finding.effect_unit or "")
     rare = scale == "share" and all(
         abs(v) < figures.RARE for v in (before or 0, after or 0, low or 0, high or 0)
     )
-    factor, unit = {"share": (100.0, "pp"), "relative": (100.0, "%")}.get(scale, (1.0, own))
+    factor, of = {"share": (100.0, "pp"), "relative": (100.0, "%")}.get(scale, (1.0, unit))
     if rare:
-        factor, unit = 10_000.0, "per 10,000"
+        factor, of = 10_000.0, "per 10,000"
     half = None if low is None or high is None else (high - low) / 2
     step = ""
     if before is not None and after is not None:
         if rare:
-            step = f"{figures.number(factor * before, 1)} → {figures.number(factor * after, 1)} {unit}"
+            pair = figures.distinct(before, after, lambda x, more: figures.number(factor * x, 1 + more))
+            step = f"{_apart(pair)} {of}"
         elif scale == "share":
-            step = f"{figures.share(before, half)} → {figures.share(after, half)}"
+            step = _apart(figures.distinct(before, after, lambda x, more: figures.share(x, half, more)))
         else:
-            shown = "" if scale == "relative" else own
-            step = _with_unit(f"{figures.measure(before)} → {figures.measure(after)}", shown)
+            step = quantities.step(before, after, "" if scale == "relative" else unit)
     interval = ""
     if low is not None and high is not None:
-        interval = figures.between(low, high, factor, "" if step and scale == "own" else unit)
+        interval = _interval(low, high, factor, of, scale, named=not (step and scale == "own"))
     said = ""
-    if effect is not None:
+    if effect is not None and scale == "own":
+        sign = "+" if effect > 0 else ""
+        said = f"{sign}{quantities.amount(effect, unit)}"
+    elif effect is not None:
         places = figures.decimals(factor * (abs(effect) / 10 if half is None else half))
-        said = _with_unit(figures.signed(factor * effect, places), unit)
+        said = _with_unit(figures.signed(factor * effect, places), of)
     return Values(step, interval, said)
+
+
+def _apart(pair: tuple[str, str]) -> str:
+    """Two values as a step; of one that stayed where it was only where that is."""
+    return f"about {pair[1]}" if pair[0] == pair[1] else f"{pair[0]} → {pair[1]}"
+
+
+def _interval(low: float, high: float, factor: float, unit: str, scale: str, *, named: bool) -> str:
+    """``+41 to +66 pp``; of money and of what is counted in the way of its unit."""
+    if scale == "own" and (unit in quantities.CURRENCIES or unit in quantities.WHOLE):
+        ends = [f"{'+' if x > 0 else ''}{quantities.amount(x, unit)}" for x in (low, high)]
+        if ends[0] == ends[1]:
+            return ends[0]
+        return " to ".join(ends if named else [end.removesuffix(f"{figures.THIN}{unit}") for end in ends])
+    return figures.between(low, high, factor, unit if named else "")
+
+
+def _unit(finding: Finding) -> str:
+    """The unit of a finding's values, as the score has it where the finding only says which value it is."""
+    if finding.effect_unit in _NAMELESS or finding.effect_unit is None:
+        spec = spec_of(finding.score)
+        return spec.value_unit if spec is not None and finding.effect_unit in _NAMELESS else ""
+    return plain(finding.effect_unit)
 
 
 def _with_unit(text: str, unit: str) -> str:
     return f"{text}{figures.THIN}{unit}" if unit else text
 
 
-def measured(finding: Finding) -> str:
-    """Title of the score, with what was measured where that is the share of its values in some range."""
+def part_measured(finding: Finding) -> str:
+    """Which values are counted, where it is the share of a score's values: ``above 512 characters``."""
     spec = spec_of(finding.score)
-    said = next((n for n in finding.notes if n.startswith("share of ")), "")
+    said = next((n for n in finding.notes if n.startswith(_SHARE_OF)), "")
     if not said or finding.effect_unit not in _SHARE or (spec is not None and spec.kind == "flag"):
-        return title(finding.score)
-    return f"{title(finding.score)}, {plain(said)}"
+        return ""
+    part = plain(said.removeprefix(_SHARE_OF).removeprefix("values").lstrip(": "))
+    unit = spec.value_unit if spec is not None else ""
+    return f"{part} {unit}" if unit and part.startswith(("above ", "below ")) else part
+
+
+def measured(finding: Finding) -> str:
+    """Title of the score, with which of its values are counted where it is the share of some of them."""
+    part = part_measured(finding)
+    return f"{title(finding.score)} {part}" if part else title(finding.score)
 
 
 def subject(finding: Finding, hits: int) -> str:
@@ -132,12 +172,20 @@ def subject(finding: Finding, hits: int) -> str:
     name = inline(title(finding.score))
     if finding.alert_kind == POLICY:
         return f"{name}, {figures.count(hits)} {'hit' if hits == 1 else 'hits'}"
-    if finding.alert_kind == "silence":
-        return f"no {unit_plural(finding.unit)} arrive"
+    if finding.alert_kind == SILENCE:
+        usual = finding.baseline_value
+        told = f" ({quantities.amount(round(usual), '')} an hour are usual)" if usual and usual >= 1 else ""
+        return f"no {unit_plural(finding.unit)} arrive{told}"
     if finding.alert_kind == PIPELINE and finding.notes:
-        return plain(finding.notes[0], 80)
+        return plain(finding.notes[0], MAX_STATED)
+    if finding.alert_kind in LIMITS and (said := limits.limit_text(finding, name)):
+        return said
     said = values(finding).text
     what = inline(measured(finding))
+    if finding.alert_kind == "anomaly":
+        return f"a burst of {what}, over by itself" + (f": {said}" if said else "")
+    if finding.alert_kind == "volume" and said:
+        return f"fewer calls: {said}"
     return f"{what}{':' if what != name else ''} {said}" if said else f"{name} changed"
 
 

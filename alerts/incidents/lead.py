@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from alerts.incidents.identity import POLICY
+from alerts.incidents.identity import POLICY, RULE, SILENCE
 from detectors.finding import ALL, SEVERAL, SEVERITIES, Finding, Suspect
 from detectors.scorers import SPECS
 
@@ -13,6 +14,30 @@ MUCH_LARGER = 2.0
 """A slice explains a change when its own effect is this many times the effect over all traffic."""
 
 MAX_SUSPECTS = 10
+
+ANOMALY = "anomaly"
+"""The kind of finding that tells of a burst which was over by itself."""
+
+PRODUCED = (
+    *("input_tokens", "prompt_length", "output_tokens", "output_length", "trace_output_tokens"),
+    *(
+        "trace_input_tokens",
+        "conversation_output_tokens",
+        "conversation_input_tokens",
+        "steps",
+        "model_calls",
+    ),
+)
+"""Scores of how much is read and written: waiting times follow from it."""
+
+FOLLOWS = ("tokens_per_second", "words_per_second", "cost_usd")
+"""Scores computed from others: where those moved, they say why."""
+
+ACCOUNTS = 0.5
+"""Waiting times follow from what is produced where that moved by this part of their own move, or more."""
+
+SLIGHT = 0.02
+"""A distribution that moved by less names no incident in which anything else did."""
 
 ASKED = ("language", "topic")
 """Scores of what is asked: lengths, tokens, cost and answers follow from it."""
@@ -37,7 +62,7 @@ def is_harm(finding: Finding) -> bool:
     """Whether users are hurt at a rate, rather than a distribution having moved."""
     spec = SPECS.get(finding.score)
     rate = spec is not None and spec.kind == "flag" and spec.harmful != 0
-    return rate or finding.alert_kind in (POLICY, "silence", "slo")
+    return rate or finding.alert_kind in (POLICY, RULE, SILENCE, "slo")
 
 
 def _worse(finding: Finding) -> float:
@@ -59,15 +84,17 @@ def _asked_otherwise(findings: Sequence[Finding]) -> float:
 
 
 def lead_of(findings: Sequence[Finding]) -> Finding:
-    """The finding the headline is about.
+    """The finding the headline is about: chosen by harm, size and certainty.
 
-    One about several services before those of single ones. Highest severity first; then rates of harm before
-    moved distributions; among those what is asked first, unless harm by degree rose in more interactions
-    than that can account for, and waiting times, which follow from what is produced, last. Of rates of harm
-    the one that changed most, over all traffic where that is known: it hurts most users, while evidence says
-    little more than that a threshold was passed. Of distributions the one found first: what moved most
-    clearly. Then the strongest evidence, the largest effect. Withdrawn findings lead only when nothing else
-    is left.
+    One about several services before those of single ones. Highest severity first; a burst that is over by
+    itself last of its severity; then what hurts users or breaks an operator's limit before moved
+    distributions; among those what is asked first, unless harm by degree rose in more interactions than that
+    can account for, and last what follows from others: waiting times where what is produced changed as much,
+    and always speed and price. What hardly moved comes after what did, shares of a score's values after the
+    score in its own unit. Of rates of harm the one that surely changed most, over all traffic where that is
+    known: it hurts most users, while evidence says little more than that a threshold was passed. Of
+    distributions the one found first: what moved most clearly. Then the strongest evidence, the largest
+    effect. Withdrawn findings lead only when nothing else is left.
 
     Raises
     ------
@@ -77,14 +104,16 @@ def lead_of(findings: Sequence[Finding]) -> Finding:
     if not findings:
         raise ValueError("an incident without findings has no lead")
     standing = [f for f in findings if supports(f)] or findings
-    whole = {(f.unit, f.score): _size(f) for f in standing if f.slice == ALL}
+    whole = {(f.unit, f.score): _sure_size(f) for f in standing if f.slice == ALL}
     follows = max(map(_worse, standing)) <= _asked_otherwise(standing)
+    produced = max((_moved(f) for f in standing if f.score in PRODUCED), default=0.0)
 
     def rank(f: Finding) -> tuple[Any, ...]:
         hurts = is_harm(f) and f.effect_unit == "rate"
-        size = whole.get((f.unit, f.score), _size(f)) if hurts else 0.0
+        size = whole.get((f.unit, f.score), _sure_size(f)) if hurts else (0.0, 0.0)
         found = 0.0 if is_harm(f) else f.made_at.timestamp()
-        return (f.service != SEVERAL, *_kind(f, follows=follows), -size, found, *_strength(f))
+        kind = _kind(f, follows=follows, produced=produced)
+        return (f.service != SEVERAL, *kind, -size[0], -size[1], found, *_strength(f))
 
     return min(standing, key=rank)
 
@@ -94,9 +123,32 @@ def _rank(finding: Finding) -> tuple[Any, ...]:
     return (*_kind(finding), *_strength(finding))
 
 
-def _kind(finding: Finding, *, follows: bool = True) -> tuple[int, bool, int]:
-    order = 0 if finding.score in ASKED and follows else 2 if finding.score.endswith("_s") else 1
-    return SEVERITIES.index(finding.severity), not is_harm(finding), order
+def _kind(finding: Finding, *, follows: bool = True, produced: float = math.inf) -> tuple[Any, ...]:
+    order = 0 if finding.score in ASKED and follows else 1
+    if finding.score in FOLLOWS:
+        order = 3
+    elif finding.score.endswith("_s") and produced >= ACCOUNTS * _moved(finding):
+        order = 2
+    harm = is_harm(finding)
+    slight = not harm and _moved(finding) < SLIGHT
+    severity = SEVERITIES.index(finding.severity)
+    return severity, finding.alert_kind == ANOMALY, not harm, slight, order, not harm and _is_share(finding)
+
+
+def _moved(finding: Finding) -> float:
+    """How far a score moved: of values the logarithm of their ratio, of a rate its change; 1 if not known."""
+    before, now = finding.baseline_value, finding.current_value
+    if finding.effect_unit in ("rate", "ratio"):
+        return _size(finding) if finding.effect is not None else 1.0
+    if before is None or now is None or before <= 0 or now <= 0:
+        return 1.0
+    return abs(math.log(now / before))
+
+
+def _is_share(finding: Finding) -> bool:
+    """Whether it counts the share of a score's values in some range, not the score in its own unit."""
+    spec = SPECS.get(finding.score)
+    return spec is not None and spec.kind in ("positive", "real") and finding.effect_unit == "rate"
 
 
 def _strength(finding: Finding) -> tuple[float, float, str]:
@@ -105,6 +157,11 @@ def _strength(finding: Finding) -> tuple[float, float, str]:
 
 def _size(finding: Finding) -> float:
     return abs(finding.effect or 0.0)
+
+
+def _sure_size(finding: Finding) -> tuple[float, float]:
+    """Size of an effect: at least, and estimated."""
+    return _bounds(finding)[0], _size(finding)
 
 
 def relatives(findings: Sequence[Finding], lead: Finding) -> list[Finding]:

@@ -37,7 +37,7 @@ def test_the_annotations_hold_the_brief() -> None:
     assert said["onset"] == "2026-03-17T04:05:00Z"
     assert said["runbook"] == sent.brief.do.runbook
     assert said["dashboard"] == sent.brief.do.dashboard
-    assert "Suspects: prompt_version v18" in said["description"]
+    assert "Suspects: prompt version v18, new at" in said["description"]
     assert "Trust" not in said["description"]
 
 

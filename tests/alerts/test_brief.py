@@ -63,7 +63,7 @@ def plain(text: str) -> str:
                     notes=("share of values above 512",),
                 )
             ],
-            "output length, share of values above 512: 5.0 % → 14 % (+7.0 to +11.0 pp) since 04:10 UTC",
+            "output length above 512 characters: 5.0 % → 14 % (+7.0 to +11.0 pp) since 04:10 UTC",
         ),
         ([refusals(slices=(SliceEffect("all", 1.0, 0.5),))], "(+41 to +66 pp) seen in language=es since"),
         ([secret()], "secrets, 1 hit since 04:07 UTC"),

@@ -57,7 +57,7 @@ def test_what_was_recorded_near_the_onset_is_named_first_the_nearest_before_othe
     assert "late" not in named(incident)
     assert "v18" in named(incident), "what detection found stays"
     text = "\n".join(dict(parts(brief_of(incident, kind="opened", links=Links("", "", ""))))["Suspects"])
-    assert text.startswith("release 4.2 since 03:58")
+    assert text.startswith("release 4.2, new at 03:58")
 
 
 @pytest.mark.parametrize(

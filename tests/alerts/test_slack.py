@@ -32,7 +32,7 @@ def test_the_parts_of_the_brief_are_there() -> None:
     assert f"<{sent.brief.do.dashboard}|Open the incident>" in whole
     for name in ("What", "When", "Where", "Suspects", "Do", "Reproduce", "Trust"):
         assert f"*{name}*" in whole
-    assert "prompt_version v18" in whole
+    assert "prompt version v18, new at 04:03 UTC" in whole
 
 
 def test_what_a_record_says_is_no_link_mention_or_channel() -> None:

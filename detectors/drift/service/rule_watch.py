@@ -168,6 +168,8 @@ class RuleWatch:
             direction="rise" if rule.op == OVER else "fall",
             n=verdict.n,
             notes=(f"rule {rule.text()}", *anew),
+            measure=f"p{100 * rule.quantile:g}" if rule.measure == "quantile" else rule.measure,
+            window_s=rule.window_s,
         )
         return stated(
             rule,

@@ -50,6 +50,8 @@ class Said:
     direction: str
     n: int
     notes: tuple[str, ...]
+    measure: str | None = None
+    window_s: int | None = None
 
 
 def spec_of(about: About, config: WatchConfig, fold: Fold) -> ScoreSpec:
@@ -104,6 +106,8 @@ def stated(
         detector=detector,
         config_hash=config.config_hash,
         notes=said.notes,
+        measure=said.measure,
+        window_s=said.window_s,
     )
 
 

@@ -31,6 +31,8 @@ from detectors.observation import ServiceKey, series_id
 from detectors.scorers import taxonomy
 
 DETECTOR = "bursts.1"
+LEAST_N = 10
+"""A burst of fewer is filed as information: so few outputs are nobody's ticket."""
 CHANNELS = 100
 """The tickets' reserve is divided by so many channels, whatever their number."""
 
@@ -119,7 +121,7 @@ class BurstWatch:
             slice=ALL,
             series=own,
             made_at=time(burst.last + 2),
-            severity="ticket",
+            severity="ticket" if burst.n >= LEAST_N else "info",
             onset=time(burst.first),
             onset_low=time(burst.first),
             onset_high=time(burst.first + 1),

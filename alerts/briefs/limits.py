@@ -1,0 +1,48 @@
+"""What an operator's rule or objective says, told as what it measures. Pure.
+
+``spent $0.045 in 10 min, limit $0.02``
+"""
+
+from __future__ import annotations
+
+from alerts.briefs import figures
+from alerts.briefs.quantities import amount
+from alerts.briefs.tally import counted_as
+from detectors.finding import Finding
+from detectors.scorers import SPECS
+
+SPENT = ("USD",)
+"""Units of money: a sum of it was spent."""
+
+
+def limit_text(finding: Finding, name: str) -> str:
+    """A broken limit in words, without where and since when; empty where what was measured is not known."""
+    value, limit = finding.current_value, finding.baseline_value
+    if value is None or limit is None:
+        return ""
+    of = counted_as(finding.score, finding.unit)
+    if finding.alert_kind == "slo":
+        now, allowed = figures.distinct(value, limit, _share)
+        return f"{name} {now} of {of}, the objective allows {allowed}"
+    if finding.measure is None or finding.window_s is None:
+        return ""
+    spec = SPECS.get(finding.score)
+    unit = spec.value_unit if spec is not None else ""
+    within = f"in {figures.span(finding.window_s)}"
+    under = finding.direction == "fall"
+    bound = "at least" if under else "limit"
+    if finding.measure == "count":
+        return f"{'only ' if under else ''}{value:,.0f} {of} {within}, {bound} {limit:,.0f}"
+    if finding.measure == "rate":
+        now, allowed = figures.distinct(value, limit, _share)
+        return f"{name} {now} of {of} {within}, {bound} {allowed}"
+    now, allowed = figures.distinct(value, limit, lambda x, more: amount(x, unit, 3 + more))
+    if finding.measure == "sum":
+        said = f"spent {now}" if unit in SPENT else f"{name} {now} in all"
+        return f"{said} {within}, {bound} {allowed}"
+    measure = "mean" if finding.measure == "mean" else f"{finding.measure} of"
+    return f"{measure} {name} {now} {within}, {bound} {allowed}"
+
+
+def _share(value: float, more: int) -> str:
+    return figures.share(value, None, more)

@@ -1,0 +1,412 @@
+"""Ten situations as whoever is on call meets them, with findings of the shape that detection gives them.
+
+Each is an incident, and what was counted of it lately where that is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alerts.briefs.brief import Example, Links, Trust, brief_of
+from alerts.briefs.tally import Tally
+from alerts.incidents.book import Book
+from alerts.incidents.events import End
+from alerts.incidents.incident import Incident
+from alerts.notify.protocol import Delivery
+from alerts.watch import self_watch
+from detectors.finding import ALL, Finding, SliceEffect, Suspect
+from infra.clock import to_ns
+from tests.alerts.invented import TIMING, at, refusals
+
+LINKS = Links("http://127.0.0.1:8501", "http://127.0.0.1:4320", "0.1.0")
+ALL_COMPARED = ("prompt_version", "release", "request_model", "response_model", "system_prompt")
+TRUST = Trust(false_alarms=1, incidents=11, lag_s=3.2)
+NO_EFFECT: Mapping[str, Any] = dict.fromkeys(
+    ("effect", "effect_low", "effect_high", "effect_unit", "baseline_value", "current_value", "n_baseline")
+)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is told: findings, then what was counted lately, what is known of the hits, and examples."""
+
+    findings: tuple[Finding, ...]
+    kind: str = "opened"
+    tally: Tally | None = None
+    particulars: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+    trust: Trust = TRUST
+    end: str = ""
+
+    def incident(self) -> Incident:
+        """The incident as it stands."""
+        book = Book(TIMING)
+        for finding in self.findings:
+            book.apply(finding)
+        if self.end:
+            incident = book.all()[0]
+            book.act(incident.incident_id, End(self.end, "ana", "rolled back"), to_ns(at("05:00")))
+        return book.all()[0]
+
+    def delivery(self) -> Delivery:
+        """The message about it."""
+        incident = self.incident()
+        brief = brief_of(
+            incident,
+            kind=self.kind,
+            links=LINKS,
+            trust=self.trust,
+            examples=self.examples,
+            tally=self.tally,
+            particulars=self.particulars,
+        )
+        return Delivery(
+            dedup_key=f"{incident.incident_id}-2",
+            tenant=incident.place.tenant,
+            incident_id=incident.incident_id,
+            seq=2,
+            receiver="hook",
+            kind=self.kind,
+            brief=brief,
+            place=incident.place,
+        )
+
+
+def change(finding_id: str, score: str, effect_unit: str, before: float, now: float, **more: Any) -> Finding:
+    """A change over all traffic from 04:05, found at 04:20."""
+    half = abs(now - before) / 8
+    given = {
+        "score": score,
+        "slice": ALL,
+        "slices": (SliceEffect(ALL, 1.0, now - before),),
+        "effect": now - before,
+        "effect_low": now - before - half,
+        "effect_high": now - before + half,
+        "effect_unit": effect_unit,
+        "baseline_value": before,
+        "current_value": now,
+        "direction": "rise" if now > before else "fall",
+        "inputs_changed": False,
+        "inputs_moved": 0.02,
+        "inputs_moved_high": 0.11,
+        "compared": ALL_COMPARED,
+        "detector": "shiryaev_roberts.2",
+        "notes": ("ADWIN on residuals agrees",),
+        **more,
+    }
+    return refusals(finding_id, **given)
+
+
+def secret_leak() -> Situation:
+    hit = refusals(
+        "9e0f11d2c3b4a596",
+        **NO_EFFECT,
+        alert_kind="policy",
+        status="confirmed",
+        score="secrets",
+        slice=ALL,
+        series=None,
+        made_at=at("04:07:12"),
+        onset=at("04:07:12"),
+        onset_low=at("04:07:12"),
+        onset_high=at("04:07:12"),
+        evidence=None,
+        threshold=None,
+        n=1,
+        detector="policy",
+        config_hash=None,
+        baseline_version=None,
+        log_from=None,
+        log_to=None,
+        notes=("secret-in-output: interaction 5b8e1f:22aa",),
+    )
+    again = replace(hit, finding_id="9e0f11d2c3b4a597", made_at=at("04:09:40"), n=2)
+    return Situation(
+        (hit, again),
+        tally=Tally(at("04:07:12"), at("04:10:02"), "answers", 3, 61, 2, 2, at("04:09:40")),
+        particulars=("kinds of secrets: aws_access_key in 2 answers, private_key in 1",),
+    )
+
+
+def refusals_everywhere() -> Situation:
+    found = change(
+        "a1",
+        "refusal",
+        "rate",
+        0.01,
+        0.6,
+        n=412,
+        n_baseline=31_400,
+        n_users=9,
+        n_conversations=33,
+        largest_share=0.08,
+        suspects=(Suspect("prompt_version", "8", at("04:05"), "7"), Suspect("release", "7.4.1", at("03:20"))),
+    )
+    return Situation(
+        (found,),
+        kind="reminder",
+        tally=Tally(at("04:05"), at("04:52"), "answers", 1_066, 1_777, 55, 210, at("04:51")),
+        examples=(
+            Example("current", "5b8e:22", "Where is my order?", "I cannot help with that."),
+            Example("baseline", "5b8a:10", "Where is my order?", "It leaves [city] today."),
+        ),
+    )
+
+
+def refusals_in_one_language() -> Situation:
+    part = refusals(
+        "b2",
+        n_users=118,
+        n_conversations=123,
+        inputs_changed=False,
+        inputs_moved=0.03,
+        inputs_moved_high=0.18,
+        compared=ALL_COMPARED,
+    )
+    whole = change(
+        "b1",
+        "refusal",
+        "rate",
+        0.01,
+        0.12,
+        n=1_100,
+        n_baseline=160_000,
+        slices=(SliceEffect("language=es", 1.03, 0.57), SliceEffect("operation=chat", 0.2, 0.11)),
+        cleared=("language=de", "language=fr"),
+        suspects=(Suspect("system_prompt", "3f9ac2417be0d5118c1e", at("04:03"), "77ab01d2c3e4f5a6b7c8"),),
+    )
+    return Situation((part, whole))
+
+
+def errors() -> Situation:
+    found = change(
+        "c1",
+        "error",
+        "rate",
+        0.004,
+        0.31,
+        alert_kind="fast",
+        detector="fast_path.1",
+        n=96,
+        n_baseline=8_210,
+        n_users=24,
+        n_conversations=29,
+        inputs_changed=None,
+        inputs_moved=None,
+        inputs_moved_high=None,
+        notes=("more than 0.0061 of calls, the highest rate of the baseline's week",),
+    )
+    return Situation(
+        (found,),
+        particulars=(
+            "errors: rate_limit_exceeded (HTTP 429) in 27 calls, timeout in 3",
+            "model: gpt-4o in all 30",
+        ),
+    )
+
+
+def latency() -> Situation:
+    slow = change(
+        "d1", "latency_s", "s", 1.21, 6.04, severity="ticket", n=380, n_baseline=52_000, made_at=at("04:20")
+    )
+    speed = change(
+        "d2",
+        "tokens_per_second",
+        "tokens/s",
+        61.0,
+        12.4,
+        severity="ticket",
+        n=380,
+        n_baseline=52_000,
+        made_at=at("04:15"),
+        evidence=60.0,
+    )
+    length = change(
+        "d3",
+        "output_length",
+        "characters",
+        241.0,
+        242.0,
+        severity="ticket",
+        n=380,
+        n_baseline=52_000,
+        made_at=at("04:10"),
+        evidence=15.0,
+    )
+    tail = change(
+        "d4",
+        "output_length",
+        "rate",
+        0.042,
+        0.05,
+        severity="ticket",
+        n=380,
+        n_baseline=52_000,
+        made_at=at("04:10"),
+        notes=("share of values above 512",),
+    )
+    return Situation((length, tail, speed, slow))
+
+
+def spending() -> Situation:
+    rule = refusals(
+        "e1",
+        alert_kind="rule",
+        status="confirmed",
+        score="cost_usd",
+        slice=ALL,
+        severity="ticket",
+        made_at=at("04:20"),
+        onset=at("04:15"),
+        onset_low=at("04:10"),
+        onset_high=at("04:20"),
+        effect=0.025,
+        effect_low=None,
+        effect_high=None,
+        effect_unit="USD",
+        direction="rise",
+        baseline_value=0.02,
+        current_value=0.045,
+        n=31,
+        n_baseline=None,
+        evidence=None,
+        threshold=None,
+        detector="rule.1",
+        baseline_version=None,
+        measure="sum",
+        window_s=600,
+        notes=("rule cost_usd: sum over 10 min > 0.02 (of at least 1)",),
+    )
+    return Situation((rule,))
+
+
+def silence() -> Situation:
+    gone = refusals(
+        "f1",
+        alert_kind="silence",
+        status="confirmed",
+        score="volume",
+        slice=ALL,
+        made_at=at("04:13"),
+        onset=at("04:06"),
+        onset_low=at("04:05"),
+        onset_high=at("04:06"),
+        effect=-118.0,
+        effect_low=-118.0,
+        effect_high=-118.0,
+        effect_unit="calls per hour",
+        direction="fall",
+        baseline_value=118.0,
+        current_value=0.0,
+        n=0,
+        n_baseline=None,
+        detector="silence.1",
+        notes=("14 calls were expected since the last one",),
+    )
+    return Situation((gone,))
+
+
+def creep() -> Situation:
+    slow = change(
+        "g1",
+        "output_length",
+        "characters",
+        220.0,
+        305.0,
+        severity="ticket",
+        n=41_200,
+        n_baseline=160_000,
+        made_at=at("04:20"),
+        onset=at("00:00"),
+        onset_low=at("00:00"),
+        onset_high=at("02:10"),
+        compared=("request_model", "response_model"),
+    )
+    tail = replace(
+        slow,
+        finding_id="g2",
+        effect_unit="rate",
+        baseline_value=0.042,
+        current_value=0.0422,
+        effect=0.0002,
+        effect_low=0.0001,
+        effect_high=0.0004,
+        notes=("share of values above 512",),
+    )
+    return Situation((slow, tail))
+
+
+def tool_loop() -> Situation:
+    found = change(
+        "h1",
+        "tool_loop",
+        "rate",
+        0.002,
+        0.22,
+        unit="trace",
+        n=180,
+        n_baseline=9_400,
+        n_users=31,
+        n_conversations=40,
+        compared=("agent_name", "prompt_version", "release"),
+        inputs_changed=None,
+        inputs_moved=None,
+        inputs_moved_high=None,
+        log_partition=3,
+        log_digest="5b1f00aa11bb22cc",
+    )
+    return Situation(
+        (found,),
+        particulars=(
+            "repeated tool: search_orders, 14 times in a run with the same arguments (order_id: string)",
+        ),
+        examples=(
+            Example(
+                "current",
+                "5b8e1f",
+                "Where is my order?",
+                "search_orders(order_id) ×14, each answered: error: unknown field",
+            ),
+        ),
+    )
+
+
+def dead_receiver() -> Situation:
+    look = self_watch.receiver("slack-oncall", to_ns(at("04:00")), answered=True, now_ns=to_ns(at("04:06")))
+    return Situation(tuple(self_watch.statements(look, {}, to_ns(at("04:06")))), trust=Trust())
+
+
+def stalled_detection() -> Situation:
+    look = self_watch.detection(to_ns(at("04:00")), to_ns(at("04:05")))
+    return Situation(tuple(self_watch.statements([look], {}, to_ns(at("04:05")))), trust=Trust())
+
+
+def rolled_back() -> Situation:
+    return replace(refusals_everywhere(), kind="resolved", end="accepted", examples=())
+
+
+def replayed() -> Situation:
+    """Of a lineage whose clock is another than that on the wall."""
+    return replace(
+        refusals_in_one_language(),
+        findings=tuple(replace(f, lineage="demo-2026") for f in refusals_in_one_language().findings),
+    )
+
+
+SITUATIONS: Mapping[str, Callable[[], Situation]] = {
+    "secret_leak": secret_leak,
+    "refusals_everywhere": refusals_everywhere,
+    "refusals_in_one_language": refusals_in_one_language,
+    "errors": errors,
+    "latency": latency,
+    "spending": spending,
+    "silence": silence,
+    "creep": creep,
+    "tool_loop": tool_loop,
+    "dead_receiver": dead_receiver,
+    "stalled_detection": stalled_detection,
+    "rolled_back": rolled_back,
+    "replayed": replayed,
+}
