@@ -32,7 +32,8 @@ def limit_text(finding: Finding, name: str) -> str:
     under = finding.direction == "fall"
     bound = "at least" if under else "limit"
     if finding.measure == "count":
-        return f"{'only ' if under else ''}{value:,.0f} {of} {within}, {bound} {limit:,.0f}"
+        now, allowed = figures.distinct(value, limit, figures.number)
+        return f"{'only ' if under else ''}{now} {of} {within}, {bound} {allowed}"
     if finding.measure == "rate":
         now, allowed = figures.distinct(value, limit, _share)
         return f"{name} {now} of {of} {within}, {bound} {allowed}"
