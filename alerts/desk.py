@@ -23,7 +23,7 @@ from alerts.briefs.trust import trust_of
 from alerts.changes.recorded import RecordedChange
 from alerts.errors import BadRecord, NotPossible, Unavailable
 from alerts.faults import DELIVERIES, INCIDENTS, POSTS, ROWS, Faults
-from alerts.incidents.book import Book, Change, Route
+from alerts.incidents.book import Arrived, Book, Change, Route
 from alerts.incidents.identity import LIVE, Place
 from alerts.incidents.incident import PENDING, RECOVERING, Incident
 from alerts.incidents.intake import read_finding
@@ -47,11 +47,12 @@ NOT_A_FINDING, DEFECT = "not_a_finding", "defect"
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a desk is told once."""
+    """What a desk is told once; ``arrived`` says who has the newest message about an incident."""
 
     timing: Timing
     route: Route
     links: Links
+    arrived: Arrived = lambda _: None
 
 
 class Desk:
@@ -116,7 +117,9 @@ class Desk:
                     self._post_later(incident)
             for message in undelivered:
                 with self._faults.guarded(DELIVERIES, message.incident.incident_id):
-                    due = self._delivery(message.incident, message.seq, message.kind, message.receiver)
+                    due = self._delivery(
+                        message.incident, message.seq, message.kind, message.receiver, message.due_ns
+                    )
                     self._due(due, message.attempts, message.done)
             self._decisions.load(self._store.decisions())
             self._metrics.set("silences", len(silences.in_force))
@@ -205,7 +208,7 @@ class Desk:
 
             now_ns = self._clock.now_ns()
             self._isolated.advance(pass_time)
-            self._isolated.advance(lambda draft: draft.remind(now_ns))
+            self._isolated.advance(lambda draft: draft.remind(now_ns, self._setup.arrived))
             if self._recorded_anew:
                 self._isolated.advance(lambda draft: draft.suspect())
                 self._recorded_anew = False
@@ -379,8 +382,9 @@ class Desk:
         newest = {c.incident.incident_id: c.incident for c in changes}
         posts = [partial(self._post.incident, key, incident_to_json(i)) for key, i in newest.items()]
         rows = [row for change in changes for row in change.rows]
+        now_ns = self._clock.now_ns()
         due = [
-            self._delivery(row.incident, row.seq, row.notify, receiver)
+            self._delivery(row.incident, row.seq, row.notify, receiver, now_ns)
             for row in rows
             if row.notify
             for receiver in row.receivers
@@ -403,7 +407,7 @@ class Desk:
                 self._unposted[0]()
             self._unposted.popleft()
 
-    def _delivery(self, incident: Incident, seq: int, kind: str, receiver: str) -> Delivery:
+    def _delivery(self, incident: Incident, seq: int, kind: str, receiver: str, due_ns: int) -> Delivery:
         return Delivery(
             dedup_key=dedup_key(incident.incident_id, seq),
             tenant=incident.place.tenant,
@@ -413,6 +417,7 @@ class Desk:
             kind=kind,
             brief=self.brief(incident, kind),
             place=incident.place,
+            due_ns=due_ns,
         )
 
     def _count_open(self) -> None:

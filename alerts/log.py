@@ -35,6 +35,8 @@ from alerts.incidents.incident import Incident
 from alerts.incidents.wire import incident_from_json
 from alerts.levels.proposal import LearnedLevel
 from alerts.levels.store import levels_of
+from alerts.notify.delivery_state import Fate
+from alerts.notify.delivery_store import read_fates, trial_row
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT
 from alerts.ports import FAR_FUTURE_NS, Closed, Undelivered
@@ -78,7 +80,7 @@ LIMIT {limit:UInt32}
 """
 
 _OUTBOX = """
-SELECT incident_id, seq, notify, receivers, body
+SELECT incident_id, seq, notify, receivers, body, toUnixTimestamp64Micro(recorded_at)
 FROM incident_transitions FINAL
 WHERE notify != '' AND notEmpty(receivers) AND recorded_at >= now64(6) - toIntervalHour({hours:UInt32})
 ORDER BY recorded_at, incident_id, seq
@@ -284,12 +286,21 @@ class IncidentLog:
         progress = {(str(key), str(to)): (int(attempts), bool(done)) for key, to, attempts, done in tried}
 
         def messages(row: Sequence[Any]) -> list[Undelivered]:
-            incident_id, seq, kind, receivers, body = row
+            incident_id, seq, kind, receivers, body, us = row
             incident, key = incident_from_json(str(body)), dedup_key(str(incident_id), int(seq))
             tries = [(str(to), *progress.get((key, str(to)), (0, False))) for to in receivers]
-            return [Undelivered(incident, int(seq), str(kind), to, n, done) for to, n, done in tries]
+            due_ns = int(us) * 1_000
+            return [Undelivered(incident, int(seq), str(kind), to, n, done, due_ns) for to, n, done in tries]
 
         return [one for found in readable(due, messages, self._faults, INCIDENTS, _first) for one in found]
+
+    def fates(self, now_ns: int) -> tuple[list[Fate], dict[str, int]]:
+        """What became of recent messages, and when each receiver took one last (ns)."""
+        return read_fates(self._rows, now_ns)
+
+    def record_trial(self, receiver: str, at_ns: int) -> None:
+        """Keep that a receiver took a message of a trial."""
+        self._insert("notifications", [trial_row(receiver, at_ns)])
 
     def tried(self, dedup_keys: Sequence[str]) -> dict[str, tuple[int, bool]]:
         """Of messages by their keys: how often each was tried, and whether it was sent or given up."""

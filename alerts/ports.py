@@ -34,7 +34,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """A message the history says is due. ``attempts`` of it were begun; ``done``: sent or given up."""
+    """A message the history says is due. ``attempts`` of it were begun; ``done``: sent or given up.
+
+    ``due_ns`` is when it was due, on the wall clock (0: not known).
+    """
 
     incident: Incident
     seq: int
@@ -42,6 +45,7 @@ class Undelivered:
     receiver: str
     attempts: int
     done: bool
+    due_ns: int = 0
 
 
 FAR_FUTURE_NS = 7_300_000_000_000_000_000

@@ -14,7 +14,6 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -28,32 +27,26 @@ from alerts.acting import api
 from alerts.acting.keys import LINKS, read_token
 from alerts.acting.listener import host_names, listen
 from alerts.acting.typed_text import TypedText
-from alerts.briefs.brief import Act, Example, Links, cut
+from alerts.briefs.brief import Links
 from alerts.briefs.known_scores import learn_own_scores
 from alerts.changes.feed import RecordedFeed
 from alerts.changes.recorded import RecordedChange
 from alerts.desk import Desk, Setup
 from alerts.digests.round import DigestRound
 from alerts.errors import Unavailable
-from alerts.faults import DELIVERIES, INCIDENTS, Faults
+from alerts.faults import INCIDENTS, Faults
 from alerts.grants import Grants
 from alerts.held.keeper import Keeper
 from alerts.incidents.incident import Incident
 from alerts.incidents.timing import Timing
 from alerts.levels.routes import Levels
 from alerts.links import pages as link_pages
-from alerts.links import signed as signed_links
 from alerts.log import IncidentLog
-from alerts.notify.channels import notifier_of
-from alerts.notify.counted_log import CountedLog
-from alerts.notify.follower import Follower, Following
+from alerts.notify.dispatch import Dispatch
 from alerts.notify.http_post import HttpPost
-from alerts.notify.pipeline import Pipeline
-from alerts.notify.protocol import Delivery
-from alerts.notify.references import References
 from alerts.notify.route import business_of, receivers_of, router
 from alerts.notify.secrets import read_line
-from alerts.notify.sender import FOLLOWING, Sender
+from alerts.notify.sender import FOLLOWING
 from alerts.notify.standing import Standing
 from alerts.ports import Message
 from alerts.rules.routes import Rules
@@ -70,7 +63,7 @@ from infra.errors import InfraError, Misconfigured
 from infra.kafka import FINDINGS
 from infra.process_starts import report_start
 from infra.receivers import WEB, has_scheme
-from infra.settings import ReceiverSettings, Settings, load
+from infra.settings import Settings, load
 from infra.stored_names import check_stored_names
 
 logger = logging.getLogger(__name__)
@@ -113,15 +106,21 @@ class Service:
         self._trouble: str | None = STARTING
         self._pinged = (0, False)
         self._grants = Grants(settings, self._log.services, self._producer.records)
-        self._references = {r.name: self._referring(r.name) for r in receivers_of(settings)}
-        self._senders = {r.name: self._sender(r) for r in receivers_of(settings)}
-        self._shown = {r.name for r in receivers_of(settings) if r.examples}
-        self._linked = {r.name for r in receivers_of(settings) if r.kind in signed_links.TOLD_IN}
         self._heart = self._heartbeat()
         self._token = read_token(settings.home)
         self._typed = TypedText.of(settings)
         public = settings.alerts.public_url
         self._links_key = read_token(settings.home, LINKS).encode() if public else None
+        self._dispatch = Dispatch(
+            settings,
+            self._deliveries,
+            self._links_key,
+            self._clock,
+            self.metrics,
+            self.faults,
+            lambda incident_id: self.desk.find(incident_id),  # noqa: PLW0108 - it is made below
+        )
+        self._senders = self._dispatch.senders
         self._socket = listen(settings.alerts.host, settings.alerts.port)
         host, port = self._socket.getsockname()[:2]
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -131,12 +130,20 @@ class Service:
         self._digests = DigestRound(
             receivers_of(settings), business_of(settings), self._deliveries.tried, self._clock, dashboard
         )
-        setup = Setup(Timing.of(settings), router(settings), links)
-        self.desk = Desk(setup, self._log, self._producer, self._due, self._clock, self.metrics, self.faults)
+        setup = Setup(Timing.of(settings), router(settings), links, self._dispatch.state.arrived)
+        due = self._dispatch.due
+        self.desk = Desk(setup, self._log, self._producer, due, self._clock, self.metrics, self.faults)
         self.holding = self._kept.held()
         disks = rooms or partial(self._log.rooms, settings.home)
         self._own = Watches(
-            settings, self._senders, self._log, disks, lambda: self._waits_for, self._clock, self.faults
+            settings,
+            self._senders,
+            self._log,
+            disks,
+            lambda: self._waits_for,
+            self._clock,
+            self.faults,
+            self._dispatch.state,
         )
         self._rules = Rules(self._deliveries, self._control, self._producer.action, settings, self._clock)
         self._keeper = Keeper(self.holding, self._mine, self._clock, self.faults)
@@ -147,13 +154,6 @@ class Service:
     def _mine(self) -> list[Incident]:
         """The incidents that this process may act for."""
         return self.desk.all() if self.desk.is_writer else []
-
-    def _sender(self, receiver: ReceiverSettings) -> Sender:
-        log = CountedLog(self._deliveries, self.metrics)
-        notifier = notifier_of(receiver, self._clock, self._references[receiver.name])
-        following = Following(notifier, self._clock) if isinstance(notifier, Follower) else None
-        pipeline = Pipeline(notifier, log, self._clock, faults=self.faults)
-        return Sender(receiver.name, pipeline, self.faults, following)
 
     def _heartbeat(self) -> Heartbeat | None:
         """The beat, if an address is named for it."""
@@ -174,6 +174,7 @@ class Service:
 
     def _say_how_things_stand(self) -> None:
         """Hand open incidents to the channels that follow them; they repeat it by themselves."""
+        self._dispatch.resend(self.desk)
         incidents = None
         for name, sender in self._senders.items():
             if sender.follows:
@@ -181,16 +182,16 @@ class Service:
                 with self.faults.guarded(FOLLOWING, name):
                     sender.stands(self._standing.to(name, incidents, self._clock.now_ns()))
 
-    def _referring(self, receiver: str) -> References:
-        return References(lambda: self._deliveries.references(receiver))
+    def _send_again(self) -> None:
+        """Send again what has to be; that a page was given up is told at once."""
+        self._dispatch.resend(self.desk)
+        with self.faults.guarded(WATCHING):
+            self._watch_ourselves()
 
     def _suspend(self) -> None:
         """Another process writes and sends now."""
         self.desk.suspend()
-        for sender in self._senders.values():
-            sender.forget()
-        for references in self._references.values():
-            references.forget()
+        self._dispatch.forget()
         self._digests.forget()
 
     def _send_digests(self) -> None:
@@ -203,43 +204,6 @@ class Service:
         for record in records:
             self._producer.control(record)
         self._producer.flush()
-
-    def _due(self, delivery: Delivery, attempts: int, done: bool) -> None:
-        sender = self._senders.get(delivery.receiver)
-        if sender is None:
-            if not done:
-                logger.warning("receiver %s is no longer configured: nobody is told", delivery.receiver)
-            return
-        if not done:
-            with self.faults.guarded(DELIVERIES, f"examples of incident {delivery.incident_id}"):
-                if delivery.receiver in self._shown:
-                    examples = self._examples(delivery)
-                    delivery = replace(delivery, brief=replace(delivery.brief, examples=examples))
-                if acts := self._acts(delivery):
-                    do = replace(delivery.brief.do, acts=acts)
-                    delivery = replace(delivery, brief=replace(delivery.brief, do=do))
-        sender.add(delivery, attempts, done)
-
-    def _acts(self, delivery: Delivery) -> tuple[Act, ...]:
-        """Links that act, for receivers whose messages hold them; without a public address there are none."""
-        base = self._settings.alerts.public_url.rstrip("/")
-        if (
-            self._links_key is None
-            or delivery.receiver not in self._linked
-            or delivery.kind not in signed_links.KINDS
-        ):
-            return ()
-        about = delivery.incident_id, delivery.receiver, delivery.place.service
-        return signed_links.acts(base, self._links_key, *about, self._clock.now_ns())
-
-    def _examples(self, delivery: Delivery) -> tuple[Example, ...]:
-        """Examples for a message; a message does not wait for them."""
-        incident = self.desk.find(delivery.incident_id)
-        try:
-            return () if incident is None else cut(self._deliveries.examples(incident))
-        except Unavailable as error:
-            logger.warning("a message goes without examples: %s", error)
-            return ()
 
     def stop(self) -> None:
         """Ask it to end; `run` returns soon."""
@@ -266,6 +230,7 @@ class Service:
             self._rules,
             self._typed,
             api.Condition(self.ended, self.faults.texts),
+            self._dispatch.took,
         )
         config = uvicorn.Config(
             self._with_pages(app), log_config=None, access_log=False, lifespan="off", server_header=False
@@ -328,6 +293,7 @@ class Service:
                 batch = batch or self._feed.poll(POLL_S)
                 load_due |= self._feed.newly_assigned()
                 if load_due:
+                    self._dispatch.load()
                     self.desk.load()
                     self._grants.forget()
                     load_due, tell_rules = False, True
@@ -343,6 +309,8 @@ class Service:
                     self._producer.flush()
                     self._feed.commit(batch)
                     batch = []
+                if self._feed.assigned and self._dispatch.state.news():
+                    self._send_again()
                 if self._feed.assigned and self._clock.now_ns() >= next_elapse_ns:
                     with self.faults.guarded(INCIDENTS):
                         self.desk.elapse()

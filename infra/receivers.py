@@ -101,6 +101,10 @@ class ReceiverSettings:
             within=(1, 3600),
         ),
     )
+    fallback: str = field(
+        default="",
+        metadata=about("receiver that gets a page at once which this one refused for good, or never took"),
+    )
     examples: bool = field(default=False, metadata=about("whether messages hold redacted examples"))
     digest: str = field(
         default="never",
@@ -129,7 +133,7 @@ def check_receiver(receiver: ReceiverSettings, where: str, names: Sequence[str])
     if not receiver.name or names.count(receiver.name) > 1:
         raise Misconfigured(f"{where}.name = {receiver.name!r} must be there and differ from the others'")
     kind, given = KINDS[receiver.kind], _given(receiver)
-    known = {"name", "kind", *kind.may, *(key for group in kind.needs for key in group)}
+    known = {"name", "kind", "fallback", *kind.may, *(key for group in kind.needs for key in group)}
     for key in sorted(given - known):
         raise Misconfigured(f"{where}.{key} is nothing {_a(receiver.kind)} receiver knows: remove it")
     for group in kind.needs:
@@ -144,6 +148,11 @@ def check_receiver(receiver: ReceiverSettings, where: str, names: Sequence[str])
             _check_address(receiver, where, kind)
     if receiver.url:
         _check_address(receiver, where, kind)
+    if receiver.fallback and receiver.fallback not in set(names) - {receiver.name}:
+        others = ", ".join(name for name in names if name != receiver.name) or "none is configured"
+        raise Misconfigured(
+            f"{where}.fallback = {receiver.fallback!r} must be the name of another receiver: {others}"
+        )
     if receiver.kind == "slack":
         _check_slack(receiver, where)
     if receiver.kind == "email":

@@ -43,6 +43,7 @@ from alerts.incidents.oncall import health
 from alerts.incidents.wire import incident_to_dict
 from alerts.levels.routes import FILTERS, Levels
 from alerts.log import Moment
+from alerts.notify.routes import ReceiverApi
 from alerts.rules.routes import RuleApi, Rules
 from alerts.silences.routes import SilenceApi
 from alerts.watch.metrics import Metrics
@@ -84,10 +85,12 @@ def build(
     rules: Rules | None = None,
     typed: TypedText | None = None,
     condition: Condition | None = None,
+    took: Callable[[str], bool] | None = None,
 ) -> Starlette:
     """The application. ``hosts`` are accepted beside the names of the loopback interface.
 
-    ``typed`` redacts what people type; without it that is done under keys that nobody keeps.
+    ``typed`` redacts what people type; without it that is done under keys that nobody keeps. ``took`` is
+    called with the name of a receiver that works again.
     """
     clock = clock or SystemClock()
     api = _Api(desk, history, problems, metrics, token, clock, held, condition or Condition())
@@ -109,6 +112,7 @@ def build(
         Route("/rules", own.listed),
         Route("/rules", own.added, methods=["POST"]),
         Route("/rules/{rule_id}/remove", own.removed, methods=["POST"]),
+        Route("/receivers/{name}/works", ReceiverApi(took, token).works, methods=["POST"]),
         Route("/baselines", people.listed),
         Route("/baselines/{action}", people.act, methods=["POST"]),
     ]

@@ -7,7 +7,7 @@ cannot be stored is dropped and nothing has happened.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 
 from alerts.briefs.words import statement
@@ -21,7 +21,7 @@ from alerts.incidents.life import fresh, may_remind, record, step
 from alerts.incidents.timing import Timing
 from alerts.silences.silence import Silences
 from detectors.finding import SEVERITIES, Finding
-from infra.clock import to_ns
+from infra.clock import NS_PER_S, to_ns
 
 MAX_INCIDENTS = 20_000
 """Beyond so many the oldest resolved incidents leave memory; they stay in the store."""
@@ -37,6 +37,10 @@ class Change:
     rows: tuple[Transition, ...]
 
 
+Arrived = Callable[[str], Mapping[str, int] | None]
+"""When the newest message about an incident, by its id, arrived at each receiver (wall clock, ns).
+
+``None``: it is not known, as of what is older than what is remembered of deliveries."""
 Route = Callable[[Incident], tuple[str, ...]]
 """Names of the receivers that should hear of an incident as it stands."""
 
@@ -224,10 +228,18 @@ class Book:
         late = [i for i in self if i.is_open and self.recorded.near(i) != i.recorded]
         return [self._done(self._changed(i), ()) for i in late]
 
-    def remind(self, now_ns: int) -> list[Change]:
-        """Tell once more what nobody has taken; ``now_ns`` is the time on the wall."""
-        waiting = [i for i in self if i.is_open and may_remind(i, self.timing)]
-        changes = [(i, self._step(i, [Remind()], now_ns)) for i in waiting]
+    def remind(self, now_ns: int, arrived: Arrived = lambda _: None) -> list[Change]:
+        """Tell once more what nobody has taken; ``now_ns`` is the time on the wall.
+
+        The wait counts from when the page arrived. One that has arrived nowhere is not repeated, nor is it
+        where it arrived much later than elsewhere.
+        """
+        waiting = [(i, arrived(i.incident_id)) for i in self if i.is_open and may_remind(i, self.timing)]
+        changes = [
+            (i, self._step(i, [_reminder(times, now_ns, self.timing)], now_ns))
+            for i, times in waiting
+            if times is None or times
+        ]
         return [change for i, change in changes if change.incident.revision > i.revision]
 
     def quiet(self, incident: Incident, interactions: int) -> Change:
@@ -385,6 +397,15 @@ class Book:
     def _changed(self, incident: Incident, **changes: object) -> Incident:
         apply: Callable[..., Incident] = replace
         return apply(incident, revision=incident.revision + 1, **changes)
+
+
+def _reminder(arrived: Mapping[str, int] | None, now_ns: int, timing: Timing) -> Remind:
+    """The event that has people reminded who have had a page for long enough, give or take a minute."""
+    if arrived is None:
+        return Remind()
+    slack_ns = min(60 * NS_PER_S, timing.remind_ns // 2)
+    long_enough = [r for r, at_ns in arrived.items() if now_ns - at_ns >= timing.remind_ns - slack_ns]
+    return Remind(min(arrived.values()), tuple(long_enough))
 
 
 def _hit(incident: Incident, finding: Finding) -> Hits:

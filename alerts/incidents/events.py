@@ -80,7 +80,14 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Remind:
-    """Time for people has passed: who was told of a page, and has not taken it, is told once more."""
+    """Time for people has passed: who was told of a page, and has not taken it, is told once more.
+
+    ``since_ns`` is when the first receiver took the page, on the wall clock (``None``: when this is first
+    asked); ``receivers`` are those that have had it long enough (empty: all that were told).
+    """
+
+    since_ns: int | None = None
+    receivers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ still open and that nobody heard of, that it opened.
 Times are ns since 1970 UTC on the clock of the incident's lineage, which never runs backwards here. A
 deadline that has passed takes effect at the deadline, not when it was noticed: a restart changes nothing.
 What people do is stamped by the clock on the wall and moves no other: a lineage that gets no data has no new
-time, whatever people do meanwhile. A live page that nobody has taken is told once more after `remind_s`.
+time, whatever people do meanwhile. A live page that nobody has taken is told once more `remind_s` after it
+arrived, to those it arrived at.
 """
 
 from __future__ import annotations
@@ -142,6 +143,7 @@ class _Log:
         reason: str = "",
         finding: Finding | None = None,
         notify: str = "",
+        receivers: tuple[str, ...] = (),
         **changes: object,
     ) -> None:
         """Change the incident and append the row; while it is silenced nobody is told."""
@@ -154,7 +156,8 @@ class _Log:
             heard = OVER if notify == "resolved" else self.incident.severity
             self.incident = replace(self.incident, heard=heard, heard_ns=None)
         mover = finding.finding_id if finding else None
-        row = Transition(self.incident.seq, at_ns, what, notify, actor, reason, mover, self.incident)
+        to = receivers if notify else ()
+        row = Transition(self.incident.seq, at_ns, what, notify, actor, reason, mover, self.incident, to)
         self.rows.append(row)
 
     def move(self, at_ns: int, state: str, what: str, **rest: Any) -> None:
@@ -278,7 +281,7 @@ class _Log:
         elif isinstance(event, Hold | Release):
             self.hold(event, now_ns)
         elif isinstance(event, Remind):
-            self.remind(now_ns)
+            self.remind(event, now_ns)
         elif isinstance(event, Silenced):
             if event.silence_id != self.incident.silence:
                 said: dict[str, Any] = {"actor": event.actor, "reason": event.reason}
@@ -291,13 +294,14 @@ class _Log:
             notes = (*self.incident.notes, Note(now_ns, event.actor, event.text))[-MAX_NOTES:]
             self.add(now_ns, "noted", actor=event.actor, reason=event.text, notes=notes)
 
-    def remind(self, now_ns: int) -> None:
-        """Told once more, if it is time; the first look begins the wait, since what was measured is older."""
+    def remind(self, event: Remind, now_ns: int) -> None:
+        """Told once more, if it is time; the wait begins when a receiver took the page."""
         i = self.incident
         if not may_remind(i, self.timing):
             return
         if i.heard_ns is None:
-            self.incident = replace(i, heard_ns=now_ns, revision=i.revision + 1)
+            since_ns = now_ns if event.since_ns is None else event.since_ns
+            self.incident = replace(i, heard_ns=since_ns, revision=i.revision + 1)
         elif now_ns - i.heard_ns >= self.timing.remind_ns:
             minutes = self.timing.remind_s / 60
             self.add(
@@ -305,6 +309,7 @@ class _Log:
                 "reminded",
                 reason=f"nobody has taken it for {minutes:g} min",
                 notify="reminder",
+                receivers=event.receivers,
                 reminded_ns=now_ns,
             )
 

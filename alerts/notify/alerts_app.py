@@ -25,10 +25,15 @@ def alerts_test(
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
-    """Send a test message through a receiver. Says what became of it; exits with 1 if it was not taken."""
-    from alerts.notify.trial import show, tried
+    """Send a test message through a receiver. Says what became of it; exits with 1 if it was not taken.
+
+    When it was taken, the running alerts service sends what the receiver had refused.
+    """
+    from alerts.notify.trial import show, told_service, tried
 
     report = tried(config, receiver)
+    if report["ok"]:
+        report["service"] = told_service(config, receiver)
     answer(report, as_json, show)
     if not report["ok"]:
         sys.exit(FAILED)

@@ -26,7 +26,8 @@ def backoff_s(attempt: int, chance: float, asked_s: float | None = None) -> floa
 class Breaker:
     """Leaves a receiver alone for ``rest_s`` after ``limit`` failures in a row; then one attempt decides.
 
-    ``answered`` is whether it took or refused something since this process began.
+    ``answered`` is whether it took something since this process began. What a receiver refuses for good is
+    neither a failure nor a success: the next message may be taken at once.
     """
 
     limit: int = 5
@@ -46,7 +47,7 @@ class Breaker:
         return now_ns >= self.open_until_ns
 
     def succeeded(self) -> None:
-        """The receiver answered."""
+        """The receiver took it."""
         self.failures = 0
         self.open_until_ns = 0
         self.answered = True

@@ -21,6 +21,7 @@ from typing import Protocol
 from alerts.errors import Unavailable
 from alerts.faults import DELIVERIES, OF_THE_WHOLE, ROWS, Faults
 from alerts.notify.breaker import Breaker, backoff_s
+from alerts.notify.late_mark import marked
 from alerts.notify.protocol import (
     GAVE_UP,
     MAX_REASON,
@@ -173,9 +174,9 @@ class Pipeline:
         due.attempts = number
         outcome, is_ours = self._send_guarded(due)
         now = self._clock.now_ns()
-        if outcome.outcome == SENT or (outcome.outcome == GAVE_UP and outcome.code is not None):
-            self.breaker.succeeded()  # it answered: the channel is there
-        elif not is_ours:
+        if outcome.outcome == SENT:
+            self.breaker.succeeded()
+        elif outcome.outcome == RETRY and not is_ours:
             self.breaker.failed(now)
         verdict = outcome.outcome
         if verdict == RETRY and now - due.since_ns > GIVE_UP_S * NS_PER_S:
@@ -209,7 +210,7 @@ class Pipeline:
 
     def _send(self, delivery: Message) -> Outcome:
         if isinstance(delivery, Delivery):
-            return self._notifier.send(delivery)
+            return self._notifier.send(marked(delivery, self._clock.now_ns()))
         if isinstance(self._notifier, Digesting):
             return self._notifier.tell(delivery)
         return Outcome(GAVE_UP, "this channel takes no digests")

@@ -21,7 +21,9 @@ class Delivery:
 
     ``dedup_key`` is the same however often it is tried: a receiver that remembers keys sees a repeat for what
     it is. ``kind`` says why people are told: opened, raised, reopened or resolved. ``place`` is whose
-    incident it is, as findings name it.
+    incident it is, as findings name it. ``due_ns`` is when it was due (ns since 1970 UTC on the wall clock;
+    0: not known), ``instead_of`` the receiver that gave it up if this one stands in; ``again``: it
+    was given up once and is sent again.
     """
 
     dedup_key: str
@@ -32,6 +34,9 @@ class Delivery:
     kind: str
     brief: Brief
     place: Place
+    due_ns: int = 0
+    instead_of: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,8 @@ class Outcome:
     """What became of one attempt.
 
     ``code`` is the receiver's answer; ``wait_s`` is how long it asked for; ``reference`` is what later
-    messages about the incident have to know of this one (`alerts.notify.references`).
+    messages about the incident have to know of this one (`alerts.notify.references`). ``uncertain``: the
+    connection was lost after all was sent, so it may have arrived.
     """
 
     outcome: str
@@ -63,6 +69,7 @@ class Outcome:
     code: int | None = None
     wait_s: float | None = None
     reference: str = ""
+    uncertain: bool = False
 
     def __post_init__(self) -> None:
         if self.outcome not in (SENT, RETRY, GAVE_UP):

@@ -22,6 +22,20 @@ def receivers_of(settings: Settings) -> tuple[ReceiverSettings, ...]:
     return settings.receiver or (TERMINAL,)
 
 
+def reachable(settings: Settings) -> tuple[ReceiverSettings, ...]:
+    """The receivers there are for what is wrong with one of them: the configured ones, and the terminal."""
+    receivers = receivers_of(settings)
+    if any(receiver.kind == TERMINAL.kind for receiver in receivers):
+        return receivers
+    taken = TERMINAL.name in {receiver.name for receiver in receivers}
+    return (*receivers, replace(TERMINAL, name="lightship-terminal") if taken else TERMINAL)
+
+
+def fallbacks_of(settings: Settings) -> dict[str, str]:
+    """The fallback of every receiver, by its name; empty where it has none."""
+    return {receiver.name: receiver.fallback for receiver in reachable(settings)}
+
+
 def routes_of(settings: Settings) -> tuple[RouteSettings, ...]:
     """The configured routes, or one that sends the ``live`` lineage to the first receiver."""
     return settings.route or (RouteSettings(receiver=receivers_of(settings)[0].name),)
@@ -110,9 +124,9 @@ def business_of(settings: Settings) -> Callable[[str, Incident], bool]:
 def router(settings: Settings) -> Callable[[Incident], tuple[str, ...]]:
     """Names of the receivers for an incident: those of every route it takes.
 
-    That a receiver is down is told to those that are not, to all of them if no route names one.
+    That a receiver is down is told to every other one, and on the terminal.
     """
-    routes, names = routes_of(settings), [r.name for r in receivers_of(settings)]
+    routes, names = routes_of(settings), [r.name for r in reachable(settings)]
 
     def route(incident: Incident) -> tuple[str, ...]:
         taken = matched(routes, incident)
@@ -120,7 +134,6 @@ def router(settings: Settings) -> Callable[[Incident], tuple[str, ...]]:
         dead = down(incident)
         if not dead:
             return chosen
-        alive = [name for name in names if of("receiver", name) not in dead]
-        return tuple(name for name in chosen if name in alive) or tuple(alive) or chosen
+        return tuple(name for name in names if of("receiver", name) not in dead) or chosen
 
     return route

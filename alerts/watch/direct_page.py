@@ -23,7 +23,7 @@ from alerts.incidents.timing import Timing
 from alerts.notify.channels import notifier_of
 from alerts.notify.protocol import GAVE_UP, SENT, Delivery, Outcome
 from alerts.notify.references import References
-from alerts.notify.route import receivers_of, router
+from alerts.notify.route import reachable, router
 from alerts.watch.self_watch import DETECTOR, RESTARTS, of
 from detectors.finding import ALL, Finding
 from detectors.own_finding import own_finding
@@ -56,14 +56,18 @@ def finding_of(score: str, note: str, since_ns: int, slice_: str = ALL) -> Findi
 
 
 class DirectPage:
-    """One page, to every receiver that is routed for it; repeated until each has taken or refused it."""
+    """One page, to every receiver that is routed for it; repeated until each has taken or refused it.
+
+    A receiver that refuses it is stood in for by its fallback, or by the terminal.
+    """
 
     def __init__(self, settings: Settings, finding: Finding, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
         opened = fresh(finding, Timing.of(settings))
         self._incident = replace(opened, state=FIRING, fired_ns=opened.opened_ns)
         chosen = router(settings)(self._incident)
-        self._receivers = [r for r in receivers_of(settings) if r.name in chosen]
+        self._known = {r.name: r for r in reachable(settings)}
+        self._receivers = [r for name, r in self._known.items() if name in chosen]
         self._done: set[tuple[str, str]] = set()
 
     def send(self, kind: str = OPENED) -> bool:
@@ -72,7 +76,7 @@ class DirectPage:
         if kind == RESOLVED_KIND:
             now_ns, seq = self._clock.now_ns(), 2
             incident = replace(incident, state=RESOLVED, ending="recovered", resolved_ns=now_ns)
-        for receiver in self._receivers:
+        for receiver in self._receivers:  # it grows by those that stand in
             if (receiver.name, kind) in self._done:
                 continue
             try:
@@ -87,7 +91,15 @@ class DirectPage:
             logger.log(level, "%s to %s, past the store: %s", kind, receiver.name, outcome.outcome)
             if outcome.outcome in (SENT, GAVE_UP):
                 self._done.add((receiver.name, kind))
+            if outcome.outcome == GAVE_UP:
+                self._stand_in(receiver)
         return all((receiver.name, kind) in self._done for receiver in self._receivers)
+
+    def _stand_in(self, receiver: ReceiverSettings) -> None:
+        """Have another receiver told, too."""
+        other = self._known.get(receiver.fallback) or next(reversed(self._known.values()))
+        if other not in self._receivers:
+            self._receivers.append(other)
 
     def _send(self, incident: Incident, receiver: ReceiverSettings, kind: str, seq: int) -> Outcome:
         notifier = notifier_of(receiver, self._clock, References())

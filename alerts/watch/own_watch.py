@@ -7,6 +7,7 @@ from pathlib import Path
 
 from alerts.faults import Faults
 from alerts.incidents.incident import Incident
+from alerts.notify.delivery_state import DeliveryState
 from alerts.notify.sender import Sender
 from alerts.watch import self_watch
 from alerts.watch.self_watch import Late, Look
@@ -41,7 +42,9 @@ class OwnWatch:
         waiting: Callable[[], list[Look]] = list,
         starts: Callable[[], list[Restarted]] = list,
         faults: Faults | None = None,
+        state: DeliveryState | None = None,
     ) -> None:
+        self._state = state or DeliveryState()
         self._faults = faults or Faults(clock)
         self._senders, self._detected_ns = senders, detected_ns
         self._rooms, self._late, self._clock = rooms, late, clock
@@ -89,6 +92,7 @@ class OwnWatch:
     def _receivers(self, now_ns: int) -> list[Look]:
         looks = []
         for name, sender in self._senders.items():
-            down_ns = sender.down_since_ns
-            looks += self_watch.receiver(name, down_ns, answered=sender.answered, now_ns=now_ns)
+            down_ns, refused = sender.down_since_ns, self._state.refused(name)
+            answered = sender.answered or (self._state.took_ns(name) or 0) >= self._began_ns
+            looks += self_watch.receiver(name, down_ns, answered=answered, now_ns=now_ns, refused=refused)
         return looks

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from alerts.faults import PartFault
 from alerts.incidents.incident import Incident
+from alerts.notify.delivery_state import Refused
 from detectors.finding import ALL, Finding
 from detectors.own_finding import SERVICE, own_finding
 from infra.clock import NS_PER_S, to_datetime
@@ -80,8 +81,17 @@ def detection(said_ns: int | None, now_ns: int, watched_since_ns: int = 0) -> Lo
     return Look(STALLED, ALL, since_ns, note="" if since_ns is None else in_words(since_ns, now_ns))
 
 
-def receiver(name: str, down_since_ns: int | None, *, answered: bool, now_ns: int) -> list[Look]:
-    """Whether a receiver takes messages; one that nothing was sent to is not known to."""
+def receiver(
+    name: str, down_since_ns: int | None, *, answered: bool, now_ns: int, refused: Refused | None = None
+) -> list[Look]:
+    """Whether a receiver takes messages; one that nothing was sent to is not known to.
+
+    One that gave up a page, and took nothing since, is told at once.
+    """
+    if refused is not None:
+        why = f" ({refused.reason})" if refused.reason else ""
+        note = f"receiver {name} gave up a page{why}: nobody hears through it"
+        return [Look(RECEIVER, of("receiver", name), refused.since_ns, note=note)]
     if down_since_ns is not None and now_ns - down_since_ns >= RECEIVER_S * NS_PER_S:
         note = f"receiver {name} has taken no message for {RECEIVER_S / 60:.0f} min: nobody hears through it"
         return [Look(RECEIVER, of("receiver", name), down_since_ns, note=note)]

@@ -8,6 +8,7 @@ from functools import partial
 from alerts.faults import Faults
 from alerts.incidents.incident import Incident
 from alerts.log import IncidentLog
+from alerts.notify.delivery_state import DeliveryState
 from alerts.notify.sender import Sender
 from alerts.watch.backlog import BacklogWatch
 from alerts.watch.outage import OutageWatch
@@ -31,6 +32,7 @@ class Watches:
         trouble: Callable[[], str | None],
         clock: Clock,
         faults: Faults,
+        state: DeliveryState,
     ) -> None:
         self._log = IncidentLog(lambda: clickhouse.connect(settings.store), faults)
         self._backlog = BacklogWatch(settings.kafka, self._log.positions, clock, faults)
@@ -46,6 +48,7 @@ class Watches:
             self._backlog.looks,
             log.starts,
             faults,
+            state,
         )
 
     def start(self) -> None:

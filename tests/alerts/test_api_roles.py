@@ -25,6 +25,7 @@ LEAST = {
     ("GET", "/rules"): "viewer",
     ("POST", "/rules"): "admin",
     ("POST", "/rules/{rule_id}/remove"): "admin",
+    ("POST", "/receivers/{name}/works"): "responder",
     ("GET", "/baselines"): "viewer",
     ("POST", "/baselines/{action}"): "responder",
 }
@@ -42,7 +43,7 @@ def ask(
     bench: Bench, method: str, path: str, token: str, body: dict[str, Any] | None = None
 ) -> tuple[int, dict[str, Any]]:
     incident_id = next(i.incident_id for i in bench.desk.all() if i.place.tenant == "default")
-    url = path.format(incident_id=incident_id, action="acknowledge", silence_id="s", rule_id="r")
+    url = path.format(incident_id=incident_id, action="acknowledge", silence_id="s", rule_id="r", name="n")
     sent = None if method == "GET" else body or BODY
     answer = bench.client.request(method, url, headers={"authorization": f"Bearer {token}"}, json=sent)
     return answer.status_code, answer.json()

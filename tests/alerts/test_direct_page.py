@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from alerts.watch.outage import CALM_S, OUTAGE_S, Outage
 from alerts.watch.self_watch import RESTARTS, of
 from infra.clock import NS_PER_S, SystemClock
 from infra.settings import ReceiverSettings, RouteSettings, Settings
+from tests.loopback import Loopback, says
 from tests.webhook import Webhook
 
 BEGAN = 1_773_720_000 * NS_PER_S
@@ -51,6 +53,18 @@ def test_a_receiver_that_is_down_is_tried_again_and_then_given_up() -> None:
         gone = settings_for(hook.url)
     assert page(gone, finding_of(RESTARTS, NOTE, BEGAN), SystemClock(), paused.append) is False
     assert paused == [direct_page.PAUSE_S] * (direct_page.TRIES - 1)
+
+
+def test_a_receiver_that_refuses_it_is_stood_in_for(capsys: pytest.CaptureFixture[str]) -> None:
+    finding = finding_of(RESTARTS, NOTE, BEGAN)
+    with Loopback(says(404)) as gone, Webhook() as other:
+        settings = settings_for(gone.url, other.url)
+        hook, spare = settings.receiver
+        stood_in = replace(settings, receiver=(replace(hook, fallback="other"), spare))
+        assert page(stood_in, finding, SystemClock())
+        assert len(other.posted) == 1
+        assert page(settings_for(gone.url), finding, SystemClock())
+    assert NOTE in capsys.readouterr().out
 
 
 def test_the_command_pages(tmp_path: Path) -> None:

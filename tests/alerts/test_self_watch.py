@@ -97,7 +97,7 @@ def test_a_receiver_that_takes_nothing_is_a_page_for_the_others_until_it_does_ag
         world, *receiver("pager", breaker.down_since_ns, answered=False, now_ns=world.clock.ns)
     )
     assert (incident.slice, incident.severity, incident.onset_ns) == ("receiver=pager", "page", now_ns)
-    assert route(incident) == ("desk", "mail")
+    assert route(incident) == ("desk", "mail", "terminal")
     assert "receiver pager has taken no message for 5 min" in headline(incident)
     fresh = Breaker()  # a restart: nothing was sent yet
     assert receiver("pager", fresh.down_since_ns, answered=fresh.answered, now_ns=world.clock.ns) == []
@@ -109,7 +109,7 @@ def test_a_receiver_that_takes_nothing_is_a_page_for_the_others_until_it_does_ag
     ended = [i.slice for i in over if i.lead.ended_at is not None]
     assert ended == ["receiver=pager"]
     alone = router(Settings(receiver=(ReceiverSettings(name="pager"),)))
-    assert alone(incident) == ("pager",)  # nobody else is there: it is told when it is back
+    assert alone(incident) == ("terminal",)  # nobody else is there
 
 
 def test_a_disk_is_a_ticket_then_a_page_then_over() -> None:
