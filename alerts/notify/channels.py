@@ -36,6 +36,7 @@ def notifier_of(receiver: ReceiverSettings, clock: Clock, references: References
         "pagerduty": lambda: pagerduty.PagerDutyNotifier(
             _door(receiver, clock, pagerduty.URL, opened_by_token=False),
             read_line(receiver.token_file, "token_file"),
+            clock,
         ),
         "alertmanager": lambda: AlertmanagerNotifier(_door(receiver, clock), receiver.resend_s, known, clock),
         "email": lambda: _mail(receiver),

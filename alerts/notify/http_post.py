@@ -21,6 +21,7 @@ import httpx
 
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Outcome
 from infra.clock import NS_PER_S, Clock, to_ns
+from infra.connection_trouble import closed_in_words, in_words, meaning
 from infra.errors import Misconfigured
 from infra.receivers import WEB, has_scheme
 
@@ -30,6 +31,13 @@ JSON = "application/json"
 MAX_ANSWER = 64 * 1024
 """Bytes of an answer that are read where a channel wants to know it."""
 
+_NEVER_LEFT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.InvalidURL,
+    httpx.UnsupportedProtocol,
+)
 _TRY_AGAIN = frozenset({408, 425, 429})
 _OURS = {"user-agent": "lightship", "content-type": JSON, "accept-encoding": "identity"}
 """Answers come as they are: nothing small becomes large here."""
@@ -79,10 +87,22 @@ class HttpPost:
         try:
             with self._client.stream("POST", url, content=body, headers=headers) as response:
                 return self._judge(response), self._read(response, most)
-        except httpx.TimeoutException as error:
-            return Outcome(RETRY, f"{self._host}: time-out ({type(error).__name__})"), b""
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return Outcome(RETRY, f"{self._host}: {type(error).__name__}"), b""
+            return self._failed(error), b""
+
+    def _failed(self, error: Exception) -> Outcome:
+        """What became of a request without an answer; one that left may have arrived."""
+        left = not isinstance(error, _NEVER_LEFT)
+        if isinstance(error, httpx.TimeoutException):
+            said = "no answer in time" if left else "the connection is not made in time: is a firewall there?"
+            reason = f"{self._host}: time-out, {said}"
+        else:
+            reason = in_words(error, self._url) or (
+                closed_in_words(self._url)
+                if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError)
+                else f"{self._host}: {type(error).__name__}"
+            )
+        return Outcome(RETRY, reason, uncertain=left)
 
     def _read(self, response: httpx.Response, most: int) -> bytes:
         """The beginning of an answer; one that comes in drops is cut off."""
@@ -101,7 +121,8 @@ class HttpPost:
         code = response.status_code
         if 200 <= code < 300:
             return Outcome(SENT, "", code)
-        reason = f"{self._host}: {code}"
+        says = meaning(code)
+        reason = f"{self._host}: {code}, {says}" if says else f"{self._host}: {code}"
         if code >= 500 or code in _TRY_AGAIN:
             wait_s = _asked_s(response.headers.get("retry-after", ""), self._clock.now_ns())
             return Outcome(RETRY, reason, code, wait_s)

@@ -12,6 +12,7 @@ import contextlib
 import smtplib
 import ssl
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -22,7 +23,9 @@ from alerts.briefs.render import cut_to, label, render_text
 from alerts.digests.digest import text_of
 from alerts.notify.http_post import authority
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery, DigestDelivery, Message, Outcome
+from infra.connection_trouble import in_words
 from infra.errors import Misconfigured
+from infra.receiver_reach import mail_in_words
 from infra.receivers import MAIL, has_scheme
 
 SUBMISSION, SUBMISSION_TLS = 587, 465
@@ -48,7 +51,7 @@ class Server:
         if not has_scheme(url, MAIL):
             raise Misconfigured("receiver url must be smtp://host:port or smtps://host:port")
         parts = urlsplit(url)
-        self.host = parts.hostname or ""
+        self.url, self.host = url, parts.hostname or ""
         self._whole = parts.scheme == "smtps"
         self._port = parts.port or (SUBMISSION_TLS if self._whole else SUBMISSION)
         self._starttls = starttls and not self._whole
@@ -139,11 +142,13 @@ class MailNotifier:
             codes = [code for code, _ in error.recipients.values()]
             return _answered(host, min(codes, default=0))  # one that may be taken later decides
         except smtplib.SMTPResponseException as error:
-            return _answered(host, error.smtp_code)
-        except smtplib.SMTPNotSupportedError as error:
-            return Outcome(RETRY, f"{host} offers none of what is asked for: {error}")
-        except (smtplib.SMTPException, OSError) as error:
-            return Outcome(RETRY, f"{host}: {type(error).__name__}")
+            return replace(_answered(host, error.smtp_code), reason=mail_in_words(error, self._server.url))
+        except smtplib.SMTPException as error:
+            return Outcome(RETRY, mail_in_words(error, self._server.url))
+        except TimeoutError:
+            return Outcome(RETRY, f"{host}: time-out: if the port begins with TLS (465), write smtps://")
+        except OSError as error:
+            return Outcome(RETRY, in_words(error, self._server.url) or f"{host}: {type(error).__name__}")
         said = f"{host} refused {len(refused)} of {len(self._to)} recipients" if refused else ""
         return Outcome(SENT, said, 250)
 

@@ -8,6 +8,7 @@ developer.pagerduty.com/docs/events-api-v2-overview, and what Alertmanager's cli
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from alerts.briefs import words
@@ -16,6 +17,7 @@ from alerts.briefs.render import cut_to, label, parts, to_bytes
 from alerts.notify.http_post import HttpPost
 from alerts.notify.protocol import RETRY, SENT, Delivery, Outcome
 from detectors.finding import rfc3339
+from infra.clock import NS_PER_S, Clock, SystemClock
 
 URL = "https://events.pagerduty.com/v2/enqueue"
 MAX_SUMMARY = 1_024
@@ -23,6 +25,10 @@ MAX_SUMMARY = 1_024
 MAX_EVENT = 512_000
 """Bytes of an event: PagerDuty says 512 KB."""
 FOLLOW_S = 5.0
+DOUBT_S = (15.0, 60.0, 300.0)
+"""Pauses before an acknowledgement is repeated whose connection was lost, so that it may have arrived.
+
+After the last one it is taken for arrived: to repeat it changes nothing, but fills PagerDuty's log."""
 SEVERITIES = {"page": "critical", "ticket": "warning", "info": "info"}
 """Our severities as PagerDuty's."""
 
@@ -60,13 +66,23 @@ def _details(brief: Brief) -> dict[str, str]:
     return {"State": label(brief), **{name: "\n".join(lines) for name, lines in parts(brief)}}
 
 
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """Of an acknowledgement that may have arrived: how often it was sent, and when it is again."""
+
+    tries: int
+    next_ns: int
+
+
 class PagerDutyNotifier:
     """A channel to one service's integration, which ``routing_key`` names."""
 
-    def __init__(self, door: HttpPost, routing_key: str) -> None:
+    def __init__(self, door: HttpPost, routing_key: str, clock: Clock | None = None) -> None:
         self._door = door
         self._routing_key = routing_key
+        self._clock = clock or SystemClock()
         self._acknowledged: frozenset[tuple[str, str]] = frozenset()
+        self._doubtful: dict[tuple[str, str], _Doubt] = {}
 
     @property
     def every_s(self) -> float:
@@ -78,20 +94,37 @@ class PagerDutyNotifier:
         return self._door.post(render(delivery, self._routing_key))
 
     def follow(self, standing: Sequence[Delivery]) -> Outcome:
-        """Acknowledge what a person has taken, once each as long as this process lives."""
+        """Acknowledge what a person has taken, once each as long as this process lives.
+
+        One that may have arrived, though no answer did, is repeated after growing pauses, and then left.
+        """
         taken = {
             (d.incident_id, d.brief.acknowledged_by)
             for d in standing
             if d.brief.acknowledged_by and d.brief.ending is None
         }
         self._acknowledged &= taken
-        for incident_id, person in sorted(taken - self._acknowledged):
+        self._doubtful = {k: v for k, v in self._doubtful.items() if k in taken}
+        now_ns = self._clock.now_ns()
+        waiting = {k for k, doubt in self._doubtful.items() if now_ns < doubt.next_ns}
+        for incident_id, person in sorted(taken - self._acknowledged - waiting):
             event = {"routing_key": self._routing_key, "dedup_key": incident_id}
             outcome = self._door.post(to_bytes({**event, "event_action": "acknowledge"}))
-            if outcome.outcome == RETRY:
+            if outcome.uncertain and self._is_doubtful((incident_id, person)):
+                continue
+            if outcome.outcome == RETRY and not outcome.uncertain:
                 return outcome
             self._acknowledged |= {(incident_id, person)}  # what is refused for good is not tried again
         return Outcome(SENT)
+
+    def _is_doubtful(self, key: tuple[str, str]) -> bool:
+        """Note an acknowledgement that may have arrived; whether it is to be repeated."""
+        tries = self._doubtful[key].tries if key in self._doubtful else 0
+        if tries == len(DOUBT_S):
+            return False
+        next_ns = self._clock.now_ns() + int(DOUBT_S[tries] * NS_PER_S)
+        self._doubtful[key] = _Doubt(tries + 1, next_ns)
+        return True
 
     def close(self) -> None:
         """Close connections."""

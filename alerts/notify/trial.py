@@ -27,6 +27,7 @@ from alerts.notify.route import receivers_of
 from detectors.finding import Finding
 from infra.clock import Clock, SystemClock, to_datetime
 from infra.errors import Misconfigured, Unavailable
+from infra.receiver_reach import trouble_of
 from infra.settings import ReceiverSettings, Settings, load
 from infra.typed_table import unknown
 
@@ -120,6 +121,8 @@ def tried(
         for delivery in deliveries(receiver, settings, clock.now_ns()):
             began_s = now_s()
             outcome = notifier.send(delivery)
+            if outcome.outcome != SENT and outcome.code in (None, 400) and (why := trouble_of(receiver)):
+                outcome = replace(outcome, reason=why)  # found by looking closer than a real one does
             done.append(Tried(delivery.kind, outcome, now_s() - began_s))
             if outcome.outcome != SENT:
                 break

@@ -22,6 +22,7 @@ from ingest.doctor import gather
 from ingest.doctor.check_app import check_app
 from ingest.doctor.check_judges import check_judges
 from ingest.doctor.check_quarantine import check_quarantine
+from ingest.doctor.check_receivers import check_receivers, last_attempts
 from ingest.doctor.check_scorers import check_scorers
 from ingest.doctor.check_servers import (
     Server,
@@ -105,6 +106,7 @@ def _of_servers(settings: Settings, key: str, wait_s: float) -> list[Line]:
         lines += check_unredacted(topics.unredacted_ms)
         lines += _of_scorers(settings)
     lines += check_judges(settings)
+    lines += check_receivers(settings.receiver, _last_attempts(store))
     lines += check_room(rooms_of(settings.home, store))
     if store is not None:
         lines += _of_store(settings, store, lags=topics is not None)
@@ -123,6 +125,14 @@ def _of_scorers(settings: Settings) -> list[Line]:
         return check_scorers(gather.obeyed(settings.kafka).off(versions), versions)
     except Unavailable as error:
         return [Line("scorers", AWAY, str(error), "lightship setup")]
+
+
+def _last_attempts(store: Client | None) -> dict[str, tuple[str, str]]:
+    """What became of the newest message to each receiver, as far as it can be read."""
+    try:
+        return {} if store is None else last_attempts(store)
+    except ClickHouseError:
+        return {}  # a line about the tables says why
 
 
 def _answers(server: Server) -> bool:

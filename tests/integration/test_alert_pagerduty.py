@@ -17,7 +17,7 @@ from tests.alerts.deliveries import delivery
 from tests.alerts.invented import refusals
 from tests.alerts.memory import HandClock
 from tests.alerts.test_pipeline import Log
-from tests.loopback import Answer, Loopback, cut, half_open, says
+from tests.loopback import Answer, Loopback, cut, half_open, refused, says
 
 pytestmark = pytest.mark.integration
 
@@ -83,6 +83,25 @@ def test_an_acknowledgement_that_did_not_arrive_is_sent_again() -> None:
     assert [o.outcome for o in outcomes] == [RETRY, RETRY, SENT, SENT]
     assert outcomes[1].wait_s == 9
     assert len(server.got) == 3
+
+
+def test_a_lost_connection_does_not_repeat_an_acknowledgement_on_and_on() -> None:
+    clock = HandClock()
+    with Loopback(cut) as server:
+        duty = PagerDutyNotifier(HttpPost(server.url, SystemClock()), KEY, clock)
+        for _ in range(24):  # two minutes
+            duty.follow([taken("ana")])
+            clock.sleep(5)
+        assert len(server.got) == 3
+        for _ in range(720):
+            duty.follow([taken("ana")])
+            clock.sleep(5)
+        assert len(server.got) == 4
+
+
+def test_an_acknowledgement_that_never_left_is_tried_until_it_does() -> None:
+    duty = PagerDutyNotifier(HttpPost(refused(), SystemClock()), KEY, HandClock())
+    assert [duty.follow([taken("ana")]).outcome for _ in range(9)] == [RETRY] * 9
 
 
 def test_an_outage_loses_nothing_and_keeps_the_order_of_an_incident() -> None:

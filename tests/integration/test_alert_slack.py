@@ -181,7 +181,10 @@ def test_through_an_incoming_webhook_every_message_is_new() -> None:
         server.answer = says(404, b"no_service")
         gone = hook.send(delivery_of(incident))
     assert [o.outcome for o in outcomes] == [SENT, SENT]
-    assert (gone.outcome, gone.reason) == (GAVE_UP, "127.0.0.1: 404")
+    assert (gone.outcome, gone.reason) == (
+        GAVE_UP,
+        "127.0.0.1: 404, there is no such address: was the webhook deleted?",
+    )
     assert all(json.loads(request.body)["blocks"] for request in server.got)
     assert all("channel" not in request.json() for request in server.got)
 

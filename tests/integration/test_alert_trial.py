@@ -27,7 +27,12 @@ def settings(folder: Path, kind: str, url: str) -> Path:
     ("kind", "answer", "ok", "said"),
     [
         ("webhook", says(204), True, "hook (webhook), opened: sent (204)"),
-        ("webhook", says(401), False, "hook (webhook), opened: refused (401, 127.0.0.1: 401)"),
+        (
+            "webhook",
+            says(401),
+            False,
+            "hook (webhook), opened: refused (401, 127.0.0.1: 401, it refused the login: ",
+        ),
         ("webhook", says(503), False, "hook (webhook), opened: not taken now (a real one is tried again)"),
         ("pagerduty", says(202), True, "hook (pagerduty), resolved: sent (202)"),
         ("pagerduty", says(400), False, "hook (pagerduty), opened: refused (400"),
@@ -45,4 +50,4 @@ def test_the_outcome_is_printed(tmp_path: Path, kind: str, answer: Answer, ok: b
 def test_nobody_there_is_said(tmp_path: Path) -> None:
     report = tried(settings(tmp_path, "webhook", refused()), "hook")
     assert not report["ok"]
-    assert "ConnectError" in show(report)
+    assert "it refused the connection: nothing listens at port" in show(report)
