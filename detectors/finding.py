@@ -21,9 +21,10 @@ SEVERAL = "*"
 """Service of a finding about several services; ``services_hit`` names those that take part for sure, largest
 first, ``services_spared`` those that surely do not."""
 
-_LISTS = ("cleared", "services_hit", "services_spared", "compared", "notes")
+_LISTS = ("cleared", "services_hit", "services_spared", "compared", "notes", "receivers")
 _TIMES = ("made_at", "onset", "onset_low", "onset_high", "ended_at")
 _LATER = ("inputs_moved", "inputs_moved_high", "compared", "measure", "window_s")
+_LATER += ("rule_name", "owner", "runbook", "receivers")
 """Keys that came after the first release: written only where they say something, so that a finding of before
 is written as it was."""
 
@@ -71,7 +72,8 @@ class Finding:
     ``inputs_changed`` is ``None`` where the mix of inputs was not compared; where it was, ``inputs_moved`` is
     the share of the traffic that moved between their values, and at most ``inputs_moved_high`` (95 %).
     ``compared`` names the dimensions in which suspects were looked for. ``measure`` and ``window_s`` are
-    those of an operator's rule, whose limit is ``baseline_value``.
+    those of an operator's rule, whose limit is ``baseline_value``; ``rule_name``, ``owner``, ``runbook`` (an
+    address) and ``receivers`` are what it says of itself.
     """
 
     finding_id: str
@@ -125,6 +127,10 @@ class Finding:
     compared: tuple[str, ...] = ()
     measure: str | None = None
     window_s: int | None = None
+    rule_name: str | None = None
+    owner: str | None = None
+    runbook: str | None = None
+    receivers: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form: RFC 3339 times with ``Z``, tuples as lists, ``v`` added."""

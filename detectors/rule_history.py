@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from detectors.grid import Grid
-from detectors.rules import BREACH, NO_DATA, OK, Rule, TickSum, Window
+from detectors.rules import ABSENT, BREACH, NO_DATA, OK, Rule, TickSum, Window
 from detectors.slo import SEVERITIES, BurnWindow, Slo
 
 
@@ -43,23 +43,47 @@ class Past:
 
 def replayed(rule: Rule, ticks: Iterable[PastTick], grid: Grid | None, tick_s: int) -> Past:
     """Decide a rule at the end of every tick, in order of time."""
+    if rule.measure == ABSENT:
+        return _missed(rule, ticks, tick_s)
     window = Window(rule, tick_s)
     firings: list[Firing] = []
     open_, counted = False, {OK: 0, BREACH: 0, NO_DATA: 0}
     generation: int | None = None
+    since: int | None = None
     for past in ticks:
         if past.generation is not None and past.generation != generation:
             window.clear()
             generation = past.generation
         verdict = window.close(past.tick, past.found, grid)
         counted[verdict.status] += 1
-        if verdict.status == BREACH and not open_:
+        if verdict.status == OK:
+            since = None
+        elif verdict.status == BREACH and since is None:
+            since = past.tick
+        lasts = since is not None and (past.tick - since) * tick_s >= rule.for_s
+        if verdict.status == BREACH and lasts and not open_:
             firings.append(Firing(past.tick, verdict.value, verdict.n))
             open_ = True
         elif verdict.status == OK and open_:
             firings[-1] = replace(firings[-1], ended=past.tick)
             open_ = False
     return Past(tuple(firings), counted[OK] + counted[BREACH], counted[NO_DATA])
+
+
+def _missed(rule: Rule, ticks: Iterable[PastTick], tick_s: int) -> Past:
+    """Gaps between ticks with records, to within a tick: the stream goes by the minute."""
+    firings: list[Firing] = []
+    last: int | None = None
+    decided = 0
+    for past in ticks:
+        decided += 1
+        if past.found is None or not past.found.n:
+            continue
+        missing_s = 0 if last is None else (past.tick - last - 1) * tick_s
+        if last is not None and missing_s >= rule.window_s:
+            firings.append(Firing(last + rule.window_s // tick_s, missing_s / 60, 0, past.tick - 1))
+        last = past.tick
+    return Past(tuple(firings), decided, 0)
 
 
 def burnt(slo: Slo, ticks: Iterable[PastTick], grid: Grid | None, tick_s: int) -> dict[str, Past]:

@@ -2,7 +2,8 @@
 
 A rule is decided in event time: the window ends with the tick that has closed, and holds what ticks in it had
 when they closed. Late rows are in none. Fewer than ``least_n`` values in the window decide nothing, in either
-direction: missing data neither raises nor ends anything.
+direction: missing data neither raises nor ends anything. That nothing comes is what ``absent`` is about,
+which goes by minutes (`detectors.drift.service.absence_watch`).
 """
 
 from __future__ import annotations
@@ -10,19 +11,29 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import operator
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any
 
 from detectors.finding import ALL
 from detectors.grid import Grid
-from detectors.scorers.protocol import ScoreSpec
 
-MEASURES = ("rate", "mean", "quantile", "sum", "count")
+ABSENT = "absent"
+MEASURES = ("rate", "mean", "quantile", "sum", "count", ABSENT)
 OK, BREACH, NO_DATA = "ok", "breach", "no_data"
 OVER, UNDER = ">", "<"
+OPS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
+    {OVER: operator.gt, ">=": operator.ge, UNDER: operator.lt, "<=": operator.le}
+)
+"""What breaks a limit, of a value and the limit."""
+NO_LIMIT = -1e15
+"""Stands where none was written."""
+CALLS = "volume"
+"""The score of a rule about calls, whatever was measured of them."""
 CLEARLY = 2.0
 """How many times as far beyond its limit a measure must be that was accepted before a rule speaks again."""
 
@@ -32,7 +43,10 @@ class Rule:
     """``measure`` of ``score`` over ``window_s`` is to stay within ``limit``; ``op`` says what breaks it.
 
     ``rate`` is the share of hits of a flag, ``quantile`` (in 0..1) of the values, ``count`` how many values
-    there were. ``services`` are patterns with ``*`` and ``?``; none: all.
+    there were; ``absent`` has no limit: nothing came for ``window_s``. ``services`` are patterns with ``*``
+    and ``?``; none: all. With ``by`` each value of that dimension is compared with the limit by itself. A
+    breach is stated once it has lasted for ``for_s`` seconds. ``name``, ``owner``, ``runbook`` (an address)
+    and ``receivers`` are handed on with what it states.
     """
 
     score: str
@@ -46,21 +60,36 @@ class Rule:
     least_n: int = 20
     severity: str = "ticket"
     services: tuple[str, ...] = ()
+    by: str = ""
+    for_s: int = 0
+    name: str = ""
+    owner: str = ""
+    runbook: str = ""
+    receivers: tuple[str, ...] = ()
 
     @property
     def rule_id(self) -> str:
-        """16 hex digits over what it says, but for its severity."""
-        said = {name: value for name, value in asdict(self).items() if name != "severity"}
+        """16 hex digits over what it says, but for its severity and labels."""
+        said = {name: value for name, value in asdict(self).items() if name not in _LABELS}
+        said = {name: value for name, value in said.items() if value != _LATER.get(name)}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
     def text(self) -> str:
         """The rule in words."""
         measure = f"{100 * self.quantile:g} % quantile" if self.measure == "quantile" else self.measure
         where = "" if self.slice == ALL else f" in {self.slice}"
+        where += f" by {self.by}" if self.by else ""
+        lasting = f", for {self.for_s / 60:g} min" if self.for_s else ""
+        if self.measure == ABSENT:
+            of = "call" if self.score == CALLS else f"record with {self.score}"
+            return f"no {of}{where} for {self.window_s / 60:g} min"
         least = "" if self.measure == "count" else f" (of at least {self.least_n})"
-        return (
-            f"{self.score}{where}: {measure} over {self.window_s / 60:g} min {self.op} {self.limit:g}{least}"
-        )
+        over = f"{measure} over {self.window_s / 60:g} min {self.op} {self.limit:g}"
+        return f"{self.score}{where}: {over}{least}{lasting}"
+
+    def is_over(self) -> bool:
+        """Whether more than the limit breaks it."""
+        return self.op.startswith(OVER)
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Rule:
@@ -72,39 +101,33 @@ class Rule:
             If it is not of that form.
         """
         try:
-            rule = cls(**{f.name: said[f.name] for f in fields(cls)} | {"services": tuple(said["services"])})
-            numbers = (rule.window_s, rule.limit, rule.quantile, rule.least_n)
+            values = {f.name: said[f.name] for f in fields(cls) if f.name in said or f.name not in _OPTIONAL}
+            rule = cls(**values | {n: tuple(values[n]) for n in _LISTS if n in values})
+            numbers = (rule.window_s, rule.limit, rule.quantile, rule.least_n, rule.for_s)
             rule.text()
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not a rule: {error!r}") from error
-        if rule.measure not in MEASURES or rule.op not in (OVER, UNDER) or rule.window_s <= 0:
+        if rule.measure not in MEASURES or rule.op not in OPS or rule.window_s <= 0 or rule.for_s < 0:
             raise ValueError(f"not a rule: {rule.text()}")
         if not all(map(math.isfinite, numbers)):
             raise ValueError(f"not a rule: {rule.text()}")
         return rule
 
     def to_dict(self) -> dict[str, Any]:
-        """Its plain form, the keys of ``[[rule]]``."""
-        return asdict(self) | {"services": list(self.services)}
+        """Its plain form, the keys of ``[[rule]]``; those that came later only where they say something."""
+        plain = asdict(self) | {name: list(getattr(self, name)) for name in _LISTS}
+        return {n: value for n, value in plain.items() if n not in _OPTIONAL or value not in ("", 0, [])}
 
     def is_for(self, service: str) -> bool:
         """Whether it is about a service."""
         return not self.services or any(fnmatchcase(service, pattern) for pattern in self.services)
 
 
-def fault(rule: Rule, spec: ScoreSpec, tick_s: int) -> str | None:
-    """Why a rule can never be decided as it stands; ``None`` if it can."""
-    if rule.unit != spec.unit:
-        return f"unit = {rule.unit!r}: {rule.score} is measured per {spec.unit}"
-    if rule.window_s % tick_s:
-        return f"window_s = {rule.window_s} must be a multiple of detection.tick_s = {tick_s}"
-    if rule.measure == "rate" and spec.kind != "flag":
-        return f"measure = 'rate' is for flags: {rule.score} is {spec.kind}, take mean or quantile"
-    if spec.grid is None and rule.measure != "count":
-        return f"measure = {rule.measure!r}: {rule.score} has names for values, only count can be taken"
-    if rule.measure == "quantile" and rule.slice != ALL:
-        return f"measure = 'quantile' is for all traffic: of slice {rule.slice!r} only sums are kept"
-    return None
+_LATER: Mapping[str, Any] = MappingProxyType({"by": "", "for_s": 0})
+"""Parts of what a rule says that came after the first release, and what they are where they say nothing."""
+_LABELS = ("severity", "name", "owner", "runbook", "receivers")
+_OPTIONAL = (*_LATER, *_LABELS[1:])
+_LISTS = ("services", "receivers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +169,7 @@ def decide(rule: Rule, ticks: Iterable[TickSum], grid: Grid | None) -> Verdict:
     if n < (1 if rule.measure == "count" else max(1, rule.least_n)):
         return Verdict(NO_DATA, None, n)
     value = _measured(rule, window, n, grid)
-    broken = value > rule.limit if rule.op == OVER else value < rule.limit
-    return Verdict(BREACH if broken else OK, value, n)
+    return Verdict(BREACH if OPS[rule.op](value, rule.limit) else OK, value, n)
 
 
 def _measured(rule: Rule, window: Sequence[TickSum], n: int, grid: Grid | None) -> float:

@@ -295,39 +295,6 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleSettings:
-    """A rule of one's own: a measure of a score over a window, against a fixed limit.
-
-    It works from the first minute on and spends no budget. `lightship rules check` says what it means.
-    """
-
-    score: str = field(metadata=about("name of a score"))
-    measure: str = field(
-        metadata=about(
-            "share of hits of a flag; mean, quantile or sum of the values; how many there were",
-            one_of=("rate", "mean", "quantile", "sum", "count"),
-        )
-    )
-    op: str = field(metadata=about("what breaks it: more or less than the limit", one_of=(">", "<")))
-    limit: float = field(metadata=about("the limit, in the unit of the measure", within=(-1e15, 1e15)))
-    window_s: int = field(
-        default=1800, metadata=about("seconds it looks back; whole ticks", within=(60, 86_400))
-    )
-    quantile: float = field(default=0.95, metadata=about("which one, of `quantile`", within=(0.001, 0.999)))
-    least_n: int = field(
-        default=20,
-        metadata=about("values the window must hold to decide anything; not of `count`", within=(1, 1e9)),
-    )
-    unit: str = field(
-        default="interaction",
-        metadata=about("what is counted", one_of=("interaction", "trace", "conversation")),
-    )
-    slice: str = field(default="all", metadata=about("`all`, or `dim=value`"))
-    severity: str = field(default="ticket", metadata=about("what it deserves", one_of=("page", "ticket")))
-    services: tuple[str, ...] = field(default=(), metadata=about("services; `*` and `?` allowed; empty: all"))
-
-
-@dataclass(frozen=True, slots=True)
 class SloSettings:
     """An objective: which share of calls is to be good over 30 days. Told by how fast its budget burns.
 

@@ -27,6 +27,7 @@ from infra.gateway_section import GatewaySettings
 from infra.judges import JudgeSettings, check_judge
 from infra.receivers import WEB, ReceiverSettings, check_receiver, has_scheme
 from infra.routing import RouteSettings, check_routes
+from infra.rule_section import RuleSettings
 from infra.sections import (
     BudgetSettings,
     CostSettings,
@@ -37,7 +38,6 @@ from infra.sections import (
     MemorisedSettings,
     OwnScoreSettings,
     RedactionSettings,
-    RuleSettings,
     ScorerSettings,
     ScoreSettings,
     ServiceSettings,

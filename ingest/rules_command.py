@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from detectors.drift.engine.ticks import time_of
 from detectors.finding import rfc3339
 from detectors.rule_history import Firing, Past, PastTick, burnt, replayed
-from detectors.rules import Rule, TickSum
+from detectors.rules import CALLS, Rule, TickSum
 from detectors.scorers.judgement import WithJudgements
 from detectors.slo import PAIRS, Pair, Slo, span
 from infra import clickhouse
@@ -37,6 +38,14 @@ GROUP BY service, environment, tick
 ORDER BY service, environment, tick
 """
 """Every tick of every service, with what it holds of one series; late rows are left out, as then."""
+
+SLICES = """
+SELECT DISTINCT slice FROM cells
+WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND part = 0 AND unit = {unit:String}
+    AND score = {score:String} AND startsWith(slice, {prefix:String}) AND tick >= fromUnixTimestamp({since:Int64})
+ORDER BY slice
+"""
+"""Values of one dimension that a series was divided by."""
 
 Ask = Callable[[str, dict[str, Any]], Iterable[Sequence[Any]]]
 
@@ -82,11 +91,13 @@ def tried(
 def tried_over(settings: Settings, ask: Ask, tenant: str, lineage: str, since_s: int) -> dict[str, Any]:
     """The same over answers to `TICKS`."""
     tick_s, specs, rows = settings.detection.tick_s, WithJudgements(specs_of(settings)), []
-    rules: list[Rule | Slo] = [*rules_of(settings), *slos_of(settings)]
+    given = {"tenant": tenant, "lineage": lineage, "since": since_s}
+    rules: list[Rule | Slo] = [one for rule in rules_of(settings) for one in _each(rule, ask, given)]
+    rules += slos_of(settings)
     for rule in rules:
-        given = {"unit": rule.unit, "score": rule.score, "slice": rule.slice, "tenant": tenant}
-        found = ask(TICKS, {**given, "lineage": lineage, "since": since_s})
-        grid, services = specs[rule.score].grid, []
+        score = "error" if rule.score == CALLS else rule.score  # every call has it
+        found = ask(TICKS, {"unit": rule.unit, "score": score, "slice": rule.slice, **given})
+        grid, services = specs[score].grid, []
         for (service, environment), ticks in groupby(found, lambda row: (str(row[0]), str(row[1]))):
             past = [_past(row, tick_s) for row in ticks]
             if not rule.is_for(service):
@@ -105,6 +116,15 @@ def tried_over(settings: Settings, ask: Ask, tenant: str, lineage: str, since_s:
         "since": rfc3339(time_of(since_s, 1)),
         "rules": rows,
     }
+
+
+def _each(rule: Rule, ask: Ask, given: Mapping[str, Any]) -> list[Rule]:
+    """The rule, or one for each value of the dimension it is by."""
+    if not rule.by:
+        return [rule]
+    named = {"unit": rule.unit, "score": rule.score, "prefix": f"{rule.by}="}
+    found = [str(slice_) for (slice_,) in ask(SLICES, {**given, **named})]
+    return [replace(rule, slice=slice_, by="") for slice_ in found]
 
 
 def _past(row: Sequence[Any], tick_s: int) -> PastTick:
@@ -139,6 +159,10 @@ def _told(rule: Rule) -> dict[str, Any]:
         "severity": rule.severity,
         "unit": rule.unit,
         "services_named": list(rule.services),
+        "name": rule.name,
+        "owner": rule.owner,
+        "runbook": rule.runbook,
+        "receivers": list(rule.receivers),
     }
 
 

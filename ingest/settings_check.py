@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from detectors.drift.budgets.allocation import allot
 from detectors.drift.budgets.grant import Grant
-from detectors.rules import fault
+from detectors.rule_faults import fault, slice_fault
+from detectors.rules import CALLS
 from detectors.scorers.judgement import WithJudgements, is_judgement
 from detectors.scorers.registry import SCORER_VERSIONS
 from detectors.slo import fault as slo_fault
@@ -55,18 +56,19 @@ def check(settings: Settings) -> None:
     for limit in settings.limit:
         if limit.score not in flags:
             raise unknown("flag in limit.score:", limit.score, flags)
-    named = [(f"rule[{i}]", one.score) for i, one in enumerate(settings.rule)]
+    named = [(f"rule[{i}]", one.score) for i, one in enumerate(settings.rule) if one.score != CALLS]
     named += [(f"slo[{i}]", one.score) for i, one in enumerate(settings.slo)]
     for where, score in named:
         if score not in specs and not is_judgement(score):
             raise unknown(f"score in {where}.score:", score, specs)
     known = WithJudgements(specs)
     for rule in rules_of(settings):
-        wrong = fault(rule, known[rule.score], settings.detection.tick_s)
+        spec = None if rule.score == CALLS else known[rule.score]
+        wrong = fault(rule, spec, settings.detection.tick_s)
         if wrong is not None:
             raise Misconfigured(f"[[rule]] {rule.text()}: {wrong}")
     for slo in slos_of(settings):
-        wrong = slo_fault(slo, known[slo.score])
+        wrong = slice_fault(slo.slice) or slo_fault(slo, known[slo.score])
         if wrong is not None:
             raise Misconfigured(f"[[slo]] {slo.text()}: {wrong}")
     check_intake(settings)

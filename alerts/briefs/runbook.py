@@ -69,6 +69,7 @@ _BY_SCORE = {
     "grounding": "grounding",
     "user_objects": "complaints",
     "asks_for_human": "complaints",
+    "volume": "volume",
 }
 _BY_KIND = {"volume": "volume", "silence": "volume", "pipeline": "pipeline"}
 _OF_OURS = {

@@ -17,7 +17,8 @@ from alerts.errors import NotPossible
 from detectors.drift.service.rule_watch import ADD, REMOVE
 from detectors.finding import rfc3339
 from detectors.observation import Control, ServiceKey
-from detectors.rules import Rule, fault
+from detectors.rule_faults import fault
+from detectors.rules import CALLS, Rule
 from detectors.scorers import SPECS
 from infra.clock import to_datetime
 from infra.errors import Misconfigured
@@ -116,11 +117,11 @@ def read(toml: str, settings: Settings) -> tuple[str, Rule]:
     rule = Rule.of(asdict(given[0]))
     service = _only_service(rule.services)
     spec = SPECS.get(rule.score)
-    if spec is None:
+    if spec is None and rule.score != CALLS:
         raise NotPossible(str(unknown("score", rule.score, SPECS)))
     why_not = fault(rule, spec, settings.detection.tick_s)
     if why_not is not None:
-        raise NotPossible(f"the rule can never be decided: {why_not}")
+        raise NotPossible(f"the rule can never be decided, or never fires: {why_not}")
     if rule.rule_id in {Rule.of(asdict(one)).rule_id for one in settings.rule}:
         raise NotPossible("lightship.toml has this rule already")
     return service, rule

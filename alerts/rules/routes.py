@@ -72,8 +72,8 @@ class Rules:
             )
         known = [one for one in self.store.added_rules() if one.in_force and one.place == place]
         added = next((one for one in known if one.rule.rule_id == rule.rule_id), None)
-        if added is None:
-            if len(known) >= MOST_ADDED:
+        if added is None or added.rule != rule:
+            if added is None and len(known) >= MOST_ADDED:
                 raise NotPossible(f"{service} has {MOST_ADDED} added rules: remove some, or use the settings")
             added = AddedRule(place=place, rule=rule, actor=actor, reason=reason, made_ns=self.clock.now_ns())
             self.store.put_rule(added)

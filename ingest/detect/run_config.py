@@ -98,10 +98,7 @@ class RunConfig:
                     LimitSettings(one["score"], one["at_most"], tuple(one["services"]))
                     for one in body.get("limit", ())
                 ),
-                rule=tuple(
-                    RuleSettings(**{**one, "services": tuple(one["services"])})
-                    for one in body.get("rule", ())
-                ),
+                rule=tuple(RuleSettings.of(one) for one in body.get("rule", ())),
                 slo=tuple(
                     SloSettings(**{**one, "services": tuple(one["services"])}) for one in body.get("slo", ())
                 ),

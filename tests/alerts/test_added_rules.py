@@ -19,7 +19,7 @@ from alerts.rules.routes import RuleApi, Rules
 from detectors.drift.service.rule_watch import MOST_ADDED
 from detectors.observation import Control, ServiceKey, decode, encode
 from detectors.rules import Rule
-from infra.sections import RuleSettings
+from infra.rule_section import RuleSettings
 from infra.settings import Settings
 from tests.alerts.memory import HandClock
 

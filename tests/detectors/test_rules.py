@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.drift.service.fold import UNSLICED
 from detectors.grid import FlagGrid, LogGrid
-from detectors.rules import BREACH, NO_DATA, OK, Rule, TickSum, Window, decide, fault, tick_sum
+from detectors.observation import SourcePosition
+from detectors.rule_faults import DIMENSIONS, fault
+from detectors.rules import BREACH, NO_DATA, OK, Rule, TickSum, Window, decide, tick_sum
 from detectors.scorers.protocol import ScoreSpec
+from ingest.interaction import Interaction
+from ingest.score.observing import observed_interaction
+from ingest.store.interaction import StoredInteraction
 
 TICK_S = 300
 FLAG = FlagGrid()
@@ -103,6 +112,26 @@ def test_a_quantile_is_that_of_the_values_to_within_a_cell(
         ({"measure": "count"}, NAME, None),
         ({"measure": "quantile"}, SIZE, None),
         ({"measure": "quantile", "slice": "language=es"}, SIZE, "for all traffic"),
+        ({"measure": "quantile", "by": "language"}, SIZE, "for all traffic"),
+        ({"limit": 5}, HARM, "never fires: rate of refusal lies in 0 to 1"),
+        ({"limit": 1.0}, HARM, "never fires"),
+        ({"limit": 1.0, "op": ">="}, HARM, None),
+        ({"limit": 0.0, "op": "<"}, HARM, "never fires"),
+        ({"limit": 0.0, "op": ">="}, HARM, "always fires"),
+        ({"limit": -1e15}, HARM, "limit is missing"),
+        ({"measure": "count", "op": "<", "limit": 1}, HARM, "use measure = 'absent'"),
+        ({"measure": "count", "op": "<", "limit": 10}, HARM, None),
+        ({"measure": "sum", "op": "<", "limit": 0}, SIZE, "never fires"),
+        ({"measure": "mean", "limit": 1e9}, SIZE, "never fires"),
+        ({"slice": "language=*"}, HARM, "by = 'language'"),
+        ({"slice": "lang=es"}, HARM, "did you mean 'language'"),
+        ({"slice": "language=es,provider=x"}, HARM, "one dimension at a time"),
+        ({"slice": "es"}, HARM, "none of all, dim=value"),
+        ({"by": "colour"}, HARM, "no dimension"),
+        ({"by": "language", "slice": "language=es"}, HARM, "take one of the two"),
+        ({"measure": "absent", "window_s": 90}, HARM, "whole minutes"),
+        ({"measure": "absent", "limit": 3}, HARM, "neither limit"),
+        ({"measure": "absent", "limit": -1e15, "window_s": 420}, HARM, None),
     ],
 )
 def test_what_can_never_be_decided_is_said(
@@ -110,6 +139,25 @@ def test_what_can_never_be_decided_is_said(
 ) -> None:
     found = fault(rule(score=spec.name, **changes), spec, TICK_S)
     assert (found is None) if words is None else (found is not None and words in found)
+
+
+def test_the_dimensions_of_rules_are_those_that_stage_1_sends() -> None:
+    at = SourcePosition("otlp_spans", 0, 0)
+    record = StoredInteraction(Interaction("ab" * 16, "cd" * 8, 0, 1), at, 0, observed=True)
+    sent = observed_interaction(record, at).dimensions
+    assert set(DIMENSIONS) == set(sent) - UNSLICED
+
+
+def test_a_rule_written_before_has_the_id_it_had_and_is_read() -> None:
+    old = {**asdict(rule()), "services": []}
+    for later in ("by", "for_s", "name", "owner", "runbook", "receivers"):
+        del old[later]
+    assert Rule.of(old).rule_id == rule().rule_id == "8e260444498c8bde"
+    assert Rule.of(old).to_dict() == old
+    labelled = rule(name="Refusals", owner="search", runbook="https://r.example/1", receivers=("chat",))
+    assert labelled.rule_id == rule().rule_id
+    assert Rule.of(json.loads(json.dumps(labelled.to_dict()))) == labelled
+    assert len({rule().rule_id, rule(by="language").rule_id, rule(for_s=300).rule_id}) == 3
 
 
 def test_a_rule_is_known_by_what_it_says_and_not_by_what_it_deserves() -> None:

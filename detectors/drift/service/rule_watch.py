@@ -5,34 +5,39 @@ Objectives (`detectors.drift.service.slo_watch`) are decided beside them.
 They need no baseline and spend no budget: a limit is what it is. What a person accepted beyond it ends the
 finding; the rule then speaks again once the measure is clearly worse than it was, or was within the limit in
 between. Beside those of the settings there are rules that people added to this service while it is watched,
-by control records; a rule of the settings that says the same takes the place of an added one. State is the
-window of each rule, the finding that is open and what was accepted, so a replay states and ends the same.
+by control records; a rule of the settings that says the same takes the place of an added one. A rule ``by`` a
+dimension is one rule for each of its values that has come. Rules about what does not come go by the minute
+(`detectors.drift.service.absence_watch`). State is the window of each rule, the finding that is open and what
+was accepted, so a replay states and ends the same.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from detectors.drift.service.absence_watch import AbsenceWatch
 from detectors.drift.service.controls import text_of
 from detectors.drift.service.fold import Fold, TickCounts
+from detectors.drift.service.rule_labels import labels
 from detectors.drift.service.slo_watch import SloWatch
 from detectors.drift.service.stated import Places, Said, ended, read, spec_of, stated
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.finding import Finding
-from detectors.observation import Control, ServiceKey
+from detectors.observation import Control, Observation, ServiceKey
+from detectors.rule_faults import fault
 from detectors.rules import (
+    ABSENT,
     BREACH,
+    CALLS,
     OK,
-    OVER,
     Rule,
     TickSum,
     Verdict,
     Window,
     decide,
-    fault,
     is_clearly_worse,
 )
 from detectors.scorers.protocol import ScoreSpec
@@ -42,21 +47,33 @@ ADD, REMOVE = "rule", "rule_over"
 """Actions of control records."""
 MOST_ADDED = 100
 """Rules that people may have added to one service."""
-_SLOS, _ADDED = "slo", "added"
-"""Stand where the id of a rule does, before the state of objectives and before the rules people added."""
+_SLOS, _ADDED, _VALUES, _ABSENCE = "slo", "added", "values", "absence"
+"""Stand where the id of a rule does, before the state of objectives, the rules people added, the values of
+dimensions that have rules of their own, and the state of rules about what does not come."""
 
 
 @dataclass(slots=True)
 class _Watched:
     """One rule: the generation of its score that its window holds, and the finding that is open.
 
-    ``accepted`` is the measure that a person took for fine though it breaks the rule.
+    ``accepted`` is the measure that a person took for fine though it breaks the rule, ``since`` the first
+    tick of the breach there is.
     """
 
     window: Window
     generation: int
     finding: Finding | None = None
     accepted: float | None = None
+    since: int | None = None
+
+    def lasts(self, verdict: Verdict, tick: int, tick_s: int) -> bool:
+        """Whether a breach has lasted as long as the rule says; to be asked at every tick."""
+        if verdict.status == OK:
+            self.since = None
+        elif verdict.status == BREACH and self.since is None:
+            self.since = tick
+        since = tick if self.since is None else self.since
+        return verdict.status == BREACH and (tick - since) * tick_s >= self.window.rule.for_s
 
     def speaks(self, verdict: Verdict) -> bool:
         """Whether a breach is to be stated."""
@@ -70,14 +87,40 @@ class RuleWatch:
 
     def __init__(self, key: ServiceKey, config: WatchConfig) -> None:
         self._key, self._config = key, config
-        self._rules = {
-            rule.rule_id: _Watched(Window(rule, config.tick_s), 0)
-            for rule in config.rules
-            if rule.is_for(key.service) and rule.score in config.specs
-        }
+        mine = [rule for rule in config.rules if rule.is_for(key.service)]
+        self._templates: dict[str, Rule] = {}
+        self._values: dict[str, tuple[str, str]] = {}
+        self._rules: dict[str, _Watched] = {}
+        self.absence = AbsenceWatch(key, config.config_hash, mine)
+        for rule in mine:
+            if rule.measure != ABSENT and rule.score in config.specs:
+                self._watch(rule)
         self._added: dict[str, Rule] = {}
         self._gone: list[Finding] = []
         self._slos = SloWatch(key, config)
+
+    def _watch(self, rule: Rule) -> None:
+        if rule.by:
+            self._templates[rule.rule_id] = rule
+        else:
+            self._rules[rule.rule_id] = _Watched(Window(rule, self._config.tick_s), 0)
+
+    def observe(self, o: Observation) -> None:
+        """Take note of what came, for rules about what does not come."""
+        self.absence.observe(o)
+
+    def _divide(self, places: Places) -> None:
+        """Watch values of a dimension that has a rule ``by`` it, once they come."""
+        for rule_id, rule in self._templates.items():
+            for key in sorted(places):
+                if (key.unit, key.score) == (rule.unit, rule.score) and key.slice.startswith(f"{rule.by}="):
+                    self._add_value(rule_id, key.slice)
+
+    def _add_value(self, rule_id: str, slice_: str) -> None:
+        one = replace(self._templates[rule_id], slice=slice_, by="")
+        if one.rule_id not in self._rules:
+            self._values[one.rule_id] = rule_id, slice_
+            self._watch(one)
 
     def close(self, counts: TickCounts, fold: Fold) -> list[Finding]:
         """Decide every rule at the end of a tick: what broke, and what is over."""
@@ -85,15 +128,17 @@ class RuleWatch:
         over = [self._ended(f, tick, "over: the rule is not in the settings any more") for f in self._gone]
         self._gone = []
         places: Places = {}
-        if self._rules or self._config.slos:
+        if self._rules or self._templates or self._config.slos:
             places = {fold.counted(number).key: (begin, end) for number, begin, end in counts.parts}
         over += self._slos.close(counts, places, fold)
+        self._divide(places)
         return over + [f for one in self._rules.values() for f in self._decide(one, counts, places, fold)]
 
     def obey(self, record: Control, tick: int, fold: Fold) -> list[Finding]:
         """Do before ``tick`` closes what a person asked, if it is about rules; what it ends."""
         if record.action == "accept":
-            return self._accept(text_of(record.body, "finding_id"), tick, fold)
+            said = text_of(record.body, "finding_id")
+            return self.absence.accept(said, self._minute(tick)) or self._accept(said, tick, fold)
         if record.action == ADD:
             self._add(record.body.get("rule"))
         return self._remove(text_of(record.body, "rule_id"), tick) if record.action == REMOVE else []
@@ -104,22 +149,49 @@ class RuleWatch:
             rule = Rule.of(said if isinstance(said, Mapping) else {})
         except ValueError:
             return
-        spec = self._config.specs.get(rule.score)
-        decidable = spec is not None and fault(rule, spec, self._config.tick_s) is None
-        if decidable and rule.is_for(self._key.service) and len(self._added) < MOST_ADDED:
+        spec = None if rule.score == CALLS else self._config.specs.get(rule.score)
+        known = spec is not None or rule.score == CALLS
+        decidable = known and fault(rule, spec, self._config.tick_s) is None
+        room = rule.rule_id in self._added or len(self._added) < MOST_ADDED
+        if decidable and room and rule.is_for(self._key.service):
             self._keep(rule)
 
     def _keep(self, rule: Rule) -> None:
-        if rule.rule_id not in self._rules:
-            self._added[rule.rule_id] = rule
-            self._rules[rule.rule_id] = _Watched(Window(rule, self._config.tick_s), 0)
+        """Watch by an added rule; one that says the same takes its labels and severity."""
+        rule_id = rule.rule_id
+        ours = any(rule_id == one.rule_id for one in self._config.rules if one.is_for(self._key.service))
+        if ours:
+            return
+        self._added[rule_id] = rule
+        if rule.measure == ABSENT:
+            self.absence.add(rule)
+        elif rule.by:
+            self._templates[rule_id] = rule
+            for one_id, (parent, slice_) in self._values.items():
+                if parent == rule_id:
+                    self._rules[one_id].window.rule = replace(rule, slice=slice_, by="")
+        elif rule_id in self._rules and rule_id not in self._values:
+            self._rules[rule_id].window.rule = rule
+        else:
+            self._values.pop(rule_id, None)
+            self._watch(rule)
 
     def _remove(self, rule_id: str, tick: int) -> list[Finding]:
         """Watch an added one no more; those of the settings stay."""
         if self._added.pop(rule_id, None) is None:
             return []
-        said = self._rules.pop(rule_id).finding
-        return [] if said is None else [self._ended(said, tick - 1, "over: the rule was removed")]
+        over = self.absence.remove(rule_id, self._minute(tick))
+        gone = [rule_id] if rule_id in self._rules else []
+        if self._templates.pop(rule_id, None) is not None:
+            gone = [one for one, (parent, _) in self._values.items() if parent == rule_id]
+        for one in gone:
+            self._values.pop(one, None)
+            said = self._rules.pop(one).finding
+            over += [] if said is None else [self._ended(said, tick - 1, "over: the rule was removed")]
+        return over
+
+    def _minute(self, tick: int) -> int:
+        return tick * self._config.tick_s // 60
 
     def _accept(self, finding_id: str, tick: int, fold: Fold) -> list[Finding]:
         """End a finding that a person accepts before ``tick`` closes; nothing if it is not open (any more).
@@ -145,7 +217,8 @@ class RuleWatch:
             one.window.clear()
             one.generation, one.accepted = spec.generation, None
         verdict = one.window.close(tick, read(rule, counts, places, spec), spec.grid)
-        if verdict.status == BREACH and one.speaks(verdict):
+        lasts = one.lasts(verdict, tick, self._config.tick_s)
+        if lasts and one.speaks(verdict):
             one.finding, one.accepted = self._stated(one, spec, verdict, tick), None
             return [one.finding]
         if verdict.status == OK:
@@ -165,13 +238,13 @@ class RuleWatch:
             value=0.0 if verdict.value is None else verdict.value,
             limit=rule.limit,
             effect_unit="rate" if rule.measure == "rate" else spec.value_unit or rule.measure,
-            direction="rise" if rule.op == OVER else "fall",
+            direction="rise" if rule.is_over() else "fall",
             n=verdict.n,
             notes=(f"rule {rule.text()}", *anew),
             measure=f"p{100 * rule.quantile:g}" if rule.measure == "quantile" else rule.measure,
             window_s=rule.window_s,
         )
-        return stated(
+        finding = stated(
             rule,
             said,
             self._key,
@@ -182,6 +255,7 @@ class RuleWatch:
             ids=(rule.rule_id,),
             tick=tick,
         )
+        return replace(finding, **labels(rule))
 
     def _ended(self, finding: Finding, tick: int, *notes: str) -> Finding:
         return ended(finding, tick, self._config.tick_s, *notes)
@@ -190,36 +264,49 @@ class RuleWatch:
         """Plain form of everything, for a snapshot."""
         added = [rule.to_dict() for rule in self._added.values()]
         kept: list[list[Any]] = [[_ADDED, 0, added, None]] if added else []
-        kept += [
-            [
-                *(rule_id, one.generation, [_plain(t) for t in one.window], _text(one.finding)),
-                *([] if one.accepted is None else [one.accepted]),
-            ]
-            for rule_id, one in self._rules.items()
-        ]
+        if self._values:
+            kept.append([_VALUES, 0, [[*value] for value in self._values.values()], None])
+        for rule_id, one in self._rules.items():
+            later = [one.accepted, one.since]
+            while later and later[-1] is None:
+                later.pop()
+            ticks = [_plain(t) for t in one.window]
+            kept.append([rule_id, one.generation, ticks, _text(one.finding), *later])
         kept += [["", 0, [], _text(finding)] for finding in self._gone]
+        absence = self.absence.state()
+        if absence:
+            kept.append([_ABSENCE, 0, absence, None])
         slos = self._slos.state()
         return [*kept, [_SLOS, 0, slos, None]] if slos else kept
 
     def restore(self, state: Sequence[Sequence[Any]]) -> None:
         """Inverse of `state`; what a rule said that is not there any more ends with the next tick."""
-        for rule_id, generation, ticks, text, *accepted in state:
-            if rule_id == _SLOS:
-                self._slos.restore(ticks)
-                continue
-            if rule_id == _ADDED:
-                for rule in map(Rule.of, ticks):
-                    if rule.score in self._config.specs:
-                        self._keep(rule)
+        for rule_id, generation, ticks, text, *later in state:
+            if rule_id in (_SLOS, _ADDED, _VALUES, _ABSENCE):
+                self._restore_part(rule_id, ticks)
                 continue
             finding = None if text is None else Finding.from_dict(json.loads(text))
             if rule_id in self._rules:
                 window = Window(
                     self._rules[rule_id].window.rule, self._config.tick_s, [_tick(t) for t in ticks]
                 )
-                self._rules[rule_id] = _Watched(window, generation, finding, *accepted)
+                self._rules[rule_id] = _Watched(window, generation, finding, *later)
             elif finding is not None:
                 self._gone.append(finding)
+
+    def _restore_part(self, part: str, state: Sequence[Any]) -> None:
+        if part == _SLOS:
+            self._slos.restore(state)
+        elif part == _ABSENCE:
+            self.absence.restore(state)
+        elif part == _VALUES:
+            for parent, slice_ in state:
+                if parent in self._templates:
+                    self._add_value(parent, slice_)
+        else:
+            for rule in map(Rule.of, state):
+                if rule.score in self._config.specs or rule.score == CALLS:
+                    self._keep(rule)
 
 
 def _plain(tick: TickSum) -> list[Any]:

@@ -101,6 +101,7 @@ class ServiceWatcher(ServiceSeries):
         self._people.add(observation, self.next_tick)
         self._rising |= self._fast.observe(observation, self.next_tick)
         self.traffic.observe(observation)
+        self._rules.observe(observation)
         self._renew()
         return [row for counts in late for row in self._cells(counts, log_offset + 1)]
 
@@ -138,7 +139,8 @@ class ServiceWatcher(ServiceSeries):
 
         ``others`` watch the other services of the lineage.
         """
-        return self.traffic.advance(minute, log_offset, [o.traffic for o in others])
+        found = self.traffic.advance(minute, log_offset, [o.traffic for o in others])
+        return found + self._rules.absence.pass_time(minute)
 
     def _peek_drift(self, log_offset: int) -> list[Finding]:
         """The oldest open tick, where one more tick may decide."""

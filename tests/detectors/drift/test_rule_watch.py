@@ -13,8 +13,8 @@ from detectors.drift.service.rule_watch import MOST_ADDED
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
-from detectors.observation import Control
-from detectors.rules import Rule
+from detectors.observation import Column, Control
+from detectors.rules import NO_LIMIT, Rule
 from tests.detectors.drift.traffic import KEY, START, Row, config, observation
 
 FIRST = START // 5
@@ -276,3 +276,150 @@ def test_a_service_watches_only_so_many_added_rules() -> None:
     removed(service, 1, replace(RULE, least_n=1000))
     added(service, 1).say(1, 40, 20).close(2)
     assert service.said == [("refusal", 2, None)]
+
+
+def test_a_breach_is_stated_once_it_has_lasted_and_a_calm_tick_starts_its_time_anew() -> None:
+    rule = replace(RULE, window_s=300, for_s=600)
+    for restarts in (False, True):
+        service = Service(rule)
+        for tick, k in enumerate([20, 20, 0, 20, 20, 20, 20, 0]):
+            service.say(tick, 40, k).close(tick + 1)
+            if restarts:
+                service.restart()
+        assert service.said == [("refusal", 6, None), ("refusal", 6, 8)]
+
+
+def test_at_the_limit_is_beyond_it_where_the_rule_says_so() -> None:
+    for op, said in ((">", []), (">=", [("refusal", 1, None)])):
+        assert Service(replace(RULE, op=op)).say(0, 40, 4).close(1).said == said
+
+
+def test_each_value_of_a_dimension_is_decided_by_itself_and_new_ones_join() -> None:
+    service = Service(replace(RULE, by="language", window_s=300, name="Refusals", receivers=("chat", "mail")))
+    service.say(0, 40, 30, "es").say(0, 40, 1, "de").close(1).restart()
+    service.say(1, 40, 30, "fr").say(1, 40, 0, "es").close(2)
+    stated = [(f.slice, f.ended_at is None) for f in service.findings if f.alert_kind == "rule"]
+    assert stated == [("language=es", True), ("language=es", False), ("language=fr", True)]
+    first = service.findings[0]
+    assert (first.rule_name, first.receivers) == ("Refusals", ("chat", "mail"))
+    assert Finding.from_dict(json.loads(first.to_json())) == first
+    assert first.notes[0].startswith("rule refusal in language=es: rate over 5 min > 0.1")
+
+
+def added_rule(service: Service, rule: Rule, tick: int) -> None:
+    body = {"rule": rule.to_dict(), "actor": "ana", "reason": "agreed"}
+    service.watcher.control(Control(KEY, "rule", FIRST + tick, body))
+
+
+def test_a_rule_by_a_dimension_that_is_added_and_removed_ends_for_all_values() -> None:
+    service, rule = Service(), replace(RULE, by="language", window_s=300)
+    added_rule(service, rule, 0)
+    service.say(0, 40, 30, "es").say(0, 40, 30, "de").close(1).restart()
+    service.watcher.control(Control(KEY, "rule_over", FIRST + 1, {"rule_id": rule.rule_id}))
+    service.close(2)
+    assert sorted((f.slice, f.ended_at is None) for f in service.findings) == [
+        ("language=de", False),
+        ("language=de", True),
+        ("language=es", False),
+        ("language=es", True),
+    ]
+    service.say(2, 40, 30, "es").close(3)
+    assert len(service.findings) == 4
+
+
+def test_the_labels_of_an_added_rule_change_while_its_window_stays() -> None:
+    service = Service()
+    added_rule(service, replace(RULE, owner="search"), 0)
+    service.say(0, 19, 10).close(1)
+    added_rule(service, replace(RULE, owner="payments", severity="ticket"), 1)
+    service.restart().say(1, 10, 0).close(2)
+    (said,) = service.findings
+    assert (said.owner, said.severity, said.n) == ("payments", "ticket", 29)
+
+
+ABSENT = Rule("volume", "absent", 600, ">", NO_LIMIT, severity="page")
+SPANISH = replace(ABSENT, slice="language=es", name="The Spanish shop")
+
+
+def minutes(service: Service, first: int, last: int, languages: str = "", *, at_once: bool = False) -> None:
+    """Minutes of a call for each two-letter language; the clock follows two minutes behind, or at the end."""
+    for minute in range(first, last):
+        for language in languages.split():
+            rows = [Row(START + minute, {"language": language}, {"refusal": 0.0})]
+            o = replace(observation(rows, minute), key=service.watcher.key)
+            error = {"error": Column((), (0,))}
+            service.watcher.observe(replace(o, scores=o.scores | error), minute)
+        if not at_once:
+            service.findings += service.watcher.pass_time(START + minute - 1, minute)
+    service.findings += service.watcher.pass_time(START + last - 2, last)
+
+
+def heard(service: Service) -> list[tuple[str, int, int | None]]:
+    def minute(at: Any) -> int:
+        return int(at.timestamp()) // 60 - START
+
+    return [
+        (f.slice, minute(f.made_at), None if f.ended_at is None else minute(f.ended_at))
+        for f in service.findings
+    ]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_does_not_come_is_stated_after_so_many_minutes_once_and_ends_with_the_next(
+    restarts: bool,
+) -> None:
+    service = Service(ABSENT, SPANISH)
+    for first, last, languages in ((0, 30, "es de"), (30, 60, "de"), (60, 62, "es de"), (62, 100, "")):
+        minutes(service, first, last, languages)
+        if restarts:
+            service.restart()
+    assert heard(service) == [
+        ("language=es", 40, None),
+        ("language=es", 40, 60),
+        ("all", 72, None),
+        ("language=es", 72, None),
+    ]
+    said = service.findings[0]
+    assert (said.alert_kind, said.severity, said.measure, said.rule_name) == (
+        "rule",
+        "page",
+        "absent",
+        "The Spanish shop",
+    )
+    assert said.notes == ("rule no call in language=es for 10 min",)
+    assert (said.baseline_value, said.current_value, said.effect_unit) == (10.0, 10.0, "minutes without one")
+
+
+def test_a_slice_that_never_came_is_missed_from_when_the_rule_began() -> None:
+    service = Service(settings=config())
+    minutes(service, 0, 20, "de")
+    added_rule(service, SPANISH, 0)
+    service.close(1)
+    minutes(service, 20, 40, "de")
+    assert heard(service) == [("language=es", 29, None)]
+    service.watcher.control(Control(KEY, "rule_over", FIRST, {"rule_id": SPANISH.rule_id}))
+    service.close(8)
+    assert heard(service)[-1] == ("language=es", 29, 29)
+
+
+def test_a_pause_of_lightship_is_not_the_services() -> None:
+    live = replace(KEY, lineage="live")
+    for pause, said in ((False, [("all", 40, None)]), (True, [])):
+        service = Service(ABSENT)
+        service.watcher = ServiceWatcher(live, service.settings, FIRST)
+        minutes(service, 0, 30, "de")
+        minutes(service, 30, 45, at_once=pause)
+        assert heard(service) == said
+
+
+def test_who_accepts_an_absence_is_told_of_the_next_one() -> None:
+    service = Service(ABSENT)
+    minutes(service, 0, 30, "de")
+    minutes(service, 30, 45)
+    accepted(service, 0).close(9)
+    assert service.findings[-1].notes[-1] == "accepted"
+    minutes(service, 45, 90)
+    assert len(service.findings) == 2
+    minutes(service, 90, 91, "de")
+    minutes(service, 91, 110)
+    assert heard(service)[-1] == ("all", 101, None)

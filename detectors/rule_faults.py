@@ -1,0 +1,126 @@
+"""Why a rule can never fire, or never be decided, as it stands: said with the remedy. Pure."""
+
+from __future__ import annotations
+
+import difflib
+
+from detectors.finding import ALL
+from detectors.observation import slice_pairs
+from detectors.rules import ABSENT, CALLS, NO_LIMIT, OPS, Rule
+from detectors.scorers.protocol import ScoreSpec
+
+DIMENSIONS = (
+    *("language", "provider", "request_model", "response_model"),
+    *("release", "prompt_version", "system_prompt", "operation"),
+)
+"""By whose values traffic is divided."""
+
+
+def fault(rule: Rule, spec: ScoreSpec | None, tick_s: int) -> str | None:
+    """What is wrong with a rule; ``None`` if nothing is. A rule about calls (`CALLS`) has no ``spec``."""
+    where = slice_fault(rule.slice) or _by_fault(rule)
+    if where is not None:
+        return where
+    if rule.measure == ABSENT:
+        return _absent_fault(rule, spec)
+    if spec is None:
+        return (
+            f"score = {CALLS!r} is for measure = 'absent': take count of a score that every call has, error"
+        )
+    return _measure_fault(rule, spec, tick_s) or _limit_fault(rule, spec)
+
+
+def slice_fault(slice_: str) -> str | None:
+    """What is wrong with a slice."""
+    if slice_ == ALL:
+        return None
+    if "*" in slice_:
+        return (
+            f"slice = {slice_!r}: a slice names one value, not a pattern; for each value of a dimension by "
+            f"itself leave slice out and write by = {slice_.split('=', maxsplit=1)[0]!r}"
+        )
+    try:
+        pairs = slice_pairs(slice_)
+    except ValueError:
+        return f"slice = {slice_!r} is none of all, dim=value"
+    if len(pairs) != 1:
+        return f"slice = {slice_!r}: traffic is divided by one dimension at a time, take one dim=value"
+    ((name, value),) = pairs.items()
+    if name not in DIMENSIONS:
+        return f"slice = {slice_!r}: {_unknown(name)}"
+    return None if value else f"slice = {slice_!r}: which {name}?"
+
+
+def _by_fault(rule: Rule) -> str | None:
+    if not rule.by:
+        return None
+    if rule.slice != ALL:
+        return f"by = {rule.by!r} and slice = {rule.slice!r}: take one of the two"
+    if rule.measure == ABSENT:
+        return "by is for values that come: of measure = 'absent' name each one in a rule with slice"
+    return None if rule.by in DIMENSIONS else f"by: {_unknown(rule.by)}"
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, DIMENSIONS, n=1, cutoff=0.5)
+    hint = f", did you mean {near[0]!r}?" if near else ""
+    return f"{name!r} is no dimension{hint} (known: {', '.join(DIMENSIONS)})"
+
+
+def _absent_fault(rule: Rule, spec: ScoreSpec | None) -> str | None:
+    if spec is not None and rule.unit != spec.unit:
+        return f"unit = {rule.unit!r}: {rule.score} is measured per {spec.unit}"
+    if spec is None and rule.unit != "interaction":
+        return f"unit = {rule.unit!r}: calls are interactions"
+    if rule.window_s % 60:
+        return f"window_s = {rule.window_s} must be whole minutes: absent goes by the minute"
+    if rule.limit not in (NO_LIMIT, 0.0) or rule.for_s:
+        return "measure = 'absent' has neither limit nor for_s: window_s says how long nothing may come"
+    return None
+
+
+def _measure_fault(rule: Rule, spec: ScoreSpec, tick_s: int) -> str | None:
+    if rule.unit != spec.unit:
+        return f"unit = {rule.unit!r}: {rule.score} is measured per {spec.unit}"
+    if rule.window_s % tick_s:
+        return f"window_s = {rule.window_s} must be a multiple of detection.tick_s = {tick_s}"
+    if rule.measure == "rate" and spec.kind != "flag":
+        return f"measure = 'rate' is for flags: {rule.score} is {spec.kind}, take mean or quantile"
+    if spec.grid is None and rule.measure != "count":
+        return f"measure = {rule.measure!r}: {rule.score} has names for values, only count can be taken"
+    if rule.measure == "quantile" and (rule.slice != ALL or rule.by):
+        sliced = f"slice {rule.slice!r}" if rule.slice != ALL else f"each {rule.by}"
+        return f"measure = 'quantile' is for all traffic: of {sliced} only sums are kept"
+    return None
+
+
+def _limit_fault(rule: Rule, spec: ScoreSpec) -> str | None:
+    """Whether the measure can be on neither, or only on one side of the limit."""
+    if rule.limit == NO_LIMIT:
+        return "limit is missing"
+    low, high = _range(rule, spec)
+    broken = OPS[rule.op]
+    can = broken(high if rule.is_over() else low, rule.limit)
+    if not can and rule.measure == "count":
+        return (
+            f"count {rule.op} {rule.limit:g} never fires: where nothing comes nothing is decided; "
+            "use measure = 'absent'"
+        )
+    if not can:
+        return f"it never fires: {rule.measure} of {rule.score} lies in {low:g} to {high:g}"
+    if rule.measure != "count" and broken(low if rule.is_over() else high, rule.limit):
+        return f"it always fires: {rule.measure} of {rule.score} lies in {low:g} to {high:g}"
+    return None
+
+
+def _range(rule: Rule, spec: ScoreSpec) -> tuple[float, float]:
+    """Least and greatest value of the measure."""
+    if rule.measure == "count":
+        return 1.0, float("inf")
+    grid = spec.grid
+    if grid is None:
+        return float("-inf"), float("inf")
+    low, high = grid.value(0), grid.value(grid.cells - 1)
+    if rule.measure != "sum":
+        return low, high
+    return (0.0 if low >= 0 else float("-inf")), (0.0 if high <= 0 else float("inf"))

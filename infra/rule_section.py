@@ -1,0 +1,64 @@
+"""Rules of the operator's own, as they stand in the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.sections import about
+
+NO_LIMIT = -1e15
+"""Stands where no limit was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSettings:
+    """A rule of one's own: a measure of a score over a window, against a fixed limit.
+
+    It works from the first minute on and spends no budget. `lightship rules check` says what it means.
+    """
+
+    score: str = field(metadata=about("name of a score; `volume`, of `absent`: calls, whatever was measured"))
+    measure: str = field(
+        metadata=about(
+            "share of hits of a flag; mean, quantile or sum of the values; how many there were; none came",
+            one_of=("rate", "mean", "quantile", "sum", "count", "absent"),
+        )
+    )
+    op: str = field(
+        default=">", metadata=about("what of the measure breaks the limit", one_of=(">", ">=", "<", "<="))
+    )
+    limit: float = field(
+        default=NO_LIMIT,
+        metadata=about("the limit, in the unit of the measure; only `absent` has none", within=(-1e15, 1e15)),
+    )
+    window_s: int = field(
+        default=1800, metadata=about("seconds it looks back; whole ticks", within=(60, 86_400))
+    )
+    quantile: float = field(default=0.95, metadata=about("which one, of `quantile`", within=(0.001, 0.999)))
+    least_n: int = field(
+        default=20,
+        metadata=about("values the window must hold to decide anything; not of `count`", within=(1, 1e9)),
+    )
+    unit: str = field(
+        default="interaction",
+        metadata=about("what is counted", one_of=("interaction", "trace", "conversation")),
+    )
+    slice: str = field(default="all", metadata=about("`all`, or `dim=value`"))
+    severity: str = field(default="ticket", metadata=about("what it deserves", one_of=("page", "ticket")))
+    services: tuple[str, ...] = field(default=(), metadata=about("services; `*` and `?` allowed; empty: all"))
+    by: str = field(default="", metadata=about("a dimension: each of its values is decided by itself"))
+    for_s: int = field(
+        default=0, metadata=about("seconds a breach must last before it is stated", within=(0, 86_400))
+    )
+    name: str = field(default="", metadata=about("what it is called in messages"))
+    owner: str = field(default="", metadata=about("whose it is"))
+    runbook: str = field(default="", metadata=about("address of what to do about it"))
+    receivers: tuple[str, ...] = field(default=(), metadata=about("who receives it, besides the routes"))
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> RuleSettings:
+        """A rule of its plain form, in which lists stand for tuples; what it does not say is as shipped."""
+        lists = {name: tuple(plain.get(name, ())) for name in ("services", "receivers")}
+        return cls(**{**plain, **lists})
