@@ -23,8 +23,10 @@ first, ``services_spared`` those that surely do not."""
 
 _LISTS = ("cleared", "services_hit", "services_spared", "compared", "notes", "receivers")
 _TIMES = ("made_at", "onset", "onset_low", "onset_high", "ended_at")
-_LATER = ("inputs_moved", "inputs_moved_high", "compared", "measure", "window_s")
-_LATER += ("rule_name", "owner", "runbook", "receivers")
+_LATER = (
+    *("inputs_moved", "inputs_moved_high", "compared", "measure", "window_s"),
+    *("rule_name", "owner", "runbook", "receivers"),
+)
 """Keys that came after the first release: written only where they say something, so that a finding of before
 is written as it was."""
 

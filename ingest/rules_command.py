@@ -42,7 +42,8 @@ ORDER BY service, environment, tick
 SLICES = """
 SELECT DISTINCT slice FROM cells
 WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND part = 0 AND unit = {unit:String}
-    AND score = {score:String} AND startsWith(slice, {prefix:String}) AND tick >= fromUnixTimestamp({since:Int64})
+    AND score = {score:String} AND startsWith(slice, {prefix:String})
+    AND tick >= fromUnixTimestamp({since:Int64})
 ORDER BY slice
 """
 """Values of one dimension that a series was divided by."""

@@ -106,8 +106,7 @@ def _check_parts(finding: Finding) -> None:
         if not EARLIEST <= suspect.since <= LATEST:
             raise BadRecord(f"finding suspects: {suspect.since.isoformat()} is not a time of this era")
     lists = (finding.cleared, finding.services_hit, finding.services_spared, finding.compared, finding.notes)
-    lists += (finding.receivers,)
-    for name in chain.from_iterable(lists):
+    for name in chain.from_iterable((*lists, finding.receivers)):
         _check_text("cleared, services, compared and notes", name, empty=True)
 
 

@@ -16,12 +16,12 @@ from detectors.drift.service.report import DETECTOR
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.scorers.protocol import ScoreSpec
 from infra.clock import NS_PER_S
+from infra.rule_section import RuleSettings
 from infra.sections import (
     BudgetSettings,
     DetectionSettings,
     LimitSettings,
     OwnScoreSettings,
-    RuleSettings,
     ScorerSettings,
     ScoreSettings,
     ServiceSettings,

@@ -238,7 +238,7 @@ def test_the_same_rule_twice_is_one() -> None:
         ({}, None),
         ({"score": "refusel"}, "did you mean 'refusal'"),
         ({"measure": "median"}, "'median' is none of rate"),
-        ({"op": ">="}, "'>=' is none of"),
+        ({"op": "=="}, "'==' is none of"),
         ({"window_s": 450}, "multiple of detection.tick_s"),
         ({"window_s": 30}, "60 to 86_400"),
         ({"score": "output_length"}, "is for flags"),
