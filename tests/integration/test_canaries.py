@@ -31,7 +31,7 @@ from infra.settings import KafkaSettings, StoreSettings
 from tests.at_rest import raw_messages, rows_of_everything
 from tests.canaries import log_request, trace_request
 from tests.garden import Garden
-from tests.running import Running, running
+from tests.running import Running, running, wait
 from tests.searching import Planted, Search
 
 pytestmark = [
@@ -48,7 +48,7 @@ def test_what_is_planted_is_nowhere_at_rest(tmp_path: Path, monkeypatch: pytest.
     spill = tmp_path / "home" / "tmp"
     spill.mkdir(parents=True)
     monkeypatch.setenv("TMPDIR", str(spill))
-    gardens = {name: Garden(name, 3) for name in ("protobuf", "JSON", "Langfuse", "refused")}
+    gardens = {name: Garden(name, 3) for name in ("protobuf", "JSON", "Langfuse", "refused", "typed")}
     told: list[tuple[str, bytes]] = []
     with (
         running(tmp_path / "home") as lightship,
@@ -58,6 +58,8 @@ def test_what_is_planted_is_nowhere_at_rest(tmp_path: Path, monkeypatch: pytest.
         send_what_is_refused(client, gardens["refused"])
         lightship.end(LINEAGE, time.time_ns())
         lightship.settle(LINEAGE)
+        type_everything(lightship, client, gardens["typed"])
+        wait("what was typed is read", lightship._read)
         told += said_by(lightship)
     search = Search(p for g in gardens.values() for p in g.planted)
     for where, data in told:
@@ -78,7 +80,9 @@ def test_what_is_planted_is_nowhere_at_rest(tmp_path: Path, monkeypatch: pytest.
 def came_to_rest(search: Search, planted: list[Planted]) -> None:
     """The harmless words beside the secrets are where the secrets would have been: the search sees them."""
     places = {p.place for p in planted if not p.secret}
-    assert search.places("topic otlp_") == places
+    typed = {place for place in places if place.startswith("typed ")}
+    assert search.places("topic otlp_") - typed == places - typed
+    assert typed <= search.places("table lightship.") | search.places("topic actions")
     everywhere = [
         f"{name} {side}" for name in ("protobuf", "JSON", "Langfuse") for side in ("question", "answer")
     ]
@@ -168,6 +172,41 @@ def send_what_is_refused(client: httpx.Client, g: Garden) -> None:
         f"/{g.value('path', 'github_pat')}", headers={"user-agent": g.value("user agent", "github_pat")}
     )
     client.request(g.value("method", "aws_access_key_id"), "/v1/traces")
+
+
+def type_everything(lightship: Running, client: httpx.Client, g: Garden) -> None:
+    """What people and pipelines type: notes, reasons, patterns, rules, names of who acts, verdicts."""
+    first = lightship.alerts("/incidents?limit=1")["incidents"][0]
+    incident, place = first["incident_id"], {"environment": first["environment"], "lineage": first["lineage"]}
+
+    def who(place: str) -> str:
+        return f"ana {g.value(f'who {place}', 'github_pat')}"
+
+    for action in ("note", "acknowledge", "hold"):
+        lightship.tell(f"/incidents/{incident}/{action}", {"actor": who(action), "reason": g.text(action)})
+    silence = {
+        "service": f"*{g.name_of('pattern of a silence', 'github_pat')}",
+        "slice": f"release={g.name_of('slice of a silence')}",
+        "lasts": "1h",
+    }
+    lightship.tell("/silences", {**silence, "actor": who("silence"), "reason": g.text("silence")})
+    rule = f"""
+    [[rule]]
+    services = [{json.dumps(first["service"])}]
+    slice = "release={g.name_of("slice of a rule", "github_pat")}"
+    score = "refusal"
+    measure = "rate"
+    op = ">"
+    limit = 0.4
+    window_s = 600
+    severity = "ticket"
+    """
+    lightship.tell("/rules", {**place, "toml": rule, "actor": who("rule"), "reason": g.text("rule")})
+    change = {"kind": "flag", "value": g.name_of("change"), "who": who("change"), "note": g.text("change")}
+    span = {"trace_id": "ab" * 16, "span_id": "cd" * 8}
+    verdict = {**span, "name": "tone", "value": 1, "label": g.name_of("label"), "comment": g.text("comment")}
+    for path, said in (("changes", change), ("feedback", {**verdict, "who": who("feedback")})):
+        assert client.post(f"/v1/{path}", json=said).status_code == 200, path
 
 
 def said_by(lightship: Running) -> Iterator[tuple[str, bytes]]:
