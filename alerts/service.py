@@ -61,6 +61,7 @@ from infra.clock import NS_PER_S, Clock, SystemClock
 from infra.disks import Room
 from infra.errors import InfraError, Misconfigured
 from infra.kafka import FINDINGS
+from infra.metrics_key import read_metrics_key
 from infra.process_starts import report_start
 from infra.receivers import WEB, has_scheme
 from infra.settings import Settings, load
@@ -108,6 +109,7 @@ class Service:
         self._grants = Grants(settings, self._log.services, self._producer.records)
         self._heart = self._heartbeat()
         self._token = read_token(settings.home)
+        self._metrics_key = read_metrics_key(settings.telemetry.metrics_key_file)
         self._typed = TypedText.of(settings)
         public = settings.alerts.public_url
         self._links_key = read_token(settings.home, LINKS).encode() if public else None
@@ -125,7 +127,7 @@ class Service:
         host, port = self._socket.getsockname()[:2]
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         dashboard = settings.dashboard.address
-        links = Links(dashboard, self.address, _version())
+        links = Links(dashboard, self.address, _version(), settings.alerts.runbook_url)
         self._standing = Standing(links)
         self._digests = DigestRound(
             receivers_of(settings), business_of(settings), self._deliveries.tried, self._clock, dashboard
@@ -231,6 +233,7 @@ class Service:
             self._typed,
             api.Condition(self.ended, self.faults.texts),
             self._dispatch.took,
+            self._metrics_key,
         )
         config = uvicorn.Config(
             self._with_pages(app), log_config=None, access_log=False, lifespan="off", server_header=False

@@ -20,6 +20,13 @@ class AlertSettings:
             "`host` `0.0.0.0`: any"
         ),
     )
+    runbook_url: str = field(
+        default="",
+        metadata=about(
+            "where the team keeps runbooks: messages link to the runbook's name behind it "
+            "(`https://wiki.example.org/runbooks` and `refusal`)"
+        ),
+    )
     public_url: str = field(
         default="",
         metadata=about(
@@ -70,7 +77,7 @@ class TelemetrySettings:
     metrics_key_file: str = field(
         default="",
         metadata=about(
-            "file with a key: with it (`Authorization: Bearer`) the gateway's `/metrics` names tenants; "
-            "without, and on every other process, their numbers are added up"
+            "file with a key: with it (`Authorization: Bearer`) `/metrics` of the gateway and the alerts "
+            "service names tenants; without, and on every other process, their numbers are added up"
         ),
     )

@@ -245,6 +245,11 @@ def _check(settings: Settings) -> None:
             f"gateway.max_in_flight_mib = {gateway.max_in_flight_mib} is less than one request may have: "
             f"gateway.max_body_mib = {gateway.max_body_mib}"
         )
+    runbooks = settings.alerts.runbook_url
+    if runbooks and not has_scheme(runbooks, WEB):
+        raise Misconfigured(
+            f"alerts.runbook_url = {hide_password(runbooks)!r} must be https://host/path or http://host/path"
+        )
     public = settings.alerts.public_url
     if public and (not has_scheme(public, WEB) or any(c in public for c in '?#@ <>"|')):
         raise Misconfigured(

@@ -46,11 +46,13 @@ from alerts.log import Moment
 from alerts.notify.routes import ReceiverApi
 from alerts.rules.routes import RuleApi, Rules
 from alerts.silences.routes import SilenceApi
+from alerts.watch.incident_metrics import give_ups, open_incidents
 from alerts.watch.metrics import Metrics
 from detectors.finding import rfc3339
 from infra.clock import Clock, SystemClock, to_datetime
 from infra.http_hosts import AllowedHosts, CheckedHosts
 from infra.instance import identity
+from infra.metrics_key import MetricsKey
 
 MAX_LISTED = 500
 MIN_DAYS, MAX_DAYS = 0.1, 395.0
@@ -86,14 +88,16 @@ def build(
     typed: TypedText | None = None,
     condition: Condition | None = None,
     took: Callable[[str], bool] | None = None,
+    metrics_key: MetricsKey | None = None,
 ) -> Starlette:
     """The application. ``hosts`` are accepted beside the names of the loopback interface.
 
     ``typed`` redacts what people type; without it that is done under keys that nobody keeps. ``took`` is
-    called with the name of a receiver that works again.
+    called with the name of a receiver that works again; ``metrics_key`` shows all of ``/metrics``.
     """
     clock = clock or SystemClock()
-    api = _Api(desk, history, problems, metrics, token, clock, held, condition or Condition())
+    key = metrics_key or MetricsKey()
+    api = _Api(desk, history, problems, metrics, token, clock, held, condition or Condition(), key)
     people = _LevelsApi(levels, token)
     quiet = SilenceApi(desk, token, clock)
     own = RuleApi(rules, token)
@@ -139,7 +143,9 @@ class _Api:
         clock: Clock,
         held: Held,
         condition: Condition,
+        metrics_key: MetricsKey,
     ) -> None:
+        self._metrics_key = metrics_key
         self._condition = condition
         self._desk, self._history, self._problems = desk, history, problems
         self._metrics, self._token, self._clock = metrics, token, clock
@@ -160,9 +166,16 @@ class _Api:
         body = {"ready": not problems, "problems": problems, "set_aside": self._condition.set_aside()}
         return JSONResponse(body, 503 if problems else 200, headers=identity())
 
-    async def metrics(self, _: Request) -> Response:
-        """Numbers about the service."""
-        return PlainTextResponse(self._metrics.text(), media_type="text/plain; version=0.0.4")
+    async def metrics(self, request: Request) -> Response:
+        """Numbers about the service; tenants and services are named to whoever has the key of the metrics."""
+        whole = self._metrics_key.is_in(request.headers.get("authorization", ""))
+        incidents = await run_in_threadpool(self._desk.all)
+        parts = (
+            self._metrics.text(),
+            open_incidents(incidents, whole=whole),
+            give_ups(self._metrics.by_receiver),
+        )
+        return PlainTextResponse("".join(parts), media_type="text/plain; version=0.0.4")
 
     async def listed(self, request: Request) -> Response:
         """Incidents, newest first. ``state`` may be a state or ``open``."""

@@ -141,6 +141,7 @@ class Do:
     """What to do: a runbook, its first checks, and where to look and act.
 
     ``acts`` are links for the receiver of a message; what is stored or shown elsewhere has none.
+    ``runbook_url`` is where the team keeps the runbook; empty without such a place.
     """
 
     runbook: str
@@ -148,6 +149,7 @@ class Do:
     dashboard: str
     api: str
     acts: tuple[Act, ...] = ()
+    runbook_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ class Links:
     dashboard: str = ""
     api: str = ""
     version: str = ""
+    runbooks: str = ""
 
 
 def brief_of(
@@ -257,6 +260,7 @@ def brief_of(
             checks=book.checks,
             dashboard=page,
             api=f"{links.api}/incidents/{incident.incident_id}" if links.api else "",
+            runbook_url=f"{links.runbooks.rstrip('/')}/{book.name}" if links.runbooks else "",
         ),
         trust=trust,
         tally=tally or tally_of(incident),

@@ -215,7 +215,8 @@ def _do_lines(brief: Brief) -> list[str]:
     if brief.state == RESOLVED:
         return []
     lines = [f"{k}. {check}" for k, check in enumerate(brief.do.checks, 1)]
-    return [*lines, f"runbook {brief.do.runbook}"]
+    where = f": {brief.do.runbook_url}" if brief.do.runbook_url else ""
+    return [*lines, f"runbook {brief.do.runbook}{where}"]
 
 
 def _reproduce_lines(brief: Brief) -> list[str]:

@@ -66,6 +66,7 @@ def annotations_of(brief: Brief) -> dict[str, str]:
         "description": cut_to("\n".join(described), MAX_DESCRIPTION),
         "onset": rfc3339(brief.when.onset),
         "runbook": brief.do.runbook,
+        "runbook_url": brief.do.runbook_url,
         "checks": "\n".join(brief.do.checks),
         "dashboard": brief.do.dashboard,
     }

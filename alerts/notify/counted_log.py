@@ -28,3 +28,5 @@ class CountedLog:
         key = {SENT: "sent", RETRY: "retried", GAVE_UP: "gave_up"}.get(attempt.outcome)
         if key is not None:
             self._metrics.add(key, 1)
+        if attempt.outcome == GAVE_UP:
+            self._metrics.gave_up(attempt.delivery.receiver)

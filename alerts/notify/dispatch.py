@@ -67,6 +67,7 @@ class Dispatch:
         self._linked = {r.name for r in receivers if r.kind in signed_links.TOLD_IN}
 
     def _sender(self, receiver: ReceiverSettings) -> Sender:
+        self._metrics.gave_up(receiver.name, 0)
         log = CountedLog(self._log, self._metrics, self.state)
         notifier = notifier_of(receiver, self._clock, self._references[receiver.name])
         following = Following(notifier, self._clock) if isinstance(notifier, Follower) else None

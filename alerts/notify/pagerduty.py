@@ -41,6 +41,8 @@ def render(delivery: Delivery, routing_key: str) -> bytes:
     brief = delivery.brief
     event |= {"event_action": "trigger", "client": "Lightship", "payload": _payload(brief)}
     links = [{"href": act.url, "text": act.name} for act in brief.do.acts]
+    if brief.do.runbook_url:
+        links = [{"href": brief.do.runbook_url, "text": f"Runbook: {brief.do.runbook}"}, *links]
     if brief.do.dashboard:
         event["client_url"] = brief.do.dashboard
         links = [{"href": brief.do.dashboard, "text": "Open the incident"}, *links]

@@ -81,6 +81,9 @@ def _blocks(brief: Brief, without: tuple[str, ...]) -> list[dict[str, Any]]:
     blocks = [_section(f"{escape(label(brief))}\n*", brief.headline, "*")]
     if brief.do.dashboard:
         blocks.append(_section(f"<{escape(brief.do.dashboard)}|Open the incident>", "", ""))
+    if brief.do.runbook_url:
+        runbook = f"<{escape(brief.do.runbook_url)}|Runbook: {escape(brief.do.runbook)}>"
+        blocks.append(_section(runbook, "", ""))
     if brief.do.acts:
         acts = " · ".join(f"<{escape(act.url)}|{escape(act.name)}>" for act in brief.do.acts)
         blocks.append(_section(acts, "", ""))

@@ -77,7 +77,7 @@ def deliveries(receiver: ReceiverSettings, settings: Settings, now_ns: int) -> l
 def _delivery(
     receiver: ReceiverSettings, settings: Settings, incident: Incident, kind: str, seq: int
 ) -> Delivery:
-    links = Links(settings.dashboard.address)
+    links = Links(settings.dashboard.address, runbooks=settings.alerts.runbook_url)
     return Delivery(
         dedup_key=f"test-{incident.incident_id}-{seq}",
         tenant=incident.place.tenant,

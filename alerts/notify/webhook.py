@@ -1,8 +1,9 @@
 """Posts the brief as JSON to an address, signed.
 
-The body is ``{"v": 1, "dedup_key": ..., "kind": ..., "brief": {...}}``. Headers: ``idempotency-key`` is the
-same for every attempt of one message; ``lightship-signature: t=<Unix s>,v1=<hex>`` is HMAC-SHA256 with the
-shared secret over ``<t>.<body>``, so a receiver can check who wrote it and refuse what is old.
+The body is ``{"v": 1, "dedup_key": ..., "kind": ..., "brief": {...}}`` (docs/webhook.md). Headers:
+``idempotency-key`` is the same for every attempt of one message; ``lightship-signature:
+t=<Unix s>,v1=<hex>`` is HMAC-SHA256 with the shared secret over ``<t>.<body>``, so a receiver can check who
+wrote it and refuse what is old.
 
 Neither the secret nor the address beyond its host is ever logged: webhook addresses often are secrets.
 """
@@ -15,7 +16,8 @@ import hmac
 from alerts.briefs.render import render_json, to_bytes
 from alerts.notify.http_post import HttpPost
 from alerts.notify.protocol import Delivery, DigestDelivery, Message, Outcome
-from infra.clock import NS_PER_S, Clock
+from detectors.finding import rfc3339
+from infra.clock import NS_PER_S, Clock, to_datetime
 
 SIGNATURE = "lightship-signature"
 IDEMPOTENCY = "idempotency-key"
@@ -46,10 +48,18 @@ def body_of(delivery: Delivery) -> bytes:
         "dedup_key": delivery.dedup_key,
         "kind": delivery.kind,
         "incident_id": delivery.incident_id,
+        "due_at": rfc3339(to_datetime(delivery.due_ns)) if delivery.due_ns else None,
+        "instead_of": delivery.instead_of,
         "brief": brief,
     }
     body = to_bytes(data)
     return body if len(body) <= MAX_BODY else to_bytes({**data, "brief": {**brief, "examples": []}})
+
+
+def digest_body_of(delivery: DigestDelivery) -> bytes:
+    """The JSON of a digest."""
+    head = {"v": VERSION, "dedup_key": delivery.dedup_key, "kind": delivery.kind}
+    return to_bytes({**head, "digest": delivery.digest.to_dict()})
 
 
 class WebhookNotifier:
@@ -66,8 +76,7 @@ class WebhookNotifier:
 
     def tell(self, delivery: DigestDelivery) -> Outcome:
         """Post a digest."""
-        head = {"v": VERSION, "dedup_key": delivery.dedup_key, "kind": delivery.kind}
-        return self._post(to_bytes({**head, "digest": delivery.digest.to_dict()}), delivery)
+        return self._post(digest_body_of(delivery), delivery)
 
     def _post(self, body: bytes, delivery: Message) -> Outcome:
         headers = {IDEMPOTENCY: delivery.dedup_key}

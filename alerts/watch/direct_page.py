@@ -109,7 +109,7 @@ class DirectPage:
             notifier.close()
 
     def _delivery(self, incident: Incident, receiver: str, kind: str, seq: int) -> Delivery:
-        links = Links(self._settings.dashboard.address)
+        links = Links(self._settings.dashboard.address, runbooks=self._settings.alerts.runbook_url)
         return Delivery(
             dedup_key=f"{incident.incident_id}-{seq}",
             tenant=incident.place.tenant,

@@ -45,12 +45,24 @@ class Metrics:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._gave_up: dict[str, int] = {}
         self._values: dict[str, float] = {m.key: 0.0 for m in METRICS}
 
     def add(self, key: str, amount: float) -> None:
         """Count."""
         with self._lock:
             self._values[key] += amount
+
+    def gave_up(self, receiver: str, n: int = 1) -> None:
+        """Count messages that a receiver was given up for; 0 makes its line be there."""
+        with self._lock:
+            self._gave_up[receiver] = self._gave_up.get(receiver, 0) + n
+
+    @property
+    def by_receiver(self) -> dict[str, int]:
+        """Messages given up, by receiver."""
+        with self._lock:
+            return dict(self._gave_up)
 
     def set(self, key: str, value: float) -> None:
         """State a level."""

@@ -268,7 +268,9 @@ def test_health_needs_no_token_and_says_what_is_missing(bench: Bench) -> None:
     text = bench.client.get("/metrics", headers=bare).text
     assert "lightship_alerts_findings_total 3\n" in text
     assert "lightship_alerts_incidents_open 3\n" in text
-    assert text.count("# TYPE") == len(METRICS)
+    assert 'lightship_alerts_open_incidents{severity="page",state="firing"}' in text
+    assert "support-assistant" not in text
+    assert text.count("# TYPE") == len(METRICS) + 2
 
 
 def test_the_token_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:

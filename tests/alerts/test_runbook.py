@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from alerts.briefs import runbook
+from alerts.briefs.brief import Links, brief_of
+from alerts.briefs.render import render_text
 from alerts.errors import Defect
+from alerts.notify import alertmanager, mail, pagerduty, slack
+from alerts.notify.apprise import letter_of
+from alerts.notify.webhook import body_of
 from detectors.finding import ALERT_KINDS
 from detectors.scorers import SPECS
+from tests.alerts.deliveries import delivery_of, incident_of
 from tests.alerts.invented import refusals
 
 SCORES = (
@@ -61,3 +70,20 @@ def test_a_file_without_title_or_checks_is_a_defect(text: str) -> None:
 def test_a_missing_file_is_a_defect() -> None:
     with pytest.raises(Defect, match=r"nothing\.md"):
         runbook.load("nothing")
+
+
+def test_messages_of_every_kind_link_to_the_runbook_of_the_team() -> None:
+    incident = incident_of()
+    links = Links("http://dashboard", runbooks="https://wiki.example.org/runbooks/")
+    made = delivery_of(incident)
+    sent = replace(made, brief=brief_of(incident, links=links))
+    said = [
+        render_text(sent.brief),
+        body_of(sent).decode(),
+        json.dumps(slack.render(sent.brief)),
+        pagerduty.render(sent, "k").decode(),
+        json.dumps(alertmanager.alert(sent, "page", "a", "b")),
+        letter_of(sent).text,
+        mail.render(sent, "a@example.org", ["b@example.org"]).get_content(),
+    ]
+    assert all("https://wiki.example.org/runbooks/refusal" in one for one in said)
