@@ -142,7 +142,7 @@ def _moved(finding: Finding) -> float:
         return _size(finding) if finding.effect is not None else 1.0
     if before is None or now is None or before <= 0 or now <= 0:
         return 1.0
-    return abs(math.log(now / before))
+    return abs(math.log(now) - math.log(before))
 
 
 def _is_share(finding: Finding) -> bool:
