@@ -45,6 +45,13 @@ KINDS: Mapping[str, Kind] = {
         schemes=MAIL,
     ),
     "otlp": Kind(needs=(("url",),), may=("token_file", "ca_file")),
+    "template": Kind(
+        needs=(("url", "url_file"), ("template", "template_file")),
+        may=(
+            *("method", "path", "headers", "values", "reference"),
+            *("token_file", "user", "password_file", "ca_file", "examples"),
+        ),
+    ),
     "apprise": Kind(needs=(("urls_env", "urls_file"),), may=("examples", *DIGEST)),
 }
 """Every kind of receiver."""
@@ -100,6 +107,25 @@ class ReceiverSettings:
             "seconds after which an Alertmanager hears again of what still fires; it forgets after four",
             within=(1, 3600),
         ),
+    )
+    template: str = field(
+        default="",
+        metadata=about("template that comes with Lightship: `teams`, `opsgenie`, `jira`, `servicenow`"),
+    )
+    template_file: str = field(default="", metadata=about("file with a template of your own, instead"))
+    method: str = field(
+        default="POST", metadata=about("how a template's message is sent", one_of=("POST", "PUT", "PATCH"))
+    )
+    path: str = field(default="", metadata=about("template of what stands behind the address"))
+    headers: tuple[str, ...] = field(
+        default=(), metadata=about("headers `Name: value` beside it; `$token` is what `token_file` holds")
+    )
+    values: tuple[str, ...] = field(
+        default=(), metadata=about("`name=value`: what a template names as `values.name`")
+    )
+    reference: str = field(
+        default="",
+        metadata=about("where in the answer stands what later messages know as `reference`: `key`, `a.b`"),
     )
     fallback: str = field(
         default="",
@@ -157,6 +183,8 @@ def check_receiver(receiver: ReceiverSettings, where: str, names: Sequence[str])
         _check_slack(receiver, where)
     if receiver.kind == "email":
         _check_mail(receiver, where)
+    if receiver.kind == "template":
+        _check_template(receiver, where)
     if receiver.urls_env and not _VARIABLE.fullmatch(receiver.urls_env):
         raise Misconfigured(
             f"{where}.urls_env of {receiver.name!r} must be the name of a variable, such as ALERT_URLS: "
@@ -206,6 +234,15 @@ def _check_mail(receiver: ReceiverSettings, where: str) -> None:
         raise Misconfigured(
             f"{where}.starttls = false would send the password in clear: use TLS, or no account"
         )
+
+
+def _check_template(receiver: ReceiverSettings, where: str) -> None:
+    for value in receiver.values:
+        if not re.fullmatch(r"[A-Za-z_]\w*=.*", value):
+            raise Misconfigured(f"{where}.values = {value!r} must be of the form name=value")
+    if bool(receiver.user) != bool(receiver.password_file):
+        there, other = ("user", "password_file") if receiver.user else ("password_file", "user")
+        raise Misconfigured(f"{where}.{there} is set and {where}.{other} is not: give both or neither")
 
 
 def is_link_local(url: str) -> bool:

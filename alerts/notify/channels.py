@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alerts.notify import mail, pagerduty, slack
+from alerts.notify import mail, pagerduty, slack, template
 from alerts.notify.alertmanager import AlertmanagerNotifier
 from alerts.notify.http_post import HttpPost
 from alerts.notify.otlp import OtlpNotifier
@@ -42,6 +42,7 @@ def notifier_of(receiver: ReceiverSettings, clock: Clock, references: References
         "email": lambda: _mail(receiver),
         "otlp": lambda: OtlpNotifier(_door(receiver, clock), clock),
         "apprise": lambda: _apprise(receiver),
+        "template": lambda: _template(receiver, clock, known),
     }
     if receiver.kind not in kinds:
         raise Misconfigured(f"receiver {receiver.name}: kind {receiver.kind!r} is none of {', '.join(kinds)}")
@@ -75,6 +76,27 @@ def _apprise(receiver: ReceiverSettings) -> Notifier:
         where = f"urls_env {receiver.urls_env}"
         text = read_variable(receiver.urls_env, "urls_env")
     return AppriseNotifier(addresses_in(text), where)
+
+
+def _template(receiver: ReceiverSettings, clock: Clock, references: References) -> Notifier:
+    token = read_line(receiver.token_file, "token_file") if receiver.token_file else ""
+    password = read_line(receiver.password_file, "password_file") if receiver.password_file else ""
+    url = read_line(receiver.url_file, "url_file") if receiver.url_file else receiver.url
+    door = HttpPost(
+        url,
+        clock,
+        headers=template.headers_of(receiver.headers, token, receiver.user, password),
+        ca_file=receiver.ca_file,
+        method=receiver.method,
+    )
+    return template.TemplateNotifier(
+        door,
+        template.read_template(receiver.template, receiver.template_file),
+        references,
+        path=receiver.path,
+        values=dict(value.split("=", 1) for value in receiver.values),
+        reference=receiver.reference,
+    )
 
 
 def _door(

@@ -53,12 +53,13 @@ class HttpPost:
         *,
         headers: Mapping[str, str] | None = None,
         ca_file: str = "",
+        method: str = "POST",
         connect_s: float = CONNECT_S,
         read_s: float = READ_S,
     ) -> None:
         if not has_scheme(url, WEB):
             raise Misconfigured("receiver url must be http://host/path or https://host/path")
-        self._url = url
+        self._url, self._method = url, method
         self._host = urlsplit(url).hostname
         self._clock = clock
         self._longest_s = connect_s + 2 * read_s
@@ -85,7 +86,7 @@ class HttpPost:
     def _post(self, body: bytes, headers: Mapping[str, str], path: str, most: int) -> tuple[Outcome, bytes]:
         url = f"{self._url.rstrip('/')}{path}" if path else self._url
         try:
-            with self._client.stream("POST", url, content=body, headers=headers) as response:
+            with self._client.stream(self._method, url, content=body, headers=headers) as response:
                 return self._judge(response), self._read(response, most)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return self._failed(error), b""

@@ -33,7 +33,7 @@ from infra.typed_table import unknown
 
 SERVICE = "lightship-test"
 """Service of the message: no route need match it."""
-ENDED = ("alertmanager", "pagerduty")
+ENDED = ("alertmanager", "pagerduty", "template")
 """Kinds in which a message opens something."""
 
 
