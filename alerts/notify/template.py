@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import StrictUndefined, Template, TemplateError, Undefined
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from alerts.briefs.render import label, render_text
@@ -63,7 +63,7 @@ def _compiled(text: str, where: str, printed: Callable[[Any], str]) -> Template:
     try:
         return environment.from_string(text)
     except TemplateError as error:
-        line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
+        line = f", line {error.lineno}" if isinstance(error, TemplateSyntaxError) else ""
         raise Misconfigured(f"receiver {where}{line} is no template: {error}") from error
 
 
