@@ -13,6 +13,7 @@ from urllib.parse import quote
 import typer
 
 from alerts.acting.incidents_app import incidents
+from alerts.allow.app import allow
 from alerts.levels.app import baselines
 from alerts.notify.alerts_app import alerts
 from alerts.rules.app import added_rules
@@ -52,7 +53,12 @@ app = typer.Typer(
 )
 config = typer.Typer(help="The settings file.", no_args_is_help=True)
 app.add_typer(config, name="config")
-for name, group in (("alerts", alerts), ("dead-letters", dead_letters), ("baselines", baselines)):
+for name, group in (
+    ("alerts", alerts),
+    ("allow", allow),
+    ("dead-letters", dead_letters),
+    ("baselines", baselines),
+):
     app.add_typer(group, name=name)
 app.add_typer(dashboards, name="dashboard")
 for name, group in (("incidents", incidents), ("keys", keys), ("rules", rules), ("scorers", scorers)):

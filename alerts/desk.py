@@ -18,6 +18,8 @@ from functools import partial
 from alerts.acting.actions import entry_of, event_of, silence_entry
 from alerts.acting.controls import deciding
 from alerts.acting.pending import Decisions
+from alerts.allow.quiet import without_allowed
+from alerts.allow.rule import AllowRule, AllowRules
 from alerts.briefs.brief import Brief, Links, brief_of
 from alerts.briefs.trust import trust_of
 from alerts.changes.recorded import RecordedChange
@@ -111,7 +113,10 @@ class Desk:
             undelivered = self._store.outbox()
             silences = self._store.silences().at(self._clock.now_ns())
             known, self._recorded_anew = self._book.recorded, True
-            self._book = Book(self._setup.timing, reversed(incidents), self._setup.route, silences, known)
+            allowed = self._store.allow_rules()
+            self._book = Book(
+                self._setup.timing, reversed(incidents), self._setup.route, silences, known, allowed
+            )
             for incident in (i for i in incidents if i.is_open):
                 with self._faults.guarded(INCIDENTS, incident.incident_id):
                     self._post_later(incident)
@@ -303,6 +308,19 @@ class Desk:
             self._hush_now()
             return over
 
+    def allow(self, rule: AllowRule) -> None:
+        """Keep an allow rule as it is now; raises `Unavailable` if it cannot be stored."""
+        with self._lock:
+            self._check_writer()
+            self._store.store_allow_rule(rule)
+            self._book.allowed = self._book.allowed.with_(rule)
+            self._metrics.add("actions", 1)
+
+    def allow_rules(self) -> AllowRules:
+        """Every allow rule that is known."""
+        with self._lock:
+            return self._book.allowed
+
     def silences(self) -> tuple[Silence, ...]:
         """Those in force, and those that ended lately; oldest first."""
         with self._lock:
@@ -370,7 +388,8 @@ class Desk:
         return brief_of(incident, kind=kind, links=self._setup.links, trust=trust)
 
     def _closed(self, incident: Incident, after_ns: int, before_ns: int = FAR_FUTURE_NS) -> Closed:
-        return self._store.closed(incident.place, policy_scores(incident), after_ns, before_ns)
+        seen = self._store.closed(incident.place, policy_scores(incident), after_ns, before_ns)
+        return without_allowed(seen, self._store, self._book.allowed, incident, after_ns)
 
     def _commit(self, changes: list[Change]) -> None:
         """Store, merge, tell; what is to be posted waits for `_post_all`.

@@ -22,6 +22,8 @@ from clickhouse_connect.driver.exceptions import (
     ProgrammingError,
 )
 
+from alerts.allow import store as allow_store
+from alerts.allow.rule import AllowRule, AllowRules
 from alerts.briefs.brief import Brief, Example
 from alerts.briefs.examples import examples_of
 from alerts.changes.recorded import RecordedChange
@@ -47,7 +49,7 @@ from alerts.silences.silence import Silence, Silences
 from alerts.silences.store import silence_row, silences_of
 from alerts.stored_rows import readable
 from alerts.watch.self_watch import Late
-from detectors.finding import SEVERAL
+from detectors.finding import SEVERAL, Finding
 from detectors.observation import ServiceKey
 from infra.clock import NS_PER_S, SystemClock
 from infra.disks import Room, rooms_of
@@ -315,6 +317,20 @@ class IncidentLog:
         """Append a row of ``silences``."""
         self._insert("silences", [silence_row(silence)])
 
+    def allow_rules(self) -> AllowRules:
+        """Every allow rule that has not expired long ago."""
+        return allow_store.rules_of(self._rows, self._faults)
+
+    def store_allow_rule(self, rule: AllowRule) -> None:
+        """Append a row of ``allow_rules``."""
+        self._insert("allow_rules", [allow_store.rule_row(rule)])
+
+    def policy_findings(
+        self, tenant: str, lineage: str, after_ns: int, before_ns: int = FAR_FUTURE_NS
+    ) -> list[Finding]:
+        """Stored policy findings of a lineage that were made in a time, newest first."""
+        return allow_store.policy_findings_of(self._rows, self._faults, tenant, lineage, after_ns, before_ns)
+
     def store_changes(self, changes: Sequence[RecordedChange]) -> None:
         """Write rows of ``changes``; those that can never be stored are left out."""
         rows = [change_row(change) for change in changes]
@@ -331,14 +347,12 @@ class IncidentLog:
 
     def decisions(self) -> dict[str, tuple[str, str]]:
         """Incidents of the last `KEEP_DAYS` that a person accepted or denied: by id, who and why."""
-        with self._open() as client:
-            rows = client.query(_DECISIONS, {"days": KEEP_DAYS}).result_rows
+        rows = self._rows(_DECISIONS, {"days": KEEP_DAYS})
         return {str(incident_id): (str(actor), str(reason)) for incident_id, actor, reason in rows}
 
     def references(self, receiver: str) -> dict[str, str]:
         """By incident, what the newest message to a receiver left for later ones to know."""
-        with self._open() as client:
-            rows = client.query(_REFERENCES, {"receiver": receiver, "days": KEEP_DAYS}).result_rows
+        rows = self._rows(_REFERENCES, {"receiver": receiver, "days": KEEP_DAYS})
         return {str(incident_id): str(reference) for incident_id, reference in rows}
 
     def record_attempt(self, attempt: Attempt) -> None:
@@ -347,8 +361,7 @@ class IncidentLog:
 
     def history(self, tenant: str, incident_id: str) -> list[Moment]:
         """The stored lines of one incident, oldest first, at most 500."""
-        with self._open() as client:
-            rows = client.query(_HISTORY, {"tenant": tenant, "id": incident_id}).result_rows
+        rows = self._rows(_HISTORY, {"tenant": tenant, "id": incident_id})
         return [Moment(*row) for row in rows]
 
     def closed(

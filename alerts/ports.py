@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from alerts.allow.rule import AllowRule, AllowRules
 from alerts.briefs.brief import Brief
 from alerts.changes.recorded import RecordedChange
 from alerts.incidents.book import Change
 from alerts.incidents.identity import Place
 from alerts.incidents.incident import Incident
 from alerts.silences.silence import Silence, Silences
+from detectors.finding import Finding
 from detectors.observation import Control
 
 
@@ -78,6 +80,17 @@ class Store(Protocol):
 
     def store_silence(self, silence: Silence) -> None:
         """Append that a silence was made, or that it ended; may be repeated."""
+
+    def allow_rules(self) -> AllowRules:
+        """Every allow rule that has not expired long ago."""
+
+    def store_allow_rule(self, rule: AllowRule) -> None:
+        """Append that an allow rule was made, or that it was removed; may be repeated."""
+
+    def policy_findings(
+        self, tenant: str, lineage: str, after_ns: int, before_ns: int = FAR_FUTURE_NS
+    ) -> list[Finding]:
+        """Stored policy findings of a lineage that were made in a time, newest first."""
 
     def store_changes(self, changes: Sequence[RecordedChange]) -> None:
         """Keep what was recorded as changed; may be repeated."""

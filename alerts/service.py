@@ -27,6 +27,7 @@ from alerts.acting import api
 from alerts.acting.keys import LINKS, read_token
 from alerts.acting.listener import host_names, listen
 from alerts.acting.typed_text import TypedText
+from alerts.allow.routes import Allowing
 from alerts.briefs.brief import Links
 from alerts.briefs.known_scores import learn_own_scores
 from alerts.changes.feed import RecordedFeed
@@ -234,6 +235,7 @@ class Service:
             api.Condition(self.ended, self.faults.texts),
             self._dispatch.took,
             self._metrics_key,
+            Allowing(self.desk, self._deliveries, self._clock, self._producer.action),
         )
         config = uvicorn.Config(
             self._with_pages(app), log_config=None, access_log=False, lifespan="off", server_header=False

@@ -1,9 +1,9 @@
 """The alerts API: what is open, and what people decide. Served on the loopback interface.
 
 ``GET /healthz`` and ``/readyz`` and ``/metrics`` are open. Everything under ``/incidents``, ``/silences``,
-``/rules`` and ``/baselines`` needs a token (``Authorization: Bearer ...``) and its role: reading that of a
-viewer, acting that of a responder, changing what is watched that of an admin. A request whose ``Host`` is not
-ours is refused: a web page could send it.
+``/allow``, ``/rules`` and ``/baselines`` needs a token (``Authorization: Bearer ...``) and its role: reading
+that of a viewer, acting that of a responder, changing what is watched that of an admin. A request whose
+``Host`` is not ours is refused: a web page could send it.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from alerts.acting.request import (
     said,
 )
 from alerts.acting.typed_text import TypedText
+from alerts.allow.routes import AllowApi, Allowing
 from alerts.briefs.headline import headline
 from alerts.briefs.render import render_json, render_text
 from alerts.desk import Desk
@@ -89,6 +90,7 @@ def build(
     condition: Condition | None = None,
     took: Callable[[str], bool] | None = None,
     metrics_key: MetricsKey | None = None,
+    allowing: Allowing | None = None,
 ) -> Starlette:
     """The application. ``hosts`` are accepted beside the names of the loopback interface.
 
@@ -101,6 +103,7 @@ def build(
     people = _LevelsApi(levels, token)
     quiet = SilenceApi(desk, token, clock)
     own = RuleApi(rules, token)
+    allow = AllowApi(allowing, token)
     routes = [
         Route("/healthz", api.healthz),
         Route("/readyz", api.readyz),
@@ -113,6 +116,10 @@ def build(
         Route("/silences", quiet.listed),
         Route("/silences", quiet.made, methods=["POST"]),
         Route("/silences/{silence_id}/lift", quiet.lifted, methods=["POST"]),
+        Route("/allow", allow.listed),
+        Route("/allow", allow.made, methods=["POST"]),
+        Route("/allow/preview", allow.previewed, methods=["POST"]),
+        Route("/allow/{rule_id}/remove", allow.removed, methods=["POST"]),
         Route("/rules", own.listed),
         Route("/rules", own.added, methods=["POST"]),
         Route("/rules/{rule_id}/remove", own.removed, methods=["POST"]),

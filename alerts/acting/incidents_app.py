@@ -110,9 +110,19 @@ def incidents_accept(
 
 @incidents.command("false-alarm")
 def incidents_false_alarm(
-    incident: Id, actor: Actor, reason: Why, as_json: AsJson = False, config: ConfigPath = None
+    incident: Id,
+    actor: Actor,
+    reason: Why,
+    allow: Annotated[bool, typer.Option("--allow", help="Allow the secrets of its hits there.")] = False,
+    lasts: Annotated[str, typer.Option("--for", help="How long they are allowed: 12h, 90d.")] = "90d",
+    as_json: AsJson = False,
+    config: ConfigPath = None,
 ) -> None:
     """End an incident: nothing had changed. It counts against its detector."""
+    if allow:
+        from alerts.allow.command import asked, show_asked
+
+        out(show_asked(asked(config, actor, reason, keep=True, incident=incident, lasts=lasts)))
     _act(config, incident, "false-alarm", actor, reason, as_json=as_json)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alerts.acting.client import ask, tell
+from alerts.allow.rule import HOLDS
 from alerts.briefs.figures import THIN
 from alerts.briefs.reportable import NOT_ADVICE, deadlines
 from alerts.briefs.words import plain
@@ -209,6 +210,8 @@ def show_one(incident: Mapping[str, Any]) -> str:
     if who := _who(incident):
         lines.append(f"with {who}")
     lines += [f"note of {n['actor']}, {n['at']}: {plain(n['text'], MAX_CELL)}" for n in incident["notes"]]
+    holds = dict.fromkeys(n for f in incident["findings"] for n in f["notes"] if n.startswith(HOLDS))
+    lines += [plain(note, MAX_CELL) for note in holds]
     if incident["history"] is None:
         return "\n".join([*lines, "its history cannot be read now: the store does not answer"])
     rows = [("at", "what", "state", "who", "why")]

@@ -10,6 +10,7 @@ from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 
+from alerts.allow.rule import AllowRules
 from alerts.briefs.words import statement
 from alerts.changes.recorded import RecordedChanges
 from alerts.errors import NotPossible
@@ -55,10 +56,12 @@ class Book:
         route: Route = lambda _: (),
         silences: Silences = Silences(),  # noqa: B008 - it is never changed
         recorded: RecordedChanges = RecordedChanges(),  # noqa: B008 - nor is this
+        allowed: AllowRules = AllowRules(),  # noqa: B008 - nor is this
     ) -> None:
         self.timing = timing
         self.silences = silences
         self.recorded = recorded
+        self.allowed = allowed
         self._route = route
         self._incidents: MutableMapping[str, Incident] = {}
         self._places: MutableMapping[Place, tuple[str, ...]] = {}
@@ -70,7 +73,7 @@ class Book:
 
     def draft(self, only: Iterable[str] | None = None) -> Book:
         """A book that starts as this one and is changed alone; time passes for ``only`` these incidents."""
-        out = Book(self.timing, route=self._route, silences=self.silences, recorded=self.recorded)
+        out = Book(self.timing, (), self._route, self.silences, self.recorded, self.allowed)
         out._incidents = ChainMap({}, self._incidents)
         out._places = ChainMap({}, self._places)
         out._owners = ChainMap({}, self._owners)
@@ -144,6 +147,8 @@ class Book:
             change = self._update(owner, finding, now_ns)
         elif not lead.supports(finding):
             change = None  # taken back before anyone was told
+        elif self.allowed.cover(finding):
+            change = None  # a person said that it is no leak
         else:
             target = group.place_finding(finding, self.at(place), self.timing)
             target = target or several.fleet_incident(finding, self.at(fleet), self.timing)

@@ -83,6 +83,15 @@ def spans_like_placeholders(data: bytes) -> Iterator[tuple[int, int]]:
         yield match.span()
 
 
+def placeholders_in(text: str) -> Iterator[tuple[str, str]]:
+    """Everything shaped like a placeholder in ``text``: its type, and all of it."""
+    if "[" not in text or ":" not in text:
+        return
+    for start, end in spans_like_placeholders(text.encode("latin-1", "replace")):
+        whole = text[start:end]
+        yield whole[1 : whole.index(":")], whole
+
+
 def for_scorers(text: str) -> str:
     """``text`` with every placeholder reduced to its type: ``[email]``.
 

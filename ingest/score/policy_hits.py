@@ -7,11 +7,14 @@ sends the same one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from detectors.finding import ALL, Finding, finding_id
 from detectors.observation import ServiceKey, SourcePosition
+from detectors.redaction.kinds import SECRET_TYPES
+from detectors.redaction.pseudonyms import placeholders_in
 from infra.clock import to_datetime, to_ns
 from ingest.score.observing import INTERACTION, MINUTE_NS
 from ingest.store.interaction import StoredInteraction
@@ -30,6 +33,11 @@ class PolicyRule:
 
 RULES = (PolicyRule("secret-in-output", "secrets", 0.5),)
 DETECTOR = "policy"
+MAX_SECRETS = 20
+"""Secrets that a finding names, each in a note."""
+HOLDS = "holds "
+"""How such a note begins; it ends in a pseudonym, or in ``[kind:unknown]`` where none stands in the text."""
+MORE = f"{HOLDS}more than {MAX_SECRETS}"
 
 
 def policy_findings(
@@ -85,8 +93,30 @@ def _finding(rule: PolicyRule, key: ServiceKey, rows: list[StoredInteraction]) -
         direction="rise",
         n=len(rows),
         detector=DETECTOR,
-        notes=(f"{rule.name}: interaction {first.interaction.interaction_id}",),
+        notes=(f"{rule.name}: interaction {first.interaction.interaction_id}", *secret_notes(rows)),
     )
+
+
+def secret_notes(rows: Iterable[StoredInteraction]) -> tuple[str, ...]:
+    """A note for each secret in the outputs of hits, by its pseudonym: what an allow rule is decided by.
+
+    Which kinds there are says the redactor's report; the text only which pseudonym each of them has.
+    """
+    found: dict[str, None] = {}
+    for row in rows:
+        kinds = {r.type for r in row.redactions if r.side == "output" and r.n > 0} & SECRET_TYPES
+        named = {whole: kind for kind, whole in placeholders_in(output_of(row)) if kind in SECRET_TYPES}
+        unknown = [f"[{kind}:unknown]" for kind in kinds - set(named.values())]
+        found |= dict.fromkeys([*named, *unknown] or ["[unknown]"])
+    notes = [f"{HOLDS}{secret}" for secret in sorted(found)]
+    return tuple(notes) if len(notes) <= MAX_SECRETS else (*notes[:MAX_SECRETS], MORE)
+
+
+def output_of(row: StoredInteraction) -> str:
+    """All that the model put out, as text."""
+    i = row.interaction
+    calls = [json.dumps(c.arguments, default=str, ensure_ascii=False) for c in i.tool_calls]
+    return "\n".join((i.output_text or "", *(i.output_texts or ()), *calls))
 
 
 def finding_row(finding: Finding, position: SourcePosition) -> Row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from detectors.finding import Finding, finding_id
@@ -49,4 +50,16 @@ def recompute(stored: Finding, one: One, observed: Observed) -> Finding | Differ
     )  # it names the finding
     found = policy_findings(rows, position)
     same = [f for f in found if f.finding_id == stored.finding_id]
-    return same[0] if same else Difference("interactions", where, "", "the first hit of its minute", "none")
+    if not same:
+        return Difference("interactions", where, "", "the first hit of its minute", "none")
+    return _with_notes(same[0], stored, rows)
+
+
+def _with_notes(found: Finding, stored: Finding, rows: Sequence[StoredInteraction]) -> Finding:
+    """What was found, with the secrets as stored where the rows cannot tell them again.
+
+    Findings of before named none, texts expire before scores do, and content that came later was not there.
+    """
+    older = len(stored.notes) == 1
+    gone = any(not row.interaction.output_text or row.revision for row in rows)
+    return replace(found, notes=(*found.notes[:1], *stored.notes[1:])) if older or gone else found

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from alerts.allow.rule import AllowRule, AllowRules
+from alerts.allow.rule import newest as allow_rules_of
 from alerts.briefs.brief import Brief
 from alerts.changes.recorded import RecordedChange
 from alerts.errors import Unavailable
@@ -18,7 +20,9 @@ from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT, Delivery, Outcome
 from alerts.ports import FAR_FUTURE_NS, Closed, Source, Undelivered
 from alerts.silences.silence import Silence, Silences, newest
+from detectors.finding import Finding
 from detectors.observation import Control
+from infra.clock import to_ns
 
 
 class Killed(BaseException):
@@ -49,6 +53,8 @@ class MemoryStore:
     states: dict[str, tuple[int, str]] = field(default_factory=dict)
     attempts: dict[tuple[str, str, int, str], Attempt] = field(default_factory=dict)
     hushed: dict[tuple[str, bool], Silence] = field(default_factory=dict)
+    allowing: dict[tuple[str, bool], AllowRule] = field(default_factory=dict)
+    hits: list[Finding] = field(default_factory=list)
     marked: dict[RecordedChange, None] = field(default_factory=dict)
     hours_of_traffic: float = 0.0
     interactions: int = 0
@@ -100,6 +106,19 @@ class MemoryStore:
             raise Unavailable("no store")
         self.hushed[silence.silence_id, silence.in_force] = silence
         self.steps("after silence")
+
+    def allow_rules(self) -> AllowRules:
+        return allow_rules_of(self.allowing.values())
+
+    def store_allow_rule(self, rule: AllowRule) -> None:
+        self.steps("before allow rule")
+        self.allowing[rule.rule_id, rule.ended_ns is None] = rule
+
+    def policy_findings(
+        self, tenant: str, lineage: str, after_ns: int, before_ns: int = FAR_FUTURE_NS
+    ) -> list[Finding]:
+        mine = [f for f in self.hits if (f.tenant, f.lineage) == (tenant, lineage)]
+        return [f for f in mine if after_ns <= to_ns(f.made_at) < before_ns]
 
     def store_changes(self, changes: Sequence[RecordedChange]) -> None:
         if not self.answers:

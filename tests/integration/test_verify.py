@@ -11,6 +11,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from kafka import KafkaProducer
 
+from alerts.allow.rule import asked_for, preview, secrets_of
 from alerts.incidents.life import fresh
 from alerts.incidents.timing import Timing
 from alerts.log import IncidentLog
@@ -270,6 +271,40 @@ def test_policy_hits_follow_from_the_stored_interactions(empty: Stored) -> None:
         told = [v.difference.text() for v in empty.verify() if v.difference]
         assert len(told) == 2
         assert all(t.startswith("interactions, interaction ") and t.endswith(named) for t in told)
+
+
+def test_the_secrets_of_hits_are_named_by_pseudonym_and_an_allow_rule_is_previewed_on_them(
+    empty: Stored,
+) -> None:
+    """Over the real store: what stage 1 wrote is what the alerts service reads."""
+    spans = traces(
+        span(chat("q", "password: hunter2secret"), span_id=1),
+        span(chat("q", "password: hunter2secret, once more"), span_id=2, start_s=120),
+        span(chat("q", "password: another-one-9f"), span_id=3, start_s=240),
+    )
+    messages = [raw_message("otlp_spans", 0, 7, spans)]
+    ScoreStage(ClickHouseStore(empty.client), SCORING, SETTINGS, HASH_KEY).process(messages)
+    incidents = IncidentLog(lambda: empty.client)
+    found = incidents.policy_findings("default", "live", 0)
+    texts = [t for (t,) in empty.client.query("SELECT output_text FROM interactions").result_rows]
+    named = [secrets_of(f) for f in found]
+    assert all(len(n) == 1 and any(n[0] in t for t in texts) for n in named)
+    assert len(set(named)) == 2
+    asked = {"secrets": max(named, key=named.count)[0], "service": "*"}
+    rule = asked_for("default", asked, "ana", "an example", 1_700_000_000_123_456_789, 86_400)
+    assert preview([rule], found) == {"hits": 3, "covered": 2, "unknown": 0}
+    over = rule.over("bo", "it is real", rule.made_ns + 1)
+    for row in (rule, over, rule):  # written again after a failure
+        incidents.store_allow_rule(row)
+    assert incidents.allow_rules().all == (over,)
+    empty.ids = Archive(empty.client, 13).of_lineage("live")
+    assert first(empty.verify()) == ""
+    forged = "replaceOne(body, 'holds [password:', 'holds [password:0')"
+    empty.client.command(f"ALTER TABLE findings UPDATE body = {forged} WHERE 1 SETTINGS mutations_sync = 2")
+    assert first(empty.verify()).startswith("findings, ")
+    gone = "ALTER TABLE interactions UPDATE output_text = NULL WHERE 1 SETTINGS mutations_sync = 2"
+    empty.client.command(gone)  # texts expire before scores do
+    assert first(empty.verify()) == ""
 
 
 def test_a_held_policy_hit_follows_from_the_copies(empty: Stored) -> None:

@@ -1,0 +1,1 @@
+"""Allow rules: what may stand in outputs without being a leak, until a time."""

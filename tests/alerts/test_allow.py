@@ -1,0 +1,131 @@
+"""Allow rules: what a person says is no leak is no incident, and nothing else is hidden by it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from alerts.allow.routes import Allowing
+from alerts.allow.rule import AllowRule, AllowRules, asked_for, preview
+from alerts.errors import NotPossible
+from alerts.incidents.incident import FIRING, RESOLVED
+from detectors.finding import Finding
+from infra.clock import NS_PER_S, to_ns
+from tests.alerts.invented import TIMING, at, secret
+from tests.alerts.lives import World, look_twice
+from tests.alerts.test_book import Desk
+
+EXAMPLE, OTHER, REAL = (f"[openai_key:{c * 16}]" for c in "123")
+DAY_S = 86_400.0
+
+
+def hit(finding_id: str, *secrets: str, clock: str = "04:07", **changes: object) -> Finding:
+    given = {"made_at": at(clock), "notes": ("secret-in-output: interaction 1:2",), **changes}
+    given["notes"] = (*given["notes"], *(f"holds {s}" for s in secrets))  # type: ignore[misc]
+    return secret(finding_id, **given)
+
+
+def rule(
+    secrets: str = EXAMPLE, service: str = "support-*", clock: str = "04:00", s: float = DAY_S
+) -> AllowRule:
+    asked = {"secrets": secrets, "service": service}
+    return asked_for("default", asked, "ana", "keys of the tutorial", to_ns(at(clock)), s)
+
+
+@pytest.mark.parametrize(
+    ("made", "secrets", "covered"),
+    [
+        (rule(), [EXAMPLE], True),
+        (rule(), [OTHER], False),
+        (rule(), [EXAMPLE, REAL], False),  # one real key beside an example is a leak
+        (rule(f"{EXAMPLE} {REAL}"), [EXAMPLE, REAL], True),
+        (rule("[openai_key:*]"), [EXAMPLE, "[openai_key:unknown]"], True),
+        (rule("[openai_key:*]"), ["[password:1111111111111111]"], False),
+        (rule("[openai_key:*]"), [EXAMPLE, "more than 20"], False),
+        (rule(), [], False),  # it names none: nobody knows what it was
+        (rule(), ["[openai_key:unknown]"], False),
+        (rule(service="billing-*"), [EXAMPLE], False),
+        (rule(s=60), [EXAMPLE], False),  # it has expired by then
+        (rule().over("bo", "real", to_ns(at("04:06"))), [EXAMPLE], False),
+        (rule().over("bo", "real", to_ns(at("04:08"))), [EXAMPLE], True),  # what it covered stays covered
+        (replace(rule(), tenant="other"), [EXAMPLE], False),
+    ],
+)
+def test_a_hit_is_covered_only_if_each_secret_in_it_is_allowed_there_and_then(
+    made: AllowRule, secrets: list[str], covered: bool
+) -> None:
+    desk = Desk()
+    desk.book.allowed = AllowRules((made,))
+    assert len(desk.take(hit("h1", *secrets)).incidents) == (0 if covered else 1)
+
+
+def test_two_rules_together_cover_what_each_of_them_covers_in_part() -> None:
+    both = AllowRules((rule(), rule(REAL)))
+    assert both.cover(hit("h1", EXAMPLE, REAL))
+
+
+@pytest.mark.parametrize(
+    ("secrets", "service"),
+    [("", "a"), ("sk-live", "a"), ("[email:1111111111111111]", "a"), ("[*:*]", "a"), (EXAMPLE, "")],
+)
+def test_a_rule_names_secrets_by_pseudonym_or_kind_and_a_service(secrets: str, service: str) -> None:
+    with pytest.raises(NotPossible):
+        rule(secrets, service)
+
+
+def test_a_preview_counts_hits_and_says_which_cannot_be_known() -> None:
+    stored = [hit("h1", EXAMPLE, n=40), hit("h2", EXAMPLE, REAL, n=2), hit("h3")]
+    assert preview([rule()], stored) == {"hits": 43, "covered": 40, "unknown": 1}
+
+
+def test_an_allow_rule_of_an_incident_outlives_a_restart_and_lets_the_next_leak_through() -> None:
+    hits = [hit("h1", EXAMPLE), hit("h2", OTHER, clock="04:09")]
+    world = World(*hits)
+    world.store.hits = hits
+    process = world.run()
+    world.clock.ns = to_ns(at("04:10"))
+    (incident,) = process.desk.all()
+    said: list[tuple[str, dict[str, object]]] = []
+    allowing = Allowing(process.desk, world.store, world.clock, lambda key, entry: said.append((key, entry)))
+    made, would = allowing.asked({"incident": incident.incident_id}, "ana", "keys of the tutorial")
+    assert (made.secrets, would) == ((OTHER, EXAMPLE)[::-1], {"hits": 2, "covered": 2, "unknown": 0})
+    assert process.desk.allow_rules().all == (), "a preview keeps nothing"
+    allowing.add(made, "responder")
+    process.desk.act(incident.incident_id, "false-alarm", "ana", "keys of the tutorial")
+    later = [hit("h3", EXAMPLE, OTHER, clock="04:12", n=7), hit("h4", EXAMPLE, REAL, clock="04:13")]
+    world.log += [f.to_json().encode() for f in later]
+    world.store.hits = [*hits, *later]
+    again = world.run()
+    assert [(i.state, i.hits.count) for i in again.desk.all()] == [(FIRING, 1), (RESOLVED, 2)]
+    after = replace(allowing, desk=again.desk)
+    world.clock.ns = to_ns(at("04:20"))
+    (listed,) = after.listed({})
+    assert (listed["covered"], listed["last"]) == (9, "2026-03-17T04:12:00Z")
+    after.remove(made.rule_id, None, "bo", "the tutorial has new keys", "")
+    world.log.append(hit("h5", OTHER, clock="04:30").to_json().encode())
+    last = world.run()
+    assert [i.hits.count for i in last.desk.all()] == [2, 2]
+    assert [entry["action"] for _, entry in said] == ["allow", "allow_removed"]
+
+
+def test_hits_that_are_allowed_do_not_keep_a_leak_open() -> None:
+    world = World(hit("h1", REAL))
+    process = world.run()
+    process.desk.allow(rule())
+    last = at("04:07")
+    world.store.hits = [hit(f"a{k}", EXAMPLE, made_at=last + timedelta(minutes=3 * k)) for k in range(1, 20)]
+    world.store.hours_of_traffic, world.store.interactions, world.store.hits_to_come = 2.0, 500, 19
+    world.clock.ns = to_ns(at("07:00"))
+    look_twice(process.desk)
+    assert process.desk.all()[0].hits.quiet_ns == to_ns(last) + int(TIMING.quiet_s * NS_PER_S)
+
+
+def test_a_hit_beyond_those_allowed_keeps_it_open() -> None:
+    world = World(hit("h1", REAL))
+    process = world.run()
+    process.desk.allow(rule())
+    world.store.hours_of_traffic, world.store.interactions, world.store.hits_to_come = 2.0, 500, 1
+    look_twice(process.desk)
+    assert process.desk.all()[0].hits.quiet_ns is None
