@@ -325,11 +325,9 @@ class IncidentLog:
         """Append a row of ``allow_rules``."""
         self._insert("allow_rules", [allow_store.rule_row(rule)])
 
-    def policy_findings(
-        self, tenant: str, lineage: str, after_ns: int, before_ns: int = FAR_FUTURE_NS
-    ) -> list[Finding]:
-        """Stored policy findings of a lineage that were made in a time, newest first."""
-        return allow_store.policy_findings_of(self._rows, self._faults, tenant, lineage, after_ns, before_ns)
+    def policy_findings(self, tenant: str, lineage: str, after_ns: int) -> list[Finding]:
+        """Stored policy findings of a lineage that were made since a time, newest first."""
+        return allow_store.policy_findings_of(self._rows, self._faults, tenant, lineage, after_ns)
 
     def store_changes(self, changes: Sequence[RecordedChange]) -> None:
         """Write rows of ``changes``; those that can never be stored are left out."""

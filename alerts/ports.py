@@ -87,10 +87,8 @@ class Store(Protocol):
     def store_allow_rule(self, rule: AllowRule) -> None:
         """Append that an allow rule was made, or that it was removed; may be repeated."""
 
-    def policy_findings(
-        self, tenant: str, lineage: str, after_ns: int, before_ns: int = FAR_FUTURE_NS
-    ) -> list[Finding]:
-        """Stored policy findings of a lineage that were made in a time, newest first."""
+    def policy_findings(self, tenant: str, lineage: str, after_ns: int) -> list[Finding]:
+        """Stored policy findings of a lineage that were made since a time, newest first."""
 
     def store_changes(self, changes: Sequence[RecordedChange]) -> None:
         """Keep what was recorded as changed; may be repeated."""

@@ -114,7 +114,7 @@ class Allowing:
 
     def _history(self, tenant: str, lineage: str) -> list[Finding]:
         now_ns = self.clock.now_ns()
-        return self.store.policy_findings(tenant, lineage, now_ns - PREVIEW_DAYS * 86_400 * NS_PER_S, now_ns)
+        return self.store.policy_findings(tenant, lineage, now_ns - PREVIEW_DAYS * 86_400 * NS_PER_S)
 
     def _secrets_of(self, incident: Incident) -> list[str]:
         """The secrets of the hits an incident counted.
@@ -124,10 +124,8 @@ class Allowing:
         NotPossible
             If some of them are not known by pseudonym: an allow rule would not cover them.
         """
-        hits = incident.hits
-        found = self.store.policy_findings(
-            incident.place.tenant, incident.place.lineage, hits.first_ns, hits.last_ns + NS_PER_S
-        )
+        place = incident.place
+        found = self.store.policy_findings(place.tenant, place.lineage, incident.hits.first_ns)
         ids = {f.finding_id for f in incident.findings} | set(incident.seen)
         mine = [f for f in found if f.finding_id in ids]
         secrets = dict.fromkeys(s for f in mine for s in secrets_of(f))

@@ -26,7 +26,6 @@ SELECT body
 FROM findings FINAL
 WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND alert_kind = 'policy'
     AND made_at >= fromUnixTimestamp64Nano({after:Int64})
-    AND made_at < fromUnixTimestamp64Nano({before:Int64})
 ORDER BY made_at DESC
 LIMIT {limit:UInt32}
 """
@@ -57,11 +56,9 @@ def rules_of(rows: Rows, faults: Faults) -> AllowRules:
     return newest(readable(rows(_RULES, {}), _rule, faults, ROWS, lambda row: f"allow rule {row[1]}"))
 
 
-def policy_findings_of(
-    rows: Rows, faults: Faults, tenant: str, lineage: str, after_ns: int, before_ns: int
-) -> list[Finding]:
-    """Stored policy findings of a tenant's lineage that were made in a time, newest first."""
-    given = {"tenant": tenant, "lineage": lineage, "after": after_ns, "before": before_ns}
+def policy_findings_of(rows: Rows, faults: Faults, tenant: str, lineage: str, after_ns: int) -> list[Finding]:
+    """Stored policy findings of a tenant's lineage that were made since a time, newest first."""
+    given = {"tenant": tenant, "lineage": lineage, "after": after_ns}
     found = rows(_FINDINGS, {**given, "limit": MAX_FINDINGS})
     return readable(found, _finding, faults, ROWS, lambda row: str(row[0])[:60])
 

@@ -114,11 +114,9 @@ class MemoryStore:
         self.steps("before allow rule")
         self.allowing[rule.rule_id, rule.ended_ns is None] = rule
 
-    def policy_findings(
-        self, tenant: str, lineage: str, after_ns: int, before_ns: int = FAR_FUTURE_NS
-    ) -> list[Finding]:
+    def policy_findings(self, tenant: str, lineage: str, after_ns: int) -> list[Finding]:
         mine = [f for f in self.hits if (f.tenant, f.lineage) == (tenant, lineage)]
-        return [f for f in mine if after_ns <= to_ns(f.made_at) < before_ns]
+        return [f for f in mine if after_ns <= to_ns(f.made_at)]
 
     def store_changes(self, changes: Sequence[RecordedChange]) -> None:
         if not self.answers:

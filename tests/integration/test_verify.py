@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from alerts.incidents.timing import Timing
 from alerts.log import IncidentLog
 from detectors.finding import Finding
 from detectors.observation import Observation, decode, encode
+from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
 from infra import clickhouse
 from infra.kafka import OBSERVATIONS, create_topics
 from infra.settings import KafkaSettings, Settings
@@ -25,6 +27,7 @@ from ingest.detect.stage import DetectStage
 from ingest.detect.writer import ClickHouseDetectStore
 from ingest.errors import BadRecord
 from ingest.messages import RawMessage
+from ingest.redact_otlp import RequestRedactor
 from ingest.score.stage import ScoreStage
 from ingest.store.writer import ClickHouseStore
 from ingest.verify.archive import Archive
@@ -278,10 +281,11 @@ def test_the_secrets_of_hits_are_named_by_pseudonym_and_an_allow_rule_is_preview
 ) -> None:
     """Over the real store: what stage 1 wrote is what the alerts service reads."""
     spans = traces(
-        span(chat("q", "password: hunter2secret"), span_id=1),
-        span(chat("q", "password: hunter2secret, once more"), span_id=2, start_s=120),
-        span(chat("q", "password: another-one-9f"), span_id=3, start_s=240),
+        span(chat("q", "hunter2: AKIAQWERTYUIOP234567"), span_id=1),
+        span(chat("q", "hunter2 again: AKIAQWERTYUIOP234567"), span_id=2, start_s=120),
+        span(chat("q", "hunter2: AKIAPOIUYTREWQ765432"), span_id=3, start_s=240),
     )
+    RequestRedactor(Redactor(RedactionPolicy(), Pseudonymiser(HASH_KEY))).request(spans)
     messages = [raw_message("otlp_spans", 0, 7, spans)]
     ScoreStage(ClickHouseStore(empty.client), SCORING, SETTINGS, HASH_KEY).process(messages)
     incidents = IncidentLog(lambda: empty.client)
@@ -291,7 +295,7 @@ def test_the_secrets_of_hits_are_named_by_pseudonym_and_an_allow_rule_is_preview
     assert all(len(n) == 1 and any(n[0] in t for t in texts) for n in named)
     assert len(set(named)) == 2
     asked = {"secrets": max(named, key=named.count)[0], "service": "*"}
-    rule = asked_for("default", asked, "ana", "an example", 1_700_000_000_123_456_789, 86_400)
+    rule = asked_for("default", asked, "ana", "an example", time.time_ns(), 86_400)
     assert preview([rule], found) == {"hits": 3, "covered": 2, "unknown": 0}
     over = rule.over("bo", "it is real", rule.made_ns + 1)
     for row in (rule, over, rule):  # written again after a failure
@@ -299,7 +303,7 @@ def test_the_secrets_of_hits_are_named_by_pseudonym_and_an_allow_rule_is_preview
     assert incidents.allow_rules().all == (over,)
     empty.ids = Archive(empty.client, 13).of_lineage("live")
     assert first(empty.verify()) == ""
-    forged = "replaceOne(body, 'holds [password:', 'holds [password:0')"
+    forged = "replaceOne(body, 'holds [aws_', 'holds [aws_0')"
     empty.client.command(f"ALTER TABLE findings UPDATE body = {forged} WHERE 1 SETTINGS mutations_sync = 2")
     assert first(empty.verify()).startswith("findings, ")
     gone = "ALTER TABLE interactions UPDATE output_text = NULL WHERE 1 SETTINGS mutations_sync = 2"
