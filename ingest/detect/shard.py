@@ -127,9 +127,16 @@ class Shard:
             self.quarantine[message.key].control(message)
         elif not self._resting.hold(message):
             self._attempt(message.key, offset, lambda watcher, _: watcher.control(message))
+        self._adopt_some(offset)
         self.findings[said:] = [(self._placed(f, at), at) for f, at in self.findings[said:]]
         if isinstance(message, Mark):
             self._rest((message.tenant, message.lineage), offset)
+
+    def _adopt_some(self, offset: int) -> None:
+        """Let one service take in a few of the series it adopts: no message waits for many."""
+        key = min((k for k, w in self.watchers.items() if len(w.adoptions)), default=None)
+        if key is not None:
+            self._attempt(key, offset, lambda watcher, _: watcher.adopt_next())
 
     def _placed(self, finding: Finding, offset: int) -> Finding:
         """The finding with its place in the log; what it was compared with is kept."""

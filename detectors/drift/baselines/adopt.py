@@ -17,16 +17,14 @@ import numpy as np
 
 from detectors.drift.baselines.accept import Scene
 from detectors.drift.baselines.learning import Learner
-from detectors.drift.baselines.origin import ADOPTED, Origin
+from detectors.drift.baselines.origin import Origin
 from detectors.drift.engine import snapshot
-from detectors.drift.engine.baseline import Baseline
+from detectors.drift.engine.baseline import FLAG, VALUE, Baseline
 from detectors.drift.engine.ticks import Ints
-from detectors.drift.service.controls import text_of
 from detectors.drift.service.fold import Fold, SeriesKey
 from detectors.drift.service.plan import Channel
 from detectors.drift.service.watching import WatchList
 from detectors.drift.traffic.week_profile import HOURS, WeekProfile
-from detectors.observation import Control
 from detectors.scorers.protocol import ScoreSpec
 
 
@@ -75,22 +73,121 @@ def profile_kept_in(state: Mapping[str, Any], arrays: snapshot.Arrays) -> WeekPr
 
 def pack(series: Sequence[Kept], profile: WeekProfile | None = None) -> bytes:
     """Bytes of baselines and of a traffic profile, for a control record."""
-    facts: list[Any] = []
+    channels = [c for one in series for c in one.channels]
+    baselines = [b for one in series for b in one.baselines]
     arrays: snapshot.Arrays = {}
-    for i, one in enumerate(series):
-        key, channels = one.key, [[c.name, c.form] for c in one.channels]
-        facts.append(
-            [[key.unit, key.score, key.slice], one.generation, one.version, channels, list(one.names)]
-        )
-        arrays |= {f"{i}.cells": one.cells, f"{i}.counts": one.counts}
-        for c, (channel, baseline) in enumerate(zip(one.channels, one.baselines, strict=True)):
-            arrays[f"{i}.{c}.table"] = channel.table
-            arrays |= {f"{i}.{c}.baseline.{name}": array for name, array in baseline.to_arrays().items()}
-    told: dict[str, Any] = {"series": facts}
+    for form in (FLAG, VALUE):
+        mine = [b for b in baselines if b.form == form]
+        if mine:
+            arrays |= {f"{form}.{name}": a for name, a in Baseline.concat(mine).to_arrays().items()}
+    arrays |= _joined("tables", [c.table for c in channels])
+    arrays |= _joined("cells", [one.cells for one in series]) | _joined("counts", [o.counts for o in series])
+    facts: dict[str, Any] = {"joined": [_fact(one) for one in series]}
     if profile is not None:
-        told["traffic"] = [profile.burst, profile.shape]
+        facts["traffic"] = [profile.burst, profile.shape]
         arrays["traffic"] = profile.per_minute
-    return snapshot.pack(told, arrays)
+    return snapshot.pack(facts, arrays)
+
+
+def _fact(one: Kept) -> list[Any]:
+    channels = [[c.name, c.form] for c in one.channels]
+    return [[one.key.unit, one.key.score, one.key.slice], one.generation, one.version, channels, [*one.names]]
+
+
+def _joined(name: str, arrays: Sequence[np.ndarray[Any, Any]]) -> snapshot.Arrays:
+    if not arrays:
+        return {}
+    sizes = np.array([len(a) for a in arrays], dtype=np.int64)
+    return {name: np.concatenate(arrays), f"{name}.sizes": sizes}
+
+
+class Packed:
+    """Baselines as they were packed, to be read a few at a time.
+
+    Raises
+    ------
+    detectors.drift.engine.snapshot.WrongSnapshot
+        If the bytes are not baselines; so do the methods.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        facts, self._arrays = snapshot.unpack(data)
+        try:
+            self._facts = list(facts["joined"] if "joined" in facts else facts["series"])
+            self._one_by_one = "joined" not in facts
+            self.keys = [(SeriesKey(*key), int(generation)) for key, generation, *_ in self._facts]
+            self._channels = [[(str(n), str(f)) for n, f in channels] for _, _, _, channels, _ in self._facts]
+            if self._one_by_one:
+                self._of = _by_number(self._arrays)
+            else:
+                self._parts = {n: _split(self._arrays, n) for n in ("tables", "cells", "counts")}
+                self._baselines = {
+                    form: Baseline.from_arrays(snapshot.part(self._arrays, f"{form}."))
+                    for form in (FLAG, VALUE)
+                    if f"{form}.schema" in self._arrays
+                }
+                self._rows = _rows_of(self._channels)
+        except (KeyError, TypeError, ValueError) as error:
+            raise snapshot.WrongSnapshot(f"no baselines: {error!r}") from error
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    def series(self, first: int, last: int) -> list[Kept]:
+        """Those from ``first`` to ``last`` (not included)."""
+        try:
+            return [self._kept(i) for i in range(first, min(last, len(self)))]
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise snapshot.WrongSnapshot(f"no baselines: {error!r}") from error
+
+    def _kept(self, i: int) -> Kept:
+        _, _, version, _, names = self._facts[i]
+        (key, generation), channels = self.keys[i], self._channels[i]
+        if self._one_by_one:
+            mine = self._of[str(i)]
+            tables = [mine[f"{c}.table"] for c in range(len(channels))]
+            baselines = [
+                Baseline.from_arrays(snapshot.part(mine, f"{c}.baseline.")) for c in range(len(channels))
+            ]
+            cells, counts = mine["cells"], mine["counts"]
+        else:
+            places = self._rows[i]
+            tables = [self._parts["tables"][place] for place, _ in places]
+            baselines = [
+                self._baselines[form].take([row])
+                for (_, form), (_, row) in zip(channels, places, strict=True)
+            ]
+            cells, counts = self._parts["cells"][i], self._parts["counts"][i]
+        made = tuple(Channel(name, form, t) for (name, form), t in zip(channels, tables, strict=True))
+        return Kept(key, generation, version, made, tuple(baselines), cells, counts, tuple(names))
+
+
+def _by_number(arrays: snapshot.Arrays) -> dict[str, snapshot.Arrays]:
+    """Arrays by what stands before the first dot of their names."""
+    of: dict[str, snapshot.Arrays] = {}
+    for name, array in arrays.items():
+        number, _, rest = name.partition(".")
+        of.setdefault(number, {})[rest] = array
+    return of
+
+
+def _split(arrays: snapshot.Arrays, name: str) -> list[np.ndarray[Any, Any]]:
+    if name not in arrays:
+        return []
+    return np.split(arrays[name], np.cumsum(arrays[f"{name}.sizes"])[:-1])
+
+
+def _rows_of(channels: Sequence[Sequence[tuple[str, str]]]) -> list[list[tuple[int, int]]]:
+    """Per series and channel: its place among all channels, and its row among those of its form."""
+    seen = {FLAG: 0, VALUE: 0}
+    place, out = 0, []
+    for mine in channels:
+        here = []
+        for _, form in mine:
+            here.append((place, seen[form]))
+            place, seen[form] = place + 1, seen[form] + 1
+        out.append(here)
+    return out
 
 
 def unpack(data: bytes) -> list[Kept]:
@@ -101,11 +198,8 @@ def unpack(data: bytes) -> list[Kept]:
     detectors.drift.engine.snapshot.WrongSnapshot
         If the bytes are not baselines.
     """
-    facts, arrays = snapshot.unpack(data)
-    try:
-        return [_kept(i, fact, arrays) for i, fact in enumerate(facts["series"])]
-    except (KeyError, TypeError, ValueError) as error:
-        raise snapshot.WrongSnapshot(f"no baselines: {error!r}") from error
+    packed = Packed(data)
+    return packed.series(0, len(packed))
 
 
 def profile_in(data: object) -> WeekProfile | None:
@@ -120,45 +214,41 @@ def profile_in(data: object) -> WeekProfile | None:
     return WeekProfile(per_minute, burst, shape) if whole and burst >= 1 and shape > 0 else None
 
 
-def _kept(i: int, fact: Sequence[Any], arrays: snapshot.Arrays) -> Kept:
-    key, generation, version, channels, names = fact
-    return Kept(
-        SeriesKey(*key),
-        generation,
-        version,
-        tuple(Channel(name, form, arrays[f"{i}.{c}.table"]) for c, (name, form) in enumerate(channels)),
-        tuple(
-            Baseline.from_arrays(snapshot.part(arrays, f"{i}.{c}.baseline.")) for c in range(len(channels))
-        ),
-        arrays[f"{i}.cells"],
-        arrays[f"{i}.counts"],
-        tuple(names),
-    )
-
-
-def adopt(record: Control, scene: Scene, fold: Fold, learner: Learner, renew: Callable[[], None]) -> None:
-    """Obey an ``adopt`` record; what cannot be read or used as it is is left out.
+def admitted(
+    keys: Sequence[tuple[SeriesKey, int]], scene: Scene, fold: Fold, renew: Callable[[], None]
+) -> dict[int, SeriesKey]:
+    """Series that are to be watched by what was learned elsewhere, by their number here.
 
     A baseline of a newer generation than is counted brings that generation in: ``renew`` then lets its series
     start anew.
     """
-    data = record.body.get("baselines")
-    try:
-        series = unpack(data) if isinstance(data, bytes) else []
-    except snapshot.WrongSnapshot:
-        return
-    chosen: dict[int, Kept] = {}
-    for one in series:
-        spec = scene.config.specs.get(one.key.score)
-        if spec is None or {b.tick_s for b in one.baselines} != {scene.config.tick_s}:
-            continue
-        if not fold.renew(one.key.score, one.generation):
+    chosen: dict[int, SeriesKey] = {}
+    for key, generation in keys:
+        if key.score not in scene.config.specs or not fold.renew(key.score, generation):
             continue
         renew()
-        number = fold.admit(one.key)
+        number = fold.admit(key)
         if number is not None and number not in scene.watch.series:
-            chosen[number] = one if spec.grid is not None else _renumbered(one, fold)
-    origin = Origin(ADOPTED, scene.tick, text_of(record.body, "actor"), text_of(record.body, "reason"))
+            chosen[number] = key
+    return chosen
+
+
+def take_in(
+    series: Sequence[Kept],
+    origin: Origin,
+    scene: Scene,
+    fold: Fold,
+    learner: Learner,
+    renew: Callable[[], None],
+) -> None:
+    """Watch by these from ``scene.tick`` on; what cannot be used as it is is left out."""
+    chosen: dict[int, Kept] = {}
+    for one in series:
+        if {b.tick_s for b in one.baselines} != {scene.config.tick_s}:
+            continue
+        for number in admitted([(one.key, one.generation)], scene, fold, renew):
+            grid = scene.config.specs[one.key.score].grid
+            chosen[number] = one if grid is not None else _renumbered(one, fold)
     scene.watch.take_in(chosen, origin, scene.tick, scene.config)
     learner.settle(0, chosen, ())
     learned = sorted(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, dataclass, field
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 from detectors.drift.baselines.origin import Origin
 from detectors.drift.change.comparison import Standing
 from detectors.drift.change.recovery import Recovery
-from detectors.drift.engine.ticks import Ints
+from detectors.drift.engine.ticks import Ints, time_of
 from detectors.drift.service.fold import SeriesKey
 from detectors.drift.service.plan import Channel
 from detectors.finding import Finding
@@ -90,3 +91,13 @@ def unpacked(state: list[Any] | None) -> OpenFinding | None:
     said, channel, recovery = state
     finding = None if said is None else Finding.from_dict(json.loads(said))
     return OpenFinding(finding, channel, Recovery(*recovery))
+
+
+def closed(ended: Iterable[Watched], tick: int, tick_s: int) -> list[Finding]:
+    """Findings whose change has ended with ``tick``, with the time; their series are watched on."""
+    findings = []
+    for watched in ended:
+        if watched.open is not None and watched.open.finding is not None:
+            findings.append(replace(watched.open.finding, ended_at=time_of(tick + 1, tick_s)))
+        watched.open, watched.calm_since = None, tick + 1
+    return findings

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from detectors.drift.baselines.accept import Scene, accept, onset_tick, start_anew
-from detectors.drift.baselines.adopt import adopt, profile_in
+from detectors.drift.baselines.adopt import profile_in
+from detectors.drift.baselines.adoption import Adoptions
 from detectors.drift.baselines.expected import Announced, Boundary, informed
 from detectors.drift.baselines.learning import Learner
 from detectors.drift.baselines.proposal import accept_level
@@ -44,7 +45,7 @@ from detectors.drift.service.series_rows import CellRow
 from detectors.drift.service.service_series import HISTORY_S, ServiceSeries
 from detectors.drift.service.trail import Trail
 from detectors.drift.service.watch_config import WatchConfig
-from detectors.drift.service.watched import Crossing, OpenFinding, Watched
+from detectors.drift.service.watched import Crossing, OpenFinding, Watched, closed
 from detectors.drift.service.watching import WatchList
 from detectors.drift.service.weighed import weighed
 from detectors.drift.traffic.burst_watch import BurstWatch
@@ -89,6 +90,7 @@ class ServiceWatcher(ServiceSeries):
         self.traffic = Traffic(key, config)
         self._bursts = BurstWatch(key, config)
         self._rules = RuleWatch(key, config)
+        self.adoptions = Adoptions()
         self._rising = False
         self._names: Mapping[int, SeriesKey] = {}
         self._last_tick = next_tick
@@ -183,11 +185,8 @@ class ServiceWatcher(ServiceSeries):
                 findings += over
                 self._fast.price(self._baseline_of)
             elif record.action == "adopt":
-                adopt(record, self._scene(tick), self._fold, self._learner, self._renew)
                 self.traffic.adopt(profile_in(record.body.get("baselines")))
-                self._names = self._fold.names()
-                self._fast.price(self._baseline_of)
-                self._bursts.learn(self._watch, self._trail)
+                self.adoptions.add(record)
             elif record.action == "expect":
                 self._announced.add(record)
             elif record.action == "accept_level":
@@ -197,6 +196,13 @@ class ServiceWatcher(ServiceSeries):
             elif record.action == grant.BUDGET:
                 self._spend(grant.Grant.of(record.body))
         return findings
+
+    def adopt_next(self) -> None:
+        """Take in the next of the series that are being adopted, from the next tick on."""
+        self.adoptions.step(self._scene(self.next_tick), self._fold, self._learner, self._renew)
+        self._names = self._fold.names()
+        self._fast.price(self._baseline_of)
+        self._bursts.learn(self._watch, self._trail)
 
     def _spend(self, granted: grant.Grant | None) -> None:
         if granted is not None:
@@ -294,7 +300,7 @@ class ServiceWatcher(ServiceSeries):
         crossed, ended = self._watch.update(tick, *judged)
         if self.on_tick is not None:
             self.on_tick(tick, self._watch)
-        findings += self._close(ended, tick)
+        findings += closed(ended, tick, self._config.tick_s)
         for watched, crossing in crossed:
             stated, recovery = self._explain(watched, crossing, tick, log_offset, history)
             stated = replace(stated, children=children(self._watch, watched, tick))
@@ -381,15 +387,6 @@ class ServiceWatcher(ServiceSeries):
             self.key, spec, watched, crossing, tick, log_offset, self._config, history, noticed=noticed
         )
 
-    def _close(self, ended: list[Watched], tick: int) -> list[Finding]:
-        """Findings whose change has ended, with the time."""
-        findings = []
-        for watched in ended:
-            if watched.open is not None and watched.open.finding is not None:
-                findings.append(replace(watched.open.finding, ended_at=self._time(tick + 1)))
-            watched.open, watched.calm_since = None, tick + 1
-        return findings
-
     def state(self) -> tuple[dict[str, Any], Arrays]:
         """Facts and arrays for a snapshot."""
         watch_facts, arrays = self._watch.state()
@@ -410,6 +407,7 @@ class ServiceWatcher(ServiceSeries):
             "bursts": self._bursts.state(),
             "rules": self._rules.state(),
         }
+        facts |= self.adoptions.state()
         facts["fast"], fast = self._fast.state()
         arrays |= {f"fast.{name}": array for name, array in fast.items()}
         facts["traffic"], traffic = self.traffic.state()
@@ -439,6 +437,7 @@ class ServiceWatcher(ServiceSeries):
         if "traffic" in facts:
             watcher.traffic.restore(facts["traffic"], part(arrays, "traffic."))
         watcher._rules.restore(facts.get("rules", ()))
+        watcher.adoptions.restore(facts)
         watcher._config = config.with_budget(facts.get("budget"))
         watcher._people.restore(facts.get("people", ()))
         watcher._superseded = [Finding.from_dict(json.loads(f)) for f in facts.get("superseded", ())]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from detectors.drift.engine.siblings import moderated
 from detectors.drift.engine.snapshot import Arrays, part
 from detectors.drift.engine.ticks import DAY_S, Floats, Ints
 from detectors.drift.service.fold import Fold, SeriesKey
+from detectors.drift.service.learned_elsewhere import Learned, placed_rows
 from detectors.drift.service.plan import Channel, plan
 from detectors.drift.service.side_by_side import SideBySide
 from detectors.drift.service.trail import Rows, Trail
@@ -52,34 +53,6 @@ class _Fit:
     channel: Channel
     n: Any
     s: Any
-
-
-class Learned(Protocol):
-    """A baseline by itself: one row a channel, and what was learned from."""
-
-    @property
-    def key(self) -> SeriesKey:
-        """Which series it is of."""
-
-    @property
-    def version(self) -> str:
-        """Of its first channel."""
-
-    @property
-    def channels(self) -> tuple[Channel, ...]:
-        """What is watched."""
-
-    @property
-    def baselines(self) -> tuple[Baseline, ...]:
-        """Per channel."""
-
-    @property
-    def cells(self) -> Ints:
-        """Cells that were learned from."""
-
-    @property
-    def counts(self) -> Ints:
-        """How often each was counted."""
 
 
 @dataclass(slots=True)
@@ -190,16 +163,13 @@ class WatchList:
         sizes = {number: len(one.channels) for number, one in learned.items()}
         self.shares.deal(keys, config)
         w = {number: self.shares.w(number, channels, config) for number, channels in sizes.items()}
+        rows = placed_rows(self.bank, learned, w, tick)
         for number, one in sorted(learned.items()):
-            rows = [
-                int(self.bank(channel.form).append(baseline, w[number], tick=tick - 1)[0])
-                for channel, baseline in zip(one.channels, one.baselines, strict=True)
-            ]
             self.series[number] = Watched(
                 number,
                 one.key,
                 one.channels,
-                tuple(rows),
+                tuple(rows[number, i] for i in range(len(one.channels))),
                 tick - 1,
                 tick,
                 one.version,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.baselines import adopt
+from detectors.drift.baselines import adopt, adoption
 from detectors.drift.baselines.origin import ADOPTED
 from detectors.drift.engine import snapshot
 from detectors.drift.engine.snapshot import pack, unpack
@@ -17,12 +18,16 @@ from detectors.drift.service.fold import Fold, SeriesKey
 from detectors.drift.service.watcher import ServiceWatcher
 from detectors.drift.traffic.week_profile import WeekProfile
 from detectors.finding import Finding
-from detectors.observation import Control, slice_pairs, slice_text
+from detectors.observation import Control, Mark, ServiceKey, slice_pairs, slice_text
+from ingest.detect.shard import Shard
 from tests.detectors.drift.test_accept import states
 from tests.detectors.drift.traffic import DAY, KEY, SPECS, START, Row, World, config, observation, watch
 
 LIVE = replace(KEY, lineage="live")
 LATER = 100 * DAY
+FIRST = (START + LATER) // 5
+VALUES = 15
+DIMENSIONS = ("language", "provider", "release")
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +36,16 @@ def imported() -> list[adopt.Kept]:
     return adopt.kept_in(*unpack(pack(*watcher.state())), SPECS)
 
 
-def record(series: list[adopt.Kept]) -> Control:
+def record(series: list[adopt.Kept], key: ServiceKey = LIVE) -> Control:
     body = {"baselines": adopt.pack(series), "actor": "Ada", "reason": "last month's export"}
-    return Control(LIVE, "adopt", 0, body)
+    return Control(key, "adopt", 0, body)
+
+
+def taken(watcher: ServiceWatcher, until: int) -> None:
+    """Close the ticks before ``until`` and take in all that is adopted then."""
+    watcher.advance(until, 0)
+    while len(watcher.adoptions):
+        watcher.adopt_next()
 
 
 def live(
@@ -42,7 +54,7 @@ def live(
     """A live service that adopts before anything came, long after what was imported."""
     watcher = ServiceWatcher(LIVE, config(), (START + LATER) // 5)
     watcher.control(record(series))
-    watcher.advance((START + LATER) // 5 + 1, 0)
+    taken(watcher, (START + LATER) // 5 + 1)
     world = World(seed=seed, per_day=per_day, days=days, refusal=refusal)
     findings, batch, offset = list[Finding](), list[Row](), 1
     for row in world.rows():
@@ -100,7 +112,7 @@ def test_series_that_are_watched_or_of_an_older_generation_are_left_alone(import
     assert lengths.state == "accepted"
     before = pack(*watcher.state())
     watcher.control(record(other))
-    watcher.advance(watcher.next_tick + 1, 99)
+    taken(watcher, watcher.next_tick + 1)
     again = states(watcher, "output_length")["all"]
     assert (again.baseline_version, again.watching_since) == (
         lengths.baseline_version,
@@ -116,21 +128,21 @@ def test_a_category_keeps_the_meaning_of_its_names(imported: list[adopt.Kept]) -
     watcher.observe(observation([first, second], 0), 0)  # other names, in another order
     watcher.advance((START + LATER) // 5 + 1, 0)
     watcher.control(record([one for one in imported if one.key.score == "finish_reason"]))
-    watcher.advance((START + LATER) // 5 + 2, 1)
-    (taken,) = adopt.kept_in(*unpack(pack(*watcher.state())), SPECS)
-    names = {name: cell for cell, name in enumerate(taken.names)}
+    taken(watcher, (START + LATER) // 5 + 2)
+    (found,) = adopt.kept_in(*unpack(pack(*watcher.state())), SPECS)
+    names = {name: cell for cell, name in enumerate(found.names)}
     assert names["tool_call"] == 0
     (source,) = [one for one in imported if one.key.score == "finish_reason"]
-    here = {taken.names[int(c)]: int(n) for c, n in zip(taken.cells, taken.counts, strict=True)}
+    here = {found.names[int(c)]: int(n) for c, n in zip(found.cells, found.counts, strict=True)}
     there = {source.names[int(c)]: int(n) for c, n in zip(source.cells, source.counts, strict=True)}
     assert here == there
-    for channel in taken.channels:
+    for channel in found.channels:
         level = channel.name.removeprefix("level:")
         if level != channel.name:
             assert np.flatnonzero(channel.table).tolist() == [int(level)]
         else:
             assert channel.table[0] == 1.0  # tool calls were never seen there: they are others
-    watched = {taken.names[int(c.name.removeprefix("level:"))] for c in taken.channels if ":" in c.name}
+    watched = {found.names[int(c.name.removeprefix("level:"))] for c in found.channels if ":" in c.name}
     assert watched == set(there)
 
 
@@ -139,7 +151,7 @@ def test_bytes_that_hold_no_baselines_change_nothing(imported: list[adopt.Kept])
     twin = ServiceWatcher(LIVE, config(), 100)
     for body in ({}, {"baselines": b"\x02no"}, {"baselines": "text"}, {"baselines": snapshot.pack({}, {})}):
         watcher.control(Control(LIVE, "adopt", 0, body))
-    watcher.advance(101, 0)
+    taken(watcher, 101)
     twin.advance(101, 0)
     assert pack(*watcher.state()) == pack(*twin.state())
     assert adopt.pack(adopt.unpack(adopt.pack(imported))) == adopt.pack(imported)
@@ -161,3 +173,98 @@ def test_a_series_admitted_before_its_rows_has_the_number_they_count_under(value
     for value, number in numbers.items():
         if number is not None:
             assert fold.names()[number].slice == slice_text(language=value)
+
+
+@pytest.fixture(scope="module")
+def many(imported: list[adopt.Kept]) -> list[adopt.Kept]:
+    """Every score of a service over all traffic and by the most values there are, 400 and more."""
+    whole = [one for one in imported if one.key.slice == "all"]
+    slices = [f"{name}=v{i}" for name in DIMENSIONS for i in range(VALUES)]
+    return [
+        replace(one, key=SeriesKey(one.key.unit, one.key.score, slice_))
+        for one in whole
+        for slice_ in ("all", *slices)
+    ]
+
+
+def as_before(series: list[adopt.Kept]) -> bytes:
+    """Bytes as they were packed by the first release: arrays of their own for every channel."""
+    facts: list[object] = []
+    arrays: snapshot.Arrays = {}
+    for i, one in enumerate(series):
+        key, channels = one.key, [[c.name, c.form] for c in one.channels]
+        facts.append(
+            [[key.unit, key.score, key.slice], one.generation, one.version, channels, list(one.names)]
+        )
+        arrays |= {f"{i}.cells": one.cells, f"{i}.counts": one.counts}
+        for c, (channel, baseline) in enumerate(zip(one.channels, one.baselines, strict=True)):
+            arrays[f"{i}.{c}.table"] = channel.table
+            arrays |= {f"{i}.{c}.baseline.{name}": array for name, array in baseline.to_arrays().items()}
+    return snapshot.pack({"series": facts}, arrays)
+
+
+def finished(watcher: ServiceWatcher, *, restarts: bool = False) -> ServiceWatcher:
+    """Let it take in all that waits."""
+    steps = 0
+    while len(watcher.adoptions):
+        watcher.adopt_next()
+        steps += 1
+        if restarts:
+            facts, arrays = unpack(pack(*watcher.state()))
+            watcher = ServiceWatcher.restore(LIVE, config(), facts, arrays)
+    assert steps < 60
+    return watcher
+
+
+def test_the_same_is_watched_in_few_at_a_time_as_at_once_and_after_restarts(
+    many: list[adopt.Kept], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = []
+    for part, restarts in ((10_000, False), (32, False), (50, True)):
+        monkeypatch.setattr(adoption, "PART", part)
+        watcher = ServiceWatcher(LIVE, config(), FIRST)
+        watcher.control(record(many))
+        watcher.advance(FIRST + 1, 0)
+        states.append(pack(*finished(watcher, restarts=restarts).state()))
+    assert states[0] == states[1] == states[2]
+    series = finished(watcher).series_states()
+    assert len([s for s in series if s.origin == "adopted"]) == len(many)
+
+
+def test_bytes_of_the_first_release_are_read_as_those_of_now(imported: list[adopt.Kept]) -> None:
+    old, new = adopt.unpack(as_before(imported)), adopt.unpack(adopt.pack(imported))
+    assert adopt.pack(old) == adopt.pack(new) == adopt.pack(imported)
+    for damaged in ({"joined": [[["interaction"]]]}, {"joined": [["x"]]}, {"series": 3}, {}):
+        with pytest.raises(snapshot.WrongSnapshot):
+            adopt.unpack(snapshot.pack(damaged, {}))
+
+
+def paused(shard: Shard, services: list[ServiceKey], at: int, offset: int) -> tuple[float, int]:
+    """The longest that a message takes, s: half an hour of calls of every service, and a mark a minute."""
+    longest = 0.0
+    for minute in range(at, at + 30):
+        row = Row(minute, {"language": "v1", "release": "v2"}, {"refusal": 0.0, "output_length": 400.0})
+        calls = [replace(observation([row], offset + i), key=key) for i, key in enumerate(services)]
+        mark = Mark("default", "live", "otlp_spans", 0, offset + len(calls), minute * 60_000_000_000)
+        for message in (*calls, mark):
+            began = time.perf_counter()
+            shard.apply(offset, message)
+            longest = max(longest, time.perf_counter() - began)
+            offset += 1
+    return longest, offset
+
+
+def test_seven_services_that_adopt_at_once_hold_no_message_up(many: list[adopt.Kept]) -> None:
+    services = [replace(LIVE, service=f"desk-{i}") for i in range(7)]
+    shard = Shard(config(), 1, 120_000_000_000)
+    _, offset = paused(shard, services, START, 0)
+    for key in services:
+        shard.apply(offset, record(many, key))
+        offset += 1
+    longest, offset = paused(shard, services, START + 30, offset)
+    idle, offset = paused(shard, services, START + 60, offset)
+    for watcher in shard.watchers.values():
+        assert not len(watcher.adoptions)
+        adopted = [s for s in watcher.series_states() if s.origin == "adopted"]
+        assert len(adopted) >= 0.95 * len(many)
+    assert longest <= 10 * idle

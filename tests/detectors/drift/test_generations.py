@@ -47,6 +47,7 @@ def run(
         o = observation(batch, offset)
         watcher.observe(replace(o, generations={**o.generations, "refusal": generation}), offset)
         findings += watcher.advance((row.minute - 2) // 5, offset).findings
+        watcher.adopt_next()
         batch, offset = [], offset + 1
     return watcher, findings
 
