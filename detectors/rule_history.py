@@ -34,11 +34,16 @@ class Firing:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What came of a history: firings, the ticks that were decided, and those with too few values."""
+    """What came of a history: firings, the ticks that were decided, and those with too few values.
+
+    ``values`` is the measure at every tick, where it was decided, ``fired`` the places in it of firings.
+    """
 
     firings: tuple[Firing, ...]
     decided: int
     no_data: int
+    values: tuple[float | None, ...] = ()
+    fired: tuple[int, ...] = ()
 
 
 def replayed(rule: Rule, ticks: Iterable[PastTick], grid: Grid | None, tick_s: int) -> Past:
@@ -50,6 +55,8 @@ def replayed(rule: Rule, ticks: Iterable[PastTick], grid: Grid | None, tick_s: i
     open_, counted = False, {OK: 0, BREACH: 0, NO_DATA: 0}
     generation: int | None = None
     since: int | None = None
+    values: list[float | None] = []
+    fired: list[int] = []
     for past in ticks:
         if past.generation is not None and past.generation != generation:
             window.clear()
@@ -63,11 +70,14 @@ def replayed(rule: Rule, ticks: Iterable[PastTick], grid: Grid | None, tick_s: i
         lasts = since is not None and (past.tick - since) * tick_s >= rule.for_s
         if verdict.status == BREACH and lasts and not open_:
             firings.append(Firing(past.tick, verdict.value, verdict.n))
+            fired.append(len(values))
             open_ = True
         elif verdict.status == OK and open_:
             firings[-1] = replace(firings[-1], ended=past.tick)
             open_ = False
-    return Past(tuple(firings), counted[OK] + counted[BREACH], counted[NO_DATA])
+        values.append(verdict.value)
+    decided = counted[OK] + counted[BREACH]
+    return Past(tuple(firings), decided, counted[NO_DATA], tuple(values), tuple(fired))
 
 
 def _missed(rule: Rule, ticks: Iterable[PastTick], tick_s: int) -> Past:

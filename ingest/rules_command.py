@@ -11,6 +11,7 @@ from typing import Any
 from detectors.drift.engine.ticks import time_of
 from detectors.finding import rfc3339
 from detectors.rule_history import Firing, Past, PastTick, burnt, replayed
+from detectors.rule_picture import drawn
 from detectors.rules import CALLS, Rule, TickSum
 from detectors.scorers.judgement import WithJudgements
 from detectors.slo import PAIRS, Pair, Slo, span
@@ -104,11 +105,13 @@ def tried_over(settings: Settings, ask: Ask, tenant: str, lineage: str, since_s:
             if not rule.is_for(service):
                 continue
             if isinstance(rule, Rule):
-                services.append(_service(service, environment, replayed(rule, past, grid, tick_s), tick_s))
+                told = replayed(rule, past, grid, tick_s)
+                picture = drawn(told.values, told.fired, rule.limit, over=rule.is_over())
+                services.append({**_service(service, environment, told, tick_s), "picture": picture})
                 continue
-            for severity, told in burnt(rule, past, grid, tick_s).items():
+            for severity, burn in burnt(rule, past, grid, tick_s).items():
                 shown = "ticket" if rule.severity == "ticket" else severity
-                services.append({**_service(service, environment, told, tick_s), "severity": shown})
+                services.append({**_service(service, environment, burn, tick_s), "severity": shown})
         rows.append({**(_told(rule) if isinstance(rule, Rule) else _objective(rule)), "services": services})
     return {
         "v": 1,
@@ -227,6 +230,7 @@ def show_tried(report: Mapping[str, Any]) -> str:
             short = f", {one['no_data']} with too few values" if one["no_data"] else ""
             where += f", {one['severity']}s" if "severity" in one else ""
             lines.append(f"  {where}: {len(one['fired'])} times in {one['decided']} ticks{short}")
+            lines += [f"    {line}" for line in one.get("picture", ())]
             lines += [f"    {_line(f)}" for f in one["fired"]]
     return "\n".join(lines)
 

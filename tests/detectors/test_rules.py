@@ -14,6 +14,7 @@ from detectors.drift.service.fold import UNSLICED
 from detectors.grid import FlagGrid, LogGrid
 from detectors.observation import SourcePosition
 from detectors.rule_faults import DIMENSIONS, fault
+from detectors.rule_picture import drawn
 from detectors.rules import BREACH, NO_DATA, OK, Rule, TickSum, Window, decide, tick_sum
 from detectors.scorers.protocol import ScoreSpec
 from ingest.interaction import Interaction
@@ -166,3 +167,15 @@ def test_a_rule_is_known_by_what_it_says_and_not_by_what_it_deserves() -> None:
     assert rule().text() == "refusal: rate over 15 min > 0.1 (of at least 20)"
     assert rule(services=("support-*",)).is_for("support-bot")
     assert not rule(services=("support-*",)).is_for("billing-bot")
+
+
+def test_a_picture_shows_what_is_furthest_out_and_where_it_fired() -> None:
+    calm = [0.0, 0.0, None, 0.0]
+    bars, marks = drawn([*calm, 0.5, 1.0], [4], 0.1, over=True)
+    assert bars == "▁▁ ▁▅█  0 to 1, limit 0.1"
+    assert marks == "    ^"
+    long, spike = drawn([0.0] * 599 + [1.0] + [0.0] * 600, [599], 0.5, over=True)
+    assert long[:60] == "▁" * 29 + "█" + "▁" * 30
+    assert spike == " " * 29 + "^"
+    assert drawn([0.0, 1.0], [], 0.5, over=False)[0].startswith("▁█")
+    assert drawn([None, None], [], 0.5, over=True) == []
