@@ -26,7 +26,7 @@ from alerts.changes.recorded import RecordedChange
 from alerts.errors import BadRecord, NotPossible, Unavailable
 from alerts.faults import DELIVERIES, INCIDENTS, POSTS, ROWS, Faults
 from alerts.incidents.book import Arrived, Book, Change, Route
-from alerts.incidents.identity import LIVE, Place
+from alerts.incidents.identity import LIVE, PIPELINE, Place
 from alerts.incidents.incident import PENDING, RECOVERING, Incident
 from alerts.incidents.intake import read_finding
 from alerts.incidents.policy_quiet import policy_scores, quieten, quieten_before
@@ -39,6 +39,7 @@ from alerts.ports import FAR_FUTURE_NS, Closed, Message, Post, Store
 from alerts.silences.silence import MAX_SILENCES, Silence
 from alerts.watch.metrics import Metrics
 from detectors.finding import Finding
+from detectors.own_finding import SERVICE
 from infra.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -388,6 +389,10 @@ class Desk:
         return brief_of(incident, kind=kind, links=self._setup.links, trust=trust)
 
     def _closed(self, incident: Incident, after_ns: int, before_ns: int = FAR_FUTURE_NS) -> Closed:
+        if (
+            incident.place.service == SERVICE
+        ):  # nobody measures it: what it says of itself is on the wall clock
+            return Closed(0, 0, self._clock.now_ns())
         seen = self._store.closed(incident.place, policy_scores(incident), after_ns, before_ns)
         return without_allowed(seen, self._store, self._book.allowed, incident, after_ns)
 
