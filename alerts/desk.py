@@ -389,9 +389,8 @@ class Desk:
         return brief_of(incident, kind=kind, links=self._setup.links, trust=trust)
 
     def _closed(self, incident: Incident, after_ns: int, before_ns: int = FAR_FUTURE_NS) -> Closed:
-        if (
-            incident.place.service == SERVICE
-        ):  # nobody measures it: what it says of itself is on the wall clock
+        if incident.place.service == SERVICE and incident.lead.alert_kind == PIPELINE:
+            # no ticks are closed of Lightship itself: what it states is on the wall clock
             return Closed(0, 0, self._clock.now_ns())
         seen = self._store.closed(incident.place, policy_scores(incident), after_ns, before_ns)
         return without_allowed(seen, self._store, self._book.allowed, incident, after_ns)
