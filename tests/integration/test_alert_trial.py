@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts.notify.trial import show, tried
+from alerts.acting.keys import read_token
+from alerts.notify.trial import show, told_service, tried
 from tests.loopback import Answer, Loopback, refused, says
 
 pytestmark = pytest.mark.integration
@@ -51,3 +52,18 @@ def test_nobody_there_is_said(tmp_path: Path) -> None:
     report = tried(settings(tmp_path, "webhook", refused()), "hook")
     assert not report["ok"]
     assert "it refused the connection: nothing listens at port" in show(report)
+
+
+def test_the_running_service_is_told_that_a_receiver_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIGHTSHIP_HOME", str(tmp_path))
+    config = tmp_path / "lightship.toml"
+    with Loopback(says(200, {"v": 1})) as service:
+        port = service.url.rpartition(":")[2]
+        config.write_text(f"[alerts]\nport = {port}\n")
+        assert told_service(config, "on call") == ""  # none ever ran here
+        read_token(tmp_path)
+        assert told_service(config, "on call") == "the alerts service sends what it missed"
+    assert [r.path for r in service.got] == ["/receivers/on%20call/works"]
+    assert "sent after the next message that it takes" in told_service(config, "on call")
