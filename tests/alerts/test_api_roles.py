@@ -24,7 +24,7 @@ LEAST = {
     ("POST", "/silences/{silence_id}/lift"): "responder",
     ("GET", "/allow"): "viewer",
     ("POST", "/allow"): "responder",
-    ("POST", "/allow/preview"): "viewer",
+    ("POST", "/allow/preview"): "responder",
     ("POST", "/allow/{rule_id}/remove"): "responder",
     ("GET", "/rules"): "viewer",
     ("POST", "/rules"): "admin",
