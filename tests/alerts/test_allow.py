@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
-from alerts.allow.routes import Allowing
+from alerts.acting.request import Refused, refuse
+from alerts.acting.typed_text import TypedText
+from alerts.allow.routes import AllowApi, Allowing
 from alerts.allow.rule import AllowRule, AllowRules, asked_for, preview
 from alerts.errors import NotPossible
 from alerts.incidents.incident import FIRING, RESOLVED
@@ -129,3 +135,24 @@ def test_a_hit_beyond_those_allowed_keeps_it_open() -> None:
     world.store.hours_of_traffic, world.store.interactions, world.store.hits_to_come = 2.0, 500, 1
     look_twice(process.desk)
     assert process.desk.all()[0].hits.quiet_ns is None
+
+
+def test_a_key_typed_as_it_is_becomes_its_pseudonym_and_a_reason_is_needed() -> None:
+    process = World().run()
+    world = process.world
+    api = AllowApi(Allowing(process.desk, world.store, world.clock, lambda *_: None), "token")
+    routes = [
+        Route("/allow", api.made, methods=["POST"]),
+        Route("/allow/preview", api.previewed, methods=["POST"]),
+    ]
+    app = Starlette(routes=routes, exception_handlers={Refused: refuse})
+    app.state.typed = TypedText.under_random_keys()
+    client = TestClient(app, headers={"authorization": "Bearer token"})
+    asked = {"secrets": "AKIAQWERTYUIOP234567 [openai_key:*]", "service": "docs-bot", "actor": "ana"}
+    assert client.post("/allow", json=asked).status_code == 422
+    answer = client.post("/allow/preview", json={**asked, "reason": "a tutorial"}).json()
+    assert re.fullmatch(r"\[aws_access_key_id:[0-9a-f]{16}\]", answer["rule"]["secrets"][0]), answer
+    assert (answer["rule"]["secrets"][1], answer["kept"]) == ("[openai_key:*]", False)
+    assert process.desk.allow_rules().all == ()
+    assert client.post("/allow", json={**asked, "reason": "a tutorial"}).status_code == 201
+    assert len(process.desk.allow_rules().all) == 1
