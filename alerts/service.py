@@ -236,6 +236,7 @@ class Service:
             self._dispatch.took,
             self._metrics_key,
             Allowing(self.desk, self._deliveries, self._clock, self._producer.action),
+            self._dispatch.counts.into,
         )
         config = uvicorn.Config(
             self._with_pages(app), log_config=None, access_log=False, lifespan="off", server_header=False

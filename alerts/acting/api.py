@@ -33,6 +33,7 @@ from alerts.acting.request import (
 )
 from alerts.acting.typed_text import TypedText
 from alerts.allow.routes import AllowApi, Allowing
+from alerts.briefs.brief import Brief
 from alerts.briefs.headline import headline
 from alerts.briefs.render import render_json, render_text
 from alerts.desk import Desk
@@ -65,6 +66,8 @@ Problems = Callable[[], list[str]]
 History = Callable[[str, str], Sequence[Moment]]
 Held = Callable[[str, str], Sequence[Bound]]
 """What is kept of a tenant's incident."""
+Figures = Callable[[Brief, Incident], Brief]
+"""Gives the brief of an incident what was counted up to now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +94,18 @@ def build(
     took: Callable[[str], bool] | None = None,
     metrics_key: MetricsKey | None = None,
     allowing: Allowing | None = None,
+    figures: Figures = lambda brief, _: brief,
 ) -> Starlette:
     """The application. ``hosts`` are accepted beside the names of the loopback interface.
 
     ``typed`` redacts what people type; without it that is done under keys that nobody keeps. ``took`` is
-    called with the name of a receiver that works again; ``metrics_key`` shows all of ``/metrics``.
+    called with the name of a receiver that works again; ``metrics_key`` shows all of ``/metrics``; ``figures``
+    gives a brief what was counted up to now.
     """
     clock = clock or SystemClock()
     key = metrics_key or MetricsKey()
-    api = _Api(desk, history, problems, metrics, token, clock, held, condition or Condition(), key)
+    about = condition or Condition()
+    api = _Api(desk, history, problems, metrics, token, clock, held, about, key, figures)
     people = _LevelsApi(levels, token)
     quiet = SilenceApi(desk, token, clock)
     own = RuleApi(rules, token)
@@ -151,12 +157,13 @@ class _Api:
         held: Held,
         condition: Condition,
         metrics_key: MetricsKey,
+        figures: Figures,
     ) -> None:
         self._metrics_key = metrics_key
         self._condition = condition
         self._desk, self._history, self._problems = desk, history, problems
         self._metrics, self._token, self._clock = metrics, token, clock
-        self._held = held
+        self._held, self._figures = held, figures
 
     async def healthz(self, _: Request) -> Response:
         """The process answers, and none of its threads has ended; 503 with their names otherwise."""
@@ -274,7 +281,7 @@ class _Api:
         except Unavailable:
             history = None
         whole = {k: v for k, v in incident_to_dict(incident).items() if k != "exact"}
-        brief = self._desk.brief(incident)
+        brief = self._figures(self._desk.brief(incident), incident)
         return {**whole, "brief": render_json(brief), "text": render_text(brief), "history": history}
 
 

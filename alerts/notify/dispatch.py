@@ -15,6 +15,7 @@ from alerts.links import signed as signed_links
 from alerts.log import IncidentLog
 from alerts.notify.channels import notifier_of
 from alerts.notify.counted_log import CountedLog
+from alerts.notify.counts import Counts
 from alerts.notify.delivery_state import DeliveryState, Find, Resend, late_key
 from alerts.notify.follower import Follower, Following
 from alerts.notify.pipeline import Pipeline
@@ -60,6 +61,7 @@ class Dispatch:
         self._clock, self._metrics, self._faults = clock, metrics, faults
         receivers = reachable(settings)
         self.state = DeliveryState()
+        self.counts = Counts(log.counted, clock)
         self._fallbacks = fallbacks_of(settings)
         self._references = {r.name: self._referring(r.name) for r in receivers}
         self.senders: Mapping[str, Sender] = {r.name: self._sender(r) for r in receivers}
@@ -135,8 +137,8 @@ class Dispatch:
         sender.add(delivery, attempts, done)
 
     def _completed(self, delivery: Delivery) -> Delivery:
-        """A message with examples and links, for receivers that are shown them."""
-        brief = delivery.brief
+        """A message with figures up to now, and with examples and links for receivers that are shown them."""
+        brief = self.counts.into(delivery.brief, self._find(delivery.incident_id))
         if delivery.receiver in self._shown:
             brief = replace(brief, examples=self._examples(delivery.incident_id))
         if acts := self._acts(delivery):

@@ -303,18 +303,25 @@ def test_a_receiver_that_asks_gets_redacted_examples_from_both_sides_of_the_onse
     client = connect(world.settings.store)
     client.command(
         "INSERT INTO interactions (tenant, lineage, service, environment, start, trace_id, span_id, "
-        "language, input_text, output_text, score_refusal, received_at) "
+        "language, input_text, output_text, score_refusal, received_at, observed) "
         "SELECT 'default', 'live', 'support-assistant', 'production', "
         "toDateTime64('2026-03-17 03:00:00', 9, 'UTC') + toIntervalMinute(10 * number), "
         "toString(number), 's', if(number % 2, 'es', 'fr'), 'question', "
-        "if(number < 7, 'answer', 'refusal'), number >= 7, now64(9) "
+        "if(number < 7, 'answer', 'refusal'), number >= 7, now64(9), true "
         "FROM numbers(9)"
     )
     client.close()
     with world.service() as service:
         world.say(refusals())
         until(lambda: service.metrics.get("sent") == 1)
-    examples = world.receiver.got[0][1]["brief"]["examples"]
+    brief = world.receiver.got[0][1]["brief"]
+    assert {name: brief["tally"][name] for name in ("hits", "n", "last", "as_of")} == {
+        "hits": 1,
+        "n": 1,
+        "last": "2026-03-17T04:10:00Z",
+        "as_of": "2026-03-17T04:10:00Z",
+    }
+    examples = brief["examples"]
     assert [(e["when"], e["interaction_id"], e["output"]) for e in examples] == [
         ("current", "7:s", "refusal"),
         ("baseline", "5:s", "answer"),
