@@ -309,11 +309,20 @@ def _what(incident: Incident, finding: Finding, particulars: Sequence[str]) -> W
         hits=incident.hits.count,
         others=tuple(said[:MAX_OTHERS]),
         more=max(0, len(said) - MAX_OTHERS) + incident.beyond,
-        notes=tuple(words.plain(n, MAX_NOTE) for n in finding.notes) if finding.alert_kind in SAID else (),
+        notes=_notes(finding),
         particulars=tuple(words.plain(p, MAX_NOTE) for p in particulars),
         compared=tuple(words.plain(c) for c in finding.compared),
         inputs_moved_high=finding.inputs_moved_high,
     )
+
+
+def _notes(finding: Finding) -> tuple[str, ...]:
+    """What a rule or an objective says of itself: its limit, name, owner and the address of its runbook."""
+    if finding.alert_kind not in SAID:
+        return ()
+    of_rule = {"named": finding.rule_name, "owner": finding.owner, "its runbook": finding.runbook}
+    named = [f"{name} {value}" for name, value in of_rule.items() if value]
+    return tuple(words.plain(note, MAX_NOTE) for note in (*finding.notes, *named))
 
 
 def _values(finding: Finding) -> str:

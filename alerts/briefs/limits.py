@@ -9,6 +9,7 @@ from alerts.briefs import figures
 from alerts.briefs.quantities import amount
 from alerts.briefs.tally import counted_as
 from detectors.finding import Finding
+from detectors.rules import ABSENT, CALLS
 from detectors.scorers import SPECS
 
 SPENT = ("USD",)
@@ -31,6 +32,10 @@ def limit_text(finding: Finding, name: str) -> str:
     within = f"in {figures.span(finding.window_s)}"
     under = finding.direction == "fall"
     bound = "at least" if under else "limit"
+    if finding.measure == ABSENT:
+        return (
+            f"no {of}{'' if finding.score == CALLS else f' with {name}'} for {figures.span(finding.window_s)}"
+        )
     if finding.measure == "count":
         now, allowed = figures.distinct(value, limit, figures.number)
         return f"{'only ' if under else ''}{now} {of} {within}, {bound} {allowed}"
