@@ -99,8 +99,8 @@ def build(
     """The application. ``hosts`` are accepted beside the names of the loopback interface.
 
     ``typed`` redacts what people type; without it that is done under keys that nobody keeps. ``took`` is
-    called with the name of a receiver that works again; ``metrics_key`` shows all of ``/metrics``; ``figures``
-    gives a brief what was counted up to now.
+    called with the name of a receiver that works again; ``metrics_key`` shows all of ``/metrics``;
+    ``figures`` gives a brief what was counted up to now.
     """
     clock = clock or SystemClock()
     key = metrics_key or MetricsKey()
