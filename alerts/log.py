@@ -25,11 +25,7 @@ from clickhouse_connect.driver.exceptions import (
 from alerts.allow import store as allow_store
 from alerts.allow.rule import AllowRule, AllowRules
 from alerts.briefs.brief import Brief, Example
-from alerts.briefs.examples import examples_of
-from alerts.briefs.live_tally import live_tally
-from alerts.briefs.particulars import particulars_of
-from alerts.briefs.run_examples import run_examples
-from alerts.briefs.tally import Tally
+from alerts.briefs.stored import Found, counted_in, examples_in
 from alerts.changes.recorded import RecordedChange
 from alerts.changes.store import change_row
 from alerts.errors import Defect, Unavailable, Unstorable
@@ -399,13 +395,12 @@ class IncidentLog:
         return [bytes(blob) for _, blob in rows]
 
     def examples(self, incident: Incident) -> tuple[Example, ...]:
-        """Redacted interactions from both sides of the onset; of a change in runs, runs that carry it."""
-        found = run_examples if incident.unit == "trace" else examples_of
-        return found(incident, self._rows)
+        """Redacted examples of an incident."""
+        return examples_in(incident, self._rows)
 
-    def counted(self, incident: Incident) -> tuple[Tally | None, tuple[str, ...]]:
+    def counted(self, incident: Incident) -> Found:
         """How many it has hit up to now, and what is known of them."""
-        return live_tally(incident, self._rows), particulars_of(incident, self._rows)
+        return counted_in(incident, self._rows)
 
     def held(self) -> HeldRows:
         """What is kept of held incidents."""

@@ -8,15 +8,12 @@ from dataclasses import replace
 
 from alerts.briefs import words
 from alerts.briefs.brief import MAX_NOTE, Brief
-from alerts.briefs.tally import Tally
+from alerts.briefs.stored import Found
 from alerts.errors import Unavailable
 from alerts.incidents.incident import Incident
 from infra.clock import NS_PER_S, Clock
 
 logger = logging.getLogger(__name__)
-
-Found = tuple[Tally | None, tuple[str, ...]]
-"""How many it has hit, and what is known of them."""
 
 FRESH_S = 5.0
 """How long figures stand for all messages about one incident."""

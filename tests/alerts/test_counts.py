@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from alerts.briefs.brief import brief_of
+from alerts.briefs.stored import Found
 from alerts.briefs.tally import Tally
 from alerts.errors import Unavailable
 from alerts.incidents.incident import Incident
-from alerts.notify.counts import FRESH_S, Counts, Found
+from alerts.notify.counts import FRESH_S, Counts
 from tests.alerts.deliveries import incident_of
 from tests.alerts.invented import at
 from tests.alerts.memory import HandClock
