@@ -399,7 +399,7 @@ class IncidentLog:
         return examples_in(incident, self._rows)
 
     def counted(self, incident: Incident) -> Found:
-        """How many it has hit up to now, and what is known of them."""
+        """Figures up to now."""
         return counted_in(incident, self._rows)
 
     def held(self) -> HeldRows:

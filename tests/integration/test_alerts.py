@@ -315,12 +315,7 @@ def test_a_receiver_that_asks_gets_redacted_examples_from_both_sides_of_the_onse
         world.say(refusals())
         until(lambda: service.metrics.get("sent") == 1)
     brief = world.receiver.got[0][1]["brief"]
-    assert {name: brief["tally"][name] for name in ("hits", "n", "last", "as_of")} == {
-        "hits": 1,
-        "n": 1,
-        "last": "2026-03-17T04:10:00Z",
-        "as_of": "2026-03-17T04:10:00Z",
-    }
+    assert (brief["tally"]["hits"], brief["tally"]["last"]) == (1, "2026-03-17T04:10:00Z")
     examples = brief["examples"]
     assert [(e["when"], e["interaction_id"], e["output"]) for e in examples] == [
         ("current", "7:s", "refusal"),
