@@ -314,9 +314,7 @@ def test_a_receiver_that_asks_gets_redacted_examples_from_both_sides_of_the_onse
     with world.service() as service:
         world.say(refusals())
         until(lambda: service.metrics.get("sent") == 1)
-    brief = world.receiver.got[0][1]["brief"]
-    assert (brief["tally"]["hits"], brief["tally"]["last"]) == (1, "2026-03-17T04:10:00Z")
-    examples = brief["examples"]
+    examples = world.receiver.got[0][1]["brief"]["examples"]
     assert [(e["when"], e["interaction_id"], e["output"]) for e in examples] == [
         ("current", "7:s", "refusal"),
         ("baseline", "5:s", "answer"),
