@@ -51,11 +51,12 @@ def cost_of(pid: int) -> Cost:
 
 @dataclass(slots=True)
 class Running:
-    """Gateway and worker over the embedded broker and store."""
+    """Gateway and worker over the embedded broker and store; ``home`` is the data directory."""
 
     everything: Whole
     supervisor: Supervisor
     client: Client
+    home: Path
 
     @property
     def port(self) -> int:
@@ -87,17 +88,19 @@ class Running:
 
 
 @contextmanager
-def running(webhook: str = "") -> Iterator[Running]:
+def running(webhook: str = "", settings_text: str = "") -> Iterator[Running]:
     """Everything that ingest needs, on free ports and in a folder of its own, until the block ends.
 
-    With an address of a ``webhook`` the alerts service runs too and tells it.
+    With an address of a ``webhook`` the alerts service runs too and tells it. ``settings_text`` is TOML that
+    stands behind it.
     """
     names = ("gateway", "worker", "alerts", "kafka", "clickhouse")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         home.mkdir()
         config = Path(folder) / "lightship.toml"
-        config.write_text(RECEIVER.format(webhook) if webhook else "", encoding="utf-8")
+        receiver = RECEIVER.format(webhook) if webhook else ""
+        config.write_text(receiver + settings_text, encoding="utf-8")
         settings = load(config, {"LIGHTSHIP_HOME": str(home)})
         ports = dict(zip(names, spares(len(names)), strict=True))
         everything = whole(settings, ports, dashboard=False, config=config)
@@ -107,7 +110,7 @@ def running(webhook: str = "") -> Iterator[Running]:
         try:
             client = clickhouse.connect(everything.settings.store)
             try:
-                yield Running(everything, supervisor, client)
+                yield Running(everything, supervisor, client, home)
             finally:
                 client.close()
         finally:
