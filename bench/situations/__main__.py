@@ -30,7 +30,7 @@ from bench.processes import Running, running
 from bench.situations.traffic import SITUATIONS, USUAL, Odds, Situation, request_of, span_of
 from infra.clock import NS_PER_S
 
-HISTORY = "bench-history"
+HISTORY = "import-bench"
 TEACHER = "usual"
 DAYS = 15
 STEP_S = 0.25
