@@ -88,7 +88,7 @@ def incidents_resolve(
 def incidents_undo(
     incident: Id, actor: Actor, reason: Why = "", as_json: AsJson = False, config: ConfigPath = None
 ) -> None:
-    """Take back what a person did last, minutes ago: an acknowledge, an end, a reopening."""
+    """Take back what was done last, minutes ago."""
     _act(config, incident, "undo", actor, reason, as_json=as_json)
 
 

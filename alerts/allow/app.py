@@ -25,7 +25,10 @@ def allow_add(
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
-    """Allow secrets to stand in outputs, such as keys of an example. Hits of others go on being incidents."""
+    """Allow secrets in outputs, as of an example.
+
+    Hits of others go on being incidents.
+    """
     from alerts.allow.command import asked, show_asked
 
     named = {"secrets": " ".join(secret), "service": service, "lasts": lasts, "tenant": tenant}

@@ -47,7 +47,8 @@ def suggestion(
     op = "<" if score.harmful < 0 else ">"
     lines: list[tuple[str, object]] = [("score", key.score)]
     if measure.what == FLAG:
-        lines += [("measure", "rate"), ("op", op), ("limit", _share_limit(level.value, n, op))]
+        limit = _share_limit(level.value, n, op)
+        lines += [("measure", "rate"), ("op", _reaching(op, limit, 1.0)), ("limit", limit)]
         why = "A limit that an unchanged share of this size crosses by chance in 1 of 10,000 windows."
     elif measure.what == ABOVE and key.slice == "all":
         quantile = min(0.999, max(0.001, 1 - _share_limit(level.value, n, ">")))
@@ -60,7 +61,8 @@ def suggestion(
         middle = measure.what == MEDIAN and key.slice == "all"
         usual = level.value if middle else mean
         lines += [("measure", "quantile"), ("quantile", 0.5)] if middle else [("measure", "mean")]
-        lines += [("op", op), ("limit", _number_limit(usual, op))]
+        limit = _number_limit(usual, op)
+        lines += [("op", _reaching(op, limit, math.inf)), ("limit", limit)]
         what = "median" if middle else "mean (of a slice no median is kept)"
         why = f"A limit {FACTOR:g} times away from the usual {what}."
     lines += [("window_s", window), ("least_n", max(20, min(1_000, round(n / 2))))]
@@ -78,6 +80,11 @@ def _share_limit(rate: float, n: float, op: str) -> float:
     if op == "<":
         return _rounded(band.low, up=False)
     return min(1.0, _rounded(max(band.high, 2 / n), up=True))
+
+
+def _reaching(op: str, limit: float, greatest: float) -> str:
+    """The comparison that can be true: where nothing lies beyond a limit, what reaches it breaks it."""
+    return f"{op}=" if limit == (0.0 if op == "<" else greatest) else op
 
 
 def _number_limit(usual: float, op: str) -> float:

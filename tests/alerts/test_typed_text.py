@@ -83,7 +83,7 @@ def test_rules_hold_nothing_of_any_kind() -> None:
         rule_id = made.json()["rule"]["rule_id"]
         assert bench.client.post(f"/rules/{rule_id}/remove", json=gone).status_code == 200
     for kind in TYPED:
-        slice_ = f"plan={garden.name_of('slice', kind)}"
+        slice_ = f"release={garden.name_of('slice', kind)}"
         assert bench.add(TOML + f"slice = {json.dumps(slice_)}\n").status_code == 201
     kept = bench.kept
     assert leaks(garden, kept.told, kept.audited, kept.rules, bench.listed(state="all")) == []

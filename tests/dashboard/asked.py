@@ -57,6 +57,8 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
     stretch = (NOW_S - 90_000, NOW_S)
     return {
         "added_rules.added": Call(PLACE),
+        "affected.affected": Call((KEY, *stretch), {"flag": True}),
+        "affected.fired": Call((ids["refusal"],)),
         "calibration.cells_of": Call((("refusal",), *stretch)),
         "calibration.names": Call((0,)),
         "calibration.pairs": Call((0, "helpful", 0.5)),
@@ -74,6 +76,7 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
         "disparity.by_dimension": Call((WEEKS, pairs, "language")),
         "disparity.by_service": Call((WEEKS, pairs)),
         "examples.examples": Call((KEY, wanted)),
+        "examples.matches": Call((KEY, wanted)),
         "fine.hits": Call((KEY, REFUSED, 300, *stretch)),
         "fine.findings": Call((KEY, *stretch)),
         "fleet.services": Call(),
@@ -99,7 +102,6 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
         "pipeline.set_aside": Call(),
         "pipeline.disks": Call(own=_shared),
         "pipeline.holes": Call(own=_shared),
-        "pipeline.health": Call((0,), own=lambda health: health.account),
         "releases.strata": Call((KEY, REFUSED, "release", 3_600, *stretch)),
         "releases.first_seen": Call((KEY, *stretch)),
         "releases.marked": Call((KEY, *stretch)),

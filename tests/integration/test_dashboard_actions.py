@@ -146,6 +146,7 @@ def test_ending_without_a_reason_is_refused_before_anyone_is_asked(page: AppTest
     end.click().run()
     assert "Not recorded: a reason is needed" in shown(page)
     assert service.stored("refusal").state == "firing"
+    next(r for r in page.radio if "False alarm" in r.options).set_value("False alarm")
     next(i for i in page.text_input if i.key is None).set_value("a load test, <b>not</b> users")
     next(b for b in page.button if b.label == "End this incident").click().run()
     assert "Recorded: false alarm." in shown(page)
