@@ -250,6 +250,7 @@ TIMELINE_WORDS = {
     "unsilenced": "Silence over",
     "reminded": "Told again",
     "undone": "Undone",
+    "escalated": "Escalated",
 }
 OUTCOMES = {
     "sent": "was told",

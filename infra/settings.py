@@ -26,7 +26,14 @@ from infra.errors import Misconfigured
 from infra.gateway_section import GatewaySettings
 from infra.judges import JudgeSettings, check_judge
 from infra.receivers import WEB, ReceiverSettings, check_receiver, has_scheme
-from infra.routing import RouteSettings, check_routes
+from infra.routing import (
+    EscalationSettings,
+    IntervalSettings,
+    LevelSettings,
+    RouteSettings,
+    check_escalations,
+    check_routes,
+)
 from infra.rule_section import RuleSettings
 from infra.sections import (
     BudgetSettings,
@@ -56,9 +63,12 @@ __all__ = [
     "DashboardSettings",
     "DeadLetterSettings",
     "DetectionSettings",
+    "EscalationSettings",
     "GatewaySettings",
+    "IntervalSettings",
     "JudgeSettings",
     "KafkaSettings",
+    "LevelSettings",
     "LimitSettings",
     "LoginSettings",
     "MemorisedSettings",
@@ -121,6 +131,8 @@ class Settings:
     alerts: AlertSettings = field(default_factory=AlertSettings)
     receiver: tuple[ReceiverSettings, ...] = ()
     route: tuple[RouteSettings, ...] = ()
+    escalation: tuple[EscalationSettings, ...] = ()
+    time_interval: Mapping[str, IntervalSettings] = field(default_factory=dict)
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
     access: tuple[AccessSettings, ...] = ()
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
@@ -261,6 +273,7 @@ def _check(settings: Settings) -> None:
     for i, receiver in enumerate(settings.receiver):
         check_receiver(receiver, f"receiver[{i}]", names)
     check_routes(settings.route, names)
+    check_escalations(settings.route, settings.escalation, settings.time_interval, names)
 
 
 def _check_access(settings: Settings) -> None:

@@ -42,7 +42,12 @@ VARIABLES = (
 TAIL = """
 Tables and keys of the file follow. A table of the form `[[name]]` may stand several times.
 """
-KEYS: Mapping[str, str] = {"redaction": "tenant", "scorers.own": "score", "judge": "name"}
+KEYS: Mapping[str, str] = {
+    "redaction": "tenant",
+    "scorers.own": "score",
+    "judge": "name",
+    "time_interval": "name",
+}
 """What tables are kept by, where it is not what they are called."""
 SHAPES: Mapping[Any, str] = {bool: "true or false", int: "whole number", float: "number", str: "text"}
 
@@ -60,8 +65,7 @@ def render() -> str:
             "| key | default | allowed | meaning |",
             "|---|---|---|---|",
         ]
-        hints = typing.get_type_hints(cls)
-        lines += [_row(cls, f) for f in fields(cls) if not is_table(hints[f.name])]
+        lines += [_row(cls, f) for f in fields(cls) if f.metadata]  # else a table of its own
         lines.append("")
     return "\n".join(lines)
 

@@ -98,6 +98,7 @@ def label(brief: Brief) -> str:
         "raised": "got worse",
         "reopened": "is back",
         "reminder": "nobody has taken it",
+        "escalated": "escalated: nobody has acknowledged it",
         "resolved": brief.ending or "resolved",
     }
     said = why.get(brief.kind, "").replace("_", " ")

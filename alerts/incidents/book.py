@@ -15,6 +15,7 @@ from alerts.briefs.words import statement
 from alerts.changes.recorded import RecordedChanges
 from alerts.errors import NotPossible
 from alerts.incidents import group, lead, several
+from alerts.incidents.escalation import Arrivals, Policies, may_escalate, next_level
 from alerts.incidents.events import Elapsed, End, Event, Evidence, Raise, Release, Remind, Reopen, Undo
 from alerts.incidents.identity import POLICY, SILENCE, Place, incident_id, place_of, said_ns, shown_ns
 from alerts.incidents.incident import FIRING, RECOVERING, RESOLVED, Hits, Incident, Transition
@@ -246,6 +247,21 @@ class Book:
             if times is None or times
         ]
         return [change for i, change in changes if change.incident.revision > i.revision]
+
+    def escalate(self, policies: Policies, arrivals: Arrivals, now_ns: int) -> list[Change]:
+        """Tell levels of policies whose time has come; ``now_ns`` is the time on the wall."""
+        changes: list[Change] = []
+        for waiting in [i for i in self if may_escalate(i)]:
+            chosen, current = policies(waiting), waiting
+            if chosen and waiting.asked_ns is None:  # the first look begins the wait
+                changes.append(self._done(self._changed(waiting, asked_ns=now_ns), ()))
+                current = changes[-1].incident
+            for policy in chosen:
+                due = next_level(current, policy, arrivals, now_ns)
+                if due is not None:
+                    changes.append(self._step(current, [due], now_ns))
+                    current = changes[-1].incident
+        return changes
 
     def quiet(self, incident: Incident, interactions: int) -> Change:
         """Policy hits have stopped: there was none for the quiet time among so many interactions."""

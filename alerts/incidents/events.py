@@ -91,6 +91,16 @@ class Remind:
 
 
 @dataclass(frozen=True, slots=True)
+class Escalate:
+    """Nobody acknowledged in time: the receivers of a level of an escalation policy are told."""
+
+    policy: str
+    level: int
+    receivers: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Elapsed:
     """Nothing but time has passed."""
 
@@ -141,6 +151,7 @@ Event = (
     | Silenced
     | Unsilenced
     | Remind
+    | Escalate
     | Elapsed
 )
 
@@ -150,5 +161,6 @@ def is_of_people(event: Event) -> bool:
     if isinstance(event, End):
         return event.actor != DETECTOR
     return isinstance(
-        event, Acknowledge | Reopen | Undo | Write | Hold | Release | Silenced | Unsilenced | Remind
+        event,
+        Acknowledge | Reopen | Undo | Write | Hold | Release | Silenced | Unsilenced | Remind | Escalate,
     )

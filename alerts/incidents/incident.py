@@ -82,6 +82,16 @@ class Undoable:
     reopened: int
 
 
+@dataclass(frozen=True, slots=True)
+class LevelCall:
+    """A level of an escalation policy that was told by transition ``seq``, at ``at_ns`` on the wall clock."""
+
+    policy: str
+    level: int
+    seq: int
+    at_ns: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """What people handle: one cause at one place, whatever it did to how many scores.
@@ -91,7 +101,9 @@ class Incident:
     policies). ``seq`` numbers transitions, ``revision`` every change. ``told`` are the receivers that know.
     ``silence`` is the id of the silence that covers it; ``heard`` what people were told last: nothing yet,
     the severity it had then, or that it is `OVER`; ``heard_ns`` is when that was first looked at, on the
-    wall clock, and ``reminded_ns`` when they were told once more since nobody had taken it. ``recorded`` are
+    wall clock, and ``reminded_ns`` when they were told once more since nobody had taken it. ``asked_seq`` is
+    the transition that asked for somebody last, ``asked_ns`` when that was first looked at, on the wall
+    clock, and ``escalated`` are the levels of policies that were told since it began. ``recorded`` are
     changes that people recorded near its onset. ``undo`` is the last act of a person, to be undone. What is
     held (``held_by``) ends by a person's word alone, and what it rests on is kept until it is released.
     """
@@ -117,6 +129,9 @@ class Incident:
     heard: str = ""
     heard_ns: int | None = None
     reminded_ns: int | None = None
+    asked_seq: int = 0
+    asked_ns: int | None = None
+    escalated: tuple[LevelCall, ...] = ()
     seq: int = 0
     revision: int = 0
     findings: tuple[Finding, ...] = ()
@@ -217,8 +232,8 @@ class Transition:
     """One line of an incident's history, after it happened.
 
     ``what``: opened fired joined updated withdrawn raised recovering relapsed resolved reopened cleared
-    evidence acknowledged noted held released silenced unsilenced reminded undone. ``notify`` is empty, or why
-    people are told: opened, raised, reopened, reminder or resolved.
+    evidence acknowledged noted held released silenced unsilenced reminded escalated undone. ``notify`` is
+    empty, or why people are told: opened, raised, reopened, reminder, escalated or resolved.
     """
 
     seq: int

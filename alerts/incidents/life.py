@@ -32,9 +32,11 @@ from typing import Any
 
 from alerts.errors import NotPossible
 from alerts.incidents import acts
+from alerts.incidents.escalation import ASKING, ESCALATED, may_escalate
 from alerts.incidents.events import (
     Acknowledge,
     End,
+    Escalate,
     Event,
     Evidence,
     Hold,
@@ -62,6 +64,7 @@ from alerts.incidents.incident import (
     REOPENABLE,
     RESOLVED,
     Incident,
+    LevelCall,
     Note,
     Transition,
 )
@@ -155,6 +158,11 @@ class _Log:
         elif notify:
             heard = OVER if notify == "resolved" else self.incident.severity
             self.incident = replace(self.incident, heard=heard, heard_ns=None)
+            if notify in ASKING:
+                told = () if notify == "reopened" else self.incident.escalated
+                self.incident = replace(
+                    self.incident, asked_seq=self.incident.seq, asked_ns=None, escalated=told
+                )
         mover = finding.finding_id if finding else None
         to = receivers if notify else ()
         row = Transition(self.incident.seq, at_ns, what, notify, actor, reason, mover, self.incident, to)
@@ -282,6 +290,8 @@ class _Log:
             self.hold(event, now_ns)
         elif isinstance(event, Remind):
             self.remind(event, now_ns)
+        elif isinstance(event, Escalate):
+            self.escalate(event, now_ns)
         elif isinstance(event, Silenced):
             if event.silence_id != self.incident.silence:
                 said: dict[str, Any] = {"actor": event.actor, "reason": event.reason}
@@ -312,6 +322,22 @@ class _Log:
                 receivers=event.receivers,
                 reminded_ns=now_ns,
             )
+
+    def escalate(self, event: Escalate, now_ns: int) -> None:
+        """A level is told, unless it was already or nobody waits for anybody."""
+        i = self.incident
+        told = {(call.policy, call.level) for call in i.escalated}
+        if not may_escalate(i) or (event.policy, event.level) in told:
+            return
+        call = LevelCall(event.policy, event.level, i.seq + 1, now_ns)
+        self.add(
+            now_ns,
+            "escalated",
+            reason=event.reason,
+            notify=ESCALATED,
+            receivers=event.receivers,
+            escalated=(*i.escalated, call),
+        )
 
     def hold(self, event: Hold | Release, now_ns: int) -> None:
         """Held or let go; the same person holding again changes nothing."""

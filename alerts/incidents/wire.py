@@ -14,7 +14,7 @@ from typing import Any
 
 from alerts.errors import Defect
 from alerts.incidents.identity import Place
-from alerts.incidents.incident import OVER, RESOLVED, STATES, Hits, Incident, Note, Undoable
+from alerts.incidents.incident import OVER, RESOLVED, STATES, Hits, Incident, LevelCall, Note, Undoable
 from detectors.finding import Finding, Suspect, rfc3339, suspect_to_dict
 from infra.clock import to_datetime
 
@@ -58,7 +58,7 @@ _PLAIN = (
     "beyond",
 )
 _NS = ("opened_ns", "since_ns", "clock_ns", "fired_ns", "resolved_ns", "acknowledged_ns")
-_LATER_NS = ("held_ns", "heard_ns", "reminded_ns")
+_LATER_NS = ("held_ns", "heard_ns", "reminded_ns", "asked_ns")
 """Times that came later."""
 
 
@@ -86,6 +86,8 @@ def incident_to_dict(incident: Incident) -> dict[str, Any]:
     out["exact"] = {
         **{name: getattr(incident, name) for name in (*_NS, *_LATER_NS)},
         "heard": incident.heard,
+        "asked_seq": incident.asked_seq,
+        "escalated": [asdict(call) for call in incident.escalated],
         "hits": asdict(incident.hits),
         "seen": list(incident.seen),
         "told": list(incident.told),
@@ -129,6 +131,8 @@ def _incident(data: Mapping[str, Any]) -> Incident:
         **{name: exact.get(name) for name in _LATER_NS},
         heard=exact["heard"] if "heard" in exact else _heard(data),
         place=Place(data["tenant"], data["lineage"], data["environment"], data["service"]),
+        asked_seq=exact.get("asked_seq", 0),
+        escalated=tuple(LevelCall(**call) for call in exact.get("escalated", ())),
         hits=Hits(**exact["hits"]),
         seen=tuple(exact["seen"]),
         told=tuple(exact["told"]),

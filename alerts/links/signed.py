@@ -35,7 +35,7 @@ NAMES: Mapping[str, str] = {
 """Every action, in the order of a message, and what people read."""
 TOLD_IN = ("slack", "email", "webhook", "pagerduty", "apprise")
 """Kinds of receivers whose messages hold links."""
-KINDS = ("opened", "raised", "reopened", "reminder")
+KINDS = ("opened", "raised", "reopened", "reminder", "escalated")
 """Messages that ask for something."""
 
 _INCIDENT = re.compile(r"[0-9a-f]{16}")

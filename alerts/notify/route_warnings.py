@@ -35,11 +35,19 @@ def route_warnings(settings: Settings) -> list[str]:
                 f"[...]), or move the narrower route up"
             )
     named = {name for route in settings.route for name in route.receiver_names}
+    named |= {name for policy in settings.escalation for level in policy.level for name in level.receivers}
     left_out = [r.name for r in settings.receiver if r.name not in named and r.digest == "never"]
     found += [
         f"receiver {name!r} is told of nothing: no route names it; remedy: add it to the receivers of a "
         f"route, or remove it"
         for name in (left_out if settings.route else ())
+    ]
+    used = {route.escalation for route in settings.route}
+    found += [
+        f"escalation {policy.name!r} is never followed: no route names it; remedy: "
+        f"escalation = {policy.name!r} in a route, or remove it"
+        for policy in settings.escalation
+        if policy.name not in used
     ]
     return found
 

@@ -33,7 +33,7 @@ MAX_TOTAL = 12_000
 MAX_FALLBACK = 1_000
 """Characters of what a lock screen shows; Slack itself advises at most 4,000."""
 
-LOUD = frozenset({"raised", "reopened", "reminder"})
+LOUD = frozenset({"raised", "reopened", "reminder", "escalated"})
 """Kinds of messages that ask for somebody, though the incident is known."""
 _PLAIN = {"parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
 """Of its own accord Slack makes nothing of a text."""
