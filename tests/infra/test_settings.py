@@ -117,6 +117,8 @@ def test_limits_are_kept_on_both_sides(
     }.get(heading, "")
     if heading == "[[rule]]":
         heading += '\nscore = "refusal"\nmeasure = "rate"\nop = ">"' + ("\nlimit = 0.1" * (key != "limit"))
+    if heading == "[[escalation.level]]":
+        heading = '[[escalation]]\nname = "a"\n[[escalation.level]]\nreceivers = ["a"]'
     if heading == "[[slo]]":
         heading += '\nscore = "refusal"' + ("\nobjective = 0.9" * (key != "objective"))
     for value in (str(low - 1), str(high + 1), "nan"):
