@@ -71,12 +71,14 @@ for part in (reports, applications, quarantine, replaying):
 
 def _checked(path: Path | None) -> Settings:
     """Settings that every room can work with."""
+    from alerts.inbound.endpoint import Secrets
     from alerts.notify.channels import check_receivers
     from infra.settings import load
     from ingest.settings_check import checked
 
     settings = checked(load(path))
     check_receivers(settings)
+    Secrets.of(settings)
     return settings
 
 

@@ -35,9 +35,10 @@ KINDS: Mapping[str, Kind] = {
     "terminal": Kind(may=("examples", *DIGEST)),
     "webhook": Kind(needs=(("url", "url_file"),), may=("secret_file", "ca_file", "examples", *DIGEST)),
     "slack": Kind(
-        needs=(("token_file", "url_file"),), may=("channel", "url", "ca_file", "examples", *DIGEST)
+        needs=(("token_file", "url_file"),),
+        may=("channel", "url", "signing_secret_file", "ca_file", "examples", *DIGEST),
     ),
-    "pagerduty": Kind(needs=(("token_file",),), may=("url", "ca_file", "examples")),
+    "pagerduty": Kind(needs=(("token_file",),), may=("url", "webhook_secret_file", "ca_file", "examples")),
     "alertmanager": Kind(needs=(("url",),), may=("token_file", "resend_s", "ca_file")),
     "email": Kind(
         needs=(("url",), ("sender",), ("to",)),
@@ -86,6 +87,20 @@ class ReceiverSettings:
         default="",
         metadata=about(
             "file with Slack's bot token, PagerDuty's routing key, or a bearer token for others over HTTP"
+        ),
+    )
+    webhook_secret_file: str = field(
+        default="",
+        metadata=about(
+            "file with the secret of a PagerDuty webhook (V3): whoever acknowledges there does so here; "
+            "empty: off"
+        ),
+    )
+    signing_secret_file: str = field(
+        default="",
+        metadata=about(
+            "file with the signing secret of the Slack app: messages then have a button that acknowledges; "
+            "empty: off"
         ),
     )
     channel: str = field(default="", metadata=about("Slack channel a bot token posts to, best its id"))

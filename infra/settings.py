@@ -272,6 +272,12 @@ def _check(settings: Settings) -> None:
     names = [r.name for r in settings.receiver]
     for i, receiver in enumerate(settings.receiver):
         check_receiver(receiver, f"receiver[{i}]", names)
+    for receiver in settings.receiver:
+        if (receiver.webhook_secret_file or receiver.signing_secret_file) and not public:
+            raise Misconfigured(
+                f"receiver {receiver.name!r} is to hear of acknowledgements: set alerts.public_url, the "
+                "address under which `/act/` of the alerts service is reached"
+            )
     check_routes(settings.route, names)
     check_escalations(settings.route, settings.escalation, settings.time_interval, names)
 

@@ -61,11 +61,17 @@ _GONE = _Answer(404, "No such incident", "The incident of this link is not in me
 _LATER = _Answer(503, "Not now", "Nothing was changed: the service cannot store it now. Try again.")
 
 
-def build(desk: Desk, key: bytes, clock: Clock, hosts: Sequence[str]) -> Starlette:
-    """The application; ``hosts`` are the names it is asked under, beside those of loopback."""
+def build(
+    desk: Desk, key: bytes, clock: Clock, hosts: Sequence[str], inbound: Sequence[Route] = ()
+) -> Starlette:
+    """The application; ``hosts`` are the names it is asked under, beside those of loopback.
+
+    ``inbound`` are what services ask that people acknowledge in.
+    """
     pages = _Pages(desk, key, clock)
     return Starlette(
         routes=[
+            *inbound,
             Route(PREFIX + "{token:path}", pages.shown, methods=["GET"]),
             Route(PREFIX + "{token:path}", pages.done, methods=["POST"]),
         ],

@@ -53,9 +53,11 @@ def notifier_of(receiver: ReceiverSettings, clock: Clock, references: References
 
 
 def _slack(receiver: ReceiverSettings, clock: Clock, references: References) -> Notifier:
+    buttons = bool(receiver.signing_secret_file)
     if receiver.token_file:
-        return slack.SlackApp(_door(receiver, clock, slack.API), receiver.channel, references)
-    return slack.SlackWebhook(_door(receiver, clock))
+        door = _door(receiver, clock, slack.API)
+        return slack.SlackApp(door, receiver.channel, references, buttons=buttons)
+    return slack.SlackWebhook(_door(receiver, clock), buttons=buttons)
 
 
 def _mail(receiver: ReceiverSettings) -> Notifier:

@@ -15,10 +15,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from alerts.briefs.brief import Brief
+from alerts.briefs.brief import Act, Brief
 from alerts.briefs.render import cut_to, label, parts, to_bytes
 from alerts.digests.digest import Digest, text_of
 from alerts.errors import Unavailable
+from alerts.inbound.acknowledgements import BUTTON
+from alerts.links import signed
 from alerts.notify.http_post import HttpPost, json_object
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery, DigestDelivery, Outcome
 from alerts.notify.references import References
@@ -53,12 +55,15 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def render(brief: Brief) -> dict[str, Any]:
-    """The message: fallback text and blocks, within Slack's limits."""
-    blocks = _blocks(brief, ())
+def render(brief: Brief, *, buttons: bool = False) -> dict[str, Any]:
+    """The message: fallback text and blocks, within Slack's limits.
+
+    ``buttons``: it is acknowledged by a button, whose press is answered (`alerts.inbound`).
+    """
+    blocks = _blocks(brief, (), buttons=buttons)
     for k in range(1, len(_LEFT_OUT) + 1):
         if _size(blocks) > MAX_TOTAL:
-            blocks = _blocks(brief, _LEFT_OUT[:k])
+            blocks = _blocks(brief, _LEFT_OUT[:k], buttons=buttons)
     while _size(blocks) > MAX_TOTAL:  # a headline of 120 characters is left at least
         blocks.pop()
     return {
@@ -77,20 +82,35 @@ def render_digest(digest: Digest) -> dict[str, Any]:
     return {"text": cut_to(escape(digest.headline), MAX_FALLBACK), "blocks": blocks[:MAX_BLOCKS], **_PLAIN}
 
 
-def _blocks(brief: Brief, without: tuple[str, ...]) -> list[dict[str, Any]]:
+def _blocks(brief: Brief, without: tuple[str, ...], *, buttons: bool) -> list[dict[str, Any]]:
     blocks = [_section(f"{escape(label(brief))}\n*", brief.headline, "*")]
     if brief.do.dashboard:
         blocks.append(_section(f"<{escape(brief.do.dashboard)}|Open the incident>", "", ""))
+<<<<<<< HEAD
     if brief.do.runbook_url:
         runbook = f"<{escape(brief.do.runbook_url)}|Runbook: {escape(brief.do.runbook)}>"
         blocks.append(_section(runbook, "", ""))
     if brief.do.acts:
         acts = " · ".join(f"<{escape(act.url)}|{escape(act.name)}>" for act in brief.do.acts)
+=======
+    pressed = [act for act in brief.do.acts if buttons and act.name == signed.NAMES[signed.ACKNOWLEDGE]]
+    blocks += [_button(act) for act in pressed]
+    if linked := [act for act in brief.do.acts if act not in pressed]:
+        acts = " · ".join(f"<{escape(act.url)}|{escape(act.name)}>" for act in linked)
+>>>>>>> 2a47fd7 (alerts: who acknowledges at PagerDuty or in Slack has the incident here)
         blocks.append(_section(acts, "", ""))
     blocks += [
         _section(f"*{name}*\n", "\n".join(lines), "") for name, lines in parts(brief) if name not in without
     ]
     return blocks
+
+
+def _button(act: Act) -> dict[str, Any]:
+    """A button that does what a link would; its value is the token of the link."""
+    name = {"type": "plain_text", "text": act.name}
+    value = act.url.rpartition("/")[2]
+    button = {"type": "button", "style": "primary", "text": name, "action_id": BUTTON, "value": value}
+    return {"type": "actions", "elements": [button]}
 
 
 def _section(before: str, text: str, after: str) -> dict[str, Any]:
@@ -107,18 +127,19 @@ def _section(before: str, text: str, after: str) -> dict[str, Any]:
 
 
 def _size(blocks: list[dict[str, Any]]) -> int:
-    return sum(len(block["text"]["text"]) for block in blocks)
+    return sum(len(block["text"]["text"]) for block in blocks if "text" in block)
 
 
 class SlackWebhook:
     """An incoming webhook: every message is a new one."""
 
-    def __init__(self, door: HttpPost) -> None:
+    def __init__(self, door: HttpPost, *, buttons: bool = False) -> None:
         self._door = door
+        self._buttons = buttons
 
     def send(self, delivery: Delivery) -> Outcome:
         """Post once."""
-        return self._door.post(to_bytes(render(delivery.brief)))
+        return self._door.post(to_bytes(render(delivery.brief, buttons=self._buttons)))
 
     def tell(self, delivery: DigestDelivery) -> Outcome:
         """Post a digest."""
@@ -132,8 +153,11 @@ class SlackWebhook:
 class SlackApp:
     """A bot that posts to ``channel``. ``door`` is the address of the Web API, with its token."""
 
-    def __init__(self, door: HttpPost, channel: str, references: References) -> None:
+    def __init__(
+        self, door: HttpPost, channel: str, references: References, *, buttons: bool = False
+    ) -> None:
         self._door = door
+        self._buttons = buttons
         self._channel = channel
         self._references = references
 
@@ -143,7 +167,7 @@ class SlackApp:
             known = _REFERENCE.fullmatch(self._references.of(delivery.incident_id))
         except Unavailable as error:
             return Outcome(RETRY, f"which message it belongs to is not known now: {error}")
-        message = render(delivery.brief)
+        message = render(delivery.brief, buttons=self._buttons)
         if known is None:
             return self._first(delivery, message)
         channel, ts = known.groups()

@@ -201,7 +201,10 @@ def test_the_ends_of_the_limits_are_allowed(tmp_path: Path) -> None:
         ),
         (f"{LEVEL}receivers = []", "escalation[0].level[0] names no receiver"),
         (f"{LEVEL}receivers = ['hook']\nactive_time_intervals = ['day']", "unknown time interval in escal"),
-        (f"{LEVEL}receivers = ['hook']\nminutes = -1", "escalation[0].level[0].minutes = -1.0 is out of range"),
+        (
+            f"{LEVEL}receivers = ['hook']\nminutes = -1",
+            "escalation[0].level[0].minutes = -1.0 is out of range",
+        ),
         ("[time_interval.a]\nlocation = 'Berlin'", "time_interval.a.location = 'Berlin' is no time zone"),
         ("[time_interval.a]\nlocation = '../etc'", "time_interval.a.location = '../etc' is no time zone"),
         (

@@ -1,0 +1,1 @@
+"""What services that people use send back: who acknowledged there."""
