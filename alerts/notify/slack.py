@@ -86,18 +86,13 @@ def _blocks(brief: Brief, without: tuple[str, ...], *, buttons: bool) -> list[di
     blocks = [_section(f"{escape(label(brief))}\n*", brief.headline, "*")]
     if brief.do.dashboard:
         blocks.append(_section(f"<{escape(brief.do.dashboard)}|Open the incident>", "", ""))
-<<<<<<< HEAD
     if brief.do.runbook_url:
         runbook = f"<{escape(brief.do.runbook_url)}|Runbook: {escape(brief.do.runbook)}>"
         blocks.append(_section(runbook, "", ""))
-    if brief.do.acts:
-        acts = " · ".join(f"<{escape(act.url)}|{escape(act.name)}>" for act in brief.do.acts)
-=======
     pressed = [act for act in brief.do.acts if buttons and act.name == signed.NAMES[signed.ACKNOWLEDGE]]
     blocks += [_button(act) for act in pressed]
     if linked := [act for act in brief.do.acts if act not in pressed]:
         acts = " · ".join(f"<{escape(act.url)}|{escape(act.name)}>" for act in linked)
->>>>>>> 2a47fd7 (alerts: who acknowledges at PagerDuty or in Slack has the incident here)
         blocks.append(_section(acts, "", ""))
     blocks += [
         _section(f"*{name}*\n", "\n".join(lines), "") for name, lines in parts(brief) if name not in without

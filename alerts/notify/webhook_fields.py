@@ -9,8 +9,10 @@ BODY: Mapping[str, tuple[str, str]] = {
     "dedup_key": ("string", "the same for every attempt of one message, as the header `idempotency-key`"),
     "kind": (
         "string",
-        "why it is sent: `opened`, `raised` (got worse), `reopened`, `reminder`, `escalated`, `resolved`; "
-        "others may come",
+        (
+            "why it is sent: `opened`, `raised` (got worse), `reopened`, `reminder`, `escalated`, `resolved`; "
+            "others may come"
+        ),
     ),
     "incident_id": ("string", "the incident; the same in all messages about it"),
     "due_at": (
