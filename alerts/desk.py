@@ -26,6 +26,7 @@ from alerts.changes.recorded import RecordedChange
 from alerts.errors import BadRecord, NotPossible, Unavailable
 from alerts.faults import DELIVERIES, INCIDENTS, POSTS, ROWS, Faults
 from alerts.incidents.book import Arrived, Book, Change, Route
+from alerts.incidents.escalation import Arrival, Arrivals, Policies
 from alerts.incidents.identity import LIVE, PIPELINE, Place
 from alerts.incidents.incident import PENDING, RECOVERING, Incident
 from alerts.incidents.intake import read_finding
@@ -50,12 +51,17 @@ NOT_A_FINDING, DEFECT = "not_a_finding", "defect"
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a desk is told once; ``arrived`` says who has the newest message about an incident."""
+    """What a desk is told once; ``arrived`` says who has the newest message about an incident.
+
+    ``policies`` are those that escalate it, ``arrival`` says what became of one message.
+    """
 
     timing: Timing
     route: Route
     links: Links
     arrived: Arrived = lambda _: None
+    policies: Policies = lambda _: ()
+    arrival: Arrivals = lambda *_: Arrival()
 
 
 class Desk:
@@ -215,6 +221,8 @@ class Desk:
             now_ns = self._clock.now_ns()
             self._isolated.advance(pass_time)
             self._isolated.advance(lambda draft: draft.remind(now_ns, self._setup.arrived))
+            chosen = self._setup.policies, self._setup.arrival
+            self._isolated.advance(lambda draft: draft.escalate(*chosen, now_ns))
             if self._recorded_anew:
                 self._isolated.advance(lambda draft: draft.suspect())
                 self._recorded_anew = False

@@ -38,6 +38,7 @@ from alerts.errors import Unavailable
 from alerts.faults import INCIDENTS, Faults
 from alerts.grants import Grants
 from alerts.held.keeper import Keeper
+from alerts.inbound.endpoint import Inbound, Secrets
 from alerts.incidents.incident import Incident
 from alerts.incidents.timing import Timing
 from alerts.levels.routes import Levels
@@ -45,6 +46,7 @@ from alerts.links import pages as link_pages
 from alerts.log import IncidentLog
 from alerts.notify.dispatch import Dispatch
 from alerts.notify.http_post import HttpPost
+from alerts.notify.policies import policies_of
 from alerts.notify.route import business_of, receivers_of, router
 from alerts.notify.secrets import read_line
 from alerts.notify.sender import FOLLOWING
@@ -112,6 +114,7 @@ class Service:
         self._token = read_token(settings.home)
         self._metrics_key = read_metrics_key(settings.telemetry.metrics_key_file)
         self._typed = TypedText.of(settings)
+        self._secrets = Secrets.of(settings)
         public = settings.alerts.public_url
         self._links_key = read_token(settings.home, LINKS).encode() if public else None
         self._dispatch = Dispatch(
@@ -133,7 +136,10 @@ class Service:
         self._digests = DigestRound(
             receivers_of(settings), business_of(settings), self._deliveries.tried, self._clock, dashboard
         )
-        setup = Setup(Timing.of(settings), router(settings), links, self._dispatch.state.arrived)
+        state = self._dispatch.state
+        setup = Setup(
+            Timing.of(settings), router(settings), links, state.arrived, policies_of(settings), state.arrival
+        )
         due = self._dispatch.due
         self.desk = Desk(setup, self._log, self._producer, due, self._clock, self.metrics, self.faults)
         self.holding = self._kept.held()
@@ -282,7 +288,9 @@ class Service:
             return app
         public = urlsplit(self._settings.alerts.public_url).hostname
         hosts = [public] if public else []
-        return link_pages.beside(app, link_pages.build(self.desk, self._links_key, self._clock, hosts))
+        inbound = Inbound(self.desk, self._secrets, self._links_key, self._typed, self._clock)
+        pages = link_pages.build(self.desk, self._links_key, self._clock, hosts, inbound.routes())
+        return link_pages.beside(app, pages)
 
     def _work(self) -> None:
         """Read, take, commit; wait where something does not answer."""

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from alerts.incidents.escalation import Arrival
 from alerts.incidents.incident import FIRING, RECOVERING, RESOLVED, Incident
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery
@@ -198,6 +199,16 @@ class DeliveryState:
                 if took:
                     found[receiver] = min(took)
             return found
+
+    def arrival(self, incident_id: str, seq: int) -> Arrival:
+        """What became of the message about one transition, whoever took it."""
+        with self._lock:
+            by_receiver = self._fates.get(incident_id, {})
+            found = [[fate for fate in m.values() if fate.seq == seq] for m in by_receiver.values()]
+        fates = [one for one in found if one]
+        took = [fate.at_ns for one in fates for fate in one if fate.outcome == SENT]
+        newest = [max(one, key=lambda fate: fate.late).outcome for one in fates]
+        return Arrival(min(took, default=None), bool(newest) and set(newest) == {GAVE_UP} and not took)
 
     def resends(self, find: Find, fallbacks: Mapping[str, str], now_ns: int) -> list[Resend]:
         """What is to be sent now beside what the history of incidents says is due.

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from httpx import Response
 from starlette.testclient import TestClient
 
 from alerts.acting.typed_text import TypedText
@@ -67,9 +66,7 @@ class Site(Bench):
             **changes,
         }
 
-    def pagerduty(
-        self, event: object, secret: bytes = SECRET, before: str = "", to: str = "pager"
-    ) -> Response:
+    def pagerduty(self, event: object, secret: bytes = SECRET, before: str = "", to: str = "pager") -> Any:
         body = json.dumps({"event": event}).encode()
         signature = f"{before}v1={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
         headers = {b"X-PagerDuty-Signature": signature.encode("latin-1")}
@@ -88,7 +85,7 @@ class Site(Bench):
             **changes,
         }
 
-    def slack(self, payload: object, secret: bytes = SIGNING, off_s: int = 0, to: str = "team") -> Response:
+    def slack(self, payload: object, secret: bytes = SIGNING, off_s: int = 0, to: str = "team") -> Any:
         body = urlencode({"payload": json.dumps(payload)}).encode()
         time = str(self.clock.now_ns() // NS_PER_S + off_s)
         mac = hmac.new(secret, f"v0:{time}:".encode() + body, hashlib.sha256).hexdigest()
@@ -160,7 +157,7 @@ def test_an_acknowledgement_of_before_it_came_back_is_none_of_it_now(site: Site)
     event = site.event()
     site.pagerduty(event)
     over = replace(refusals(), ended_at=at("05:40"), made_at=at("05:40"), status="confirmed")
-    again = refusals("f9", made_at=at("07:00"), onset=at("06:55"), onset_low=at("06:50"))
+    again = refusals("f9", made_at=at("06:30"), onset=at("06:25"), onset_low=at("06:20"))
     for k, finding in enumerate((over, again)):
         site.desk.take([Message(Source("findings", 0, 10 + k), finding.to_json().encode())])
     site.clock.ns = to_ns(at("07:05"))
