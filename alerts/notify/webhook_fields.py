@@ -10,8 +10,8 @@ BODY: Mapping[str, tuple[str, str]] = {
     "kind": (
         "string",
         (
-            "why it is sent: `opened`, `raised` (got worse), `reopened`, `reminder`, `escalated`, `resolved`; "
-            "others may come"
+            "why it is sent: `opened`, `raised` (got worse), `reopened`, `reminder`, `escalated`, "
+            "`resolved`; others may come"
         ),
     ),
     "incident_id": ("string", "the incident; the same in all messages about it"),
