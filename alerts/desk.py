@@ -12,7 +12,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from alerts.acting.actions import entry_of, event_of, silence_entry
@@ -20,23 +20,21 @@ from alerts.acting.controls import deciding
 from alerts.acting.pending import Decisions
 from alerts.allow.quiet import without_allowed
 from alerts.allow.rule import AllowRule, AllowRules
-from alerts.briefs.brief import Brief, Links, brief_of
+from alerts.briefs.brief import Brief, brief_of
 from alerts.briefs.trust import trust_of
 from alerts.changes.recorded import RecordedChange
 from alerts.errors import BadRecord, NotPossible, Unavailable
 from alerts.faults import DELIVERIES, INCIDENTS, POSTS, ROWS, Faults
-from alerts.incidents.book import Arrived, Book, Change, Route
-from alerts.incidents.escalation import Arrival, Arrivals, Policies
+from alerts.incidents.book import Book, Change
 from alerts.incidents.identity import LIVE, PIPELINE, Place
 from alerts.incidents.incident import PENDING, RECOVERING, Incident
 from alerts.incidents.intake import read_finding
 from alerts.incidents.policy_quiet import policy_scores, quieten, quieten_before
-from alerts.incidents.timing import Timing
 from alerts.incidents.wire import incident_to_json
 from alerts.isolation import Isolation
 from alerts.log import dedup_key
 from alerts.notify.protocol import Delivery
-from alerts.ports import FAR_FUTURE_NS, Closed, Message, Post, Store
+from alerts.ports import FAR_FUTURE_NS, Closed, Message, Post, Setup, Store
 from alerts.silences.silence import MAX_SILENCES, Silence
 from alerts.watch.metrics import Metrics
 from detectors.finding import Finding
@@ -47,21 +45,6 @@ logger = logging.getLogger(__name__)
 
 NOT_A_FINDING, DEFECT = "not_a_finding", "defect"
 """Kinds of dead letters: what cannot be read, and what our own code failed on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What a desk is told once; ``arrived`` says who has the newest message about an incident.
-
-    ``policies`` are those that escalate it, ``arrival`` says what became of one message.
-    """
-
-    timing: Timing
-    route: Route
-    links: Links
-    arrived: Arrived = lambda _: None
-    policies: Policies = lambda _: ()
-    arrival: Arrivals = lambda *_: Arrival()
 
 
 class Desk:

@@ -1,4 +1,4 @@
-"""What the desk needs of the world: a store and a post. The real ones are `alerts.log` and `alerts.feed`."""
+"""What the desk needs: settings, a store and a post. The real ones are `alerts.log` and `alerts.feed`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from alerts.allow.rule import AllowRule, AllowRules
-from alerts.briefs.brief import Brief
+from alerts.briefs.brief import Brief, Links
 from alerts.changes.recorded import RecordedChange
-from alerts.incidents.book import Change
+from alerts.incidents.book import Arrived, Change, Route
+from alerts.incidents.escalation import Arrival, Arrivals, Policies
 from alerts.incidents.identity import Place
 from alerts.incidents.incident import Incident
+from alerts.incidents.timing import Timing
 from alerts.silences.silence import Silence, Silences
 from detectors.finding import Finding
 from detectors.observation import Control
@@ -119,3 +121,18 @@ class Post(Protocol):
 
     def flush(self) -> None:
         """Wait until everything is acknowledged; raise `Unavailable` if it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a desk is told once; ``arrived`` says who has the newest message about an incident.
+
+    ``policies`` are those that escalate it, ``arrival`` says what became of one message.
+    """
+
+    timing: Timing
+    route: Route
+    links: Links
+    arrived: Arrived = lambda _: None
+    policies: Policies = lambda _: ()
+    arrival: Arrivals = lambda *_: Arrival()

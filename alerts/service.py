@@ -32,7 +32,7 @@ from alerts.briefs.brief import Links
 from alerts.briefs.known_scores import learn_own_scores
 from alerts.changes.feed import RecordedFeed
 from alerts.changes.recorded import RecordedChange
-from alerts.desk import Desk, Setup
+from alerts.desk import Desk
 from alerts.digests.round import DigestRound
 from alerts.errors import Unavailable
 from alerts.faults import INCIDENTS, Faults
@@ -51,7 +51,7 @@ from alerts.notify.route import business_of, receivers_of, router
 from alerts.notify.secrets import read_line
 from alerts.notify.sender import FOLLOWING
 from alerts.notify.standing import Standing
-from alerts.ports import Message
+from alerts.ports import Message, Setup
 from alerts.rules.routes import Rules
 from alerts.watch.heartbeat import Heartbeat
 from alerts.watch.metrics import Metrics

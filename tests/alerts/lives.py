@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from alerts.briefs.brief import Links
-from alerts.desk import Desk, Setup
+from alerts.desk import Desk
 from alerts.incidents.incident import Incident
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import Delivery
-from alerts.ports import Message, Source
+from alerts.ports import Message, Setup, Source
 from alerts.watch.metrics import Metrics
 from detectors.finding import Finding
 from tests.alerts.invented import TIMING, at

@@ -13,12 +13,12 @@ from starlette.testclient import TestClient
 from alerts.acting import api
 from alerts.acting.keys import FILE, is_allowed, read_token
 from alerts.briefs.brief import Links
-from alerts.desk import Desk, Setup
+from alerts.desk import Desk
 from alerts.errors import Unavailable, Unstorable
 from alerts.faults import Faults
 from alerts.incidents.incident import Incident
 from alerts.log import Moment
-from alerts.ports import Message, Source
+from alerts.ports import Message, Setup, Source
 from alerts.watch.metrics import METRICS, Metrics
 from detectors.finding import Finding, rfc3339
 from infra.clock import NS_PER_S, to_datetime

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from alerts.briefs.brief import Links
-from alerts.desk import Desk, Setup
+from alerts.desk import Desk
 from alerts.incidents.incident import Incident
 from alerts.notify import delivery_store
 from alerts.notify.counted_log import CountedLog
@@ -19,7 +19,7 @@ from alerts.notify.delivery_store import read_fates
 from alerts.notify.dispatch import resent
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery, Outcome
-from alerts.ports import Message, Source
+from alerts.ports import Message, Setup, Source
 from alerts.watch.metrics import Metrics
 from detectors.finding import Finding
 from infra.clock import NS_PER_S

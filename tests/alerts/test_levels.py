@@ -11,11 +11,12 @@ from starlette.testclient import TestClient
 
 from alerts.acting import api
 from alerts.briefs.brief import Links
-from alerts.desk import Desk, Setup
+from alerts.desk import Desk
 from alerts.errors import Unavailable
 from alerts.levels.command import show_accepted, show_list
 from alerts.levels.proposal import LearnedLevel, proposals
 from alerts.levels.routes import Levels
+from alerts.ports import Setup
 from alerts.watch.metrics import Metrics
 from detectors.drift.baselines.adopt import profile_in, unpack
 from detectors.drift.baselines.proposal import BEYOND, BY_PERSON, PROPOSED

@@ -16,12 +16,12 @@ from alerts.briefs.brief import Links, brief_of
 from alerts.briefs.render import parts
 from alerts.changes.recorded import MOST, NEAREST, RecordedChange, RecordedChanges, read_change
 from alerts.changes.store import change_row
-from alerts.desk import Desk, Setup
+from alerts.desk import Desk
 from alerts.errors import BadRecord, Unavailable
 from alerts.incidents.book import Book
 from alerts.incidents.incident import Incident
 from alerts.incidents.wire import incident_from_json, incident_to_json
-from alerts.ports import Message, Source
+from alerts.ports import Message, Setup, Source
 from alerts.watch.metrics import Metrics
 from detectors.finding import Suspect
 from infra.clock import to_ns

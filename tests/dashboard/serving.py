@@ -17,10 +17,11 @@ import uvicorn
 from alerts.acting import api
 from alerts.acting.keys import read_token
 from alerts.briefs.brief import Links
-from alerts.desk import Desk, Setup
+from alerts.desk import Desk
 from alerts.incidents.timing import Timing
 from alerts.levels.routes import Levels
 from alerts.log import IncidentLog
+from alerts.ports import Setup
 from alerts.rules.routes import Rules
 from alerts.watch.metrics import Metrics
 from dashboard.access.local_session import KEY, Sessions, cookie_name

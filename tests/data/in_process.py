@@ -19,13 +19,13 @@ from types import MappingProxyType
 import orjson
 
 from alerts.briefs.brief import Links
-from alerts.desk import Desk, Setup
+from alerts.desk import Desk
 from alerts.incidents.identity import Place
 from alerts.incidents.incident import Incident
 from alerts.incidents.intake import read_finding
 from alerts.incidents.timing import Timing
 from alerts.notify.protocol import Delivery
-from alerts.ports import FAR_FUTURE_NS, Closed, Message, Source
+from alerts.ports import FAR_FUTURE_NS, Closed, Message, Setup, Source
 from alerts.watch.metrics import Metrics
 from detectors.drift.service.series_rows import CellRow
 from detectors.finding import ALL, Finding
