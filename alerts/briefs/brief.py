@@ -276,7 +276,8 @@ def _verify(incident: Incident) -> str | None:
 
 def _what(incident: Incident, finding: Finding, particulars: Sequence[str]) -> What:
     same = (finding.unit, finding.score)
-    others = [f for f in incident.findings if f is not finding and lead.supports(f)]
+    beside = (f for f in incident.findings if f is not finding and lead.supports(f))
+    others = [f for f in beside if not lead.is_slight(f)]
     said = list(
         dict.fromkeys(
             words.plain(f"{words.subject(f, 1)} {words.slice_words(f.slice)}", 120)

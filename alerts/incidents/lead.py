@@ -37,7 +37,7 @@ ACCOUNTS = 0.5
 """Waiting times follow from what is produced where that moved by this part of their own move, or more."""
 
 SLIGHT = 0.02
-"""A distribution that moved by less names no incident in which anything else did."""
+"""A distribution that moved by less names no incident in which anything else did, nor is told beside it."""
 
 ASKED = ("language", "topic")
 """Scores of what is asked: lengths, tokens, cost and answers follow from it."""
@@ -130,9 +130,14 @@ def _kind(finding: Finding, *, follows: bool = True, produced: float = math.inf)
     elif finding.score.endswith("_s") and produced >= ACCOUNTS * _moved(finding):
         order = 2
     harm = is_harm(finding)
-    slight = not harm and _moved(finding) < SLIGHT
+    slight = is_slight(finding)
     severity = SEVERITIES.index(finding.severity)
     return severity, finding.alert_kind == ANOMALY, not harm, slight, order, not harm and _is_share(finding)
+
+
+def is_slight(finding: Finding) -> bool:
+    """Whether a score that is no harm by itself moved by next to nothing, however sure that is."""
+    return not is_harm(finding) and _moved(finding) < SLIGHT
 
 
 def _moved(finding: Finding) -> float:
