@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -106,6 +106,7 @@ def hook() -> Iterator[Hook]:
                 brief = body["brief"]
                 place = brief["where"]["service"], body["incident_id"], body["kind"], brief["headline"]
                 state.heard.append(Heard(now_s, *place))
+                _say(f"heard: {' · '.join(place)}")
                 self.send_response(204)
             self.end_headers()
 
@@ -269,7 +270,8 @@ def own_troubles(on: Running, state: Hook, limit_s: float) -> list[tuple[str, fl
         os.kill(pid, signal.SIGSTOP)
     told = _told_of_itself(state, begin_s, limit_s)
     if pid is not None:
-        os.kill(pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):  # the supervisor has started another in its place
+            os.kill(pid, signal.SIGCONT)
     return [
         ("a receiver refuses all", dead),
         ("detection stands still", None if told is None else told - begin_s),
@@ -353,10 +355,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 run.ends_s = time.monotonic()
             _say(f"watching ends for {given.after:g} s")
             time.sleep(given.after)
+            print(f"{given.rate:g} calls/s of each of {len(runs)} services; seconds from cause to message")
+            print("\n".join(report(runs, state)), flush=True)
             own = own_troubles(on, state, 900.0)
             traffic.stop()
-    print(f"{given.rate:g} calls/s of each of {len(runs)} services; seconds from the cause to the message")
-    print("\n".join(report(runs, state)))
     for title, took_s in own:
         print(f"{title:44} {'-' if took_s is None else f'{took_s:.1f}':>17}")
     odd = [h for h in state.heard if h.service.startswith("control") or _is_early(h, runs)]
