@@ -5,6 +5,7 @@ Whatever a person typed leaves `said` redacted; no handler sees it otherwise.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Collection, Iterable, Mapping
 
@@ -105,6 +106,20 @@ def filters(request: Request, known: Iterable[str]) -> dict[str, str]:
     return asked
 
 
+async def read_body(request: Request, most: int, within_s: float | None = None) -> bytes | None:
+    """The body of a request; ``None`` if it has more than ``most`` bytes, or takes longer to arrive."""
+    body = b""
+    try:
+        async with asyncio.timeout(within_s):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    return None
+    except TimeoutError:
+        return None
+    return body
+
+
 async def said(
     request: Request,
     names: Collection[str] = (),
@@ -121,11 +136,9 @@ async def said(
     Refused
         If it is not of that form, or too large.
     """
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise Refused(413, f"a body may have {MAX_BODY} bytes")
+    body = await read_body(request, MAX_BODY)
+    if body is None:
+        raise Refused(413, f"a body may have {MAX_BODY} bytes")
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -7,7 +7,6 @@ is none of it now.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import threading
@@ -21,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from alerts.acting.request import read_body
 from alerts.acting.typed_text import TypedText
 from alerts.desk import Desk
 from alerts.errors import NotPossible, Unavailable
@@ -110,7 +110,7 @@ class Inbound:
 
     async def pagerduty(self, request: Request) -> Response:
         """A webhook of PagerDuty."""
-        body = await _body(request)
+        body = await read_body(request, MAX_BODY, READ_S)
         secret = self._secrets.get((PAGERDUTY, request.path_params["receiver"]))
         header = request.headers.get(signatures.PAGERDUTY, "")
         if secret is None or body is None:
@@ -125,7 +125,7 @@ class Inbound:
     async def slack(self, request: Request) -> Response:
         """A press of a button in Slack."""
         receiver = request.path_params["receiver"]
-        body = await _body(request)
+        body = await read_body(request, MAX_BODY, READ_S)
         secret = self._secrets.get((SLACK, receiver))
         if secret is None or body is None:
             return _refused(secret)
@@ -178,20 +178,6 @@ class Inbound:
         where = found.person.partition(":")[0]
         self._desk.act(incident.incident_id, "acknowledge", person, f"acknowledged in {where}")
         return f"You have acknowledged incident {found.incident_id}."
-
-
-async def _body(request: Request) -> bytes | None:
-    """The body; ``None`` if it is too large or takes too long."""
-    body = b""
-    try:
-        async with asyncio.timeout(READ_S):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY:
-                    return None
-    except TimeoutError:
-        return None
-    return body
 
 
 def _refused(secret: bytes | None) -> Response:
