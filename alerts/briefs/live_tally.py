@@ -51,7 +51,7 @@ SELECT uniqExactIf($key, $hit), uniqExact($key), uniqExactIf(user_id, $hit AND u
     toUnixTimestamp64Nano(maxIf(start, $hit)), toUnixTimestamp64Nano(max(start))
 FROM $table
 WHERE $within AND $applies $slices
-SETTINGS max_execution_time = $most
+SETTINGS max_execution_time = $seconds
 """)
 
 
@@ -66,6 +66,11 @@ class Counted:
     hit: str
     slices: str
     values: dict[str, Any]
+
+    def into(self, statement: Template) -> str:
+        """A statement with these conditions, which may take `MOST_S` in the store."""
+        names = ("table", "key", "within", "applies", "hit", "slices")
+        return statement.substitute({name: getattr(self, name) for name in names}, seconds=MOST_S)
 
 
 def counted(incident: Incident) -> Counted | None:
@@ -111,16 +116,7 @@ def live_tally(incident: Incident, query: Query) -> Tally | None:
     about = counted(incident)
     if about is None:
         return None
-    statement = _COUNT.substitute(
-        key=about.key,
-        hit=about.hit,
-        table=about.table,
-        within=about.within,
-        applies=about.applies,
-        slices=about.slices,
-        most=MOST_S,
-    )
-    ((hits, n, users, conversations, last_ns, newest_ns),) = query(statement, about.values)
+    ((hits, n, users, conversations, last_ns, newest_ns),) = query(about.into(_COUNT), about.values)
     if not n or not hits:
         return None
     finding = incident.spokesman

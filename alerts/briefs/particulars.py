@@ -10,7 +10,7 @@ from string import Template
 from typing import Any
 
 from alerts.briefs import figures, words
-from alerts.briefs.live_tally import MOST_S, Counted, Query, counted
+from alerts.briefs.live_tally import Counted, Query, counted
 from alerts.incidents.incident import Incident
 from detectors.redaction.kinds import PII_TYPES, SECRET_TYPES
 
@@ -48,7 +48,8 @@ WHERE $within AND $applies AND $hit $slices AND side = {side:String} AND type IN
 GROUP BY type ORDER BY n DESC, type LIMIT {most:UInt32}
 SETTINGS max_execution_time = $seconds
 """)
-_TOOLS = Template("""
+_TOOLS = Template(
+    """
 SELECT tool, argmax_arguments, runs, most FROM (
     SELECT tool, argMax(arguments, n) AS argmax_arguments, uniqExact(trace_id) AS runs, max(n) AS most
     FROM (
@@ -66,7 +67,8 @@ SELECT tool, argmax_arguments, runs, most FROM (
 WHERE most >= 2
 ORDER BY most DESC, tool LIMIT 1
 SETTINGS max_execution_time = $seconds
-""")
+""".replace("$hits", _FROM)
+)
 
 
 def particulars_of(incident: Incident, query: Query) -> tuple[str, ...]:
@@ -83,10 +85,7 @@ def particulars_of(incident: Incident, query: Query) -> tuple[str, ...]:
 
 
 def _rows(template: Template, about: Counted, query: Query, **more: Any) -> list[tuple[Any, ...]]:
-    parts = {name: getattr(about, name) for name in ("table", "key", "within", "applies", "hit", "slices")}
-    hits = Template(_FROM).substitute(parts)
-    statement = template.substitute(**parts, hits=hits, seconds=MOST_S)
-    return [tuple(row) for row in query(statement, {**about.values, "most": MOST, **more})]
+    return [tuple(row) for row in query(about.into(template), {**about.values, "most": MOST, **more})]
 
 
 def _errors(about: Counted, query: Query) -> tuple[str, ...]:

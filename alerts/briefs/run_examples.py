@@ -10,7 +10,7 @@ from string import Template
 from alerts.briefs import words
 from alerts.briefs.brief import MAX_EXAMPLE, Example
 from alerts.briefs.examples import PER_SIDE
-from alerts.briefs.live_tally import MOST_S, Query, counted
+from alerts.briefs.live_tally import Query, counted
 from alerts.incidents.incident import Incident
 
 MOST_CALLS = 3
@@ -56,18 +56,10 @@ def run_examples(incident: Incident, query: Query) -> tuple[Example, ...]:
     about = counted(incident)
     if about is None or about.table != "traces":
         return ()
-    statement = _RUNS.substitute(
-        table=about.table,
-        within=about.within,
-        applies=about.applies,
-        hit=about.hit,
-        slices=about.slices,
-        seconds=MOST_S,
-    )
     given = {**about.values, "limit": PER_SIDE, "cut": MAX_EXAMPLE, "calls": MOST_CALLS}
     return tuple(
         Example("current", str(trace_id), str(prompt), _calls(said))
-        for trace_id, prompt, said in query(statement, given)
+        for trace_id, prompt, said in query(about.into(_RUNS), given)
     )
 
 

@@ -7,11 +7,10 @@ from datetime import datetime
 
 import streamlit as st
 
+from alerts.briefs.tally import Tally
 from dashboard import components, data, formats, strings
 from dashboard.access.session import Session
-from dashboard.estimates.measures import FLAG
 from dashboard.incident import incident as incidents
-from dashboard.incident import picture
 from dashboard.incident.incident import Incident
 from dashboard.plain import escape
 from dashboard.queries import affected as queries
@@ -23,18 +22,16 @@ def who(incident: Incident, seen: Session) -> None:
     """Users and conversations, and whether what was asked changed too; nothing where nothing was counted."""
     body = data.read(seen.viewer, queries.fired, seen.scope, incident.id).value
     then = incidents.read(replace(incident.stored, body=body)) if body else incident
-    first, now = _when_it_fired(then), _by_now(incident, seen)
+    first = _when_it_fired(then)
+    now = data.read(seen.viewer, queries.affected, seen.scope, incident.id).value
     if not (first or now) and incident.inputs_changed is None:
         return
     components.section(strings.USERS_TITLE)
     fired = incident.stored.fired or incident.stored.opened
     _row(strings.USERS_FIRED.format(at=formats.moment(fired, seen.now)), first)
-    _row(
-        strings.USERS_SINCE.format(
-            at=formats.moment(incident.onset, seen.now), to=formats.moment(_end(incident, seen), seen.now)
-        ),
-        now,
-    )
+    if now is not None:
+        since, to = formats.moment(now.since, seen.now), formats.moment(now.as_of, seen.now)
+        _row(strings.USERS_SINCE.format(at=since, to=to), _counted_by_now(now, seen.now))
     if incident.inputs_changed is not None:
         said = strings.INPUTS_CHANGED if incident.inputs_changed else strings.INPUTS_SAME
         st.markdown(escape(said, 200))
@@ -53,37 +50,18 @@ def _when_it_fired(incident: Incident) -> Counted:
     return counted
 
 
-def _by_now(incident: Incident, seen: Session) -> Counted:
-    """What the stored interactions say from the onset on; nothing where they cannot."""
-    if incident.about_volume or not queries.can_count(incident.key):
-        return []
-    window = picture.comparison(incident, seen.scope.at)
-    found = data.read(
-        seen.viewer,
-        queries.affected,
-        seen.scope,
-        incident.key,
-        window.after_s,
-        window.to_s,
-        flag=incident.measure.what == FLAG,
-    ).value
-    if found.last is None:
-        return []
-    outputs = formats.count(found.hits)
-    if found.hits != found.outputs:
-        outputs = strings.N_OF.format(n=outputs, of=formats.count(found.outputs))
+def _counted_by_now(found: Tally, now: datetime) -> Counted:
+    """What the stored interactions say from the onset on."""
+    outputs = formats.count(found.n or 0)
+    if found.hits is not None:
+        outputs = strings.N_OF.format(n=formats.count(found.hits), of=outputs)
     counted = [
         (strings.OUTPUTS_HIT, outputs),
         (strings.USERS, formats.count(found.users) if found.users else ""),
         (strings.CONVERSATIONS, formats.count(found.conversations) if found.conversations else ""),
-        (strings.LAST_HIT, formats.moment(found.last, seen.now)),
+        (strings.LAST_HIT, formats.moment(found.last, now) if found.last else ""),
     ]
     return [(label, value) for label, value in counted if value]
-
-
-def _end(incident: Incident, seen: Session) -> datetime:
-    resolved = incident.stored.resolved
-    return seen.now if incident.is_open or resolved is None else resolved
 
 
 def _row(title: str, counted: Counted) -> None:

@@ -57,7 +57,7 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
     stretch = (NOW_S - 90_000, NOW_S)
     return {
         "added_rules.added": Call(PLACE),
-        "affected.affected": Call((KEY, *stretch), {"flag": True}),
+        "affected.affected": Call((ids["refusal"],)),
         "affected.fired": Call((ids["refusal"],)),
         "calibration.cells_of": Call((("refusal",), *stretch)),
         "calibration.names": Call((0,)),

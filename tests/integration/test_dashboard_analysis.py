@@ -11,7 +11,18 @@ import pytest
 
 from dashboard.estimates import readings
 from dashboard.estimates.scores import known
-from dashboard.queries import affected, catalogue, context, examples, fine, releases, series, texts
+from dashboard.incident.incident import read
+from dashboard.queries import (
+    affected,
+    catalogue,
+    context,
+    examples,
+    fine,
+    incidents,
+    releases,
+    series,
+    texts,
+)
 from dashboard.queries.catalogue import Place
 from dashboard.queries.examples import Wanted
 from dashboard.queries.narrowed import Narrow, words_of
@@ -70,7 +81,7 @@ def everything(ask: Store, scope: Scope, key: SeriesKey) -> list[Any]:
         examples.examples(ask, scope, key, SEARCH),
         examples.examples(ask, scope, key, replace(SEARCH, others=True)),
         *examples.matches(ask, scope, key, SEARCH),
-        affected.affected(ask, scope, key, NOW_S - 90_000, NOW_S, flag=True).last,
+        *(affected.affected(ask, scope, i.incident_id) for i in incidents.current(ask, SCOPE)),
         context.context(ask, scope, *world_runs.ASKED.split(":")),
         context.context(ask, scope, key.slice, key.service),
         *(fine.hits(ask, scope, key, m, 300, NOW_S - 90_000, NOW_S) for m in MEASURES),
@@ -215,17 +226,17 @@ def test_words_are_looked_for_in_all_outputs_and_the_others_are_counted(ask: Sto
 
 
 def test_who_was_reached_is_counted_from_the_onset_on(ask: Store) -> None:
-    for key in (KEY, replace(KEY, score="output_length")):
-        flag = key.score == "refusal"
-        found = affected.affected(ask, SCOPE, key, NOW_S - 90_000, NOW_S, flag=flag)
-        rows = ask.rows(PLAIN, {"from": NOW_S - 90_000, "to": NOW_S})
-        hits = [r for r in rows if not flag or (r[3] is not None and r[3] >= 0.5)]
-        assert found.outputs == len(rows)
-        if flag:
-            assert found.hits == len(hits)
-            assert found.last == hits[0][0].replace(tzinfo=UTC)
-            assert found.conversations == len({r[5] for r in hits if r[5] is not None})
-    nothing = affected.affected(ask, SCOPE, KEY, 1_000, 2_000, flag=True)
-    assert nothing == affected.Affected(0, 0, 0, 0, None)
-    assert not affected.can_count(replace(KEY, unit="trace"))
-    assert not affected.can_count(replace(KEY, slice="language=other"))
+    """A second way, in Python, comes to what page and message say."""
+    stored = next(i for i in incidents.current(ask, SCOPE) if '"score":"refusal"' in i.body)
+    incident = read(stored)
+    found = affected.affected(ask, SCOPE, incident.id)
+    rows = ask.rows(PLAIN, {"from": int(incident.onset.timestamp()), "to": NOW_S + 60})
+    rows = [r for r in rows if r[0].replace(tzinfo=UTC) >= incident.onset and r[3] is not None]
+    hits = [r for r in rows if r[3] >= 0.5]
+    assert 0 < len(hits) <= len(rows)
+    assert found is not None
+    assert (found.n, found.hits) == (len(rows), len(hits))
+    assert found.conversations == len({r[5] for r in hits if r[5] is not None})
+    assert found.last == hits[0][0].replace(tzinfo=UTC)
+    assert affected.affected(ask, SCOPE, "0" * 16) is None
+    assert affected.affected(ask, replace(SCOPE, tenant="other"), incident.id) is None
