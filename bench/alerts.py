@@ -12,10 +12,6 @@ import json
 import random
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import uvloop
@@ -24,6 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from bench.ingest_load import PAYLOADS, bodies, send, words
 from bench.machine import machine
 from bench.processes import running
+from bench.webhook import Hook, hook
 
 EVERY_S = 2.0
 SPANS = 64
@@ -31,39 +28,6 @@ SPANS = 64
 CONNECTIONS = 4
 PATIENCE_S = 60.0
 SEED = 11
-
-
-@dataclass(slots=True)
-class Hook:
-    """A webhook that notes when it heard of which service."""
-
-    heard: dict[str, float] = field(default_factory=dict)
-    url: str = ""
-
-
-@contextmanager
-def hook() -> Iterator[Hook]:
-    """A webhook on loopback until the block ends."""
-    state = Hook()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            state.heard.setdefault(body["brief"]["where"]["service"], time.perf_counter())
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    state.url = f"http://127.0.0.1:{server.server_port}/bench"
-    try:
-        yield state
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def leak(service: str, rng: random.Random) -> bytes:
@@ -88,8 +52,8 @@ def leak(service: str, rng: random.Random) -> bytes:
 def told_after(port: int, state: Hook, seconds: float, rng: random.Random, prefix: str) -> list[float]:
     """Send leaks for so long; seconds from each 200 to its message, sorted."""
     taken: dict[str, float] = {}
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
         service = f"{prefix}-{len(taken)}"
         httpx.post(
             f"http://127.0.0.1:{port}/v1/traces",
@@ -97,14 +61,16 @@ def told_after(port: int, state: Hook, seconds: float, rng: random.Random, prefi
             headers={"content-type": "application/x-protobuf"},
             timeout=30,
         ).raise_for_status()
-        taken[service] = time.perf_counter()
+        taken[service] = time.monotonic()
         time.sleep(EVERY_S)
-    deadline = time.perf_counter() + PATIENCE_S
-    while taken.keys() - state.heard.keys():
-        if time.perf_counter() > deadline:
-            raise RuntimeError(f"nobody was told of {sorted(taken.keys() - state.heard.keys())}")
+    deadline = time.monotonic() + PATIENCE_S
+    told: dict[str, float] = {}
+    while len(told) < len(taken):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"nobody was told of {sorted(taken.keys() - told.keys())}")
         time.sleep(0.05)
-    return sorted(state.heard[service] - at for service, at in taken.items())
+        told |= {s: at_s for s in taken.keys() - told.keys() if (at_s := state.first(s)) is not None}
+    return sorted(told[service] - at_s for service, at_s in taken.items())
 
 
 def main() -> None:

@@ -10,7 +10,6 @@ besides, and whether and how soon the end was told after the cause had gone.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import signal
@@ -18,16 +17,16 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 import httpx
 
 from bench.machine import machine
 from bench.processes import Running, running
 from bench.situations.traffic import SITUATIONS, USUAL, Odds, Situation, request_of, span_of
+from bench.webhook import OTHER, Heard, Hook, hook
 from infra.clock import NS_PER_S
 
 HISTORY = "import-bench"
@@ -52,75 +51,13 @@ services = ["spend-*"]
 [[receiver]]
 name = "other"
 kind = "webhook"
-url = "{url}/other"
+url = "{url}{other}"
 
 [[route]]
 receivers = ["hook", "other"]
 """
 COST_USD = 40 * 2.5e-6 + 25 * 10e-6
 """What a usual call costs, about."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One message: when it came, of which service and incident, and what it is."""
-
-    at_s: float
-    service: str
-    incident: str
-    kind: str
-    headline: str
-
-
-@dataclass(slots=True)
-class Hook:
-    """A webhook that keeps what it hears; ``refuses`` is when its other address began to answer 500."""
-
-    heard: list[Heard] = field(default_factory=list)
-    url: str = ""
-    refuses: bool = False
-    refused_at_s: float | None = None
-
-    def first(self, service: str, kind: str = "opened", since_s: float = 0.0) -> float | None:
-        """When a message of a kind about a service first came."""
-        found = (
-            h.at_s for h in list(self.heard) if (h.service, h.kind) == (service, kind) and h.at_s >= since_s
-        )
-        return min(found, default=None)
-
-
-@contextmanager
-def hook() -> Iterator[Hook]:
-    """A webhook on loopback until the block ends."""
-    state = Hook()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            now_s = time.monotonic()
-            if self.path.endswith("/other"):
-                if state.refuses and state.refused_at_s is None:
-                    state.refused_at_s = now_s
-                self.send_response(500 if state.refuses else 204)
-            else:
-                brief = body["brief"]
-                place = brief["where"]["service"], body["incident_id"], body["kind"], brief["headline"]
-                state.heard.append(Heard(now_s, *place))
-                _say(f"heard: {' · '.join(place)}")
-                self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    try:
-        yield state
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @dataclass(slots=True)
@@ -335,8 +272,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = [(s, f"{s.name}-{i}") for s in SITUATIONS for i in range(given.runs)]
     runs = [Run(situation, service) for situation, service in names]
     rng = random.Random(SEED)
-    with hook() as state:
-        rule = RULE.format(limit=round(SPEND * given.rate * 600 * COST_USD / 4, 4), url=state.url)
+    with hook(lambda h: _say(f"heard: {h.service} · {h.incident} · {h.kind} · {h.headline}")) as state:
+        rule = RULE.format(
+            limit=round(SPEND * given.rate * 600 * COST_USD / 4, 4), url=state.url, other=OTHER
+        )
         with running(webhook=state.url, settings_text=rule) as on:
             _say(f"teaching {given.history:,} calls")
             teach(on, given.history)
