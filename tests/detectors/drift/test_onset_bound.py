@@ -18,6 +18,7 @@ from detectors.drift.service.watched import OpenFinding
 from detectors.finding import Finding
 from tests.detectors.drift.streams import DAY as TICKS_A_DAY
 from tests.detectors.drift.streams import MONDAY, TICK_S
+from tests.detectors.drift.test_open_tick import stated
 from tests.detectors.drift.traffic import SPECS, START, Row, World, config, watch
 
 counts = st.lists(st.tuples(st.integers(0, 9), st.floats(0, 1)), min_size=3, max_size=40)
@@ -87,21 +88,5 @@ def test_a_rise_told_again_by_a_slower_detector_began_before_it_was_first_told()
 
 
 def finding(kind: str, made_at: datetime, onset: datetime) -> Finding:
-    return Finding(
-        finding_id=kind,
-        alert_kind=kind,
-        status="confirmed",
-        tenant="default",
-        lineage="live",
-        environment=None,
-        service="desk",
-        unit="interaction",
-        score="refusal",
-        slice="all",
-        series=None,
-        made_at=made_at,
-        severity="page",
-        onset=onset,
-        onset_low=onset,
-        onset_high=onset + timedelta(minutes=5),
-    )
+    found = replace(stated(kind), alert_kind=kind, made_at=made_at)
+    return replace(found, onset=onset, onset_low=onset, onset_high=onset + timedelta(minutes=5))
