@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from infra.sections import about
+from infra.typed_table import unknown
 
 NO_LIMIT = -1e15
 """Stands where no limit was written."""
@@ -55,10 +56,26 @@ class RuleSettings:
     name: str = field(default="", metadata=about("what it is called in messages"))
     owner: str = field(default="", metadata=about("whose it is"))
     runbook: str = field(default="", metadata=about("address of what to do about it"))
-    receivers: tuple[str, ...] = field(default=(), metadata=about("who receives it, besides the routes"))
+    receivers: tuple[str, ...] = field(
+        default=(), metadata=about("names of receivers it goes to, in place of a route's")
+    )
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> RuleSettings:
         """A rule of its plain form, in which lists stand for tuples; what it does not say is as shipped."""
         lists = {name: tuple(plain.get(name, ())) for name in ("services", "receivers")}
         return cls(**{**plain, **lists})
+
+
+def check_rule_receivers(rules: Sequence[RuleSettings], names: Sequence[str]) -> None:
+    """Whether the receivers that rules name exist; ``names`` are those of all receivers.
+
+    Raises
+    ------
+    Misconfigured
+        Naming the rule and the nearest receiver that exists.
+    """
+    for i, rule in enumerate(rules):
+        for name in rule.receivers:
+            if name not in names:
+                raise unknown(f"receiver in rule[{i}]:", name, names)

@@ -34,7 +34,7 @@ from infra.routing import (
     check_escalations,
     check_routes,
 )
-from infra.rule_section import RuleSettings
+from infra.rule_section import RuleSettings, check_rule_receivers
 from infra.sections import (
     BudgetSettings,
     CostSettings,
@@ -279,6 +279,7 @@ def _check(settings: Settings) -> None:
                 "address under which `/act/` of the alerts service is reached"
             )
     check_routes(settings.route, names)
+    check_rule_receivers(settings.rule, names)
     check_escalations(settings.route, settings.escalation, settings.time_interval, names)
 
 

@@ -1,12 +1,13 @@
-"""Who hears of an incident: the routes that match name the receivers. Pure."""
+"""Who hears of an incident: the routes that match name the receivers, or an operator's rule does. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from alerts.incidents import several
+from alerts.incidents.identity import LIVE
 from alerts.incidents.incident import Incident
 from alerts.incidents.lead import supports
 from alerts.watch.self_watch import down, of
@@ -43,11 +44,15 @@ def routes_of(settings: Settings) -> tuple[RouteSettings, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One thing an incident is about: what a finding says of a service."""
+    """One thing an incident is about: what a finding says of a service.
+
+    ``receivers`` are those that the rule names which the finding is of; none where it names none.
+    """
 
     service: str
     score: str
     alert_kind: str
+    receivers: tuple[str, ...] = ()
 
 
 def subjects_of(incident: Incident) -> tuple[Subject, ...]:
@@ -61,8 +66,20 @@ def subjects_of(incident: Incident) -> tuple[Subject, ...]:
         worst = min(SEVERITIES.index(f.severity) for f in about)
         for f in about:
             if SEVERITIES.index(f.severity) == worst:
-                found[Subject(service, f.score, f.alert_kind)] = None
+                found[Subject(service, f.score, f.alert_kind, f.receivers)] = None
     return tuple(found)
+
+
+def named_by_rules(incident: Incident, known: Collection[str]) -> tuple[str, ...]:
+    """Receivers that rules name of which the incident has a standing finding, in order; only ``known`` ones.
+
+    They are told however grave the rest of the incident is: whoever wrote the rule asked for that. Only live
+    incidents are their business, as they are that of routes that name no lineage.
+    """
+    if incident.place.lineage != LIVE:
+        return ()
+    standing = [f for f in incident.findings if supports(f)] or [incident.lead]
+    return tuple(dict.fromkeys(name for f in standing for name in f.receivers if name in known))
 
 
 def _is_about(finding: Finding, service: str) -> bool:
@@ -91,13 +108,18 @@ def _any(patterns: Sequence[str], name: str) -> bool:
     return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def matched(routes: Sequence[RouteSettings], incident: Incident) -> tuple[RouteSettings, ...]:
+def matched(
+    routes: Sequence[RouteSettings], incident: Incident, settled: Collection[str] = ()
+) -> tuple[RouteSettings, ...]:
     """The routes an incident takes, in order.
 
     Of each subject that is the first that matches, and those after it for as long as each says ``continue``.
+    A subject takes none whose rule names one of the ``settled`` receivers.
     """
     taken: set[int] = set()
     for subject in subjects_of(incident):
+        if any(name in settled for name in subject.receivers):
+            continue
         for i, route in enumerate(routes):
             if matches(route, incident, subject):
                 taken.add(i)
@@ -124,13 +146,15 @@ def business_of(settings: Settings) -> Callable[[str, Incident], bool]:
 def router(settings: Settings) -> Callable[[Incident], tuple[str, ...]]:
     """Names of the receivers for an incident: those of every route it takes.
 
-    That a receiver is down is told to every other one, and on the terminal.
+    What is of a rule that names receivers goes to these in place of a route's; routes decide where none of
+    them is configured any more. That a receiver is down is told to every other one, and on the terminal.
     """
     routes, names = routes_of(settings), [r.name for r in reachable(settings)]
 
     def route(incident: Incident) -> tuple[str, ...]:
-        taken = matched(routes, incident)
-        chosen = tuple(dict.fromkeys(name for r in taken for name in r.receiver_names))
+        named = named_by_rules(incident, names)
+        taken = matched(routes, incident, named)
+        chosen = tuple(dict.fromkeys((*named, *(name for r in taken for name in r.receiver_names))))
         dead = down(incident)
         if not dead:
             return chosen

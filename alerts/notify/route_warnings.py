@@ -36,10 +36,11 @@ def route_warnings(settings: Settings) -> list[str]:
             )
     named = {name for route in settings.route for name in route.receiver_names}
     named |= {name for policy in settings.escalation for level in policy.level for name in level.receivers}
+    named |= {name for rule in settings.rule for name in rule.receivers}
     left_out = [r.name for r in settings.receiver if r.name not in named and r.digest == "never"]
     found += [
         f"receiver {name!r} is told of nothing: no route names it; remedy: add it to the receivers of a "
-        f"route, or remove it"
+        f"route or of a rule, or remove it"
         for name in (left_out if settings.route else ())
     ]
     used = {route.escalation for route in settings.route}

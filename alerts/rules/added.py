@@ -22,10 +22,18 @@ from detectors.rules import CALLS, Rule
 from detectors.scorers import SPECS
 from infra.clock import to_datetime
 from infra.errors import Misconfigured
-from infra.settings import Settings, of_tables
-from infra.typed_table import unknown
+from infra.rule_section import RuleSettings, check_rule_receivers
+from infra.settings import Settings
+from infra.typed_table import build, unknown
 
 _ESCAPED = re.compile(r"\[([*?[])\]")
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What a person writes."""
+
+    rule: tuple[RuleSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +117,8 @@ def read(toml: str, settings: Settings) -> tuple[str, Rule]:
     """
     try:
         tables = tomllib.loads(toml)
-        given = of_tables(tables, {}).rule if set(tables) == {"rule"} else ()
+        given: tuple[RuleSettings, ...] = build(_File, tables, "").rule if set(tables) == {"rule"} else ()
+        check_rule_receivers(given, [receiver.name for receiver in settings.receiver])
     except (ValueError, Misconfigured) as error:
         raise NotPossible(f"not a rule: {error}") from error
     if len(given) != 1:

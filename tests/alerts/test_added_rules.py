@@ -20,7 +20,7 @@ from detectors.drift.service.rule_watch import MOST_ADDED
 from detectors.observation import Control, ServiceKey, decode, encode
 from detectors.rules import Rule
 from infra.rule_section import RuleSettings
-from infra.settings import Settings
+from infra.settings import ReceiverSettings, Settings
 from tests.alerts.memory import HandClock
 
 TOML = """[[rule]]
@@ -149,6 +149,7 @@ def test_a_tenant_removes_its_own_alone(bench: Bench) -> None:
         ({"toml": TOML.replace('["shop"]', '["shop", "shop2"]')}, 409),
         ({"toml": TOML.replace('["shop"]', '["shop*"]')}, 409),
         ({"toml": TOML.replace('["shop"]', "[]")}, 409),
+        ({"toml": TOML + 'receivers = ["chat"]\n'}, 409),
     ],
 )
 def test_what_is_refused_changes_nothing(bench: Bench, body: dict[str, str], status: int) -> None:
@@ -162,6 +163,14 @@ def test_a_name_with_wildcards_in_it_is_one_service() -> None:
     assert service == "a[b*"
     assert rule.is_for(service)
     assert not rule.is_for("abc")
+
+
+def test_an_added_rule_names_receivers_that_there_are() -> None:
+    settings = Settings(receiver=(ReceiverSettings("chat"),))
+    _, rule = read(TOML + 'receivers = ["chat"]\n', settings)
+    assert rule.receivers == ("chat",)
+    with pytest.raises(NotPossible, match="unknown receiver in rule\\[0\\]: 'caht', did you mean 'chat'"):
+        read(TOML + 'receivers = ["caht"]\n', settings)
 
 
 def test_what_the_settings_have_is_theirs(bench: Bench) -> None:

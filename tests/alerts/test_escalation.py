@@ -128,6 +128,14 @@ def test_levels_are_told_once_each_from_the_delivery_of_the_one_before(restarts:
     assert incident.told == ("pager", "second", "lead", "boss")
 
 
+def test_a_rule_that_names_receivers_keeps_the_escalation_of_its_route() -> None:
+    world = OnCall(TWO)
+    world.say(refusals(alert_kind="rule", receivers=("boss",)))
+    assert world.rows[0].receivers == ("boss",)
+    world.pass_minutes(32, restarts=True)
+    assert world.calls() == [(11, "second"), (31, "lead,boss")]
+
+
 def test_who_takes_it_ends_it_and_a_ticket_that_takes_another_route_calls_nobody() -> None:
     world = OnCall(TWO)
     world.say(refusals())

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from alerts.incidents.book import Book
+from alerts.incidents.incident import Incident
+from alerts.incidents.wire import incident_from_json, incident_to_json
 from alerts.notify.route import business_of, router
 from alerts.notify.route_warnings import route_warnings
 from detectors.finding import ALERT_KINDS, Finding
 from detectors.own_finding import own_finding
 from infra.routing import _KINDS
+from infra.rule_section import RuleSettings
 from infra.settings import ReceiverSettings, RouteSettings, Settings
 from tests.alerts.invented import TIMING, at, lengths, refusals, secret
 
@@ -190,3 +193,59 @@ def test_of_two_receivers_of_a_route_the_one_that_is_up_hears_that_the_other_is_
     others = ("second", "third", "terminal")
     assert told(found, RouteSettings(receivers=("first", "second"))) == others
     assert told(found, RouteSettings("first")) == others
+
+
+def of_rule(finding_id: str = "r1", **changes: Any) -> Finding:
+    """A page of a rule that names receivers."""
+    given = {"alert_kind": "rule", "detector": "rule.1", "receivers": ("third",), **changes}
+    return refusals(finding_id, **given)
+
+
+@pytest.mark.parametrize(
+    ("finding", "receivers"),
+    [
+        (of_rule(), ("third",)),
+        (of_rule(receivers=("third", "second")), ("third", "second")),
+        (of_rule(receivers=("gone", "second")), ("second",)),
+        (of_rule(receivers=("gone",)), ("first",)),  # routes decide where none is configured any more
+        (of_rule(receivers=()), ("first",)),
+        (of_rule(severity="ticket"), ("third",)),
+        (of_rule(lineage="import-1"), ()),
+    ],
+)
+def test_receivers_of_a_rule_take_the_place_of_those_of_a_route(
+    finding: Finding, receivers: tuple[str, ...]
+) -> None:
+    assert told(finding, RouteSettings("first")) == receivers
+
+
+def test_what_joins_a_rule_and_a_rule_that_joins_tell_each_their_receivers_once_and_so_after_a_restart() -> (
+    None
+):
+    settings = Settings(receiver=RECEIVERS, route=(RouteSettings("first"),))
+    over = of_rule(status="withdrawn", made_at=at("05:00"))
+    cases = (
+        ([of_rule(), refusals()], [("opened", ("third",)), ("opened", ("first",))]),
+        ([refusals(), of_rule()], [("opened", ("first",)), ("opened", ("third",))]),
+        ([refusals(), of_rule(severity="ticket")], [("opened", ("first",)), ("opened", ("third",))]),
+        ([of_rule(severity="ticket"), refusals()], [("opened", ("third",)), ("raised", ("third", "first"))]),
+        ([of_rule(), over], [("opened", ("third",)), ("resolved", ("third",))]),
+        (
+            [of_rule(), of_rule("r2", receivers=("second",))],
+            [("opened", ("third",)), ("opened", ("second",))],
+        ),
+    )
+    for findings, expected in cases:
+        kept: list[Incident] = []
+        rows = []
+        for finding in (*findings, *findings):  # each is read twice, as after a crash
+            book = Book(TIMING, [incident_from_json(incident_to_json(i)) for i in kept], router(settings))
+            rows += [r for change in book.apply(finding) for r in change.rows if r.notify]
+            kept = book.all()
+        assert [(r.notify, r.receivers) for r in rows] == expected
+
+
+def test_a_receiver_that_a_rule_names_is_told_of_something() -> None:
+    rule = RuleSettings("refusal", "rate", limit=0.1, receivers=("second",))
+    settings = Settings(receiver=RECEIVERS[:2], route=(RouteSettings("first"),), rule=(rule,))
+    assert route_warnings(settings) == []

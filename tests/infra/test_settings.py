@@ -192,6 +192,10 @@ def test_the_ends_of_the_limits_are_allowed(tmp_path: Path) -> None:
         (f"{HOOK}[[route]]\nreceiver = 'hok'", "unknown receiver 'hok', did you mean 'hook'?"),
         (f"{HOOK}[[route]]\nreceivers = ['hook', 'hok']", "unknown receiver 'hok', did you mean 'hook'?"),
         (f"{HOOK}[[route]]\nservices = ['a']", "route[0] names no receiver: give receivers = "),
+        (
+            f"{HOOK}[[rule]]\nscore = 'refusal'\nmeasure = 'rate'\nlimit = 0.1\nreceivers = ['hook', 'hok']",
+            "unknown receiver in rule[0]: 'hok', did you mean 'hook'?",
+        ),
         (f"{HOOK}[[route]]\nreceiver = 'hook'\nreceivers = ['hook']", "put all names into receivers"),
         (f"{HOOK}[[route]]\nreceiver = 'hook'\nescalation = 'x'", "unknown escalation in route[0]: 'x'"),
         (f"{HOOK}[[escalation]]\nname = 'a'", "escalation 'a' has no level: add [[escalation.level]]"),
