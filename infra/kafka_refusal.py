@@ -18,7 +18,7 @@ from infra.settings import KafkaSettings
 TIMEOUT_S = 3.0
 DEFAULT_PORT = 9092
 
-_SASL_HANDSHAKE, _API_VERSIONS, _SASL_AUTHENTICATE = 17, 18, 36
+_METADATA, _SASL_HANDSHAKE, _API_VERSIONS, _SASL_AUTHENTICATE = 3, 17, 18, 36
 _UNSUPPORTED_MECHANISM, _ILLEGAL_SASL_STATE = 33, 34
 
 
@@ -73,7 +73,18 @@ def _let_in(sock: socket.socket, settings: KafkaSettings, where: str) -> str | N
         if settings.cert_file:
             return f"{where} does not take the certificate in kafka.cert_file {settings.cert_file}"
         return f"{where} wants a certificate of ours: set kafka.cert_file and kafka.key_file"
-    return _account(sock, settings, where) if settings.user else None
+    return _account(sock, settings, where) if settings.user else _wants_account(sock, where)
+
+
+def _wants_account(sock: socket.socket, where: str) -> str | None:
+    """Ask for something, which a listener with accounts hangs up on until we have logged in."""
+    try:
+        _ask(sock, _METADATA, 1, struct.pack(">i", 0))
+    except _HungUpError:
+        return f"{where} wants an account: set kafka.user and kafka.password_file"
+    except OSError:
+        return None
+    return None
 
 
 def _account(sock: socket.socket, settings: KafkaSettings, where: str) -> str | None:

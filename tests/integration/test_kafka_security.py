@@ -181,6 +181,9 @@ def test_the_wrong_kind_of_connection_is_named(fortress: Fortress) -> None:
     without_tls = replace(fortress.sasl, tls=False, ca_file="", user="", password_file="")
     assert "set kafka.tls = true" in refused(without_tls)
     assert "does not speak TLS there" in refused(replace(fortress.sasl, bootstrap=fortress.plain.bootstrap))
+    assert "wants an account: set kafka.user and kafka.password_file" in refused(
+        replace(fortress.sasl, user="", password_file="")
+    )
     assert "asks for no account" in refused(
         replace(fortress.plain, user=USER, password_file=fortress.sasl.password_file)
     )
