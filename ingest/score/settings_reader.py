@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 POLL_MS = 1000
 RETRY_S = 2.0
+MOST_DEFECTS = 5
+"""After so many unexpected errors in a row reading ends, and `SettingsReader.current` says so."""
 EMPTY_READS = 2
 
 
@@ -29,6 +31,7 @@ class SettingsReader:
         self._current = StageSettings()
         self._caught_up = threading.Event()
         self._stopped = threading.Event()
+        self._defects = 0
         self._thread = threading.Thread(target=self._run, name="settings", daemon=True)
 
     def start(self) -> None:
@@ -63,6 +66,12 @@ class SettingsReader:
             except KafkaError as error:
                 logger.warning("topic %s cannot be read, trying again: %r", SETTINGS.name, error)
                 self._stopped.wait(RETRY_S)
+            except Exception:
+                self._defects += 1
+                if self._defects >= MOST_DEFECTS:
+                    raise
+                logger.exception("topic %s cannot be read, trying again", SETTINGS.name)
+                self._stopped.wait(RETRY_S)
 
     def _read(self) -> None:
         """Read from the beginning; the topic is small and reading it again changes nothing."""
@@ -89,5 +98,6 @@ class SettingsReader:
                 if end is not None and (found.version >= end or empty >= EMPTY_READS):
                     self._current = found
                     self._caught_up.set()
+                    self._defects = 0
         finally:
             consumer.close()

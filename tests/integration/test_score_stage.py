@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 from google.protobuf.message import Message
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer
 
 from detectors.drift.service.fold import SeriesKey
 from detectors.drift.service.series_rows import CellRow
@@ -31,6 +32,7 @@ from ingest.ledger.proof import next_offsets, report
 from ingest.ledger.read import read_accounts, read_holes, remember_holes
 from ingest.log.ends import log_ends
 from ingest.messages import RawMessage
+from ingest.score import settings_reader
 from ingest.score.settings_reader import SettingsReader
 from ingest.score.stage import ScoreStage
 from ingest.score.stage_settings import ContextScope, StageSettings
@@ -345,7 +347,9 @@ def own_broker(tmp_path: Path) -> Iterator[str]:
         running.stop()
 
 
-def test_settings_are_read_to_their_end_and_followed(own_broker: str) -> None:
+def test_settings_are_read_to_their_end_and_followed(
+    own_broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = KafkaSettings(bootstrap=own_broker, partitions=PARTITIONS)
     create_topics(settings, (SETTINGS_TOPIC,))
     reader = SettingsReader(settings)
@@ -362,12 +366,34 @@ def test_settings_are_read_to_their_end_and_followed(own_broker: str) -> None:
         again.start()
         assert set(again.current(30).context_scopes) == set(scopes)
         again.stop()
+        _two_errors_do_not_end_reading(settings, set(scopes), monkeypatch)
         until = time.monotonic() + 30
         while reader.current() != StageSettings(700, dict.fromkeys(scopes, True)):
             assert time.monotonic() < until
             time.sleep(0.1)
     finally:
         producer.close()
+        reader.stop()
+
+
+def _two_errors_do_not_end_reading(
+    settings: KafkaSettings, scopes: set[ContextScope], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even such as Kafka's client does not document."""
+    errors = iter((ValueError("odd"), struct.error("short")))
+
+    def consumer(**options: object) -> KafkaConsumer:
+        if (error := next(errors, None)) is not None:
+            raise error
+        return KafkaConsumer(**options)
+
+    monkeypatch.setattr(settings_reader, "KafkaConsumer", consumer)
+    monkeypatch.setattr(settings_reader, "RETRY_S", 0.1)
+    reader = SettingsReader(settings)
+    reader.start()
+    try:
+        assert set(reader.current(30).context_scopes) == scopes
+    finally:
         reader.stop()
 
 
