@@ -22,16 +22,20 @@ import pytest
 from infra.embedded.pair import broker_spec, kafka_address
 from infra.embedded.ports import spare, spares
 from infra.embedded.supervisor import Supervisor
-from infra.kafka import LOGS, SPANS, create_topics
+from infra.kafka import LOGS, LOGS_IN, SPANS, SPANS_IN, Topic, create_topics
 from infra.settings import KafkaSettings
+from ingest.log.ends import log_begins
 from ingest.otlp import log_views, parse_logs, parse_traces, span_views
 from tests.collector_programs import CONFIGURATIONS, Programs, missing, programs
 from tests.conftest import ROOT
+from tests.integration.test_kafka_security import PASSWORD, Fortress, fortress
 from tests.integration.test_relay import PARTITIONS, read_all, relay
 from tests.running import BACK_OFF, wait
 from tests.sending import App, Delivery
 
 pytestmark = [pytest.mark.collector, pytest.mark.timeout(900), pytest.mark.usefixtures("refused_connections")]
+
+__all__ = ["fortress"]
 
 CALLS = 300
 TRACES, CHILDREN = 150, 2
@@ -60,7 +64,7 @@ def a_broker(tmp_path: Path) -> Iterator[str]:
 
 
 class Collector:
-    """A Collector process over a configuration; its storage survives it."""
+    """A Collector process over a configuration (files with ``+`` between); its storage survives it."""
 
     def __init__(self, program: Path, config: str, home: Path, **variables: str) -> None:
         self._http, self._grpc = spares(2)
@@ -69,7 +73,8 @@ class Collector:
         quiet.write_text("service: {telemetry: {metrics: {level: none}}}\n")
         tokens = home / "tokens"
         tokens.write_text(TOKEN)
-        self._command = [str(program), f"--config={CONFIGURATIONS / config}", f"--config={quiet}"]
+        files = [*(CONFIGURATIONS / name for name in config.split("+")), quiet]
+        self._command = [str(program), *(f"--config={file}" for file in files)]
         self._log = home / "collector.log"
         self._environment = {
             "COLLECTOR_HTTP": f"127.0.0.1:{self._http}",
@@ -219,6 +224,32 @@ def test_through_kafka_and_the_relay_everything_arrives_once(
         wait_for(bootstrap, marker, wanted, 2, logs)
         collector.stop()
         once(bootstrap, marker, wanted, logs)
+
+
+def test_it_logs_in_to_a_kafka_with_accounts(built: Programs, fortress: Fortress, tmp_path: Path) -> None:
+    create_topics(fortress.sasl, (SPANS_IN, LOGS_IN))
+    password = tmp_path / "password"
+    password.write_text(PASSWORD, encoding="utf-8")
+    collector = Collector(
+        built.collector,
+        "kafka.yaml+kafka_account.yaml",
+        tmp_path / "collector",
+        LIGHTSHIP_KAFKA=fortress.sasl.bootstrap,
+        LIGHTSHIP_KAFKA_CA_FILE=fortress.sasl.ca_file,
+        LIGHTSHIP_KAFKA_USER=fortress.sasl.user,
+        LIGHTSHIP_KAFKA_PASSWORD_FILE=str(password),
+    )
+    collector.start()
+    try:
+        send(collector, 11)
+        wait("both topics have records", lambda: _have_records(fortress.sasl, SPANS_IN, LOGS_IN), 60)
+    finally:
+        collector.stop()
+
+
+def _have_records(settings: KafkaSettings, *topics: Topic) -> bool:
+    places = [(t.name, p) for t in topics for p in range(settings.partitions)]
+    return {name for name, _ in log_begins(settings, places, 1.0)} == {t.name for t in topics}
 
 
 def test_what_a_collector_has_taken_survives_its_death(
