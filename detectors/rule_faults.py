@@ -21,6 +21,9 @@ def fault(rule: Rule, spec: ScoreSpec | None, tick_s: int) -> str | None:
     where = slice_fault(rule.slice) or _by_fault(rule)
     if where is not None:
         return where
+    if rule.together and (rule.by or rule.measure == ABSENT):
+        what = "by" if rule.by else "measure = 'absent'"
+        return f"together and {what}: take one of the two; of one value together say it with slice"
     if rule.measure == ABSENT:
         return _absent_fault(rule, spec)
     if spec is None:

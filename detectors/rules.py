@@ -45,7 +45,8 @@ class Rule:
     ``rate`` is the share of hits of a flag, ``quantile`` (in 0..1) of the values, ``count`` how many values
     there were; ``absent`` has no limit: nothing came for ``window_s``. ``services`` are patterns with ``*``
     and ``?``; none: all. With ``by`` each value of that dimension is compared with the limit by itself. A
-    breach is stated once it has lasted for ``for_s`` seconds. ``name``, ``owner``, ``runbook`` (an address)
+    breach is stated once it has lasted for ``for_s`` seconds. With ``together`` the measure is that of all
+    those services in sum, not of each. ``name``, ``owner``, ``runbook`` (an address)
     and ``receivers`` are handed on with what it states.
     """
 
@@ -66,6 +67,7 @@ class Rule:
     owner: str = ""
     runbook: str = ""
     receivers: tuple[str, ...] = ()
+    together: bool = False
 
     @property
     def rule_id(self) -> str:
@@ -79,6 +81,7 @@ class Rule:
         measure = f"{100 * self.quantile:g} % quantile" if self.measure == "quantile" else self.measure
         where = "" if self.slice == ALL else f" in {self.slice}"
         where += f" by {self.by}" if self.by else ""
+        where += " of all services together" if self.together else ""
         lasting = f", for {self.for_s / 60:g} min" if self.for_s else ""
         if self.measure == ABSENT:
             of = "call" if self.score == CALLS else f"record with {self.score}"
@@ -123,7 +126,7 @@ class Rule:
         return not self.services or any(fnmatchcase(service, pattern) for pattern in self.services)
 
 
-_LATER: Mapping[str, Any] = MappingProxyType({"by": "", "for_s": 0})
+_LATER: Mapping[str, Any] = MappingProxyType({"by": "", "for_s": 0, "together": False})
 """Parts of what a rule says that came after the first release, and what they are where they say nothing."""
 _LABELS = ("severity", "name", "owner", "runbook", "receivers")
 _OPTIONAL = (*_LATER, *_LABELS[1:])
@@ -209,6 +212,10 @@ class Window:
     def __iter__(self) -> Iterator[TickSum]:
         return iter(self._ticks)
 
+    def decide(self, grid: Grid | None) -> Verdict:
+        """What the rule says of the ticks there are."""
+        return decide(self.rule, self._ticks, grid)
+
     def close(self, tick: int, found: TickSum | None, grid: Grid | None) -> Verdict:
         """Decide at the end of ``tick``; ``found`` is what it holds, if anything."""
         if found is not None and found.n:
@@ -216,7 +223,7 @@ class Window:
             self._ticks.append(plain)
         while self._ticks and self._ticks[0].tick <= tick - self._length:
             self._ticks.popleft()
-        return decide(self.rule, self._ticks, grid)
+        return self.decide(grid)
 
     def clear(self) -> None:
         """Forget all: what comes is not comparable with it."""

@@ -53,6 +53,9 @@ class RuleSettings:
     for_s: int = field(
         default=0, metadata=about("seconds a breach must last before it is stated", within=(0, 86_400))
     )
+    together: bool = field(
+        default=False, metadata=about("measure all those services in sum instead of each by itself")
+    )
     name: str = field(default="", metadata=about("what it is called in messages"))
     owner: str = field(default="", metadata=about("whose it is"))
     runbook: str = field(default="", metadata=about("address of what to do about it"))

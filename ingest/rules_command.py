@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from detectors.drift.engine.ticks import time_of
-from detectors.finding import rfc3339
+from detectors.finding import SEVERAL, rfc3339
+from detectors.grid import Grid
 from detectors.rule_history import Firing, Past, PastTick, burnt, replayed
 from detectors.rule_picture import drawn
-from detectors.rules import CALLS, Rule, TickSum
+from detectors.rules import CALLS, Rule, TickSum, tick_sum
 from detectors.scorers.judgement import WithJudgements
 from detectors.slo import PAIRS, Pair, Slo, span
 from infra import clickhouse
@@ -100,9 +101,11 @@ def tried_over(settings: Settings, ask: Ask, tenant: str, lineage: str, since_s:
         score = "error" if rule.score == CALLS else rule.score  # every call has it
         found = ask(TICKS, {"unit": rule.unit, "score": score, "slice": rule.slice, **given})
         grid, services = specs[score].grid, []
+        if isinstance(rule, Rule) and rule.together:
+            found = _added_up(rule, found, grid)
         for (service, environment), ticks in groupby(found, lambda row: (str(row[0]), str(row[1]))):
             past = [_past(row, tick_s) for row in ticks]
-            if not rule.is_for(service):
+            if service != SEVERAL and not rule.is_for(service):
                 continue
             if isinstance(rule, Rule):
                 told = replayed(rule, past, grid, tick_s)
@@ -129,6 +132,22 @@ def _each(rule: Rule, ask: Ask, given: Mapping[str, Any]) -> list[Rule]:
     named = {"unit": rule.unit, "score": rule.score, "prefix": f"{rule.by}="}
     found = [str(slice_) for (slice_,) in ask(SLICES, {**given, **named})]
     return [replace(rule, slice=slice_, by="") for slice_ in found]
+
+
+def _added_up(rule: Rule, found: Iterable[Sequence[Any]], grid: Grid | None) -> list[Sequence[Any]]:
+    """Rows of `TICKS`, of the services that a rule is for in sum; an environment after the other."""
+    sums: dict[tuple[str, int], dict[int, int]] = {}
+    for service, environment, at_s, _, _, _, cells, counts in found:
+        if rule.is_for(str(service)):
+            held = sums.setdefault((str(environment), int(at_s)), {})
+            for cell, n in zip(cells, counts, strict=True):
+                held[int(cell)] = held.get(int(cell), 0) + int(n)
+    rows: list[Sequence[Any]] = []
+    for (environment, at_s), held in sorted(sums.items()):
+        cells = sorted(held)
+        one = tick_sum(0, cells, [held[cell] for cell in cells], grid)
+        rows.append((SEVERAL, environment, at_s, 0, one.n, one.total, cells, [held[cell] for cell in cells]))
+    return rows
 
 
 def _past(row: Sequence[Any], tick_s: int) -> PastTick:
@@ -226,7 +245,8 @@ def show_tried(report: Mapping[str, Any]) -> str:
         if not rule["services"]:
             lines.append("  no service it is for has data in this time")
         for one in rule["services"]:
-            where = f"{one['service']}/{one['environment']}" if one["environment"] else one["service"]
+            named = "all together" if one["service"] == SEVERAL else one["service"]
+            where = f"{named}/{one['environment']}" if one["environment"] else named
             short = f", {one['no_data']} with too few values" if one["no_data"] else ""
             where += f", {one['severity']}s" if "severity" in one else ""
             lines.append(f"  {where}: {len(one['fired'])} times in {one['decided']} ticks{short}")

@@ -57,8 +57,10 @@ def plain(text: str, limit: int = MAX_NAME) -> str:
 
 
 def whose(finding: Finding, limit: int = MAX_NAME) -> str:
-    """The service, or that there are several."""
-    return "several services" if finding.service == SEVERAL else plain(finding.service, limit)
+    """The service, or that there are several, or that a rule is about all of them."""
+    if finding.service == SEVERAL:
+        return "all services together" if finding.alert_kind == "rule" else "several services"
+    return plain(finding.service, limit)
 
 
 def unit_plural(unit: str) -> str:

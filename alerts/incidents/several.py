@@ -2,7 +2,7 @@
 
 A finding of one service is part of a finding about several when it is about the same score or the service is
 known to be hit, the service is not known to be spared, and both began at the same time. Policy hits and the
-pipeline's findings never are: they must page by themselves.
+pipeline's findings never are: they must page by themselves. A rule on all services together takes in none.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from alerts.incidents.identity import PIPELINE, POLICY, Place, onset_interval
+from alerts.incidents.identity import PIPELINE, POLICY, RULE, Place, onset_interval
 from alerts.incidents.incident import Incident
 from alerts.incidents.lead import supports
 from alerts.incidents.timing import Timing
@@ -62,6 +62,8 @@ def services_of(incident: Incident) -> tuple[str, ...]:
 def _part_of(one: Finding, several: Finding, timing: Timing) -> bool:
     if several.service != SEVERAL or not supports(several) or one.alert_kind in (POLICY, PIPELINE):
         return False
+    if several.alert_kind == RULE:
+        return False  # a limit on a sum is no cause of what a service does
     if one.service in several.services_spared:
         return False
     same_score = (one.unit, one.score) == (several.unit, several.score)

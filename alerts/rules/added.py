@@ -124,6 +124,8 @@ def read(toml: str, settings: Settings) -> tuple[str, Rule]:
     if len(given) != 1:
         raise NotPossible("write one table [[rule]], as in lightship.toml, and nothing else")
     rule = Rule.of(asdict(given[0]))
+    if rule.together:
+        raise NotPossible("a rule about all services together belongs into lightship.toml")
     service = _only_service(rule.services)
     spec = SPECS.get(rule.score)
     if spec is None and rule.score != CALLS:

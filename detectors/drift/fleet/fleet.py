@@ -35,6 +35,8 @@ from detectors.drift.fleet.fleet_pool import Member, Pool, members_of
 from detectors.drift.fleet.fleet_report import Crossed, fleet_finding
 from detectors.drift.fleet.fleet_series import FleetSeries, nearest_cause, packed_series, unpacked_series
 from detectors.drift.fleet.fleet_shift import shift
+from detectors.drift.fleet.rules_together import RulesTogether
+from detectors.drift.fleet.shared_counts import SHARED
 from detectors.drift.service.controls import text_of
 from detectors.drift.service.fold import SeriesKey
 from detectors.drift.service.plan import Channel
@@ -104,15 +106,20 @@ class FleetWatcher:
     _shares: Shares = field(default_factory=lambda: Shares(classes=FLEET_CLASSES))
     _flags: FlagBank = field(init=False)
     _values: ValueBank = field(init=False)
+    _rules: RulesTogether = field(init=False)
 
     def __post_init__(self) -> None:
         self._learner = Learner(self.config.learn, self.config.tick_s)
         self._flags, self._values = FlagBank(self.config.tick_s), ValueBank(self.config.tick_s)
+        self._rules = RulesTogether(self.key, self.config)
 
     def add(self, rows: Iterable[SharedRow]) -> None:
         """Take rows of closed ticks of services."""
         for row in rows:
             if row.tick < self.next_tick or row.score not in self.config.specs:
+                continue
+            self._rules.add(row)
+            if not row.slice.startswith(SHARED) or self.config.specs[row.score].grid is None:
                 continue
             name = row.unit, row.score, row.slice, row.service
             number = self._numbers.get(name)
@@ -139,6 +146,9 @@ class FleetWatcher:
 
         Services keep what they learned: how they differ from each other is not what changed.
         """
+        over = self._rules.accept(record, self.next_tick)
+        if over:
+            return over
         body = record.body
         key = SeriesKey(*(text_of(body, name) for name in ("unit", "score", "slice")))
         series = self._series.get(key)
@@ -164,14 +174,16 @@ class FleetWatcher:
     def open_findings(self) -> list[Finding]:
         """What was stated and has not ended."""
         opened = [s.open for s in self._series.values() if s.open is not None]
-        return [o.finding for o in opened if o.finding is not None]
+        return [o.finding for o in opened if o.finding is not None] + self._rules.open_findings()
 
     def advance(self, until: int) -> list[Finding]:
         """Close the ticks before ``until``."""
         findings: list[Finding] = []
-        for tick in sorted(t for t in self._open if t < until):
-            self._learn(tick)
-            findings += self._close(tick, self._open.pop(tick))
+        for tick in sorted(t for t in {*self._open, *self._rules.ticks()} if t < until):
+            findings += self._rules.close(tick)
+            if tick in self._open:
+                self._learn(tick)
+                findings += self._close(tick, self._open.pop(tick))
         if until > self.next_tick:
             self.next_tick = until
             self._learn(until)
@@ -364,6 +376,9 @@ class FleetWatcher:
             "shares": self._shares.state(),
             "series": [packed_series(s) for s in self._series.values()],
         }
+        rules = self._rules.state()
+        if rules:  # absent before there were any
+            facts["rules"] = rules
         return facts, arrays
 
     @classmethod
@@ -388,6 +403,7 @@ class FleetWatcher:
         for state in facts["series"]:
             series = unpacked_series(state, fleet._fitted)
             fleet._series[series.key] = series
+        fleet._rules.restore(facts.get("rules", ()))
         return fleet
 
 

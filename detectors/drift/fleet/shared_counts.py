@@ -1,4 +1,7 @@
-"""Which counts of a service's closed tick services have in common: those by model and by provider."""
+"""Which counts of a service's closed tick the services of a tenant are watched by together.
+
+Those by model and by provider, which services have in common, and those that rules add up over services.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,26 @@ from collections.abc import Mapping
 
 from detectors.closed_ticks import SharedRow
 from detectors.drift.service.fold import SeriesKey, TickCounts
+from detectors.drift.service.watch_config import WatchConfig
 from detectors.observation import ServiceKey
-from detectors.scorers.protocol import ScoreSpec
 
 SHARED = ("request_model=", "provider=")
 """Slices whose cause lies outside a service, nearest to the cause first."""
 
 
 def shared_counts(
-    key: ServiceKey, counts: TickCounts, names: Mapping[int, SeriesKey], specs: Mapping[str, ScoreSpec]
+    key: ServiceKey, counts: TickCounts, names: Mapping[int, SeriesKey], config: WatchConfig
 ) -> list[SharedRow]:
     """Rows of one closed tick of one service; categories, whose names are a service's own, are left out."""
+    rules = [rule for rule in config.rules if rule.together and rule.is_for(key.service)]
+    added_up = {(rule.unit, rule.score, rule.slice) for rule in rules}
     rows = []
     for number, begin, end in counts.parts:
         series = names[number]
-        if series.slice.startswith(SHARED) and specs[series.score].grid is not None:
+        name = (series.unit, series.score, series.slice)
+        is_common = series.slice.startswith(SHARED) and config.specs[series.score].grid is not None
+        if is_common or name in added_up:
             cells, numbers = counts.cells[begin:end], counts.counts[begin:end]
-            name = (series.unit, series.score, series.slice)
             rows.append(
                 SharedRow(key.environment, key.service, counts.tick, *name, tuple(cells), tuple(numbers))
             )

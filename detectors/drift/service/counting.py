@@ -59,9 +59,7 @@ class CountedService(ServiceSeries):
         """Cells and shared rows of ticks that have closed."""
         names = self._fold.names()
         cells = [row for counts in ticks for row in self._cells(counts, 0)]
-        shared = [
-            row for counts in ticks for row in shared_counts(self.key, counts, names, self._config.specs)
-        ]
+        shared = [row for counts in ticks for row in shared_counts(self.key, counts, names, self._config)]
         return cells, shared
 
     def state(self) -> dict[str, Any]:

@@ -15,34 +15,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from detectors.drift.service.absence_watch import AbsenceWatch
 from detectors.drift.service.controls import text_of
 from detectors.drift.service.fold import Fold, TickCounts
-from detectors.drift.service.rule_labels import labels
 from detectors.drift.service.slo_watch import SloWatch
-from detectors.drift.service.stated import Places, Said, ended, read, spec_of, stated
+from detectors.drift.service.stated import Places, ended, read, spec_of
 from detectors.drift.service.watch_config import WatchConfig
+from detectors.drift.service.watched_rule import WatchedRule
 from detectors.finding import Finding
 from detectors.observation import Control, Observation, ServiceKey
 from detectors.rule_faults import fault
-from detectors.rules import (
-    ABSENT,
-    BREACH,
-    CALLS,
-    OK,
-    Rule,
-    TickSum,
-    Verdict,
-    Window,
-    decide,
-    is_clearly_worse,
-)
-from detectors.scorers.protocol import ScoreSpec
+from detectors.rules import ABSENT, CALLS, Rule, Window
 
-DETECTOR = "rule.1"
 ADD, REMOVE = "rule", "rule_over"
 """Actions of control records."""
 MOST_ADDED = 100
@@ -52,45 +39,15 @@ _SLOS, _ADDED, _VALUES, _ABSENCE = "slo", "added", "values", "absence"
 dimensions that have rules of their own, and the state of rules about what does not come."""
 
 
-@dataclass(slots=True)
-class _Watched:
-    """One rule: the generation of its score that its window holds, and the finding that is open.
-
-    ``accepted`` is the measure that a person took for fine though it breaks the rule, ``since`` the first
-    tick of the breach there is.
-    """
-
-    window: Window
-    generation: int
-    finding: Finding | None = None
-    accepted: float | None = None
-    since: int | None = None
-
-    def lasts(self, verdict: Verdict, tick: int, tick_s: int) -> bool:
-        """Whether a breach has lasted as long as the rule says; to be asked at every tick."""
-        if verdict.status == OK:
-            self.since = None
-        elif verdict.status == BREACH and self.since is None:
-            self.since = tick
-        since = tick if self.since is None else self.since
-        return verdict.status == BREACH and (tick - since) * tick_s >= self.window.rule.for_s
-
-    def speaks(self, verdict: Verdict) -> bool:
-        """Whether a breach is to be stated."""
-        if self.finding is not None or verdict.value is None:
-            return False
-        return self.accepted is None or is_clearly_worse(self.window.rule, verdict.value, self.accepted)
-
-
 class RuleWatch:
     """The rules that are for one service."""
 
     def __init__(self, key: ServiceKey, config: WatchConfig) -> None:
         self._key, self._config = key, config
-        mine = [rule for rule in config.rules if rule.is_for(key.service)]
+        mine = [rule for rule in config.rules if rule.is_for(key.service) and not rule.together]
         self._templates: dict[str, Rule] = {}
         self._values: dict[str, tuple[str, str]] = {}
-        self._rules: dict[str, _Watched] = {}
+        self._rules: dict[str, WatchedRule] = {}
         self.absence = AbsenceWatch(key, config.config_hash, mine)
         for rule in mine:
             if rule.measure != ABSENT and rule.score in config.specs:
@@ -103,7 +60,7 @@ class RuleWatch:
         if rule.by:
             self._templates[rule.rule_id] = rule
         else:
-            self._rules[rule.rule_id] = _Watched(Window(rule, self._config.tick_s), 0)
+            self._rules[rule.rule_id] = WatchedRule(Window(rule, self._config.tick_s))
 
     def observe(self, o: Observation) -> None:
         """Take note of what came, for rules about what does not come."""
@@ -132,7 +89,11 @@ class RuleWatch:
             places = {fold.counted(number).key: (begin, end) for number, begin, end in counts.parts}
         over += self._slos.close(counts, places, fold)
         self._divide(places)
-        return over + [f for one in self._rules.values() for f in self._decide(one, counts, places, fold)]
+        for one in self._rules.values():
+            rule = one.window.rule
+            spec = spec_of(rule, self._config, fold)
+            over += one.close(tick, read(rule, counts, places, spec), spec, self._key, self._config)
+        return over
 
     def obey(self, record: Control, tick: int, fold: Fold) -> list[Finding]:
         """Do before ``tick`` closes what a person asked, if it is about rules; what it ends."""
@@ -152,6 +113,7 @@ class RuleWatch:
         spec = None if rule.score == CALLS else self._config.specs.get(rule.score)
         known = spec is not None or rule.score == CALLS
         decidable = known and fault(rule, spec, self._config.tick_s) is None
+        decidable = decidable and not rule.together
         room = rule.rule_id in self._added or len(self._added) < MOST_ADDED
         if decidable and room and rule.is_for(self._key.service):
             self._keep(rule)
@@ -199,63 +161,11 @@ class RuleWatch:
         What is accepted is the measure as it is then, or as it was stated if that was further off.
         """
         for one in self._rules.values():
-            said = one.finding
-            if said is not None and said.finding_id == finding_id:
-                rule = one.window.rule
-                now = decide(rule, one.window, spec_of(rule, self._config, fold).grid).value
-                known = [v for v in (said.current_value, now) if v is not None]
-                one.accepted = max(known, key=lambda v: abs(v - rule.limit))
-                one.finding = None
-                note = f"accepted at {one.accepted:g}"
-                return [self._ended(said, tick - 1, note)]
+            grid = spec_of(one.window.rule, self._config, fold).grid
+            over = one.accept(finding_id, tick, grid, self._config.tick_s)
+            if over:
+                return over
         return []
-
-    def _decide(self, one: _Watched, counts: TickCounts, places: Places, fold: Fold) -> list[Finding]:
-        rule, tick = one.window.rule, counts.tick
-        spec = spec_of(rule, self._config, fold)
-        if spec.generation != one.generation:
-            one.window.clear()
-            one.generation, one.accepted = spec.generation, None
-        verdict = one.window.close(tick, read(rule, counts, places, spec), spec.grid)
-        lasts = one.lasts(verdict, tick, self._config.tick_s)
-        if lasts and one.speaks(verdict):
-            one.finding, one.accepted = self._stated(one, spec, verdict, tick), None
-            return [one.finding]
-        if verdict.status == OK:
-            one.accepted = None
-            if one.finding is not None:
-                over, one.finding = self._ended(one.finding, tick), None
-                return [over]
-        return []
-
-    def _stated(self, one: _Watched, spec: ScoreSpec, verdict: Verdict, tick: int) -> Finding:
-        """What a rule says. What became worse than was accepted began now, not with its window."""
-        window, rule, accepted = one.window, one.window.rule, one.accepted
-        anew = () if accepted is None else (f"worse than {accepted:g}, which was accepted",)
-        said = Said(
-            first=min((t.tick for t in window), default=tick) if accepted is None else tick,
-            severity=rule.severity,
-            value=0.0 if verdict.value is None else verdict.value,
-            limit=rule.limit,
-            effect_unit="rate" if rule.measure == "rate" else spec.value_unit or rule.measure,
-            direction="rise" if rule.is_over() else "fall",
-            n=verdict.n,
-            notes=(f"rule {rule.text()}", *anew),
-            measure=f"p{100 * rule.quantile:g}" if rule.measure == "quantile" else rule.measure,
-            window_s=rule.window_s,
-        )
-        finding = stated(
-            rule,
-            said,
-            self._key,
-            self._config,
-            generation=spec.generation,
-            alert_kind="rule",
-            detector=DETECTOR,
-            ids=(rule.rule_id,),
-            tick=tick,
-        )
-        return replace(finding, **labels(rule))
 
     def _ended(self, finding: Finding, tick: int, *notes: str) -> Finding:
         return ended(finding, tick, self._config.tick_s, *notes)
@@ -266,13 +176,8 @@ class RuleWatch:
         kept: list[list[Any]] = [[_ADDED, 0, added, None]] if added else []
         if self._values:
             kept.append([_VALUES, 0, [[*value] for value in self._values.values()], None])
-        for rule_id, one in self._rules.items():
-            later = [one.accepted, one.since]
-            while later and later[-1] is None:
-                later.pop()
-            ticks = [_plain(t) for t in one.window]
-            kept.append([rule_id, one.generation, ticks, _text(one.finding), *later])
-        kept += [["", 0, [], _text(finding)] for finding in self._gone]
+        kept += [[rule_id, *one.state()] for rule_id, one in self._rules.items()]
+        kept += [["", 0, [], finding.to_json()] for finding in self._gone]
         absence = self.absence.state()
         if absence:
             kept.append([_ABSENCE, 0, absence, None])
@@ -284,15 +189,10 @@ class RuleWatch:
         for rule_id, generation, ticks, text, *later in state:
             if rule_id in (_SLOS, _ADDED, _VALUES, _ABSENCE):
                 self._restore_part(rule_id, ticks)
-                continue
-            finding = None if text is None else Finding.from_dict(json.loads(text))
-            if rule_id in self._rules:
-                window = Window(
-                    self._rules[rule_id].window.rule, self._config.tick_s, [_tick(t) for t in ticks]
-                )
-                self._rules[rule_id] = _Watched(window, generation, finding, *later)
-            elif finding is not None:
-                self._gone.append(finding)
+            elif rule_id in self._rules:
+                self._rules[rule_id].restore(self._config.tick_s, generation, ticks, text, *later)
+            elif text is not None:
+                self._gone.append(Finding.from_dict(json.loads(text)))
 
     def _restore_part(self, part: str, state: Sequence[Any]) -> None:
         if part == _SLOS:
@@ -307,16 +207,3 @@ class RuleWatch:
             for rule in map(Rule.of, state):
                 if rule.score in self._config.specs or rule.score == CALLS:
                     self._keep(rule)
-
-
-def _plain(tick: TickSum) -> list[Any]:
-    return [tick.tick, tick.n, tick.total, [list(pair) for pair in tick.cells]]
-
-
-def _tick(plain: Sequence[Any]) -> TickSum:
-    tick, n, total, cells = plain
-    return TickSum(tick, n, total, tuple((cell, count) for cell, count in cells))
-
-
-def _text(finding: Finding | None) -> str | None:
-    return None if finding is None else finding.to_json()

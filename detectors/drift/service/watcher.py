@@ -258,7 +258,7 @@ class ServiceWatcher(ServiceSeries):
             closed.cells.extend(self._cells(counts, 0))
             closed.uncounted.popleft()
             closed.findings.extend(self._rules.close(counts, self._fold))
-            closed.shared.extend(shared_counts(self.key, counts, self._names, self._config.specs))
+            closed.shared.extend(shared_counts(self.key, counts, self._names, self._config))
             closed.findings.extend(self._feed(counts, log_offset))
         self.next_tick = until
         self._learn(until)

@@ -1,0 +1,138 @@
+"""One rule under watch: its window, the breach there is, and the finding that is open."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from detectors.drift.service.rule_labels import labels
+from detectors.drift.service.stated import Said, ended, stated
+from detectors.drift.service.watch_config import WatchConfig
+from detectors.finding import Finding
+from detectors.grid import Grid
+from detectors.observation import ServiceKey
+from detectors.rules import BREACH, OK, TickSum, Verdict, Window, is_clearly_worse
+from detectors.scorers.protocol import ScoreSpec
+
+DETECTOR = "rule.1"
+
+
+@dataclass(slots=True)
+class WatchedRule:
+    """One rule: the generation of its score that its window holds, and the finding that is open.
+
+    ``accepted`` is the measure that a person took for fine though it breaks the rule, ``since`` the first
+    tick of the breach there is.
+    """
+
+    window: Window
+    generation: int = 0
+    finding: Finding | None = None
+    accepted: float | None = None
+    since: int | None = None
+
+    def close(
+        self, tick: int, found: TickSum, spec: ScoreSpec, key: ServiceKey, config: WatchConfig
+    ) -> list[Finding]:
+        """Decide at the end of ``tick``, which holds ``found``: what begins, or what is over."""
+        if spec.generation != self.generation:
+            self.window.clear()
+            self.generation, self.accepted = spec.generation, None
+        verdict = self.window.close(tick, found, spec.grid)
+        lasts = self._lasts(verdict, tick, config.tick_s)
+        if lasts and self._is_new(verdict):
+            self.finding, self.accepted = self._stated(verdict, tick, spec, key, config), None
+            return [self.finding]
+        if verdict.status == OK:
+            self.accepted = None
+            if self.finding is not None:
+                over, self.finding = ended(self.finding, tick, config.tick_s), None
+                return [over]
+        return []
+
+    def accept(self, finding_id: str, tick: int, grid: Grid | None, tick_s: int) -> list[Finding]:
+        """End a finding that a person accepts before ``tick`` closes; nothing if another one is open.
+
+        What is accepted is the measure as it is then, or as it was stated if that was further off.
+        """
+        open_, rule = self.finding, self.window.rule
+        if open_ is None or open_.finding_id != finding_id:
+            return []
+        known = [v for v in (open_.current_value, self.window.decide(grid).value) if v is not None]
+        self.accepted = max(known, key=lambda v: abs(v - rule.limit))
+        self.finding = None
+        return [ended(open_, tick - 1, tick_s, f"accepted at {self.accepted:g}")]
+
+    def _lasts(self, verdict: Verdict, tick: int, tick_s: int) -> bool:
+        """Whether a breach has lasted as long as the rule says; called at every tick."""
+        if verdict.status == OK:
+            self.since = None
+        elif verdict.status == BREACH and self.since is None:
+            self.since = tick
+        since = tick if self.since is None else self.since
+        return verdict.status == BREACH and (tick - since) * tick_s >= self.window.rule.for_s
+
+    def _is_new(self, verdict: Verdict) -> bool:
+        """Whether a breach is to be stated."""
+        if self.finding is not None or verdict.value is None:
+            return False
+        return self.accepted is None or is_clearly_worse(self.window.rule, verdict.value, self.accepted)
+
+    def _stated(
+        self, verdict: Verdict, tick: int, spec: ScoreSpec, key: ServiceKey, config: WatchConfig
+    ) -> Finding:
+        """The finding of a breach. What became worse than was accepted began now, not with its window."""
+        window, rule, accepted = self.window, self.window.rule, self.accepted
+        anew = () if accepted is None else (f"worse than {accepted:g}, which was accepted",)
+        said = Said(
+            first=min((t.tick for t in window), default=tick) if accepted is None else tick,
+            severity=rule.severity,
+            value=0.0 if verdict.value is None else verdict.value,
+            limit=rule.limit,
+            effect_unit="rate" if rule.measure == "rate" else spec.value_unit or rule.measure,
+            direction="rise" if rule.is_over() else "fall",
+            n=verdict.n,
+            notes=(f"rule {rule.text()}", *anew),
+            measure=f"p{100 * rule.quantile:g}" if rule.measure == "quantile" else rule.measure,
+            window_s=rule.window_s,
+        )
+        finding = stated(
+            rule,
+            said,
+            key,
+            config,
+            generation=spec.generation,
+            alert_kind="rule",
+            detector=DETECTOR,
+            ids=(rule.rule_id,),
+            tick=tick,
+        )
+        return replace(finding, **labels(rule))
+
+    def state(self) -> list[Any]:
+        """Plain form for a snapshot."""
+        later = [self.accepted, self.since]
+        while later and later[-1] is None:
+            later.pop()
+        text = None if self.finding is None else self.finding.to_json()
+        return [self.generation, [_plain(t) for t in self.window], text, *later]
+
+    def restore(
+        self, tick_s: int, generation: int, ticks: Sequence[Any], text: str | None, *later: Any
+    ) -> None:
+        """Inverse of `state`."""
+        self.window = Window(self.window.rule, tick_s, [_tick(t) for t in ticks])
+        self.generation = generation
+        self.finding = None if text is None else Finding.from_dict(json.loads(text))
+        self.accepted, self.since = (*later, None, None)[:2]
+
+
+def _plain(tick: TickSum) -> list[Any]:
+    return [tick.tick, tick.n, tick.total, [list(pair) for pair in tick.cells]]
+
+
+def _tick(plain: Sequence[Any]) -> TickSum:
+    tick, n, total, cells = plain
+    return TickSum(tick, n, total, tuple((cell, count) for cell, count in cells))
