@@ -25,6 +25,7 @@ _LISTS = ("cleared", "services_hit", "services_spared", "compared", "notes", "re
 _TIMES = ("made_at", "onset", "onset_low", "onset_high", "ended_at")
 _LATER = (
     *("inputs_moved", "inputs_moved_high", "compared", "measure", "window_s"),
+    *("compare", "factor"),
     *("rule_name", "owner", "runbook", "receivers"),
 )
 """Keys that came after the first release: written only where they say something, so that a finding of before
@@ -74,7 +75,8 @@ class Finding:
     ``inputs_changed`` is ``None`` where the mix of inputs was not compared; where it was, ``inputs_moved`` is
     the share of the traffic that moved between their values, and at most ``inputs_moved_high`` (95 %).
     ``compared`` names the dimensions in which suspects were looked for. ``measure`` and ``window_s`` are
-    those of an operator's rule, whose limit is ``baseline_value``; ``rule_name``, ``owner``, ``runbook`` (an
+    those of an operator's rule, whose limit is ``baseline_value``: ``factor`` times the measure a week before
+    where ``compare`` is ``week``; ``rule_name``, ``owner``, ``runbook`` (an
     address) and ``receivers`` are what it says of itself.
     """
 
@@ -133,6 +135,8 @@ class Finding:
     owner: str | None = None
     runbook: str | None = None
     receivers: tuple[str, ...] = ()
+    compare: str | None = None
+    factor: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form: RFC 3339 times with ``Z``, tuples as lists, ``v`` added."""

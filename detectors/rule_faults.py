@@ -24,6 +24,8 @@ def fault(rule: Rule, spec: ScoreSpec | None, tick_s: int) -> str | None:
     if rule.together and (rule.by or rule.measure == ABSENT):
         what = "by" if rule.by else "measure = 'absent'"
         return f"together and {what}: take one of the two; of one value together say it with slice"
+    if rule.measure == ABSENT and rule.compare:
+        return "compare is for what is measured: measure = 'absent' looks at window_s alone"
     if rule.measure == ABSENT:
         return _absent_fault(rule, spec)
     if spec is None:
@@ -89,6 +91,10 @@ def _measure_fault(rule: Rule, spec: ScoreSpec, tick_s: int) -> str | None:
         return f"window_s = {rule.window_s} must be a multiple of detection.tick_s = {tick_s}"
     if rule.measure == "rate" and spec.kind != "flag":
         return f"measure = 'rate' is for flags: {rule.score} is {spec.kind}, take mean or quantile"
+    if rule.compare:
+        compared = _compare_fault(rule, spec)
+        if compared is not None:
+            return compared
     if spec.grid is None and rule.measure != "count":
         return f"measure = {rule.measure!r}: {rule.score} has names for values, only count can be taken"
     if rule.measure == "quantile" and (rule.slice != ALL or rule.by):
@@ -97,8 +103,27 @@ def _measure_fault(rule: Rule, spec: ScoreSpec, tick_s: int) -> str | None:
     return None
 
 
+def _compare_fault(rule: Rule, spec: ScoreSpec) -> str | None:
+    """What is wrong with a rule that compares its measure with that of a week before."""
+    if rule.measure == "quantile":
+        return "compare is for rate, mean, sum and count: of a quantile too much of a week would be kept"
+    if rule.by:
+        return f"compare and by = {rule.by!r}: take one of the two; one value can be named by slice"
+    if rule.measure != "count" and spec.grid is not None and spec.grid.value(0) < 0:
+        return f"compare is for what is never negative: {rule.score} can be, take a limit without compare"
+    if rule.limit <= 0:
+        return (
+            f"limit = {rule.limit:g}: with compare it is a factor of the measure a week before, such as 1.5"
+            if rule.limit != NO_LIMIT
+            else "limit is missing: a factor of the measure a week before, such as 1.5"
+        )
+    return None
+
+
 def _limit_fault(rule: Rule, spec: ScoreSpec) -> str | None:
     """Whether the measure can be on neither, or only on one side of the limit."""
+    if rule.compare:
+        return None  # the limit is what was measured a week before
     if rule.limit == NO_LIMIT:
         return "limit is missing"
     low, high = _range(rule, spec)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from detectors.grid import Grid
-from detectors.rules import ABSENT, BREACH, NO_DATA, OK, Rule, TickSum, Window
+from detectors.rules import ABSENT, BREACH, NO_DATA, OK, Rule, TickSum, Verdict, Window
 from detectors.slo import SEVERITIES, BurnWindow, Slo
 
 
@@ -24,19 +24,25 @@ class PastTick:
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """A rule would have fired at the end of ``tick`` with this value of ``n``, until the end of ``ended``."""
+    """A rule would have fired at the end of ``tick`` with this value of ``n``, until the end of ``ended``.
+
+    ``limit`` is that of then, where it moves.
+    """
 
     tick: int
     value: float | None
     n: int
     ended: int | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
     """What came of a history: firings, the ticks that were decided, and those with too few values.
 
-    ``values`` is the measure at every tick, where it was decided, ``fired`` the places in it of firings.
+    ``values`` is the measure at every tick, where it was decided, ``fired`` the places in it of firings. Of
+    a rule that compares them, values are multiples of the measure a week before, and ``no_past`` counts the
+    ticks (of ``no_data``) that had too few values then.
     """
 
     firings: tuple[Firing, ...]
@@ -44,40 +50,55 @@ class Past:
     no_data: int
     values: tuple[float | None, ...] = ()
     fired: tuple[int, ...] = ()
+    no_past: int = 0
 
 
-def replayed(rule: Rule, ticks: Iterable[PastTick], grid: Grid | None, tick_s: int) -> Past:
-    """Decide a rule at the end of every tick, in order of time."""
+def replayed(rule: Rule, ticks: Iterable[PastTick], grid: Grid | None, tick_s: int, since: int = 0) -> Past:
+    """Decide a rule at the end of every tick, in order of time; those before ``since`` are not reported."""
     if rule.measure == ABSENT:
         return _missed(rule, ticks, tick_s)
     window = Window(rule, tick_s)
     firings: list[Firing] = []
     open_, counted = False, {OK: 0, BREACH: 0, NO_DATA: 0}
     generation: int | None = None
-    since: int | None = None
+    begun: int | None = None
     values: list[float | None] = []
     fired: list[int] = []
+    no_past = 0
     for past in ticks:
         if past.generation is not None and past.generation != generation:
             window.clear()
             generation = past.generation
         verdict = window.close(past.tick, past.found, grid)
-        counted[verdict.status] += 1
+        shown = past.tick >= since
+        counted[verdict.status] += shown
+        no_past += shown and verdict.lacks_past
         if verdict.status == OK:
-            since = None
-        elif verdict.status == BREACH and since is None:
-            since = past.tick
-        lasts = since is not None and (past.tick - since) * tick_s >= rule.for_s
+            begun = None
+        elif verdict.status == BREACH and begun is None:
+            begun = past.tick
+        lasts = begun is not None and (past.tick - begun) * tick_s >= rule.for_s
         if verdict.status == BREACH and lasts and not open_:
-            firings.append(Firing(past.tick, verdict.value, verdict.n))
-            fired.append(len(values))
+            limit = verdict.limit if rule.compare else None
+            firings.append(Firing(past.tick, verdict.value, verdict.n, limit=limit))
+            if shown:
+                fired.append(len(values))
             open_ = True
         elif verdict.status == OK and open_:
             firings[-1] = replace(firings[-1], ended=past.tick)
             open_ = False
-        values.append(verdict.value)
+        if shown:
+            values.append(_shown(rule, verdict))
     decided = counted[OK] + counted[BREACH]
-    return Past(tuple(firings), decided, counted[NO_DATA], tuple(values), tuple(fired))
+    firings = [one for one in firings if one.tick >= since]
+    return Past(tuple(firings), decided, counted[NO_DATA], tuple(values), tuple(fired), no_past)
+
+
+def _shown(rule: Rule, verdict: Verdict) -> float | None:
+    """The measure, as a multiple of that a week before where a rule compares them."""
+    if not rule.compare or verdict.value is None:
+        return verdict.value
+    return rule.limit * verdict.value / verdict.limit if verdict.limit else None
 
 
 def _missed(rule: Rule, ticks: Iterable[PastTick], tick_s: int) -> Past:

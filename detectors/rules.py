@@ -34,6 +34,9 @@ NO_LIMIT = -1e15
 """Stands where none was written."""
 CALLS = "volume"
 """The score of a rule about calls, whatever was measured of them."""
+WEEK = "week"
+WEEK_S = 7 * 86_400
+"""What a rule may compare its measure with: itself over the same window a week before."""
 CLEARLY = 2.0
 """How many times as far beyond its limit a measure must be that was accepted before a rule speaks again."""
 
@@ -46,7 +49,8 @@ class Rule:
     there were; ``absent`` has no limit: nothing came for ``window_s``. ``services`` are patterns with ``*``
     and ``?``; none: all. With ``by`` each value of that dimension is compared with the limit by itself. A
     breach is stated once it has lasted for ``for_s`` seconds. With ``together`` the measure is that of all
-    those services in sum, not of each. ``name``, ``owner``, ``runbook`` (an address)
+    those services in sum, not of each. With ``compare`` = `WEEK` the limit is a factor of the measure
+    over the same window a week before. ``name``, ``owner``, ``runbook`` (an address)
     and ``receivers`` are handed on with what it states.
     """
 
@@ -68,6 +72,7 @@ class Rule:
     runbook: str = ""
     receivers: tuple[str, ...] = ()
     together: bool = False
+    compare: str = ""
 
     @property
     def rule_id(self) -> str:
@@ -87,7 +92,8 @@ class Rule:
             of = "call" if self.score == CALLS else f"record with {self.score}"
             return f"no {of}{where} for {self.window_s / 60:g} min"
         least = "" if self.measure == "count" else f" (of at least {self.least_n})"
-        over = f"{measure} over {self.window_s / 60:g} min {self.op} {self.limit:g}"
+        times = " times that of a week before" if self.compare else ""
+        over = f"{measure} over {self.window_s / 60:g} min {self.op} {self.limit:g}{times}"
         return f"{self.score}{where}: {over}{least}{lasting}"
 
     def is_over(self) -> bool:
@@ -112,7 +118,7 @@ class Rule:
             raise ValueError(f"not a rule: {error!r}") from error
         if rule.measure not in MEASURES or rule.op not in OPS or rule.window_s <= 0 or rule.for_s < 0:
             raise ValueError(f"not a rule: {rule.text()}")
-        if not all(map(math.isfinite, numbers)):
+        if rule.compare not in ("", WEEK) or not all(map(math.isfinite, numbers)):
             raise ValueError(f"not a rule: {rule.text()}")
         return rule
 
@@ -121,12 +127,16 @@ class Rule:
         plain = asdict(self) | {name: list(getattr(self, name)) for name in _LISTS}
         return {n: value for n, value in plain.items() if n not in _OPTIONAL or value not in ("", 0, [])}
 
+    def lookback_s(self) -> int:
+        """Seconds before the end of a tick that may count for what is decided there."""
+        return self.window_s + (WEEK_S if self.compare else 0)
+
     def is_for(self, service: str) -> bool:
         """Whether it is about a service."""
         return not self.services or any(fnmatchcase(service, pattern) for pattern in self.services)
 
 
-_LATER: Mapping[str, Any] = MappingProxyType({"by": "", "for_s": 0, "together": False})
+_LATER: Mapping[str, Any] = MappingProxyType({"by": "", "for_s": 0, "together": False, "compare": ""})
 """Parts of what a rule says that came after the first release, and what they are where they say nothing."""
 _LABELS = ("severity", "name", "owner", "runbook", "receivers")
 _OPTIONAL = (*_LATER, *_LABELS[1:])
@@ -151,28 +161,44 @@ def tick_sum(tick: int, cells: Sequence[int], counts: Sequence[int], grid: Grid 
     return TickSum(tick, sum(counts), total, tuple(zip(cells, counts, strict=True)))
 
 
-def is_clearly_worse(rule: Rule, value: float, accepted: float) -> bool:
+def is_clearly_worse(limit: float, value: float, accepted: float) -> bool:
     """Whether a measure lies more than `CLEARLY` times as far beyond the limit as one that was accepted."""
-    return abs(value - rule.limit) > CLEARLY * abs(accepted - rule.limit)
+    return abs(value - limit) > CLEARLY * abs(accepted - limit)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``ok``, ``breach`` or ``no_data``, with the measure (``None`` without data), of ``n`` values."""
+    """``ok``, ``breach`` or ``no_data``, with the measure (``None`` without data), of ``n`` values.
+
+    ``limit`` is what it was compared with; ``None`` where that is not known, as there was too little data
+    a week before (``lacks_past``).
+    """
 
     status: str
     value: float | None
     n: int
+    limit: float | None = None
+    lacks_past: bool = False
 
 
-def decide(rule: Rule, ticks: Iterable[TickSum], grid: Grid | None) -> Verdict:
-    """What a rule says of the ticks in its window."""
+def decide(
+    rule: Rule, ticks: Iterable[TickSum], grid: Grid | None, before: Iterable[TickSum] = ()
+) -> Verdict:
+    """What a rule says of the ticks in its window; ``before`` are those of the window a week before."""
     window = list(ticks)
     n = sum(t.n for t in window)
-    if n < (1 if rule.measure == "count" else max(1, rule.least_n)):
+    least = 1 if rule.measure == "count" else max(1, rule.least_n)
+    if n < least:
         return Verdict(NO_DATA, None, n)
+    limit = rule.limit
+    if rule.compare:
+        past = list(before)
+        n_past = sum(t.n for t in past)
+        if n_past < least:
+            return Verdict(NO_DATA, None, n, lacks_past=True)
+        limit *= _measured(rule, past, n_past, grid)
     value = _measured(rule, window, n, grid)
-    return Verdict(BREACH if OPS[rule.op](value, rule.limit) else OK, value, n)
+    return Verdict(BREACH if OPS[rule.op](value, limit) else OK, value, n, limit)
 
 
 def _measured(rule: Rule, window: Sequence[TickSum], n: int, grid: Grid | None) -> float:
@@ -207,23 +233,31 @@ class Window:
     def __init__(self, rule: Rule, tick_s: int, ticks: Iterable[TickSum] = ()) -> None:
         self.rule = rule
         self._length = max(1, rule.window_s // tick_s)
+        self._offset = WEEK_S // tick_s if rule.compare else 0
         self._ticks = deque(ticks)
 
     def __iter__(self) -> Iterator[TickSum]:
         return iter(self._ticks)
 
-    def decide(self, grid: Grid | None) -> Verdict:
-        """What the rule says of the ticks there are."""
-        return decide(self.rule, self._ticks, grid)
+    def decide(self, tick: int, grid: Grid | None) -> Verdict:
+        """What the rule says at the end of ``tick`` of the ticks there are."""
+        if not self._offset:
+            return decide(self.rule, self._ticks, grid)
+        before = [t for t in self._ticks if t.tick <= tick - self._offset]
+        return decide(self.rule, self.looked_at(tick), grid, before)
+
+    def looked_at(self, tick: int) -> list[TickSum]:
+        """The ticks in the window that ends with ``tick``."""
+        return [t for t in self._ticks if t.tick > tick - self._length]
 
     def close(self, tick: int, found: TickSum | None, grid: Grid | None) -> Verdict:
         """Decide at the end of ``tick``; ``found`` is what it holds, if anything."""
         if found is not None and found.n:
             plain = found if self.rule.measure == "quantile" else TickSum(tick, found.n, found.total)
             self._ticks.append(plain)
-        while self._ticks and self._ticks[0].tick <= tick - self._length:
+        while self._ticks and self._ticks[0].tick <= tick - self._length - self._offset:
             self._ticks.popleft()
-        return self.decide(grid)
+        return self.decide(tick, grid)
 
     def clear(self) -> None:
         """Forget all: what comes is not comparable with it."""

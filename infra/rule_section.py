@@ -56,6 +56,13 @@ class RuleSettings:
     together: bool = field(
         default=False, metadata=about("measure all those services in sum instead of each by itself")
     )
+    compare: str = field(
+        default="",
+        metadata=about(
+            "`week`: the limit is a factor of the measure over the same window a week before",
+            one_of=("", "week"),
+        ),
+    )
     name: str = field(default="", metadata=about("what it is called in messages"))
     owner: str = field(default="", metadata=about("whose it is"))
     runbook: str = field(default="", metadata=about("address of what to do about it"))

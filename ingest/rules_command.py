@@ -99,7 +99,9 @@ def tried_over(settings: Settings, ask: Ask, tenant: str, lineage: str, since_s:
     rules += slos_of(settings)
     for rule in rules:
         score = "error" if rule.score == CALLS else rule.score  # every call has it
-        found = ask(TICKS, {"unit": rule.unit, "score": score, "slice": rule.slice, **given})
+        reach_s = rule.lookback_s() if isinstance(rule, Rule) and rule.compare else 0
+        named = {"unit": rule.unit, "score": score, "slice": rule.slice}
+        found = ask(TICKS, {**given, **named, "since": since_s - reach_s})
         grid, services = specs[score].grid, []
         if isinstance(rule, Rule) and rule.together:
             found = _added_up(rule, found, grid)
@@ -108,7 +110,7 @@ def tried_over(settings: Settings, ask: Ask, tenant: str, lineage: str, since_s:
             if service != SEVERAL and not rule.is_for(service):
                 continue
             if isinstance(rule, Rule):
-                told = replayed(rule, past, grid, tick_s)
+                told = replayed(rule, past, grid, tick_s, since_s // tick_s if reach_s else 0)
                 picture = drawn(told.values, told.fired, rule.limit, over=rule.is_over())
                 services.append({**_service(service, environment, told, tick_s), "picture": picture})
                 continue
@@ -138,7 +140,7 @@ def _added_up(rule: Rule, found: Iterable[Sequence[Any]], grid: Grid | None) -> 
     """Rows of `TICKS`, of the services that a rule is for in sum; an environment after the other."""
     sums: dict[tuple[str, int], dict[int, int]] = {}
     for service, environment, at_s, _, _, _, cells, counts in found:
-        if rule.is_for(str(service)):
+        if cells and rule.is_for(str(service)):
             held = sums.setdefault((str(environment), int(at_s)), {})
             for cell, n in zip(cells, counts, strict=True):
                 held[int(cell)] = held.get(int(cell), 0) + int(n)
@@ -165,6 +167,7 @@ def _service(service: str, environment: str, past: Past, tick_s: int) -> dict[st
         "environment": environment or None,
         "decided": past.decided,
         "no_data": past.no_data,
+        "no_past": past.no_past,
         "fired": [_firing(f, tick_s) for f in past.firings],
     }
 
@@ -172,7 +175,8 @@ def _service(service: str, environment: str, past: Past, tick_s: int) -> dict[st
 def _firing(firing: Firing, tick_s: int) -> dict[str, Any]:
     ended = None if firing.ended is None else rfc3339(time_of(firing.ended + 1, tick_s))
     at = rfc3339(time_of(firing.tick + 1, tick_s))
-    return {"at": at, "ended": ended, "value": firing.value, "n": firing.n}
+    facts = {"at": at, "ended": ended, "value": firing.value, "n": firing.n}
+    return facts if firing.limit is None else {**facts, "limit": firing.limit}
 
 
 def _told(rule: Rule) -> dict[str, Any]:
@@ -247,7 +251,10 @@ def show_tried(report: Mapping[str, Any]) -> str:
         for one in rule["services"]:
             named = "all together" if one["service"] == SEVERAL else one["service"]
             where = f"{named}/{one['environment']}" if one["environment"] else named
-            short = f", {one['no_data']} with too few values" if one["no_data"] else ""
+            few = one["no_data"] - one["no_past"]
+            short = f", {few} with too few values" if few else ""
+            if one["no_past"]:
+                short += f", {one['no_past']} with too few a week before: it never fires there"
             where += f", {one['severity']}s" if "severity" in one else ""
             lines.append(f"  {where}: {len(one['fired'])} times in {one['decided']} ticks{short}")
             lines += [f"    {line}" for line in one.get("picture", ())]
@@ -256,5 +263,6 @@ def show_tried(report: Mapping[str, Any]) -> str:
 
 
 def _line(firing: Mapping[str, Any]) -> str:
+    limit = f", limit then {firing['limit']:.4g}" if "limit" in firing else ""
     until = f"until {firing['ended']}" if firing["ended"] else "and it lasts"
-    return f"{firing['at']} {until}: {firing['value']:.4g} of {firing['n']}"
+    return f"{firing['at']} {until}: {firing['value']:.4g} of {firing['n']}{limit}"

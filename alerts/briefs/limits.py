@@ -18,6 +18,13 @@ SPENT = ("USD",)
 
 def limit_text(finding: Finding, name: str) -> str:
     """A broken limit in words, without where and since when; empty where what was measured is not known."""
+    said = _limit_text(finding, name)
+    if not said or finding.factor is None:
+        return said
+    return f"{said} ({finding.factor:g} times a week before)"
+
+
+def _limit_text(finding: Finding, name: str) -> str:
     value, limit = finding.current_value, finding.baseline_value
     if value is None or limit is None:
         return ""

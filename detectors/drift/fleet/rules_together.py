@@ -59,8 +59,10 @@ class RulesTogether:
         ]
         self._gone = []
         for rule_id, one in self._rules.items():
+            if rule_id not in held:
+                continue  # missing data decides nothing
             spec = self._config.specs[one.window.rule.score]
-            counts = sorted(held.get(rule_id, {}).items())
+            counts = sorted(held[rule_id].items())
             found = tick_sum(tick, [cell for cell, _ in counts], [n for _, n in counts], spec.grid)
             findings += one.close(tick, found, spec, self._key, self._config)
         return findings

@@ -57,11 +57,13 @@ class WatchedRule:
 
         What is accepted is the measure as it is then, or as it was stated if that was further off.
         """
-        open_, rule = self.finding, self.window.rule
+        open_ = self.finding
         if open_ is None or open_.finding_id != finding_id:
             return []
-        known = [v for v in (open_.current_value, self.window.decide(grid).value) if v is not None]
-        self.accepted = max(known, key=lambda v: abs(v - rule.limit))
+        now = self.window.decide(tick - 1, grid)
+        limit = open_.baseline_value if now.limit is None else now.limit
+        known = [v for v in (open_.current_value, now.value) if v is not None]
+        self.accepted = max(known, key=lambda v: abs(v - (limit or 0.0)))
         self.finding = None
         return [ended(open_, tick - 1, tick_s, f"accepted at {self.accepted:g}")]
 
@@ -76,9 +78,9 @@ class WatchedRule:
 
     def _is_new(self, verdict: Verdict) -> bool:
         """Whether a breach is to be stated."""
-        if self.finding is not None or verdict.value is None:
+        if self.finding is not None or verdict.value is None or verdict.limit is None:
             return False
-        return self.accepted is None or is_clearly_worse(self.window.rule, verdict.value, self.accepted)
+        return self.accepted is None or is_clearly_worse(verdict.limit, verdict.value, self.accepted)
 
     def _stated(
         self, verdict: Verdict, tick: int, spec: ScoreSpec, key: ServiceKey, config: WatchConfig
@@ -87,10 +89,10 @@ class WatchedRule:
         window, rule, accepted = self.window, self.window.rule, self.accepted
         anew = () if accepted is None else (f"worse than {accepted:g}, which was accepted",)
         said = Said(
-            first=min((t.tick for t in window), default=tick) if accepted is None else tick,
+            first=min((t.tick for t in window.looked_at(tick)), default=tick) if accepted is None else tick,
             severity=rule.severity,
             value=0.0 if verdict.value is None else verdict.value,
-            limit=rule.limit,
+            limit=rule.limit if verdict.limit is None else verdict.limit,
             effect_unit="rate" if rule.measure == "rate" else spec.value_unit or rule.measure,
             direction="rise" if rule.is_over() else "fall",
             n=verdict.n,
@@ -109,7 +111,8 @@ class WatchedRule:
             ids=(rule.rule_id,),
             tick=tick,
         )
-        return replace(finding, **labels(rule))
+        factor = rule.limit if rule.compare else None
+        return replace(finding, compare=rule.compare or None, factor=factor, **labels(rule))
 
     def state(self) -> list[Any]:
         """Plain form for a snapshot."""

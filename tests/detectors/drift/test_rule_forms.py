@@ -1,0 +1,150 @@
+"""Forms of rules: what the stream states is what is found over history, whatever came, over restarts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.briefs.limits import limit_text
+from detectors.drift.service.watched_rule import WatchedRule
+from detectors.finding import Finding
+from detectors.grid import SignedLogGrid
+from detectors.rule_faults import fault
+from detectors.rule_history import PastTick, replayed
+from detectors.rules import Rule, Window, tick_sum
+from detectors.scorers.protocol import ScoreSpec
+from tests.detectors.drift.traffic import KEY, SPECS, config
+
+TICK_S = 300
+WEEK = 7 * 288
+FIRST = 1_777_824_000 // TICK_S  # 2026-05-03T16:00Z
+SPEC = SPECS["refusal"]
+TONE = ScoreSpec("tone", "Tone", "real", SignedLogGrid())
+SETTINGS = config()
+RATE = Rule("refusal", "rate", 900, ">", 1.5, least_n=10, compare="week")
+Ticks = list[tuple[int, int, int]]
+"""Tick, values, hits."""
+
+
+def streamed(rule: Rule, ticks: Ticks) -> list[Finding]:
+    """What the stream states, with a restart after every tick."""
+    said: list[Finding] = []
+    one = WatchedRule(Window(rule, TICK_S))
+    for tick, n, k in ticks:
+        found = tick_sum(FIRST + tick, [0, 1], [n - k, k], SPEC.grid)
+        said += one.close(FIRST + tick, found, SPEC, KEY, SETTINGS)
+        kept = json.loads(json.dumps(one.state()))
+        one = WatchedRule(Window(rule, TICK_S))
+        one.restore(TICK_S, *kept)
+    return said
+
+
+def times(rule: Rule, ticks: Ticks) -> list[tuple[int, int | None]]:
+    """Ticks at whose end it fired and was over, counted from the first one."""
+    said, out = streamed(rule, ticks), list[tuple[int, int | None]]()
+    for f in said:
+        at = int((f.made_at if f.ended_at is None else f.ended_at).timestamp()) // TICK_S - 1 - FIRST
+        if f.ended_at is None:
+            out.append((at, None))
+        else:
+            out[-1] = out[-1][0], at
+    return out
+
+
+def tried(rule: Rule, ticks: Ticks) -> list[tuple[int, int | None]]:
+    """The same over history."""
+    past = [
+        PastTick(FIRST + tick, tick_sum(FIRST + tick, [0, 1], [n - k, k], SPEC.grid), 1)
+        for tick, n, k in ticks
+    ]
+    found = replayed(rule, past, SPEC.grid, TICK_S).firings
+    return [(f.tick - FIRST, None if f.ended is None else f.ended - FIRST) for f in found]
+
+
+QUIET: Ticks = [(0, 20, 2), (1, 20, 2), (2, 20, 2)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "ticks", "fired"),
+    [
+        (RATE, [*QUIET, (WEEK + 2, 20, 3)], []),  # 1.5 times is the limit itself
+        (RATE, [*QUIET, (WEEK + 2, 20, 4)], [(WEEK + 2, None)]),
+        (RATE, [*QUIET, (WEEK + 2, 20, 9), (WEEK + 3, 40, 0)], [(WEEK + 2, WEEK + 3)]),
+        (RATE, [(0, 9, 0), (WEEK, 20, 20)], []),  # too few a week before
+        (RATE, [(0, 20, 20)], []),  # nothing a week before
+        (RATE, [(0, 20, 0), (WEEK, 20, 1)], [(WEEK, None)]),  # none then: any now is more
+        (RATE, [*QUIET, (WEEK - 1, 20, 20)], []),  # the window of then begins later
+        (replace(RATE, op="<", limit=0.5, measure="count"), [*QUIET, (WEEK + 2, 29, 0)], [(WEEK + 2, None)]),
+        (replace(RATE, limit=2.0, measure="sum"), [*QUIET, (WEEK + 2, 20, 13)], [(WEEK + 2, None)]),
+    ],
+)
+def test_what_is_compared_with_a_week_before(
+    rule: Rule, ticks: Ticks, fired: list[tuple[int, int | None]]
+) -> None:
+    assert times(rule, ticks) == fired == tried(rule, ticks)
+
+
+def test_a_finding_names_the_limit_of_then_and_history_says_where_it_cannot_decide() -> None:
+    ticks = [*QUIET, (WEEK + 2, 20, 4)]
+    (said,) = streamed(RATE, ticks)
+    assert (said.current_value, said.compare, said.factor) == (0.2, "week", 1.5)
+    assert said.baseline_value == pytest.approx(0.15)
+    assert int(said.onset_low.timestamp() if said.onset_low else 0) == (FIRST + WEEK + 2) * TICK_S
+    assert (
+        said.notes[0] == "rule refusal: rate over 15 min > 1.5 times that of a week before (of at least 10)"
+    )
+    assert Finding.from_dict(json.loads(said.to_json())) == said
+    text = limit_text(said, "refusals").replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert text == "refusals 20 % of answers in 15 min, limit 15 % (1.5 times a week before)"
+    past = [PastTick(FIRST + t, tick_sum(FIRST + t, [0, 1], [n - k, k], SPEC.grid)) for t, n, k in ticks]
+    found = replayed(RATE, past, SPEC.grid, TICK_S)
+    assert (found.decided, found.no_data, found.no_past, found.values) == (1, 3, 3, (None, None, None, 2.0))
+    late = replayed(RATE, past, SPEC.grid, TICK_S, FIRST + WEEK)
+    assert (late.firings, late.no_data, late.fired) == (found.firings, 0, (0,))
+    assert late.firings[0].limit == said.baseline_value
+
+
+def test_what_was_accepted_beyond_a_moving_limit_is_quiet_until_it_is_clearly_worse() -> None:
+    one = WatchedRule(Window(RATE, TICK_S))
+    said: list[Finding] = []
+    for tick, n, k in [*QUIET, (WEEK, 20, 4), (WEEK + 1, 20, 4), (WEEK + 2, 20, 19)]:
+        if said and tick == WEEK + 1:
+            said += one.accept(said[0].finding_id, FIRST + tick, SPEC.grid, TICK_S)
+        found = tick_sum(FIRST + tick, [0, 1], [n - k, k], SPEC.grid)
+        said += one.close(FIRST + tick, found, SPEC, KEY, SETTINGS)
+    assert [f.notes[1:] for f in said] == [(), ("accepted at 0.2",), ("worse than 0.2, which was accepted",)]
+
+
+SPAN = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 30), st.integers(0, 30)), max_size=40)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SPAN, SPAN, st.sampled_from(["rate", "sum", "mean", "count"]), st.sampled_from([0, 600]))
+def test_history_finds_what_the_stream_states(then: Ticks, now: Ticks, measure: str, for_s: int) -> None:
+    ticks = {tick + shift: (n, min(k, n)) for shift, some in ((0, then), (WEEK, now)) for tick, n, k in some}
+    rule = replace(RATE, measure=measure, for_s=for_s)
+    rows = [(tick, *ticks[tick]) for tick in sorted(ticks)]
+    assert times(rule, rows) == tried(rule, rows)
+
+
+@pytest.mark.parametrize(
+    ("rule", "score", "words"),
+    [
+        (RATE, "refusal", None),
+        (replace(RATE, limit=-1e15), "refusal", "a factor of the measure a week before"),
+        (replace(RATE, limit=0.0), "refusal", "limit = 0: with compare it is a factor"),
+        (replace(RATE, by="language"), "refusal", "compare and by = 'language'"),
+        (replace(RATE, measure="quantile"), "output_length", "compare is for rate, mean, sum and count"),
+        (replace(RATE, measure="absent"), "refusal", "compare is for what is measured"),
+        (replace(RATE, measure="mean"), "tone", "compare is for what is never negative"),
+        (replace(RATE, measure="count", op="<", limit=0.2), "refusal", None),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(rule: Rule, score: str, words: str | None) -> None:
+    spec: ScoreSpec = {**SPECS, TONE.name: TONE}[score]
+    found = fault(replace(rule, score=score), spec, TICK_S)
+    assert (found is None) if words is None else (found is not None and words in found)
