@@ -432,6 +432,7 @@ class Desk:
             brief=self.brief(incident, kind),
             place=incident.place,
             due_ns=due_ns,
+            first_about=incident.first_about,
         )
 
     def _count_open(self) -> None:

@@ -83,6 +83,19 @@ class Undoable:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """Score and kind of a primary finding."""
+
+    score: str
+    alert_kind: str
+
+    @classmethod
+    def of(cls, finding: Finding) -> About:
+        """Those of a finding."""
+        return cls(finding.score, finding.alert_kind)
+
+
+@dataclass(frozen=True, slots=True)
 class LevelCall:
     """A level of an escalation policy that was told by transition ``seq``, at ``at_ns`` on the wall clock."""
 
@@ -101,7 +114,9 @@ class Incident:
     policies). ``seq`` numbers transitions, ``revision`` every change. ``told`` are the receivers that know.
     ``silence`` is the id of the silence that covers it; ``heard`` what people were told last: nothing yet,
     the severity it had then, or that it is `OVER`; ``heard_ns`` is when that was first looked at, on the
-    wall clock, and ``reminded_ns`` when they were told once more since nobody had taken it. ``asked_seq`` is
+    wall clock, and ``reminded_ns`` when they were told once more since nobody had taken it. ``first_about``
+    is what its primary finding was about when they were first notified; ``None`` before, and for good if that
+    was before it was kept. ``asked_seq`` is
     the transition that asked for somebody last, ``asked_ns`` when that was first looked at, on the wall
     clock, and ``escalated`` are the levels of policies that were told since it began. ``recorded`` are
     changes that people recorded near its onset. ``undo`` is the last act of a person, to be undone. What is
@@ -129,6 +144,7 @@ class Incident:
     heard: str = ""
     heard_ns: int | None = None
     reminded_ns: int | None = None
+    first_about: About | None = None
     asked_seq: int = 0
     asked_ns: int | None = None
     escalated: tuple[LevelCall, ...] = ()

@@ -63,6 +63,7 @@ from alerts.incidents.incident import (
     RECOVERING,
     REOPENABLE,
     RESOLVED,
+    About,
     Incident,
     LevelCall,
     Note,
@@ -157,7 +158,8 @@ class _Log:
             notify = ""
         elif notify:
             heard = OVER if notify == "resolved" else self.incident.severity
-            self.incident = replace(self.incident, heard=heard, heard_ns=None)
+            about = self.incident.first_about if self.incident.heard else About.of(self.incident.lead)
+            self.incident = replace(self.incident, heard=heard, heard_ns=None, first_about=about)
             if notify in ASKING:
                 told = () if notify == "reopened" else self.incident.escalated
                 self.incident = replace(

@@ -14,7 +14,7 @@ from typing import Any
 
 from alerts.errors import Defect
 from alerts.incidents.identity import Place
-from alerts.incidents.incident import OVER, RESOLVED, STATES, Hits, Incident, LevelCall, Note, Undoable
+from alerts.incidents.incident import OVER, RESOLVED, STATES, About, Hits, Incident, LevelCall, Note, Undoable
 from detectors.finding import Finding, Suspect, rfc3339, suspect_to_dict
 from infra.clock import to_datetime
 
@@ -86,6 +86,7 @@ def incident_to_dict(incident: Incident) -> dict[str, Any]:
     out["exact"] = {
         **{name: getattr(incident, name) for name in (*_NS, *_LATER_NS)},
         "heard": incident.heard,
+        "first_about": None if incident.first_about is None else asdict(incident.first_about),
         "asked_seq": incident.asked_seq,
         "escalated": [asdict(call) for call in incident.escalated],
         "hits": asdict(incident.hits),
@@ -131,6 +132,7 @@ def _incident(data: Mapping[str, Any]) -> Incident:
         **{name: exact.get(name) for name in _LATER_NS},
         heard=exact["heard"] if "heard" in exact else _heard(data),
         place=Place(data["tenant"], data["lineage"], data["environment"], data["service"]),
+        first_about=About(**exact["first_about"]) if exact.get("first_about") else None,
         asked_seq=exact.get("asked_seq", 0),
         escalated=tuple(LevelCall(**call) for call in exact.get("escalated", ())),
         hits=Hits(**exact["hits"]),

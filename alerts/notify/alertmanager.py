@@ -4,8 +4,10 @@ An Alertmanager holds an alert until its ``endsAt``; whoever fires repeats it be
 ahead, so that a few that fail resolve nothing. An end is repeated, too, for a while: an Alertmanager that was
 started anew has lost it. Labels are identity and never change while an incident lasts, but for its severity,
 by which people route: when it rises, the alert of the old one ends in the same request. All that is measured
-stands in annotations. ``startsAt`` is when the alert was first sent: one in the past would be sent to people
-without waiting for its group, and before the page that inhibits it.
+stands in annotations. So ``score`` and ``alert_kind`` are those that its primary finding had when people were
+first notified; an alert from before these labels never gets them. ``startsAt`` is when the alert was first
+sent: one in the past would be sent to people without waiting for its group, and before the page that
+inhibits it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from alerts.briefs import words
 from alerts.briefs.brief import Brief
 from alerts.briefs.render import cut_to, label, parts
 from alerts.errors import Unavailable
+from alerts.incidents.identity import Place
+from alerts.incidents.incident import About
 from alerts.notify.http_post import HttpPost
 from alerts.notify.protocol import RETRY, SENT, Delivery, Outcome
 from alerts.notify.references import References
@@ -38,13 +42,14 @@ _LEFT_OUT = ("Examples", "Trust")
 """Parts that are not known when an alert is repeated."""
 
 
-def labels_of(delivery: Delivery, severity: str) -> dict[str, str]:
+def labels_of(incident_id: str, place: Place, about: About | None, severity: str) -> dict[str, str]:
     """Identity of an alert. A label without a value would be dropped: it is left out."""
-    place = delivery.place
     given = {
         "alertname": ALERTNAME,
-        "incident_id": delivery.incident_id,
+        "incident_id": incident_id,
         "severity": severity,
+        "score": words.plain(about.score, MAX_LABEL) if about else "",
+        "alert_kind": words.plain(about.alert_kind, MAX_LABEL) if about else "",
         "service": words.plain(place.service, MAX_LABEL),
         "environment": words.plain(place.environment or "", MAX_LABEL),
         "tenant": words.plain(place.tenant, MAX_LABEL),
@@ -76,7 +81,7 @@ def annotations_of(brief: Brief) -> dict[str, str]:
 def alert(delivery: Delivery, severity: str, starts: str, ends: str) -> dict[str, Any]:
     """One alert as the API takes it; times are texts to the second, and it never ends before it starts."""
     made = {
-        "labels": labels_of(delivery, severity),
+        "labels": labels_of(delivery.incident_id, delivery.place, delivery.first_about, severity),
         "annotations": annotations_of(delivery.brief),
         "startsAt": starts,
         "endsAt": max(starts, ends),

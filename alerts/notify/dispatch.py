@@ -181,4 +181,5 @@ def resent(one: Resend, incidents: Incidents) -> Delivery:
         due_ns=one.due_ns,
         instead_of=one.instead_of,
         again=one.late > 0,
+        first_about=one.incident.first_about,
     )

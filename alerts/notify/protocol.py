@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from alerts.briefs.brief import Brief
 from alerts.digests.digest import Digest
 from alerts.incidents.identity import Place
+from alerts.incidents.incident import About
 
 SENDING, SENT, RETRY, GAVE_UP = "sending", "sent", "retry", "gave_up"
 
@@ -23,7 +24,8 @@ class Delivery:
     it is. ``kind`` says why people are told: opened, raised, reopened or resolved. ``place`` is whose
     incident it is, as findings name it. ``due_ns`` is when it was due (ns since 1970 UTC on the wall clock;
     0: not known), ``instead_of`` the receiver that gave it up if this one stands in; ``again``: it
-    was given up once and is sent again.
+    was given up once and is sent again. ``first_about`` is what the incident's primary finding was about when
+    people were first notified of it; ``None``: that was not kept.
     """
 
     dedup_key: str
@@ -37,6 +39,7 @@ class Delivery:
     due_ns: int = 0
     instead_of: str = ""
     again: bool = False
+    first_about: About | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class Standing:
                 kind=kind,
                 brief=brief_of(incident, kind=kind, links=self._links),
                 place=incident.place,
+                first_about=incident.first_about,
             )
             self._made[key] = (incident.revision, made)
         return made

@@ -17,7 +17,7 @@ from alerts.acting.client import tell
 from alerts.acting.keys import FILE
 from alerts.briefs.brief import Brief, Links, brief_of
 from alerts.incidents.identity import PIPELINE
-from alerts.incidents.incident import FIRING, RESOLVED, Incident
+from alerts.incidents.incident import FIRING, RESOLVED, About, Incident
 from alerts.incidents.life import fresh
 from alerts.incidents.timing import Timing
 from alerts.notify.channels import notifier_of
@@ -87,6 +87,7 @@ def _delivery(
         kind=kind,
         brief=_marked(brief_of(incident, kind=kind, links=links), receiver.name),
         place=incident.place,
+        first_about=About.of(incident.lead),
     )
 
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from alerts.briefs.brief import Links, brief_of
-from alerts.incidents.incident import FIRING, RESOLVED, Incident
+from alerts.incidents.incident import FIRING, RESOLVED, About, Incident
 from alerts.incidents.life import fresh
 from alerts.incidents.timing import Timing
 from alerts.notify.channels import notifier_of
@@ -119,6 +119,7 @@ class DirectPage:
             kind=kind,
             brief=brief_of(incident, kind=kind, links=links),
             place=incident.place,
+            first_about=About.of(incident.lead),
         )
 
 

@@ -35,6 +35,7 @@ def delivery_of(
         kind=kind,
         brief=brief_of(incident, kind=kind, links=LINKS, examples=examples),
         place=incident.place,
+        first_about=incident.first_about,
     )
 
 

@@ -71,6 +71,7 @@ class Situation:
             kind=self.kind,
             brief=brief,
             place=incident.place,
+            first_about=incident.first_about,
         )
 
 

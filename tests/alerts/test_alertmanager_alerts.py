@@ -2,31 +2,58 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.notify.alertmanager import MAX_DESCRIPTION, alert, annotations_of, labels_of
+from alerts.incidents.book import Book
+from alerts.incidents.wire import incident_from_json, incident_to_dict
+from alerts.notify.alertmanager import MAX_DESCRIPTION, alert, annotations_of
+from alerts.notify.protocol import Delivery
 from detectors.finding import rfc3339
-from tests.alerts.deliveries import delivery
-from tests.alerts.invented import DAY, lengths, overall, refusals
+from tests.alerts.deliveries import delivery, delivery_of, incident_of
+from tests.alerts.invented import DAY, TIMING, lengths, overall, refusals
 
 names = st.text(min_size=1, max_size=400)
 
 
 def test_an_alert_is_known_by_what_never_changes() -> None:
-    before = delivery(refusals())
-    after = delivery(refusals(current_value=0.9, evidence=99.0), lengths(), overall())
-    assert before.brief.headline != after.brief.headline
-    assert labels_of(before, "page") == labels_of(after, "page")
-    assert set(labels_of(before, "page")) == {
-        *("alertname", "incident_id", "severity", "service", "environment", "tenant", "lineage"),
+    before = delivery(lengths())
+    after = delivery(lengths(), refusals(), overall())
+    assert (before.brief.what.score, after.brief.what.score) == ("output_length", "refusal")
+    assert labels(before) == labels(after)
+    assert labels(before) == {
+        "alertname": "LightshipIncident",
+        "incident_id": before.incident_id,
+        "severity": "page",
+        "score": "output_length",
+        "alert_kind": "drift",
+        "service": "support-assistant",
+        "environment": "production",
+        "tenant": "default",
+        "lineage": "live",
     }
 
 
+def labels(sent: Delivery) -> dict[str, str]:
+    made: dict[str, str] = alert(sent, "page", "a", "b")["labels"]
+    return made
+
+
+def test_an_incident_that_was_notified_before_score_and_kind_were_labels_never_gets_them() -> None:
+    stored = incident_to_dict(incident_of(lengths()))
+    del stored["exact"]["first_about"]  # as it was written then
+    book = Book(TIMING, [incident_from_json(json.dumps(stored))])
+    book.apply(refusals())  # which raises it: people are notified again
+    (incident,) = book.all()
+    assert incident.severity == incident.heard == "page"
+    assert not {"score", "alert_kind"} & set(labels(delivery_of(incident, "raised", 3)))
+
+
 def test_an_environment_that_is_not_given_is_no_label() -> None:
-    assert "environment" not in labels_of(delivery(refusals(environment=None)), "page")
+    assert "environment" not in labels(delivery(refusals(environment=None)))
 
 
 def test_the_annotations_hold_the_brief() -> None:

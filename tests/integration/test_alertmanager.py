@@ -54,6 +54,7 @@ def test_an_incident_fires_grows_worse_and_ends(manager: Alertmanager) -> None:
     (alert,) = manager.notifications[0]
     assert alert.labels["incident_id"] == ticket.incident_id
     assert alert.labels["service"] == "support-assistant"
+    assert (alert.labels["score"], alert.labels["alert_kind"]) == ("refusal", "drift")
     assert alert.annotations["summary"].startswith("support-assistant: refusals")
     assert alert.annotations["dashboard"].endswith(ticket.incident_id)
     am.follow([delivery_of(ticket)])  # new annotations alone tell nobody
