@@ -25,7 +25,7 @@ _LISTS = ("cleared", "services_hit", "services_spared", "compared", "notes", "re
 _TIMES = ("made_at", "onset", "onset_low", "onset_high", "ended_at")
 _LATER = (
     *("inputs_moved", "inputs_moved_high", "compared", "measure", "window_s"),
-    *("compare", "factor"),
+    *("compare", "factor", "window"),
     *("rule_name", "owner", "runbook", "receivers"),
 )
 """Keys that came after the first release: written only where they say something, so that a finding of before
@@ -76,8 +76,8 @@ class Finding:
     the share of the traffic that moved between their values, and at most ``inputs_moved_high`` (95 %).
     ``compared`` names the dimensions in which suspects were looked for. ``measure`` and ``window_s`` are
     those of an operator's rule, whose limit is ``baseline_value``: ``factor`` times the measure a week before
-    where ``compare`` is ``week``; ``rule_name``, ``owner``, ``runbook`` (an
-    address) and ``receivers`` are what it says of itself.
+    where ``compare`` is ``week``; ``window`` is the calendar ``day`` or ``month``, where no span is
+    meant; ``rule_name``, ``owner``, ``runbook`` (an address) and ``receivers`` are what it says of itself.
     """
 
     finding_id: str
@@ -137,6 +137,7 @@ class Finding:
     receivers: tuple[str, ...] = ()
     compare: str | None = None
     factor: float | None = None
+    window: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form: RFC 3339 times with ``Z``, tuples as lists, ``v`` added."""

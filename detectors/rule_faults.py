@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 
+from detectors.calendar_period import is_zone
 from detectors.finding import ALL
 from detectors.observation import slice_pairs
-from detectors.rules import ABSENT, CALLS, NO_LIMIT, OPS, Rule
+from detectors.rules import ABSENT, CALLS, NO_LIMIT, OPS, USUAL_WINDOW_S, UTC, Rule
 from detectors.scorers.protocol import ScoreSpec
 
 DIMENSIONS = (
@@ -26,6 +27,9 @@ def fault(rule: Rule, spec: ScoreSpec | None, tick_s: int) -> str | None:
         return f"together and {what}: take one of the two; of one value together say it with slice"
     if rule.measure == ABSENT and rule.compare:
         return "compare is for what is measured: measure = 'absent' looks at window_s alone"
+    calendar = _calendar_fault(rule)
+    if calendar is not None:
+        return calendar
     if rule.measure == ABSENT:
         return _absent_fault(rule, spec)
     if spec is None:
@@ -72,6 +76,21 @@ def _unknown(name: str) -> str:
     return f"{name!r} is no dimension{hint} (known: {', '.join(DIMENSIONS)})"
 
 
+def _calendar_fault(rule: Rule) -> str | None:
+    if not rule.window:
+        if rule.time_zone == UTC:
+            return None
+        return f"time_zone = {rule.time_zone!r} is for window = 'day' or 'month': window_s has none"
+    if rule.measure == ABSENT or rule.compare:
+        other = "measure = 'absent'" if rule.measure == ABSENT else f"compare = {rule.compare!r}"
+        return f"window = {rule.window!r} and {other}: take one of the two, the other goes with window_s"
+    if rule.window_s != USUAL_WINDOW_S:
+        return f"window = {rule.window!r} and window_s = {rule.window_s}: take one of the two"
+    if not is_zone(rule.time_zone):
+        return f"time_zone = {rule.time_zone!r} is no time zone: give one such as Europe/Berlin"
+    return None
+
+
 def _absent_fault(rule: Rule, spec: ScoreSpec | None) -> str | None:
     if spec is not None and rule.unit != spec.unit:
         return f"unit = {rule.unit!r}: {rule.score} is measured per {spec.unit}"
@@ -87,7 +106,7 @@ def _absent_fault(rule: Rule, spec: ScoreSpec | None) -> str | None:
 def _measure_fault(rule: Rule, spec: ScoreSpec, tick_s: int) -> str | None:
     if rule.unit != spec.unit:
         return f"unit = {rule.unit!r}: {rule.score} is measured per {spec.unit}"
-    if rule.window_s % tick_s:
+    if not rule.window and rule.window_s % tick_s:
         return f"window_s = {rule.window_s} must be a multiple of detection.tick_s = {tick_s}"
     if rule.measure == "rate" and spec.kind != "flag":
         return f"measure = 'rate' is for flags: {rule.score} is {spec.kind}, take mean or quantile"

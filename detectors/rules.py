@@ -15,10 +15,12 @@ import operator
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from datetime import date
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
+from detectors.calendar_period import DAY, LONGEST_S, MONTH, period_of
 from detectors.finding import ALL
 from detectors.grid import Grid
 
@@ -34,6 +36,9 @@ NO_LIMIT = -1e15
 """Stands where none was written."""
 CALLS = "volume"
 """The score of a rule about calls, whatever was measured of them."""
+UTC = "UTC"
+USUAL_WINDOW_S = 1800
+"""Length of a window where none was written."""
 WEEK = "week"
 WEEK_S = 7 * 86_400
 """What a rule may compare its measure with: itself over the same window a week before."""
@@ -50,7 +55,8 @@ class Rule:
     and ``?``; none: all. With ``by`` each value of that dimension is compared with the limit by itself. A
     breach is stated once it has lasted for ``for_s`` seconds. With ``together`` the measure is that of all
     those services in sum, not of each. With ``compare`` = `WEEK` the limit is a factor of the measure
-    over the same window a week before. ``name``, ``owner``, ``runbook`` (an address)
+    over the same window a week before. With ``window`` the window is no span that moves with the ticks, but
+    the calendar ``day`` or ``month`` of ``time_zone`` so far. ``name``, ``owner``, ``runbook`` (an address)
     and ``receivers`` are handed on with what it states.
     """
 
@@ -73,6 +79,8 @@ class Rule:
     receivers: tuple[str, ...] = ()
     together: bool = False
     compare: str = ""
+    window: str = ""
+    time_zone: str = UTC
 
     @property
     def rule_id(self) -> str:
@@ -93,7 +101,10 @@ class Rule:
             return f"no {of}{where} for {self.window_s / 60:g} min"
         least = "" if self.measure == "count" else f" (of at least {self.least_n})"
         times = " times that of a week before" if self.compare else ""
-        over = f"{measure} over {self.window_s / 60:g} min {self.op} {self.limit:g}{times}"
+        span = (
+            f"a calendar {self.window} ({self.time_zone})" if self.window else f"{self.window_s / 60:g} min"
+        )
+        over = f"{measure} over {span} {self.op} {self.limit:g}{times}"
         return f"{self.score}{where}: {over}{least}{lasting}"
 
     def is_over(self) -> bool:
@@ -118,17 +129,27 @@ class Rule:
             raise ValueError(f"not a rule: {error!r}") from error
         if rule.measure not in MEASURES or rule.op not in OPS or rule.window_s <= 0 or rule.for_s < 0:
             raise ValueError(f"not a rule: {rule.text()}")
-        if rule.compare not in ("", WEEK) or not all(map(math.isfinite, numbers)):
+        if (
+            rule.window not in ("", DAY, MONTH)
+            or rule.compare not in ("", WEEK)
+            or not all(map(math.isfinite, numbers))
+        ):
             raise ValueError(f"not a rule: {rule.text()}")
         return rule
 
     def to_dict(self) -> dict[str, Any]:
         """Its plain form, the keys of ``[[rule]]``; those that came later only where they say something."""
         plain = asdict(self) | {name: list(getattr(self, name)) for name in _LISTS}
-        return {n: value for n, value in plain.items() if n not in _OPTIONAL or value not in ("", 0, [])}
+        return {
+            n: value
+            for n, value in plain.items()
+            if n not in _OPTIONAL or value not in ("", 0, [], _LATER.get(n))
+        }
 
     def lookback_s(self) -> int:
         """Seconds before the end of a tick that may count for what is decided there."""
+        if self.window:
+            return LONGEST_S[self.window]
         return self.window_s + (WEEK_S if self.compare else 0)
 
     def is_for(self, service: str) -> bool:
@@ -136,7 +157,9 @@ class Rule:
         return not self.services or any(fnmatchcase(service, pattern) for pattern in self.services)
 
 
-_LATER: Mapping[str, Any] = MappingProxyType({"by": "", "for_s": 0, "together": False, "compare": ""})
+_LATER: Mapping[str, Any] = MappingProxyType(
+    {"by": "", "for_s": 0, "together": False, "compare": "", "window": "", "time_zone": UTC}
+)
 """Parts of what a rule says that came after the first release, and what they are where they say nothing."""
 _LABELS = ("severity", "name", "owner", "runbook", "receivers")
 _OPTIONAL = (*_LATER, *_LABELS[1:])
@@ -228,10 +251,11 @@ def _quantile(quantile: float, window: Sequence[TickSum], n: int, grid: Grid | N
 
 
 class Window:
-    """The ticks that a rule looks back on, as they close."""
+    """The ticks that a rule looks back on, as they close; those of a calendar period are added up in one."""
 
     def __init__(self, rule: Rule, tick_s: int, ticks: Iterable[TickSum] = ()) -> None:
         self.rule = rule
+        self._tick_s = tick_s
         self._length = max(1, rule.window_s // tick_s)
         self._offset = WEEK_S // tick_s if rule.compare else 0
         self._ticks = deque(ticks)
@@ -248,16 +272,35 @@ class Window:
 
     def looked_at(self, tick: int) -> list[TickSum]:
         """The ticks in the window that ends with ``tick``."""
-        return [t for t in self._ticks if t.tick > tick - self._length]
+        return [t for t in self._ticks if self.rule.window or t.tick > tick - self._length]
 
     def close(self, tick: int, found: TickSum | None, grid: Grid | None) -> Verdict:
         """Decide at the end of ``tick``; ``found`` is what it holds, if anything."""
         if found is not None and found.n:
             plain = found if self.rule.measure == "quantile" else TickSum(tick, found.n, found.total)
             self._ticks.append(plain)
+        if self.rule.window:
+            self._keep_period(tick)
+            return self.decide(tick, grid)
         while self._ticks and self._ticks[0].tick <= tick - self._length - self._offset:
             self._ticks.popleft()
         return self.decide(tick, grid)
+
+    def _keep_period(self, tick: int) -> None:
+        """Add up what came in the calendar period in which ``tick`` begins, as of the first tick there is."""
+        ticks = [t for t in self._ticks if self._period(t.tick) == self._period(tick)]
+        self._ticks.clear()
+        if ticks:
+            counts: dict[int, int] = {}
+            for cell, n in (pair for t in ticks for pair in t.cells):
+                counts[cell] = counts.get(cell, 0) + n
+            total = sum(t.total for t in ticks)
+            self._ticks.append(
+                TickSum(ticks[0].tick, sum(t.n for t in ticks), total, tuple(sorted(counts.items())))
+            )
+
+    def _period(self, tick: int) -> date:
+        return period_of(tick * self._tick_s, self.rule.window, self.rule.time_zone)
 
     def clear(self) -> None:
         """Forget all: what comes is not comparable with it."""

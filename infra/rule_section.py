@@ -63,6 +63,15 @@ class RuleSettings:
             one_of=("", "week"),
         ),
     )
+    window: str = field(
+        default="",
+        metadata=about(
+            "`day` or `month`: the calendar one so far, in place of `window_s`", one_of=("", "day", "month")
+        ),
+    )
+    time_zone: str = field(
+        default="UTC", metadata=about("of `window`: whose days and months, such as Europe/Berlin")
+    )
     name: str = field(default="", metadata=about("what it is called in messages"))
     owner: str = field(default="", metadata=about("whose it is"))
     runbook: str = field(default="", metadata=about("address of what to do about it"))

@@ -99,7 +99,7 @@ def tried_over(settings: Settings, ask: Ask, tenant: str, lineage: str, since_s:
     rules += slos_of(settings)
     for rule in rules:
         score = "error" if rule.score == CALLS else rule.score  # every call has it
-        reach_s = rule.lookback_s() if isinstance(rule, Rule) and rule.compare else 0
+        reach_s = rule.lookback_s() if isinstance(rule, Rule) and (rule.compare or rule.window) else 0
         named = {"unit": rule.unit, "score": score, "slice": rule.slice}
         found = ask(TICKS, {**given, **named, "since": since_s - reach_s})
         grid, services = specs[score].grid, []

@@ -32,17 +32,16 @@ def _limit_text(finding: Finding, name: str) -> str:
     if finding.alert_kind == "slo":
         now, allowed = figures.distinct(value, limit, _share)
         return f"{name} {now} of {of}, the objective allows {allowed}"
-    if finding.measure is None or finding.window_s is None:
+    if finding.measure is None or (finding.window_s is None and finding.window is None):
         return ""
     spec = SPECS.get(finding.score)
     unit = spec.value_unit if spec is not None else ""
-    within = f"in {figures.span(finding.window_s)}"
+    span = f"the calendar {finding.window}" if finding.window_s is None else figures.span(finding.window_s)
+    within = f"in {span}"
     under = finding.direction == "fall"
     bound = "at least" if under else "limit"
     if finding.measure == ABSENT:
-        return (
-            f"no {of}{'' if finding.score == CALLS else f' with {name}'} for {figures.span(finding.window_s)}"
-        )
+        return f"no {of}{'' if finding.score == CALLS else f' with {name}'} for {span}"
     if finding.measure == "count":
         now, allowed = figures.distinct(value, limit, figures.number)
         return f"{'only ' if under else ''}{now} {of} {within}, {bound} {allowed}"

@@ -98,7 +98,7 @@ class WatchedRule:
             n=verdict.n,
             notes=(f"rule {rule.text()}", *anew),
             measure=f"p{100 * rule.quantile:g}" if rule.measure == "quantile" else rule.measure,
-            window_s=rule.window_s,
+            window_s=None if rule.window else rule.window_s,
         )
         finding = stated(
             rule,
@@ -112,7 +112,8 @@ class WatchedRule:
             tick=tick,
         )
         factor = rule.limit if rule.compare else None
-        return replace(finding, compare=rule.compare or None, factor=factor, **labels(rule))
+        window_is = rule.window or None
+        return replace(finding, compare=rule.compare or None, factor=factor, window=window_is, **labels(rule))
 
     def state(self) -> list[Any]:
         """Plain form for a snapshot."""

@@ -15,7 +15,7 @@ from detectors.finding import Finding
 from detectors.grid import SignedLogGrid
 from detectors.rule_faults import fault
 from detectors.rule_history import PastTick, replayed
-from detectors.rules import Rule, Window, tick_sum
+from detectors.rules import Rule, TickSum, Window, tick_sum
 from detectors.scorers.protocol import ScoreSpec
 from tests.detectors.drift.traffic import KEY, SPECS, config
 
@@ -88,6 +88,46 @@ def test_what_is_compared_with_a_week_before(
     assert times(rule, ticks) == fired == tried(rule, ticks)
 
 
+BERLIN = Rule("refusal", "sum", 1800, ">", 10, least_n=1, window="day", time_zone="Europe/Berlin")
+MONTH = replace(BERLIN, window="month")
+MAY, JUNE = -66 * 12, -66 * 12 + 31 * 288  # midnight of 1 May and 1 June in Berlin
+
+
+@pytest.mark.parametrize(
+    ("rule", "ticks", "fired"),
+    [
+        (BERLIN, [(0, 20, 6), (71, 20, 5), (72, 20, 0)], [(71, 72)]),  # 22:00 UTC is midnight in summer
+        (BERLIN, [(0, 20, 6), (72, 20, 5)], []),
+        (replace(BERLIN, time_zone="UTC"), [(0, 20, 6), (72, 20, 5), (96, 20, 0)], [(72, 96)]),
+        (BERLIN, [(0, 20, 6), (71, 20, 5), (360, 0, 0), (361, 1, 1)], [(71, 361)]),
+        (MONTH, [(MAY - 1, 20, 6), (MAY, 20, 6), (JUNE - 1, 20, 5), (JUNE, 20, 0)], [(JUNE - 1, JUNE)]),
+        (replace(MONTH, measure="mean", limit=0.5), [(0, 20, 0), (1, 60, 60), (JUNE, 1, 1)], [(1, None)]),
+        (replace(BERLIN, measure="count", limit=30), [(1, 20, 0), (2, 20, 0), (73, 9, 0)], [(2, 73)]),
+        (replace(BERLIN, measure="quantile", quantile=0.5, limit=0), [(1, 9, 0), (2, 20, 20)], [(2, None)]),
+    ],
+)
+def test_a_calendar_day_or_month_begins_anew_in_its_time_zone(
+    rule: Rule, ticks: Ticks, fired: list[tuple[int, int | None]]
+) -> None:
+    assert times(rule, ticks) == fired == tried(rule, ticks)
+
+
+def test_a_sum_of_a_month_is_kept_as_one_and_told_as_it_is() -> None:
+    rule = Rule("cost_usd", "sum", 1800, ">", 10, least_n=1, window="month", time_zone="Europe/Berlin")
+    one, said = WatchedRule(Window(rule, TICK_S)), list[Finding]()
+    for tick in range(200):
+        found = TickSum(FIRST + tick, 3, 0.1, ((5, 3),))
+        said += one.close(FIRST + tick, found, replace(SPEC, value_unit="USD"), KEY, SETTINGS)
+    assert len(list(one.window)) == 1
+    (first,) = said
+    assert (first.window, first.window_s, first.n) == ("month", None, 303)
+    assert first.notes[0].startswith("rule cost_usd: sum over a calendar month (Europe/Berlin) > 10")
+    assert limit_text(first, "cost") == "spent $10.1 in the calendar month, limit $10"
+    assert int(first.onset_low.timestamp() if first.onset_low else 0) == FIRST * TICK_S
+    assert Finding.from_dict(json.loads(first.to_json())) == first
+    assert Rule.of(json.loads(json.dumps(rule.to_dict()))) == rule
+
+
 def test_a_finding_names_the_limit_of_then_and_history_says_where_it_cannot_decide() -> None:
     ticks = [*QUIET, (WEEK + 2, 20, 4)]
     (said,) = streamed(RATE, ticks)
@@ -123,10 +163,18 @@ SPAN = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 30), st.integers(0,
 
 
 @settings(max_examples=60, deadline=None)
-@given(SPAN, SPAN, st.sampled_from(["rate", "sum", "mean", "count"]), st.sampled_from([0, 600]))
-def test_history_finds_what_the_stream_states(then: Ticks, now: Ticks, measure: str, for_s: int) -> None:
+@given(
+    SPAN,
+    SPAN,
+    st.sampled_from(["rate", "sum", "mean", "count"]),
+    st.sampled_from([0, 600]),
+    st.sampled_from([RATE, BERLIN, MONTH]),
+)
+def test_history_finds_what_the_stream_states(
+    then: Ticks, now: Ticks, measure: str, for_s: int, form: Rule
+) -> None:
     ticks = {tick + shift: (n, min(k, n)) for shift, some in ((0, then), (WEEK, now)) for tick, n, k in some}
-    rule = replace(RATE, measure=measure, for_s=for_s)
+    rule = replace(form, measure=measure, for_s=for_s)
     rows = [(tick, *ticks[tick]) for tick in sorted(ticks)]
     assert times(rule, rows) == tried(rule, rows)
 
@@ -142,9 +190,15 @@ def test_history_finds_what_the_stream_states(then: Ticks, now: Ticks, measure: 
         (replace(RATE, measure="absent"), "refusal", "compare is for what is measured"),
         (replace(RATE, measure="mean"), "tone", "compare is for what is never negative"),
         (replace(RATE, measure="count", op="<", limit=0.2), "refusal", None),
+        (BERLIN, "refusal", None),
+        (replace(BERLIN, time_zone="Berlin"), "refusal", "time_zone = 'Berlin' is no time zone"),
+        (replace(BERLIN, window="", time_zone="Asia/Tokyo"), "refusal", "is for window = 'day' or 'month'"),
+        (replace(BERLIN, compare="week"), "refusal", "window = 'day' and compare"),
+        (replace(BERLIN, measure="absent"), "refusal", "window = 'day' and measure = 'absent'"),
+        (replace(BERLIN, window_s=900), "refusal", "window = 'day' and window_s = 900"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(rule: Rule, score: str, words: str | None) -> None:
+def test_what_can_never_be_decided_is_refused(rule: Rule, score: str, words: str | None) -> None:
     spec: ScoreSpec = {**SPECS, TONE.name: TONE}[score]
     found = fault(replace(rule, score=score), spec, TICK_S)
     assert (found is None) if words is None else (found is not None and words in found)
