@@ -338,10 +338,11 @@ class Service:
                     with self.faults.guarded(WATCHING):
                         self._watch_ourselves()
                     next_grant_ns = self._clock.now_ns() + int(GRANT_EVERY_S * NS_PER_S)
-                    if tell_rules:
-                        with self.faults.guarded("rules"):
+                    with self.faults.guarded("rules"):
+                        if tell_rules:
                             self._rules.tell_again()
-                        tell_rules = False
+                        self._rules.spread()
+                    tell_rules = False
                 self.metrics.set("lag", self._feed.lag())
                 self.metrics.set("waiting", sum(s.waiting for s in self._senders.values()))
                 self.metrics.set("faults", self.faults.total)

@@ -128,6 +128,7 @@ def build(
         Route("/allow/{rule_id}/remove", allow.removed, methods=["POST"]),
         Route("/rules", own.listed),
         Route("/rules", own.added, methods=["POST"]),
+        Route("/rules/apply", own.applied, methods=["POST"]),
         Route("/rules/{rule_id}/remove", own.removed, methods=["POST"]),
         Route("/receivers/{name}/works", ReceiverApi(took, token).works, methods=["POST"]),
         Route("/baselines", people.listed),

@@ -23,6 +23,8 @@ from infra.tenant_keys import is_tenant
 TENANT = "default"
 VIEWER, _, RESPONDER, ADMIN = ROLES
 MAX_BODY = 16 * 1024
+MAX_APPLIED = 256 * 1024
+"""Bytes of the tables of a file that is applied."""
 MAX_ACTOR = 100
 MAX_REASON = 1000
 MAX_NAME = 200
@@ -88,6 +90,23 @@ def _check_claims(request: Request, asked: dict[str, str]) -> None:
             raise Refused(403, f"the token is for tenant {tenant!r} alone")
 
 
+def tables_of(asked: Mapping[str, str]) -> list[object]:
+    """The tables of a file that is applied, of their JSON.
+
+    Raises
+    ------
+    Refused
+        If they are no list.
+    """
+    try:
+        tables = json.loads(asked.get("tables", ""))
+    except (ValueError, RecursionError) as error:
+        raise Refused(422, "tables must hold a JSON list of tables, as text") from error
+    if not isinstance(tables, list):
+        raise Refused(422, "tables must hold a JSON list of tables, as text")
+    return tables
+
+
 def filters(request: Request, known: Iterable[str]) -> dict[str, str]:
     """The filters of a query.
 
@@ -125,20 +144,21 @@ async def said(
     names: Collection[str] = (),
     longest: Mapping[str, int] = NO_LONGER,
     tenant: str = TENANT,
+    most: int = MAX_BODY,
 ) -> tuple[str, str, dict[str, str]]:
     """Actor and reason of a body and what else it may name, checked and redacted.
 
     ``longest`` holds lengths where `MAX_NAME` is short. ``tenant`` is whose key and policy redact, if the
-    body names none.
+    body names none; ``most`` is how many bytes the body may have.
 
     Raises
     ------
     Refused
         If it is not of that form, or too large.
     """
-    body = await read_body(request, MAX_BODY)
+    body = await read_body(request, most)
     if body is None:
-        raise Refused(413, f"a body may have {MAX_BODY} bytes")
+        raise Refused(413, f"a body may have {most} bytes")
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -38,7 +38,10 @@ class _File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddedRule:
-    """Who had which service watched by what, and why. Times are ns since 1970 UTC on the wall clock."""
+    """Who had which service watched by what, and why. Times are ns since 1970 UTC on the wall clock.
+
+    ``applied`` is the set of the file that has it; empty where a person added it by hand.
+    """
 
     place: ServiceKey
     rule: Rule
@@ -48,6 +51,7 @@ class AddedRule:
     ended_ns: int | None = None
     ended_by: str | None = None
     ended_reason: str = ""
+    applied: str = ""
 
     @property
     def in_force(self) -> bool:
@@ -83,6 +87,7 @@ class AddedRule:
             "ended_at": None if self.ended_ns is None else _time(self.ended_ns),
             "ended_by": self.ended_by,
             "ended_reason": self.ended_reason or None,
+            "applied": self.applied or None,
         }
 
 
@@ -127,15 +132,26 @@ def read(toml: str, settings: Settings) -> tuple[str, Rule]:
     if rule.together:
         raise NotPossible("a rule about all services together belongs into lightship.toml")
     service = _only_service(rule.services)
+    checked(rule, settings)
+    if rule.rule_id in {Rule.of(asdict(one)).rule_id for one in settings.rule}:
+        raise NotPossible("lightship.toml has this rule already")
+    return service, rule
+
+
+def checked(rule: Rule, settings: Settings) -> None:
+    """Whether a rule can be decided, and can fire.
+
+    Raises
+    ------
+    NotPossible
+        With the reason, if not.
+    """
     spec = SPECS.get(rule.score)
     if spec is None and rule.score != CALLS:
         raise NotPossible(str(unknown("score", rule.score, SPECS)))
     why_not = fault(rule, spec, settings.detection.tick_s)
     if why_not is not None:
         raise NotPossible(f"the rule can never be decided, or never fires: {why_not}")
-    if rule.rule_id in {Rule.of(asdict(one)).rule_id for one in settings.rule}:
-        raise NotPossible("lightship.toml has this rule already")
-    return service, rule
 
 
 def _only_service(patterns: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""``lightship rules add|added|remove``: the options of these commands."""
+"""``lightship rules add|added|remove|apply``: the options of these commands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from infra.command_line import AsJson, ConfigPath, Service, answer
+from alerts.acting.apply_options import ApplyActor, ApplyFile, ApplyPlan, ApplyReason, ApplySet, ApplyYes
+from alerts.acting.plan import DEFAULT_SET
+from infra.command_line import AsJson, ConfigPath, Service, Tenant, answer, out
 
 added_rules = typer.Typer(no_args_is_help=True)
 
@@ -62,3 +64,26 @@ def rules_remove(
 
     report = removed(config, rule, actor, reason, environment=environment, lineage=lineage)
     answer(report, as_json, show_removed)
+
+
+@added_rules.command("apply")
+def rules_apply(
+    file: ApplyFile,
+    actor: ApplyActor = None,
+    reason: ApplyReason = None,
+    set_: ApplySet = DEFAULT_SET,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove what people added by hand, too.")] = False,
+    plan: ApplyPlan = False,
+    yes: ApplyYes = False,
+    tenant: Tenant = None,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Have rules be what a file says, without a restart. Tables [[rule]]; done again it changes nothing."""
+    from alerts.acting.apply import Asked, show_plan
+    from alerts.rules.command import applied
+
+    asked = Asked(file, set_, actor, reason, tenant, prune=prune, plan=plan, yes=yes)
+    report, code = applied(config, asked, out, typer.confirm)
+    answer(report, as_json, show_plan)
+    raise typer.Exit(code)

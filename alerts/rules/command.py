@@ -1,15 +1,20 @@
-"""``lightship rules add|added|remove``: rules people add, asked of the alerts API in words."""
+"""``lightship rules add|added|remove|apply``: rules people add, asked of the alerts API in words."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from alerts.acting.apply import Asked
+from alerts.acting.apply import applied as apply_file
 from alerts.acting.client import ask, tell
 from infra.errors import Misconfigured
+from infra.settings import Settings
+from infra.typed_table import key_of
 
 STDIN = Path("-")
 
@@ -26,6 +31,14 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise Misconfigured(f"cannot read {file}: {error}") from error
+
+
+def applied(
+    config: Path | None, asked: Asked, show: Callable[[str], None], confirm: Callable[[str], bool]
+) -> tuple[dict[str, Any], int]:
+    """Apply the rules of a file, which may be one of settings; raises what `alerts.acting.apply` does."""
+    sections = [key_of(field) for field in fields(Settings) if field.name not in ("home", "rule")]
+    return apply_file(config, asked, "rule", sections, show, confirm)
 
 
 def listed(config: Path | None, **filters: str | None) -> dict[str, Any]:
@@ -54,6 +67,8 @@ def show_list(report: Mapping[str, Any]) -> str:
 def _line(rule: Mapping[str, Any]) -> str:
     said = f"{rule['rule_id']}  {_place(rule)}  {rule['text']}\n"
     said += f"    added {rule['made_at']} by {rule['actor']}: {rule['reason']}"
+    if rule["applied"]:
+        said += f" (set {rule['applied']} of a file)"
     if rule["ended_at"]:
         said += f"\n    removed {rule['ended_at']} by {rule['ended_by']}: {rule['ended_reason']}"
     return said

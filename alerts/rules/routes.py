@@ -1,26 +1,41 @@
 """The part of the alerts API about rules that people add while Lightship runs.
 
 ``GET /rules`` lists those in force (``state=all``: and those that were removed), ``POST /rules`` adds one,
-``POST /rules/{id}/remove`` removes one. Who adds or removes gives a reason. What is done is stored before
-detection is told; a service that starts tells it again, as detection knows what it was told already.
+``POST /rules/{id}/remove`` removes one, ``POST /rules/apply`` does both for a file of rules. Who adds or
+removes gives a reason. What is done is stored before detection is told; a service that starts tells it again,
+as detection knows what it was told already.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alerts.acting.request import ADMIN, VIEWER, Refused, check_token, filters, said
+from alerts.acting.plan import DEFAULT_SET
+from alerts.acting.request import (
+    ADMIN,
+    MAX_APPLIED,
+    TENANT,
+    VIEWER,
+    Refused,
+    check_token,
+    filters,
+    said,
+    tables_of,
+)
 from alerts.errors import NotPossible, Unavailable
+from alerts.incidents.identity import LIVE
 from alerts.levels.routes import PLACE, place_of
 from alerts.rules.added import AddedRule, entry_of, read
+from alerts.rules.applying import planned, row, rules_in, spread
 from detectors.drift.service.rule_watch import MOST_ADDED
 from detectors.observation import Control, ServiceKey
+from detectors.rules import ABSENT, CALLS, OVER, Rule
 from infra.clock import NS_PER_S, Clock
 from infra.settings import Settings
 
@@ -28,6 +43,10 @@ MAX_TOML = 4000
 """Characters of a rule as it is written."""
 TELL_REMOVED_S = 2 * 86_400
 """A start tells detection again which rules were removed so lately."""
+
+
+_ANY = Rule(CALLS, ABSENT, 60, OVER, 0.0)
+"""Stands where the rules of a file are put."""
 
 
 class RuleStore(Protocol):
@@ -79,6 +98,55 @@ class Rules:
             self.store.put_rule(added)
         self._tell(added, asked)
         return added
+
+    def apply(
+        self, tables: Sequence[object], asked: Mapping[str, str], actor: str, reason: str
+    ) -> dict[str, Any]:
+        """Have the rules of a set be those of a file; only say what is to be done if ``plan`` is asked."""
+        set_ = asked.get("set", DEFAULT_SET)
+        place = ServiceKey(asked.get("tenant", TENANT), LIVE, "", "")
+        wanted, known = rules_in(tables, self.settings), self.store.added_rules()
+        made_ns = self.clock.now_ns()
+        plan = planned(
+            wanted,
+            self._in_settings(),
+            [one for one in known if one.in_force],
+            self.store.services(),
+            AddedRule(place=place, rule=_ANY, actor=actor, reason=reason, made_ns=made_ns, applied=set_),
+            prune="prune" in asked,
+            whole="whole" in asked,
+        )
+        applied = "plan" not in asked
+        for step in plan.to_do if applied else ():
+            new, old = step.new, step.old
+            if old is not None and (new is None or old.rule.rule_id != new.rule.rule_id):
+                over = old.over(actor, reason, made_ns)
+                self._tell(
+                    over, asked
+                )  # before it is stored: what fails here is done when it is applied again
+                self.store.put_rule(over)
+            if new is not None:
+                self._put(new, asked)
+        if applied:  # what was stored and not told, if this failed the last time
+            self.send([step.old.control() for step in plan.steps if step.is_same and step.old is not None])
+        return plan.report(set_, map(row, plan.steps), applied=applied)
+
+    def spread(self) -> None:
+        """Have services that came since watched by the rules that were applied for all of their like."""
+        known = self.store.added_rules()
+        if any(one.applied for one in known):
+            new = spread(known, self.store.services(), self.clock.now_ns())
+            for one in new:
+                if one.rule.rule_id not in self._in_settings():
+                    self._put(one, {})
+
+    def _in_settings(self) -> dict[str, Rule]:
+        rules = [Rule.of(asdict(one)) for one in self.settings.rule]
+        return {rule.rule_id: rule for rule in rules}
+
+    def _put(self, added: AddedRule, asked: Mapping[str, str]) -> None:
+        self.store.put_rule(added)
+        self._tell(added, asked)
 
     def remove(self, rule_id: str, asked: Mapping[str, str], actor: str, reason: str) -> list[AddedRule]:
         """Remove a rule wherever it was added, of those that match; what was removed."""
@@ -140,6 +208,23 @@ class RuleApi:
         except Unavailable as error:
             raise Refused(503, f"{error}; to add it again is safe") from error
         return JSONResponse({"v": 1, "rule": added.to_dict()}, 201)
+
+    async def applied(self, request: Request) -> Response:
+        """Apply: ``{"tables": "[{...}]", "set": ..., "prune": ..., "plan": ..., "actor": ...}``."""
+        rules = self._open(request, ADMIN)
+        names = ("tables", "set", "prune", "plan", "whole", "tenant", "role")
+        longest = {"tables": MAX_APPLIED}
+        actor, reason, asked = await said(request, names, longest=longest, most=MAX_APPLIED)
+        tables = tables_of(asked)
+        if not reason:
+            raise Refused(422, "rules need a reason")
+        try:
+            report = await run_in_threadpool(rules.apply, tables, asked, actor, reason)
+        except NotPossible as error:
+            raise Refused(409, str(error)) from error
+        except Unavailable as error:
+            raise Refused(503, f"{error}; to apply it again is safe") from error
+        return JSONResponse(report)
 
     async def removed(self, request: Request) -> Response:
         """Remove: ``{"service": ..., "actor": ..., "reason": ...}``."""

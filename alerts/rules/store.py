@@ -16,7 +16,8 @@ MAX_READ = 10_000
 
 _ADDED = """
 SELECT tenant, lineage, environment, service, rule, actor, reason, toUnixTimestamp64Nano(made_at),
-    if(ended_at IS NULL, NULL, toUnixTimestamp64Nano(assumeNotNull(ended_at))), ended_by, ended_reason
+    if(ended_at IS NULL, NULL, toUnixTimestamp64Nano(assumeNotNull(ended_at))), ended_by, ended_reason,
+    applied
 FROM added_rules FINAL
 ORDER BY made_at, tenant, lineage, environment, service, rule_id
 LIMIT {limit:UInt32}
@@ -40,6 +41,7 @@ def rule_row(added: AddedRule) -> dict[str, Any]:
         "ended_at": added.ended_ns,
         "ended_by": added.ended_by,
         "ended_reason": added.ended_reason,
+        "applied": added.applied,
     }
 
 
@@ -53,7 +55,7 @@ def rules_of(rows: Rows, faults: Faults) -> list[AddedRule]:
 
 
 def _rule(row: Sequence[Any]) -> AddedRule:
-    *place, rule, actor, reason, made, ended, ended_by, why = row
+    *place, rule, actor, reason, made, ended, ended_by, why, applied = row
     return AddedRule(
         place=ServiceKey(*map(str, place)),
         rule=Rule.of(json.loads(rule)),
@@ -63,4 +65,5 @@ def _rule(row: Sequence[Any]) -> AddedRule:
         ended_ns=None if ended is None else int(ended),
         ended_by=ended_by,
         ended_reason=why,
+        applied=applied,
     )

@@ -31,6 +31,7 @@ limit = 0.25
 services = ["shop"]
 """
 WHO = {"actor": "ada", "reason": "the vendor promised it"}
+TOKEN = "invented-token-of-the-service"
 KEY = ServiceKey("default", "live", "", "shop")
 
 
@@ -70,15 +71,16 @@ class Bench:
     def __init__(self, settings: Settings) -> None:
         self.kept = Kept()
         self.rules = Rules(self.kept, self.kept.send, self.kept.audit, settings, HandClock())
-        api = RuleApi(self.rules, "secret")
+        api = RuleApi(self.rules, TOKEN)
         routes = [
             Route("/rules", api.listed),
             Route("/rules", api.added, methods=["POST"]),
+            Route("/rules/apply", api.applied, methods=["POST"]),
             Route("/rules/{rule_id}/remove", api.removed, methods=["POST"]),
         ]
         app = Starlette(routes=routes, exception_handlers={Refused: refuse})
         app.state.typed = TypedText.under_random_keys()
-        self.client = TestClient(app, headers={"Authorization": "Bearer secret"})
+        self.client = TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"})
 
     def add(self, toml: str = TOML, **more: str) -> Any:
         return self.client.post("/rules", json={"toml": toml, **WHO, **more})

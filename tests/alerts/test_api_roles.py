@@ -28,6 +28,7 @@ LEAST = {
     ("POST", "/allow/{rule_id}/remove"): "responder",
     ("GET", "/rules"): "viewer",
     ("POST", "/rules"): "admin",
+    ("POST", "/rules/apply"): "admin",
     ("POST", "/rules/{rule_id}/remove"): "admin",
     ("POST", "/receivers/{name}/works"): "responder",
     ("GET", "/baselines"): "viewer",
