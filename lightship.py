@@ -32,6 +32,7 @@ from infra.command_line import (
     show_version,
     warn,
 )
+from ingest.calls.app import calls
 from ingest.dead_letters.app import dead_letters
 from ingest.gateway.keys_app import keys
 from ingest.quarantine_app import quarantine
@@ -65,7 +66,7 @@ for name, group in (("incidents", incidents), ("keys", keys), ("rules", rules), 
     app.add_typer(group, name=name)
 for group, part in ((rules, added_rules), (scorers, calibration)):
     group.add_typer(part)
-for part in (reports, applications, quarantine, replaying):
+for part in (reports, applications, calls, quarantine, replaying):
     app.add_typer(part)
 
 
