@@ -17,6 +17,7 @@ from alerts.allow.app import allow
 from alerts.levels.app import baselines
 from alerts.notify.alerts_app import alerts
 from alerts.rules.app import added_rules
+from alerts.silences.app import silences
 from dashboard.commands.calibration_app import calibration
 from dashboard.commands.link_app import dashboard as dashboards
 from dashboard.commands.report_app import reports
@@ -64,6 +65,7 @@ for name, group in (
 app.add_typer(dashboards, name="dashboard")
 for name, group in (("incidents", incidents), ("keys", keys), ("rules", rules), ("scorers", scorers)):
     app.add_typer(group, name=name)
+app.add_typer(silences, name="silences")
 for group, part in ((rules, added_rules), (scorers, calibration)):
     group.add_typer(part)
 for part in (reports, applications, calls, quarantine, replaying):

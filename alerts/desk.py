@@ -276,8 +276,10 @@ class Desk:
             self._hush_now()
             return silence
 
-    def lift(self, silence_id: str, actor: str, reason: str) -> Silence | None:
+    def lift(self, silence_id: str, actor: str, reason: str, *, by_file: bool = False) -> Silence | None:
         """End a silence before its time; ``None`` if there is no such silence.
+
+        ``by_file``: the file that it is of has it no more, so it is of none.
 
         Raises
         ------
@@ -294,7 +296,8 @@ class Desk:
             if not known.in_force:
                 raise NotPossible(f"silence {silence_id} has ended: {known.ended_reason}")
             now_ns = self._clock.now_ns()
-            over = replace(known, ended_ns=now_ns, ended_by=actor, ended_reason=reason)
+            of = "" if by_file else known.applied
+            over = replace(known, ended_ns=now_ns, ended_by=actor, ended_reason=reason, applied=of)
             self._put_silence(over)
             self._metrics.add("actions", 1)
             self._hush_now()

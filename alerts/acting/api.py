@@ -121,6 +121,7 @@ def build(
         Route("/incidents/{incident_id}/{action}", api.act, methods=["POST"]),
         Route("/silences", quiet.listed),
         Route("/silences", quiet.made, methods=["POST"]),
+        Route("/silences/apply", quiet.applied, methods=["POST"]),
         Route("/silences/{silence_id}/lift", quiet.lifted, methods=["POST"]),
         Route("/allow", allow.listed),
         Route("/allow", allow.made, methods=["POST"]),

@@ -39,6 +39,7 @@ class Silence:
 
     It covers nothing before ``begins_ns``; ``begun`` is whether that time has come (`Silences.at`).
     ``ended_ns`` is when it ended, lifted by ``ended_by`` or (`DETECTOR`) because its time had come.
+    ``applied`` is the set of the file that has it; empty where a person made it by hand.
     """
 
     silence_id: str
@@ -56,6 +57,7 @@ class Silence:
     ended_ns: int | None = None
     ended_by: str | None = None
     ended_reason: str = ""
+    applied: str = ""
 
     @property
     def in_force(self) -> bool:
@@ -81,7 +83,7 @@ class Silence:
         for name in ("made", "begins", "ends", "ended"):
             at_ns = getattr(self, f"{name}_ns")
             out[f"{name}_at"] = None if at_ns is None else rfc3339(to_datetime(at_ns))
-        return {**out, "in_force": self.in_force}
+        return {**out, "applied": self.applied or None, "in_force": self.in_force}
 
 
 def gravest(incident: Incident) -> str:

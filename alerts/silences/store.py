@@ -15,7 +15,8 @@ KEEP_ENDED_DAYS = 2
 _SILENCES = """
 SELECT tenant, silence_id, service, score, slice, severity, actor, reason,
     toUnixTimestamp64Nano(made_at), toUnixTimestamp64Nano(begins_at), toUnixTimestamp64Nano(ends_at),
-    if(ended_at IS NULL, NULL, toUnixTimestamp64Nano(assumeNotNull(ended_at))), ended_by, ended_reason
+    if(ended_at IS NULL, NULL, toUnixTimestamp64Nano(assumeNotNull(ended_at))), ended_by, ended_reason,
+    applied
 FROM silences FINAL
 WHERE ends_at >= now64(6) - toIntervalDay({days:UInt32}) OR silence_id NOT IN (
     SELECT silence_id FROM silences WHERE NOT in_force
@@ -44,6 +45,7 @@ def silence_row(s: Silence) -> dict[str, Any]:
         "ended_at": s.ended_ns,
         "ended_by": s.ended_by,
         "ended_reason": s.ended_reason,
+        "applied": s.applied,
     }
 
 
@@ -54,7 +56,7 @@ def silences_of(rows: Rows, faults: Faults) -> Silences:
 
 
 def _silence(row: Sequence[Any]) -> Silence:
-    tenant, silence_id, service, score, slice_, severity, actor, reason, *times, ended_by, why = row
+    tenant, silence_id, service, score, slice_, severity, actor, reason, *times, ended_by, why, applied = row
     made, begins, ends, ended = times
     return Silence(
         tenant=tenant,
@@ -71,4 +73,5 @@ def _silence(row: Sequence[Any]) -> Silence:
         ended_ns=None if ended is None else int(ended),
         ended_by=ended_by,
         ended_reason=why,
+        applied=applied,
     )

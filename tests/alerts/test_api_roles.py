@@ -21,6 +21,7 @@ LEAST = {
     ("POST", "/incidents/{incident_id}/{action}"): "responder",
     ("GET", "/silences"): "viewer",
     ("POST", "/silences"): "responder",
+    ("POST", "/silences/apply"): "responder",
     ("POST", "/silences/{silence_id}/lift"): "responder",
     ("GET", "/allow"): "viewer",
     ("POST", "/allow"): "responder",
