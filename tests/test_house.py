@@ -172,7 +172,8 @@ def test_no_runbook_is_left_over() -> None:
         self_watch.RESTARTS,
         self_watch.WAITING,
         self_watch.SET_ASIDE,
-        "quarantine",
+        self_watch.STALLED,
+        *("quarantine", "dead_letters", "missing_observations", "scorer_off"),
         silence.STILL,
     )
     used |= {runbook.name_of(refusals(alert_kind="pipeline", score=score)) for score in ours}

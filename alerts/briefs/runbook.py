@@ -73,17 +73,24 @@ _BY_SCORE = {
 }
 _BY_KIND = {"volume": "volume", "silence": "volume", "pipeline": "pipeline"}
 _OF_OURS = {
-    name: name
-    for name in (
-        "receiver_down",
-        "disk_full",
-        "late_share",
-        "restart_loop",
-        "records_waiting",
-        "quarantine",
-        "set_aside",
-        "ingestion_still",
-    )
+    **{
+        name: name
+        for name in (
+            "receiver_down",
+            "disk_full",
+            "late_share",
+            "restart_loop",
+            "records_waiting",
+            "quarantine",
+            "set_aside",
+            "ingestion_still",
+            "detection_stalled",
+            "dead_letters",
+            "missing_observations",
+            "scorer_off",
+        )
+    },
+    "missing_ticks": "missing_observations",
 }
 """What Lightship states of itself, by its score."""
 _SIDES = ("_prompt", "_output", "_context", "_tool_result")

@@ -31,6 +31,11 @@ SCORES = (
         "ingestion_still",
         "quarantine",
         "set_aside",
+        "detection_stalled",
+        "dead_letters",
+        "missing_observations",
+        "missing_ticks",
+        "scorer_off",
     ),
     *("tool_repeats", "trace_duration_s", "repetition", "language", "output_language", "finish_reason"),
 )
