@@ -25,7 +25,7 @@ _LISTS = ("cleared", "services_hit", "services_spared", "compared", "notes", "re
 _TIMES = ("made_at", "onset", "onset_low", "onset_high", "ended_at")
 _LATER = (
     *("inputs_moved", "inputs_moved_high", "compared", "measure", "window_s"),
-    *("compare", "factor", "window"),
+    *("compare", "factor", "window", "conditions"),
     *("rule_name", "owner", "runbook", "receivers"),
 )
 """Keys that came after the first release: written only where they say something, so that a finding of before
@@ -64,6 +64,21 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
+class MetCondition:
+    """What held besides the measure of a rule: ``value`` of another score against ``limit``.
+
+    ``measure``, ``direction`` and ``factor`` as of a `Finding`.
+    """
+
+    score: str
+    measure: str
+    direction: str
+    value: float
+    limit: float
+    factor: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One statement about one series. Times are aware UTC; values in ``effect_unit``; absent is ``None``.
 
@@ -77,7 +92,8 @@ class Finding:
     ``compared`` names the dimensions in which suspects were looked for. ``measure`` and ``window_s`` are
     those of an operator's rule, whose limit is ``baseline_value``: ``factor`` times the measure a week before
     where ``compare`` is ``week``; ``window`` is the calendar ``day`` or ``month``, where no span is
-    meant; ``rule_name``, ``owner``, ``runbook`` (an address) and ``receivers`` are what it says of itself.
+    meant, ``conditions`` what held besides; ``rule_name``, ``owner``, ``runbook`` (an address) and
+    ``receivers`` are what it says of itself.
     """
 
     finding_id: str
@@ -138,6 +154,7 @@ class Finding:
     compare: str | None = None
     factor: float | None = None
     window: str | None = None
+    conditions: tuple[MetCondition, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form: RFC 3339 times with ``Z``, tuples as lists, ``v`` added."""
@@ -145,7 +162,7 @@ class Finding:
         for name in _TIMES:
             out[name] = None if out[name] is None else rfc3339(out[name])
         out["suspects"] = [suspect_to_dict(s) for s in self.suspects]
-        for name in ("slices", "children", *_LISTS):
+        for name in ("slices", "children", "conditions", *_LISTS):
             out[name] = list(out[name])
         for name in _LATER:
             if out[name] in (None, []):
@@ -174,6 +191,7 @@ class Finding:
                 values[name] = parse_rfc3339(values[name])
         values["slices"] = tuple(SliceEffect(**s) for s in values.get("slices") or ())
         values["children"] = tuple(Child(**c) for c in values.get("children") or ())
+        values["conditions"] = tuple(MetCondition(**c) for c in values.get("conditions") or ())
         values["suspects"] = tuple(suspect_of(s) for s in values.get("suspects") or ())
         for name in _LISTS:
             values[name] = tuple(values.get(name) or ())

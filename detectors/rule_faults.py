@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 
 from detectors.calendar_period import is_zone
 from detectors.finding import ALL
@@ -37,6 +38,25 @@ def fault(rule: Rule, spec: ScoreSpec | None, tick_s: int) -> str | None:
             f"score = {CALLS!r} is for measure = 'absent': take count of a score that every call has, error"
         )
     return _measure_fault(rule, spec, tick_s) or _limit_fault(rule, spec)
+
+
+def first_fault(rule: Rule, specs: Mapping[str, ScoreSpec], tick_s: int) -> str | None:
+    """What is wrong with a rule or one of its conditions; ``None`` if nothing is."""
+    if rule.score != CALLS and rule.score not in specs:
+        return f"{rule.score!r} is no score"
+    found = fault(rule, None if rule.score == CALLS else specs[rule.score], tick_s)
+    if found is not None or not rule.and_:
+        return found
+    if rule.together or rule.measure == ABSENT:
+        what = "together" if rule.together else "measure = 'absent'"
+        return f"and is for what is measured of each service: leave {what} out, or take two rules"
+    for one in rule.conditions():
+        if one.measure == ABSENT or one.score == CALLS:
+            return "and: measure is one of rate, mean, quantile, sum, count"
+        found = first_fault(one, specs, tick_s)
+        if found is not None:
+            return f"and {one.text()}: {found}"
+    return None
 
 
 def slice_fault(slice_: str) -> str | None:

@@ -5,11 +5,11 @@ Both are decided as the stream decides them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from detectors.grid import Grid
-from detectors.rules import ABSENT, BREACH, NO_DATA, OK, Rule, TickSum, Verdict, Window
+from detectors.rules import ABSENT, BREACH, NO_DATA, OK, Rule, TickSum, Verdict, Window, joint
 from detectors.slo import SEVERITIES, BurnWindow, Slo
 
 
@@ -20,6 +20,8 @@ class PastTick:
     tick: int
     found: TickSum | None
     generation: int | None = None
+    besides: tuple[PastTick, ...] = ()
+    """What it held of the conditions that must hold, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,18 @@ class Past:
     no_past: int = 0
 
 
-def replayed(rule: Rule, ticks: Iterable[PastTick], grid: Grid | None, tick_s: int, since: int = 0) -> Past:
-    """Decide a rule at the end of every tick, in order of time; those before ``since`` are not reported."""
+def replayed(
+    rule: Rule,
+    ticks: Iterable[PastTick],
+    grid: Grid | None,
+    tick_s: int,
+    since: int = 0,
+    grids: Sequence[Grid | None] = (),
+) -> Past:
+    """Decide a rule at the end of every tick, in order of time; those before ``since`` are not reported.
+
+    ``grids`` are those of the conditions that must hold, too.
+    """
     if rule.measure == ABSENT:
         return _missed(rule, ticks, tick_s)
     window = Window(rule, tick_s)
@@ -62,6 +74,7 @@ def replayed(rule: Rule, ticks: Iterable[PastTick], grid: Grid | None, tick_s: i
     open_, counted = False, {OK: 0, BREACH: 0, NO_DATA: 0}
     generation: int | None = None
     begun: int | None = None
+    others = [_Beside(Window(one, tick_s), of) for one, of in zip(rule.conditions(), grids, strict=True)]
     values: list[float | None] = []
     fired: list[int] = []
     no_past = 0
@@ -69,7 +82,8 @@ def replayed(rule: Rule, ticks: Iterable[PastTick], grid: Grid | None, tick_s: i
         if past.generation is not None and past.generation != generation:
             window.clear()
             generation = past.generation
-        verdict = window.close(past.tick, past.found, grid)
+        besides = [one.close(found) for one, found in zip(others, past.besides, strict=True)]
+        verdict = joint(window.close(past.tick, past.found, grid), besides)
         shown = past.tick >= since
         counted[verdict.status] += shown
         no_past += shown and verdict.lacks_past
@@ -92,6 +106,21 @@ def replayed(rule: Rule, ticks: Iterable[PastTick], grid: Grid | None, tick_s: i
     decided = counted[OK] + counted[BREACH]
     firings = [one for one in firings if one.tick >= since]
     return Past(tuple(firings), decided, counted[NO_DATA], tuple(values), tuple(fired), no_past)
+
+
+@dataclass(slots=True)
+class _Beside:
+    """A condition that must hold, too."""
+
+    window: Window
+    grid: Grid | None
+    generation: int | None = None
+
+    def close(self, past: PastTick) -> Verdict:
+        if past.generation is not None and past.generation != self.generation:
+            self.window.clear()
+            self.generation = past.generation
+        return self.window.close(past.tick, past.found, self.grid)
 
 
 def _shown(rule: Rule, verdict: Verdict) -> float | None:

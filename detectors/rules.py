@@ -14,7 +14,7 @@ import math
 import operator
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -47,6 +47,18 @@ CLEARLY = 2.0
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """What must hold besides: a measure of another score beyond a limit, over the same window and traffic."""
+
+    score: str
+    measure: str
+    op: str
+    limit: float
+    quantile: float = 0.95
+    compare: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """``measure`` of ``score`` over ``window_s`` is to stay within ``limit``; ``op`` says what breaks it.
 
@@ -56,7 +68,8 @@ class Rule:
     breach is stated once it has lasted for ``for_s`` seconds. With ``together`` the measure is that of all
     those services in sum, not of each. With ``compare`` = `WEEK` the limit is a factor of the measure
     over the same window a week before. With ``window`` the window is no span that moves with the ticks, but
-    the calendar ``day`` or ``month`` of ``time_zone`` so far. ``name``, ``owner``, ``runbook`` (an address)
+    the calendar ``day`` or ``month`` of ``time_zone`` so far. With ``and_`` the rule holds
+    where each of these conditions holds, too. ``name``, ``owner``, ``runbook`` (an address)
     and ``receivers`` are handed on with what it states.
     """
 
@@ -81,6 +94,7 @@ class Rule:
     compare: str = ""
     window: str = ""
     time_zone: str = UTC
+    and_: tuple[Condition, ...] = ()
 
     @property
     def rule_id(self) -> str:
@@ -91,7 +105,6 @@ class Rule:
 
     def text(self) -> str:
         """The rule in words."""
-        measure = f"{100 * self.quantile:g} % quantile" if self.measure == "quantile" else self.measure
         where = "" if self.slice == ALL else f" in {self.slice}"
         where += f" by {self.by}" if self.by else ""
         where += " of all services together" if self.together else ""
@@ -100,12 +113,26 @@ class Rule:
             of = "call" if self.score == CALLS else f"record with {self.score}"
             return f"no {of}{where} for {self.window_s / 60:g} min"
         least = "" if self.measure == "count" else f" (of at least {self.least_n})"
-        times = " times that of a week before" if self.compare else ""
         span = (
             f"a calendar {self.window} ({self.time_zone})" if self.window else f"{self.window_s / 60:g} min"
         )
-        over = f"{measure} over {span} {self.op} {self.limit:g}{times}"
-        return f"{self.score}{where}: {over}{least}{lasting}"
+        over = self.measured(f" over {span}")
+        besides = "".join(f" and {one.score} {one.measured()}" for one in self.conditions())
+        return f"{self.score}{where}: {over}{least}{besides}{lasting}"
+
+    def scores(self) -> list[str]:
+        """The scores it is about."""
+        return [self.score, *(one.score for one in self.and_)]
+
+    def measured(self, over: str = "") -> str:
+        """Measure and limit in words."""
+        measure = f"{100 * self.quantile:g} % quantile" if self.measure == "quantile" else self.measure
+        times = " times that of a week before" if self.compare else ""
+        return f"{measure}{over} {self.op} {self.limit:g}{times}"
+
+    def conditions(self) -> list[Rule]:
+        """What must hold besides, as rules: over the same traffic and window."""
+        return [replace(self, **asdict(one), and_=(), for_s=0) for one in self.and_]
 
     def is_over(self) -> bool:
         """Whether more than the limit breaks it."""
@@ -122,12 +149,16 @@ class Rule:
         """
         try:
             values = {f.name: said[f.name] for f in fields(cls) if f.name in said or f.name not in _OPTIONAL}
+            values["and_"] = tuple(Condition(**one) for one in said.get("and") or said.get("and_") or ())
             rule = cls(**values | {n: tuple(values[n]) for n in _LISTS if n in values})
-            numbers = (rule.window_s, rule.limit, rule.quantile, rule.least_n, rule.for_s)
+            numbers = [rule.window_s, rule.limit, rule.quantile, rule.least_n, rule.for_s]
+            numbers += [number for one in rule.and_ for number in (one.limit, one.quantile)]
             rule.text()
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not a rule: {error!r}") from error
         if rule.measure not in MEASURES or rule.op not in OPS or rule.window_s <= 0 or rule.for_s < 0:
+            raise ValueError(f"not a rule: {rule.text()}")
+        if any(one.measure not in MEASURES or one.op not in OPS for one in rule.and_):
             raise ValueError(f"not a rule: {rule.text()}")
         if (
             rule.window not in ("", DAY, MONTH)
@@ -140,17 +171,23 @@ class Rule:
     def to_dict(self) -> dict[str, Any]:
         """Its plain form, the keys of ``[[rule]]``; those that came later only where they say something."""
         plain = asdict(self) | {name: list(getattr(self, name)) for name in _LISTS}
+        plain["and"] = list(plain.pop("and_"))
         return {
             n: value
             for n, value in plain.items()
-            if n not in _OPTIONAL or value not in ("", 0, [], _LATER.get(n))
+            if n not in (*_OPTIONAL, "and") or value not in ("", 0, [], _LATER.get(n))
         }
 
     def lookback_s(self) -> int:
         """Seconds before the end of a tick that may count for what is decided there."""
         if self.window:
             return LONGEST_S[self.window]
-        return self.window_s + (WEEK_S if self.compare else 0)
+        compares = self.compare or any(one.compare for one in self.and_)
+        return self.window_s + (WEEK_S if compares else 0)
+
+    def looks_far(self) -> bool:
+        """Whether more than a short span counts for what it decides."""
+        return bool(self.window or self.compare or any(one.compare for one in self.and_))
 
     def is_for(self, service: str) -> bool:
         """Whether it is about a service."""
@@ -158,7 +195,7 @@ class Rule:
 
 
 _LATER: Mapping[str, Any] = MappingProxyType(
-    {"by": "", "for_s": 0, "together": False, "compare": "", "window": "", "time_zone": UTC}
+    {"by": "", "for_s": 0, "together": False, "compare": "", "window": "", "time_zone": UTC, "and_": ()}
 )
 """Parts of what a rule says that came after the first release, and what they are where they say nothing."""
 _LABELS = ("severity", "name", "owner", "runbook", "receivers")
@@ -248,6 +285,14 @@ def _quantile(quantile: float, window: Sequence[TickSum], n: int, grid: Grid | N
         if so_far >= wanted:
             return grid.value(cell)
     return grid.value(cells[-1])
+
+
+def joint(verdict: Verdict, besides: Sequence[Verdict]) -> Verdict:
+    """What a rule says whose conditions all must hold: one that does not is enough for ``ok``."""
+    statuses = {one.status for one in (verdict, *besides)}
+    status = next((one for one in (OK, NO_DATA) if one in statuses), BREACH)
+    lacks_past = status == NO_DATA and any(one.lacks_past for one in (verdict, *besides))
+    return replace(verdict, status=status, lacks_past=lacks_past)
 
 
 class Window:

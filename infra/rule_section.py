@@ -14,6 +14,22 @@ NO_LIMIT = -1e15
 
 
 @dataclass(frozen=True, slots=True)
+class ConditionSettings:
+    """What must hold besides for a rule to fire: another measure, over the same window, slice and service."""
+
+    score: str = field(metadata=about("name of a score"))
+    measure: str = field(
+        metadata=about("as of the rule", one_of=("rate", "mean", "quantile", "sum", "count"))
+    )
+    limit: float = field(metadata=about("the limit, in the unit of the measure", within=(-1e15, 1e15)))
+    op: str = field(
+        default=">", metadata=about("what of the measure breaks the limit", one_of=(">", ">=", "<", "<="))
+    )
+    quantile: float = field(default=0.95, metadata=about("which one, of `quantile`", within=(0.001, 0.999)))
+    compare: str = field(default="", metadata=about("as of the rule", one_of=("", "week")))
+
+
+@dataclass(frozen=True, slots=True)
 class RuleSettings:
     """A rule of one's own: a measure of a score over a window, against a fixed limit.
 
@@ -72,6 +88,7 @@ class RuleSettings:
     time_zone: str = field(
         default="UTC", metadata=about("of `window`: whose days and months, such as Europe/Berlin")
     )
+    and_: tuple[ConditionSettings, ...] = ()
     name: str = field(default="", metadata=about("what it is called in messages"))
     owner: str = field(default="", metadata=about("whose it is"))
     runbook: str = field(default="", metadata=about("address of what to do about it"))
@@ -83,7 +100,8 @@ class RuleSettings:
     def of(cls, plain: Mapping[str, Any]) -> RuleSettings:
         """A rule of its plain form, in which lists stand for tuples; what it does not say is as shipped."""
         lists = {name: tuple(plain.get(name, ())) for name in ("services", "receivers")}
-        return cls(**{**plain, **lists})
+        besides = tuple(ConditionSettings(**one) for one in plain.get("and_", ()))
+        return cls(**{**plain, **lists, "and_": besides})
 
 
 def check_rule_receivers(rules: Sequence[RuleSettings], names: Sequence[str]) -> None:

@@ -77,7 +77,7 @@ def tables() -> Iterator[tuple[str, Any]]:
 
 def _tables_of(cls: Any, above: str) -> Iterator[tuple[str, Any]]:
     for key, hint in typing.get_type_hints(cls).items():
-        name = f"{above}{key}"
+        name = f"{above}{key.removesuffix('_')}"
         inner = typing.get_args(hint)
         if is_dataclass(hint):
             yield f"[{name}]", hint
@@ -102,7 +102,7 @@ def _allowed(hint: Any, f: Field[Any]) -> str:
     within, one_of = f.metadata["within"], f.metadata["one_of"]
     is_list = typing.get_origin(hint) is tuple
     if one_of:
-        words = ", ".join(f"`{one}`" for one in one_of)
+        words = ", ".join(f"`{one or _toml(one)}`" for one in one_of)
         return f"list of {words}" if is_list else words
     if within:
         low, high = within

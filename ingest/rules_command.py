@@ -99,18 +99,24 @@ def tried_over(settings: Settings, ask: Ask, tenant: str, lineage: str, since_s:
     rules += slos_of(settings)
     for rule in rules:
         score = "error" if rule.score == CALLS else rule.score  # every call has it
-        reach_s = rule.lookback_s() if isinstance(rule, Rule) and (rule.compare or rule.window) else 0
+        asked = rule.conditions() if isinstance(rule, Rule) else []
+        reach_s = rule.lookback_s() if isinstance(rule, Rule) and rule.looks_far() else 0
         named = {"unit": rule.unit, "score": score, "slice": rule.slice}
         found = ask(TICKS, {**given, **named, "since": since_s - reach_s})
+        besides = [_by_place(ask(TICKS, _series(one, given, since_s - reach_s))) for one in asked]
         grid, services = specs[score].grid, []
         if isinstance(rule, Rule) and rule.together:
             found = _added_up(rule, found, grid)
         for (service, environment), ticks in groupby(found, lambda row: (str(row[0]), str(row[1]))):
-            past = [_past(row, tick_s) for row in ticks]
+            past = [
+                replace(_past(row, tick_s), besides=tuple(_at(one, row, tick_s) for one in besides))
+                for row in ticks
+            ]
             if service != SEVERAL and not rule.is_for(service):
                 continue
             if isinstance(rule, Rule):
-                told = replayed(rule, past, grid, tick_s, since_s // tick_s if reach_s else 0)
+                grids = [specs[one.score].grid for one in rule.and_]
+                told = replayed(rule, past, grid, tick_s, since_s // tick_s if reach_s else 0, grids)
                 picture = drawn(told.values, told.fired, rule.limit, over=rule.is_over())
                 services.append({**_service(service, environment, told, tick_s), "picture": picture})
                 continue
@@ -134,6 +140,21 @@ def _each(rule: Rule, ask: Ask, given: Mapping[str, Any]) -> list[Rule]:
     named = {"unit": rule.unit, "score": rule.score, "prefix": f"{rule.by}="}
     found = [str(slice_) for (slice_,) in ask(SLICES, {**given, **named})]
     return [replace(rule, slice=slice_, by="") for slice_ in found]
+
+
+def _series(rule: Rule, given: Mapping[str, Any], since_s: int) -> dict[str, Any]:
+    return {**given, "unit": rule.unit, "score": rule.score, "slice": rule.slice, "since": since_s}
+
+
+def _by_place(found: Iterable[Sequence[Any]]) -> dict[tuple[Any, ...], Sequence[Any]]:
+    """Rows of `TICKS` by service, environment and tick."""
+    return {tuple(row[:3]): row for row in found}
+
+
+def _at(rows: Mapping[tuple[Any, ...], Sequence[Any]], row: Sequence[Any], tick_s: int) -> PastTick:
+    """What there is of another series in the tick of a row."""
+    found = rows.get(tuple(row[:3]))
+    return PastTick(int(row[2]) // tick_s, None) if found is None else _past(found, tick_s)
 
 
 def _added_up(rule: Rule, found: Iterable[Sequence[Any]], grid: Grid | None) -> list[Sequence[Any]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from detectors.drift.budgets.allocation import allot
 from detectors.drift.budgets.grant import Grant
-from detectors.rule_faults import fault, slice_fault
+from detectors.rule_faults import first_fault, slice_fault
 from detectors.rules import CALLS
 from detectors.scorers.judgement import WithJudgements, is_judgement
 from detectors.scorers.registry import SCORER_VERSIONS
@@ -56,15 +58,12 @@ def check(settings: Settings) -> None:
     for limit in settings.limit:
         if limit.score not in flags:
             raise unknown("flag in limit.score:", limit.score, flags)
-    named = [(f"rule[{i}]", one.score) for i, one in enumerate(settings.rule) if one.score != CALLS]
-    named += [(f"slo[{i}]", one.score) for i, one in enumerate(settings.slo)]
-    for where, score in named:
+    for where, score in _named(settings):
         if score not in specs and not is_judgement(score):
             raise unknown(f"score in {where}.score:", score, specs)
     known = WithJudgements(specs)
     for rule in rules_of(settings):
-        spec = None if rule.score == CALLS else known[rule.score]
-        wrong = fault(rule, spec, settings.detection.tick_s)
+        wrong = first_fault(rule, known, settings.detection.tick_s)
         if wrong is not None:
             raise Misconfigured(f"[[rule]] {rule.text()}: {wrong}")
     for slo in slos_of(settings):
@@ -72,3 +71,12 @@ def check(settings: Settings) -> None:
         if wrong is not None:
             raise Misconfigured(f"[[slo]] {slo.text()}: {wrong}")
     check_intake(settings)
+
+
+def _named(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Where rules and objectives name scores, and which."""
+    for i, rule in enumerate(settings.rule):
+        if rule.score != CALLS:
+            yield f"rule[{i}]", rule.score
+        yield from ((f"rule[{i}].and[{j}]", one.score) for j, one in enumerate(rule.and_))
+    yield from ((f"slo[{i}]", one.score) for i, one in enumerate(settings.slo))

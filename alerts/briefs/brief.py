@@ -329,7 +329,7 @@ def _notes(finding: Finding) -> tuple[str, ...]:
 def _values(finding: Finding) -> str:
     """The measurement in words; of a limit, what was measured against it."""
     if finding.alert_kind in words.LIMITS:
-        said = limits.limit_text(finding, words.inline(words.title(finding.score)))
+        said = limits.limit_text(finding, words.named)
         if said:
             return said
     if finding.alert_kind in (PIPELINE, SILENCE) and finding.notes:

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from alerts.briefs import figures
 from alerts.briefs.quantities import amount
 from alerts.briefs.tally import counted_as
-from detectors.finding import Finding
+from detectors.finding import Finding, MetCondition
 from detectors.rules import ABSENT, CALLS
 from detectors.scorers import SPECS
 
@@ -16,12 +19,29 @@ SPENT = ("USD",)
 """Units of money: a sum of it was spent."""
 
 
-def limit_text(finding: Finding, name: str) -> str:
-    """A broken limit in words, without where and since when; empty where what was measured is not known."""
-    said = _limit_text(finding, name)
-    if not said or finding.factor is None:
-        return said
-    return f"{said} ({finding.factor:g} times a week before)"
+def limit_text(finding: Finding, named: Callable[[str], str]) -> str:
+    """A broken limit in words, without where and since when; empty where what was measured is not known.
+
+    ``named`` gives the name of a score inside a sentence. What held besides follows.
+    """
+    said = _limit_text(finding, named(finding.score))
+    if said and finding.factor is not None:
+        said += f" ({finding.factor:g} times a week before)"
+    return " and ".join([said, *(limit_text(_beside(finding, one), named) for one in finding.conditions)])
+
+
+def _beside(finding: Finding, met: MetCondition) -> Finding:
+    """What held besides, as a finding of its own."""
+    return replace(
+        finding,
+        score=met.score,
+        measure=met.measure,
+        direction=met.direction,
+        current_value=met.value,
+        baseline_value=met.limit,
+        factor=met.factor,
+        conditions=(),
+    )
 
 
 def _limit_text(finding: Finding, name: str) -> str:

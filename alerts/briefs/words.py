@@ -41,6 +41,11 @@ def title(score: str) -> str:
     return plain(spec.title) if spec else plain(score.replace("_", " ")).capitalize()
 
 
+def named(score: str) -> str:
+    """The name of a score inside a sentence."""
+    return inline(title(score))
+
+
 def inline(text: str) -> str:
     """A title inside a sentence: ``Refusals`` -> ``refusals``, but ``PII`` stays."""
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
@@ -171,7 +176,7 @@ def measured(finding: Finding) -> str:
 
 def subject(finding: Finding, hits: int) -> str:
     """What happened, without where and when: ``refusals 1.0 % → 58 % (+41 to +66 pp)``."""
-    name = inline(title(finding.score))
+    name = named(finding.score)
     if finding.alert_kind == POLICY:
         return f"{name}, {figures.count(hits)} {'hit' if hits == 1 else 'hits'}"
     if finding.alert_kind == SILENCE:
@@ -182,7 +187,7 @@ def subject(finding: Finding, hits: int) -> str:
         return f"no {unit_plural(finding.unit)} arrive for {figures.measure(finding.baseline_value)} min"
     if finding.alert_kind == PIPELINE and finding.notes:
         return plain(finding.notes[0], MAX_STATED)
-    if finding.alert_kind in LIMITS and (said := limits.limit_text(finding, name)):
+    if finding.alert_kind in LIMITS and (said := limits.limit_text(finding, named)):
         return said
     said = values(finding).text
     what = inline(measured(finding))

@@ -17,7 +17,7 @@ from alerts.errors import NotPossible
 from detectors.drift.service.rule_watch import ADD, REMOVE
 from detectors.finding import rfc3339
 from detectors.observation import Control, ServiceKey
-from detectors.rule_faults import fault
+from detectors.rule_faults import first_fault
 from detectors.rules import CALLS, Rule
 from detectors.scorers import SPECS
 from infra.clock import to_datetime
@@ -149,7 +149,7 @@ def checked(rule: Rule, settings: Settings) -> None:
     spec = SPECS.get(rule.score)
     if spec is None and rule.score != CALLS:
         raise NotPossible(str(unknown("score", rule.score, SPECS)))
-    why_not = fault(rule, spec, settings.detection.tick_s)
+    why_not = first_fault(rule, SPECS, settings.detection.tick_s)
     if why_not is not None:
         raise NotPossible(f"the rule can never be decided, or never fires: {why_not}")
 

@@ -152,6 +152,7 @@ def test_the_dimensions_of_rules_are_those_that_stage_1_sends() -> None:
 def test_a_rule_written_before_has_the_id_it_had_and_is_read() -> None:
     old = {**asdict(rule()), "services": []}
     for later in (
+        "and_",
         "window",
         "time_zone",
         "compare",

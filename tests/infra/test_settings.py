@@ -117,6 +117,9 @@ def test_limits_are_kept_on_both_sides(
     }.get(heading, "")
     if heading == "[[rule]]":
         heading += '\nscore = "refusal"\nmeasure = "rate"\nop = ">"' + ("\nlimit = 0.1" * (key != "limit"))
+    if heading == "[[rule.and]]":
+        heading = '[[rule]]\nscore = "refusal"\nmeasure = "rate"\nlimit = 0.1\n[[rule.and]]\nscore = "error"'
+        heading += '\nmeasure = "rate"' + ("\nlimit = 0.1" * (key != "limit"))
     if heading == "[[escalation.level]]":
         heading = '[[escalation]]\nname = "a"\n[[escalation.level]]\nreceivers = ["a"]'
     if heading == "[[slo]]":

@@ -16,6 +16,7 @@ from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, Mark, Message, ServiceKey, SourcePosition
 from infra.errors import Misconfigured
 from infra.kafka import TICKS as CLOSED_TICKS
+from infra.rule_section import ConditionSettings
 from infra.settings import KafkaSettings, RuleSettings, Settings, of_tables
 from ingest.detect.run_config import RunConfig, engine
 from ingest.detect.stage import DetectStage
@@ -24,7 +25,7 @@ from ingest.rules_command import TICKS, Ask, show_tried, tried_over
 from ingest.settings_check import check as check_settings
 from ingest.verify.check import Check
 from ingest.verify.logs import CLOSED
-from ingest.watching import fleet_config
+from ingest.watching import fleet_config, rules_of
 from tests.alerts.lives import World as Desk
 from tests.detectors.drift.traffic import START, Row, observation
 from tests.ingest.test_detect_stage import LATENESS_NS, NS_PER_MIN, Kept
@@ -35,7 +36,14 @@ RULE = RuleSettings(
     "refusal", "sum", ">", 12.0, window_s=900, least_n=1, services=("shop-*",), severity="page", together=True
 )
 ALONE = replace(RULE, together=False)
-SETTINGS = Settings(kafka=KafkaSettings(partitions=2), rule=(RULE, ALONE))
+BOTH = replace(
+    ALONE,
+    measure="rate",
+    limit=0.4,
+    services=("shop-a",),
+    and_=(ConditionSettings("refusal", "count", 14.0),),
+)
+SETTINGS = Settings(kafka=KafkaSettings(partitions=2), rule=(RULE, ALONE, BOTH))
 SERVICES = ("shop-a", "shop-b", "other")
 KEYS = {name: ServiceKey("default", "live", "", name) for name in SERVICES}
 
@@ -86,7 +94,7 @@ def test_the_sum_over_services_breaks_a_limit_that_none_breaks_alone(
     counted: tuple[list[Kept], list[list[Report]], list[Finding]],
 ) -> None:
     _, reports, alone = counted
-    assert [f for f in alone if f.alert_kind == "rule"] == []
+    assert {f.measure for f in alone if f.alert_kind == "rule"} == {"rate"}
     store, (first, over) = stated(reports, 0)
     assert (first.service, first.slice, first.current_value, first.n) == (SEVERAL, "all", 18.0, 30)
     assert over.finding_id == first.finding_id
@@ -142,7 +150,7 @@ def test_it_is_tried_over_history_as_the_stream_decides(
     counted: tuple[list[Kept], list[list[Report]], list[Finding]],
 ) -> None:
     stores, reports, _ = counted
-    together, alone = tried_over(SETTINGS, answers(stores), "default", "live", 0)["rules"]
+    together, alone, _ = tried_over(SETTINGS, answers(stores), "default", "live", 0)["rules"]
     (service,) = together["services"]
     first, over = (f.to_dict() for f in stated(reports, 0)[1])
     (fired,) = service["fired"]
@@ -152,9 +160,32 @@ def test_it_is_tried_over_history_as_the_stream_decides(
     assert "  all together: 1 times in" in show_tried({"rules": [together]})
 
 
+def test_two_conditions_are_tried_over_history_as_the_stream_decides(
+    counted: tuple[list[Kept], list[list[Report]], list[Finding]],
+) -> None:
+    assert rules_of(RunConfig.of(SETTINGS).settings()) == rules_of(SETTINGS)
+    stores, _, alone = counted
+    (service,) = tried_over(SETTINGS, answers(stores), "default", "live", 0)["rules"][2]["services"]
+    first, over = [f.to_dict() for f in alone if f.alert_kind == "rule"]
+    (fired,) = service["fired"]
+    assert (fired["at"], fired["ended"]) == (first["made_at"], over["ended_at"])
+    assert first["conditions"][0] == {
+        "score": "refusal",
+        "measure": "count",
+        "direction": "rise",
+        "factor": None,
+        "value": 15.0,
+        "limit": 14.0,
+    }
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [
+        ({"and": [{"score": "refusel", "measure": "rate", "limit": 0.1}]}, r"score in rule\[0\].and\[0\]"),
+        ({"together": False, "and": [{"score": "error", "measure": "rate", "limit": 0.1}]}, None),
+        ({"and": [{"score": "error", "measure": "rate", "limit": 0.1}]}, "leave together out"),
+        ({"and": [{"score": "error", "measure": "rate"}]}, r"rule\[0\].and\[0\].limit is missing"),
         ({"by": "language"}, "together and by"),
         ({"measure": "absent"}, "together and measure = 'absent'"),
         ({"together": "yes"}, "must be true or false"),

@@ -18,7 +18,7 @@ from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watched_rule import WatchedRule
 from detectors.finding import Finding
 from detectors.observation import Control, ServiceKey
-from detectors.rules import Rule, Window, tick_sum
+from detectors.rules import Rule, tick_sum
 
 _OPEN = "open"
 """Stands where the id of a rule does, before the counts of ticks that are open."""
@@ -30,7 +30,7 @@ class RulesTogether:
     def __init__(self, key: ServiceKey, config: WatchConfig) -> None:
         self._key, self._config = key, config
         self._rules = {
-            rule.rule_id: WatchedRule(Window(rule, config.tick_s))
+            rule.rule_id: WatchedRule.of(rule, config.tick_s)
             for rule in config.rules
             if rule.together and rule.score in config.specs
         }

@@ -27,8 +27,9 @@ from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watched_rule import WatchedRule
 from detectors.finding import Finding
 from detectors.observation import Control, Observation, ServiceKey
-from detectors.rule_faults import fault
-from detectors.rules import ABSENT, CALLS, Rule, Window
+from detectors.rule_faults import first_fault
+from detectors.rules import ABSENT, CALLS, Rule, TickSum
+from detectors.scorers.protocol import ScoreSpec
 
 ADD, REMOVE = "rule", "rule_over"
 """Actions of control records."""
@@ -50,7 +51,7 @@ class RuleWatch:
         self._rules: dict[str, WatchedRule] = {}
         self.absence = AbsenceWatch(key, config.config_hash, mine)
         for rule in mine:
-            if rule.measure != ABSENT and rule.score in config.specs:
+            if rule.measure != ABSENT and all(score in config.specs for score in rule.scores()):
                 self._watch(rule)
         self._added: dict[str, Rule] = {}
         self._gone: list[Finding] = []
@@ -60,7 +61,7 @@ class RuleWatch:
         if rule.by:
             self._templates[rule.rule_id] = rule
         else:
-            self._rules[rule.rule_id] = WatchedRule(Window(rule, self._config.tick_s))
+            self._rules[rule.rule_id] = WatchedRule.of(rule, self._config.tick_s)
 
     def observe(self, o: Observation) -> None:
         """Take note of what came, for rules about what does not come."""
@@ -90,10 +91,14 @@ class RuleWatch:
         over += self._slos.close(counts, places, fold)
         self._divide(places)
         for one in self._rules.values():
-            rule = one.window.rule
-            spec = spec_of(rule, self._config, fold)
-            over += one.close(tick, read(rule, counts, places, spec), spec, self._key, self._config)
+            held, spec = self._read(one.window.rule, counts, places, fold)
+            besides = [self._read(window.rule, counts, places, fold) for window, _ in one.besides]
+            over += one.close(tick, held, spec, self._key, self._config, besides)
         return over
+
+    def _read(self, rule: Rule, counts: TickCounts, places: Places, fold: Fold) -> tuple[TickSum, ScoreSpec]:
+        spec = spec_of(rule, self._config, fold)
+        return read(rule, counts, places, spec), spec
 
     def obey(self, record: Control, tick: int, fold: Fold) -> list[Finding]:
         """Do before ``tick`` closes what a person asked, if it is about rules; what it ends."""
@@ -110,10 +115,7 @@ class RuleWatch:
             rule = Rule.of(said if isinstance(said, Mapping) else {})
         except ValueError:
             return
-        spec = None if rule.score == CALLS else self._config.specs.get(rule.score)
-        known = spec is not None or rule.score == CALLS
-        decidable = known and fault(rule, spec, self._config.tick_s) is None
-        decidable = decidable and not rule.together
+        decidable = first_fault(rule, self._config.specs, self._config.tick_s) is None and not rule.together
         room = rule.rule_id in self._added or len(self._added) < MOST_ADDED
         if decidable and room and rule.is_for(self._key.service):
             self._keep(rule)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from detectors.drift.service.rule_labels import labels
 from detectors.drift.service.stated import Said, ended, stated
 from detectors.drift.service.watch_config import WatchConfig
-from detectors.finding import Finding
+from detectors.finding import Finding, MetCondition
 from detectors.grid import Grid
 from detectors.observation import ServiceKey
-from detectors.rules import BREACH, OK, TickSum, Verdict, Window, is_clearly_worse
+from detectors.rules import BREACH, OK, Rule, TickSum, Verdict, Window, is_clearly_worse, joint
 from detectors.scorers.protocol import ScoreSpec
 
 DETECTOR = "rule.1"
@@ -23,6 +23,7 @@ DETECTOR = "rule.1"
 class WatchedRule:
     """One rule: the generation of its score that its window holds, and the finding that is open.
 
+    ``besides`` are the windows of the conditions that must hold, too, with their generations.
     ``accepted`` is the measure that a person took for fine though it breaks the rule, ``since`` the first
     tick of the breach there is.
     """
@@ -32,18 +33,35 @@ class WatchedRule:
     finding: Finding | None = None
     accepted: float | None = None
     since: int | None = None
+    besides: list[tuple[Window, int]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, rule: Rule, tick_s: int) -> WatchedRule:
+        """One that begins."""
+        return cls(Window(rule, tick_s), besides=[(Window(one, tick_s), 0) for one in rule.conditions()])
 
     def close(
-        self, tick: int, found: TickSum, spec: ScoreSpec, key: ServiceKey, config: WatchConfig
+        self,
+        tick: int,
+        found: TickSum,
+        spec: ScoreSpec,
+        key: ServiceKey,
+        config: WatchConfig,
+        besides: Sequence[tuple[TickSum, ScoreSpec]] = (),
     ) -> list[Finding]:
-        """Decide at the end of ``tick``, which holds ``found``: what begins, or what is over."""
+        """Decide at the end of ``tick``, which holds ``found``: what begins, or what is over.
+
+        ``besides`` is what it holds of each of the conditions that must hold, too.
+        """
         if spec.generation != self.generation:
             self.window.clear()
             self.generation, self.accepted = spec.generation, None
-        verdict = self.window.close(tick, found, spec.grid)
+        others = [self._beside(i, tick, *one) for i, one in enumerate(besides)]
+        verdict = joint(self.window.close(tick, found, spec.grid), others)
         lasts = self._lasts(verdict, tick, config.tick_s)
         if lasts and self._is_new(verdict):
-            self.finding, self.accepted = self._stated(verdict, tick, spec, key, config), None
+            self.finding = self._stated(verdict, tick, spec, key, config, others)
+            self.accepted = None
             return [self.finding]
         if verdict.status == OK:
             self.accepted = None
@@ -51,6 +69,13 @@ class WatchedRule:
                 over, self.finding = ended(self.finding, tick, config.tick_s), None
                 return [over]
         return []
+
+    def _beside(self, i: int, tick: int, found: TickSum, spec: ScoreSpec) -> Verdict:
+        window, generation = self.besides[i]
+        if spec.generation != generation:
+            window.clear()
+            self.besides[i] = window, spec.generation
+        return window.close(tick, found, spec.grid)
 
     def accept(self, finding_id: str, tick: int, grid: Grid | None, tick_s: int) -> list[Finding]:
         """End a finding that a person accepts before ``tick`` closes; nothing if another one is open.
@@ -83,7 +108,13 @@ class WatchedRule:
         return self.accepted is None or is_clearly_worse(verdict.limit, verdict.value, self.accepted)
 
     def _stated(
-        self, verdict: Verdict, tick: int, spec: ScoreSpec, key: ServiceKey, config: WatchConfig
+        self,
+        verdict: Verdict,
+        tick: int,
+        spec: ScoreSpec,
+        key: ServiceKey,
+        config: WatchConfig,
+        others: Sequence[Verdict],
     ) -> Finding:
         """The finding of a breach. What became worse than was accepted began now, not with its window."""
         window, rule, accepted = self.window, self.window.rule, self.accepted
@@ -97,7 +128,7 @@ class WatchedRule:
             direction="rise" if rule.is_over() else "fall",
             n=verdict.n,
             notes=(f"rule {rule.text()}", *anew),
-            measure=f"p{100 * rule.quantile:g}" if rule.measure == "quantile" else rule.measure,
+            measure=_measure(rule),
             window_s=None if rule.window else rule.window_s,
         )
         finding = stated(
@@ -112,12 +143,19 @@ class WatchedRule:
             tick=tick,
         )
         factor = rule.limit if rule.compare else None
-        window_is = rule.window or None
-        return replace(finding, compare=rule.compare or None, factor=factor, window=window_is, **labels(rule))
+        return replace(
+            finding,
+            compare=rule.compare or None,
+            factor=factor,
+            window=rule.window or None,
+            conditions=tuple(map(_met, rule.conditions(), others)),
+            **labels(rule),
+        )
 
     def state(self) -> list[Any]:
         """Plain form for a snapshot."""
-        later = [self.accepted, self.since]
+        besides = [[generation, [_plain(t) for t in window]] for window, generation in self.besides]
+        later = [self.accepted, self.since, besides or None]
         while later and later[-1] is None:
             later.pop()
         text = None if self.finding is None else self.finding.to_json()
@@ -130,7 +168,21 @@ class WatchedRule:
         self.window = Window(self.window.rule, tick_s, [_tick(t) for t in ticks])
         self.generation = generation
         self.finding = None if text is None else Finding.from_dict(json.loads(text))
-        self.accepted, self.since = (*later, None, None)[:2]
+        self.accepted, self.since, besides = (*later, None, None, None)[:3]
+        for i, (of, held) in enumerate(besides or ()):
+            rule = self.besides[i][0].rule
+            self.besides[i] = Window(rule, tick_s, [_tick(t) for t in held]), of
+
+
+def _measure(rule: Rule) -> str:
+    return f"p{100 * rule.quantile:g}" if rule.measure == "quantile" else rule.measure
+
+
+def _met(rule: Rule, verdict: Verdict) -> MetCondition:
+    limit = rule.limit if verdict.limit is None else verdict.limit
+    value = 0.0 if verdict.value is None else verdict.value
+    direction, factor = "rise" if rule.is_over() else "fall", rule.limit if rule.compare else None
+    return MetCondition(rule.score, _measure(rule), direction, value, limit, factor)
 
 
 def _plain(tick: TickSum) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,9 +14,9 @@ from alerts.briefs.limits import limit_text
 from detectors.drift.service.watched_rule import WatchedRule
 from detectors.finding import Finding
 from detectors.grid import SignedLogGrid
-from detectors.rule_faults import fault
-from detectors.rule_history import PastTick, replayed
-from detectors.rules import Rule, TickSum, Window, tick_sum
+from detectors.rule_faults import fault, first_fault
+from detectors.rule_history import Past, PastTick, replayed
+from detectors.rules import Condition, Rule, TickSum, tick_sum
 from detectors.scorers.protocol import ScoreSpec
 from tests.detectors.drift.traffic import KEY, SPECS, config
 
@@ -33,12 +34,12 @@ Ticks = list[tuple[int, int, int]]
 def streamed(rule: Rule, ticks: Ticks) -> list[Finding]:
     """What the stream states, with a restart after every tick."""
     said: list[Finding] = []
-    one = WatchedRule(Window(rule, TICK_S))
+    one = WatchedRule.of(rule, TICK_S)
     for tick, n, k in ticks:
         found = tick_sum(FIRST + tick, [0, 1], [n - k, k], SPEC.grid)
         said += one.close(FIRST + tick, found, SPEC, KEY, SETTINGS)
         kept = json.loads(json.dumps(one.state()))
-        one = WatchedRule(Window(rule, TICK_S))
+        one = WatchedRule.of(rule, TICK_S)
         one.restore(TICK_S, *kept)
     return said
 
@@ -114,7 +115,7 @@ def test_a_calendar_day_or_month_begins_anew_in_its_time_zone(
 
 def test_a_sum_of_a_month_is_kept_as_one_and_told_as_it_is() -> None:
     rule = Rule("cost_usd", "sum", 1800, ">", 10, least_n=1, window="month", time_zone="Europe/Berlin")
-    one, said = WatchedRule(Window(rule, TICK_S)), list[Finding]()
+    one, said = WatchedRule.of(rule, TICK_S), list[Finding]()
     for tick in range(200):
         found = TickSum(FIRST + tick, 3, 0.1, ((5, 3),))
         said += one.close(FIRST + tick, found, replace(SPEC, value_unit="USD"), KEY, SETTINGS)
@@ -122,7 +123,7 @@ def test_a_sum_of_a_month_is_kept_as_one_and_told_as_it_is() -> None:
     (first,) = said
     assert (first.window, first.window_s, first.n) == ("month", None, 303)
     assert first.notes[0].startswith("rule cost_usd: sum over a calendar month (Europe/Berlin) > 10")
-    assert limit_text(first, "cost") == "spent $10.1 in the calendar month, limit $10"
+    assert limit_text(first, lambda _: "cost") == "spent $10.1 in the calendar month, limit $10"
     assert int(first.onset_low.timestamp() if first.onset_low else 0) == FIRST * TICK_S
     assert Finding.from_dict(json.loads(first.to_json())) == first
     assert Rule.of(json.loads(json.dumps(rule.to_dict()))) == rule
@@ -138,7 +139,7 @@ def test_a_finding_names_the_limit_of_then_and_history_says_where_it_cannot_deci
         said.notes[0] == "rule refusal: rate over 15 min > 1.5 times that of a week before (of at least 10)"
     )
     assert Finding.from_dict(json.loads(said.to_json())) == said
-    text = limit_text(said, "refusals").replace("\N{NARROW NO-BREAK SPACE}", " ")
+    text = limit_text(said, lambda _: "refusals").replace("\N{NARROW NO-BREAK SPACE}", " ")
     assert text == "refusals 20 % of answers in 15 min, limit 15 % (1.5 times a week before)"
     past = [PastTick(FIRST + t, tick_sum(FIRST + t, [0, 1], [n - k, k], SPEC.grid)) for t, n, k in ticks]
     found = replayed(RATE, past, SPEC.grid, TICK_S)
@@ -149,7 +150,7 @@ def test_a_finding_names_the_limit_of_then_and_history_says_where_it_cannot_deci
 
 
 def test_what_was_accepted_beyond_a_moving_limit_is_quiet_until_it_is_clearly_worse() -> None:
-    one = WatchedRule(Window(RATE, TICK_S))
+    one = WatchedRule.of(RATE, TICK_S)
     said: list[Finding] = []
     for tick, n, k in [*QUIET, (WEEK, 20, 4), (WEEK + 1, 20, 4), (WEEK + 2, 20, 19)]:
         if said and tick == WEEK + 1:
@@ -201,4 +202,106 @@ def test_history_finds_what_the_stream_states(
 def test_what_can_never_be_decided_is_refused(rule: Rule, score: str, words: str | None) -> None:
     spec: ScoreSpec = {**SPECS, TONE.name: TONE}[score]
     found = fault(replace(rule, score=score), spec, TICK_S)
+    assert (found is None) if words is None else (found is not None and words in found)
+
+
+BOTH = Rule(
+    *("refusal", "rate", 900, ">", 0.2), least_n=10, and_=(Condition("output_length", "mean", ">", 50.0),)
+)
+LENGTH = SPECS["output_length"]
+Pairs = list[tuple[int, int, int, int, int]]
+"""Tick, values and hits of refusals, values and sum of lengths."""
+
+
+def pair(one: tuple[int, int, int, int, int]) -> tuple[int, TickSum, TickSum]:
+    tick, n, k, m, total = one
+    held = tick_sum(FIRST + tick, [0, 1], [n - k, k], SPEC.grid)
+    return FIRST + tick, held, TickSum(FIRST + tick, m, float(total))
+
+
+def streamed_both(rule: Rule, ticks: Pairs) -> list[Finding]:
+    said: list[Finding] = []
+    one = WatchedRule.of(rule, TICK_S)
+    for tick, held, length in map(pair, ticks):
+        said += one.close(tick, held, SPEC, KEY, SETTINGS, [(length, LENGTH)])
+        kept = json.loads(json.dumps(one.state()))
+        one = WatchedRule.of(rule, TICK_S)
+        one.restore(TICK_S, *kept)
+    return said
+
+
+def both_tried(rule: Rule, ticks: Pairs) -> Past:
+    past = [PastTick(t, held, 1, (PastTick(t, length, 1),)) for t, held, length in map(pair, ticks)]
+    return replayed(rule, past, SPEC.grid, TICK_S, grids=[LENGTH.grid])
+
+
+@pytest.mark.parametrize(
+    ("ticks", "fired"),
+    [
+        ([(0, 20, 9, 20, 900)], []),  # refusals alone
+        ([(0, 20, 1, 20, 1100)], []),  # lengths alone
+        ([(0, 20, 9, 20, 1100)], [(0, None)]),
+        ([(0, 20, 9, 9, 1100)], []),  # too few lengths decide nothing
+        ([(0, 20, 9, 20, 1100), (4, 20, 9, 9, 10)], [(0, None)]),  # nor do they end it
+        ([(0, 20, 9, 20, 1100), (4, 20, 9, 20, 900)], [(0, 4)]),
+        ([(0, 20, 9, 20, 1100), (4, 9, 9, 20, 900)], [(0, 4)]),  # one that does not hold is enough
+    ],
+)
+def test_two_conditions_hold_at_once(ticks: Pairs, fired: list[tuple[int, int | None]]) -> None:
+    found = both_tried(BOTH, ticks).firings
+    assert [(f.tick - FIRST, None if f.ended is None else f.ended - FIRST) for f in found] == fired
+    said = streamed_both(BOTH, ticks)
+    assert [f.ended_at is None for f in said] == [True, False][: len(said)]
+    assert len(said) == sum(1 + (over is not None) for _, over in fired)
+
+
+def test_a_finding_names_what_held_besides() -> None:
+    (said,) = streamed_both(BOTH, [(0, 20, 9, 20, 1100)])
+    assert said.notes[0] == (
+        "rule refusal: rate over 15 min > 0.2 (of at least 10) and output_length mean > 50"
+    )
+    text = limit_text(said, lambda score: score).replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert text == (
+        "refusal 45 % of answers in 15 min, limit 20 %"
+        " and mean output_length 55 characters in 15 min, limit 50 characters"
+    )
+    assert Finding.from_dict(json.loads(said.to_json())) == said
+    assert Rule.of(json.loads(json.dumps(BOTH.to_dict()))) == BOTH
+    assert BOTH.rule_id != replace(BOTH, and_=()).rule_id
+
+
+COUNTS = st.integers(0, 30)
+SPREAD = st.lists(st.tuples(st.integers(0, 60), COUNTS, COUNTS, COUNTS, st.integers(0, 2000)), max_size=40)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SPREAD, st.sampled_from([0, 600]), st.sampled_from(["", "day"]))
+def test_history_finds_what_the_stream_states_of_two_conditions(some: Pairs, for_s: int, window: str) -> None:
+    rule = replace(BOTH, for_s=for_s, window=window, window_s=1800 if window else 900)
+    by_tick = {t: (t, n, min(k, n), m, total if m else 0) for t, n, k, m, total in some}
+    ticks = [by_tick[t] for t in sorted(by_tick)]
+    begun = [(f.tick, f.value, f.n) for f in both_tried(rule, ticks).firings]
+    said = [f for f in streamed_both(rule, ticks) if f.ended_at is None]
+    assert begun == [(int(f.made_at.timestamp()) // TICK_S - 1, f.current_value, f.n) for f in said]
+
+
+@pytest.mark.parametrize(
+    ("changes", "besides", "words"),
+    [
+        ({}, {}, None),
+        ({"together": True}, {}, "leave together out"),
+        ({"measure": "absent", "limit": -1e15}, {}, "leave measure = 'absent' out"),
+        ({}, {"measure": "rate"}, "and output_length: rate over 15 min"),
+        ({}, {"score": "unheard-of"}, "'unheard-of' is no score"),
+        ({}, {"limit": 1e9}, "never fires"),
+        ({"slice": "language=es"}, {"measure": "quantile"}, "is for all traffic"),
+        ({}, {"compare": "week", "limit": 1.5}, None),
+        ({}, {"compare": "week", "limit": -1.0}, "a factor of the measure"),
+    ],
+)
+def test_conditions_that_can_never_hold_are_refused(
+    changes: dict[str, Any], besides: dict[str, Any], words: str | None
+) -> None:
+    rule = replace(BOTH, **changes, and_=(replace(BOTH.and_[0], **besides),))
+    found = first_fault(rule, SPECS, TICK_S)
     assert (found is None) if words is None else (found is not None and words in found)
