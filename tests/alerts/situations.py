@@ -189,7 +189,7 @@ def errors() -> Situation:
         0.004,
         0.31,
         alert_kind="fast",
-        detector="fast_path.1",
+        detector="fast_path.2",
         n=96,
         n_baseline=8_210,
         n_users=24,

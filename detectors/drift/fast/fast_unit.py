@@ -34,7 +34,10 @@ that is read in large pieces, or of a wrong clock, and waits until all before it
 
 @dataclass(frozen=True, slots=True)
 class Rise:
-    """A flag that crossed in ``minute``, in a run that began at minute ``began``."""
+    """A flag that crossed in ``minute``, in a run that began at minute ``began``.
+
+    ``n`` calls from then on had ``hits`` hits; ``n`` is 0 where some of them are no longer known one by one.
+    """
 
     score: str
     minute: int
@@ -42,6 +45,8 @@ class Rise:
     evidence: float
     threshold: float
     reach: Reach
+    n: int = 0
+    hits: int = 0
 
 
 class FastUnit:
@@ -122,9 +127,14 @@ class FastUnit:
         if not any(call.hits for call in near):
             return False
         self._ahead = Distinct(len(self.scores), self._known)
-        ticks = (self._open.get(t, []) for t in range(first, first + OPEN_TICKS))
-        self._look(self._ahead, [call for _, call in sorted(c for calls in ticks for c in calls)])
+        self._look(self._ahead, self._near())
         return True
+
+    def _near(self) -> list[Call]:
+        """The calls of the open ticks that are looked at, in the order of the log."""
+        first = self._first_open
+        ticks = (self._open.get(t, []) for t in range(first, first + OPEN_TICKS))
+        return [call for _, call in sorted(c for calls in ticks for c in calls)]
 
     def _look(self, ahead: Distinct, calls: Sequence[Call]) -> None:
         for minute, some in groupby(calls, key=lambda c: c.minute):
@@ -140,7 +150,7 @@ class FastUnit:
         for minute in sorted(self._sums):
             for flag in self._step(bank, minute, self._sums[minute]):
                 if all(r.score != self.scores[flag] for r in found):
-                    found += self._rise(bank, flag, minute, self._ahead)
+                    found += self._rise(bank, flag, minute, self._ahead, self._near())
         return found
 
     def close(self, tick: int) -> list[Rise]:
@@ -154,7 +164,7 @@ class FastUnit:
                 self.met = self._met()
             for flag in self._step(self.bank, minute, trials):
                 if all(r.score != self.scores[flag] for r in found):
-                    found += self._rise(self.bank, flag, minute, self._known)
+                    found += self._rise(self.bank, flag, minute, self._known, mine)
         if tick % max(60 // self._minutes, 1) == 0:
             self._known.forget(tick * self._minutes)
         self._ahead, self._sums = None, {}
@@ -167,14 +177,24 @@ class FastUnit:
         page = bank.update(minute, trials.bets * on, trials.hits * on, trials.conversations * on)
         return [int(i) for i in np.flatnonzero(page)] if page.any() else []
 
-    def _rise(self, bank: FastBank, flag: int, minute: int, known: Distinct) -> list[Rise]:
+    def _rise(
+        self, bank: FastBank, flag: int, minute: int, known: Distinct, calls: Sequence[Call]
+    ) -> list[Rise]:
         """The rise of a flag whose statistic is over its threshold, unless one user is behind it."""
         began = int(bank.began[flag])
         reach = known.reach(flag, began, int(bank.hits[flag]))
         if reach.largest > MOST_OF_ONE:
             return []
         evidence, threshold = float(bank.evidence()[flag]), float(bank.threshold[flag])
-        return [Rise(self.scores[flag], minute, began, evidence, threshold, reach)]
+        n, hits = self._counts(flag, began, minute, calls)
+        return [Rise(self.scores[flag], minute, began, evidence, threshold, reach, n, hits)]
+
+    def _counts(self, flag: int, began: int, minute: int, calls: Sequence[Call]) -> tuple[int, int]:
+        """Calls to which a flag applied within a run, and its hits; 0 if ``calls`` begin after the run."""
+        if began // self._minutes < min(call.minute for call in calls) // self._minutes:
+            return 0, 0
+        mine = [c for c in calls if began <= c.minute <= minute and c.applies >> flag & 1]
+        return len(mine), sum(c.hits >> flag & 1 for c in mine)
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
         """Facts and arrays for a snapshot."""

@@ -15,11 +15,12 @@ from detectors.drift.change.recovery import Recovery
 from detectors.drift.fast.fast_watch import FastWatch
 from detectors.drift.service.fold import SeriesKey
 from detectors.drift.service.watched import OpenFinding
+from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
 from tests.detectors.drift.streams import DAY as TICKS_A_DAY
 from tests.detectors.drift.streams import MONDAY, TICK_S
 from tests.detectors.drift.test_open_tick import stated
-from tests.detectors.drift.traffic import SPECS, START, Row, World, config, watch
+from tests.detectors.drift.traffic import KEY, SPECS, START, Row, World, config, observation, watch
 
 counts = st.lists(st.tuples(st.integers(0, 9), st.floats(0, 1)), min_size=3, max_size=40)
 
@@ -71,6 +72,37 @@ def test_a_gross_rise_is_dated_before_it_was_noticed_within_its_tick() -> None:
     assert first.onset_low <= first.onset <= first.onset_high <= first.made_at
     assert first.suspects == ()
     assert first.compared == ("prompt_version", "request_model")
+
+
+def test_a_gross_rise_within_a_tick_is_told_with_its_own_size_and_onset() -> None:
+    """Not with that of its tick, three fifths of which went well: at once, and when the tick has closed."""
+    began = START + 303
+
+    def refuses(row: Row, draw: np.random.Generator) -> Row:
+        refused = row.minute >= began and draw.random() < 0.6
+        return replace(row, scores={**row.scores, "refusal": float(refused)})
+
+    specs = {**SPECS, "refusal": replace(SPECS["refusal"], usual=0.05)}
+    world = World(seed=5, per_day=60_000, days=0.22, change=refuses)
+    watcher, rows = ServiceWatcher(KEY, config(specs=specs), START // 5), list(world.rows())
+    early = list[Finding]()
+    for offset, first in enumerate(range(0, len(rows), 16)):
+        batch = rows[first : first + 16]
+        watcher.observe(observation(batch, offset, specs=specs), offset)
+        early += [] if early else watcher.peek(offset)
+        watcher.advance((batch[-1].minute - 2) // 5, offset)
+    _, late = watch(world, config(specs=specs))
+    for found in (early[0], next(f for f in late if f.alert_kind == "fast")):
+        assert found.onset == datetime.fromtimestamp(began * 60, UTC)
+        assert found.onset_low is not None
+        assert found.onset_low <= found.onset
+        assert found.current_value is not None
+        assert 0.4 < found.current_value < 0.8
+        assert found.effect_low is not None
+        assert found.effect_high is not None
+        assert 0.2 < found.effect_low < 0.6 < found.effect_high
+        assert found.n is not None
+        assert found.n < 120
 
 
 def test_a_rise_told_again_by_a_slower_detector_began_before_it_was_first_told() -> None:
