@@ -16,13 +16,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
-from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
 from detectors.calendar_period import DAY, LONGEST_S, MONTH, period_of
 from detectors.finding import ALL
 from detectors.grid import Grid
+from detectors.service_patterns import matches
 
 ABSENT = "absent"
 MEASURES = ("rate", "mean", "quantile", "sum", "count", ABSENT)
@@ -191,7 +191,7 @@ class Rule:
 
     def is_for(self, service: str) -> bool:
         """Whether it is about a service."""
-        return not self.services or any(fnmatchcase(service, pattern) for pattern in self.services)
+        return matches(service, self.services)
 
 
 _LATER: Mapping[str, Any] = MappingProxyType(

@@ -18,12 +18,12 @@ import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from fnmatch import fnmatchcase
 
 from detectors.finding import ALL
 from detectors.grid import Grid
 from detectors.rules import BREACH, NO_DATA, OK, TickSum
 from detectors.scorers.protocol import ScoreSpec
+from detectors.service_patterns import matches
 
 PERIOD_S = 30 * 86_400
 """What the budget is for."""
@@ -88,7 +88,7 @@ class Slo:
 
     def is_for(self, service: str) -> bool:
         """Whether it is about a service."""
-        return not self.services or any(fnmatchcase(service, pattern) for pattern in self.services)
+        return matches(service, self.services)
 
     def least(self, pair: Pair) -> int:
         """Values the long window of a pair must hold to decide."""

@@ -20,6 +20,7 @@ from detectors.observation import Control, ServiceKey
 from detectors.rule_faults import first_fault
 from detectors.rules import CALLS, Rule
 from detectors.scorers import SPECS
+from detectors.service_patterns import escaped
 from infra.clock import to_datetime
 from infra.errors import Misconfigured
 from infra.rule_section import RuleSettings, check_rule_receivers
@@ -156,8 +157,9 @@ def checked(rule: Rule, settings: Settings) -> None:
 
 def _only_service(patterns: Iterable[str]) -> str:
     """The one service that patterns name without wildcards."""
-    names = [_ESCAPED.sub(r"\1", pattern) for pattern in patterns]
-    if len(names) != 1 or not names[0] or [glob.escape(names[0])] != list(patterns):
+    plain = [escaped(pattern) for pattern in patterns]
+    names = [_ESCAPED.sub(r"\1", pattern) for pattern in plain]
+    if len(names) != 1 or not names[0] or [glob.escape(names[0])] != plain:
         raise NotPossible(
             'services must name one service, such as services = ["shop"]: rules about several belong into '
             "lightship.toml"

@@ -16,9 +16,12 @@ from alerts.acting.typed_text import TypedText
 from alerts.errors import NotPossible, Unavailable
 from alerts.rules.added import AddedRule, read
 from alerts.rules.routes import RuleApi, Rules
+from detectors.drift.fast.limits import Limit, declared
 from detectors.drift.service.rule_watch import MOST_ADDED
 from detectors.observation import Control, ServiceKey, decode, encode
 from detectors.rules import Rule
+from detectors.service_patterns import matches
+from detectors.slo import Slo
 from infra.rule_section import RuleSettings
 from infra.settings import ReceiverSettings, Settings
 from tests.alerts.memory import HandClock
@@ -165,6 +168,18 @@ def test_a_name_with_wildcards_in_it_is_one_service() -> None:
     assert service == "a[b*"
     assert rule.is_for(service)
     assert not rule.is_for("abc")
+
+
+def test_a_name_that_holds_a_redacted_value_is_one_service() -> None:
+    service, rule = read(TOML.replace("shop", "shop of [email:3f2a]"), Settings())
+    assert service == "shop of [email:3f2a]"
+    assert rule.is_for(service)
+    assert not rule.is_for("shop of e")
+    with pytest.raises(NotPossible, match="must name one service"):
+        read(TOML.replace("shop", "shop of [email:*]"), Settings())
+    assert matches("shop of [email:3f2a]", ["shop of [email:*]"])
+    assert declared([Limit("refusal", 0.1, ("a[1]",))], "a[1]", "refusal") == 0.1
+    assert Slo("refusal", 0.99, services=("a[1]",)).is_for("a[1]")
 
 
 def test_an_added_rule_names_receivers_that_there_are() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+
+from detectors.service_patterns import matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Limit:
 def declared(limits: Sequence[Limit], service: str, score: str) -> float | None:
     """The first limit that is declared for a score of a service; ``None`` where there is none."""
     for limit in limits:
-        named = not limit.services or any(fnmatchcase(service, pattern) for pattern in limit.services)
+        named = matches(service, limit.services)
         if limit.score == score and named:
             return limit.at_most
     return None
