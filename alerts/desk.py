@@ -35,7 +35,7 @@ from alerts.isolation import Isolation
 from alerts.log import dedup_key
 from alerts.notify.protocol import Delivery
 from alerts.ports import FAR_FUTURE_NS, Closed, Message, Post, Setup, Store
-from alerts.silences.silence import MAX_SILENCES, Silence
+from alerts.silences.silence import MAX_SILENCES, Silence, Silences
 from alerts.watch.metrics import Metrics
 from detectors.finding import Finding
 from detectors.own_finding import SERVICE
@@ -269,12 +269,18 @@ class Desk:
         """
         with self._lock:
             self._check_writer()
-            if len(self._book.silences.in_force) >= MAX_SILENCES:
+            if sum(not s.origin for s in self._book.silences.in_force) >= MAX_SILENCES:
                 raise NotPossible(f"there are {MAX_SILENCES} silences already: lift some")
             self._put_silence(silence)
             self._metrics.add("actions", 1)
             self._hush_now()
             return silence
+
+    def align_silences(self, changes: Callable[[Silences], Sequence[Silence]]) -> None:
+        """Keep silences as others have them now; raises `Unavailable` if one cannot be stored."""
+        with self._lock:
+            for silence in changes(self._book.silences):
+                self._put_silence(silence)
 
     def lift(self, silence_id: str, actor: str, reason: str, *, by_file: bool = False) -> Silence | None:
         """End a silence before its time; ``None`` if there is no such silence.
@@ -293,6 +299,8 @@ class Desk:
             known = self._book.silences.get(silence_id)
             if known is None:
                 return None
+            if known.origin:
+                raise NotPossible(f"silence {silence_id} was made in {known.origin}: expire it there")
             if not known.in_force:
                 raise NotPossible(f"silence {silence_id} has ended: {known.ended_reason}")
             now_ns = self._clock.now_ns()

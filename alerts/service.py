@@ -53,6 +53,7 @@ from alerts.notify.sender import FOLLOWING
 from alerts.notify.standing import Standing
 from alerts.ports import Message, Setup
 from alerts.rules.routes import Rules
+from alerts.silences.polling import HonouredSilences
 from alerts.watch.heartbeat import Heartbeat
 from alerts.watch.metrics import Metrics
 from alerts.watch.own_watch import WATCHING
@@ -158,7 +159,8 @@ class Service:
         self._keeper = Keeper(self.holding, self._mine, self._clock, self.faults)
         beats = [] if self._heart is None else [self._heart.loop]
         senders = [sender.loop for sender in self._senders.values()]
-        self.loops = [*senders, *beats, self._keeper.loop, *self._own.loops]
+        self._honoured = HonouredSilences.of(settings, self._clock, self.metrics, self.faults, self._typed)
+        self.loops = [*senders, *beats, *self._honoured.loops, self._keeper.loop, *self._own.loops]
 
     def _mine(self) -> list[Incident]:
         """The incidents that this process may act for."""
@@ -257,6 +259,7 @@ class Service:
         if self._heart is not None:
             self._heart.start()
         self._keeper.start()
+        self._honoured.start()
         self._own.start()
         logger.info("alerts API on %s", self.address)
         try:
@@ -267,6 +270,7 @@ class Service:
             if self._heart is not None:
                 self._heart.stop(1.0)
             self._own.stop()
+            self._honoured.stop(STOP_S)
             self._keeper.stop(STOP_S)
             for wait_s in (0.0, STOP_S / max(1, len(self._senders))):  # ask all, then wait for each
                 for sender in self._senders.values():
@@ -307,9 +311,7 @@ class Service:
                 batch = batch or self._feed.poll(POLL_S)
                 load_due |= self._feed.newly_assigned()
                 if load_due:
-                    self._dispatch.load()
-                    self.desk.load()
-                    self._grants.forget()
+                    self._load()
                     load_due, tell_rules = False, True
                 elif not self._feed.assigned:
                     batch = []  # it belongs to another process now
@@ -326,6 +328,7 @@ class Service:
                 if self._feed.assigned and self._dispatch.state.news():
                     self._send_again()
                 if self._feed.assigned and self._clock.now_ns() >= next_elapse_ns:
+                    self._align_silences()
                     with self.faults.guarded(INCIDENTS):
                         self.desk.elapse()
                     self._say_how_things_stand()
@@ -353,6 +356,17 @@ class Service:
                 self._trouble = str(error)
                 self._stop.wait(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _load(self) -> None:
+        """Start from what is stored, and from what is silenced elsewhere."""
+        self._dispatch.load()
+        self.desk.load()
+        self._grants.forget()
+        self._align_silences()
+
+    def _align_silences(self) -> None:
+        with self.faults.guarded("silences"):
+            self.desk.align_silences(self._honoured.changes)
 
     def _watch_ourselves(self) -> None:
         """Say what is wrong with Lightship itself, or is over, in the log of findings."""

@@ -39,7 +39,7 @@ KINDS: Mapping[str, Kind] = {
         may=("channel", "url", "signing_secret_file", "ca_file", "examples", *DIGEST),
     ),
     "pagerduty": Kind(needs=(("token_file",),), may=("url", "webhook_secret_file", "ca_file", "examples")),
-    "alertmanager": Kind(needs=(("url",),), may=("token_file", "resend_s", "ca_file")),
+    "alertmanager": Kind(needs=(("url",),), may=("token_file", "resend_s", "honour_silences", "ca_file")),
     "email": Kind(
         needs=(("url",), ("sender",), ("to",)),
         may=("user", "password_file", "starttls", "ca_file", "examples", *DIGEST),
@@ -121,6 +121,13 @@ class ReceiverSettings:
         metadata=about(
             "seconds after which an Alertmanager hears again of what still fires; it forgets after four",
             within=(1, 3600),
+        ),
+    )
+    honour_silences: bool = field(
+        default=False,
+        metadata=about(
+            "whether what is silenced in an Alertmanager is silenced at every receiver: incidents whose "
+            "alerts a silence made there matches"
         ),
     )
     template: str = field(

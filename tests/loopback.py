@@ -56,8 +56,11 @@ class Loopback(Served):
         loopback = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.do_POST()
+
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
+                body = self.rfile.read(int(self.headers["content-length"] or 0))
                 headers = {k.lower(): v for k, v in self.headers.items()}
                 loopback.got.append(Request(self.path, headers, body))
                 answer = loopback.answers.pop(0) if loopback.answers else loopback.answer

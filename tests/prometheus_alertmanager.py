@@ -5,11 +5,13 @@ Debian's package is ``prometheus-alertmanager``; a program of the name ``alertma
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,25 @@ class Alertmanager:
         """What it knows to be firing."""
         found: list[dict[str, Any]] = httpx.get(f"{self.url}/api/v2/alerts", timeout=10).json()
         return found
+
+    def silence(self, *matchers: str) -> str:
+        """Silence what these match for an hour (``score=~"refus.*"``); the id of the silence."""
+        now = datetime.now(UTC)
+        read = [re.fullmatch(r'(\w+)(=~|=)"(.*)"', one) for one in matchers]
+        rows = [{"name": m[1], "value": m[3], "isRegex": m[2] == "=~", "isEqual": True} for m in read if m]
+        body = {
+            "matchers": rows,
+            "startsAt": now.isoformat(),
+            "endsAt": (now + timedelta(hours=1)).isoformat(),
+            "createdBy": "ana",
+            "comment": "rolling back",
+        }
+        answer = httpx.post(f"{self.url}/api/v2/silences", json=body, timeout=10).raise_for_status()
+        return str(answer.json()["silenceID"])
+
+    def expire(self, silence_id: str) -> None:
+        """End a silence."""
+        httpx.delete(f"{self.url}/api/v2/silence/{silence_id}", timeout=10).raise_for_status()
 
     @property
     def notifications(self) -> list[list[Told]]:

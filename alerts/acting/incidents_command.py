@@ -16,6 +16,7 @@ from alerts.briefs.words import plain
 from alerts.errors import Unavailable as AlertsUnavailable
 from alerts.held.evidence import Bound
 from alerts.log import IncidentLog
+from alerts.silences.matchers import Matcher, matchers_text
 from alerts.silences.silence import MATCHERS
 from detectors.finding import parse_rfc3339, rfc3339
 from infra import clickhouse
@@ -265,12 +266,11 @@ def show_silences(report: Mapping[str, Any]) -> str:
     rows = report["silences"]
     if not rows:
         return "no silence is in force"
-    lines = [("silence", "of", "from", "until", "who", "why", "ended")]
+    lines = [("silence", "of", "from", "until", "who", "why", "made in", "ended")]
     for s in rows:
         ended = f"{s['ended_at']} by {s['ended_by']}" if s["ended_at"] else ""
-        lines.append(
-            (s["silence_id"], _patterns(s), s["begins_at"], s["ends_at"], s["actor"], s["reason"], ended)
-        )
+        who, made_in = (s["actor"], s["reason"]), s.get("origin") or "lightship"
+        lines.append((s["silence_id"], _patterns(s), s["begins_at"], s["ends_at"], *who, made_in, ended))
     return _table(lines)
 
 
@@ -281,6 +281,8 @@ def show_lifted(report: Mapping[str, Any]) -> str:
 
 
 def _patterns(silence: Mapping[str, Any]) -> str:
+    if silence.get("origin"):  # made in an Alertmanager
+        return matchers_text([Matcher(**one) for one in silence["matchers"]])
     return " ".join(f"{name}={silence[name]}" for name in MATCHERS if silence[name] != "*")
 
 

@@ -17,45 +17,25 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from alerts.briefs import words
 from alerts.briefs.brief import Brief
 from alerts.briefs.render import cut_to, label, parts
 from alerts.errors import Unavailable
-from alerts.incidents.identity import Place
-from alerts.incidents.incident import About
 from alerts.notify.http_post import HttpPost
 from alerts.notify.protocol import RETRY, SENT, Delivery, Outcome
 from alerts.notify.references import References
+from alerts.silences.alert_labels import labels_of
 from detectors.finding import SEVERITIES, rfc3339
 from infra.clock import NS_PER_S, Clock, to_datetime
 
 PATH = "/api/v2/alerts"
-ALERTNAME = "LightshipIncident"
 KEPT = 4
 """Repeats after which an Alertmanager that hears nothing takes an alert for resolved."""
 BATCH = 64
 """Alerts of one request, as Prometheus sends them."""
 MAX_DESCRIPTION = 6_000
-MAX_LABEL = 200
 
 _LEFT_OUT = ("Examples", "Trust")
 """Parts that are not known when an alert is repeated."""
-
-
-def labels_of(incident_id: str, place: Place, about: About | None, severity: str) -> dict[str, str]:
-    """Identity of an alert. A label without a value would be dropped: it is left out."""
-    given = {
-        "alertname": ALERTNAME,
-        "incident_id": incident_id,
-        "severity": severity,
-        "score": words.plain(about.score, MAX_LABEL) if about else "",
-        "alert_kind": words.plain(about.alert_kind, MAX_LABEL) if about else "",
-        "service": words.plain(place.service, MAX_LABEL),
-        "environment": words.plain(place.environment or "", MAX_LABEL),
-        "tenant": words.plain(place.tenant, MAX_LABEL),
-        "lineage": words.plain(place.lineage, MAX_LABEL),
-    }
-    return {name: value for name, value in given.items() if value}
 
 
 def annotations_of(brief: Brief) -> dict[str, str]:

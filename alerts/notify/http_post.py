@@ -78,10 +78,15 @@ class HttpPost:
         return self._post(body, headers or {}, path, 0)[0]
 
     def ask(
-        self, body: bytes, headers: Mapping[str, str] | None = None, *, path: str = ""
+        self,
+        body: bytes,
+        headers: Mapping[str, str] | None = None,
+        *,
+        path: str = "",
+        most: int = MAX_ANSWER,
     ) -> tuple[Outcome, bytes]:
-        """The same, with the first `MAX_ANSWER` bytes of the answer."""
-        return self._post(body, headers or {}, path, MAX_ANSWER)
+        """The same, with the first ``most`` bytes of the answer."""
+        return self._post(body, headers or {}, path, most)
 
     def _post(self, body: bytes, headers: Mapping[str, str], path: str, most: int) -> tuple[Outcome, bytes]:
         url = f"{self._url.rstrip('/')}{path}" if path else self._url

@@ -24,6 +24,7 @@ from alerts.notify.channels import notifier_of
 from alerts.notify.protocol import SENT, Delivery, Outcome
 from alerts.notify.references import References
 from alerts.notify.route import receivers_of
+from alerts.silences.polling import fetcher, tried_once
 from detectors.finding import Finding
 from infra.clock import Clock, SystemClock, to_datetime
 from infra.errors import Misconfigured, Unavailable
@@ -129,7 +130,19 @@ def tried(
                 break
     finally:
         notifier.close()
-    return report(receiver, done)
+    return report(receiver, done) | _silences(receiver, clock)
+
+
+def _silences(receiver: ReceiverSettings, clock: Clock) -> dict[str, Any]:
+    """What a receiver says that is silenced there, where that is honoured; ``ok`` is false if it does not."""
+    if not receiver.honour_silences:
+        return {}
+    door = fetcher(receiver, clock)
+    try:
+        found = tried_once(door)
+    finally:
+        door.close()
+    return {"silences": found} if found["ok"] else {"silences": found, "ok": False}
 
 
 def told_service(config: Path | None, name: str) -> str:
@@ -176,4 +189,12 @@ def show(report: dict[str, Any]) -> str:
             f"{report['receiver']} ({report['kind']}), {m['kind']}: {said[m['outcome']]}{detail}, "
             f"{m['seconds']:.2f} s"
         )
+    if (of := report.get("silences")) and not of["ok"]:
+        lines.append(f"{report['receiver']}: its silences cannot be read: {of['reason']}")
+    elif of:
+        lines.append(
+            f"{report['receiver']}: {of['active']} active silences there, {of['honoured']} of them may match "
+            "alerts of ours"
+        )
+        lines += [f"{report['receiver']}: {why}: not honoured" for why in of["unusable"]]
     return "\n".join([*lines, *([report["service"]] if report.get("service") else [])])

@@ -97,7 +97,7 @@ def planned(
         ]
     kept = {(step.new.place, step.new.rule.rule_id) for step in steps if step.new is not None}
     gone = [
-        Step(None, one, why=_why_gone(one, in_settings))
+        Step(None, one, why="" if one.applied else whose(one.applied, one.actor))
         for key, one in there.items()
         if key not in kept and (one.applied == made.applied or (prune and not one.applied))
     ]
@@ -145,12 +145,6 @@ def _step(new: AddedRule, old: AddedRule | None) -> Step[AddedRule]:
     if old.applied == new.applied:
         return Step(new, old, is_same=same, why="" if same else "what it is called, or who is told")
     return Step(new, old, why=f"{whose(old.applied, old.actor)}; the file has it from now on")
-
-
-def _why_gone(one: AddedRule, in_settings: Collection[str]) -> str:
-    if one.rule.rule_id in in_settings:
-        return "lightship.toml has it"
-    return "" if one.applied else whose(one.applied, one.actor)
 
 
 def _paired(steps: Sequence[Step[AddedRule]], gone: Sequence[Step[AddedRule]]) -> list[Step[AddedRule]]:

@@ -9,8 +9,7 @@ as detection knows what it was told already.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from threading import Lock
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from starlette.concurrency import run_in_threadpool
@@ -72,7 +71,6 @@ class Rules:
     audit: Callable[[str, dict[str, Any]], None]
     settings: Settings
     clock: Clock
-    _changing: Lock = field(default_factory=Lock, repr=False)
 
     def listed(self, asked: Mapping[str, str]) -> list[AddedRule]:
         """Those that match, oldest first; those in force alone unless ``state`` is ``all``."""
@@ -105,12 +103,6 @@ class Rules:
         self, tables: Sequence[object], asked: Mapping[str, str], actor: str, reason: str
     ) -> dict[str, Any]:
         """Have the rules of a set be those of a file; only say what is to be done if ``plan`` is asked."""
-        with self._changing:
-            return self._apply(tables, asked, actor, reason)
-
-    def _apply(
-        self, tables: Sequence[object], asked: Mapping[str, str], actor: str, reason: str
-    ) -> dict[str, Any]:
         set_ = asked.get("set", DEFAULT_SET)
         place = ServiceKey(asked.get("tenant", TENANT), LIVE, "", "")
         wanted, known = rules_in(tables, self.settings), self.store.added_rules()
@@ -141,12 +133,12 @@ class Rules:
 
     def spread(self) -> None:
         """Have services that came since watched by the rules that were applied for all of their like."""
-        with self._changing:
-            known, theirs = self.store.added_rules(), self._in_settings()
-            if any(one.in_force and one.applied for one in known):
-                for one in spread(known, self.store.services(), self.clock.now_ns()):
-                    if one.rule.rule_id not in theirs:
-                        self._put(one, {})
+        known = self.store.added_rules()
+        if any(one.applied for one in known):
+            new = spread(known, self.store.services(), self.clock.now_ns())
+            for one in new:
+                if one.rule.rule_id not in self._in_settings():
+                    self._put(one, {})
 
     def _in_settings(self) -> dict[str, Rule]:
         rules = [Rule.of(asdict(one)) for one in self.settings.rule]
@@ -162,10 +154,9 @@ class Rules:
         if not chosen:
             raise NotPossible(f"no rule {rule_id!r} that somebody added: GET /rules lists them")
         removed = [one.over(actor, reason, self.clock.now_ns()) for one in chosen]
-        with self._changing:
-            for one in removed:
-                self.store.put_rule(one)
-                self._tell(one, asked)
+        for one in removed:
+            self.store.put_rule(one)
+            self._tell(one, asked)
         return removed
 
     def tell_again(self) -> None:

@@ -88,6 +88,7 @@ def planned(
     NotPossible
         If a table is no silence, is there twice, or there would be too many.
     """
+    known = [s for s in known if not s.origin]  # what was made in an Alertmanager ends there
     mine = [s for s in known if s.tenant == made.tenant and s.applied == made.applied]
     steps: list[Step[Silence]] = []
     warnings: list[str] = []

@@ -17,7 +17,6 @@ from starlette.responses import JSONResponse, Response
 from alerts.acting.plan import DEFAULT_SET
 from alerts.acting.request import (
     MAX_APPLIED,
-    MAX_REASON,
     RESPONDER,
     TENANT,
     Refused,
@@ -26,14 +25,12 @@ from alerts.acting.request import (
     said,
     tables_of,
 )
-from alerts.acting.typed_text import TypedText
 from alerts.desk import Desk
 from alerts.errors import NotPossible, Unavailable
 from alerts.silences.applying import planned, row
 from alerts.silences.silence import MATCHERS, Silence, asked_for
 from detectors.drift.files.rows import parse_span_s
 from infra.clock import Clock, to_ns
-from infra.errors import Defect
 
 
 class SilenceApi:
@@ -89,12 +86,7 @@ class SilenceApi:
         if not reason:
             raise Refused(422, "silences need a reason")
         try:
-            tables = await run_in_threadpool(
-                _redacted, tables, request.app.state.typed, asked.get("tenant", TENANT)
-            )
             report = await run_in_threadpool(self._apply, tables, asked, actor, reason)
-        except (Defect, OSError) as error:
-            raise Refused(503, f"nothing was changed: the tenant's key cannot be used: {error}") from error
         except NotPossible as error:
             raise Refused(409, str(error)) from error
         except Unavailable as error:
@@ -144,26 +136,6 @@ class SilenceApi:
         if over is None:
             raise Refused(404, f"there is no silence {silence_id!r}: GET /silences lists them")
         return JSONResponse({"v": 1, "silence": over.to_dict()})
-
-
-def _redacted(tables: list[object], typed: TypedText, tenant: str) -> list[object]:
-    """Tables whose reasons are redacted as what people write about others is.
-
-    Raises
-    ------
-    NotPossible
-        If one is too long.
-    """
-    out: list[object] = []
-    for i, table in enumerate(tables):
-        reason = table.get("reason") if isinstance(table, dict) else None
-        if not isinstance(table, dict) or not isinstance(reason, str):
-            out.append(table)
-            continue
-        if len(reason) > MAX_REASON:
-            raise NotPossible(f"silence[{i}]: reason may have {MAX_REASON} characters")
-        out.append({**table, "reason": typed.text(tenant, reason)})
-    return out
 
 
 def _begins_ns(said: str) -> int | None:

@@ -17,7 +17,9 @@ from typing import Any
 from alerts.errors import NotPossible
 from alerts.incidents import lead, several
 from alerts.incidents.events import Event, Evidence, Silenced, Unsilenced
-from alerts.incidents.incident import DETECTOR, Incident
+from alerts.incidents.incident import DETECTOR, About, Incident
+from alerts.silences.alert_labels import labels_of
+from alerts.silences.matchers import Matcher
 from detectors.finding import SEVERITIES, rfc3339
 from infra.clock import NS_PER_S, to_datetime
 
@@ -40,6 +42,9 @@ class Silence:
     It covers nothing before ``begins_ns``; ``begun`` is whether that time has come (`Silences.at`).
     ``ended_ns`` is when it ended, lifted by ``ended_by`` or (`DETECTOR`) because its time had come.
     ``applied`` is the set of the file that has it; empty where a person made it by hand.
+
+    One that was made in an Alertmanager has the name of its receiver as ``origin``, its id there as
+    ``source_id``, and covers what its ``matchers`` match of an incident's alert; patterns are of no account.
     """
 
     silence_id: str
@@ -58,6 +63,9 @@ class Silence:
     ended_by: str | None = None
     ended_reason: str = ""
     applied: str = ""
+    origin: str = ""
+    source_id: str = ""
+    matchers: tuple[Matcher, ...] = ()
 
     @property
     def in_force(self) -> bool:
@@ -68,6 +76,10 @@ class Silence:
         """Whether nobody is to be told of an incident."""
         if not self.begun:
             return False
+        if self.origin:
+            about = incident.first_about if incident.heard else About.of(incident.lead)
+            labels = labels_of(incident.incident_id, incident.place, about, gravest(incident))
+            return bool(self.matchers) and all(m.matches(labels) for m in self.matchers)
         if incident.place.tenant != self.tenant or not _fits(self.severity, gravest(incident)):
             return False
         grave = [f.score for f in incident.findings if lead.supports(f) and f.severity == gravest(incident)]
@@ -83,7 +95,8 @@ class Silence:
         for name in ("made", "begins", "ends", "ended"):
             at_ns = getattr(self, f"{name}_ns")
             out[f"{name}_at"] = None if at_ns is None else rfc3339(to_datetime(at_ns))
-        return {**out, "applied": self.applied or None, "in_force": self.in_force}
+        listed = {"applied": self.applied or None, "matchers": list(out["matchers"])}
+        return {**out, **listed, "in_force": self.in_force}
 
 
 def gravest(incident: Incident) -> str:

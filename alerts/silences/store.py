@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from alerts.faults import ROWS, Faults
+from alerts.silences.matchers import matchers_from_json, matchers_to_json
 from alerts.silences.silence import Silence, Silences, newest
 from alerts.stored_rows import readable
 
@@ -15,8 +16,8 @@ KEEP_ENDED_DAYS = 2
 _SILENCES = """
 SELECT tenant, silence_id, service, score, slice, severity, actor, reason,
     toUnixTimestamp64Nano(made_at), toUnixTimestamp64Nano(begins_at), toUnixTimestamp64Nano(ends_at),
-    if(ended_at IS NULL, NULL, toUnixTimestamp64Nano(assumeNotNull(ended_at))), ended_by, ended_reason,
-    applied
+    if(ended_at IS NULL, NULL, toUnixTimestamp64Nano(assumeNotNull(ended_at))), origin, source_id,
+    matchers, applied, ended_by, ended_reason
 FROM silences FINAL
 WHERE ends_at >= now64(6) - toIntervalDay({days:UInt32}) OR silence_id NOT IN (
     SELECT silence_id FROM silences WHERE NOT in_force
@@ -46,6 +47,9 @@ def silence_row(s: Silence) -> dict[str, Any]:
         "ended_by": s.ended_by,
         "ended_reason": s.ended_reason,
         "applied": s.applied,
+        "origin": s.origin,
+        "source_id": s.source_id,
+        "matchers": matchers_to_json(s.matchers),
     }
 
 
@@ -56,8 +60,8 @@ def silences_of(rows: Rows, faults: Faults) -> Silences:
 
 
 def _silence(row: Sequence[Any]) -> Silence:
-    tenant, silence_id, service, score, slice_, severity, actor, reason, *times, ended_by, why, applied = row
-    made, begins, ends, ended = times
+    tenant, silence_id, service, score, slice_, severity, actor, reason, *rest, ended_by, why = row
+    made, begins, ends, ended, origin, source_id, matchers, applied = rest
     return Silence(
         tenant=tenant,
         silence_id=silence_id,
@@ -74,4 +78,7 @@ def _silence(row: Sequence[Any]) -> Silence:
         ended_by=ended_by,
         ended_reason=why,
         applied=applied,
+        origin=origin,
+        source_id=source_id,
+        matchers=matchers_from_json(matchers),
     )

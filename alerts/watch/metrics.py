@@ -34,6 +34,12 @@ METRICS = (
     Metric("faults", "lightship_alerts_faults_total", "counter", "Failures of our own code, set aside"),
     Metric("open", "lightship_alerts_incidents_open", "gauge", "Incidents that are not over"),
     Metric("silences", "lightship_alerts_silences", "gauge", "Silences in force"),
+    Metric(
+        "silence_polls_failed",
+        "lightship_alerts_silence_polls_failed_total",
+        "counter",
+        "Times that an Alertmanager did not say what is silenced there",
+    ),
     Metric("waiting", "lightship_alerts_notifications_waiting", "gauge", "Messages that are due"),
     Metric("offset", "lightship_alerts_findings_offset", "gauge", "Newest offset that was taken"),
     Metric("lag", "lightship_alerts_findings_lag_messages", "gauge", "Messages of the log not yet taken"),

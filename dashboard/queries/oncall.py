@@ -25,7 +25,7 @@ LIMIT {limit:UInt32}
 
 _SILENCES = """
 SELECT
-    silence_id, service, score, slice, severity, actor, reason, made_at, begins_at, ends_at,
+    silence_id, service, score, slice, severity, actor, reason, origin, matchers, made_at, begins_at, ends_at,
     (
         SELECT count() FROM incidents FINAL
         WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND state != 'resolved'
@@ -68,7 +68,10 @@ LIMIT 100
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """A silence that has not ended; patterns are texts with ``*``."""
+    """A silence that has not ended; patterns are texts with ``*``.
+
+    One that was made in an Alertmanager has ``matchers`` (JSON) instead, and its receiver as ``origin``.
+    """
 
     silence_id: str
     service: str
@@ -77,6 +80,8 @@ class Quiet:
     severity: str
     actor: str
     reason: str
+    origin: str
+    matchers: str
     made: datetime
     begins: datetime
     ends: datetime
@@ -113,8 +118,8 @@ def fired(store: Store, scope: Scope, since_s: int) -> tuple[str, ...]:
 def silences(store: Store, scope: Scope, wall_s: int) -> Silenced:
     """Silences that have not ended, the one that ends next first."""
     rows = store.rows(_SILENCES, scope.bind(wall=wall_s))
-    found = tuple(Quiet(*row[:7], *(utc(at) for at in row[7:10])) for row in rows)
-    return Silenced(found, int(rows[0][10]) if rows else 0)
+    found = tuple(Quiet(*row[:9], *(utc(at) for at in row[9:12])) for row in rows)
+    return Silenced(found, int(rows[0][12]) if rows else 0)
 
 
 def deliveries(store: Store, scope: Scope, since_s: int) -> tuple[Delivered, ...]:

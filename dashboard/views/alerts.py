@@ -8,6 +8,7 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
+from alerts.silences.matchers import matchers_from_json, matchers_text
 from dashboard import components, data, filters, formats, palette, strings
 from dashboard.access import session
 from dashboard.access.session import Session
@@ -148,6 +149,7 @@ def _silences(found: Silenced, wall: datetime, seen: Session) -> None:
         components.nothing(words.SILENCES_NONE, words.SILENCES_NONE_NEXT)
         return
     for quiet in found.silences[:20]:
+        may_lift = seen.viewer.may_act and not quiet.origin
         with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
             _when(quiet, wall)
             with st.container(gap=None):
@@ -155,7 +157,7 @@ def _silences(found: Silenced, wall: datetime, seen: Session) -> None:
                 components.quiet(
                     words.BY.format(name=clean(quiet.actor, 60), reason=clean(quiet.reason, 200))
                 )
-            with st.popover(words.LIFT, icon=":material/notifications:", disabled=not seen.viewer.may_act):
+            with st.popover(words.LIFT, icon=":material/notifications:", disabled=not may_lift):
                 _lift(quiet, seen)
     if not seen.viewer.may_act:
         components.quiet(words.LIFT_ROLE.format(role=seen.viewer.role))
@@ -176,6 +178,9 @@ def _when(quiet: Quiet, wall: datetime) -> None:
 
 def _covers(quiet: Quiet) -> str:
     """``support-bot · refusal · language=de``: what it names; a star is not named."""
+    if quiet.origin:
+        what = clean(matchers_text(matchers_from_json(quiet.matchers)), 100)
+        return words.MADE_IN.format(what=what, name=clean(quiet.origin, 20))
     named = [clean(p, 60) for p in (quiet.service, quiet.score, quiet.slice, quiet.severity) if p != "*"]
     return " · ".join(named) or words.EVERYTHING
 

@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from infra.receiver_reach import trouble_of
 from infra.receivers import ReceiverSettings
+from infra.silence_reach import silences_trouble
 from ingest.doctor.line import FAIL, OK, WARN, Line
 
 _LAST = """
@@ -33,19 +34,27 @@ def check_receivers(receivers: Sequence[ReceiverSettings], last: Last) -> list[L
     if not receivers:
         return [Line("receivers", OK, "none is configured: the alerts service prints alerts")]
     with ThreadPoolExecutor(max_workers=8) as pool:
-        troubles = list(pool.map(trouble_of, receivers))
+        troubles = list(pool.map(_troubles, receivers))
     return [
-        _line(receiver, trouble, *last.get(receiver.name, ("", "")))
+        _line(receiver, *trouble, *last.get(receiver.name, ("", "")))
         for receiver, trouble in zip(receivers, troubles, strict=True)
     ]
 
 
-def _line(receiver: ReceiverSettings, trouble: str, outcome: str, reason: str) -> Line:
+def _troubles(receiver: ReceiverSettings) -> tuple[str, str]:
+    """Why a receiver cannot be reached, and why what is silenced there cannot be read."""
+    trouble = trouble_of(receiver)
+    return (trouble, "") if trouble else ("", silences_trouble(receiver))
+
+
+def _line(receiver: ReceiverSettings, trouble: str, unread: str, outcome: str, reason: str) -> Line:
     check, test = f"receiver {receiver.name}", f"then: lightship alerts test {receiver.name}"
     if trouble:
         return Line(check, FAIL, f"{receiver.kind}, cannot be reached: {trouble}", test)
     if outcome == "gave_up":
         return Line(check, FAIL, f"{receiver.kind}, gave up the last message: {reason}", test)
+    if unread:
+        return Line(check, FAIL, f"{receiver.kind}, its silences cannot be read: {unread}", test)
     if outcome == "retry":
         return Line(check, WARN, f"{receiver.kind}, did not take the last message: {reason}", test)
     took = ", took the last message" if outcome == "sent" else ""

@@ -134,19 +134,6 @@ def test_what_the_settings_have_is_left_to_them_and_what_waits_for_a_restart_is_
     assert ["its name, severity" in warning for warning in report["warnings"]] == [True]
 
 
-def test_what_the_settings_take_over_is_the_sets_no_more(bench: Bench) -> None:
-    apply(bench, REFUSALS)
-    after = Bench(Settings(rule=(RuleSettings("refusal", "rate", ">", 0.25, services=("shop",)),)))
-    after.kept = bench.kept
-    after.rules = replace(after.rules, store=bench.kept)
-    report = after.rules.apply([REFUSALS], {"whole": "yes"}, "ana", "a restart")
-    assert [(step["action"], step["why"]) for step in report["steps"]] == [
-        ("remove", "lightship.toml has it")
-    ] * 2
-    after.rules.spread()
-    assert in_force(after) == {}
-
-
 def test_a_service_nobody_has_seen_is_a_warning(bench: Bench) -> None:
     report = apply(bench, REFUSALS | {"services": ["shoop"]})
     assert counts(report) == (0, 0, 0, 0)

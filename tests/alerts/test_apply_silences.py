@@ -137,15 +137,6 @@ def test_a_file_that_is_wrong_changes_nothing(bench: Bench, table: dict[str, str
     assert in_force(bench) == []
 
 
-def test_a_reason_of_a_file_is_redacted_and_bounded(bench: Bench) -> None:
-    table = {**REFUSALS, "ends": later(bench, 3), "reason": "ask ana@example.org"}
-    apply(bench, table)
-    (silence,) = bench.client.get("/silences").json()["silences"]
-    assert silence["reason"].startswith("ask [email:")
-    tables = json.dumps([{**table, "reason": "x" * 1001}])
-    assert bench.client.post("/silences/apply", json={"tables": tables, **WHO}).status_code == 409
-
-
 def test_twice_the_same_and_too_many_are_refused(bench: Bench) -> None:
     ends = later(bench, 3)
     one = {**REFUSALS, "ends": ends}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from alerts.errors import Unavailable
@@ -9,6 +11,10 @@ from alerts.notify.alertmanager import BATCH, KEPT, AlertmanagerNotifier
 from alerts.notify.http_post import HttpPost
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT
 from alerts.notify.references import References
+from alerts.notify.trial import show, tried
+from infra.settings import load
+from ingest.doctor.check_receivers import check_receivers
+from ingest.doctor.line import FAIL, OK
 from tests.alerts.deliveries import delivery
 from tests.alerts.invented import refusals
 from tests.alerts.memory import HandClock
@@ -87,3 +93,25 @@ def test_silence_is_tried_again_and_without_the_store_only_repeats_go_on() -> No
         assert server.got == []
         assert am.follow([delivery()]).outcome == SENT
     assert server.got[0].json()[0]["startsAt"] == "2026-03-17T04:20:00Z"  # when it fired
+
+
+def test_a_trial_and_doctor_say_whether_silences_can_be_read(tmp_path: Path) -> None:
+    token, config = tmp_path / "token", tmp_path / "lightship.toml"
+    token.write_text("invented")
+    with Loopback(says(200, [])) as server:
+        config.write_text(
+            f'[[receiver]]\nname = "am"\nkind = "alertmanager"\nurl = "{server.url}/prefix"\n'
+            f'token_file = "{token}"\nhonour_silences = true\n'
+        )
+        (receiver,) = load(config).receiver
+        assert "0 active silences there, 0 of them may match" in show(tried(config, "am"))
+        asked = server.got[-1]
+        assert (asked.path, asked.headers["authorization"]) == ("/prefix/api/v2/silences", "Bearer invented")
+        assert check_receivers([receiver], {})[0].state == OK
+        server.answer = says(403)
+        server.answers = [says(200), says(200)]  # alerts are taken
+        report = tried(config, "am")
+        assert (report["ok"], [m["outcome"] for m in report["messages"]]) == (False, [SENT, SENT])
+        assert "its silences cannot be read: 127.0.0.1: 403" in show(report)
+        (line,) = check_receivers([receiver], {})
+        assert (line.state, "its silences cannot be read: 403" in line.says) == (FAIL, True)

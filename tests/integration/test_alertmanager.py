@@ -9,16 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from alerts.acting.incidents_command import show_silences
 from alerts.incidents.incident import Incident
 from alerts.notify.alertmanager import KEPT, AlertmanagerNotifier
 from alerts.notify.http_post import HttpPost
 from alerts.notify.protocol import RETRY, SENT, Outcome
 from alerts.notify.references import References
+from alerts.silences import polling
 from infra.clock import NS_PER_S, Clock, SystemClock, to_ns
 from infra.settings import ReceiverSettings
 from tests.alert_service import new_world, until
 from tests.alerts.deliveries import delivery_of, incident_of
-from tests.alerts.invented import lengths, refusals
+from tests.alerts.invented import lengths, refusals, secret
+from tests.brokers import EMBEDDED
+from tests.loopback import Loopback, says
 from tests.prometheus_alertmanager import Alertmanager
 
 pytestmark = pytest.mark.alertmanager
@@ -203,3 +207,41 @@ def test_the_whole_service_repeats_and_ends_what_it_told_through_restarts_of_bot
             until(lambda: told(manager)[-1] == [("resolved", "page")])
             time.sleep(4)
             assert manager.alerts() == []  # nothing fires it again
+
+
+@pytest.mark.parametrize("broker", [EMBEDDED], indirect=True)
+def test_what_is_silenced_there_is_told_to_no_receiver_until_it_is_expired_there(
+    broker: str, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "POLL_S", 0.3)
+    with Alertmanager(tmp_path) as manager, Loopback(says(200)) as hook:
+        am = ReceiverSettings(name="am", kind="alertmanager", url=manager.url, honour_silences=True)
+        world = new_world(
+            broker, store, tmp_path, (ReceiverSettings(name="hook", kind="webhook", url=hook.url), am)
+        )
+
+        def heard() -> list[str]:
+            return [request.json()["brief"]["what"]["score"] for request in list(hook.got)]
+
+        score = manager.silence('score=~"refus.*"', 'severity="page"')
+        with world.service() as service:
+            world.say(refusals(), lengths("other", service="billing-bot"))
+            until(lambda: heard() == ["output_length"])
+            until(lambda: len([i for i in service.desk.all() if i.silence]) == 1)
+        world.say(secret("h1", service="search-bot"))
+        kind = manager.silence('alert_kind="policy"')  # while nobody asks
+        with world.service() as service:
+            until(lambda: len([i for i in service.desk.all() if i.silence]) == 2)
+            shown = show_silences({"silences": [s.to_dict() for s in service.desk.silences()]})
+            assert '{score=~"refus.*", severity="page"}' in shown
+            assert '{alert_kind="policy"}' in shown
+            time.sleep(1)
+            assert heard() == ["output_length"]
+            manager.expire(kind)
+            until(lambda: heard() == ["output_length", "secrets"])
+            manager.expire(score)
+            until(lambda: heard() == ["output_length", "secrets", "refusal"])
+            assert service.metrics.get(polling.FAILED) == 0
+            manager.kill()
+            until(lambda: service.metrics.get(polling.FAILED) > 1)
+            assert service.problems() == []
