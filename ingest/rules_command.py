@@ -15,6 +15,7 @@ from detectors.rule_history import Firing, Past, PastTick, burnt, replayed
 from detectors.rule_picture import drawn
 from detectors.rules import CALLS, Rule, TickSum, tick_sum
 from detectors.scorers.judgement import WithJudgements
+from detectors.service_patterns import matches
 from detectors.slo import PAIRS, Pair, Slo, span
 from infra import clickhouse
 from infra.clock import Clock, SystemClock
@@ -102,7 +103,9 @@ def tried_over(settings: Settings, ask: Ask, tenant: str, lineage: str, since_s:
         asked = rule.conditions() if isinstance(rule, Rule) else []
         reach_s = rule.lookback_s() if isinstance(rule, Rule) and rule.looks_far() else 0
         named = {"unit": rule.unit, "score": score, "slice": rule.slice}
-        found = ask(TICKS, {**given, **named, "since": since_s - reach_s})
+        found = list(ask(TICKS, {**given, **named, "since": since_s - reach_s}))
+        seen = {str(row[0]) for row in found}
+        unseen = [one for one in rule.services if not any(matches(service, [one]) for service in seen)]
         besides = [_by_place(ask(TICKS, _series(one, given, since_s - reach_s))) for one in asked]
         grid, services = specs[score].grid, []
         if isinstance(rule, Rule) and rule.together:
@@ -123,7 +126,8 @@ def tried_over(settings: Settings, ask: Ask, tenant: str, lineage: str, since_s:
             for severity, burn in burnt(rule, past, grid, tick_s).items():
                 shown = "ticket" if rule.severity == "ticket" else severity
                 services.append({**_service(service, environment, burn, tick_s), "severity": shown})
-        rows.append({**(_told(rule) if isinstance(rule, Rule) else _objective(rule)), "services": services})
+        told_of = _told(rule) if isinstance(rule, Rule) else _objective(rule)
+        rows.append({**told_of, "services": services, "unseen": unseen})
     return {
         "v": 1,
         "tenant": tenant,
@@ -269,6 +273,7 @@ def show_tried(report: Mapping[str, Any]) -> str:
         lines.append(f"{rule['severity']}  {rule['says']}")
         if not rule["services"]:
             lines.append("  no service it is for has data in this time")
+        lines += [f"  warning: nothing came from {name!r} in this time" for name in rule.get("unseen", ())]
         for one in rule["services"]:
             named = "all together" if one["service"] == SEVERAL else one["service"]
             where = f"{named}/{one['environment']}" if one["environment"] else named

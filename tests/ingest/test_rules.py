@@ -161,7 +161,8 @@ def test_a_rule_tried_over_history_fires_when_the_stream_did(kept: tuple[Kept, l
     longest = replace(RULE, measure="quantile", score="output_length", limit=700.0, severity="ticket")
     other = replace(SETTINGS, rule=(replace(longest, services=("nobody-*",)), longest))
     first, second, _ = tried_over(other, answers(kept[0]), "default", KEY.lineage, 0)["rules"]
-    assert first["services"] == []
+    assert (first["services"], first["unseen"], second["unseen"]) == ([], ["nobody-*"], [])
+    assert "  warning: nothing came from 'nobody-*' in this time" in show_tried({"rules": [first]})
     assert len(second["services"][0]["fired"]) >= 1
     later = tried_over(SETTINGS, answers(kept[0]), "default", KEY.lineage, (START + 150) * 60)
     assert later["rules"][0]["services"][0]["fired"] == []
