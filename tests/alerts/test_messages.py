@@ -206,4 +206,4 @@ def _reads_the_same(finding: Finding, text: str) -> bool:
     assert finding.current_value is not None
     assert finding.baseline_value is not None
     apart = abs(finding.current_value - finding.baseline_value)
-    return apart == 0 or (apart < 1 and re.search(r"(?:characters|tokens) in all", text) is not None)
+    return apart == 0 or (apart < 1 and re.search(r", limit [\d,]+ (?:characters|tokens)", text) is not None)
