@@ -334,7 +334,10 @@ def test_hostile_names_and_texts_are_text(app: AppTest, filled: Filled, page: st
     opened(app, page, lineage="hostile-1", id=filled.hostile)
     ours = re.compile(r":(gray|small|material|[a-z]+-badge)|\*\*|^\d+\. |^- ", re.MULTILINE)
     for element in (*app.markdown, *app.title, *app.header, *app.subheader):
-        label = re.sub(r"\\.", "", ours.sub("", str(element.value)))
+        text = str(element.value)
+        if "**How bad:**" in text:  # a runbook of ours, whose commands hold "$USER"
+            text = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+        label = re.sub(r"\\.", "", ours.sub("", text))
         for sign in ("<", "](", "![", "$", ":red", "javascript:", "://"):
             assert sign not in label, element.value
 
