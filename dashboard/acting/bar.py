@@ -55,7 +55,8 @@ def row(incident: Incident, seen: Session) -> None:
         if shown is not None:
             with st.popover(strings.RUNBOOK, icon=":material/menu_book:", width="content"):
                 st.markdown(f"**{escape(shown.title)}**")
-                st.markdown(shown.text)
+                with st.container(height=380):  # one that scrolls and that the keyboard reaches
+                    st.markdown(shown.text)
         components.quiet(_note(incident, seen), width="content")
     if said:
         st.text(said)
