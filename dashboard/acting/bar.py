@@ -55,8 +55,9 @@ def row(incident: Incident, seen: Session) -> None:
         if shown is not None:
             with st.popover(strings.RUNBOOK, icon=":material/menu_book:", width="content"):
                 st.markdown(f"**{escape(shown.title)}**")
-                with st.container(height=380):  # one that scrolls and that the keyboard reaches
-                    st.markdown(shown.text)
+                st.markdown(shown.text)
+                # a long text scrolls; what scrolls must hold something that the keyboard reaches
+                st.download_button(strings.RUNBOOK_SAVE, shown.text, f"{incident.stored.runbook}.md")
         components.quiet(_note(incident, seen), width="content")
     if said:
         st.text(said)
