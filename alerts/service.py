@@ -342,9 +342,7 @@ class Service:
                         self._watch_ourselves()
                     next_grant_ns = self._clock.now_ns() + int(GRANT_EVERY_S * NS_PER_S)
                     with self.faults.guarded("rules"):
-                        if tell_rules:
-                            self._rules.tell_again()
-                        self._rules.spread()
+                        self._rules.keep_up(anew=tell_rules)
                     tell_rules = False
                 self.metrics.set("lag", self._feed.lag())
                 self.metrics.set("waiting", sum(s.waiting for s in self._senders.values()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -12,6 +12,17 @@ ACTIONS = (ADD, CHANGE, REMOVE, UNCHANGED)
 DEFAULT_SET = "default"
 """The set of a file that names none."""
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Who applies a file as which set, for which tenant, why and when (ns since 1970 UTC, wall clock)."""
+
+    tenant: str
+    set_: str
+    actor: str
+    reason: str
+    now_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,7 @@ class Plan(Generic[T]):
         """The steps that change something."""
         return [step for step in self.steps if step.action != UNCHANGED]
 
-    def report(self, set_: str, rows: Iterable[dict[str, Any]], *, applied: bool) -> dict[str, Any]:
+    def report(self, by: Application, rows: Iterable[Mapping[str, Any]], *, applied: bool) -> dict[str, Any]:
         """As the API gives it; ``rows`` say what each step is about."""
         counted = Counter(step.action for step in self.steps)
         told = [
@@ -57,7 +68,7 @@ class Plan(Generic[T]):
         ]
         return {
             "v": 1,
-            "set": set_,
+            "set": by.set_,
             "applied": applied,
             "counts": {action: counted[action] for action in ACTIONS},
             "steps": told,

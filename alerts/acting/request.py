@@ -23,8 +23,6 @@ from infra.tenant_keys import is_tenant
 TENANT = "default"
 VIEWER, _, RESPONDER, ADMIN = ROLES
 MAX_BODY = 16 * 1024
-MAX_APPLIED = 256 * 1024
-"""Bytes of the tables of a file that is applied."""
 MAX_ACTOR = 100
 MAX_REASON = 1000
 MAX_NAME = 200
@@ -88,23 +86,6 @@ def _check_claims(request: Request, asked: dict[str, str]) -> None:
         asked["role"] = named or role
         if asked.setdefault("tenant", tenant) != tenant:
             raise Refused(403, f"the token is for tenant {tenant!r} alone")
-
-
-def tables_of(asked: Mapping[str, str]) -> list[object]:
-    """The tables of a file that is applied, of their JSON.
-
-    Raises
-    ------
-    Refused
-        If they are no list.
-    """
-    try:
-        tables = json.loads(asked.get("tables", ""))
-    except (ValueError, RecursionError) as error:
-        raise Refused(422, "tables must hold a JSON list of tables, as text") from error
-    if not isinstance(tables, list):
-        raise Refused(422, "tables must hold a JSON list of tables, as text")
-    return tables
 
 
 def filters(request: Request, known: Iterable[str]) -> dict[str, str]:

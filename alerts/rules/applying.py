@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 
-from alerts.acting.plan import REMOVE, Plan, Step, whose
+from alerts.acting.plan import REMOVE, Application, Plan, Step, whose
 from alerts.errors import NotPossible
 from alerts.incidents.identity import LIVE
 from alerts.rules.added import AddedRule, checked
@@ -58,12 +58,12 @@ def planned(
     in_settings: Mapping[str, Rule],
     in_force: Sequence[AddedRule],
     services: Collection[ServiceKey],
-    made: AddedRule,
+    by: Application,
     *,
     prune: bool,
     whole: bool,
 ) -> Plan[AddedRule]:
-    """What is to be done so that a set is as a file says; ``made`` is what each added rule is like.
+    """What is to be done so that a set is as a file says.
 
     ``in_settings`` are the rules of the settings by their ids, which detection has anyway; ``whole``: the
     file is one of settings, so what it does not have is to go from there, too.
@@ -76,9 +76,9 @@ def planned(
     there = {
         (one.place, one.rule.rule_id): one
         for one in in_force
-        if one.place.tenant == made.place.tenant and one.place.lineage == LIVE
+        if one.place.tenant == by.tenant and one.place.lineage == LIVE
     }
-    places = [key for key in services if key.tenant == made.place.tenant and key.lineage == LIVE]
+    places = [key for key in services if key.tenant == by.tenant and key.lineage == LIVE]
     places = sorted({*places, *(place for place, _ in there)}, key=_order)
     steps: list[Step[AddedRule]] = []
     warnings = _of_settings(wanted, in_settings, whole=whole)
@@ -92,18 +92,22 @@ def planned(
         if not mine:
             named = ", ".join(rule.services) or "any service"
             warnings.append(f"{rule.text()}: nothing came from {named} yet; apply it again when it has")
-        steps += [
-            _step(replace(made, place=place, rule=rule), there.get((place, rule.rule_id))) for place in mine
-        ]
+        steps += [_step(_added(place, rule, by), there.get((place, rule.rule_id))) for place in mine]
     kept = {(step.new.place, step.new.rule.rule_id) for step in steps if step.new is not None}
     gone = [
         Step(None, one, why="" if one.applied else whose(one.applied, one.actor))
         for key, one in there.items()
-        if key not in kept and (one.applied == made.applied or (prune and not one.applied))
+        if key not in kept and (one.applied == by.set_ or (prune and not one.applied))
     ]
     plan = Plan(_paired(steps, gone), warnings)
     _check_numbers(plan, there)
     return plan
+
+
+def _added(place: ServiceKey, rule: Rule, by: Application) -> AddedRule:
+    return AddedRule(
+        place=place, rule=rule, actor=by.actor, reason=by.reason, made_ns=by.now_ns, applied=by.set_
+    )
 
 
 def _order(key: ServiceKey) -> tuple[str, str]:

@@ -16,37 +16,24 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alerts.acting.plan import DEFAULT_SET
-from alerts.acting.request import (
-    ADMIN,
-    MAX_APPLIED,
-    TENANT,
-    VIEWER,
-    Refused,
-    check_token,
-    filters,
-    said,
-    tables_of,
-)
+from alerts.acting.apply_request import application, applied
+from alerts.acting.request import ADMIN, VIEWER, Refused, check_token, filters, said
 from alerts.errors import NotPossible, Unavailable
-from alerts.incidents.identity import LIVE
 from alerts.levels.routes import PLACE, place_of
 from alerts.rules.added import AddedRule, entry_of, read
 from alerts.rules.applying import planned, row, rules_in, spread
 from detectors.drift.service.rule_watch import MOST_ADDED
 from detectors.observation import Control, ServiceKey
-from detectors.rules import ABSENT, CALLS, OVER, Rule
+from detectors.rules import Rule
 from infra.clock import NS_PER_S, Clock
 from infra.settings import Settings
 
 MAX_TOML = 4000
 """Characters of a rule as it is written."""
+SPREAD_EVERY_S = 15
+"""How often services are looked for that came after a file of rules was applied."""
 TELL_REMOVED_S = 2 * 86_400
 """A start tells detection again which rules were removed so lately."""
-
-
-_ANY = Rule(CALLS, ABSENT, 60, OVER, 0.0)
-"""Stands where the rules of a file are put."""
 
 
 class RuleStore(Protocol):
@@ -62,7 +49,7 @@ class RuleStore(Protocol):
         """Every service that detection knows."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rules:
     """What people ask and say about rules. Methods raise `Unavailable`; `NotPossible` says why not."""
 
@@ -71,6 +58,7 @@ class Rules:
     audit: Callable[[str, dict[str, Any]], None]
     settings: Settings
     clock: Clock
+    _next_spread_ns: int = 0
 
     def listed(self, asked: Mapping[str, str]) -> list[AddedRule]:
         """Those that match, oldest first; those in force alone unless ``state`` is ``all``."""
@@ -103,16 +91,13 @@ class Rules:
         self, tables: Sequence[object], asked: Mapping[str, str], actor: str, reason: str
     ) -> dict[str, Any]:
         """Have the rules of a set be those of a file; only say what is to be done if ``plan`` is asked."""
-        set_ = asked.get("set", DEFAULT_SET)
-        place = ServiceKey(asked.get("tenant", TENANT), LIVE, "", "")
-        wanted, known = rules_in(tables, self.settings), self.store.added_rules()
-        made_ns = self.clock.now_ns()
+        by = application(asked, actor, reason, self.clock.now_ns())
         plan = planned(
-            wanted,
+            rules_in(tables, self.settings),
             self._in_settings(),
-            [one for one in known if one.in_force],
+            [one for one in self.store.added_rules() if one.in_force],
             self.store.services(),
-            AddedRule(place=place, rule=_ANY, actor=actor, reason=reason, made_ns=made_ns, applied=set_),
+            by,
             prune="prune" in asked,
             whole="whole" in asked,
         )
@@ -120,25 +105,34 @@ class Rules:
         for step in plan.to_do if applied else ():
             new, old = step.new, step.old
             if old is not None and (new is None or old.rule.rule_id != new.rule.rule_id):
-                over = old.over(actor, reason, made_ns)
-                self._tell(
-                    over, asked
-                )  # before it is stored: what fails here is done when it is applied again
+                over = old.over(actor, reason, by.now_ns)
+                # before it is stored: what fails here is done when it is applied again
+                self._tell(over, asked)
                 self.store.put_rule(over)
             if new is not None:
                 self._put(new, asked)
         if applied:  # what was stored and not told, if this failed the last time
             self.send([step.old.control() for step in plan.steps if step.is_same and step.old is not None])
-        return plan.report(set_, map(row, plan.steps), applied=applied)
+        return plan.report(by, map(row, plan.steps), applied=applied)
+
+    def keep_up(self, *, anew: bool) -> None:
+        """Have detection know of rules of services that came since, from time to time; ``anew``: of all."""
+        now_ns = self.clock.now_ns()
+        if anew:
+            self.tell_again()
+        if anew or now_ns >= self._next_spread_ns:
+            self._next_spread_ns = now_ns + SPREAD_EVERY_S * NS_PER_S
+            self.spread()
 
     def spread(self) -> None:
         """Have services that came since watched by the rules that were applied for all of their like."""
         known = self.store.added_rules()
-        if any(one.applied for one in known):
-            new = spread(known, self.store.services(), self.clock.now_ns())
-            for one in new:
-                if one.rule.rule_id not in self._in_settings():
-                    self._put(one, {})
+        if not any(one.applied for one in known):
+            return
+        in_settings = self._in_settings()
+        for one in spread(known, self.store.services(), self.clock.now_ns()):
+            if one.rule.rule_id not in in_settings:
+                self._put(one, {})
 
     def _in_settings(self) -> dict[str, Rule]:
         rules = [Rule.of(asdict(one)) for one in self.settings.rule]
@@ -210,21 +204,8 @@ class RuleApi:
         return JSONResponse({"v": 1, "rule": added.to_dict()}, 201)
 
     async def applied(self, request: Request) -> Response:
-        """Apply: ``{"tables": "[{...}]", "set": ..., "prune": ..., "plan": ..., "actor": ...}``."""
-        rules = self._open(request, ADMIN)
-        names = ("tables", "set", "prune", "plan", "whole", "tenant", "role")
-        longest = {"tables": MAX_APPLIED}
-        actor, reason, asked = await said(request, names, longest=longest, most=MAX_APPLIED)
-        tables = tables_of(asked)
-        if not reason:
-            raise Refused(422, "rules need a reason")
-        try:
-            report = await run_in_threadpool(rules.apply, tables, asked, actor, reason)
-        except NotPossible as error:
-            raise Refused(409, str(error)) from error
-        except Unavailable as error:
-            raise Refused(503, f"{error}; to apply it again is safe") from error
-        return JSONResponse(report)
+        """Apply (`alerts.acting.apply_request`)."""
+        return await applied(request, "rules", self._open(request, ADMIN).apply)
 
     async def removed(self, request: Request) -> Response:
         """Remove: ``{"service": ..., "actor": ..., "reason": ...}``."""

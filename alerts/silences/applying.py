@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from alerts.acting.plan import Plan, Step, whose
+from alerts.acting.plan import Application, Plan, Step, whose
 from alerts.errors import NotPossible
 from alerts.silences.silence import MATCHERS, MAX_SILENCES, SHORTEST_S, Silence, asked_for
 from detectors.drift.files.rows import parse_span_s
@@ -75,13 +75,13 @@ def _at(key: str, text: str) -> int:
 def planned(
     tables: Sequence[object],
     known: Sequence[Silence],
-    made: Silence,
+    by: Application,
     *,
     prune: bool,
 ) -> Plan[Silence]:
-    """What is to be done so that a set is as a file says; ``made`` is what each new silence is like.
+    """What is to be done so that a set is as a file says.
 
-    ``known`` are the silences in force and those that ended lately; the present is when ``made`` was made.
+    ``known`` are the silences in force and those that ended lately.
 
     Raises
     ------
@@ -89,14 +89,14 @@ def planned(
         If a table is no silence, is there twice, or there would be too many.
     """
     known = [s for s in known if not s.origin]  # what was made in an Alertmanager ends there
-    mine = [s for s in known if s.tenant == made.tenant and s.applied == made.applied]
+    mine = [s for s in known if s.tenant == by.tenant and s.applied == by.set_]
     steps: list[Step[Silence]] = []
     warnings: list[str] = []
     seen: set[tuple[object, ...]] = set()
     for i, table in enumerate(tables):
         try:
             given: SilenceTable = build(SilenceTable, table, f"silence[{i}]")
-            step, warning = _step(given, mine, made)
+            step, warning = _step(given, mine, by)
         except (Misconfigured, NotPossible) as error:
             raise NotPossible(f"silence[{i}]: {error}") from error
         if (key := (*given.patterns.values(), *given.times())) in seen:
@@ -106,7 +106,7 @@ def planned(
         warnings += [f"silence[{i}], {warning}"] if warning else []
     steps = _paired(steps, [s for s in mine if s.in_force])
     kept = {step.old.silence_id for step in steps if step.old is not None}
-    hand = [s for s in known if prune and s.tenant == made.tenant and s.in_force and not s.applied]
+    hand = [s for s in known if prune and s.tenant == by.tenant and s.in_force and not s.applied]
     gone = [s for s in mine if s.in_force and s.silence_id not in kept]
     steps += [Step(None, s) for s in gone]
     steps += [Step(None, s, why=whose("", s.actor)) for s in hand]
@@ -117,11 +117,11 @@ def planned(
 
 
 def _step(
-    given: SilenceTable, mine: Sequence[Silence], made: Silence
+    given: SilenceTable, mine: Sequence[Silence], by: Application
 ) -> tuple[Step[Silence] | None, str | None]:
     """What is to become of one table, and what else is to be known of it."""
     begins_ns, ends_ns = given.times()
-    now_ns = made.made_ns
+    now_ns = by.now_ns
     is_from_now = begins_ns is None or begins_ns <= now_ns
     if begins_ns is not None and ends_ns <= begins_ns:
         raise NotPossible(f"it ends before it begins: {rfc3339(to_datetime(ends_ns))}")
@@ -137,15 +137,15 @@ def _step(
         return None, f"until {rfc3339(to_datetime(ends_ns))}: it is over"
     start_ns = now_ns if begins_ns is None or is_from_now else begins_ns
     asked = asked_for(
-        made.tenant,
+        by.tenant,
         given.patterns,
-        made.actor,
-        given.reason or made.reason,
+        by.actor,
+        given.reason or by.reason,
         now_ns,
         (ends_ns - start_ns) / NS_PER_S,
         start_ns,
     )
-    return Step(replace(asked, ends_ns=ends_ns, applied=made.applied), None), None
+    return Step(replace(asked, ends_ns=ends_ns, applied=by.set_), None), None
 
 
 def _paired(steps: Sequence[Step[Silence]], in_force: Sequence[Silence]) -> list[Step[Silence]]:

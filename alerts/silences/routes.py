@@ -7,6 +7,7 @@ silences or lifts gives a reason.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,21 +15,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alerts.acting.plan import DEFAULT_SET
-from alerts.acting.request import (
-    MAX_APPLIED,
-    RESPONDER,
-    TENANT,
-    Refused,
-    check_token,
-    filters,
-    said,
-    tables_of,
-)
+from alerts.acting.apply_request import application, applied
+from alerts.acting.request import RESPONDER, TENANT, Refused, check_token, filters, said
 from alerts.desk import Desk
 from alerts.errors import NotPossible, Unavailable
 from alerts.silences.applying import planned, row
-from alerts.silences.silence import MATCHERS, Silence, asked_for
+from alerts.silences.silence import MATCHERS, asked_for
 from detectors.drift.files.rows import parse_span_s
 from infra.clock import Clock, to_ns
 
@@ -77,42 +69,22 @@ class SilenceApi:
         return JSONResponse({"v": 1, "silence": silence.to_dict(), "covers": rows}, 201)
 
     async def applied(self, request: Request) -> Response:
-        """Apply: ``{"tables": "[{...}]", "set": ..., "prune": ..., "plan": ..., "actor": ...}``."""
+        """Apply (`alerts.acting.apply_request`)."""
         check_token(request, self._token, RESPONDER)
-        names = ("tables", "set", "prune", "plan", "tenant", "role")
-        longest = {"tables": MAX_APPLIED}
-        actor, reason, asked = await said(request, names, longest=longest, most=MAX_APPLIED)
-        tables = tables_of(asked)
-        if not reason:
-            raise Refused(422, "silences need a reason")
-        try:
-            report = await run_in_threadpool(self._apply, tables, asked, actor, reason)
-        except NotPossible as error:
-            raise Refused(409, str(error)) from error
-        except Unavailable as error:
-            raise Refused(503, f"{error}; to apply it again is safe") from error
-        return JSONResponse(report)
+        return await applied(request, "silences", self._apply)
 
-    def _apply(self, tables: list[object], asked: dict[str, str], actor: str, reason: str) -> dict[str, Any]:
-        now_ns, set_ = self._clock.now_ns(), asked.get("set", DEFAULT_SET)
-        made = Silence(
-            silence_id="",
-            tenant=asked.get("tenant", TENANT),
-            actor=actor,
-            reason=reason,
-            made_ns=now_ns,
-            begins_ns=now_ns,
-            ends_ns=now_ns,
-            applied=set_,
-        )
-        plan = planned(tables, self._desk.silences(), made, prune="prune" in asked)
+    def _apply(
+        self, tables: Sequence[object], asked: Mapping[str, str], actor: str, reason: str
+    ) -> dict[str, Any]:
+        by = application(asked, actor, reason, self._clock.now_ns())
+        plan = planned(tables, self._desk.silences(), by, prune="prune" in asked)
         applied = "plan" not in asked
         for step in plan.to_do if applied else ():
             if step.new is not None:  # before what it replaces is lifted: nobody is told in between
                 self._desk.silence(step.new)
             if step.old is not None:
                 self._desk.lift(step.old.silence_id, actor, reason, by_file=True)
-        return plan.report(set_, map(row, plan.steps), applied=applied)
+        return plan.report(by, map(row, plan.steps), applied=applied)
 
     async def lifted(self, request: Request) -> Response:
         """End a silence: ``{"actor": ..., "reason": ...}``."""
