@@ -10,6 +10,8 @@ import httpx
 from infra.connection_trouble import in_words, meaning
 from infra.receivers import ReceiverSettings
 
+PATH = "/api/v2/silences"
+"""Where an Alertmanager says what is silenced."""
 WAIT_S = 5.0
 
 
@@ -17,7 +19,7 @@ def silences_trouble(receiver: ReceiverSettings, wait_s: float = WAIT_S) -> str:
     """Why the silences of a receiver that honours them cannot be read; empty if they can, or need not be."""
     if not receiver.honour_silences:
         return ""
-    url = f"{receiver.url.rstrip('/')}/api/v2/silences"
+    url = f"{receiver.url.rstrip('/')}{PATH}"
     try:
         headers = {}
         if receiver.token_file:

@@ -34,10 +34,10 @@ from infra.clock import NS_PER_S, Clock
 from infra.guarded_loop import GuardedLoop
 from infra.receivers import ReceiverSettings
 from infra.settings import Settings
+from infra.silence_reach import PATH
 
 logger = logging.getLogger(__name__)
 
-PATH = "/api/v2/silences"
 POLL_S = 10.0
 """Seconds between two questions."""
 STALE_S = 600.0
