@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from detectors.finding import rfc3339
 from infra import clickhouse
-from infra.clock import NS_PER_S, Clock, SystemClock
+from infra.clock import NS_PER_S, Clock, SystemClock, to_datetime
 from infra.embedded.reach import reach
 from infra.errors import Misconfigured
 from infra.settings import load
 from ingest.calls.query import SPAN_DIGITS, TRACE_DIGITS, Scope, newest, of_trace, steps_of
 from ingest.calls.text import line, step, to_dict, whole
 from ingest.errors import Unavailable
-from ingest.own_scores import with_plug_ins
 from ingest.settings_check import checked
 from ingest.store.interaction import InteractionKey, StoredInteraction
 
@@ -78,7 +78,11 @@ def tail(
         return
     if not latest:
         warn("nothing yet: waiting for the first call")
-    yield from followed(lambda since_ns: newest(store, scope, since_ns, MOST_AT_ONCE), following, clock, warn)
+
+    def look(since_ns: int) -> list[StoredInteraction]:
+        return newest(store, scope, since_ns, MOST_AT_ONCE, following.shown)
+
+    yield from followed(look, following, clock, warn)
 
 
 def followed(
@@ -157,13 +161,13 @@ def as_text(found: dict[str, Any], *, full: bool) -> str:
 
 def as_json(found: dict[str, Any]) -> dict[str, Any]:
     """What ``show`` found, for machines."""
-    steps = [
-        {name: getattr(s, name) for name in s.__dataclass_fields__ if name != "start"}
-        | {"start": s.start.isoformat()}
-        for s in found["steps"]
-    ]
+    steps = []
+    for one in found["steps"]:
+        facts = asdict(one)
+        facts["start"] = rfc3339(to_datetime(facts.pop("start_ns")))
+        steps.append(facts)
     return {"v": 1, "calls": [to_dict(stored) for stored in found["calls"]], "steps": steps}
 
 
 def _store(config: Path | None) -> Client:
-    return clickhouse.connect(with_plug_ins(reach(checked(load(config)))).store)
+    return clickhouse.connect(reach(checked(load(config))).store)

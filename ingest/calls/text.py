@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from detectors.finding import rfc3339
 from detectors.scorers.registry import SPECS
 from infra.clock import NS_PER_S, to_datetime
 from ingest.calls.query import Step
@@ -77,7 +77,7 @@ def whole(stored: StoredInteraction, *, full: bool) -> list[str]:
 def step(one: Step, *, full: bool) -> list[str]:
     """A span around the calls, on a line, and a tool's arguments."""
     parts = [
-        f"{one.start:%H:%M:%S}",
+        _clock(one.start_ns),
         f"{one.kind} {one.tool_name or one.name}",
         f"{one.duration_s:.2f} s",
         "failed" if one.error else "",
@@ -93,8 +93,8 @@ def to_dict(stored: StoredInteraction) -> dict[str, Any]:
     """A call for machines: times RFC 3339 in UTC, absent facts left out."""
     call = stored.interaction
     facts: dict[str, Any] = {
-        "start": _rfc3339(call.start_ns),
-        "received": _rfc3339(stored.received_ns),
+        "start": rfc3339(to_datetime(call.start_ns)),
+        "received": rfc3339(to_datetime(stored.received_ns)),
         "duration_s": (call.end_ns - call.start_ns) / NS_PER_S,
     }
     same = (
@@ -125,7 +125,11 @@ def flags(stored: StoredInteraction) -> list[str]:
 
 def printable(text: str) -> str:
     """A text on one line, without what a terminal would obey or reorder."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return " ".join(_harmless(text).split())
+
+
+def _harmless(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _kind(name: str) -> str:
@@ -152,7 +156,7 @@ def _arguments(value: Any) -> str:
 
 def _paragraph(text: str, *, full: bool) -> list[str]:
     kept = text if full else text[:LONGEST_TEXT]
-    out = [INDENT + "".join(c if c.isprintable() else " " for c in row) for row in kept.splitlines()]
+    out = [INDENT + _harmless(row) for row in kept.splitlines()]
     if len(kept) < len(text):
         out.append(f"{INDENT}... {len(text) - len(kept):,} more characters: --full")
     return out
@@ -207,7 +211,3 @@ def _value(value: float | str) -> str:
 
 def _clock(at_ns: int) -> str:
     return f"{to_datetime(at_ns):%H:%M:%S}"
-
-
-def _rfc3339(at_ns: int) -> str:
-    return datetime.fromtimestamp(at_ns / NS_PER_S, UTC).isoformat().replace("+00:00", "Z")

@@ -44,6 +44,7 @@ def test_the_newest_come_oldest_first_and_no_more_than_asked_for(store: Client) 
     found = newest(store, LIVE, RECEIVED_NS, 3)
     assert [f.interaction.input_text for f in found] == ["Question 2", "Question 3", "Question 4"]
     assert newest(store, LIVE, RECEIVED_NS + 4 * NS_PER_S, 10) == found[2:]
+    assert newest(store, LIVE, RECEIVED_NS, 3, [found[1].key]) == [found[0], found[2]]
     assert len(newest(store, Scope("default", "live", "harbour-chat", "prod"), 0, 10)) == 5
     for none in (Scope("other", "live"), Scope("default", "x"), Scope("default", "live", "y")):
         assert newest(store, none, 0, 10) == []
