@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from alerts.incidents import several
 from alerts.incidents.identity import LIVE
 from alerts.incidents.incident import Incident
 from alerts.incidents.lead import supports
 from alerts.watch.self_watch import down, of
+from detectors import service_patterns
 from detectors.finding import SEVERITIES, Finding
 from infra.settings import ReceiverSettings, RouteSettings, Settings
 
@@ -101,11 +101,7 @@ def matches(route: RouteSettings, incident: Incident, subject: Subject) -> bool:
         (route.scores, subject.score),
         (route.alert_kinds, subject.alert_kind),
     )
-    return all(_any(patterns, name) for patterns, name in given)
-
-
-def _any(patterns: Sequence[str], name: str) -> bool:
-    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+    return all(service_patterns.matches(name, patterns) for patterns, name in given)
 
 
 def matched(

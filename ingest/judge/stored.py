@@ -7,12 +7,12 @@ falls under the percentage. Another run, another process and a larger percentage
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from detectors.service_patterns import matches
 from ingest.errors import Unavailable
 from ingest.gateway.intake import LIVE
 from ingest.judge.exchange import Texts
@@ -88,7 +88,7 @@ class Stored:
         return [
             Chosen(f"{version}/{trace_id}:{span_id}", trace_id, span_id, int(began_ns), int(draw))
             for trace_id, span_id, began_ns, service, draw in found
-            if not services or any(fnmatchcase(service, pattern) for pattern in services)
+            if matches(service, services)
         ]
 
     def texts(self, chosen: Chosen) -> Texts | None:
