@@ -16,7 +16,7 @@ from infra.embedded.ports import spares
 from infra.settings import StoreSettings
 from tests.at_length import at_length
 from tests.browser.visiting import SLOW_MS, Mode, Visit, press, visiting
-from tests.dashboard import world, world_hostile, world_operators
+from tests.dashboard import world, world_hostile, world_hostile_people, world_operators
 from tests.dashboard.serving import alerts_api, dashboard, environment
 from tests.databases import fresh_database
 
@@ -30,6 +30,7 @@ class Site:
     base: str
     ids: dict[str, str]
     hostile: str
+    written: str
     settings: StoreSettings
 
     def incident(self, name: str, lineage: str = "demo-1") -> str:
@@ -43,12 +44,14 @@ def site(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
     ids = world.fill(client, lineage="demo-1")
     world_operators.fill(client)
     hostile = world_hostile.fill(client, world.NOW, lineage="hostile-1")
+    written = world_hostile.fill(client, world.NOW, lineage="hostile-2")
+    world_hostile_people.fill(client, written, world.NOW, lineage="hostile-2")
     client.close()
     home: Path = tmp_path_factory.mktemp("dashboard")
     port, alerts_port = spares(2)
     environ = environment(settings, home, port=port, alerts_port=alerts_port)
     with alerts_api(settings, home, alerts_port), dashboard(environ, port) as base:
-        yield Site(base, ids, hostile, settings)
+        yield Site(base, ids, hostile, written, settings)
 
 
 PAGES = (
@@ -155,6 +158,29 @@ def test_hostile_text_is_shown_and_nothing_else(browser: Browser, site: Site, wh
     if where == "hostile":
         _check_hostile_incident(page, text)
     page.close()
+
+
+@pytest.mark.long
+def test_what_people_judges_tools_and_receivers_write_is_shown_and_nothing_else(
+    browser: Browser, site: Site
+) -> None:
+    output = f"/outputs?lineage=hostile-2&output={'e411' * 8}:{9:016x}"
+    visit = visiting(browser, site.base)
+    written = ""
+    incident = f"/incident?id={site.written}&lineage=hostile-2"
+    for where in ("/", "/alerts", "/pipeline", "/detectors", "/releases", output, incident):
+        page = visit.open(where if "?" in where else f"{where}?lineage=hostile-2")
+        main = page.locator("[data-testid=stMain]")
+        assert main.locator("a[href*='evil'], a[href^='javascript'], a[href^='mailto']").count() == 0, where
+        assert main.locator("img[src*='evil'], script, iframe[src*='evil'], .katex").count() == 0, where
+        assert page.evaluate("() => window.hacked") is None, where
+        assert not visit.sideways(), where
+        assert visit.faults == [], where
+        written += f"\n== {where}\n{main.inner_text()}"
+    page.close()
+    written = written.replace("\u2060", "")
+    assert written.count("<script>window.hacked=1</script>") >= 3  # a reason, a failed delivery, a note
+    assert "No message was due" not in written
 
 
 def _check_hostile_incident(page: Page, text: str) -> None:
