@@ -42,7 +42,13 @@ def fill(client: Client, incident_id: str, now: datetime, tenant: str = "default
         _insert(client, "changes", changed | {"kind": kind, "value": TEXT})
     world_runs.hostile(client, now, tenant, lineage)
     trace, span = "e411" * 8, f"{9:016x}"
-    judged = where | {"trace_id": trace, "span_id": span, "judged_trace_id": trace, "judged_span_id": span}
+    judged: dict[str, object] = {
+        **where,
+        "trace_id": trace,
+        "span_id": span,
+        "judged_trace_id": trace,
+        "judged_span_id": span,
+    }
     judged |= {"uid": "h", "name": NAME, "value": 0.0, "label": TEXT, "explanation": TEXT, "error": TEXT}
     judged |= {"said_by": NAME, "who": NAME, "user_id": NAME, "judged_conversation_id": "e"}
     times = ("judged_at", "judged_start", "counted_at")
