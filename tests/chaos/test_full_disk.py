@@ -11,9 +11,11 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ingest.gateway.refusal import DISK
 from ingest.ledger.refused import refused
 from tests.chaos.small_disk import SmallDisk, small_disk
 from tests.journey import Journey
@@ -29,6 +31,9 @@ pytestmark = [
 DISK_BYTES = 900 << 20
 INTERACTIONS = 150
 FULL_S = (3.0, 9.0)
+FULL_AT_MOST_S = 90.0
+LOOK_EVERY_S = 0.25
+"""Between two looks at what the gateway has refused."""
 PACE_S = 0.1
 """Between two slices of the traffic: it goes on while the disk is full."""
 ROUNDS = [
@@ -38,10 +43,17 @@ ROUNDS = [
 
 
 class Fill:
-    """Fills a disk before a slice of a journey and keeps it full for a while, from another thread."""
+    """Fills a disk before a slice of a journey, from another thread, until the gateway has refused a request.
 
-    def __init__(self, disk: SmallDisk, rng: random.Random) -> None:
+    That is a matter of the next request, but when it comes is the machine's: the disk stays full for some
+    seconds at least and `FULL_AT_MOST_S` at most. ``refused`` is how many requests were seen to be refused.
+    """
+
+    def __init__(self, disk: SmallDisk, rng: random.Random, lightship: Running) -> None:
+        self.refused = 0
         self._disk = disk
+        self._gateway = lightship.gateway
+        self._before = turned_away(lightship)
         self._at = rng.randrange(3, 45)
         self._seconds = rng.uniform(*FULL_S)
         self._thread = threading.Thread(target=self._keep_full)
@@ -52,11 +64,22 @@ class Fill:
         time.sleep(PACE_S)
 
     def _keep_full(self) -> None:
-        until = time.monotonic() + self._seconds
-        while time.monotonic() < until:
-            self._disk.fill()
-            time.sleep(0.02)
-        self._disk.free()
+        began = looked = time.monotonic()
+        try:
+            while (now := time.monotonic()) - began < (self._seconds if self.refused else FULL_AT_MOST_S):
+                self._disk.fill()
+                if now - looked > LOOK_EVERY_S:
+                    looked = now
+                    self._count(because_of_the_disk(refused(self._gateway)))
+                time.sleep(0.02)
+        finally:
+            self._disk.free()
+
+    def _count(self, n: int | None) -> None:
+        if n is None:  # it does not answer: it is asked again
+            return
+        self._before = min(self._before, n)  # one that was started again counts anew
+        self.refused = max(self.refused, n - self._before)
 
     def over(self) -> None:
         """Wait until there is space again."""
@@ -76,22 +99,29 @@ def test_a_disk_that_was_full_loses_nothing(tmp_path: Path, rounds: int) -> None
             for number in range(rounds):
                 journey = Journey.of(f"evaluation-full-{number}", INTERACTIONS)
                 done.append(journey)
-                fill = Fill(disk, random.Random(number))
-                before = turned_away(lightship)
+                fill = Fill(disk, random.Random(number), lightship)
                 journey.send(lightship, fill)
                 fill.over()
                 lightship.settle(journey.lineage)
                 stored(lightship, journey)
                 aggregated(lightship, journey)
                 accounted_for(lightship, *done)
-                n = turned_away(lightship) - before
-                assert n or number, "nothing was refused: the disk was not full"
-                sys.stderr.write(f"round {number}: {n} refused, started again: {restarts(lightship)}\n")
+                assert fill.refused, f"nothing was refused for want of space: {refused(lightship.gateway)}"
+                sys.stderr.write(
+                    f"round {number}: {fill.refused} refused, started again: {restarts(lightship)}\n"
+                )
 
 
 def turned_away(lightship: Running) -> int:
     """How many requests the gateway has refused because of the disk; exporters try again by themselves."""
-    return sum(r["n"] for r in refused(lightship.gateway, 30.0) or () if r["reason"] == "disk_full")
+    n = because_of_the_disk(refused(lightship.gateway, 30.0))
+    assert n is not None, "the gateway does not say what it has refused"
+    return n
+
+
+def because_of_the_disk(counts: list[dict[str, Any]] | None) -> int | None:
+    """Those of them, ``None`` where nothing could be read."""
+    return None if counts is None else sum(r["n"] for r in counts if r["reason"] == DISK.name)
 
 
 def restarts(lightship: Running) -> dict[str, int]:

@@ -6,9 +6,11 @@ import asyncio
 from pathlib import Path
 
 import httpx
+import pytest
 from google.rpc import status_pb2
 
 from infra.disk_reserve import MIB, DiskReserve
+from ingest.errors import DiskFull, Unavailable
 from ingest.gateway import metrics
 from ingest.gateway.app import Gateway
 from ingest.gateway.disk_space import WithDiskReserve
@@ -61,3 +63,36 @@ def test_nothing_is_acknowledged_until_there_is_space_again(tmp_path: Path) -> N
 
     asyncio.run(test())
     assert len(memory.sent) == 1
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_what_fails_because_the_space_ran_out_under_way_says_so(back: bool) -> None:
+    free_mib = 900
+    disk = DiskReserve(Path("/data"), look_s=0.0, disk=lambda _: (free_mib * MIB, 1000 * MIB))
+    memory = MemoryProducer()
+    producer = WithDiskReserve(memory, disk, look_s=0.001)
+
+    async def test() -> None:
+        nonlocal free_mib
+        memory.hold = asyncio.Event()
+        under_way = asyncio.create_task(producer.send("t", 0, b"v", ()))
+        await asyncio.sleep(0)
+        free_mib = 50
+        if back:  # another program took it for a while only
+            await asyncio.sleep(0.1)
+            free_mib = 900
+        memory.down = True
+        memory.hold.set()
+        with pytest.raises(DiskFull, match="/data has 50 MiB free"):
+            await under_way
+
+    asyncio.run(test())
+
+
+def test_a_broker_that_fails_while_there_is_space_is_what_is_named() -> None:
+    disk = DiskReserve(Path("/data"), look_s=0.0, disk=lambda _: (900 * MIB, 1000 * MIB))
+    memory = MemoryProducer()
+    memory.down = True
+    with pytest.raises(Unavailable, match="told to fail") as raised:
+        asyncio.run(WithDiskReserve(memory, disk).send("t", 0, b"v", ()))
+    assert not isinstance(raised.value, DiskFull)
