@@ -7,6 +7,8 @@ at any width.
 
 from __future__ import annotations
 
+import functools
+import math
 import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,7 +16,9 @@ from typing import Any
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
+from numpy.typing import NDArray
 
+from detectors.grid import LogGrid
 from detectors.scorers import SPECS
 from ingest.detect.days import Days
 from tests.dashboard import world_incidents, world_texts
@@ -112,16 +116,22 @@ class Cells:
 
 def fill(client: Client, now: datetime = NOW, lineage: str = "live", tenant: str = TENANT) -> dict[str, str]:
     """Write the whole fleet for one tenant and lineage; the ids of its incidents by name."""
-    rng = np.random.default_rng(20260317)
-    cells = Cells(tenant, lineage)
-    for made in FLEET:
-        _cells(cells, made, now, rng)
-    cells.insert(client)
+    Cells(tenant, lineage, [(tenant, lineage, *row) for row in _drawn(now)]).insert(client)
     _series(client, now, tenant, lineage)
     newest = {(m.service, m.environment): now - m.stopped - timedelta(seconds=4) for m in FLEET}
     world_texts.fill(client, now, tenant, lineage, newest)
     _pipeline(client, now, tenant, lineage)
     return world_incidents.fill(client, now, tenant, lineage)
+
+
+@functools.cache
+def _drawn(now: datetime) -> tuple[tuple[Any, ...], ...]:
+    """Cells of the fleet without tenant and lineage; drawn once, as many tests fill tables with them."""
+    rng = np.random.default_rng(20260317)
+    cells = Cells("", "")
+    for made in FLEET:
+        _cells(cells, made, now, rng)
+    return tuple(row[2:] for row in cells.rows)
 
 
 def _ticks(made: Made, now: datetime) -> list[tuple[datetime, float]]:
@@ -194,6 +204,14 @@ def cell_of(score: str, value: float) -> int:
     return grid.cell(value)
 
 
+def _cells_of(score: str, drawn: NDArray[np.float64]) -> NDArray[np.int64]:
+    """`cell_of` of many values at once, where all of them lie inside the grid."""
+    grid = SPECS[score].grid
+    assert isinstance(grid, LogGrid)
+    assert grid.low <= drawn.min() <= drawn.max() < grid.high
+    return np.rint(np.log(drawn / grid.low) / math.log(grid.ratio)).astype(np.int64) + 1
+
+
 def _numbers(
     cells: Cells, made: Made, at: datetime, n: int, ago: timedelta, rng: np.random.Generator
 ) -> None:
@@ -208,7 +226,7 @@ def _numbers(
         numbers.append(("latency_s", slice_, middle, 0.45))
     for score, slice_, middle, spread in numbers:
         drawn = rng.lognormal(np.log(middle), spread, min(n, 120))
-        found, counts = np.unique([cell_of(score, float(v)) for v in drawn], return_counts=True)
+        found, counts = np.unique(_cells_of(score, drawn), return_counts=True)
         pair = ([int(c) for c in found], [int(c) for c in counts])
         cells.add(made, score, slice_, at, len(drawn), float(drawn.sum()), cells=pair)
     loops = int(rng.binomial(n, 0.012))
