@@ -30,6 +30,7 @@ LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
 SLOW_MS = 90_000
 PATIENCE_MS = 6_000
 """After which a click counts as lost."""
+PHONE_PX = 390
 Mode = Literal["light", "dark"]
 
 
@@ -57,6 +58,11 @@ class Visit:
         )
         self.page.wait_for_timeout(700)
         self.faults += failures(self.page.inner_text("body"))
+
+    def to_a_phone(self) -> None:
+        """The same page as wide as a phone; it is laid out as if it had been opened there."""
+        self.page.set_viewport_size({"width": PHONE_PX, "height": 1000})
+        self.settle()
 
     def violations(self) -> list[str]:
         """What axe finds, with the first nodes of each."""
