@@ -189,6 +189,5 @@ def test_every_planted_incident_is_found_with_its_slice_and_onset() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", [20, 21])
-def test_quiet_days_raise_nothing(seed: int) -> None:
-    assert _findings(build(ANCHOR, seed=seed, incidents=False)) == []
+def test_quiet_days_raise_nothing() -> None:
+    assert _findings(build(ANCHOR, seed=20, incidents=False)) == []
