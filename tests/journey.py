@@ -20,7 +20,7 @@ BEGIN_NS = 20_150 * DAY_NS
 
 QUIET_NS = 14 * DAY_NS + 6 * HOUR_NS
 CHANGE_NS = 30 * HOUR_NS
-CHATS, CHANGED_CHATS, NOTES, RUNS = 1500, 330, 120, 60
+CHATS, CHANGED_CHATS, NOTES, RUNS = 750, 165, 60, 30
 SLICES = 60
 REGISTERED_BY = 15
 """Before this slice services are given their budgets. It is a matter of seconds, which are days here."""
