@@ -26,6 +26,7 @@ from ingest.dialects.span_facts import (
 from ingest.dialects.values import mapping, structure, text, whole
 from ingest.interaction import (
     UNKNOWN_SERVICE,
+    CallError,
     ContextSpan,
     FieldRedaction,
     Interaction,
@@ -60,19 +61,25 @@ def build_interaction(span: SpanView, p: Partial, scope: Scope) -> Interaction:
     """The interaction a span stands for."""
     a, resource = span.attributes, span.resource
     shared = _shared(span, p, scope)
+    content = build_content(span.trace_id, span.span_id, span.end_ns, p)
     return replace(
-        build_content(span.trace_id, span.span_id, span.end_ns, p),
+        content,
         start_ns=span.start_ns,
         end_ns=span.end_ns,
         parent_span_id=span.parent_span_id,
         service_version=text(resource.get("service.version")),
         agent_name=p.agent_name or scope.agent_name,
-        error=error_of(span, p),
+        error=error_of(span, p) or _failure(content.finish_reasons_raw),
         clock_skew=span.ended_before_start,
         dropped_attributes=span.dropped_attributes,
         redactions=read_redactions(a.get(REDACTIONS)),
         **shared,
     )
+
+
+def _failure(finish_reasons_raw: Sequence[str]) -> CallError | None:
+    """The error that a finish reason states, where nothing else says that the call failed."""
+    return next((CallError(r) for r in finish_reasons_raw if canonical.is_failure(r)), None)
 
 
 def build_content(trace_id: str, span_id: str, at_ns: int, p: Partial) -> Interaction:
@@ -257,9 +264,29 @@ def answers_of(p: Partial) -> list[list[Message]]:
     if len(visible) <= 1:
         return [visible] if visible else []
     asked = max(p.choices or 0, len(p.finish_reasons_raw or ()))
-    if p.one_answer or asked == 1 or (p.response_id or "").startswith(RESPONSES_ID):
+    if p.one_answer or asked == 1 or (p.response_id or "").startswith(RESPONSES_ID) or _is_stream(p, visible):
         return [visible]
     return [[m] for m in visible]
+
+
+def _is_stream(p: Partial, messages: Sequence[Message]) -> bool:
+    """Whether messages are chunks of one answer: Google's libraries send each as a message of its own.
+
+    Only the last chunk has a finish reason, candidates have one each; a stream that broke off has none.
+    """
+    if len(messages) <= 1 or not (canonical.provider(p.provider_raw) or "").startswith("gcp."):
+        return False
+    if any(m.finish_reason for m in messages[:-1]):
+        return False
+    streamed = bool((p.request_parameters or {}).get("stream")) and (p.choices or 0) <= 1
+    return streamed or messages[-1].finish_reason is not None
+
+
+def _text_of(p: Partial, answer: Sequence[Message]) -> str | None:
+    """Text of one answer: chunks as they came, items on lines of their own."""
+    if _is_stream(p, answer):
+        return Message("assistant", [part for m in answer for part in m.parts]).text()
+    return "\n".join(t for m in answer if (t := m.text())) or None
 
 
 def output_texts(p: Partial, operation: str | None) -> list[str | None]:
@@ -270,7 +297,7 @@ def output_texts(p: Partial, operation: str | None) -> list[str | None]:
         )
         if links:
             return list(links)
-    return ["\n".join(t for m in answer if (t := m.text())) or None for answer in answers_of(p)]
+    return [_text_of(p, answer) for answer in answers_of(p)]
 
 
 def finish_reasons(p: Partial) -> tuple[str, ...]:
@@ -300,6 +327,10 @@ def _tool_calls(messages: Sequence[Message]) -> tuple[ToolCall, ...]:
 
 
 def _tool_results(messages: Sequence[Message]) -> tuple[str, ...]:
+    """Results of the current turn: those that came with or after the last message a person wrote."""
+    asked = next(_from_people(messages), None)
+    if asked is not None:
+        messages = messages[_place(messages, asked) :]
     return tuple(p.text for m in messages for p in m.parts if p.kind == TOOL_RESULT and p.text)
 
 
@@ -342,6 +373,8 @@ def fill(interaction: Interaction, *others: Interaction) -> Interaction:
                 changes[name] = found
     changes["content_from"] = _sources((interaction, *others))
     error = interaction.error
+    if error is None and "finish_reasons_raw" in changes:
+        changes["error"] = _failure(changes["finish_reasons_raw"])
     if error is not None and error.http_status is None:
         told = (o.error.http_status for o in others if o.error is not None)
         changes["error"] = replace(error, http_status=next((s for s in told if s is not None), None))

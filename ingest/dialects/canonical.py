@@ -69,6 +69,9 @@ _FINISH_REASONS = {
 }  # fmt: skip
 _FINISH_REASON = {spelling: name for name, spellings in _FINISH_REASONS.items() for spelling in spellings}
 
+_GIVEN_UP = frozenset(("cancelled", "canceled", "aborted"))
+"""Finish reasons of calls that somebody ended: no answer, and no failure."""
+
 OTHER_REASON = "other"
 """Canonical name of a finish reason nobody has listed; the raw one is kept beside it."""
 
@@ -119,6 +122,11 @@ def finish_reason(raw: str) -> str:
     if known is None and "." in lowered:  # FinishReason.STOP
         known = _FINISH_REASON.get(lowered.rsplit(".", 1)[1])
     return known or OTHER_REASON
+
+
+def is_failure(raw: str) -> bool:
+    """Whether a finish reason says that the call failed."""
+    return finish_reason(raw) == "error" and raw.strip().lower().rsplit(".", 1)[-1] not in _GIVEN_UP
 
 
 def http_status_of(error_type: str | None) -> int | None:

@@ -105,6 +105,7 @@ def read_attributes(a: Mapping[str, Any], dialect: str) -> Partial:
                 "gen_ai.usage.reasoning_tokens",
                 "gen_ai.usage.output_tokens.reasoning",
                 "gen_ai.usage.details.reasoning_tokens",
+                "gen_ai.usage.thinking_tokens",
             )
         ),
         conversation_id=text(a.get("gen_ai.conversation.id")),

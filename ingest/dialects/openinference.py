@@ -45,6 +45,8 @@ _OPERATION_OF_NAME = {
 }  # fmt: skip
 """Names the OpenAI instrumentation gives its spans."""
 _JUDGEMENTS = (("annotations", "annotation"), ("evaluations", "evaluation"))
+_INSTRUCTIONS = ('"system', '"instructions"', '"developer"', '"preamble"')
+"""What JSON holds somewhere if it holds instructions."""
 _NO_CALLS = ("._prepare_chat_with_tools",)
 """Ends of names of steps that LlamaIndex's instrumentation marks as calls and that call nothing."""
 
@@ -189,6 +191,10 @@ def _fall_back(p: Partial, a: Mapping[str, Any]) -> None:
         p.tool_definitions = p.tool_definitions or request.tools
         p.truncated = request.truncated or p.truncated
         p.content_from = p.content_from or ("input.value" if p.has_content() else None)
+    elif p.kind != EMBEDDING and not input_hidden and given and _lacks_instructions(p, given):
+        request = read_request(given)
+        said_first = [t for m in request.messages or () if m.role == "system" and (t := m.text("\n"))]
+        p.system = request.system or tuple(said_first) or None
     said = any(m.parts for m in p.messages_out or ())  # a refusal, or sound, is in the payload alone
     wants_output = not said and p.images_out is None and p.kind != EMBEDDING and p.operation != "speech"
     if p.images_out and not output_hidden and a.get("output.value"):  # what was drawn stands there alone
@@ -203,6 +209,13 @@ def _fall_back(p: Partial, a: Mapping[str, Any]) -> None:
         p.one_answer = response.one_answer or None
         p.truncated = response.truncated or p.truncated
         p.content_from = p.content_from or ("output.value" if p.has_content() else None)
+
+
+def _lacks_instructions(p: Partial, given: Any) -> bool:
+    """Whether instructions may stand in the payload that the messages beside it do not hold."""
+    if p.system or any(m.role == "system" for m in p.messages_in or ()):
+        return False
+    return not isinstance(given, str) or any(name in given for name in _INSTRUCTIONS)
 
 
 def _is_hidden(a: Mapping[str, Any], *prefixes: str) -> bool:

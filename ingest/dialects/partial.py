@@ -84,6 +84,16 @@ class Partial:
         """Whether any message of the call is here, be it that its text was hidden."""
         return bool(self.messages_in or self.messages_out or self.input_texts or self.images_out)
 
+    def only_counts(self) -> bool:
+        """Whether it has tokens and nothing of a request or an answer: it sums up calls (AG2's usage)."""
+        told = (
+            self.request_model, self.response_id, self.finish_reasons_raw, self.request_parameters,
+            self.tool_definitions, self.system, self.tool_name, self.failed, self.error_type,
+        )  # fmt: skip
+        counted = self.input_tokens is not None or self.output_tokens is not None
+        implied = self.implied_kind == INFERENCE and self.operation_raw is None
+        return counted and implied and not any(told) and not self.has_content()
+
 
 _FIELDS = tuple(f.name for f in fields(Partial))
 

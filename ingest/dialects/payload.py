@@ -78,7 +78,7 @@ def read_request(value: Any) -> Request:
     messages, _ = read_messages(source, "user") if source is not None else ([], False)
     if source is None and ("role" in body or "content" in body or "parts" in body):
         messages, _ = read_messages(body, "user")
-    system = first(body, "system", "instructions", "system_instruction", "systemInstruction", "preamble")
+    system = first(body, *_SYSTEM) or first(mapping(body.get("config")), *_SYSTEM)
     return Request(
         messages=messages or None,
         system=_system(system),
@@ -89,6 +89,8 @@ def read_request(value: Any) -> Request:
     )
 
 
+_SYSTEM = ("system", "instructions", "system_instruction", "systemInstruction", "preamble")
+"""Where a request names its instructions; Gemini's keep them in ``config``."""
 _INPUTS = ("messages", "contents", "input", "prompt", "prompts", "inputs", "input_text", "inputText")
 
 
@@ -229,7 +231,7 @@ def token_counts(value: Any) -> dict[str, int | None]:
         "cached": cached,
         "reasoning": whole(
             first({**usage, **details_out}, "reasoning_tokens", "output_reasoning_tokens", "output_reasoning",
-                  "thoughts_token_count", "thoughtsTokenCount")
+                  "thoughts_token_count", "thoughtsTokenCount", "thinking_tokens")
         ),
     }  # fmt: skip
 

@@ -19,10 +19,11 @@ from ingest.dialects import (
     mlflow,
     openinference,
     openlit,
+    run_metadata,
     traceloop,
     vercel,
 )
-from ingest.dialects.partial import Partial, merge
+from ingest.dialects.partial import OTHER, Partial, merge
 from ingest.otlp import SpanView
 
 
@@ -60,6 +61,7 @@ AFTER_LOGS: tuple[Dialect, ...] = (
         frozenset(("request_data", "response_data", "gen_ai", "input", "output", "llm")),
         generic.read_span,
     ),
+    Dialect(run_metadata.NAME, frozenset(("metadata", "langsmith")), run_metadata.read_span),
 )
 LEGACY_EVENTS = legacy_events.read_span
 """Read from span events, so no attribute tells beforehand."""
@@ -81,6 +83,8 @@ def read_span(span: SpanView, from_logs: Sequence[Partial] = ()) -> Partial | No
     if not found:
         return None
     merged = merge(found)
+    if merged.kind is None and merged.only_counts() and not span.dropped_attributes:
+        merged.implied_kind = OTHER
     if from_logs and any(p.has_content() for p in found):
         merged.content_from = _sources(found, from_logs)
     return merged
