@@ -31,14 +31,15 @@ LIMIT 1000
 _SENDING = """
 SELECT
     service, environment, dialect, count(),
-    countIf(text_absent = 'not captured by the app'), countIf(dropped_attributes > 0), countIf(truncated),
-    countIf(hidden), countIf(sampling_probability < 1), countIf(clock_skew),
+    countIf(text_absent = 'not captured by the app' AND NOT failed), countIf(dropped_attributes > 0),
+    countIf(truncated), countIf(hidden), countIf(sampling_probability < 1), countIf(clock_skew),
     min(start), max(start), anyLast(ifNull(response_model, request_model)), groupUniqArrayArray(100)(names)
 FROM
 (
     SELECT
         service, environment, dialect, text_absent, dropped_attributes, truncated, hidden,
         sampling_probability, clock_skew, start, response_model, request_model,
+        isNotNull(error_type) OR ifNull(score_error, 0) > 0 AS failed,
         arrayConcat(
             mapKeys(other_scores), mapKeys(other_categories),
             arrayFilter(name -> name != '', [$columns])

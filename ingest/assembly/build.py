@@ -82,6 +82,14 @@ def _failure(finish_reasons_raw: Sequence[str]) -> CallError | None:
     return next((CallError(r) for r in finish_reasons_raw if canonical.is_failure(r)), None)
 
 
+def _said_error(p: Partial) -> CallError | None:
+    """The error that a record states by itself."""
+    if not (p.error_type or p.failed):
+        return None
+    status = p.http_status or canonical.http_status_of(p.error_type)
+    return CallError(p.error_type, p.error_message, status)
+
+
 def build_content(trace_id: str, span_id: str, at_ns: int, p: Partial) -> Interaction:
     """What a partial says by itself: all of a call but its span (content whose span has not come)."""
     operation = p.operation or canonical.operation(p.operation_raw)
@@ -145,6 +153,7 @@ def build_content(trace_id: str, span_id: str, at_ns: int, p: Partial) -> Intera
         content_from=p.content_from,
         truncated=bool(p.truncated),
         hidden=bool(p.hidden),
+        error=_said_error(p) or _failure(raw_reasons),
     )
 
 
@@ -375,9 +384,8 @@ def fill(interaction: Interaction, *others: Interaction) -> Interaction:
     error = interaction.error
     if error is None and "finish_reasons_raw" in changes:
         changes["error"] = _failure(changes["finish_reasons_raw"])
-    if error is not None and error.http_status is None:
-        told = (o.error.http_status for o in others if o.error is not None)
-        changes["error"] = replace(error, http_status=next((s for s in told if s is not None), None))
+    if error is not None:
+        changes["error"] = _completed(error, [o.error for o in others if o.error is not None])
     reports = [o.redactions for o in others if o.redactions is not None]
     if reports:
         changes["redactions"] = tuple(
@@ -386,6 +394,16 @@ def fill(interaction: Interaction, *others: Interaction) -> Interaction:
     if interaction.modality == "text":
         changes["modality"] = next((o.modality for o in others if o.modality != "text"), "text")
     return replace(interaction, **changes)
+
+
+def _completed(error: CallError, others: Sequence[CallError]) -> CallError:
+    """``error`` with what only ``others`` say of it."""
+    missing = {
+        name: next((v for o in others if (v := getattr(o, name)) is not None), None)
+        for name in ("type", "message", "http_status")
+        if getattr(error, name) is None
+    }
+    return replace(error, **missing) if missing else error
 
 
 def _sources(interactions: Sequence[Interaction]) -> str | None:

@@ -66,6 +66,8 @@ def read_log(log: LogView) -> Partial:
     if isinstance(log.body, dict):
         attributes = {**log.body, **attributes}
     partial = read_attributes(attributes, NAME)
+    partial.error_type = text(attributes.get("error.type"))
+    partial.error_message = text(first(attributes, "error.message", "exception.message"))
     partial.content_from = FROM_DETAILS
     return partial
 

@@ -29,14 +29,14 @@ from ingest.score.stage_settings import StageSettings
 
 _SERVICES = """
 SELECT tenant, service, dialect, count(),
-    countIf(text_absent = 'not captured by the app'),
+    countIf(text_absent = 'not captured by the app' AND NOT failed),
     countIf(dropped_attributes > 0), countIf(truncated), countIf(hidden),
     countIf(sampling_probability < 1), countIf(clock_skew)
 FROM
 (
     SELECT tenant, service, dialect, text_absent, dropped_attributes, truncated, hidden,
-        sampling_probability, clock_skew
-    FROM interactions
+        sampling_probability, clock_skew, isNotNull(error_type) OR ifNull(score_error, 0) > 0 AS failed
+    FROM interactions FINAL
     WHERE lineage = 'live' AND NOT synthetic AND kind = 'inference' AND start >= now() - toIntervalDay(7)
     ORDER BY start DESC
     LIMIT 200 BY tenant, service, dialect

@@ -15,9 +15,8 @@ from detectors.scorers.protocol import Scores
 from ingest.assembly.assemble import assemble_batch
 from ingest.assembly.build import fill
 from ingest.interaction import Interaction, sum_redactions
-from ingest.score.text_keeping import NOT_CAPTURED
 from ingest.store.content_record import ContentRecord
-from ingest.store.interaction import PROMPT, SYSTEM_PROMPT, StoredInteraction
+from ingest.store.interaction import NOT_CAPTURED, PROMPT, SYSTEM_PROMPT, StoredInteraction
 
 _TEXT_FIELDS = frozenset(
     (
@@ -51,7 +50,8 @@ def contents_of(records: Iterable[ContentRecord]) -> dict[str, Interaction]:
 def with_content(interaction: Interaction, contents: Sequence[Interaction]) -> Interaction:
     """``interaction`` with the content known when its span came."""
     for content in contents:
-        interaction = fill(interaction, content)
+        filled = fill(interaction, content)
+        interaction = replace(filled, error=filled.error or content.error)
     return interaction
 
 
@@ -70,6 +70,8 @@ def add_late(base: StoredInteraction, content: Interaction) -> StoredInteraction
     read = replace(base.interaction, tool_definitions=(), request_parameters={}, earlier_input_text=None)
     filled = fill(read, content)
     kept = {name: getattr(base.interaction, name) for name in _FIXED}
+    if base.interaction.error is not None and filled.error is not None:
+        kept["error"] = replace(base.interaction.error, message=filled.error.message)
     return replace(
         base,
         interaction=replace(filled, **kept),
@@ -101,6 +103,11 @@ def settle_late(base: StoredInteraction, late: StoredInteraction, scores: Scores
         or prompted
         or asked
         or (comparable and any(getattr(before, n) != getattr(after, n) for n in _KEPT_TEXT))
+        or (comparable and _message(before) != _message(after))
     )
     late.revision = base.revision + changed
     return changed
+
+
+def _message(interaction: Interaction) -> str | None:
+    return interaction.error.message if interaction.error is not None else None

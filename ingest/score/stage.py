@@ -40,7 +40,7 @@ from ingest.score.scorer_limits import switched_off
 from ingest.score.scoring import Scoring, score_each
 from ingest.score.stage_settings import ContextScope, ScorerOff, StageSettings
 from ingest.score.text_keeping import NONE as NO_TEXT
-from ingest.score.text_keeping import why_absent
+from ingest.score.text_keeping import decide_text
 from ingest.store import content_record
 from ingest.store import context as stored_context
 from ingest.store import judgement as stored_judgement
@@ -289,11 +289,9 @@ class ScoreStage:
                 stored.scores = scores
             elif not settle_late(base, stored, scores, item.work.position) or isinstance(result, Exception):
                 continue
-            i = stored.interaction
             stored.scorer_versions = self._version_hash
-            keep = self._keeping.get(i.tenant, _KEEP_ALL)
-            stored.text_absent = why_absent(i, stored.scores, keep, self._scoring.specs)
-            changed[stored.key] = stored
+            keep = self._keeping.get(stored.interaction.tenant, _KEEP_ALL)
+            changed[stored.key] = decide_text(stored, keep, self._scoring.specs)
         return {key: s for key, s in changed.items() if key not in batch.buried}
 
     def _outcomes(self, batch: Batch) -> list[Outcome]:

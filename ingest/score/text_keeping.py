@@ -7,14 +7,15 @@ same.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import blake2b
 
 from detectors.scorers.protocol import Scores, ScoreSpec
 from infra.settings import RedactionSettings
 from ingest.interaction import Interaction
+from ingest.store.interaction import NOT_CAPTURED, StoredInteraction
 
 ALL, FLAGGED, NONE = "all", "flagged", "none"
-NOT_CAPTURED = "not captured by the app"
 BY_SETTING = "not kept by setting"
 NOT_FLAGGED = "neither flagged nor sampled"
 
@@ -37,3 +38,19 @@ def why_absent(
             return None
     draw = int.from_bytes(blake2b(i.interaction_id.encode(), digest_size=8).digest(), "big") / 2**64
     return None if draw * 100 < keep.keep_percent else NOT_FLAGGED
+
+
+def decide_text(
+    stored: StoredInteraction, keep: RedactionSettings, specs: Mapping[str, ScoreSpec]
+) -> StoredInteraction:
+    """``stored`` with the decision on its text.
+
+    The message of an error is kept with the text, and where no text was captured; who keeps no text keeps
+    no message.
+    """
+    absent = why_absent(stored.interaction, stored.scores, keep, specs)
+    error = stored.interaction.error
+    stored.text_absent = absent
+    if error is not None and absent == NOT_CAPTURED and keep.keep_text == NONE:
+        stored.interaction = replace(stored.interaction, error=replace(error, message=None))
+    return stored

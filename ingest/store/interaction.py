@@ -30,6 +30,9 @@ PROMPT = "prompt"
 InteractionKey = tuple[str, str, str, str]
 """Tenant, lineage, trace id and span id."""
 
+NOT_CAPTURED = "not captured by the app"
+"""``text_absent`` of a call that came without any text: there is nothing to leave out."""
+
 _COLUMNS = frozenset((*SCORE_COLUMNS, *CATEGORY_COLUMNS))
 _U32 = 1 << 32
 _U16 = 1 << 16
@@ -143,7 +146,7 @@ def to_row(stored: StoredInteraction) -> Row:
         i.system_prompt_hash, i.conversation_id, i.user,
         *(scores.get(name) for name in CATEGORY_COLUMNS),
         error.type if error else None,
-        error.message if error and keep else None,
+        error.message if error and (keep or stored.text_absent == NOT_CAPTURED) else None,
         _whole(error.http_status, _U16) if error else None,
         _whole(i.input_tokens, _U32), _whole(i.output_tokens, _U32),
         _whole(i.cached_tokens, _U32), _whole(i.reasoning_tokens, _U32),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from dashboard.queries.connect import LAST, sending
 from dashboard.queries.store import ClickHouse, Scope
 from infra.clickhouse import connect
+from ingest.doctor.gather import services_of
 from tests.dashboard import world_texts
 from tests.dashboard.world import NOW
 from tests.databases import fresh_database
@@ -60,3 +61,22 @@ def test_the_last_calls_of_every_service_count_however_seldom_it_calls(client: C
     assert found["daily", "genai"].facts.without_content == 1
     assert found["weekly", "genai"].facts.skewed == 1
     assert found["weekly", "genai"].newest == NOW - timedelta(minutes=1)
+
+
+def test_a_call_that_was_stored_twice_counts_once_and_a_failed_one_misses_no_text(client: Client) -> None:
+    now = datetime.now(UTC)
+    silent: dict[str, object] = {"text_absent": "not captured by the app"}
+    sent: list[dict[str, object]] = [{}, {}, silent, {**silent, "error_type": "OverloadedError"}]
+    for lineage in ("live", "sent-2"):
+        rows = [
+            world_texts.interaction(
+                now - timedelta(minutes=k), 20_000 + k, TEXTS, 0.0, service="twice", lineage=lineage, **facts
+            )
+            for k, facts in enumerate(sent)
+        ]
+        world_texts.insert(client, rows)
+        world_texts.insert(client, rows)  # as a revision of each, before parts are merged
+    scope = Scope("default", "sent-2", int(now.timestamp()))
+    shown = [s.facts for s in sending(ClickHouse(client), scope)]
+    told = [f for f in services_of(client)[0] if f.service == "twice"]
+    assert [(f.n, f.without_content) for f in (*shown, *told)] == [(4, 1)] * 2
