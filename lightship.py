@@ -35,6 +35,7 @@ from infra.command_line import (
 )
 from ingest.calls.app import calls
 from ingest.dead_letters.app import dead_letters
+from ingest.doctor.app import doctors
 from ingest.gateway.keys_app import keys
 from ingest.quarantine_app import quarantine
 from ingest.replay_app import replaying
@@ -68,7 +69,7 @@ for name, group in (("incidents", incidents), ("keys", keys), ("rules", rules), 
 app.add_typer(silences, name="silences")
 for group, part in ((rules, added_rules), (scorers, calibration)):
     group.add_typer(part)
-for part in (reports, applications, calls, quarantine, replaying):
+for part in (reports, applications, calls, doctors, quarantine, replaying):
     app.add_typer(part)
 
 
@@ -362,22 +363,6 @@ def budget(
     from alerts.spending import show, spent
 
     answer(spent(config, tenant, lineage, days), as_json, show)
-
-
-@app.command()
-def doctor(
-    app: Annotated[bool, typer.Option("--app", help="Check this shell's variables, too.")] = False,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds a test interaction may take.")] = 30.0,
-    as_json: AsJson = False,
-    config: ConfigPath = None,
-) -> None:
-    """Say what is wrong, and what to do. Sends a test interaction through every door."""
-    from ingest.doctor.command import examine
-    from ingest.doctor.line import exit_code, report, show
-
-    lines = examine(config, app=app, wait_s=wait)
-    out(json.dumps(report(lines), indent=2) if as_json else show(lines))
-    sys.exit(exit_code(lines))
 
 
 @app.command()

@@ -15,8 +15,9 @@ from dashboard import palette
 from dashboard.palette import State
 from dashboard.queries.connect import Sending
 from detectors.scorers import SPECS
-from infra.application_env import application, as_shell
+from infra.application_env import application
 from infra.lacks import FEW, Lack, lacks
+from infra.onramp.printing import as_shell
 from infra.settings import LOOPBACK, Settings
 
 _FILE = Path(__file__).with_name("snippets.toml")
@@ -53,7 +54,7 @@ def frameworks() -> tuple[Framework, ...]:
 def variables(settings: Settings) -> str:
     """What ``lightship env`` prints, for any instrumentation; a key only by its place."""
     key = "" if settings.gateway.host in LOOPBACK else KEY
-    needed = application(settings, key, None, lambda _: False)
+    needed = application(settings, key)
     return as_shell({name: value.replace(quote(KEY), KEY) for name, value in needed.variables.items()})
 
 

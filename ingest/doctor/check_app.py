@@ -1,10 +1,13 @@
-"""Whether the environment of a shell or application is what ``lightship env`` would set. Pure."""
+"""Whether an application and its environment are as ``lightship env`` would have them. Pure."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
+from infra.application_env import Application
 from ingest.doctor.line import FAIL, OK, WARN, Line
 
 NEEDED = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_TRACES_EXPORTER")
@@ -20,26 +23,43 @@ UNSET_IS_FINE = frozenset(
         "OPENINFERENCE_HIDE_OUTPUTS",
     )
 )
-SECRET = frozenset(("OTEL_EXPORTER_OTLP_HEADERS",))
+SECRET = frozenset(
+    (
+        "LANGFUSE_SECRET_KEY",
+        "MANAGEMENT_OPENTELEMETRY_TRACING_EXPORT_OTLP_HEADERS_AUTHORIZATION",
+        "MANAGEMENT_OTLP_TRACING_HEADERS_AUTHORIZATION",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "PHOENIX_CLIENT_HEADERS",
+        "TRACELOOP_HEADERS",
+    )
+)
 OFF = "OTEL_SDK_DISABLED"
 
 
-def check_app(
-    environ: Mapping[str, str], wanted: Mapping[str, str], missing: Sequence[str] = ()
-) -> list[Line]:
-    """A line for each variable that differs; ``missing`` are model clients without instrumentation."""
+@dataclass(frozen=True, slots=True)
+class App:
+    """Which application to look at; without a runtime the one that is found in the folder."""
+
+    folder: Path
+    runtime: str = ""
+
+
+def check_app(environ: Mapping[str, str], needed: Application) -> list[Line]:
+    """A line for each variable that differs, and for each client that nothing records."""
     lines = []
     if environ.get(OFF, "").lower() == "true":
         lines.append(Line(f"app {OFF}", FAIL, "the SDK is switched off", f"unset {OFF}"))
-    for name, value in wanted.items():
+    for name, value in needed.variables.items():
         have = environ.get(name)
-        if have == value or (have is None and name in UNSET_IS_FINE):
+        if have == value or (have is None and name in UNSET_IS_FINE | needed.idle):
             continue
         shown = "is not set" if have is None else "differs" if name in SECRET else f"is {have!r}"
         state = FAIL if name in NEEDED else WARN
         lines.append(Line(f"app {name}", state, shown, f"export {name}={shlex.quote(value)}"))
-    lines += [Line("app instrumentation", WARN, *_two(line)) for line in missing]
-    return lines or [Line("app", OK, "the environment is what lightship env sets")]
+    lines += [Line("app instrumentation", WARN, *_two(line)) for line in needed.missing]
+    return lines or [
+        Line("app", OK, f"the environment is what lightship env sets ({needed.seen or 'any app'})")
+    ]
 
 
 def _two(line: str) -> tuple[str, str]:

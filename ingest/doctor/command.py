@@ -17,9 +17,10 @@ from infra.embedded.run_file import read_run
 from infra.embedded.run_report import children_of
 from infra.errors import Misconfigured
 from infra.kafka import SPANS_IN, TOPICS
+from infra.onramp.look import look
 from infra.settings import Settings, load
 from ingest.doctor import gather
-from ingest.doctor.check_app import check_app
+from ingest.doctor.check_app import App, check_app
 from ingest.doctor.check_judges import check_judges
 from ingest.doctor.check_quarantine import check_quarantine
 from ingest.doctor.check_receivers import check_receivers, last_attempts
@@ -61,7 +62,7 @@ OPEN_TOPICS = [t.name for t in TOPICS if t.unredacted]
 
 
 def examine(
-    config: Path | None, *, app: bool, wait_s: float, environ: Mapping[str, str] = os.environ
+    config: Path | None, *, app: App | None, wait_s: float, environ: Mapping[str, str] = os.environ
 ) -> list[Line]:
     """Everything the doctor has to say.
 
@@ -72,9 +73,10 @@ def examine(
     """
     settings = load(config)
     lines: list[Line] = []
-    if app:
-        needed = application(settings, environ.get(INGEST_KEY, ""), Path.cwd())
-        lines += check_app(environ, needed.variables, needed.missing)
+    if app is not None:
+        found = look(app.folder, environ, app.runtime)
+        needed = application(settings, environ.get(INGEST_KEY, ""), found, environ)
+        lines += check_app(environ, needed)
     try:
         settings = reach(settings)
     except Misconfigured as error:

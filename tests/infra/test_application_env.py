@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.util.re import parse_env_headers
 
-from infra.application_env import application, as_shell
+from infra.application_env import Application, application
 from infra.embedded.first_screen import first_screen
-from infra.instrumentation import CLIENTS, IN_CODE, JS_CLIENTS, missing_javascript, missing_python
+from infra.onramp.catalogue import catalogue
+from infra.onramp.found import Found, Package
+from infra.onramp.printing import FORMATS, as_shell
 from infra.settings import GatewaySettings, Settings
 
 
@@ -29,6 +30,15 @@ def test_a_shell_reads_back_every_value() -> None:
     ).stdout.decode()
     seen = dict(line.split("=", 1) for line in printed.split("\0") if "=" in line)
     assert hostile.items() <= seen.items()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_holds_every_value(name: str) -> None:
+    printed = FORMATS[name]({"A_B": "it's $1", "C": "d=e"})
+    assert "d=e" in printed
+    assert ("a.b=it's $1" in printed) == (name == "properties")
+    if name == "json":
+        assert json.loads(printed) == {"A_B": "it's $1", "C": "d=e"}
 
 
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=80))
@@ -58,88 +68,97 @@ def test_the_endpoint_is_one_that_can_be_connected_to(tmp_path: Path, host: str,
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 
-def variables(*modules: str, folder: Path | None = None) -> Mapping[str, str]:
-    """What is set where these modules are installed."""
-    return application(Settings(), "", folder, lambda name: name in modules).variables
+def found_in(runtime: str = "python", /, **packages: str) -> Found:
+    """An application with these packages; an underscore in a name is a hyphen."""
+    return Found(runtime, "here", {n.replace("_", "-"): Package(v) for n, v in packages.items()})
+
+
+def needed(found: Found, key: str = "", **environ: str) -> Application:
+    return application(Settings(), key, found, environ)
 
 
 def test_content_is_captured_by_each_family_that_is_found() -> None:
-    assert variables("opentelemetry.util.genai")[CAPTURE] == "SPAN_ONLY"
-    assert variables("opentelemetry.instrumentation.openai_v2")[CAPTURE] == "true"
-    assert variables("opentelemetry.util.genai", "openlit")[CAPTURE] == "SPAN_ONLY"
-    assert variables("openinference.instrumentation")["OPENINFERENCE_HIDE_INPUTS"] == "false"
-    assert CAPTURE not in variables("openinference.instrumentation")
-    nothing = variables()
+    genai = needed(found_in(opentelemetry_util_genai="1.3")).variables
+    assert genai[CAPTURE] == "SPAN_ONLY"
+    assert needed(found_in(opentelemetry_instrumentation_openai_v2="2.1b0")).variables[CAPTURE] == "true"
+    both = needed(found_in(opentelemetry_instrumentation_openai_v2="2.4b0", opentelemetry_util_genai="1"))
+    assert both.variables[CAPTURE] == "SPAN_ONLY"
+    inference = needed(found_in(openinference_instrumentation_openai="1")).variables
+    assert inference["OPENINFERENCE_HIDE_INPUTS"] == "false"
+    assert CAPTURE not in inference
+    nothing = application(Settings()).variables
     assert {CAPTURE, "TRACELOOP_TRACE_CONTENT", "OPENINFERENCE_HIDE_OUTPUTS"} <= set(nothing)
     assert nothing[CAPTURE] == "SPAN_ONLY"
 
 
+def test_content_switches_are_those_of_the_runtime_and_the_framework() -> None:
+    assert needed(Found("java")).variables[CAPTURE] == "true"
+    assert needed(Found("node-esm")).variables[CAPTURE] == "true"
+    microsoft = needed(found_in(agent_framework_core="1.23")).variables
+    assert (microsoft["ENABLE_SENSITIVE_DATA"], microsoft["ENABLE_INSTRUMENTATION"]) == ("true", "true")
+    spring = needed(Found("spring"), "k").variables
+    assert spring["SPRING_AI_CHAT_OBSERVATIONS_LOGPROMPT"] == "true"
+    assert spring["MANAGEMENT_OTLP_TRACING_ENDPOINT"].endswith("/v1/traces")
+    assert spring["MANAGEMENT_OTLP_TRACING_HEADERS_AUTHORIZATION"] == "Bearer k"
+
+
 def test_long_prompts_get_through() -> None:
-    found = variables()
+    found = application(Settings()).variables
     assert found["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"] == found["OTEL_ATTRIBUTE_COUNT_LIMIT"] == "1024"
     assert found["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"] == found["OTEL_BLRP_MAX_EXPORT_BATCH_SIZE"] == "64"
     assert found["OTEL_EXPORTER_OTLP_COMPRESSION"] == "gzip"
 
 
-def test_a_time_out_is_in_the_unit_of_the_language(tmp_path: Path) -> None:
-    assert variables(folder=tmp_path)["OTEL_EXPORTER_OTLP_TIMEOUT"] == "30"
-    (tmp_path / "package.json").write_text('{"dependencies": {"openai": "6"}}')
-    assert variables(folder=tmp_path)["OTEL_EXPORTER_OTLP_TIMEOUT"] == "30000"
+@pytest.mark.parametrize("runtime", catalogue().runtimes)
+def test_no_time_out_is_set_since_its_unit_differs(runtime: str) -> None:
+    assert not [name for name in needed(Found(runtime)).variables if "TIMEOUT" in name]
+    said = needed(Found(runtime), OTEL_EXPORTER_OTLP_TIMEOUT="30").missing
+    assert bool(said) == (runtime != "python"), said
+    assert needed(Found(runtime), OTEL_EXPORTER_OTLP_TIMEOUT="30000").missing == ()
 
 
-def test_a_javascript_application_is_told_what_it_lacks(tmp_path: Path) -> None:
-    package = {
-        "dependencies": {"openai": "6", "ai": "7", "@langfuse/otel": "5"},
-        "devDependencies": {"x": "1"},
-    }
-    (tmp_path / "package.json").write_text(json.dumps(package))
-    found = application(Settings(), "", tmp_path)
-    notes = "\n".join((*found.missing, *found.notes))
-    assert "openai is not instrumented: npm install @arizeai/openinference-instrumentation-openai" in notes
-    assert "isEnabled: true" in notes
-    assert "export LANGFUSE_BASE_URL=" in notes
-    assert "pip install" not in notes
+def test_libraries_of_other_vendors_never_send_elsewhere() -> None:
+    found = application(Settings(), "k e").variables
+    endpoint = found["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    for name in ("TRACELOOP_BASE_URL", "LANGFUSE_BASE_URL", "LANGFUSE_HOST", "PHOENIX_COLLECTOR_ENDPOINT"):
+        assert found[name] == endpoint
+    for name in (
+        "LANGSMITH_TRACING_V2",
+        "LANGSMITH_TRACING",
+        "LANGCHAIN_TRACING_V2",
+        "LOGFIRE_SEND_TO_LOGFIRE",
+    ):
+        assert found[name] == "false"
+    assert found["TRACELOOP_HEADERS"] == "authorization=Bearer%20k%20e"
+    assert found["LANGFUSE_SECRET_KEY"] == "k e"
+    assert "TRACELOOP_HEADERS" not in application(Settings()).variables
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"dependencies": 7}', "[" * 100_000])
-def test_any_package_json_is_survived(tmp_path: Path, text: str) -> None:
-    (tmp_path / "package.json").write_text(text)
-    assert application(Settings(), "", tmp_path).variables
+def test_a_vendor_is_idle_until_its_library_or_a_key_is_there() -> None:
+    assert "LANGFUSE_HOST" in needed(Found("python")).idle
+    assert "LANGFUSE_HOST" not in needed(found_in(langfuse="5")).idle
+    assert "LANGFUSE_HOST" not in needed(Found("python"), LANGFUSE_SECRET_KEY="x").idle
 
 
-def test_the_sdks_with_an_exporter_of_their_own_are_pointed_here() -> None:
-    has = {"traceloop.sdk", "langfuse"}.__contains__
-    found = application(Settings(), "k e", None, has)
-    assert found.variables["TRACELOOP_BASE_URL"] == found.variables["OTEL_EXPORTER_OTLP_ENDPOINT"]
-    assert found.variables["TRACELOOP_HEADERS"] == "authorization=Bearer%20k%20e"
-    assert not any(name.startswith("LANGFUSE") for name in found.variables)  # it would leave Langfuse
-    assert "LANGFUSE_BASE_URL" in found.notes[-1]
+def test_what_starts_a_runtime_is_added_to_what_is_set_and_never_twice() -> None:
+    register = "@opentelemetry/auto-instrumentations-node"
+    commonjs, esm = (Found(r, "", {register: Package("1")}) for r in ("node", "node-esm"))
+    assert needed(commonjs).variables["NODE_OPTIONS"] == f"--require {register}/register"
+    assert "hook.mjs" in needed(esm).variables["NODE_OPTIONS"]
+    assert "--import" in needed(esm).variables["NODE_OPTIONS"]
+    more = needed(commonjs, NODE_OPTIONS="--max-old-space-size=99").variables["NODE_OPTIONS"]
+    assert more == f"--max-old-space-size=99 --require {register}/register"
+    assert "NODE_OPTIONS" not in needed(commonjs, NODE_OPTIONS=more).variables
+    agent = needed(Found("java", agent="/a/opentelemetry-javaagent.jar")).variables
+    assert agent["JAVA_TOOL_OPTIONS"] == "-javaagent:/a/opentelemetry-javaagent.jar"
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-def test_a_client_without_its_instrumentation_is_told(client: str) -> None:
-    for _, module in CLIENTS[client]:
-        assert missing_python(lambda name, module=module: name in (client, module)) == []  # type: ignore[misc]
-    assert missing_python(lambda name: name == client) == [
-        f"{client} is not instrumented: pip install {CLIENTS[client][0][0]}"
-    ]
-    assert missing_python(lambda name: name in (client, "openlit")) == []
-    assert missing_python(lambda _: False) == []
-
-
-@pytest.mark.parametrize("client", JS_CLIENTS)
-def test_a_client_of_javascript_without_its_instrumentation_is_told(client: str) -> None:
-    for package in JS_CLIENTS[client]:
-        assert missing_javascript(frozenset({client, package})) == []
-    assert missing_javascript(frozenset({client})) == [
-        f"{client} is not instrumented: npm install {JS_CLIENTS[client][0]}"
-    ]
-
-
-@pytest.mark.parametrize("module", IN_CODE)
-def test_a_library_that_traces_itself_is_told_how(module: str) -> None:
-    found = application(Settings(), has=lambda name: name == module)
-    assert (found.missing, found.notes) == ((), (IN_CODE[module],))
+def test_what_is_set_is_kept_if_asked() -> None:
+    kept = application(
+        Settings(), "", Found("python"), {"OTEL_TRACES_EXPORTER": "console"}, keep=True
+    ).variables
+    assert "OTEL_TRACES_EXPORTER" not in kept
+    assert "OTEL_LOGS_EXPORTER" in kept
 
 
 ADDRESSES = {"gateway": "http://127.0.0.1:1", "alerts": "a", "kafka": "k", "clickhouse": "c"}

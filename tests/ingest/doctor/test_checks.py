@@ -31,7 +31,8 @@ from ingest.doctor.line import AWAY, FAIL, OK, STATES, WARN, Line, exit_code, re
 from ingest.otlp import span_views
 
 S = 1_000_000_000
-WANTED = application(Settings(), "a-key", has=lambda _: False).variables
+NEEDED = application(Settings(), "a-key")
+WANTED = NEEDED.variables
 
 
 @given(st.lists(st.sampled_from(STATES)))
@@ -171,14 +172,14 @@ def test_services_and_content_without_a_span() -> None:
 
 
 def test_an_application_as_lightship_env_sets_it_is_fine() -> None:
-    assert [x.state for x in check_app(WANTED, WANTED)] == [OK]
-    needed = {k: v for k, v in WANTED.items() if k not in UNSET_IS_FINE}
-    assert [x.state for x in check_app(needed, WANTED)] == [OK]
+    assert [x.state for x in check_app(WANTED, NEEDED)] == [OK]
+    needed = {k: v for k, v in WANTED.items() if k not in UNSET_IS_FINE | NEEDED.idle}
+    assert [x.state for x in check_app(needed, NEEDED)] == [OK]
 
 
 @given(st.dictionaries(st.sampled_from(sorted(WANTED)), st.text(min_size=1)))
 def test_what_differs_is_told_with_the_line_that_sets_it(changed: dict[str, str]) -> None:
-    lines = check_app({**WANTED, **changed}, WANTED)
+    lines = check_app({**WANTED, **changed}, NEEDED)
     wrong = {name for name, value in changed.items() if WANTED[name] != value}
     assert {x.check.removeprefix("app ") for x in lines if x.state != OK} == wrong
     assert all((x.remedy or "").startswith("export ") for x in lines if x.state != OK)
@@ -186,7 +187,12 @@ def test_what_differs_is_told_with_the_line_that_sets_it(changed: dict[str, str]
 
 def test_a_missing_endpoint_fails_a_key_is_not_repeated_and_an_sdk_switched_off_is_seen() -> None:
     environ = {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20other", "OTEL_SDK_DISABLED": "true"}
-    lines = {x.check: x for x in check_app(environ, WANTED, ["openai is not instrumented: pip install x"])}
+    lines = {
+        x.check: x
+        for x in check_app(
+            environ, dataclasses.replace(NEEDED, missing=("openai is not instrumented: pip install x",))
+        )
+    }
     assert lines["app OTEL_EXPORTER_OTLP_ENDPOINT"].state == FAIL
     assert lines["app OTEL_SDK_DISABLED"].state == FAIL
     assert "other" not in lines["app OTEL_EXPORTER_OTLP_HEADERS"].says
