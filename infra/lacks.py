@@ -17,6 +17,7 @@ CAPTURE = {
     "langfuse": "LANGFUSE_OBSERVE_DECORATOR_IO_CAPTURE_ENABLED=true, and pass no mask to the client",
     "google-adk": "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true",
     "mlflow": "mlflow.<library>.autolog(disable=False), without a span processor that drops inputs",
+    "mastra": "hideInput and hideOutput of tracingOptions to false (the exporter has no variable)",
     "litellm": "litellm.turn_off_message_logging = False (proxy: litellm_settings in its config)",
 }
 """What makes each instrumentation family send content, by the dialect it speaks."""

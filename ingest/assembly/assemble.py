@@ -22,6 +22,7 @@ from ingest.assembly.build import (
     read_redactions,
 )
 from ingest.assembly.duplicates import Call, SpanId, find_duplicates, is_call, parent_of
+from ingest.assembly.lending import lent
 from ingest.assembly.unique_records import Texts, canonical, unique_spans
 from ingest.dialects import genai, legacy_events, openinference, precedence
 from ingest.dialects.partial import AGENT, Partial
@@ -105,6 +106,7 @@ def assemble_batch(
     unique, repeated = unique_spans(spans)
     sorted_logs = _sort_logs(logs)
     read = _read_spans(unique, sorted_logs)
+    read |= {key: (read[key][0], partial) for key, partial in lent(read).items()}
     calls = [Call(span, p) for span, p in read.values() if p is not None and is_call(p)]
     calls += _copies(read)
     duplicate_of = find_duplicates(calls, read)

@@ -96,6 +96,7 @@ def read_attributes(a: Mapping[str, Any], dialect: str) -> Partial:
                 a,
                 "gen_ai.usage.cache_read.input_tokens",
                 "gen_ai.usage.cache_read_input_tokens",
+                "gen_ai.usage.cached_input_tokens",
                 "gen_ai.usage.details.cache_read_tokens",
                 "gen_ai.usage.input_tokens.cached",
             )

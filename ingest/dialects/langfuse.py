@@ -64,7 +64,7 @@ def _read_call(p: Partial, span: SpanView, *, failed: bool) -> None:
     tokens = token_counts(a.get(f"{_O}usage_details"))
     p.input_tokens, p.output_tokens = tokens["input"], tokens["output"]
     p.cached_tokens, p.reasoning_tokens = tokens["cached"], tokens["reasoning"]
-    p.time_to_first_chunk_s = _first_chunk_s(a.get(f"{_O}completion_start_time"), span.start_ns)
+    p.time_to_first_chunk_s = first_chunk_s(a.get(f"{_O}completion_start_time"), span.start_ns)
     given, answered = a.get(f"{_O}input"), a.get(f"{_O}output")
     if given:
         request = read_request(given)
@@ -90,7 +90,7 @@ def _texts(messages: Any) -> tuple[str, ...] | None:
     return tuple(t for m in messages or () if (t := m.text("\n"))) or None
 
 
-def _first_chunk_s(value: Any, start_ns: int) -> float | None:
+def first_chunk_s(value: Any, start_ns: int) -> float | None:
     """Seconds from the start to an RFC 3339 time, which the SDK puts in quotation marks."""
     if not isinstance(value, str):
         return None

@@ -27,7 +27,8 @@ class Partial:
     ``kind`` is what the sender says the span is, ``implied_kind`` what its attributes suggest where nobody
     says it. ``choices`` is how many alternative answers were asked for; ``one_answer`` says that several
     output messages are items of one answer (OpenAI's Responses API). ``copies_parent`` marks a span that
-    repeats the call above it and is never a call by itself.
+    repeats the call above it and is never a call by itself. ``lends`` marks a step whose content is that of
+    the call inside it.
     """
 
     dialect: str
@@ -79,6 +80,7 @@ class Partial:
     truncated: bool | None = None
     hidden: bool | None = None
     copies_parent: bool | None = None
+    lends: bool | None = None
 
     def has_content(self) -> bool:
         """Whether any message of the call is here, be it that its text was hidden."""

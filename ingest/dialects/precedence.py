@@ -16,6 +16,7 @@ from ingest.dialects import (
     langfuse,
     legacy_events,
     litellm,
+    mastra,
     mlflow,
     openinference,
     openlit,
@@ -47,6 +48,7 @@ class Dialect:
 BEFORE_LOGS: tuple[Dialect, ...] = (
     Dialect(langfuse.NAME, frozenset(("langfuse",)), langfuse.read_span),
     Dialect(litellm.NAME, frozenset(), litellm.read_span, (litellm.SCOPE,)),
+    Dialect(mastra.NAME, frozenset(("mastra",)), mastra.read_span),
     Dialect(genai.NAME, frozenset(("gen_ai",)), genai.read_span),
 )
 AFTER_LOGS: tuple[Dialect, ...] = (

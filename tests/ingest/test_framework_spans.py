@@ -211,3 +211,106 @@ def test_results_that_come_with_what_a_person_says_are_of_this_turn() -> None:
         ]},
     ]  # fmt: skip
     assert only({**chat(), "gen_ai.input.messages": json.dumps(blocks)}).tool_results == ("Rising.",)
+
+
+def mastra(kind: str, **more: Any) -> dict[str, Any]:
+    """Attributes of a span of Mastra's exporter."""
+    return {"mastra.span.type": kind, "gen_ai.operation.name": kind, **more}
+
+
+STEP_INPUT = json.dumps(
+    [
+        {"role": "system", "parts": [{"text": "Be brief."}]},
+        {"role": "user", "parts": [{"text": "Tide in Brest?"}]},
+    ]
+)
+STEP_OUTPUT = json.dumps(
+    {"text": "", "toolCalls": [{"toolCallId": "c1", "toolName": "tide", "args": {"port": "Brest"}}]}
+)
+
+
+def mastra_run() -> list[Any]:
+    """An agent of Mastra that makes two calls: the first asks for a tool, the second answers."""
+    model = {"gen_ai.request.model": "gpt-4o", "gen_ai.provider.name": "openai"}
+    second = json.loads(STEP_INPUT)
+    return views(
+        span(mastra("agent_run", **{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "pilot",
+                                    "mastra.metadata.userId": "u-1", "mastra.metadata.sessionId": "s-1"}),
+             span_id=1, name="invoke_agent pilot", duration_s=9),
+        span(mastra("model_generation", **{"gen_ai.operation.name": "chat", **model,
+                    "gen_ai.usage.input_tokens": 30, "gen_ai.usage.output_tokens": 9,
+                    "gen_ai.input.messages": messages(("user", "Tide in Brest?")),
+                    "gen_ai.output.messages": messages(("assistant", "It rises."))}),
+             span_id=2, parent=1, duration_s=9, start_s=0.1),
+        span(mastra("model_step", **{"mastra.model_step.input": STEP_INPUT,
+                                     "mastra.model_step.output": STEP_OUTPUT}),
+             span_id=3, parent=2, start_s=0.2, duration_s=3, name="step: 0"),
+        span(mastra("model_inference", **model, **{"gen_ai.usage.input_tokens": 12,
+                    "gen_ai.response.finish_reasons": '["tool-calls"]',
+                    "mastra.completion_start_time": "2026-11-24T06:00:00.700Z"}),
+             span_id=4, parent=3, start_s=0.3, name="model_inference"),
+        span({}, span_id=7, parent=4, start_s=0.4, duration_s=0, name="chunk"),
+        span(mastra("model_step", **{
+                "mastra.model_step.input": json.dumps({"body": {"messages": second}}),
+                "mastra.model_step.output": json.dumps({"text": "It rises.", "toolCalls": []})}),
+             span_id=5, parent=2, start_s=4, duration_s=3, name="step: 1"),
+        span(mastra("model_inference", **model, **{"gen_ai.usage.input_tokens": 18}),
+             span_id=6, parent=5, start_s=4.1, name="model_inference"),
+        scope="@mastra/otel-exporter",
+    )  # fmt: skip
+
+
+def test_a_call_of_mastra_gets_the_input_and_the_tool_calls_of_the_step_around_it() -> None:
+    out = assemble_batch(mastra_run())
+    first, second = out.interactions
+    assert (first.dialect, first.provider, first.request_model) == ("mastra", "openai", "gpt-4o")
+    assert (first.system_prompt, first.input_text, first.output_text) == ("Be brief.", "Tide in Brest?", None)
+    assert [(c.name, c.arguments, c.id) for c in first.tool_calls] == [("tide", {"port": "Brest"}, "c1")]
+    assert first.finish_reasons == ("tool_call",)
+    assert (second.input_text, second.output_text, second.input_tokens) == ("Tide in Brest?", "It rises.", 18)
+    assert (second.tool_calls, first.time_to_first_chunk_s) == ((), 0.4)
+    for call in (first, second):
+        assert (call.agent_name, call.user, call.conversation_id) == ("pilot", "u-1", "s-1")
+        assert call.content_from == "mastra.model_step.*"
+    assert [c.span_id[-1] for c in out.context_spans] == ["1", "3", "7", "5"]
+
+
+def test_an_attempt_that_a_step_gave_up_gets_what_was_asked_and_not_the_answer_of_the_next() -> None:
+    given_up, answered = (
+        mastra("model_inference", **{"gen_ai.request.model": "m", "gen_ai.response.id": f"resp-{n}00000"})
+        for n in (1, 2)
+    )
+    step = mastra(
+        "model_step", **{"mastra.model_step.input": STEP_INPUT, "mastra.model_step.output": STEP_OUTPUT}
+    )
+    out = assemble_batch(
+        views(
+            span(step, span_id=1, duration_s=5),
+            span(given_up, span_id=2, parent=1, start_s=0.1),
+            span(answered, span_id=3, parent=1, start_s=2),
+        )
+    )
+    assert [(i.input_text, len(i.tool_calls)) for i in out.interactions] == [
+        ("Tide in Brest?", 0),
+        ("Tide in Brest?", 1),
+    ]
+
+
+def test_a_step_gives_nothing_to_a_call_that_says_it_itself() -> None:
+    step = mastra(
+        "model_step", **{"mastra.model_step.input": STEP_INPUT, "mastra.model_step.output": STEP_OUTPUT}
+    )
+    inner = span(chat("Ahoy?", "Ahoy!"), span_id=2, parent=1, start_s=0.1)
+    (i,) = assemble_batch(views(span(step, span_id=1, duration_s=5), inner)).interactions
+    assert (i.input_text, i.output_text, i.system_prompt) == ("Ahoy?", "Ahoy!", None)
+    assert [c.name for c in i.tool_calls] == ["tide"]
+
+
+def test_mastras_generation_without_inner_spans_is_a_call_with_its_first_chunk() -> None:
+    told = {
+        **mastra("model_generation"), **chat(), "mastra.completion_start_time": "2026-11-24T06:00:00.250Z",
+        "mastra.metadata.threadId": "t-1", "gen_ai.usage.cached_input_tokens": 4,
+    }  # fmt: skip
+    i = only(told, scope="@mastra/otel")
+    assert i.output_text == "A ship that is a lighthouse."
+    assert (i.conversation_id, i.cached_tokens, i.time_to_first_chunk_s) == ("t-1", 4, 0.25)
