@@ -19,11 +19,18 @@ from ingest.store.stage_store import Partition
 _HERE = "source_topic = {topic:String} AND source_partition = {partition:UInt32}"
 _TOLD_ELSEWHERE = f"""
 SELECT DISTINCT source_offset FROM context_spans
-WHERE {_HERE} AND kind = 'duplicate' AND attributes['duplicate_of'] != ''
-  AND (tenant, lineage, attributes['duplicate_of']) IN (
-    SELECT tenant, lineage, concat(trace_id, ':', span_id) FROM interactions
-    WHERE {_HERE} AND arrayExists(r -> source_offset BETWEEN r[1] AND r[2], {{ranges:Array(Array(UInt64))}})
-  )
+WHERE {_HERE} AND (
+  kind = 'duplicate' AND attributes['duplicate_of'] != ''
+    AND (tenant, lineage, attributes['duplicate_of']) IN (
+      SELECT tenant, lineage, concat(trace_id, ':', span_id) FROM interactions
+      WHERE {_HERE} AND arrayExists(r -> source_offset BETWEEN r[1] AND r[2], {{ranges:Array(Array(UInt64))}})
+    )
+  OR (kind = 'agent' OR isNull(parent_span_id))
+    AND (tenant, lineage, trace_id) IN (
+      SELECT tenant, lineage, trace_id FROM interactions
+      WHERE {_HERE} AND arrayExists(r -> source_offset BETWEEN r[1] AND r[2], {{ranges:Array(Array(UInt64))}})
+    )
+)
 """  # noqa: S608 -- constants of this module; the values are bound
 
 
@@ -74,8 +81,9 @@ def unaccounted(
 def told_elsewhere(client: Client, place: Partition, ranges: Sequence[Gap]) -> list[Gap]:
     """Messages that tell once more of calls that came with the messages of ``ranges``, as ranges in order.
 
-    A provider's SDK and an instrumentation may both tell of a call, and the second alone hold its text. What
-    it added is lost with the row of the call; its message adds it again.
+    A provider's SDK and an instrumentation may both tell of a call, and the second alone hold its text; spans
+    of agents and roots hold names of calls that came before them. What they added is lost with the row of
+    the call; their messages add it again.
 
     Raises
     ------

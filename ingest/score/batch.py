@@ -19,6 +19,7 @@ from ingest.interaction import UNKNOWN_SERVICE, ContextSpan, Interaction
 from ingest.judgements.judging import Judging
 from ingest.score.decoding import Decoded, assemble_message
 from ingest.score.late_content import add_late, contents_of, lacks_content, redactions_of, with_content
+from ingest.score.late_names import LateName, LateNames
 from ingest.score.parameters import parameters_text
 from ingest.score.stage_settings import ContextScope, StageSettings
 from ingest.store.content_record import ContentRecord, content_record
@@ -96,8 +97,7 @@ class Batch:
     """The decisions on a batch: what to score, what to insert, and what each message observes.
 
     ``judging`` finishes the judgements once interactions are scored. ``buried`` are interactions that could
-    not be scored or stored after all.
-
+    not be scored or stored after all, ``late_names`` go to calls among ``known`` that were there before.
     """
 
     works: list[Work]
@@ -106,6 +106,8 @@ class Batch:
     new_contexts: list[tuple[Work, ContextSpan]] = field(default_factory=list)
     new_records: list[tuple[Work, ContentRecord]] = field(default_factory=list)
     buried: set[InteractionKey] = field(default_factory=set)
+    late_names: list[LateName] = field(default_factory=list)
+    known: Mapping[InteractionKey, StoredInteraction] = field(default_factory=dict)
 
 
 class Planner:
@@ -150,6 +152,7 @@ class Planner:
         self._twins = Twins()
         self._spans_known = KnownSpans(store)
         self._known, self._contexts = self._spans_known.interactions, self._spans_known.contexts
+        self._late_names = LateNames(store, self._spans_known)
         self._judging = Judging(store, self._spans_known, recall, partial(has, JUDGEMENTS))
         self._records: dict[TraceKey, list[ContentRecord]] = {}
         self._record_places: dict[tuple[str, ...], SourcePosition] = {}
@@ -162,7 +165,7 @@ class Planner:
         Unavailable
             If the store does not answer.
         """
-        batch = Batch([Work(d, position_of(d.raw)) for d in messages], self._judging)
+        batch = Batch([Work(d, position_of(d.raw)) for d in messages], self._judging, known=self._known)
         for work in batch.works:
             d = work.decoded
             if d.spans:
@@ -176,10 +179,13 @@ class Planner:
                 else:
                     work.records.append(content_record(view, work.position, n, d.envelope))
         self._look_up(batch.works)
+        self._late_names.look_up(batch.works)
         self._judging.look_up(batch.works, again)
         for work in batch.works:
             if work.assembled is not None:
                 self._spans(batch, work, work.assembled)
+                before = partial(came_before, position=work.position)
+                batch.late_names += self._late_names.of_message(work.assembled, work.position, before)
                 if not self._judging.is_idle:
                     self._judging.spans(work, [t for t in work.touched if t.source == work.position])
             if work.records:

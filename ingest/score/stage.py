@@ -32,6 +32,7 @@ from ingest.score.batch import Batch, LookAgain, Planner, ToScore
 from ingest.score.decoding import Decoded, bury_log, bury_span
 from ingest.score.failing import process_without_failing
 from ingest.score.late_content import settle_late
+from ingest.score.late_names import add_names
 from ingest.score.observing import keyed_hash, prompt_hash
 from ingest.score.outputs import Findings, Outputs, advance_of, ids_of
 from ingest.score.policy_hits import finding_row, policy_findings
@@ -292,6 +293,7 @@ class ScoreStage:
             stored.scorer_versions = self._version_hash
             keep = self._keeping.get(stored.interaction.tenant, _KEEP_ALL)
             changed[stored.key] = decide_text(stored, keep, self._scoring.specs)
+        add_names(changed, batch.known, batch.late_names, batch.buried)
         return {key: s for key, s in changed.items() if key not in batch.buried}
 
     def _outcomes(self, batch: Batch) -> list[Outcome]:

@@ -43,9 +43,9 @@ class StoredInteraction:
     """One interaction and everything decided about it.
 
     ``late`` maps scores observed after the span to the position that observed them; all others were observed
-    at ``source``. ``revision`` counts the additions of content. ``text_absent`` says why text is not kept,
-    ``prompt_hash`` tells repeated prompts also then. ``scope`` is the instrumentation scope of the span,
-    ``parameters`` are those of the request in a line, as known with it.
+    at ``source``. ``revision`` counts the additions of content and names. ``text_absent`` says why text is
+    not kept, ``prompt_hash`` tells repeated prompts also then. ``scope`` is the instrumentation scope of the
+    span, ``parameters`` are those of the request in a line, as known with it.
     """
 
     interaction: Interaction

@@ -33,18 +33,19 @@ def lose(store: MemoryStore, lost: set[tuple[str, tuple[Any, ...]]]) -> None:
 
 
 def told_again(store: MemoryStore, order: list[RawMessage], lost: set[Any]) -> list[RawMessage]:
-    """Messages with a second span of a call whose row was lost, in order of their offsets."""
+    """Messages with a second span, the agent or the root of a call whose row was lost, in order."""
     calls = INTERACTIONS.index
-    ids = {
-        f"{r[calls['trace_id']]}:{r[calls['span_id']]}"
-        for r in store.rows(INTERACTIONS)
-        if source(INTERACTIONS, r) in lost
-    }
+    rows = [r for r in store.rows(INTERACTIONS) if source(INTERACTIONS, r) in lost]
+    ids = {f"{r[calls['trace_id']]}:{r[calls['span_id']]}" for r in rows}
+    traces = {r[calls["trace_id"]] for r in rows}
     spans = CONTEXT_SPANS.index
     at = {
         source(CONTEXT_SPANS, r)
         for r in store.rows(CONTEXT_SPANS)
         if r[spans["attributes"]].get("duplicate_of") in ids
+        or (
+            r[spans["trace_id"]] in traces and (r[spans["kind"]] == "agent" or not r[spans["parent_span_id"]])
+        )
     }
     found = [m for m in order if (m.topic, m.partition, m.offset) in at]
     return sorted(found, key=lambda m: (m.topic, m.partition, m.offset))

@@ -1,0 +1,165 @@
+"""Names of agents and traces for calls that were stored before the spans which hold them.
+
+Spans end, and are sent, from the inside out: the agent's comes after its calls, the longer it works the
+longer after. A call that lacks a name gets it with a revision of its row; nothing counts it again. A name
+that is there stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from detectors.observation import SourcePosition
+from ingest.assembly.assemble import Assembled
+from ingest.dialects.partial import AGENT
+from ingest.interaction import ContextSpan, Interaction
+from ingest.store.interaction import InteractionKey, StoredInteraction
+from ingest.store.stage_store import Ask, SpanPlace, StageStore, asks_for
+from ingest.store.tables import CONTEXT_SPANS, INTERACTIONS, Row
+from ingest.units.known_spans import KnownSpans
+from ingest.units.trace_unit import AROUND_NS
+
+_MAX_ANCESTORS = 64
+_LOOKED_AT = (
+    "service",
+    "start",
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "agent_name",
+    "trace_name",
+    "revision",
+)
+
+
+class Message(Protocol):
+    """A message of the batch."""
+
+    @property
+    def assembled(self) -> Assembled | None:
+        """What its spans come to."""
+
+
+@dataclass(frozen=True, slots=True)
+class LateName:
+    """A name for the call ``key``: of its agent or of its trace."""
+
+    key: InteractionKey
+    agent_name: str | None = None
+    trace_name: str | None = None
+
+    def added(self, stored: StoredInteraction) -> StoredInteraction:
+        """``stored`` with what it lacks of this, as its next revision."""
+        i = stored.interaction
+        names = (i.agent_name or self.agent_name, i.trace_name or self.trace_name)
+        if names == (i.agent_name, i.trace_name):
+            return stored
+        interaction = replace(i, agent_name=names[0], trace_name=names[1])
+        return replace(stored, interaction=interaction, revision=stored.revision + 1)
+
+
+class LateNames:
+    """Finds the calls of a batch's agents and roots among those that came before."""
+
+    def __init__(self, store: StageStore, known: KnownSpans) -> None:
+        self._store = store
+        self._known = known
+        self._parents: dict[InteractionKey, str | None] = {}
+
+    def look_up(self, works: Iterable[Message]) -> None:
+        """Ask the store for calls that lack a name which these messages hold.
+
+        Raises
+        ------
+        Unavailable
+            If the store does not answer.
+        """
+        naming = [c for w in works if w.assembled for c in w.assembled.context_spans if _names(c)]
+        longest_ns = max((c.end_ns - c.start_ns for c in naming), default=0)
+        places = [SpanPlace(c.tenant, c.lineage, "", c.trace_id, "", c.start_ns) for c in naming]
+        for ask in asks_for(places):
+            self._look_around(
+                replace(
+                    ask,
+                    services=frozenset(),
+                    span_ids=None,
+                    from_ns=ask.from_ns - AROUND_NS,
+                    to_ns=ask.to_ns + longest_ns + AROUND_NS,
+                )
+            )
+
+    def _look_around(self, ask: Ask) -> None:
+        """The calls of these traces that lack a name, and who is above whom in their traces."""
+        at = {name: place for place, name in enumerate(_LOOKED_AT)}
+        newest: dict[tuple[str, str], Row] = {}
+        for row in self._store.find(INTERACTIONS, ask, _LOOKED_AT):
+            have = newest.get((row[at["trace_id"]], row[at["span_id"]]))
+            if have is None or row[at["revision"]] > have[at["revision"]]:
+                newest[row[at["trace_id"]], row[at["span_id"]]] = row
+        lacking: list[SpanPlace] = []
+        for (trace_id, span_id), row in newest.items():
+            self._parents[ask.tenant, ask.lineage, trace_id, span_id] = row[at["parent_span_id"]]
+            if row[at["agent_name"]] is None or row[at["trace_name"]] is None:
+                place = (row[at["service"]], trace_id, span_id, int(row[at["start"]]))
+                lacking.append(SpanPlace(ask.tenant, ask.lineage, *place))
+        if not lacking:
+            return
+        self._known.find_interactions(asks_for(lacking))
+        above = replace(ask, trace_ids=frozenset(p.trace_id for p in lacking))
+        for trace_id, span_id, parent in self._store.find(
+            CONTEXT_SPANS, above, ("trace_id", "span_id", "parent_span_id")
+        ):
+            self._parents[ask.tenant, ask.lineage, trace_id, span_id] = parent
+
+    def of_message(
+        self, assembled: Assembled, position: SourcePosition, came_before: Callable[[SourcePosition], bool]
+    ) -> list[LateName]:
+        """Names that the spans of a message have for calls of messages before it; call it in their order."""
+        spans: list[Interaction | ContextSpan] = [*assembled.interactions, *assembled.context_spans]
+        for span in spans:
+            self._parents[span.tenant, span.lineage, span.trace_id, span.span_id] = span.parent_span_id
+        naming = [c for c in assembled.context_spans if _names(c)]
+        if not naming:
+            return []
+        calls: dict[tuple[str, str, str], list[InteractionKey]] = {}
+        for key, stored in self._known.interactions.items():
+            if stored.source != position and came_before(stored.source):
+                calls.setdefault(key[:3], []).append(key)
+        out = []
+        for c in sorted(naming, key=lambda c: (-c.start_ns, c.span_id)):  # the nearest agent first
+            for key in sorted(calls.get((c.tenant, c.lineage, c.trace_id), ())):
+                trace_name = c.name if c.parent_span_id is None else None
+                agent_name = c.agent_name if c.kind == AGENT and self._is_below(key, c.span_id) else None
+                if agent_name or trace_name:
+                    out.append(LateName(key, agent_name, trace_name))
+        return out
+
+    def _is_below(self, key: InteractionKey, span_id: str) -> bool:
+        above = self._parents.get(key)
+        for _ in range(_MAX_ANCESTORS):
+            if above is None or above == span_id:
+                break
+            above = self._parents.get((*key[:3], above))
+        return above == span_id
+
+
+def _names(c: ContextSpan) -> bool:
+    return c.parent_span_id is None or (c.kind == AGENT and c.agent_name is not None)
+
+
+def add_names(
+    changed: dict[InteractionKey, StoredInteraction],
+    known: Mapping[InteractionKey, StoredInteraction],
+    names: Sequence[LateName],
+    but: Container[InteractionKey],
+) -> None:
+    """Put the rows that get a name among those that change; ``but`` are calls that are not stored."""
+    for name in names:
+        have = changed.get(name.key) or known.get(name.key)
+        if have is None or name.key in but:
+            continue
+        added = name.added(have)
+        if added is not have:
+            changed[name.key] = added

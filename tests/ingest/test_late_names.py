@@ -1,0 +1,90 @@
+"""Names of agents and traces reach calls that were stored before the spans which hold them."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from ingest.messages import RawMessage
+from ingest.store.stage_store import MemoryStore
+from ingest.store.tables import INTERACTIONS
+from tests.ingest.raw import observations, raw
+from tests.ingest.telemetry import chat, log, logs, messages, span, traces
+from tests.ingest.test_score_stage import account, rows, run, stage
+
+BARE = {k: v for k, v in chat().items() if not k.endswith("messages")}
+AGENT = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "pilot"}
+
+
+def the_run() -> list[RawMessage]:
+    """A run as its spans end: a call, the chain around it, its text, the agent, another call, the root."""
+    said = {"gen_ai.input.messages": messages(("user", "Tide?"))}
+    parts: list[Any] = [
+        traces(span(BARE, span_id=4, parent=3, start_s=1)),
+        traces(span({"gen_ai.operation.name": "chain"}, span_id=3, parent=2, start_s=0.5, duration_s=2)),
+        logs(log("gen_ai.client.inference.operation.details", attributes=said, span_id=4, at_s=2)),
+        traces(span(AGENT, span_id=2, parent=1, name="invoke_agent pilot", duration_s=4)),
+        traces(span(chat(), span_id=5, parent=1, start_s=5)),
+        traces(span({"http.route": "/chat"}, span_id=1, name="POST /chat", duration_s=9)),
+    ]
+    topics = ["otlp_logs" if p.DESCRIPTOR.name.startswith("ExportLogs") else "otlp_spans" for p in parts]
+    return [raw(topic, 0, n, p) for n, (topic, p) in enumerate(zip(topics, parts, strict=True))]
+
+
+def named(store: MemoryStore) -> list[tuple[Any, ...]]:
+    names = ("span_id", "agent_name", "trace_name", "input_text", "revision")
+    return [tuple(r[n] for n in names) for r in rows(store, INTERACTIONS)]
+
+
+EXPECTED = [
+    ("0" * 15 + "4", "pilot", "POST /chat", "Tide?", 3),
+    ("0" * 15 + "5", None, "POST /chat", "What is a lightship?", 1),
+]
+
+
+@pytest.mark.parametrize("size", range(6))
+def test_a_call_gets_the_names_of_its_ancestors_however_messages_are_cut(size: int) -> None:
+    batch = the_run()
+    for cuts in combinations(range(1, len(batch)), size):
+        store = MemoryStore()
+        on = stage(store)
+        for begin, end in zip((0, *cuts), (*cuts, len(batch)), strict=True):
+            run(store, *batch[begin:end], on=on)
+        assert named(store) == EXPECTED, cuts
+
+
+def test_running_it_again_changes_nothing_and_no_name_is_observed_twice() -> None:
+    store = MemoryStore()
+    sent = [observations(run(store, message)) for message in the_run()]
+    before = [rows(store, INTERACTIONS), account(store), sent]
+    sent = [observations(run(store, message)) for message in the_run()]
+    assert [rows(store, INTERACTIONS), account(store), sent] == before
+    assert [len(o) for o in sent] == [1, 0, 1, 0, 1, 1]  # the last is that of the run
+
+
+def test_names_that_a_call_has_stay() -> None:
+    store = MemoryStore()
+    inner = {**AGENT, "gen_ai.agent.name": "deckhand"}
+    for n, part in enumerate(
+        [
+            traces(span(chat(), span_id=3, parent=2), span(inner, span_id=2, parent=1, duration_s=2)),
+            traces(span(AGENT, span_id=1, name="invoke_agent pilot", duration_s=3)),
+        ]
+    ):
+        run(store, raw("otlp_spans", 0, n, part))
+    (row,) = rows(store, INTERACTIONS)
+    assert (row["agent_name"], row["trace_name"]) == ("deckhand", "invoke_agent pilot")
+
+
+def test_an_agent_names_no_call_beside_it_and_none_of_another_trace() -> None:
+    store = MemoryStore()
+    other = "0" * 31 + "7"
+    parts = [
+        traces(span(chat(), span_id=3, parent=9), span(chat("x", "y"), span_id=4, parent=2, trace=other)),
+        traces(span(AGENT, span_id=2, parent=9, duration_s=3)),
+    ]
+    for n, part in enumerate(parts):
+        run(store, raw("otlp_spans", 0, n, part))
+    assert [(r["agent_name"], r["revision"]) for r in rows(store, INTERACTIONS)] == [(None, 0), (None, 0)]
