@@ -11,7 +11,7 @@ INSTALL := UV_COMPILE_BYTECODE=1 sh infra/install.sh $(BIN)/python
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help setup demo test check unit integration data live browser kafka alertmanager collector chaos fuzz docs bench lock pin clean
+.PHONY: help setup demo test check unit integration data live browser kafka alertmanager collector stacks chaos fuzz docs bench lock pin clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -40,7 +40,7 @@ check: setup ## format, lint, types, room contracts
 	$(BIN)/lint-imports
 
 unit: setup ## fast tests without any server
-	$(BIN)/pytest -n auto --dist worksteal -m "not integration and not chaos and not kafka and not alertmanager and not browser and not live and not data and not collector"
+	$(BIN)/pytest -n auto --dist worksteal -m "not integration and not chaos and not kafka and not alertmanager and not browser and not live and not data and not collector and not stacks"
 
 integration: setup ## tests against the embedded servers
 	$(BIN)/pytest -m "integration and not chaos and not kafka and not alertmanager"
@@ -65,6 +65,9 @@ fuzz: setup ## hostile bytes on readers and redaction, guided by coverage (ten m
 
 docs: setup ## the documentation, built strictly
 	$(BIN)/mkdocs build --strict --quiet
+
+stacks: setup ## real applications, each in its own environment, started as lightship env says, and a table
+	$(BIN)/python -m tests.stacks $(STACKS)
 
 bench: setup ## every number we quote
 	$(BIN)/python -m bench

@@ -21,6 +21,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     "live": ("live",),
     "data": ("data", "ingest/test_importer.py"),
     "collector": ("integration",),
+    "stacks": ("stacks",),
 }
 """Folders and files under ``tests`` by the marker of what they need; all others need nothing."""
 NOT_UNIT = tuple(sorted({place for places in PLACES.values() for place in places if "." not in place}))

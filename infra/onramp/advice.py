@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from infra.onramp.catalogue import Catalogue, Library, Runtime, catalogue, matches
+from infra.onramp.catalogue import Catalogue, Instrumentation, Library, Runtime, catalogue, matches
 from infra.onramp.found import Found, Package
 from infra.onramp.versions import below, takes
 
@@ -94,6 +94,7 @@ def _lines(runtime: Runtime, there: list[_Instrumented], found: Found) -> tuple[
     clients = [one for one in there if not one.library.framework]
     frameworks = [one for one in there if one.library.framework]
     reading = [one for one in there if one.told]
+    missing += [line for one in there for by in one.library.by for line in _needs(runtime, by, found)]
     for one in clients:
         covered = next((f for f in frameworks if f.told), None)
         missing += _refusals(runtime, one)
@@ -110,7 +111,7 @@ def _lines(runtime: Runtime, there: list[_Instrumented], found: Found) -> tuple[
         missing += _refusals(runtime, one)
         if one.library.calls and not (one.told or one.refused or reading):
             missing.append(f"{one.name} is not instrumented: {_install(runtime, one)}")
-        if not one.library.calls and not any(client.told for client in clients):
+        if not one.library.calls and not any(o.told and (o in clients or o.library.serves) for o in there):
             names = " or ".join(client.name for client in clients) or "the model client it calls"
             missing.append(f"{one.library.says}, no model call: instrument {names} as well")
     notes += [
@@ -122,6 +123,20 @@ def _lines(runtime: Runtime, there: list[_Instrumented], found: Found) -> tuple[
     if start is not None and start.package not in found.packages and there:
         missing.append(f"nothing starts OpenTelemetry: {runtime.install} {start.package}")
     return list(dict.fromkeys(missing)), list(dict.fromkeys(notes))
+
+
+def _needs(runtime: Runtime, by: Instrumentation, found: Found) -> Iterator[str]:
+    """What an instrumentation that is there does not load without, or not in the version that is there."""
+    if by.package not in found.packages:
+        return
+    for name in found.packages[by.package].instruments:
+        if name not in found.packages:
+            yield f"{by.package} is not loaded without {name}: {runtime.install} {name}"
+    for name, wanted in by.needs.items():
+        has = found.packages.get(name)
+        if has is None or not takes(wanted, has.version or ""):
+            one = f"{name}{wanted}"
+            yield f"{by.package} does not load without {one}: {runtime.install} '{one}'"
 
 
 def _refusals(runtime: Runtime, one: _Instrumented) -> list[str]:

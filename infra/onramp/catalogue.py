@@ -45,10 +45,11 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Instrumentation:
-    """A package, and the versions of the library it takes (empty: all)."""
+    """A package, versions of the library it takes (empty: all), and what it imports but does not bring."""
 
     package: str
     takes: str = ""
+    needs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Library:
     framework: bool = False
     calls: bool = True
     own: bool = False
+    serves: bool = False
     in_code: str = ""
     says: str = ""
     set: Mapping[str, str] = field(default_factory=dict)
@@ -118,5 +120,5 @@ def _runtime(name: str, one: Mapping[str, Any]) -> Runtime:
 
 
 def _library(one: Mapping[str, Any]) -> Library:
-    by = tuple(Instrumentation(b["package"], b.get("takes", "")) for b in one.get("by", ()))
+    by = tuple(Instrumentation(**b) for b in one.get("by", ()))
     return Library(**{**one, "by": by})

@@ -43,7 +43,7 @@ def node_packages(folder: Path, script: str = "") -> Found | None:
         for name, wanted in asked.items()
     }
     esm = script.endswith(".mjs") or (manifest.get("type") == "module" and not script.endswith(".cjs"))
-    return Found("node-esm" if esm else "node", f"package.json in {folder}", packages)
+    return Found("node-esm" if esm else "node", f"package.json in {folder.absolute()}", packages)
 
 
 def java_packages(folder: Path) -> Found | None:
@@ -68,7 +68,7 @@ def java_packages(folder: Path) -> Found | None:
         runtime = "spring"
     elif not agent and any(name.startswith("dev.langchain4j:") for name in packages):
         runtime = "langchain4j"
-    return Found(runtime, f"{files[0].name} in {folder}", packages, agent)
+    return Found(runtime, f"{files[0].name} in {folder.absolute()}", packages, agent)
 
 
 def go_packages(folder: Path) -> Found | None:
@@ -77,7 +77,9 @@ def go_packages(folder: Path) -> Found | None:
     if not file.is_file():
         return None
     modules = _GO.findall(_text(file))
-    return Found("go", f"go.mod in {folder}", {name: Package(version[1:]) for name, version in modules})
+    return Found(
+        "go", f"go.mod in {folder.absolute()}", {name: Package(version[1:]) for name, version in modules}
+    )
 
 
 def dotnet_packages(folder: Path) -> Found | None:
@@ -92,7 +94,7 @@ def dotnet_packages(folder: Path) -> Found | None:
     packages: dict[str, Package] = {}
     for name, version in found:
         packages[name] = Package(version or None) if version or name not in packages else packages[name]
-    return Found("dotnet", f"{files[0].name} in {folder}", packages)
+    return Found("dotnet", f"{files[0].name} in {folder.absolute()}", packages)
 
 
 def _installed(folder: Path, name: str) -> str | None:

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """An installed (or declared) package. ``instruments``: versions of libraries that it says it takes."""
+    """An installed (or declared) package. ``instruments``: libraries and their versions that it needs.
+
+    All of them: the OpenTelemetry distribution loads an instrumentation only if each is there.
+    """
 
     version: str | None = None
     instruments: Mapping[str, str] = field(default_factory=dict)

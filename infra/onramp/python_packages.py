@@ -28,7 +28,7 @@ for d in m.distributions():
     name = d.metadata["Name"]
     if name:
         name = re.sub("[-_.]+", "-", name).lower()
-        takes = [r for r in (d.requires or []) if "extra" in r and "instruments" in r]
+        takes = [r for r in (d.requires or []) if re.search("extra *== *.instruments[^-]", r)]
         out.setdefault(name, [d.version, takes])
 print(json.dumps([sys.version.split()[0], sys.prefix, out]))
 """

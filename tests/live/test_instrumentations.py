@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,11 @@ import pytest
 
 from ingest.assembly.assemble import assemble_batch
 from ingest.demo.loopback import Loopback
-from ingest.gateway.app import Gateway
-from ingest.gateway.http_body import Memory
-from ingest.gateway.ingest_keys import IngestKeys
-from ingest.gateway.metrics import Metrics
-from ingest.gateway.producer import MemoryProducer
 from ingest.interaction import Interaction
 from ingest.otlp import log_views, parse_logs, parse_traces, span_views
 from tests.at_length import at_length
-from tests.ingest.gateway.running import intake_over
 from tests.live.desk_provider import ANSWER, ARGUMENTS, STREAMED, DeskProvider
+from tests.live.door import Door
 
 pytestmark = pytest.mark.live
 
@@ -40,25 +35,6 @@ PYTHON_APPS = {
 }
 MAIL = b"mara.quill@example.org"
 ENOUGH_S = 240
-
-
-class Door:
-    """A gateway over a memory producer that starts with its first request."""
-
-    def __init__(self, home: Path) -> None:
-        self.producer = MemoryProducer()
-        counters = Metrics()
-        intake = intake_over(home, self.producer, counters)
-        memory = Memory(256 << 20, counters)
-        self._gateway = Gateway(intake, self.producer, IngestKeys(None), counters, memory=memory)
-        self._started = False
-
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        """The gateway's own application."""
-        if not self._started:
-            self._started = True
-            await self._gateway.start()
-        await self._gateway(scope, receive, send)
 
 
 @dataclass

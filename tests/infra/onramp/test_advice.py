@@ -28,7 +28,11 @@ def test_a_library_is_missing_until_one_of_its_instrumentations_is_there(library
         assert line.startswith(f"{library.name} is not instrumented: ")
         assert library.by[0].package in line
     for one in library.by:
-        packages = {**found.packages, one.package: Package("9")}
+        packages = {
+            **found.packages,
+            one.package: Package("9"),
+            **{name: Package("0.4") for name in one.needs},
+        }
         assert advise(Found(library.runtime, "", packages)).missing == ()
 
 
@@ -68,6 +72,25 @@ def test_a_client_below_a_framework_that_is_read_is_a_note_and_no_loss() -> None
     found = python(langchain_core="1.0", openinference_instrumentation_langchain="1", openai="3.1")
     assert advise(found).missing == ()
     assert "openai called directly is not instrumented" in advise(found).notes[0]
+
+
+def test_an_instrumentation_that_does_not_load_for_want_of_a_package_is_named() -> None:
+    v2 = "opentelemetry-instrumentation-openai-v2"
+    found = python(
+        openai="3.57", opentelemetry_instrumentation_openai_v2="2.4b0", opentelemetry_util_genai="1.3"
+    )
+    assert advise(found).missing == (
+        f"{v2} does not load without httpx: pip install 'httpx'",
+        f"{v2} does not load without opentelemetry-util-genai<1: pip install 'opentelemetry-util-genai<1'",
+    )
+    llama = "openinference-instrumentation-llama-index"
+    packages = {
+        "llama-index-core": Package("1"),
+        llama: Package("4", {"llama-index-core": "", "more": ">=1"}),
+    }
+    assert advise(Found("python", "", packages)).missing == (
+        f"{llama} is not loaded without more: pip install more",
+    )
 
 
 def test_one_that_brings_everything_is_enough() -> None:

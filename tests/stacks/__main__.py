@@ -1,0 +1,53 @@
+"""``python -m tests.stacks [NAME…]``: runs stacks and prints the table of what arrived."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.stacks.site import Outcome, site
+from tests.stacks.stack import COLUMNS, stacks
+
+WIDTH = 34
+
+
+def row(one: Outcome) -> str:
+    """A line of the table: ``-`` is what the instrumentation is known not to send, ``LOST`` what is not."""
+    cells = ["yes" if name in one.has else "-" if name in one.stack.lacks else "LOST" for name in COLUMNS]
+    return f"{one.stack.name:<{WIDTH}}{f'{one.arrived}/{one.asked}':<9}" + "".join(f"{c:<10}" for c in cells)
+
+
+def complete(one: Outcome) -> bool:
+    """Whether all calls arrived, with all that is promised."""
+    return one.arrived == one.asked - one.stack.untold > 0 and one.lacking == set(one.stack.lacks)
+
+
+def main(names: list[str]) -> int:
+    """Run those named, or all."""
+    known = stacks()
+    wrong = []
+    out = sys.stdout.write
+    out(f"{'stack':<{WIDTH}}{'arrived':<9}" + "".join(f"{name:<10}" for name in COLUMNS) + "\n")
+    with tempfile.TemporaryDirectory() as home, site(Path(home)) as running:
+        for name, stack in known.items():
+            if names and not any(name.startswith(wanted) for wanted in names):
+                continue
+            try:
+                one = running.run(stack)
+            except Exception as error:  # noqa: BLE001 - one stack that cannot be made takes no other down
+                out(f"{name:<{WIDTH}}not run: {str(error)[:1500]}\n")
+                wrong.append(name)
+                continue
+            out(row(one) + "\n")
+            sys.stdout.flush()
+            if not complete(one):
+                wrong.append(name)
+                if names:
+                    out(one.printed + "\n")
+    out(f"{len(known)} stacks described; wrong: {', '.join(wrong) or 'none'}\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
