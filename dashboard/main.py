@@ -15,7 +15,7 @@ from dashboard.plain import clean
 from dashboard.queries import incidents
 from dashboard.queries.store import LIVE, Scope
 from dashboard.rows import pipeline
-from dashboard.wording import access, alerts, connect, detectors, levels
+from dashboard.wording import access, alerts, connect, detectors, levels, trace
 from dashboard.wording import pipeline as pipes
 from infra.errors import Misconfigured, Unavailable
 from infra.fault import Fault
@@ -52,6 +52,7 @@ def main() -> None:
         st.Page("views/pipeline.py", title=pipes.TITLE, icon=":material/water_pump:"),
         st.Page("views/connect.py", title=connect.TITLE, icon=":material/cable:"),
         st.Page("views/incident.py", title=strings.INCIDENT, visibility="hidden"),
+        st.Page("views/trace.py", title=trace.TITLE, visibility="hidden"),
     ]
     try:
         who = data.viewer()

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import components, data, filters, formats, palette
 from dashboard.access import session
 from dashboard.access.session import Session
+from dashboard.panels import newest_panel
 from dashboard.plain import clean, escape
 from dashboard.queries import connect as queries
 from dashboard.rows import connecting
@@ -25,6 +26,7 @@ def render() -> None:
     waits = not found.value
     components.section(words.SEEN, words.SEEN_NOTE if waits else "")
     st.fragment(_arriving, run_every="10s" if waits else None)(seen)
+    newest_panel.newest(seen)
     left, right = st.columns(2)
     with left, st.container(border=True, height="stretch"):
         _variables()

@@ -16,7 +16,7 @@ from dashboard.data import Reading
 from dashboard.estimates.measures import CATEGORY, FLAG
 from dashboard.incident import incident as incidents
 from dashboard.incident import picture
-from dashboard.panels import fleet_tables
+from dashboard.panels import fleet_tables, newest_panel
 from dashboard.plain import clean, escape
 from dashboard.queries import fleet as fleets
 from dashboard.queries import incidents as stored
@@ -46,6 +46,7 @@ def render() -> None:
     components.header(strings.FLEET, strings.FLEET_QUESTION, seen, readings, base=strings.FLEET_BASELINE)
     if not rows:
         _nothing(seen)
+        newest_panel.newest(seen)
         return
     with components.Panel(strings.FLEET):
         _totals(rows, pages.value)
@@ -55,6 +56,7 @@ def render() -> None:
         fleet_tables.services(rows, seen.now)
     with components.Panel(strings.PROOF):
         fleet_tables.proof(watched.value)
+    newest_panel.newest(seen)
 
 
 def _nothing(seen: Session) -> None:

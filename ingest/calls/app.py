@@ -29,11 +29,13 @@ def tail_(
     config: ConfigPath = None,
 ) -> None:
     """Print calls as they are stored. One line each, redacted; `lightship show` prints one whole."""
-    from ingest.calls.command import as_line, tail
+    from ingest.calls.command import as_line, tail, trace_page
     from ingest.calls.query import Scope
     from ingest.calls.text import to_dict
 
     scope = Scope(tenant or "default", lineage, service or "", environment or "")
+    if sys.stdout.isatty():
+        warn(f"a trace in the dashboard: {trace_page(config)}")
     with suppress(KeyboardInterrupt):
         for stored in tail(config, scope, n=n, follow=follow, warn=warn):
             out(json.dumps(to_dict(stored), ensure_ascii=False) if as_json else as_line(stored, full=full))

@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 from detectors.finding import rfc3339
 from infra import clickhouse
 from infra.clock import NS_PER_S, Clock, SystemClock, to_datetime
-from infra.embedded.reach import reach
+from infra.embedded.reach import dashboard_address, reach
 from infra.errors import Misconfigured
 from infra.settings import load
 from ingest.calls.query import SPAN_DIGITS, TRACE_DIGITS, Scope, newest, of_trace, steps_of
@@ -167,6 +167,11 @@ def as_json(found: dict[str, Any]) -> dict[str, Any]:
         facts["start"] = rfc3339(to_datetime(facts.pop("start_ns")))
         steps.append(facts)
     return {"v": 1, "calls": [to_dict(stored) for stored in found["calls"]], "steps": steps}
+
+
+def trace_page(config: Path | None) -> str:
+    """Address of the dashboard's page about a trace, with a place for its id."""
+    return f"{dashboard_address(checked(load(config)))}/trace?id=TRACE"
 
 
 def _store(config: Path | None) -> Client:

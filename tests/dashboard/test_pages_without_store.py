@@ -25,6 +25,7 @@ PAGES = (
     "views/drift.py",
     "views/releases.py",
     "views/cause.py",
+    "views/trace.py",
 )
 
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from detectors.observation import SourcePosition
 from detectors.record import ToolCall
 from infra.clock import NS_PER_S
 from infra.errors import Misconfigured
-from ingest.calls.command import EVERY_S, MOST_AWAY, OVERLAP_S, Following, followed, show
+from ingest.calls.command import EVERY_S, MOST_AWAY, OVERLAP_S, Following, followed, show, trace_page
 from ingest.calls.text import LONGEST_TEXT, line, to_dict, whole
 from ingest.errors import Unavailable
 from ingest.interaction import CallError, Interaction
@@ -145,3 +146,9 @@ def test_a_store_that_comes_back_is_read_on_and_one_that_does_not_ends_it() -> N
 def test_what_is_no_id_is_refused_before_anything_is_asked(wanted: str) -> None:
     with pytest.raises(Misconfigured, match="trace id of 32 or a span id of 16"):
         show(None, "default", wanted)
+
+
+def test_the_page_of_a_trace_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHTSHIP_HOME", str(tmp_path))
+    monkeypatch.setenv("LIGHTSHIP_CONFIG", "/dev/null")
+    assert trace_page(None) == "http://127.0.0.1:8501/trace?id=TRACE"

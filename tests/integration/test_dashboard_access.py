@@ -131,6 +131,7 @@ EQUAL = {
     "catalogue.places",
     "catalogue.scores",
     "texts.texts",
+    "newest.call_texts",
     "detectors.registered",
     "examples.matches",
     "incidents.trust",

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from dashboard.queries import newest
 from dashboard.queries.connect import LAST, sending
 from dashboard.queries.store import ClickHouse, Scope
+from dashboard.rows import newest_rows
 from infra.clickhouse import connect
 from ingest.doctor.gather import services_of
 from tests.dashboard import world_texts
@@ -80,3 +82,25 @@ def test_a_call_that_was_stored_twice_counts_once_and_a_failed_one_misses_no_tex
     shown = [s.facts for s in sending(ClickHouse(client), scope)]
     told = [f for f in services_of(client)[0] if f.service == "twice"]
     assert [(f.n, f.without_content) for f in (*shown, *told)] == [(4, 1)] * 2
+
+
+def test_the_calls_that_were_stored_last_are_there_at_once_the_newest_first(client: Client) -> None:
+    now = datetime.now(UTC)
+    scope = Scope("default", "sent-3", int(now.timestamp()))
+    store = ClickHouse(client)
+    assert newest.newest(store, scope, 0) == ()
+    kinds: list[tuple[timedelta, dict[str, object]]] = [
+        (timedelta(days=2), {}),
+        (timedelta(minutes=20), {"text_absent": "not captured by the app"}),
+        (timedelta(seconds=1), {"error_type": "OverloadedError", "finish_reason": None}),
+    ]
+    for k, (ago, facts) in enumerate(kinds):
+        at = {"lineage": "sent-3", "received_at": now - ago} | facts
+        world_texts.insert(client, [world_texts.interaction(now - ago, 30_000 + k, TEXTS, 0.0, **at)])
+    found = newest.newest(store, scope, 1)
+    assert [c.trace_id for c in found] == [f"{30_000 + k:032x}" for k in (2, 1, 0)]
+    assert [newest_rows.outcome(c) for c in found] == ["OverloadedError", "stop · no text", "stop"]
+    calls, steps = newest.spans(store, scope, f"{30_000:032x}")
+    assert ([c.service for c in calls], steps) == (["support-bot"], ())
+    (texts,) = newest.call_texts(store, scope, f"{30_000:032x}")
+    assert (texts.prompt, texts.output, texts.tool_calls) == ("ask", "say", "")

@@ -154,7 +154,8 @@ def test_the_fleet_tells_every_service_and_what_watching_proves(app: AppTest) ->
     metrics = {m.label: m.value for m in app.metric}
     assert [metrics[w] for w in ("Page", "Ticket", "No data", "Learning", "OK")] == ["1"] * 5
     assert metrics["False pages, 30 d"] == "1 of 3"
-    table, proof = (d.value for d in app.dataframe)
+    table, proof, newest = (d.value for d in app.dataframe)
+    assert newest["Trace"][0].startswith("trace?id=")
     assert list(table["Service"]) == [
         "support-bot",
         "claims-triage",
@@ -169,6 +170,22 @@ def test_the_fleet_tells_every_service_and_what_watching_proves(app: AppTest) ->
     assert proof["State"][0] == ["○ Learning"]
     assert "Updated" in shown(app)
     assert "No outputs since 01:47 UTC; usually 410 an hour" in shown(app)
+
+
+def test_a_trace_shows_its_spans_and_texts_to_those_who_may_read_them(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(app, "views/trace.py", lineage="demo-1", id=f"{100:032x}")
+    (spans,) = (d.value for d in app.dataframe)
+    assert list(spans["Outcome"]) == ["stop"]
+    assert "1 model calls, 0 other spans" in shown(app)
+    assert "dabei kann ich nicht helfen" in shown(app)
+    monkeypatch.setenv("LIGHTSHIP_ROLE", "viewer")
+    opened(app, "views/trace.py", lineage="demo-1", id=f"{100:032x}")
+    assert "dabei kann ich nicht helfen" not in shown(app)
+    assert "from the role analyst on" in shown(app)
+    opened(app, "views/trace.py", lineage="demo-1", id="f" * 32)
+    assert "Nothing of trace" in shown(app)
 
 
 def test_an_incident_answers_what_when_where_how_sure_and_what_next(app: AppTest, filled: Filled) -> None:
