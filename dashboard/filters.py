@@ -78,6 +78,12 @@ def compared_score(titles: Sequence[str], usual: str) -> str:
     return str(chosen or usual)
 
 
+def runtime(titles: tuple[str, ...]) -> str:
+    """What runs the application that is connected."""
+    chosen = st.selectbox(strings.RUNTIME, titles, key="runtime", bind="query-params")
+    return chosen or titles[0]
+
+
 def framework(titles: tuple[str, ...]) -> str:
     """The framework whose snippets are shown."""
     chosen = st.selectbox(strings.FRAMEWORK, titles, key="framework", bind="query-params")

@@ -16,12 +16,17 @@ from dashboard.palette import State
 from dashboard.queries.connect import Sending
 from detectors.scorers import SPECS
 from infra.application_env import application
+from infra.embedded.reach import gateway_address
 from infra.lacks import FEW, Lack, lacks
+from infra.onramp.catalogue import catalogue
+from infra.onramp.found import Found, Package
 from infra.onramp.printing import as_shell
 from infra.settings import LOOPBACK, Settings
 
 _FILE = Path(__file__).with_name("snippets.toml")
 KEY = "<your ingest key>"
+CURL = "curl"
+"""Requests by hand, which no runtime of the catalogue is."""
 RECENT = timedelta(minutes=15)
 """How new a first call is to be called new."""
 
@@ -35,9 +40,10 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """How one framework is made to send."""
+    """How one framework is made to send, on which runtimes."""
 
     title: str
+    runtimes: tuple[str, ...]
     blocks: tuple[Block, ...]
 
 
@@ -46,15 +52,33 @@ def frameworks() -> tuple[Framework, ...]:
     """All of them, in the order of docs/frameworks.md."""
     data = tomllib.loads(_FILE.read_text(encoding="utf-8"))
     return tuple(
-        Framework(one["title"], tuple(Block(b["language"], b["code"].strip("\n")) for b in one["block"]))
+        Framework(
+            one["title"],
+            tuple(one["runtimes"]),
+            tuple(Block(b["language"], b["code"].strip("\n")) for b in one["block"]),
+        )
         for one in data["framework"]
     )
 
 
-def variables(settings: Settings) -> str:
-    """What ``lightship env`` prints, for any instrumentation; a key only by its place."""
+def runtimes() -> dict[str, str]:
+    """Names of the runtimes by their titles; requests by hand come last."""
+    return {one.title: name for name, one in catalogue().runtimes.items()} | {CURL: CURL}
+
+
+def command(runtime: str) -> str:
+    """What prints the variables in a shell; empty where there is nothing to set."""
+    return "" if runtime == CURL else f'eval "$(lightship env --runtime {runtime})"'
+
+
+def variables(settings: Settings, runtime: str) -> str:
+    """What ``lightship env`` prints, for any instrumentation of a runtime; a key only by its place."""
     key = "" if settings.gateway.host in LOOPBACK else KEY
-    needed = application(settings, key)
+    if runtime == CURL:
+        return f"{gateway_address(settings)}/v1/traces" + (f"\nauthorization: Bearer {key}" if key else "")
+    start = catalogue().runtimes[runtime].start
+    found = Found(runtime, packages={} if start is None else {start.package: Package()})
+    needed = application(settings, key, found)
     return as_shell({name: value.replace(quote(KEY), KEY) for name, value in needed.variables.items()})
 
 

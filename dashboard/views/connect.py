@@ -27,11 +27,13 @@ def render() -> None:
     components.section(words.SEEN, words.SEEN_NOTE if waits else "")
     st.fragment(_arriving, run_every="10s" if waits else None)(seen)
     newest_panel.newest(seen)
+    known = connecting.runtimes()
+    runtime = known[filters.runtime(tuple(known))]
     left, right = st.columns(2)
     with left, st.container(border=True, height="stretch"):
-        _variables()
+        _variables(runtime)
     with right, st.container(border=True, height="stretch"):
-        _framework()
+        _framework(runtime)
     _missing(connecting.connected(found.value), seen)
 
 
@@ -57,18 +59,20 @@ def _arriving(seen: Session) -> None:
         st.markdown(escape(line, 300))
 
 
-def _variables() -> None:
+def _variables(runtime: str) -> None:
     settings = data.settings()
     components.section(words.STEP_VARIABLES, words.STEP_VARIABLES_NOTE)
-    st.code(connecting.variables(settings), language=None, wrap_lines=True)
+    if command := connecting.command(runtime):
+        st.code(command, language=None, wrap_lines=True)
+    st.code(connecting.variables(settings, runtime), language=None, wrap_lines=True)
     if settings.gateway.host not in LOOPBACK:
         components.quiet(words.STEP_KEY)
     components.quiet(words.STEP_ELSEWHERE)
 
 
-def _framework() -> None:
+def _framework(runtime: str) -> None:
     components.section(words.STEP_FRAMEWORK, words.STEP_FRAMEWORK_NOTE)
-    known = {one.title: one for one in connecting.frameworks()}
+    known = {one.title: one for one in connecting.frameworks() if runtime in one.runtimes}
     chosen = known[filters.framework(tuple(known))]
     for block in chosen.blocks:
         st.code(block.code, language=None, wrap_lines=True)  # highlighting has too little contrast

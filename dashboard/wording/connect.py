@@ -16,7 +16,7 @@ SEEN_LINE = "{service} · {dialect} · {model} · {at} UTC, {age} ago"
 NO_MODEL = "no model named"
 
 STEP_VARIABLES = "1 · Point the application here"
-STEP_VARIABLES_NOTE = 'What lightship env prints; in a shell: eval "$(lightship env)"'
+STEP_VARIABLES_NOTE = "What lightship env prints, which also looks at the application's own packages"
 STEP_KEY = "The gateway asks for a key: lightship keys create --name my-app makes one"
 STEP_ELSEWHERE = "From another machine put the gateway's own address in place of this one"
 STEP_FRAMEWORK = "2 · Instrument it"

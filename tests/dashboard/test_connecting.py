@@ -11,6 +11,7 @@ from dashboard import palette
 from dashboard.queries.connect import Sending
 from dashboard.rows import connecting
 from infra.lacks import CAPTURE, ServiceFacts
+from infra.onramp.catalogue import catalogue
 from infra.settings import GatewaySettings, Settings
 from tests.dashboard.made import NOW
 
@@ -30,12 +31,30 @@ def test_snippets_are_those_of_the_documentation() -> None:
     assert {f.title: [tuple(b) for b in f.blocks] for f in connecting.frameworks()} == told
 
 
+def test_every_runtime_has_something_to_copy() -> None:
+    known = connecting.runtimes()
+    assert set(known.values()) == set(catalogue().runtimes) | {"curl"}
+    for runtime in known.values():
+        assert connecting.variables(Settings(home=Path("nowhere")), runtime)
+        assert any(runtime in one.runtimes for one in connecting.frameworks())
+    assert {name for one in connecting.frameworks() for name in one.runtimes} <= set(known.values())
+
+
+def test_what_a_runtime_needs_is_shown_for_it() -> None:
+    here = Settings(home=Path("nowhere"))
+    assert "--require" in connecting.variables(here, "node")
+    assert "--import" in connecting.variables(here, "node-esm")
+    assert "MANAGEMENT_OTLP_TRACING_ENDPOINT" in connecting.variables(here, "spring")
+    assert connecting.variables(here, "curl") == "http://127.0.0.1:4318/v1/traces"
+    assert "TIMEOUT" not in "".join(connecting.variables(here, one) for one in catalogue().runtimes)
+
+
 def test_the_variables_are_those_of_the_command_without_anybodys_key() -> None:
-    here = connecting.variables(Settings(home=Path("nowhere")))
+    here = connecting.variables(Settings(home=Path("nowhere")), "python")
     assert "export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318" in here
     assert "HEADERS" not in here
     away = Settings(home=Path("nowhere"), gateway=GatewaySettings(host="10.0.0.5"))
-    said = connecting.variables(away)
+    said = connecting.variables(away, "python")
     assert "http://10.0.0.5:4318" in said
     assert "authorization=Bearer%20<your ingest key>" in said
 
