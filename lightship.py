@@ -114,7 +114,7 @@ def up(
     """Start everything and stay until Ctrl-C. Servers whose addresses are not set are embedded ones."""
     from dashboard.access.local_session import opening_link
     from dashboard.access.signing_in import check_start
-    from infra.embedded.first_screen import first_screen
+    from infra.embedded.first_screen import first_screen, program
     from infra.embedded.last_resort import page_for_alerts
     from infra.embedded.supervisor import Supervisor
     from infra.embedded.whole import whole
@@ -134,7 +134,9 @@ def up(
         addresses=everything.addresses,
         ports=everything.ports,
         on_loop=page_for_alerts(everything.specs),
-        on_ready=lambda: warn(first_screen(everything.addresses, settings.home, opening_link(settings, at))),
+        on_ready=lambda: warn(
+            first_screen(everything.addresses, settings.home, opening_link(settings, at), program())
+        ),
     ).run()
 
 

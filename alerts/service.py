@@ -415,7 +415,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         level=options.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    logging.getLogger("kafka").setLevel(logging.WARNING)
+    for name in ("kafka", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     try:
         settings = load(options.config)
         check_stored_names(settings, revealed_type)

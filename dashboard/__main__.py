@@ -39,6 +39,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "server.address": host,
         "server.port": port,
         "server.headless": True,
+        "logger.hideWelcomeMessage": True,  # the address alone does not sign in
         "server.fileWatcherType": "none",
         "browser.serverAddress": host,
     }

@@ -28,6 +28,7 @@ def log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for name in ("aiokafka", "kafka.cluster"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("kafka").setLevel(logging.WARNING)  # each connection is ten lines otherwise
 
 
 def arguments(module: str, about: str | None, port: int) -> argparse.ArgumentParser:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from opentelemetry.util.re import parse_env_headers
 
 from infra.application_env import Application, application
-from infra.embedded.first_screen import first_screen
+from infra.embedded.first_screen import first_screen, program
 from infra.onramp.catalogue import catalogue
 from infra.onramp.found import Found, Package
 from infra.onramp.printing import FORMATS, as_shell
@@ -164,13 +164,24 @@ def test_what_is_set_is_kept_if_asked() -> None:
 ADDRESSES = {"gateway": "http://127.0.0.1:1", "alerts": "a", "kafka": "k", "clickhouse": "c"}
 
 
-def test_the_first_screen_names_a_data_directory_that_is_not_the_usual_one() -> None:
-    assert '  eval "$(lightship env)"' in first_screen(ADDRESSES, Path(".lightship"))
-    screen = first_screen(ADDRESSES, Path("/data/it's here"))
+def test_the_commands_of_the_first_screen_work_from_any_directory(tmp_path: Path) -> None:
+    screen = first_screen(ADDRESSES, Path("/data/it's here"), called="/opt/lightship")
     (line,) = [x.strip() for x in screen.splitlines() if "eval" in x]
     inner = line.removeprefix('eval "$(').removesuffix(')"')
-    assert shlex.split(inner) == ["LIGHTSHIP_HOME=/data/it's here", "lightship", "env"]
+    assert shlex.split(inner) == ["LIGHTSHIP_HOME=/data/it's here", "/opt/lightship", "env"]
     assert "not served" in screen
+    assert f"LIGHTSHIP_HOME={Path.cwd() / '.lightship'} lightship tail" in first_screen(
+        ADDRESSES, Path(".lightship")
+    )
+    started = tmp_path / "lightship"
+    started.touch(0o755)
+    assert program(str(started)) == str(started)
+    assert program("nowhere") == "lightship"
+
+
+def test_the_first_screen_names_every_port() -> None:
+    probes = {"relay": "http://127.0.0.1:11", "worker": "http://127.0.0.1:12", "fleet": "http://127.0.0.1:13"}
+    assert "  probes      relay 11, worker 12, fleet 13\n" in first_screen({**ADDRESSES, **probes}, Path("x"))
 
 
 def test_the_first_screen_shows_the_link_that_opens_the_dashboard_and_how_to_get_another() -> None:
