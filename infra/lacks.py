@@ -58,6 +58,43 @@ class Lack:
     remedy: str
 
 
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A service that sends and of which no call is seen.
+
+    ``traces`` of it hold no model call of any service, ``events`` are log records of whole calls that name
+    no span.
+    """
+
+    tenant: str
+    service: str
+    traces: int = 0
+    events: int = 0
+
+
+def silences(s: Silence) -> list[Lack]:
+    """What falls silent in what this service sends."""
+    out = []
+    if s.traces:
+        out.append(
+            Lack(
+                f"its spans arrive and hold no model call: {s.traces} traces in the last day, none with one",
+                "instrument the client that calls the model: `lightship env` in the application's directory "
+                "names the package",
+            )
+        )
+    if s.events:
+        out.append(
+            Lack(
+                f"{s.events} log records of the last day hold model calls and name no span: they are kept "
+                "and not counted",
+                "emit them while the span of the call is current, and export traces as well: "
+                "OTEL_TRACES_EXPORTER=otlp, to the same endpoint",
+            )
+        )
+    return out
+
+
 def lacks(f: ServiceFacts) -> list[Lack]:
     """Everything that is missing in what this service sends."""
 

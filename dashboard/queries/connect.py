@@ -8,7 +8,7 @@ from datetime import datetime
 from dashboard.formats import utc
 from dashboard.queries.outputs import COLUMNS
 from dashboard.queries.store import Row, Scope, Store
-from infra.lacks import ServiceFacts
+from infra.lacks import ServiceFacts, Silence
 
 Sender = tuple[str, str, str]
 """Service, environment, dialect."""
@@ -58,6 +58,42 @@ LIMIT 300
 """.replace("$columns", ", ".join(f"if(isNotNull(score_{name}), '{name}', '')" for name in COLUMNS))
 
 
+_WITHOUT_CALLS = """
+SELECT service, count() FROM
+(
+    SELECT DISTINCT service, trace_id FROM context_spans
+    WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+        AND kind != 'duplicate' AND attributes['synthetic'] = ''
+        AND start >= toDateTime({since:UInt32}, 'UTC') AND start < toDateTime({until:UInt32}, 'UTC')
+    LIMIT 100000
+)
+WHERE service NOT IN
+    (SELECT service FROM interactions WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+     AND start >= toDateTime({week:UInt32}, 'UTC'))
+GROUP BY service
+HAVING countIf(trace_id IN
+    (SELECT trace_id FROM interactions WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+     AND start >= toDateTime({before:UInt32}, 'UTC'))) = 0
+ORDER BY service
+LIMIT 50
+"""
+_WITHOUT_SPANS = """
+SELECT service, count() FROM
+(
+    SELECT DISTINCT service, record_hash FROM content_records
+    WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND span_id = ''
+        AND event_name IN ('gen_ai.client.inference.operation.details', 'gen_ai.client.operation.details')
+        AND at >= toDateTime({since:UInt32}, 'UTC')
+    LIMIT 100000
+)
+GROUP BY service
+ORDER BY service
+LIMIT 50
+"""
+UNDER_WAY_S = 120
+"""Calls of traces that began since may not have come yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sending:
     """A service by one dialect: facts of its last calls, their times, and the scores some of them have."""
@@ -84,6 +120,21 @@ def sending(store: Store, scope: Scope) -> tuple[Sending, ...]:
         bound = scope.bind(since=since, last=LAST, all=not found, wanted=wanted)
         found |= {_sender(row): _sending(scope, row) for row in store.rows(_SENDING, bound)}
     return tuple(found[name] for name in sorted(found))
+
+
+def silent(store: Store, scope: Scope) -> tuple[Silence, ...]:
+    """Services that sent in the last day of the lineage's clock and of which no call is seen."""
+    day, now = 86_400, scope.now_s
+    bound = scope.bind(
+        since=max(0, now - day),
+        before=max(0, now - 2 * day),
+        week=max(0, now - 7 * day),
+        until=max(0, now - UNDER_WAY_S),
+    )
+    found = [Silence(scope.tenant, str(s), traces=int(n)) for s, n in store.rows(_WITHOUT_CALLS, bound)]
+    events = scope.bind(since=bound["since"])
+    found += [Silence(scope.tenant, str(s), events=int(n)) for s, n in store.rows(_WITHOUT_SPANS, events)]
+    return tuple(found)
 
 
 def _sender(row: Row) -> Sender:

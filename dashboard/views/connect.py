@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from dashboard import components, data, filters, formats, palette
@@ -13,6 +15,7 @@ from dashboard.queries import connect as queries
 from dashboard.rows import connecting
 from dashboard.rows.connecting import Connected
 from dashboard.wording import connect as words
+from infra.lacks import Silence, silences
 from infra.settings import LOOPBACK
 
 SHOWN = 50
@@ -34,6 +37,7 @@ def render() -> None:
         _variables(runtime)
     with right, st.container(border=True, height="stretch"):
         _framework(runtime)
+    _silent(data.read(seen.viewer, queries.silent, seen.scope).value)
     _missing(connecting.connected(found.value), seen)
 
 
@@ -76,6 +80,21 @@ def _framework(runtime: str) -> None:
     chosen = known[filters.framework(tuple(known))]
     for block in chosen.blocks:
         st.code(block.code, language=None, wrap_lines=True)  # highlighting has too little contrast
+
+
+def _silent(found: Sequence[Silence]) -> None:
+    """Services that send and of which no call is seen: nothing falls silent."""
+    if not found:
+        return
+    components.section(words.SILENT, words.SILENT_NOTE)
+    for one in found[:SHOWN]:
+        with st.container(border=True, gap="xsmall"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                components.badge(palette.FAILED)
+                st.markdown(f"**{escape(one.service, 80)}**", width="content")
+            for lack in silences(one):
+                st.markdown(escape(lack.says, 200))
+                st.code(lack.remedy, language=None, wrap_lines=True)
 
 
 def _missing(found: list[Connected], seen: Session) -> None:

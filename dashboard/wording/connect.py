@@ -22,6 +22,8 @@ STEP_ELSEWHERE = "From another machine put the gateway's own address in place of
 STEP_FRAMEWORK = "2 · Instrument it"
 STEP_FRAMEWORK_NOTE = "One instrumentation of a client: two give two spans for one call"
 
+SILENT = "Sent, and no call seen"
+SILENT_NOTE = "Spans without a model call, and log records of calls that name no span"
 MISSING = "3 · See what is missing"
 MISSING_NOTE = "As lightship doctor says it of services; it looks at doors, topics, clocks and disks as well"
 CALLS = "calls looked at: {n} · {dialect} · newest {at}"

@@ -163,7 +163,7 @@ def _of_store(settings: Settings, store: Client, *, lags: bool) -> list[Line]:
         lines += check_progress(ages_s, waiting) if lags else []
         lines += check_waiting(gather.waiting_of(store, settings.kafka)) if lags else []
         lines += check_quarantine(set_aside(store))
-        return lines + check_services(*gather.services_of(store))
+        return lines + check_services(*gather.services_of(store), gather.silent_of(store))
     except ClickHouseError as error:
         return [Line("tables", FAIL, f"ClickHouse refuses a question: {str(error)[:200]}", "lightship setup")]
 

@@ -18,8 +18,9 @@ from infra import clickhouse, kafka
 from infra.clock import SystemClock
 from infra.errors import InfraError
 from infra.instance import HEADER
-from infra.lacks import ServiceFacts
+from infra.lacks import ServiceFacts, Silence
 from infra.settings import KafkaSettings, StoreSettings, hide_password
+from ingest.dialects.genai import DETAILS_EVENTS
 from ingest.doctor.check_servers import Server
 from ingest.errors import Unavailable
 from ingest.ledger.waiting import Waiting, accounted, waiting_records
@@ -64,6 +65,35 @@ WHERE (tenant, trace_id, span_id) NOT IN
     )
 GROUP BY service ORDER BY service LIMIT 50
 """
+
+_WITHOUT_CALLS = """
+SELECT tenant, service, count() FROM
+(
+    SELECT DISTINCT tenant, service, trace_id FROM context_spans
+    WHERE lineage = 'live' AND kind != 'duplicate' AND attributes['synthetic'] = ''
+        AND start BETWEEN now() - toIntervalDay(1) AND now() - toIntervalMinute(2)
+    LIMIT 100000
+)
+WHERE (tenant, service) NOT IN
+    (SELECT tenant, service FROM interactions WHERE lineage = 'live' AND start >= now() - toIntervalDay(7))
+GROUP BY tenant, service
+HAVING countIf((tenant, trace_id) IN
+    (SELECT tenant, trace_id FROM interactions
+     WHERE lineage = 'live' AND start >= now() - toIntervalDay(2))) = 0
+ORDER BY tenant, service LIMIT 50
+"""
+"""Services none of whose traces holds a call of any service; those of the last minutes may be under way."""
+
+_WITHOUT_SPANS = f"""
+SELECT tenant, service, count() FROM
+(
+    SELECT DISTINCT tenant, service, record_hash FROM content_records
+    WHERE lineage = 'live' AND span_id = '' AND event_name IN {DETAILS_EVENTS}
+        AND received_at >= now() - toIntervalDay(1)
+    LIMIT 100000
+)
+GROUP BY tenant, service ORDER BY tenant, service LIMIT 50
+"""  # noqa: S608 - constants of the reader
 
 _PROGRESS = "SELECT room, dateDiff('second', max(written_at), now()) FROM progress GROUP BY room"
 _NEXT = "SELECT topic, partition, max(offset) + 1 FROM ledger GROUP BY topic, partition"
@@ -198,3 +228,10 @@ def services_of(store: Client) -> tuple[list[ServiceFacts], dict[str, int]]:
     facts = [ServiceFacts(str(t), str(s), str(d), *map(int, counts)) for t, s, d, *counts in rows]
     unjoined = {str(service): int(n) for service, n in store.query(_UNJOINED).result_rows}
     return facts, unjoined
+
+
+def silent_of(store: Client) -> list[Silence]:
+    """Services that send and of which no call is seen."""
+    found = [Silence(str(t), str(s), traces=int(n)) for t, s, n in store.query(_WITHOUT_CALLS).result_rows]
+    found += [Silence(str(t), str(s), events=int(n)) for t, s, n in store.query(_WITHOUT_SPANS).result_rows]
+    return found

@@ -444,6 +444,7 @@ class ScoreStage:
             counts["dead_lettered"] += dead_count(work)
             counts["policy_hits"] += len(findings[work.position])
             counts["judgements"] += len(work.judged)
+        counts["events_without_span"] += sum(r.names_no_span for _, r in batch.new_records)
         counts["late_content"] += sum(1 for t in batch.to_score if t.base is not None)
         with self._state:
             self._counts += counts

@@ -15,6 +15,7 @@ import orjson
 
 from detectors.observation import SourcePosition
 from ingest.assembly.assemble import EVALUATION_EVENT
+from ingest.dialects.genai import DETAILS_EVENTS
 from ingest.dialects.values import text
 from ingest.envelope import Envelope
 from ingest.event_time import MAX_NS
@@ -55,6 +56,11 @@ class ContentRecord:
     def joins(self) -> bool:
         """Whether it holds content of a span that can be told."""
         return bool(self.view.trace_id and self.view.span_id) and self.view.event != EVALUATION_EVENT
+
+    @property
+    def names_no_span(self) -> bool:
+        """Whether it holds a whole call and nothing says of which span."""
+        return self.view.event in DETAILS_EVENTS and not self.view.span_id
 
     @property
     def service(self) -> str:

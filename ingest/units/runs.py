@@ -80,6 +80,7 @@ class Runs:
         self.late_roots = 0
         self.given_up = 0
         self.failed = 0
+        self.without_call = 0
 
     def store(self, works: Sequence[Work]) -> dict[SourcePosition, list[TraceUnit]]:
         """Runs by the position of the message that closes them; the batch's spans must be stored already.
@@ -207,6 +208,7 @@ class Runs:
             if isinstance(scores, Exception):
                 failed.add(id(unit))
                 continue
+            self.without_call += all(step.kind != MODEL for step in unit.trace.steps)
             unit.scores = {n: v for n, v in canonical_scores(scores).items() if not isinstance(v, str)}
             good.append(unit)
         for refused in self._store.insert(TRACES, [to_row(u) for u in good]):
@@ -247,6 +249,7 @@ class Runs:
             "lightship_score_traces_given_up_total": float(self.given_up),
             "lightship_score_late_roots_total": float(self.late_roots),
             "lightship_score_runs_failed_total": float(self.failed),
+            "lightship_score_runs_without_call_total": float(self.without_call),
             "lightship_score_open_traces_evicted_total": float(evicted),
         }
 

@@ -68,6 +68,7 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
         "catalogue.slices": Call((KEY, *stretch)),
         "catalogue.baseline": Call((KEY,)),
         "connect.sending": Call(),
+        "connect.silent": Call(),
         "context.context": Call(TRACES[0]),
         "detectors.watching": Call((NOW_S - 28 * 86_400,)),
         "detectors.record": Call((NOW_S - 28 * 86_400,)),

@@ -386,6 +386,18 @@ def test_counters_tell_what_was_done() -> None:
     assert counted["lightship_score_messages_total"] == 2
 
 
+def test_what_falls_silent_is_counted() -> None:
+    store = MemoryStore()
+    on = stage(store)
+    event = log("gen_ai.client.inference.operation.details", attributes=chat(), span_id=None, trace=None)
+    run(store, raw("otlp_logs", 0, 0, logs(event)), on=on)
+    run(store, raw("otlp_spans", 0, 0, traces(span({"gen_ai.operation.name": "invoke_agent"}))), on=on)
+    run(store, raw("otlp_spans", 0, 1, traces(span(chat(), span_id=2, trace="0" * 31 + "7"))), on=on)
+    counted = on.counters()
+    assert counted["lightship_score_events_without_span_total"] == 1
+    assert counted["lightship_score_runs_without_call_total"] == 1
+
+
 def test_after_a_crash_marks_claim_only_what_this_process_has_sent() -> None:
     store = MemoryStore()
     batch = [raw("otlp_spans", 0, n, traces(span(chat(), span_id=n + 1))) for n in range(3)]

@@ -111,6 +111,7 @@ def test_every_query_has_an_answer_of_ones_own_and_others_ids_give_none(worlds: 
         "added_rules.added",
         "oncall.silences",
         "pipeline.set_aside",
+        "connect.silent",
         "fine.findings",
         "releases.marked",
     }

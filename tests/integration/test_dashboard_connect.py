@@ -9,11 +9,12 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from dashboard.queries import newest
-from dashboard.queries.connect import LAST, sending
+from dashboard.queries.connect import LAST, sending, silent
 from dashboard.queries.store import ClickHouse, Scope
 from dashboard.rows import newest_rows
 from infra.clickhouse import connect
-from ingest.doctor.gather import services_of
+from infra.lacks import Silence
+from ingest.doctor.gather import services_of, silent_of
 from tests.dashboard import world_texts
 from tests.dashboard.world import NOW
 from tests.databases import fresh_database
@@ -104,3 +105,51 @@ def test_the_calls_that_were_stored_last_are_there_at_once_the_newest_first(clie
     assert ([c.service for c in calls], steps) == (["support-bot"], ())
     (texts,) = newest.call_texts(store, scope, f"{30_000:032x}")
     assert (texts.prompt, texts.output, texts.tool_calls) == ("ask", "say", "")
+
+
+def test_a_service_that_sends_and_of_which_no_call_is_seen_is_named(client: Client) -> None:
+    now = datetime.now(UTC)
+    for lineage in ("live", "sent-4"):
+        ago = now - timedelta(minutes=10)
+        mark = {"live": 40_000, "sent-4": 50_000}[lineage]
+        at = {"lineage": lineage, "service": "caller"}
+        world_texts.insert(client, [world_texts.interaction(ago, mark, TEXTS, 0.0, **at)])
+        # a web front whose traces hold the calls of another service; a crew without; one under way
+        spans = [
+            ("front", mark, ago),
+            ("crew", mark + 1, ago),
+            ("crew", mark + 2, ago),
+            ("young", mark + 3, now),
+        ]
+        names = (
+            "tenant",
+            "lineage",
+            "service",
+            "trace_id",
+            "span_id",
+            "kind",
+            "name",
+            "start",
+            "received_at",
+        )
+        rows = [
+            ("default", lineage, s, f"{t:032x}", f"{t + 9:016x}", "agent", "go", b, now) for s, t, b in spans
+        ]
+        client.insert("context_spans", rows, column_names=names)
+        events = ["gen_ai.client.inference.operation.details"] * 2 + ["app.started"]
+        columns = (
+            "tenant",
+            "lineage",
+            "service",
+            "event_name",
+            "ordinal",
+            "record_hash",
+            "at",
+            "received_at",
+        )
+        logs = [("default", lineage, "teller", e, k, f"{k}", ago, now) for k, e in enumerate(events)]
+        client.insert("content_records", logs, column_names=columns)
+    scope = Scope("default", "sent-4", int(now.timestamp()))
+    expected = [Silence("default", "crew", traces=2), Silence("default", "teller", events=2)]
+    assert list(silent(ClickHouse(client), scope)) == expected
+    assert [s for s in silent_of(client) if s.service in ("front", "crew", "young", "teller")] == expected

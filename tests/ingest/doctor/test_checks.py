@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from infra.application_env import application
 from infra.disks import GIB, Room
 from infra.kafka import DEAD_LETTERS, LOGS, SPANS
-from infra.lacks import CAPTURE, ServiceFacts
+from infra.lacks import CAPTURE, ServiceFacts, Silence
 from infra.settings import KafkaSettings, Settings
 from ingest.dialects import precedence
 from ingest.doctor.check_app import UNSET_IS_FINE, check_app
@@ -231,3 +231,14 @@ def test_scorers_that_are_off_are_told_with_how_to_run_them_again() -> None:
     assert "v3" in off.says
     assert off.remedy is not None
     assert off.remedy.endswith("lightship scorers on mine")
+
+
+def test_nothing_falls_silent() -> None:
+    silent = [Silence("default", "crew", traces=4), Silence("acme", "bot", events=2)]
+    nothing, spans, events = check_services([], {}, silent)
+    assert (nothing.check, spans.check, events.check) == ("services", "service crew", "service acme/bot")
+    assert "hold no model call: 4 traces" in spans.says
+    assert "lightship env" in (spans.remedy or "")
+    assert "2 log records" in events.says
+    assert "OTEL_TRACES_EXPORTER=otlp" in (events.remedy or "")
+    assert [x.state for x in check_services([facts()], {}, silent)] == [OK, WARN, WARN]
