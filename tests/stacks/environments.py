@@ -25,7 +25,7 @@ def made(stack: Stack) -> Path:
     if not ready.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        {"python": _python, "node": _node, "java": _java}[stack.kind](stack, folder)
+        {"python": _python, "node": _node}.get(stack.kind, _by_its_build)(stack, folder)
     for name, text in stack.files.items():
         if name == "package.json":
             continue  # npm has added to it
@@ -48,7 +48,8 @@ def _node(stack: Stack, folder: Path) -> None:
     _call(folder, "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", *stack.install)
 
 
-def _java(stack: Stack, folder: Path) -> None:
+def _by_its_build(stack: Stack, folder: Path) -> None:
+    """Maven and Go fetch packages as they build."""
     del stack, folder
 
 

@@ -86,6 +86,7 @@ class Site:
             "OPENAI_API_BASE": f"{self.provider}/v1",
             "ANTHROPIC_API_KEY": "none",
             "ANTHROPIC_BASE_URL": self.provider,
+            "PROVIDER": self.provider,
             "GOOGLE_API_KEY": "none",
             "GOOGLE_GEMINI_BASE_URL": self.provider,
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",

@@ -46,11 +46,11 @@ def _stack(name: str, one: Mapping[str, Any], data: Mapping[str, Any]) -> Stack:
     base = data["runtime"][one.get("runtime", "default")]
     apps = data.get("app", {})
     files = dict(base.get("files", {}))
-    start = one.get("start", "")
-    files[base["app"]] = "\n".join(
+    start, path = one.get("start", ""), one.get("path", base["app"])
+    files[path] = "\n".join(
         (base.get("head", ""), start, apps[one["app"]]["code"] if "app" in one else one["code"])
     )
-    files[base["app"]] += "\n" + one.get("end", "")
+    files[path] += "\n" + one.get("end", "")
     lacks = {**apps.get(one.get("app"), {}).get("lacks", {}), **one.get("lacks", {})}
     return Stack(
         name,
