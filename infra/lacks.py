@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 CAPTURE = {
     "otel-genai": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY and "
-    "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental",
+    "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental (Python; the Java agent, Node.js and .NET take true, "
+    "Microsoft's agent-framework ENABLE_SENSITIVE_DATA=true)",
     "otel-genai-legacy-events": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true and "
     "OTEL_LOGS_EXPORTER=otlp",
     "openinference": "OPENINFERENCE_HIDE_INPUTS=false and OPENINFERENCE_HIDE_OUTPUTS=false",
