@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 CAPTURE = {
     "otel-genai": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY and "
-    "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental (Python; the Java agent, Node.js and .NET take true, "
+    "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental (Python; Java, Node.js and .NET take true, "
     "Microsoft's agent-framework ENABLE_SENSITIVE_DATA=true)",
     "otel-genai-legacy-events": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true and "
     "OTEL_LOGS_EXPORTER=otlp",
