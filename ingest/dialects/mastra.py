@@ -2,7 +2,7 @@
 
 A ``model_generation`` holds ``model_step`` spans, these the ``model_inference`` that is the call. The call
 has model and tokens; what was asked and what came of it stand on the step around it, which lends them
-(`ingest.assembly.lending`). Without inner spans the generation is the call. Source: @mastra/otel-exporter,
+(`ingest.assembly.lending`). Of older versions the generation is the call. Source: @mastra/otel-exporter 1.4,
 gen-ai-semantics.ts.
 """
 
@@ -22,6 +22,7 @@ NAME = "mastra"
 FROM_STEP = "mastra.model_step.*"
 _M = "mastra.metadata."
 _CALLS = ("model_generation", "model_inference")
+"""Types of which the exporter makes one the call, by its operation; the others are steps around or in it."""
 _STEPS = ("model_step", "model_chunk", "processor_run", "generic")
 
 
@@ -40,9 +41,9 @@ def read_span(span: SpanView) -> Partial | None:
         ),
         time_to_first_chunk_s=first_chunk_s(a.get("mastra.completion_start_time"), span.start_ns),
     )
-    if type_ in _CALLS:
+    if type_ in _CALLS and a.get("gen_ai.operation.name") == "chat":
         p.kind, p.operation = INFERENCE, "chat"
-    elif type_ in _STEPS:
+    elif type_ in (*_CALLS, *_STEPS):
         p.kind = OTHER
     if type_ in ("model_step", "model_inference"):
         _read_content(p, a, f"mastra.{type_}.")

@@ -218,6 +218,7 @@ def mastra(kind: str, **more: Any) -> dict[str, Any]:
     return {"mastra.span.type": kind, "gen_ai.operation.name": kind, **more}
 
 
+CHAT = {"gen_ai.operation.name": "chat"}
 STEP_INPUT = json.dumps(
     [
         {"role": "system", "parts": [{"text": "Be brief."}]},
@@ -237,15 +238,13 @@ def mastra_run() -> list[Any]:
         span(mastra("agent_run", **{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "pilot",
                                     "mastra.metadata.userId": "u-1", "mastra.metadata.sessionId": "s-1"}),
              span_id=1, name="invoke_agent pilot", duration_s=9),
-        span(mastra("model_generation", **{"gen_ai.operation.name": "chat", **model,
-                    "gen_ai.usage.input_tokens": 30, "gen_ai.usage.output_tokens": 9,
-                    "gen_ai.input.messages": messages(("user", "Tide in Brest?")),
-                    "gen_ai.output.messages": messages(("assistant", "It rises."))}),
+        span(mastra("model_generation", **{"mastra.model_generation.input": STEP_INPUT}),
              span_id=2, parent=1, duration_s=9, start_s=0.1),
-        span(mastra("model_step", **{"mastra.model_step.input": STEP_INPUT,
+        span(mastra("model_step", **{"gen_ai.operation.name": "agent_step",
+                                     "mastra.model_step.input": STEP_INPUT,
                                      "mastra.model_step.output": STEP_OUTPUT}),
              span_id=3, parent=2, start_s=0.2, duration_s=3, name="step: 0"),
-        span(mastra("model_inference", **model, **{"gen_ai.usage.input_tokens": 12,
+        span(mastra("model_inference", **CHAT, **model, **{"gen_ai.usage.input_tokens": 12,
                     "gen_ai.response.finish_reasons": '["tool-calls"]',
                     "mastra.completion_start_time": "2026-11-24T06:00:00.700Z"}),
              span_id=4, parent=3, start_s=0.3, name="model_inference"),
@@ -254,7 +253,7 @@ def mastra_run() -> list[Any]:
                 "mastra.model_step.input": json.dumps({"body": {"messages": second}}),
                 "mastra.model_step.output": json.dumps({"text": "It rises.", "toolCalls": []})}),
              span_id=5, parent=2, start_s=4, duration_s=3, name="step: 1"),
-        span(mastra("model_inference", **model, **{"gen_ai.usage.input_tokens": 18}),
+        span(mastra("model_inference", **CHAT, **model, **{"gen_ai.usage.input_tokens": 18}),
              span_id=6, parent=5, start_s=4.1, name="model_inference"),
         scope="@mastra/otel-exporter",
     )  # fmt: skip
@@ -272,12 +271,14 @@ def test_a_call_of_mastra_gets_the_input_and_the_tool_calls_of_the_step_around_i
     for call in (first, second):
         assert (call.agent_name, call.user, call.conversation_id) == ("pilot", "u-1", "s-1")
         assert call.content_from == "mastra.model_step.*"
-    assert [c.span_id[-1] for c in out.context_spans] == ["1", "3", "7", "5"]
+    assert [c.span_id[-1] for c in out.context_spans] == ["1", "2", "3", "7", "5"]
 
 
 def test_an_attempt_that_a_step_gave_up_gets_what_was_asked_and_not_the_answer_of_the_next() -> None:
     given_up, answered = (
-        mastra("model_inference", **{"gen_ai.request.model": "m", "gen_ai.response.id": f"resp-{n}00000"})
+        mastra(
+            "model_inference", **CHAT, **{"gen_ai.request.model": "m", "gen_ai.response.id": f"resp-{n}00000"}
+        )
         for n in (1, 2)
     )
     step = mastra(
@@ -294,6 +295,18 @@ def test_an_attempt_that_a_step_gave_up_gets_what_was_asked_and_not_the_answer_o
         ("Tide in Brest?", 0),
         ("Tide in Brest?", 1),
     ]
+
+
+def test_of_older_versions_the_generation_is_the_call_and_not_what_it_holds() -> None:
+    out = assemble_batch(
+        views(
+            span({**mastra("model_generation"), **chat()}, span_id=1, duration_s=5),
+            span(mastra("model_step", **{"mastra.model_step.input": STEP_INPUT}), span_id=2, parent=1),
+            span(mastra("model_inference"), span_id=3, parent=2),
+        )
+    )
+    assert [i.span_id[-1] for i in out.interactions] == ["1"]
+    assert out.interactions[0].input_text == "What is a lightship?"
 
 
 def test_a_step_gives_nothing_to_a_call_that_says_it_itself() -> None:
