@@ -1,15 +1,27 @@
-"""``python -m tests.stacks [NAME…]``: runs stacks and prints the table of what arrived."""
+"""``python -m tests.stacks [NAME…]``: runs stacks and prints the table of what arrived.
+
+A run of all of them that finds nothing wrong writes ``docs/stacks.md``.
+"""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.stacks.site import Outcome, site
 from tests.stacks.stack import COLUMNS, stacks
 
 WIDTH = 34
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "stacks.md"
+INTRODUCTION = """# What each stack sends
+
+Real applications, each in its own environment with the newest packages (Java: pinned ones), started with
+nothing set but what `lightship env` prints. *Calls*: how many of those that the model's provider answered
+arrived. A dash is what the application or its instrumentation does not send, and the last column says why.
+`make stacks` runs them again and writes this page.
+"""
 
 
 def row(one: Outcome) -> str:
@@ -23,10 +35,21 @@ def complete(one: Outcome) -> bool:
     return one.arrived == one.asked - one.stack.untold > 0 and one.lacking == set(one.stack.lacks)
 
 
+def page(outcomes: Sequence[Outcome]) -> str:
+    """The table as a page of the documentation."""
+    lines = [INTRODUCTION, "| stack | calls | " + " | ".join(COLUMNS) + " | not sent |", "|---" * 11 + "|"]
+    for one in outcomes:
+        cells = ["yes" if name in one.has else "–" for name in COLUMNS]
+        lacks = "; ".join(f"{name}: {why}" for name, why in one.stack.lacks.items())
+        lines.append(f"| {one.stack.name} | {one.arrived} of {one.asked} | {' | '.join(cells)} | {lacks} |")
+    return "\n".join(lines) + "\n"
+
+
 def main(names: list[str]) -> int:
     """Run those named, or all."""
     known = stacks()
-    wrong = []
+    wrong: list[str] = []
+    outcomes: list[Outcome] = []
     out = sys.stdout.write
     out(f"{'stack':<{WIDTH}}{'arrived':<9}" + "".join(f"{name:<10}" for name in COLUMNS) + "\n")
     with tempfile.TemporaryDirectory() as home, site(Path(home)) as running:
@@ -39,6 +62,7 @@ def main(names: list[str]) -> int:
                 out(f"{name:<{WIDTH}}not run: {str(error)[:1500]}\n")
                 wrong.append(name)
                 continue
+            outcomes.append(one)
             out(row(one) + "\n")
             sys.stdout.flush()
             if not complete(one):
@@ -46,6 +70,8 @@ def main(names: list[str]) -> int:
                 if names:
                     out(one.printed + "\n")
     out(f"{len(known)} stacks described; wrong: {', '.join(wrong) or 'none'}\n")
+    if not (names or wrong):
+        PAGE.write_text(page(outcomes), encoding="utf-8")
     return 1 if wrong else 0
 
 
