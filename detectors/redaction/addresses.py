@@ -147,9 +147,11 @@ def _is_ipv4(view: View, start: int, end: int) -> bool:
         return False
     if before == b"-" and not data[start - 2 : start - 1].isdigit():
         return False  # a version in a file name; a range of addresses has a digit there
-    parts = view.text[start:end].split(".")
-    octets = list(map(int, parts))
-    if not 10 <= max(octets) <= 255 or any(len(p) > 1 and p[0] == "0" for p in parts):
+    text = view.text[start:end]
+    parts = text.split(".")
+    if not 10 <= max(map(int, parts)) <= 255:
+        return False
+    if (text[0] == "0" or ".0" in text) and any(len(p) > 1 and p[0] == "0" for p in parts):
         return False
     return not _VERSION_BEFORE.found(data[max(0, start - _WINDOW) : start])
 

@@ -22,6 +22,8 @@ def backslashes(text: str, end: int) -> int:
 
 def quote_depth(text: str, at: int) -> int:
     """Number of strings around the string that the quote at ``at`` delimits."""
+    if text[at - 1 : at] != "\\":
+        return 0
     count = backslashes(text, at)
     depth = 0
     while count & 1:

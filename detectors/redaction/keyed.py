@@ -37,12 +37,17 @@ def keyed_ids(view: View, policy: RedactionPolicy) -> Iterator[Hit]:
 
 def _one_level(view: View, marks: list[int]) -> bool:
     """Whether the quotes at ``marks`` are quotes of the same level of JSON in the original."""
-    origin = view.origin
-    places = [view.span(mark, mark + 1)[1] - 1 for mark in marks]
-    return (
-        all(origin.text[place] in "\"'" for place in places)
-        and len({quote_depth(origin.text, place) for place in places}) == 1
-    )
+    text = view.origin.text
+    depth = -1
+    for mark in marks:
+        place = view.span(mark, mark + 1)[1] - 1
+        if text[place] not in "\"'":
+            return False
+        here = quote_depth(text, place)
+        if depth not in (-1, here):
+            return False
+        depth = here
+    return True
 
 
 def keyed_value(key: str, value: str, policy: RedactionPolicy, *, at: int = 0) -> Hit | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-import re2
+from detectors.redaction.matching import Pattern, one_byte_each
 
 
 def _in_one_case(*words: str) -> str:
@@ -13,7 +13,7 @@ def _in_one_case(*words: str) -> str:
     return "|".join(form for word in words for form in (word, word.upper(), word.capitalize()))
 
 
-_STAND_IN = re2.compile(
+_STAND_IN = Pattern(
     _in_one_case("your", "fake", "mock", "todo", "x{4,}") + r"|(?i)"
     r"example|placeholder|change[-_ ]?me|replace|insert|redact|dummy|sample|lorem|foobar"
     r"|fixme|\*{3,}|\.{3,}|-{4,}|_{4,}|^<.*>$|^\{.*\}$|^\[.*\]$|^%.*%$|^\$[a-z_{(]|\$\{|\$\(|\{\{"
@@ -31,7 +31,7 @@ _COMMON = frozenset({
     "test123", "test1234", "admin123", "1234", "12345", "123456", "1234567", "12345678", "123456789",
     "1234567890", "qwerty", "letmein",
 })  # fmt: skip
-_VENDOR_EXAMPLE = re2.compile(
+_VENDOR_EXAMPLE = Pattern(
     _in_one_case("your") + r"|(?i)example|placeholder|x{6,}|\*{3,}|\.{3,}|replace|insert|redact|dummy"
     r"|(?:0123456789|1234567890)(?:0123456789|1234567890)"
 )
@@ -43,12 +43,12 @@ def is_stand_in(value: str) -> bool:
     """Whether ``value`` only says where a secret would go."""
     text = value.strip()
     lower = text.lower()
-    return lower in _COMMON or len(set(lower)) < 3 or _STAND_IN.search(_safe(text)) is not None
+    return lower in _COMMON or len(set(lower)) < 3 or _STAND_IN.found(one_byte_each(text))
 
 
 def is_vendor_example(type_: str, token: str) -> bool:
     """Whether a token of a vendor's form is one of the documentation's."""
-    if _VENDOR_EXAMPLE.search(_safe(token)) is not None or len(set(token)) < 8:
+    if _VENDOR_EXAMPLE.found(one_byte_each(token)) or len(set(token)) < 8:
         return True
     if type_ == "jwt":
         return token.endswith(_JWT_IO)
@@ -66,7 +66,3 @@ def bits_per_character(value: str) -> float:
         return 0.0
     total = len(value)
     return -sum(n / total * math.log2(n / total) for n in Counter(value).values())
-
-
-def _safe(text: str) -> str:
-    return text.encode("latin-1", "replace").decode("latin-1")

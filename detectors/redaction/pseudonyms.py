@@ -13,16 +13,13 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Sequence
 
-import re2
-
-from detectors.redaction.matching import Pattern
+from detectors.redaction.matching import Pattern, one_byte_each
 
 VALUE_DIGITS = 12
 CHECK_DIGITS = 4
 
 MIN_KEY_BYTES = 16
 
-_PLACEHOLDER = re2.compile(r"\[([a-z][a-z0-9_]{1,31}):([0-9a-f]{16})\]")
 _LOOKS_LIKE = Pattern(r"\[[a-z][a-z0-9_]{1,31}:[0-9a-f]{16}\]")
 
 
@@ -55,10 +52,10 @@ class Pseudonymiser:
 
     def is_own(self, placeholder: str) -> bool:
         """Whether ``placeholder`` was made under one of the keys."""
-        match = _PLACEHOLDER.fullmatch(placeholder)
-        if match is None:
+        match = _LOOKS_LIKE.at(one_byte_each(placeholder), 0)
+        if match is None or match.end() != len(placeholder):
             return False
-        type_, digits = match.group(1), match.group(2)
+        type_, _, digits = placeholder[1:-1].partition(":")
         value, check = digits[:VALUE_DIGITS], digits[VALUE_DIGITS:]
         return any(hmac.compare_digest(check, _check(key, type_, value)) for key in self._keys)
 
@@ -67,9 +64,7 @@ class Pseudonymiser:
         return (
             "[" in text
             and ":" in text
-            and any(
-                self.is_own(text[a:b]) for a, b in spans_like_placeholders(text.encode("latin-1", "replace"))
-            )
+            and any(self.is_own(text[a:b]) for a, b in spans_like_placeholders(one_byte_each(text)))
         )
 
 
@@ -87,7 +82,7 @@ def placeholders_in(text: str) -> Iterator[tuple[str, str]]:
     """Everything shaped like a placeholder in ``text``: its type, and all of it."""
     if "[" not in text or ":" not in text:
         return
-    for start, end in spans_like_placeholders(text.encode("latin-1", "replace")):
+    for start, end in spans_like_placeholders(one_byte_each(text)):
         whole = text[start:end]
         yield whole[1 : whole.index(":")], whole
 
@@ -99,7 +94,7 @@ def for_scorers(text: str) -> str:
     """
     if "[" not in text or ":" not in text:
         return text
-    data = text.encode("latin-1", "replace")
+    data = one_byte_each(text)
     pieces: list[str] = []
     done = 0
     for start, end in spans_like_placeholders(data):

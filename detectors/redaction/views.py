@@ -60,6 +60,7 @@ _FOLDING = _folding()
 _TO_FOLD = re2.compile(f"[{_INVISIBLE}{''.join(map(chr, _FOLDING))}]")
 _TO_DROP = re2.compile(f"[{_INVISIBLE}]")
 
+_HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 _SIMPLE_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", '"': '"', "'": "'"}
 
 
@@ -204,6 +205,7 @@ def unescaped(view: View) -> View | None:
     return _folded("".join(reader.pieces), view, reader)
 
 
+_BACKSLASH = ord("\\")
 _BACKSLASHES = Pattern(r"\\+")
 
 
@@ -235,21 +237,33 @@ class _Unescaper:
         self._read += width
 
     def read(self) -> None:
-        text = self._text
-        for run in _BACKSLASHES.all(self._data, self._meter, ESCAPE_US):
-            start, end = run.span()
-            self._add(text[self._read : start], start - self._read)
-            pairs, odd = divmod(end - start, 2)
-            if pairs:
-                self._add("\\" * pairs, 2 * pairs, 2)
-                self.undone = True
-            if odd and end < len(text):
+        text, data, meter, length = self._text, self._data, self._meter, len(self._text)
+        start = data.find(_BACKSLASH)
+        while start >= 0:
+            if meter is not None:
+                meter.spend(ESCAPE_US)
+            if start > self._read:
+                self._add(text[self._read : start], start - self._read)
+            end = start + 1
+            if end < length and data[end] == _BACKSLASH:
+                end = self._end_of_pairs(start)
+            if end < length and (end - start) & 1:
                 character, width = _escape(text[end : end + 5])
                 self.undone |= width > 1
                 self._emit(character, width)
+            start = data.find(_BACKSLASH, max(end, self._read))
         self._add(text[self._read :], len(text) - self._read)
         self.at.append(self._size)
         self.source.append(self._read)
+
+    def _end_of_pairs(self, start: int) -> int:
+        """End of the run of two or more backslashes at ``start``, whose pairs are undone."""
+        run = _BACKSLASHES.at(self._data, start)
+        end = start + 2 if run is None else run.end()
+        pairs = (end - start) // 2
+        self._add("\\" * pairs, 2 * pairs, 2)
+        self.undone = True
+        return end
 
     def _emit(self, character: str, width: int) -> None:
         if self._high and "\udc00" <= character <= "\udfff":
@@ -271,6 +285,6 @@ def _escape(part: str) -> tuple[str, int]:
     digits = 4 if kind == "u" else 2 if kind == "x" else 0
     if digits:
         hexadecimal = part[1 : 1 + digits]
-        if len(hexadecimal) == digits and all(c in "0123456789abcdefABCDEF" for c in hexadecimal):
+        if len(hexadecimal) == digits and _HEXADECIMAL.issuperset(hexadecimal):
             return chr(int(hexadecimal, 16)), 2 + digits
     return "\\", 1
