@@ -9,6 +9,7 @@ from types import MappingProxyType
 from bench.detection.cold_start import cold_start, short
 from bench.detection.events import events
 from bench.detection.fast_path import gross
+from bench.detection.fast_values import values
 from bench.detection.figure import Report
 from bench.detection.fleet import fleet
 from bench.detection.months import months
@@ -48,6 +49,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "20": short,
         "21": gross,
         "22": cliff,
+        "23": values,
         "f": shared,
         "m": months,
         "s": snapshots,
