@@ -7,6 +7,7 @@ from functools import partial
 from types import MappingProxyType
 
 from bench.detection.cold_start import cold_start, short
+from bench.detection.dark import dark
 from bench.detection.events import events
 from bench.detection.fast_path import gross
 from bench.detection.fast_values import values
@@ -50,6 +51,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "21": gross,
         "22": cliff,
         "23": values,
+        "d": dark,
         "f": shared,
         "m": months,
         "s": snapshots,

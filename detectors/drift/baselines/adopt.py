@@ -24,7 +24,7 @@ from detectors.drift.engine.ticks import Ints
 from detectors.drift.service.fold import Fold, SeriesKey
 from detectors.drift.service.plan import Channel
 from detectors.drift.service.watching import WatchList
-from detectors.drift.traffic.week_profile import HOURS, WeekProfile
+from detectors.drift.traffic.week_profile import HOURS, WeekProfile, profile_of
 from detectors.scorers.protocol import ScoreSpec
 
 
@@ -68,7 +68,7 @@ def kept_in(state: Mapping[str, Any], arrays: snapshot.Arrays, specs: Mapping[st
 def profile_kept_in(state: Mapping[str, Any], arrays: snapshot.Arrays) -> WeekProfile | None:
     """How many calls a service's state expects at each hour of the week, if it has learned that."""
     known = state.get("traffic", {}).get("profile")
-    return None if known is None else WeekProfile(arrays["traffic.per_minute"], *known)
+    return None if known is None else profile_of(known, arrays["traffic.per_minute"])
 
 
 def pack(series: Sequence[Kept], profile: WeekProfile | None = None) -> bytes:
@@ -84,7 +84,7 @@ def pack(series: Sequence[Kept], profile: WeekProfile | None = None) -> bytes:
     arrays |= _joined("cells", [one.cells for one in series]) | _joined("counts", [o.counts for o in series])
     facts: dict[str, Any] = {"joined": [_fact(one) for one in series]}
     if profile is not None:
-        facts["traffic"] = [profile.burst, profile.shape]
+        facts["traffic"], facts["stops"] = [profile.burst, profile.shape], list(profile.stops)
         arrays["traffic"] = profile.per_minute
     return snapshot.pack(facts, arrays)
 
@@ -208,10 +208,11 @@ def profile_in(data: object) -> WeekProfile | None:
         facts, arrays = snapshot.unpack(data if isinstance(data, bytes) else b"")
         burst, shape = map(float, facts["traffic"])
         per_minute = np.asarray(arrays["traffic"], dtype=float)
+        stops = tuple(map(int, facts.get("stops", ())))
     except (snapshot.WrongSnapshot, KeyError, TypeError, ValueError):
         return None
     whole = per_minute.shape == (HOURS,) and bool((np.isfinite(per_minute) & (per_minute >= 0)).all())
-    return WeekProfile(per_minute, burst, shape) if whole and burst >= 1 and shape > 0 else None
+    return WeekProfile(per_minute, burst, shape, stops) if whole and burst >= 1 and shape > 0 else None
 
 
 def admitted(

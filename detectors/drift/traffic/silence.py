@@ -2,7 +2,10 @@
 
 What is expected comes from the hour of the week (`week_profile`) once that is known: learned here, or adopted
 from another lineage and then scaled to the traffic that came since. Until then the last hour has to do
-(`steady_hour`), in live lineages alone.
+(`steady_hour`), in live lineages alone. Beside a week it is heard as well: an import knows little of how much
+comes now, and a week whose days differ little of this day. Its minutes then count as far as the week expects
+them to be like the hour that was (an office that closes), calls are as bursty as the more bursty of both
+says, and the two share what may be spent.
 
 Two kinds of gaps are no silence. Minutes that passed at once are a pause of Lightship's: in a live lineage
 the clock moves every few seconds while it runs. And where no service of the lineage is heard, though others
@@ -20,7 +23,15 @@ from typing import Any
 
 import numpy as np
 
-from detectors.drift.traffic.steady_hour import HOUR, LEAST_GAP, MOST_GAP, SteadyHour, Stops, steady_hour
+from detectors.drift.traffic.steady_hour import (
+    HOUR,
+    LEAST_GAP,
+    MOST_GAP,
+    RARE,
+    SteadyHour,
+    Stops,
+    steady_hour,
+)
 from detectors.drift.traffic.week_profile import WeekProfile
 from detectors.finding import Finding
 from detectors.own_finding import own_finding
@@ -33,6 +44,25 @@ TOGETHER = 10
 """Minutes within which the last calls of services lie that stopped together."""
 FADE = float(np.exp(-1 / 360))
 """Of what was counted to scale an adopted profile, what is left after another minute with calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A gap by one of what is known: minus log of its probability, from where on that is due, and why.
+
+    ``expected`` calls should have come in the gap, at ``usual`` calls an hour. The threshold is infinite
+    where the gap may be no silence.
+    """
+
+    surprise: float
+    threshold: float
+    expected: float
+    usual: float
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the gap is too long for chance."""
+        return self.surprise >= self.threshold
 
 
 @dataclass(slots=True)
@@ -63,7 +93,7 @@ class Gap:
 
     def call(self, minute: int, n: int, profile: WeekProfile | None) -> list[Finding]:
         """``n`` calls came in a minute; what ends."""
-        if self.hour is not None and self.still is None and self.silent > MOST_GAP:
+        if self.still is None and self.silent > MOST_GAP and self._worth(profile).surprise(MOST_GAP) >= RARE:
             self.stops.note(self.last_call)
         if self.adopted is not None and profile is not None:
             came, expected = self.adopted
@@ -87,7 +117,7 @@ class Gap:
         if self.last_call == 0:
             return []
         if self.live:
-            if not self.silent and self.hour is None and profile is None:
+            if not self.silent and self.hour is None:
                 self.hour = steady_hour(list(self.recent))
             self.recent.append(0)
         self.silent += 1
@@ -99,31 +129,53 @@ class Gap:
         self.still, over, self.open = None, self.open, None
         return [] if over is None else [replace(over, ended_at=time_of(minute + 1))]
 
-    def surprise(self, profile: WeekProfile | None) -> float:
-        """Minus log of the probability of a gap as long as this one."""
+    def looks(self, profile: WeekProfile | None, w: float) -> list[Look]:
+        """The gap by all that is known, when ``w`` false findings a tick may be stated."""
         if profile is None:
-            near = self.hour is not None and self.silent <= MOST_GAP
-            return self.hour.surprise(self.silent) if near and self.hour is not None else 0.0
-        known = profile.surprise(self.gone)
-        if self.adopted is None:
-            return known
-        came, expected = self.adopted
-        if expected <= 0:
-            return 0.0
-        return min(known, came / profile.burst * float(np.log1p(self.gone / expected)))
+            return [self._by_hour(None, w)]
+        if not self.live:
+            return [self._by_week(profile, w)]
+        return [self._by_week(profile, w / 2), self._by_hour(profile, w / 2)]
 
-    def threshold(self, w: float) -> float:
-        """Surprise that is due, when ``w`` false findings a tick may be stated."""
-        often = 1.0 if self.hour is None else max(self.hour.calls / 12, 1.0)
-        return float(np.log(often / w))
+    def look(self, profile: WeekProfile | None, w: float) -> Look:
+        """The one of them that is the nearest to being due, or the farthest beyond."""
+        return max(self.looks(profile, w), key=lambda one: one.surprise - one.threshold)
+
+    def _by_week(self, profile: WeekProfile, w: float) -> Look:
+        known = profile.surprise(self.gone)
+        if self.adopted is not None:
+            came, expected = self.adopted
+            scaled = float(np.log1p(self.gone / expected)) if expected > 0 else 0.0
+            known = min(known, came / profile.burst * scaled)
+        return Look(known, float(np.log(1 / w)), self.gone, self.gone / max(self.silent, 1) * HOUR)
+
+    def _by_hour(self, profile: WeekProfile | None, w: float) -> Look:
+        hour = self.hour
+        if hour is None or self.silent > MOST_GAP:
+            return Look(0.0, float(np.inf), 0.0, 0.0)
+        alike = float(self.silent) if profile is None else self._alike(profile)
+        may = self.silent >= LEAST_GAP and not self.stops.expects(self.last_call)
+        due = float(np.log(max(hour.calls / 12, 1.0) / w)) if may else float(np.inf)
+        surprise = self._worth(profile).surprise(alike)
+        return Look(surprise, due, hour.usual() * alike / HOUR, hour.usual())
+
+    def _worth(self, profile: WeekProfile | None) -> SteadyHour:
+        """The hour before the gap, as bursty as anything that is known says; of no calls without one."""
+        hour = self.hour or SteadyHour(0, 1.0)
+        return SteadyHour(hour.calls, max(hour.burst, 1.0 if profile is None else profile.burst))
+
+    def _alike(self, profile: WeekProfile) -> float:
+        """Minutes of the gap, each as far as the week expects of it what it expected of the hour before."""
+        before = sum(profile.rate(self.since - i) for i in range(HOUR)) / HOUR
+        if before <= 0:
+            return 0.0
+        return sum(min(1.0, profile.rate(self.since + 1 + i) / before) for i in range(self.silent))
 
     def is_due(self, profile: WeekProfile | None, w: float) -> bool:
         """Whether the gap is to be stated: nothing is open, and it is too long for chance."""
         if self.open is not None or self.still is not None or self.last_call == 0:
             return False
-        if profile is None and (self.silent < LEAST_GAP or self.stops.expects(self.last_call)):
-            return False
-        return self.surprise(profile) >= self.threshold(w)
+        return self.look(profile, w).is_due
 
     def stand_still(self, minute: int, tenant: str, others: int, *, stated: bool) -> list[Finding]:
         """Nothing is received: that is stated once, by the first service that misses its calls."""
@@ -141,12 +193,6 @@ class Gap:
             note=f"no call of any service is received: {others} more had traffic until then",
         )
         return [self.open]
-
-    def usual_per_hour(self) -> float:
-        """Calls an hour that were expected in the gap."""
-        if self.hour is not None and self.gone == 0:
-            return self.hour.usual()
-        return self.gone / max(self.silent, 1) * 60
 
     def state(self) -> list[Any]:
         """Plain form for a snapshot, beside ``last_call``, ``gone`` and what is open."""

@@ -29,7 +29,7 @@ from detectors.drift.engine.ticks import Floats
 from detectors.drift.engine.volume import POSSIBLE
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.traffic.silence import DOUBTFUL, TOGETHER, Gap, time_of
-from detectors.drift.traffic.week_profile import WeekProfile, learn_profile
+from detectors.drift.traffic.week_profile import WeekProfile, learn_profile, profile_of
 from detectors.finding import ALL, Finding, finding_id
 from detectors.observation import Observation, ServiceKey, series_id
 
@@ -98,6 +98,7 @@ class Traffic:
         """Expect what another lineage learned, to the scale of what comes, unless more is known here."""
         if profile is not None and self._profile is None:
             self._profile, self._gap.adopted = profile, (0.0, 0.0)
+            self._gap.stops.add(profile.stops)
 
     def advance(self, until: int, log_offset: int, others: Sequence[Traffic] = ()) -> list[Finding]:
         """Let the minutes before ``until`` pass; ``others`` are those of the lineage's other services."""
@@ -149,7 +150,8 @@ class Traffic:
 
     def is_missed(self, since: int) -> bool:
         """Whether a call should have come by now, but for chance, since one at about the minute ``since``."""
-        missed = self.stands_still or self._gap.surprise(self._profile) >= DOUBTFUL
+        looks = self._gap.looks(self._profile, self._w)
+        missed = self.stands_still or any(look.surprise >= DOUBTFUL for look in looks)
         return missed and self.latest_call() >= since - TOGETHER
 
     @property
@@ -175,8 +177,7 @@ class Traffic:
         if not _heard(since, others) and any(o.is_missed(since) for o in others):
             stated = any(o.stands_still for o in others)
             return over + gap.stand_still(minute, self._key.tenant, len(others), stated=stated)
-        onset, usual = gap.last_call + 1, gap.usual_per_hour()
-        expected = gap.gone if self._profile is not None else usual * gap.silent / 60
+        onset, look = gap.last_call + 1, gap.look(self._profile, self._w)
         gap.open = Finding(
             **self._identity("silence", SILENCE, onset),
             made_at=time_of(minute + 1),
@@ -184,19 +185,19 @@ class Traffic:
             onset=time_of(onset),
             onset_low=time_of(gap.last_call),
             onset_high=time_of(onset),
-            effect=-usual,
-            effect_low=-usual,
-            effect_high=-usual,
+            effect=-look.usual,
+            effect_low=-look.usual,
+            effect_high=-look.usual,
             effect_unit="calls per hour",
             direction="fall",
-            baseline_value=usual,
+            baseline_value=look.usual,
             current_value=0.0,
             n=0,
-            evidence=round(gap.surprise(self._profile), 9),
-            threshold=round(gap.threshold(self._w), 9),
+            evidence=round(look.surprise, 9),
+            threshold=round(look.threshold, 9),
             config_hash=self._config.config_hash,
             log_to=log_offset,
-            notes=(f"{expected:.0f} calls were expected since the last one",),
+            notes=(f"{look.expected:.0f} calls were expected since the last one",),
         )
         return [*over, gap.open]
 
@@ -248,6 +249,7 @@ class Traffic:
         if counts.sum() < LEAST_CALLS:
             return
         self._profile, self._crossed = learn_profile(counts, self._first_tick, self._config.tick_s)
+        self._gap.stops.add(self._profile.stops)
         n, s = (np.array(side) for side in zip(*map(self._exposed, range(learn)), strict=True))
         baseline = fit_flags(n[:, None], s[:, None], self._first_tick, self._config.tick_s)
         if baseline.fit[0]:
@@ -323,7 +325,7 @@ class Traffic:
             "next": self._next,
             "first_tick": self._first_tick,
             "learned": self._learned,
-            "profile": None if p is None else [p.burst, p.shape],
+            "profile": None if p is None else [p.burst, p.shape, list(p.stops)],
             "last_call": self._gap.last_call,
             "gone": self._gap.gone,
             "gap": self._gap.state(),
@@ -341,9 +343,7 @@ class Traffic:
         """Inverse of `state`."""
         self._waiting = dict(map(tuple, facts["waiting"]))
         self._next, self._first_tick, self._learned = facts["next"], facts["first_tick"], facts["learned"]
-        self._profile = (
-            None if facts["profile"] is None else WeekProfile(arrays["per_minute"], *facts["profile"])
-        )
+        self._profile = profile_of(facts["profile"], arrays["per_minute"])
         silent, self._fall = map(_unpacked, facts["open"])
         opened = None if silent is None else silent.finding
         self._gap = Gap.restored(self._key.lineage == LIVE, facts, opened)

@@ -11,11 +11,14 @@ Assumption that breaks first: an hour of the week is alike every week. Holidays 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from detectors.drift.engine.ticks import DAY_S, HOUR_S, Floats, Ints
+from detectors.drift.traffic.steady_hour import learned_stops
 
 HOURS = 168
 FULL_WEEKS = 2
@@ -26,11 +29,15 @@ SLACK = 2.0
 
 @dataclass(frozen=True, slots=True)
 class WeekProfile:
-    """``per_minute`` calls by hour of the week (168, Monday midnight UTC first); 0 where nothing is known."""
+    """``per_minute`` calls by hour of the week (168, Monday midnight UTC first); 0 where nothing is known.
+
+    ``stops`` are minutes (Unix time // 60 s) at which a steady hour ended that the hours do not tell of.
+    """
 
     per_minute: Floats
     burst: float
     shape: float
+    stops: tuple[int, ...] = ()
 
     def rate(self, minute: int) -> float:
         """Expected calls in one minute (Unix time // 60 s)."""
@@ -48,6 +55,14 @@ class WeekProfile:
             if self.surprise(gone) >= surprise:
                 return i + 1
         return most
+
+
+def profile_of(facts: Sequence[Any] | None, per_minute: Floats) -> WeekProfile | None:
+    """A profile as it stands in a snapshot: burst, shape and (not in old ones) stops; ``None`` for none."""
+    if facts is None:
+        return None
+    burst, shape, *stops = facts
+    return WeekProfile(per_minute, burst, shape, tuple(*stops))
 
 
 def learn_profile(counts: Floats, first_tick: int, tick_s: int) -> tuple[WeekProfile, Floats]:
@@ -75,8 +90,9 @@ def learn_profile(counts: Floats, first_tick: int, tick_s: int) -> tuple[WeekPro
     crossed = others[week, at]
     burst = _burst(counts)
     shape = _shape(counts, crossed, burst, tick_s)
-    profile = WeekProfile(per_tick * 60 / tick_s, burst, shape)
-    return _calibrated(profile, counts, per_tick[at]), np.where(crossed > 0, crossed, per_tick[at])
+    profile = _calibrated(WeekProfile(per_tick * 60 / tick_s, burst, shape), counts, per_tick[at])
+    stops = learned_stops(counts, per_tick[at], first_tick, tick_s, profile.burst)
+    return replace(profile, stops=tuple(stops)), np.where(crossed > 0, crossed, per_tick[at])
 
 
 def _hour_of_week(hours: Ints | int) -> Ints:
@@ -133,4 +149,4 @@ def _calibrated(profile: WeekProfile, counts: Floats, expected: Floats) -> WeekP
     allowed = np.log(max(float((counts > 0).sum()), 2.0)) + SLACK
     worst, k = max(gaps), profile.shape
     needed = worst / (k * np.expm1(allowed / k)) if allowed / k < 500 else 0.0
-    return WeekProfile(profile.per_minute, max(profile.burst, float(needed)), k)
+    return replace(profile, burst=max(profile.burst, float(needed)))

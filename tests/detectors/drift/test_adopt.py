@@ -78,7 +78,7 @@ def test_the_first_hours_are_watched_and_an_unchanged_day_says_nothing(imported:
 
 
 def test_the_week_of_traffic_comes_with_them_and_damaged_ones_do_not(imported: list[adopt.Kept]) -> None:
-    week = WeekProfile(np.arange(168.0), 1.5, 20.0)
+    week = WeekProfile(np.arange(168.0), 1.5, 20.0, (29_635_200,))
     for profile, taken in ((week, True), (replace(week, burst=0.0), False), (None, False)):
         watcher = ServiceWatcher(LIVE, config(), (START + LATER) // 5)
         watcher.control(Control(LIVE, "adopt", 0, {"baselines": adopt.pack(imported, profile)}))
@@ -86,6 +86,7 @@ def test_the_week_of_traffic_comes_with_them_and_damaged_ones_do_not(imported: l
         kept = adopt.profile_kept_in(*unpack(pack(*watcher.state())))
         assert (kept is not None) == taken
         if kept is not None:
+            assert kept.stops == week.stops
             assert (kept.per_minute.tolist(), kept.burst, kept.shape) == (list(range(168)), 1.5, 20.0)
     for bad in (np.ones(7), np.full(168, np.nan), -np.ones(168)):
         assert adopt.profile_in(adopt.pack([], WeekProfile(bad, 1.0, 1.0))) is None

@@ -161,6 +161,44 @@ def test_an_adopted_week_of_ten_times_the_traffic_pages_nobody_for_the_differenc
     assert said.alert_kind == "silence"
 
 
+@pytest.mark.parametrize("scale", [1, 65])
+def test_traffic_that_stops_on_an_adopted_week_is_told_within_five_minutes_of_its_clock(scale: int) -> None:
+    """Days of the import that differ much, or an import that is a sample, say little of what comes now."""
+    days = np.repeat(np.exp(np.random.default_rng(6).normal(0, 0.6, 14)), DAY)
+    week = np.random.default_rng(1).poisson(days * 120 / scale)
+    live = np.random.default_rng(2).poisson(120, 200)
+    assert adopted(week, live) == []
+    live[150:] = 0
+    (said,) = adopted(week, live)
+    assert minutes_after(said, 150) <= 3  # and lateness_s
+    assert said.baseline_value == pytest.approx(7200, rel=0.3)
+    assert said.evidence is not None
+    assert said.threshold is not None
+    assert said.evidence >= said.threshold
+
+
+@pytest.mark.parametrize("closes", [18 * 60, 17 * 60 + 30])
+def test_an_office_that_closes_is_known_by_an_adopted_week_to_the_hour_or_as_a_stop(closes: int) -> None:
+    minute = np.arange(14 * DAY)
+    open_at = (minute % DAY >= 480) & (minute % DAY < closes) & (minute // DAY % 7 != 2)
+    week = np.random.default_rng(1).poisson(np.where(open_at, 60, 0))
+    live = np.random.default_rng(2).poisson(np.where(open_at, 60, 0)[: 3 * DAY])
+    assert adopted(week, live) == []
+
+
+def test_a_week_of_jobs_that_anybody_starts_leaves_silence_to_the_week() -> None:
+    draw = np.random.default_rng(11)
+    week = np.zeros(17 * DAY, dtype=np.int64)
+    at = 0
+    while at < len(week):
+        lasts = int(draw.uniform(70, 180))
+        week[at : at + lasts] = draw.poisson(60, len(week[at : at + lasts]))
+        at += lasts + int(draw.exponential(150)) + 1
+    assert adopted(week[: 14 * DAY], week[14 * DAY :]) == []
+    known, _ = learn_profile(week[: 14 * DAY].reshape(-1, 5).sum(1).astype(float), START // 5, 300)
+    assert len(known.stops) == 3
+
+
 def test_a_state_from_any_minute_goes_on_alike_and_old_states_are_read() -> None:
     n = np.random.default_rng(7).poisson(12, 400)
     n[90:110] = 0
