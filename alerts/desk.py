@@ -230,7 +230,7 @@ class Desk:
             known = self._book.get(incident_id)
             if known is None:
                 return None
-            self._decisions.check(known, action)
+            self._decisions.check(known, action, self._book.silences.get(known.silence or ""))
             now_ns = self._wall_ns(known, self._clock.now_ns())
             change = self._book.draft().act(incident_id, event_of(action, actor, reason), now_ns)
             if change is None:

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from alerts.acting.actions import ACTIONS, REASONED
+from alerts.acting.actions import ACTIONS, REASONED, UNDO
 from alerts.acting.request import (
     ADMIN,
     RESPONDER,
@@ -31,6 +31,7 @@ from alerts.acting.request import (
     refuse,
     said,
 )
+from alerts.acting.taken_back import Undone, undone_of
 from alerts.acting.typed_text import TypedText
 from alerts.allow.routes import AllowApi, Allowing
 from alerts.briefs.brief import Brief
@@ -263,6 +264,7 @@ class _Api:
         if known is not None and asked.get("tenant", known.place.tenant) != known.place.tenant:
             raise Refused(404, _MISSING.format(incident_id))
         role = asked.get("role", "")
+        undone = self._undone(known) if action == UNDO else None
         try:
             incident = await run_in_threadpool(self._desk.act, incident_id, action, actor, reason, role)
         except NotPossible as error:
@@ -271,7 +273,12 @@ class _Api:
             raise Refused(503, f"nothing was changed: {error}") from error
         if incident is None:
             raise Refused(404, _MISSING.format(incident_id))
-        return JSONResponse(_summary(incident))
+        return JSONResponse(_summary(incident) | ({"undone": undone.to_dict()} if undone else {}))
+
+    def _undone(self, incident: Incident | None) -> Undone | None:
+        if incident is None:
+            return None
+        return undone_of(incident, self._desk.allow_rules().all, self._clock.now_ns())
 
     def _check(self, request: Request, least: str = VIEWER) -> None:
         check_token(request, self._token, least)

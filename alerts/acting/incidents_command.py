@@ -248,7 +248,15 @@ def show_fared(report: Mapping[str, Any]) -> str:
 
 def show_acted(incident: Mapping[str, Any]) -> str:
     """What became of it."""
-    return f"{incident['incident_id']}  {_state(incident)}  {_who(incident)}".rstrip()
+    lines = [f"{incident['incident_id']}  {_state(incident)}  {_who(incident)}".rstrip()]
+    if undone := incident.get("undone"):
+        ending = f" as {undone['ending'].replace('_', ' ')}" if undone["ending"] else ""
+        lines.append(f"took back: {undone['act']}{ending} by {undone['actor']} at {undone['at']}")
+        lines += [
+            f"allow rule {rule_id} stays: `lightship allow remove {rule_id}` removes it"
+            for rule_id in undone["allow_rules"]
+        ]
+    return "\n".join(lines)
 
 
 def show_silenced(report: Mapping[str, Any]) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from alerts.acting.actions import DECISIONS, REOPEN, UNDO
+from alerts.acting.taken_back import check_silence
 from alerts.errors import NotPossible
 from alerts.incidents.identity import LIVE
 from alerts.incidents.incident import ACCEPTED, FALSE_ALARM, Incident
+from alerts.silences.silence import Silence
 from infra.clock import Clock
 
 Ask = Callable[[Incident, str, str], None]
@@ -29,14 +31,18 @@ class Decisions:
     clock: Clock
     _waiting: dict[str, tuple[int, str, str]] = field(default_factory=dict)
 
-    def check(self, incident: Incident, action: str) -> None:
-        """Check that an action does not undo what detection was asked already.
+    def check(self, incident: Incident, action: str, silence: Silence | None = None) -> None:
+        """Check that an action does not undo what detection was asked already, or what a lift undoes.
+
+        ``silence`` is what covers the incident.
 
         Raises
         ------
         NotPossible
             If it does.
         """
+        if action == UNDO:
+            check_silence(incident, silence)
         decided = incident.undo is not None and incident.ending in (ACCEPTED, FALSE_ALARM)
         if action == UNDO and decided and incident.incident_id not in self._waiting:
             raise NotPossible(

@@ -86,24 +86,33 @@ class Allowing:
         here = [f for f in self._history(tenant, LIVE) if at_service(rule, f)]
         return rule, preview([*self.desk.allow_rules().all, rule], here)
 
-    def add(self, rule: AllowRule, role: str) -> None:
-        """Have a rule from now on."""
+    def add(self, rule: AllowRule, role: str) -> AllowRule:
+        """Have a rule from now on; the one there is, where the same person just asked for the same."""
         now_ns = self.clock.now_ns()
-        if sum(r.in_force(now_ns) for r in self.desk.allow_rules().all) >= MAX_RULES:
-            raise NotPossible(f"there are {MAX_RULES} allow rules already: remove some")
-        self.desk.allow(rule)
-        self._record("allow", rule, rule.actor, rule.reason, role)
+        in_force = [r for r in self.desk.allow_rules().all if r.in_force(now_ns)]
+        known = next((r for r in in_force if rule.is_again(r)), None)
+        if known is None:
+            if len(in_force) >= MAX_RULES:
+                raise NotPossible(f"there are {MAX_RULES} allow rules already: remove some")
+            self.desk.allow(rule)
+        self._record("allow", known or rule, rule.actor, rule.reason, role)
+        return known or rule
 
     def remove(self, rule_id: str, tenant: str | None, actor: str, reason: str, role: str) -> AllowRule:
-        """Remove a rule: what comes from now on is an incident again."""
+        """Remove a rule: what comes from now on is an incident again.
+
+        One that was removed and is not in the audit as the log was away then is written there now.
+        """
         rule = self.desk.allow_rules().get(rule_id)
         if rule is None or tenant not in (None, rule.tenant):
             raise NotPossible(f"there is no allow rule {rule_id!r}: GET /allow lists them")
-        if not rule.in_force(self.clock.now_ns()):
-            raise NotPossible(f"allow rule {rule_id} has ended")
-        over = rule.over(actor, reason, self.clock.now_ns())
-        self.desk.allow(over)
-        self._record("allow_removed", over, actor, reason, role)
+        if rule.ended_ns is None and not rule.in_force(self.clock.now_ns()):
+            raise NotPossible(f"allow rule {rule_id} has expired: it allows nothing")
+        over = rule
+        if rule.ended_ns is None:
+            over = rule.over(actor, reason, self.clock.now_ns())
+            self.desk.allow(over)
+        self._record("allow_removed", over, over.ended_by or actor, over.ended_reason, role)
         return over
 
     def _record(self, action: str, rule: AllowRule, actor: str, reason: str, role: str) -> None:
@@ -174,7 +183,7 @@ class AllowApi:
         except NotPossible as error:
             raise Refused(404, str(error)) from error
         except Unavailable as error:
-            raise Refused(503, f"nothing was changed: {error}") from error
+            raise Refused(503, f"{error}; to remove it again is safe") from error
         return JSONResponse({"v": 1, "rule": over.to_dict()})
 
     async def _asked(self, request: Request, *, keep: bool) -> Response:
@@ -185,11 +194,11 @@ class AllowApi:
         try:
             rule, would = await run_in_threadpool(allowing.asked, asked, actor, reason)
             if keep:
-                await run_in_threadpool(allowing.add, rule, asked.get("role", ""))
+                rule = await run_in_threadpool(allowing.add, rule, asked.get("role", ""))
         except NotPossible as error:
             raise Refused(409, str(error)) from error
         except Unavailable as error:
-            raise Refused(503, f"nothing was changed: {error}") from error
+            raise Refused(503, f"{error}; to ask again is safe") from error
         body = {"v": 1, "rule": rule.to_dict(), "days": PREVIEW_DAYS, "would_have": would, "kept": keep}
         return JSONResponse(body, 201 if keep else 200)
 

@@ -26,6 +26,8 @@ HOLDS = "holds "
 MAX_SECRETS = 20
 MAX_RULES = 500
 """Rules of all tenants in force at one time."""
+AGAIN_S = 900
+"""The same rule asked for again by the same person within so long is the one there is."""
 SHORTEST_S, LONGEST_S = 60, 366 * 86_400
 """How long a rule may last; then somebody has to look again."""
 
@@ -62,6 +64,14 @@ class AllowRule:
         kind = secret.partition(":")[0]
         return any(s in {secret, f"{kind}:*]"} for s in self.secrets)
 
+    def is_again(self, other: AllowRule) -> bool:
+        """Whether it is another asked for again, as one does when the answer did not come."""
+        mine, theirs = (
+            (r.tenant, r.service, set(r.secrets), r.actor, r.reason, r.expires_ns - r.made_ns)
+            for r in (self, other)
+        )
+        return mine == theirs and 0 <= self.made_ns - other.made_ns <= AGAIN_S * NS_PER_S
+
     def over(self, actor: str, reason: str, now_ns: int) -> AllowRule:
         """The same, removed."""
         return replace(self, ended_ns=now_ns, ended_by=actor, ended_reason=reason)
@@ -88,9 +98,12 @@ def is_nameable(secret: str) -> bool:
 
 def at_service(rule: AllowRule, finding: Finding) -> bool:
     """Whether a finding is about a service of a rule's tenant that the rule names."""
-    name, pattern = finding.service, rule.service
-    fits = pattern == name or fnmatchcase(name, pattern.replace("[", "[[]"))
-    return rule.tenant == finding.tenant and fits
+    return rule.tenant == finding.tenant and names_service(rule, finding.service)
+
+
+def names_service(rule: AllowRule, service: str) -> bool:
+    """Whether a rule is about a service of this name."""
+    return rule.service == service or fnmatchcase(service, rule.service.replace("[", "[[]"))
 
 
 def covering(rules: Iterable[AllowRule], finding: Finding) -> list[AllowRule]:

@@ -102,3 +102,16 @@ def span(seconds: float) -> str:
     if minutes < 48 * 60:
         return f"{int(minutes / 6) / 10:.1f}{THIN}h"
     return f"{int(minutes / 144) / 10:.1f}{THIN}d"
+
+
+LEAST_BEYOND, MOST_BEYOND = math.log(1.5), math.log(1e6)
+"""Logarithms of how many times its threshold evidence is, between which the number is written."""
+
+
+def times(beyond: float) -> str:
+    """How far evidence is beyond what it takes: ``1,097 times``; ``beyond`` is the logarithm of the ratio."""
+    if beyond <= LEAST_BEYOND:
+        return "just over"
+    if beyond > MOST_BEYOND:
+        return "over a million times"
+    return f"{count(round(math.exp(beyond)))} times"

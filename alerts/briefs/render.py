@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -21,9 +20,6 @@ VERSION = 1
 
 ALL_OF_IT = 0.995
 """A slice that explains more than this of a change explains all of it."""
-LEAST_BEYOND, MOST_BEYOND = math.log(1.5), math.log(1e6)
-"""Logarithms of how many times its threshold evidence is, between which the number is written."""
-
 STATED = (*words.LIMITS, PIPELINE, SILENCE)
 """Kinds of findings whose values are a sentence of their own."""
 
@@ -234,17 +230,8 @@ def _reproduce_lines(brief: Brief) -> list[str]:
     what = brief.what
     if what.evidence is not None and what.threshold is not None:
         by = f" ({words.plain(what.detector)})" if what.detector else ""
-        known.append(f"{_strength(what.evidence - what.threshold)}{by}")
+        known.append(f"evidence {figures.times(what.evidence - what.threshold)} its threshold{by}")
     return [*([r.command] if r.command else []), *([" · ".join(known)] if known else [])]
-
-
-def _strength(beyond: float) -> str:
-    """How far evidence goes beyond what it takes; ``beyond`` is the logarithm of the ratio."""
-    if beyond <= LEAST_BEYOND:
-        return "evidence just over its threshold"
-    if beyond > MOST_BEYOND:
-        return "evidence over a million times its threshold"
-    return f"evidence {figures.count(round(math.exp(beyond)))} times its threshold"
 
 
 def _trust_lines(brief: Brief) -> list[str]:

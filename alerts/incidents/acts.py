@@ -61,9 +61,10 @@ def undone(incident: Incident, now_ns: int, timing: Timing) -> tuple[dict[str, A
     Raises
     ------
     NotPossible
-        If there is nothing to undo, or no longer.
+        If there is nothing to undo, or no longer, or another command does it.
     """
     last = incident.undo
+    _check_hold(incident)
     if last is None:
         raise NotPossible(
             f"incident {incident.incident_id} has no act that can be undone: nobody acted, or it went "
@@ -84,6 +85,26 @@ def undone(incident: Incident, now_ns: int, timing: Timing) -> tuple[dict[str, A
     elif was_over and told_open:
         notify = "reopened" if incident.heard else "opened"
     return changes, notify
+
+
+def taken_back(incident: Incident, reason: str) -> str:
+    """What history says of undoing the last act: which one it was, and why."""
+    last = incident.undo
+    if last is None:
+        return reason
+    ending = f" as {incident.ending.replace('_', ' ')}" if incident.ending and last.act == "resolved" else ""
+    act = f"{last.act}{ending} by {last.actor} was taken back"
+    return f"{act}: {reason}" if reason else act
+
+
+def _check_hold(incident: Incident) -> None:
+    """Check that the last thing a person did was not to hold it, which releasing it takes back."""
+    before_ns = 0 if incident.undo is None else incident.undo.at_ns
+    if incident.held_by is not None and (incident.held_ns or 0) >= before_ns:
+        raise NotPossible(
+            f"incident {incident.incident_id} was held last, by {incident.held_by} at "
+            f"{seconds_of(incident.held_ns or 0)}: `lightship incidents release` takes that back"
+        )
 
 
 def seconds_of(at_ns: int) -> str:

@@ -285,8 +285,7 @@ class _Log:
             self.reopen_by_person(event, now_ns)
         elif isinstance(event, Undo):
             changes, notify = acts.undone(self.incident, now_ns, self.timing)
-            last = self.incident.undo
-            reason = event.reason or f"{last.act} by {last.actor} was a mistake" if last else event.reason
+            reason = acts.taken_back(self.incident, event.reason)
             self.add(now_ns, "undone", actor=event.actor, reason=reason, notify=notify, undo=None, **changes)
         elif isinstance(event, Hold | Release):
             self.hold(event, now_ns)

@@ -143,13 +143,20 @@ class Rules:
         self._tell(added, asked)
 
     def remove(self, rule_id: str, asked: Mapping[str, str], actor: str, reason: str) -> list[AddedRule]:
-        """Remove a rule wherever it was added, of those that match; what was removed."""
-        chosen = [one for one in self.listed(asked) if one.rule.rule_id == rule_id]
+        """Remove a rule wherever it was added, of those that match; what was removed.
+
+        What was removed lately is told again: detection may not have heard of it.
+        """
+        now_ns = self.clock.now_ns()
+        mine = [one for one in self.listed({**asked, "state": "all"}) if one.rule.rule_id == rule_id]
+        since_ns = now_ns - TELL_REMOVED_S * NS_PER_S
+        chosen = [one for one in mine if one.in_force or (one.ended_ns or 0) >= since_ns]
         if not chosen:
             raise NotPossible(f"no rule {rule_id!r} that somebody added: GET /rules lists them")
-        removed = [one.over(actor, reason, self.clock.now_ns()) for one in chosen]
-        for one in removed:
-            self.store.put_rule(one)
+        removed = [one.over(actor, reason, now_ns) if one.in_force else one for one in chosen]
+        for one, was in zip(removed, chosen, strict=True):
+            if was.in_force:
+                self.store.put_rule(one)
             self._tell(one, asked)
         return removed
 

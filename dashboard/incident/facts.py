@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import NamedTuple
 
+from alerts.briefs import figures
 from dashboard import formats, strings
 from dashboard.incident.incident import Incident
 from dashboard.plain import clean
 from dashboard.queries.incidents import Trust
-
-LOG10 = math.log(10)
 
 
 class Fact(NamedTuple):
@@ -83,8 +81,8 @@ def _sure(incident: Incident, trust: Trust) -> Fact:
     if incident.evidence is None or incident.threshold is None:
         note = strings.FACT_SURE_COUNTED_NOTE.format(trust=history)
         return Fact(strings.FACT_SURE, strings.FACT_SURE_COUNTED, note)
-    value, needed = (formats.number(v / LOG10, 1) for v in (incident.evidence, incident.threshold))
-    return Fact(strings.FACT_SURE, value, strings.FACT_SURE_NOTE.format(needed=needed, trust=history))
+    value = figures.times(incident.evidence - incident.threshold)
+    return Fact(strings.FACT_SURE, value, strings.FACT_SURE_NOTE.format(trust=history))
 
 
 def _suspect(incident: Incident, now: datetime) -> Fact:

@@ -6,10 +6,12 @@ tick; the sum bounds the expected number of false findings); what was is what pe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from alerts.briefs import figures
 from alerts.grants import grants_of
 from alerts.spending import PERIODS, channels_of, severity_of
 from dashboard import formats, palette
@@ -24,7 +26,7 @@ from detectors.finding import SEVERAL
 from detectors.observation import ServiceKey
 from infra.settings import Settings
 
-LN10 = 2.302585092994046
+NO_EVIDENCE, ALMOST = "none", "almost"
 
 
 class Standing(NamedTuple):
@@ -215,7 +217,12 @@ def _row(w: Watching, records: Sequence[Record]) -> Row:
 
 
 def evidence(w: Watching) -> str:
-    """``0.2 of 5.3``: where it stands against its threshold, log10."""
+    """``none``, ``1/800`` of what it takes, or ``12 times`` it."""
     if w.evidence is None or w.threshold is None:
         return formats.NONE
-    return f"{formats.number(max(0.0, w.evidence) / LN10, 1)} of {formats.number(w.threshold / LN10, 1)}"
+    short = w.threshold - w.evidence
+    if w.evidence <= 0 or short > figures.MOST_BEYOND:
+        return NO_EVIDENCE
+    if short <= 0:
+        return figures.times(-short)
+    return f"1/{formats.count(round(math.exp(short)))}" if short > figures.LEAST_BEYOND else ALMOST

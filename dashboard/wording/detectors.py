@@ -48,7 +48,8 @@ RESTS_ON = "Rests on"
 RESTS_ON_HELP = "Outputs in the frozen baseline"
 EVIDENCE = "Evidence"
 EVIDENCE_HELP = (
-    "Now, of what it takes; log10. Under nothing but chance it rises to that once in the time the budget says"
+    "Now, as a part of what it takes to tell: 1/800 is far from it. Chance alone brings it there once in the "
+    "time the budget says"
 )
 NOTICES = "Notices in 1 d"
 NOTICES_HELP = "Smallest change found within a day at present traffic"

@@ -39,6 +39,7 @@ from ingest.doctor.check_servers import (
 from ingest.doctor.check_services import check_services
 from ingest.doctor.doors import Door, check_passage, go_through, grpc_door, http_door, kafka_door
 from ingest.doctor.line import AWAY, FAIL, Line
+from ingest.doctor.starting import settled, started_s
 from ingest.errors import Unavailable
 from ingest.quarantine_command import set_aside
 from ingest.score.chosen import chosen
@@ -114,7 +115,8 @@ def _of_servers(settings: Settings, key: str, wait_s: float) -> list[Line]:
         lines += _of_store(settings, store, lags=topics is not None)
     doors = _doors(settings, addresses, key, topics, _answers(rooms[0]))
     passages = go_through(doors, store, wait_s=wait_s, now_ns=time.time_ns())
-    return lines + [check_passage(p) for p in passages]
+    lines += [check_passage(p) for p in passages]
+    return settled(lines, {*ROOMS, *(p.door for p in passages)}, started_s(run, time.time_ns()))
 
 
 def _of_scorers(settings: Settings) -> list[Line]:

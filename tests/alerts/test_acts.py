@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from alerts.errors import NotPossible
-from alerts.incidents.events import Acknowledge, End, Event, Reopen, Undo
+from alerts.incidents.events import Acknowledge, End, Event, Hold, Release, Reopen, Undo
 from alerts.incidents.group import MAX_SEEN
 from alerts.incidents.incident import BY_PEOPLE, FIRING, RECOVERING, RESOLVED, Incident
 from detectors.drift.change.recovery import Recovery
@@ -82,6 +82,19 @@ def test_an_end_by_mistake_is_undone_and_goes_on_from_what_is_measured_now() -> 
     assert desk.words == ["opened", "resolved", "reopened"]
     with pytest.raises(NotPossible, match="no act that can be undone"):
         act(desk, Undo("bo"), "04:35")
+
+
+def test_undoing_is_told_with_the_act_it_took_back_and_a_hold_is_left_to_its_release() -> None:
+    desk = Desk().take(refusals())
+    act(desk, Acknowledge("ana"), "04:25")
+    act(desk, Hold("bo", "evidence"), "04:26")
+    with pytest.raises(NotPossible, match=r"held last, by bo at .*04:26:00Z: `lightship incidents release`"):
+        act(desk, Undo("bo"), "04:27")
+    act(desk, Release("bo", ""), "04:27")
+    act(desk, End("false_alarm", "cy", "the wrong one"), "04:28")
+    change = desk.book.draft().act(desk.only.incident_id, Undo("cy", "typed 2 for 3"), to_ns(at("04:29")))
+    assert change is not None
+    assert change.rows[0].reason == "resolved as false alarm by cy was taken back: typed 2 for 3"
 
 
 def test_a_person_who_opens_an_incident_again_has_it_and_it_ends_like_any_other() -> None:

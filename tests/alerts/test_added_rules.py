@@ -206,6 +206,17 @@ def test_what_does_not_answer_is_said_and_asking_again_is_safe(bench: Bench, awa
     assert len(bench.kept.told) == 1
 
 
+def test_a_removal_that_failed_halfway_is_completed_when_asked_for_again(bench: Bench) -> None:
+    url = f"/rules/{bench.add().json()['rule']['rule_id']}/remove"
+    bench.kept.away = "log"
+    assert bench.client.post(url, json=WHO).status_code == 503
+    bench.kept.away = ""
+    again = bench.client.post(url, json=WHO | {"actor": "bob"})
+    assert [one["ended_by"] for one in again.json()["removed"]] == ["ada"]
+    assert [c.action for c in bench.kept.told] == ["rule", "rule_over"]
+    assert [entry["action"] for entry in bench.kept.audited] == ["rule", "rule_removed"]
+
+
 def test_a_start_tells_again_what_may_have_been_missed(bench: Bench) -> None:
     rule_id = bench.add().json()["rule"]["rule_id"]
     bench.kept.away = "log"

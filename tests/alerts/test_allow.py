@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -15,7 +16,7 @@ from alerts.acting.request import Refused, refuse
 from alerts.acting.typed_text import TypedText
 from alerts.allow.routes import AllowApi, Allowing
 from alerts.allow.rule import AllowRule, AllowRules, asked_for, preview
-from alerts.errors import NotPossible
+from alerts.errors import NotPossible, Unavailable
 from alerts.incidents.incident import FIRING, RESOLVED
 from detectors.finding import Finding
 from infra.clock import NS_PER_S, to_ns
@@ -114,6 +115,31 @@ def test_an_allow_rule_of_an_incident_outlives_a_restart_and_lets_the_next_leak_
     last = world.run()
     assert [i.hits.count for i in last.desk.all()] == [2, 2]
     assert [entry["action"] for _, entry in said] == ["allow", "allow_removed"]
+
+
+def test_what_failed_halfway_is_completed_when_asked_for_again() -> None:
+    world = World()
+    process = world.run()
+    world.clock.ns = to_ns(at("04:01"))
+    said: list[str] = []
+    away: list[Unavailable] = [Unavailable("no log")]
+
+    def audit(_: str, entry: dict[str, Any]) -> None:
+        if away:
+            raise away.pop()
+        said.append(f"{entry['action']} {entry['actor']}")
+
+    allowing = Allowing(process.desk, world.store, world.clock, audit)
+    with pytest.raises(Unavailable):
+        allowing.add(rule(), "")
+    kept = allowing.add(rule(clock="04:01"), "")
+    assert [r.rule_id for r in process.desk.allow_rules().all] == [kept.rule_id]
+    away.append(Unavailable("no log"))
+    with pytest.raises(Unavailable):
+        allowing.remove(kept.rule_id, None, "bo", "a real one", "")
+    over = allowing.remove(kept.rule_id, None, "cy", "asked again", "")
+    assert (over.ended_by, said) == ("bo", ["allow ana", "allow_removed bo"])
+    assert allowing.add(rule(clock="04:02"), "").rule_id != kept.rule_id, "what was removed is made anew"
 
 
 def test_hits_that_are_allowed_do_not_keep_a_leak_open() -> None:

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from alerts.acting import api
 from alerts.acting.keys import FILE, is_allowed, read_token
+from alerts.allow.rule import asked_for
 from alerts.briefs.brief import Links
 from alerts.desk import Desk
 from alerts.errors import Unavailable, Unstorable
@@ -236,6 +237,37 @@ def test_an_action_on_what_is_over_is_a_conflict_and_on_nothing_not_found(bench:
     assert bench.post("note", said, "ffffffffffffffff").status_code == 404
 
 
+def test_undo_says_what_it_took_back_and_what_stays(bench: Bench) -> None:
+    bench.clock.sleep(7200)
+    body = {"actor": "ana", "reason": "example keys"}
+    rule = asked_for(
+        "default",
+        {"secrets": "[openai_key:*]", "service": "*"},
+        **body,
+        now_ns=bench.clock.now_ns(),
+        lasts_s=99,
+    )
+    bench.desk.allow(rule)
+    bench.clock.sleep(1)
+    assert bench.post("false-alarm", body).status_code == 200
+    undone = bench.post("undo", {"actor": "bo"}).json()["undone"]
+    assert (undone["act"], undone["actor"], undone["ending"]) == ("resolved", "ana", "false_alarm")
+    assert undone["allow_rules"] == [rule.rule_id]
+    assert "undone" not in bench.post("note", body).json()
+
+
+def test_undo_is_refused_where_a_silence_was_the_last_act(bench: Bench) -> None:
+    bench.clock.sleep(7200)
+    bench.post("acknowledge", {"actor": "ana"})
+    bench.clock.sleep(1)
+    asked = {"service": "support*", "lasts": "2h", "actor": "bo", "reason": "maintenance"}
+    silence_id = bench.client.post("/silences", json=asked).json()["silence"]["silence_id"]
+    answer = bench.post("undo", {"actor": "bo"})
+    assert (answer.status_code, f"lift {silence_id}" in answer.json()["error"]) == (409, True)
+    bench.client.post(f"/silences/{silence_id}/lift", json={"actor": "bo", "reason": "over"})
+    assert bench.post("undo", {"actor": "bo"}).json()["undone"]["act"] == "acknowledged"
+
+
 def test_without_the_store_nothing_is_changed_and_503(bench: Bench) -> None:
     bench.store.answers = False
     answer = bench.post("acknowledge", {"actor": "ana"})
@@ -294,6 +326,7 @@ def test_how_being_on_call_was_is_told_for_as_many_days_as_are_asked_for(bench: 
     report = bench.client.get("/oncall", params={"days": "390"}).json()
     fired = [i for i in bench.desk.all() if i.place.lineage == "live" and i.severity == "page"]
     assert (report["days"], report["pages"], report["waiting"]) == (390.0, 1, [fired[0].incident_id])
+    bench.clock.sleep(7200)
     bench.post("acknowledge", {"actor": "ana"})
     assert bench.client.get("/oncall", params={"days": "390"}).json()["acted_on"]["n"] == 1
     for days in ("0", "500", "x", "nan", "inf"):

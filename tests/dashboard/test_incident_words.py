@@ -37,7 +37,7 @@ def test_the_five_facts_of_a_change() -> None:
     assert found["Effect"] == ("+4.3\u202fpp", "+3.1 to +5.5 · 2.1 → 6.4\u202f%")
     assert found["Onset"] == ("02:05 UTC", "02:01 to 02:09 · fired 02:17")
     assert found["Outputs since"] == ("2,214", "baseline 348,768")
-    assert found["How sure"] == ("8.0", "evidence, log10; 5.3 were needed · 1 of 4 false alarms, 90 d")
+    assert found["How sure"] == ("493 times", "the evidence it takes to tell · 1 of 4 false alarms, 90 d")
     assert found["Suspect"] == ("v18", "prompt version · 02:03 · only one in the onset")
 
 
@@ -47,7 +47,7 @@ def test_a_silence_has_three_and_never_a_zero_effect() -> None:
     assert [(f.label, f.value) for f in found] == [
         ("Outputs", "none"),
         ("Silent since", "02:05 UTC"),
-        ("How sure", "8.0"),
+        ("How sure", "493 times"),
     ]
     assert found[0].note == "usually 410 an hour"
 

@@ -96,7 +96,7 @@ def test_services_have_their_share_and_what_is_shared_comes_last() -> None:
 @pytest.mark.parametrize(
     ("facts", "records", "said"),
     [
-        ({}, [], ("● Watching", "3 watching", "1.0 of 5.3", "±0.7\u202fpp", 0, "–")),
+        ({}, [], ("● Watching", "3 watching", "1/19,930", "±0.7\u202fpp", 0, "–")),
         (
             {"state": "learning", "watching": 0, "learning": 2, "evidence": None, "detectable_1d": None},
             [],
@@ -105,12 +105,12 @@ def test_services_have_their_share_and_what_is_shared_comes_last() -> None:
         (
             {"evidence": -4.0},
             [record(fired=2)],
-            ("● Watching", "3 watching", "0.0 of 5.3", "±0.7\u202fpp", 2, "not judged yet"),
+            ("● Watching", "3 watching", "none", "±0.7\u202fpp", 2, "not judged yet"),
         ),
         (
             {"state": "stale", "stale": 1, "watching": 2},
             [record(fired=2, withdrawn=1, recovered=1)],
-            ("□ Stale", "2 watching, 1 stale", "1.0 of 5.3", "±0.7\u202fpp", 2, "1 of 2 for nothing"),
+            ("□ Stale", "2 watching, 1 stale", "1/19,930", "±0.7\u202fpp", 2, "1 of 2 for nothing"),
         ),
     ],
 )

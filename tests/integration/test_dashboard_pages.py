@@ -197,7 +197,7 @@ def test_an_incident_answers_what_when_where_how_sure_and_what_next(app: AppTest
         "Onset 02:05 UTC",
         "02:01 to 02:09 · fired 02:17",
         "Outputs since 2,214",
-        "How sure 8.0",
+        "How sure 493 times",
         "Suspect v18",
         "First checks",
         "Where it changed",

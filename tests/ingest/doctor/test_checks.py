@@ -28,6 +28,7 @@ from ingest.doctor.check_servers import (
 from ingest.doctor.check_services import check_service, check_services
 from ingest.doctor.doors import Passage, check_passage, invented_request
 from ingest.doctor.line import AWAY, FAIL, OK, STATES, WARN, Line, exit_code, report, show
+from ingest.doctor.starting import settled, started_s
 from ingest.otlp import span_views
 
 S = 1_000_000_000
@@ -242,3 +243,27 @@ def test_nothing_falls_silent() -> None:
     assert "2 log records" in events.says
     assert "OTEL_TRACES_EXPORTER=otlp" in (events.remedy or "")
     assert [x.state for x in check_services([facts()], {}, silent)] == [OK, WARN, WARN]
+
+
+def test_right_after_a_start_what_is_not_there_yet_is_starting_and_what_failed_is_told() -> None:
+    told = [
+        check_server(Server("worker", "http://w", "not ready: waits for Kafka")),
+        check_server(Server("fleet", "http://f", "no answer (ConnectError)", away=True)),
+        check_server(Server("alerts", "http://a", set_aside=("findings failed once",))),
+        *check_progress({}, None),
+        *check_progress({"detect": 300.0}, None),
+        *check_topics({}, KafkaSettings(), [SPANS]),
+        check_passage(Passage("http", "http://g", waited_s=15.0)),
+        Line("disk", FAIL, "1 GiB free", "free space"),
+    ]
+    names = {"worker", "fleet", "alerts", "http"}
+    since_s = started_s({"started_at": "2026-03-17T04:00:00.000+00:00"}, 1_773_720_000 * S + 20 * S)
+    found = settled(told, names, since_s)
+    starting = [(line.check, line.state) for line in found if line.says.startswith("starting: ")]
+    checks = ("worker", "fleet", "progress", "progress", "topics", "http")
+    assert starting == [(check, WARN) for check in checks]
+    assert "started 20 s ago" in str(found[0].remedy)
+    assert {line.check for line in found if line.state == FAIL} == {"alerts", "disk"}
+    assert settled(told, names, 121.0) == settled(told, names, started_s({}, 0)) == told
+    looping = Line("restarts", FAIL, "worker ended 6 times", "see its log")
+    assert settled([*told, looping], names, 20.0) == [*told, looping]
