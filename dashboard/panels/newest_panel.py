@@ -26,9 +26,10 @@ def newest(seen: Session) -> None:
 
 
 def _newest(seen: Session) -> None:
-    now_s = int(data.wall().timestamp())
-    scope = replace(seen.scope, now_s=now_s) if seen.scope.lineage == LIVE else seen.scope
-    found = data.read(seen.viewer, queries.newest, scope, now_s).value
+    scope = seen.scope
+    if scope.lineage == LIVE:  # each look asks anew; the answer of the one before stays if the store is away
+        scope = replace(scope, now_s=int(data.wall().timestamp()))
+    found = data.read(seen.viewer, queries.newest, scope).value
     if not found:
         components.quiet(words.NONE)
         return

@@ -103,9 +103,8 @@ class CallTexts:
     error: str
 
 
-def newest(store: Store, scope: Scope, look: int) -> tuple[NewCall, ...]:
-    """The calls that were stored last, the newest first; ``look`` counts the looks, each is asked anew."""
-    del look
+def newest(store: Store, scope: Scope) -> tuple[NewCall, ...]:
+    """The calls that were stored last, the newest first."""
     found: tuple[NewCall, ...] = ()
     for reach_s in REACHES_S:
         bound = scope.bind(since=max(0, scope.now_s - reach_s), limit=SHOWN)

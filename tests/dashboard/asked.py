@@ -93,7 +93,7 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
         "judged.said_of": Call((TRACES,)),
         "levels.learned": Call(),
         "newest.call_texts": Call((TRACES[0][0],)),
-        "newest.newest": Call((0,)),
+        "newest.newest": Call(),
         "newest.spans": Call((TRACES[0][0],)),
         "oncall.fired": Call((NOW_S - 90 * 86_400,)),
         "oncall.silences": Call((0,)),

@@ -89,7 +89,7 @@ def test_the_calls_that_were_stored_last_are_there_at_once_the_newest_first(clie
     now = datetime.now(UTC)
     scope = Scope("default", "sent-3", int(now.timestamp()))
     store = ClickHouse(client)
-    assert newest.newest(store, scope, 0) == ()
+    assert newest.newest(store, scope) == ()
     kinds: list[tuple[timedelta, dict[str, object]]] = [
         (timedelta(days=2), {}),
         (timedelta(minutes=20), {"text_absent": "not captured by the app"}),
@@ -98,7 +98,7 @@ def test_the_calls_that_were_stored_last_are_there_at_once_the_newest_first(clie
     for k, (ago, facts) in enumerate(kinds):
         at = {"lineage": "sent-3", "received_at": now - ago} | facts
         world_texts.insert(client, [world_texts.interaction(now - ago, 30_000 + k, TEXTS, 0.0, **at)])
-    found = newest.newest(store, scope, 1)
+    found = newest.newest(store, scope)
     assert [c.trace_id for c in found] == [f"{30_000 + k:032x}" for k in (2, 1, 0)]
     assert [newest_rows.outcome(c) for c in found] == ["OverloadedError", "stop · no text", "stop"]
     calls, steps = newest.spans(store, scope, f"{30_000:032x}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -392,6 +393,7 @@ def test_numbers_stay_with_their_time_when_the_store_goes_away(
 ) -> None:
     opened(app, FLEET, lineage="demo-1")
     before = app.dataframe[0].value
+    time.sleep(1.1)  # an answer is kept for a look of another second, too
     monkeypatch.setenv("LIGHTSHIP_CLICKHOUSE", "http://default:x@127.0.0.1:9")
     st.cache_data.clear()
     data.settings.clear()
