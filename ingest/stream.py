@@ -135,7 +135,11 @@ class _Worker(faust.Worker):
             "not stopped within %.0f s of being told to: ends now, what is not acknowledged comes again",
             self.stop_within_s,
         )
-        process.end(UNAVAILABLE)
+        try:
+            for task in asyncio.all_tasks(self.loop):
+                task.print_stack(limit=1)  # what it waits for is told apart by where
+        finally:
+            process.end(UNAVAILABLE)
 
 
 def run_app(app: faust.App, *, stop_within_s: float = STOP_WITHIN_S) -> int:

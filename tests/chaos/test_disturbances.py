@@ -20,6 +20,7 @@ import pytest
 from kafka import TopicPartition
 
 from infra.kafka import LOGS, OBSERVATIONS, SPANS
+from ingest.exit_code import UNAVAILABLE
 from tests.brokers import EMBEDDED, KINDS
 from tests.journey import Journey
 from tests.judged import accounted_for, aggregated, confirmed, incidents, stored, told
@@ -80,7 +81,7 @@ def test_one_worker_two_three_and_one_again(days: Days) -> None:
                 more.append(stack.enter_context(worker(days.lightship)))
             elif number == 36:
                 more[0].shares()
-                assert more[0].end() == 0
+                assert more[0].end() in (0, UNAVAILABLE)  # within a rebalance a stop may end as a crash would
             elif number == 50:
                 more[1].shares()
                 more[1].end(signal.SIGKILL)

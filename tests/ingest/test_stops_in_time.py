@@ -38,6 +38,7 @@ def test_a_stop_that_hangs_is_ended_and_said(tmp_path: Path) -> None:
     done = ended(tmp_path, 3_600)
     assert done.returncode == UNAVAILABLE
     assert "not stopped within 5 s" in done.stderr + done.stdout
+    assert "Stack for <Task" in done.stderr + done.stdout  # and where
     assert "stopped by itself" not in done.stdout
 
 
