@@ -40,7 +40,7 @@ def env(
     found = look(app, os.environ, runtime)
     needed = application(load(config), os.environ.get(INGEST_KEY, ""), found, os.environ, keep=keep)
     out(FORMATS[format_](needed.variables))
-    for line in (*filter(None, [needed.seen]), *needed.missing, *needed.notes):
+    for line in needed.lines:
         warn(f"# {line}")
 
 
@@ -61,7 +61,7 @@ def run(
         raise Misconfigured("name a command after --, for example: lightship run -- python app.py")
     found = look(Path.cwd(), os.environ, runtime, context.args)
     needed = application(load(config), os.environ.get(INGEST_KEY, ""), found, os.environ, keep=keep)
-    for line in (*filter(None, [needed.seen]), *needed.missing, *needed.notes):
+    for line in needed.lines:
         warn(f"lightship: {line}")
     try:
         os.execvpe(context.args[0], context.args, {**os.environ, **needed.variables})  # noqa: S606 - their command

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from infra.embedded.reach import gateway_address
 from infra.onramp.advice import Advice, advise
-from infra.onramp.catalogue import catalogue, matches
+from infra.onramp.catalogue import catalogue, matching
 from infra.onramp.found import Found
 from infra.settings import Settings
 
@@ -48,6 +48,11 @@ class Application:
     notes: tuple[str, ...]
     seen: str = ""
     idle: frozenset[str] = frozenset()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All that is to be said of it, in order."""
+        return (*filter(None, [self.seen]), *self.missing, *self.notes)
 
 
 def application(
@@ -141,7 +146,7 @@ def _idle(found: Found, environ: Mapping[str, str]) -> frozenset[str]:
     return frozenset(
         name
         for one in catalogue().vendors
-        if not any(matches(pattern, package) for pattern in one.packages for package in found.packages)
+        if not matching(one.packages, found.packages)
         and not any(name.startswith(one.prefixes) for name in environ)
         for name in one.set
     )

@@ -31,37 +31,20 @@ def calls(found: Sequence[NewCall], lineage: str) -> Rows:
 
 def spans(calls_of: Sequence[NewCall], steps: Sequence[TraceSpan]) -> Rows:
     """A row a span of a trace, in order of their begin."""
-    rows: list[tuple[object, str, dict[str, object]]] = [
-        (
-            one.start,
-            one.span_id,
-            {
-                words.START: f"{one.start:%H:%M:%S.%f}"[:-3],
-                words.WHAT: _what(one),
-                words.TOOK: one.took_s,
-                words.TOKENS: _tokens(one),
-                words.OUTCOME: outcome(one),
-                words.SPAN: one.span_id,
-            },
-        )
-        for one in calls_of
+    rows: list[tuple[NewCall | TraceSpan, str, str, str]]
+    rows = [(one, _what(one), _tokens(one), outcome(one)) for one in calls_of]
+    rows += [(s, clean(f"{s.kind} {s.name}", 80), "", "failed" if s.failed else "") for s in steps]
+    return [
+        {
+            words.START: f"{span.start:%H:%M:%S.%f}"[:-3],
+            words.WHAT: what,
+            words.TOOK: span.took_s,
+            words.TOKENS: tokens,
+            words.OUTCOME: ended,
+            words.SPAN: span.span_id,
+        }
+        for span, what, tokens, ended in sorted(rows, key=lambda r: (r[0].start, r[0].span_id))
     ]
-    rows += [
-        (
-            step.start,
-            step.span_id,
-            {
-                words.START: f"{step.start:%H:%M:%S.%f}"[:-3],
-                words.WHAT: clean(f"{step.kind} {step.name}", 80),
-                words.TOOK: step.took_s,
-                words.TOKENS: "",
-                words.OUTCOME: "failed" if step.failed else "",
-                words.SPAN: step.span_id,
-            },
-        )
-        for step in steps
-    ]
-    return [row for _, _, row in sorted(rows, key=lambda r: (str(r[0]), r[1]))]
 
 
 def link(trace_id: str, lineage: str) -> str:

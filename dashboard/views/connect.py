@@ -15,7 +15,7 @@ from dashboard.queries import connect as queries
 from dashboard.rows import connecting
 from dashboard.rows.connecting import Connected
 from dashboard.wording import connect as words
-from infra.lacks import Silence, silences
+from infra.lacks import Lack, Silence, silences
 from infra.settings import LOOPBACK
 
 SHOWN = 50
@@ -92,9 +92,7 @@ def _silent(found: Sequence[Silence]) -> None:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 components.badge(palette.FAILED)
                 st.markdown(f"**{escape(one.service, 80)}**", width="content")
-            for lack in silences(one):
-                st.markdown(escape(lack.says, 200))
-                st.code(lack.remedy, language=None, wrap_lines=True)
+            _lacks(silences(one))
 
 
 def _missing(found: list[Connected], seen: Session) -> None:
@@ -116,9 +114,13 @@ def _missing(found: list[Connected], seen: Session) -> None:
                 components.quiet(words.SCORES.format(k=one.scores, of=one.of), width="content")
             if one.without_text:
                 st.markdown(escape(words.NO_TEXT.format(off=one.off, of=one.of)))
-            for lack in one.lacks:
-                st.markdown(escape(lack.says, 200))
-                st.code(lack.remedy, language=None, wrap_lines=True)
+            _lacks(one.lacks)
+
+
+def _lacks(found: Sequence[Lack]) -> None:
+    for lack in found:
+        st.markdown(escape(lack.says, 200))
+        st.code(lack.remedy, language=None, wrap_lines=True)
 
 
 render()

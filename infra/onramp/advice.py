@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from infra.onramp.catalogue import Catalogue, Instrumentation, Library, Runtime, catalogue, matches
+from infra.onramp.catalogue import Catalogue, Instrumentation, Library, Runtime, catalogue, matching
 from infra.onramp.found import Found, Package
 from infra.onramp.versions import below, takes
 
@@ -66,9 +66,9 @@ def _libraries(known: Catalogue, runtime: Runtime, found: Found) -> Iterator[tup
     """Libraries of the catalogue that are there, each by the first of its packages."""
     for library in known.libraries:
         if library.runtime == runtime.like:
-            name = next((name for name in sorted(found.packages) if matches(library.name, name)), None)
-            if name is not None:
-                yield library, name
+            names = matching([library.name], found.packages)
+            if names:
+                yield library, min(names)
 
 
 def _instrumented(library: Library, found: Found, name: str) -> _Instrumented:
@@ -94,9 +94,9 @@ def _lines(runtime: Runtime, there: list[_Instrumented], found: Found) -> tuple[
     clients = [one for one in there if not one.library.framework]
     frameworks = [one for one in there if one.library.framework]
     reading = [one for one in there if one.told]
+    covered = next((one for one in frameworks if one.told), None)
     missing += [line for one in there for by in one.library.by for line in _needs(runtime, by, found)]
     for one in clients:
-        covered = next((f for f in frameworks if f.told), None)
         missing += _refusals(runtime, one)
         if one.told or one.refused:
             continue
@@ -165,7 +165,7 @@ def _content(
     """Switches of what is there; of all, if nothing is: what is installed later works, too."""
     out: dict[str, str] = {}
     for family in known.families:
-        names = [n for n in found.packages if any(matches(p, n) for p in family.packages)]
+        names = matching(family.packages, found.packages)
         if family.below:
             names = [n for n in names if below(found.packages[n].version, family.below)]
         if family.runtime == runtime.like and names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -112,6 +112,12 @@ def catalogue() -> Catalogue:
 def matches(pattern: str, name: str) -> bool:
     """Whether a name of the catalogue, which may be a prefix with ``*``, means a package."""
     return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
+
+
+def matching(patterns: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Those of the names that one of the patterns means, in order."""
+    patterns = tuple(patterns)
+    return [name for name in names if any(matches(pattern, name) for pattern in patterns)]
 
 
 def _runtime(name: str, one: Mapping[str, Any]) -> Runtime:

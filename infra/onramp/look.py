@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +13,16 @@ from infra.onramp.declared_packages import dotnet_packages, go_packages, java_pa
 from infra.onramp.found import Found
 from infra.onramp.python_packages import environment_of, interpreter_of, python_packages
 
+_READERS: Mapping[str, Callable[[Path], Found | None]] = {
+    "node": node_packages, "java": java_packages, "go": go_packages, "dotnet": dotnet_packages,
+}  # fmt: skip
+"""What reads the files of a project, by the runtime whose packages they name."""
 _NODE = frozenset(("node", "npm", "npx", "pnpm", "yarn", "tsx", "next", "bun"))
-_JAVA = frozenset(("java", "mvn", "mvnw", "gradle", "gradlew"))
+_STARTS = {
+    "java": "java", "mvn": "java", "mvnw": "java", "gradle": "java", "gradlew": "java", "go": "go",
+    "dotnet": "dotnet",
+}  # fmt: skip
+"""Runtimes by the command that starts them; Node.js and Python look at more of it."""
 _PYTHON_FILES = ("pyproject.toml", "requirements.txt", "setup.py", "uv.lock", "Pipfile")
 
 
@@ -34,7 +42,7 @@ def look(folder: Path, environ: Mapping[str, str], runtime: str = "", argv: Sequ
         return started
     if runtime:
         return _of_runtime(runtime, folder, environ)
-    declared = [one for one in _declared(folder) if one is not None]
+    declared = [one for reader in _READERS.values() if (one := reader(folder)) is not None]
     here = any((folder / name).exists() for name in (*_PYTHON_FILES, ".venv", "venv"))
     if not declared:
         return python_packages(environment_of(environ, folder), environ)
@@ -50,12 +58,8 @@ def _started(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> F
     if program in _NODE:
         script = next((word for word in argv[1:] if word.endswith((".mjs", ".cjs", ".js", ".ts"))), "")
         return node_packages(folder, script) or node_packages((folder / script).parent, script)
-    if program in _JAVA:
-        return java_packages(folder)
-    if program == "go":
-        return go_packages(folder)
-    if program == "dotnet":
-        return dotnet_packages(folder)
+    if program in _STARTS:
+        return _READERS[_STARTS[program]](folder)
     interpreter = interpreter_of(argv, environ, folder)
     return None if interpreter is None else python_packages(interpreter, environ)
 
@@ -64,10 +68,5 @@ def _of_runtime(runtime: str, folder: Path, environ: Mapping[str, str]) -> Found
     like = catalogue().runtimes[runtime].like
     if like == "python":
         return python_packages(environment_of(environ, folder), environ)
-    readers = {"node": node_packages, "java": java_packages, "go": go_packages, "dotnet": dotnet_packages}
-    found = readers[like](folder)
+    found = _READERS[like](folder)
     return Found(runtime) if found is None else replace(found, runtime=runtime)
-
-
-def _declared(folder: Path) -> list[Found | None]:
-    return [node_packages(folder), java_packages(folder), go_packages(folder), dotnet_packages(folder)]

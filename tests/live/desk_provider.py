@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from typing import Any
+from collections.abc import Iterator
 
 import orjson
 
+from infra.embedded.asgi import Receive, Scope, Send, read_body
 from ingest.demo import openai_wire
 from ingest.demo.model import Reply
 
+MOST_BYTES = 16 << 20
 ANSWER = "The lamp is lit at six."
 STREAMED = "Le phare s'allume à dix-huit heures."
 ARGUMENTS = {"city": "Halifax"}
@@ -28,17 +29,12 @@ class DeskProvider:
 
     async def __call__(
         self,
-        _scope: MutableMapping[str, Any],
-        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
-        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+        _scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
         """Answer by the first word of the last message; an unknown one gets a 429."""
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await read_body(receive, MOST_BYTES)
         self.requests += 1
         asked = orjson.loads(body)
         word = str(asked["messages"][-1]["content"]).partition(" ")[0].strip(",")
@@ -52,15 +48,16 @@ class DeskProvider:
             chunks = openai_wire.stream(asked["model"], word, reply, include_usage=True)
         else:
             chunks = iter((openai_wire.response(asked["model"], word, reply),))
-        await _answer(send, status, kind, chunks)
+        await answer(send, status, kind, chunks)
 
 
-async def _answer(
-    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+async def answer(
+    send: Send,
     status: int,
     kind: bytes,
     chunks: Iterator[bytes],
 ) -> None:
+    """Send what was decided, a chunk at a time."""
     head = {"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]}
     await send(head)
     for chunk in chunks:

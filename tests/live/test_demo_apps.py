@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from infra.embedded.asgi import read_body
 from ingest.assembly.assemble import assemble_batch
 from ingest.demo import run as driver
 from ingest.demo.conditions import Conditions
@@ -26,6 +27,7 @@ from ingest.demo.provider import Provider
 from ingest.demo.schedule import CALLS, COPILOT, STUDIO, SUPPORT, Schedule, build
 from ingest.interaction import Interaction
 from ingest.otlp import span_views
+from tests.live.desk_provider import MOST_BYTES
 
 pytestmark = pytest.mark.live
 
@@ -44,12 +46,7 @@ class Collector:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await read_body(receive, MOST_BYTES)
         with self.lock:
             self.requests += 1
             busy = self.requests % 60 == 3

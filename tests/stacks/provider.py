@@ -5,16 +5,16 @@ A word anywhere in the last message tells what is asked: frameworks wrap questio
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
+from infra.embedded.asgi import Receive, Scope, Send, read_body
 from ingest.demo import anthropic_wire, openai_wire
 from ingest.demo.model import Reply
+from tests.live.desk_provider import ANSWER, MOST_BYTES, STREAMED, answer
 
-ANSWER = "The lamp is lit at six."
-STREAMED = "Le phare s'allume à dix-huit heures."
 TOLD = "It rains in Halifax."
 CITY = {"city": "Halifax"}
 _CHAT = Reply(ANSWER, "stop", 64, 23)
@@ -22,7 +22,6 @@ _STREAM = Reply(STREAMED, "stop", 40, 12)
 _TOOL = Reply(None, "tool", 70, 15, "get_weather", CITY)
 _TOLD = Reply(TOLD, "stop", 90, 9)
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Answer = tuple[int, bytes, Iterator[bytes]]
 _JSON, _EVENTS = b"application/json", b"text/event-stream"
 
@@ -33,22 +32,11 @@ class StackProvider:
     def __init__(self) -> None:
         self.asked = 0
 
-    async def __call__(
-        self, scope: MutableMapping[str, Any], receive: Callable[[], Awaitable[Any]], send: Send
-    ) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; what is no model call gets a 404."""
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await read_body(receive, MOST_BYTES)
         status, kind, chunks = self._answer(str(scope["path"]), body)
-        head = {"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]}
-        await send(head)
-        for chunk in chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        await answer(send, status, kind, chunks)
 
     def _answer(self, path: str, body: bytes) -> Answer:
         model, _, verb = path.rpartition("/")[2].partition(":")

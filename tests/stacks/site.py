@@ -15,9 +15,10 @@ from ingest.demo.loopback import Loopback
 from ingest.interaction import Interaction
 from ingest.otlp import log_views, parse_logs, parse_traces, span_views
 from ingest.units.twins import is_bare, same_call
+from tests.live.desk_provider import ANSWER, STREAMED
 from tests.live.door import Door
 from tests.stacks.environments import made
-from tests.stacks.provider import ANSWER, STREAMED, StackProvider
+from tests.stacks.provider import StackProvider
 from tests.stacks.stack import COLUMNS, Stack
 
 ENOUGH_S = 180

@@ -90,14 +90,8 @@ class FastBank:
         ValueError
             If time goes back, counts are not finite, or there are more hits than conversations.
         """
-        n, x = np.asarray(bets, dtype=float), np.asarray(hits, dtype=float)
+        n, x = self._counts(tick, bets, hits)
         new = n if conversations is None else np.asarray(conversations, dtype=float)
-        if tick < self.last_tick:
-            raise ValueError(f"tick {tick} is before the last one, {self.last_tick}")
-        if n.shape != self.w.shape or x.shape != self.w.shape or not np.isfinite(n).all():
-            raise ValueError(f"expected finite counts for {len(self.w)} rows, got {n} and {x}")
-        if not ((x >= 0).all() and (x <= n).all()):
-            raise ValueError("hits must lie between 0 and the number of calls")
         log_l = x * _LOG_ODDS - n * np.log1p(_ODDS_LESS_ONE * self.p_high)
         accrued = self.s + self.w * (tick - self.last_tick) / len(FAST_ODDS)
         self.s = np.minimum(accrued * np.exp(np.minimum(log_l, 100.0)), LARGEST)
@@ -110,6 +104,17 @@ class FastBank:
         self.last_tick = tick
         page: Bools = (total >= 1) & (self.conversations >= LEAST_CONVERSATIONS)
         return page
+
+    def _counts(self, tick: int, bets: Floats, hits: Floats) -> tuple[Floats, Floats]:
+        """Bets and hits of a tick as arrays of numbers, checked as `update` says."""
+        n, x = np.asarray(bets, dtype=float), np.asarray(hits, dtype=float)
+        if tick < self.last_tick:
+            raise ValueError(f"tick {tick} is before the last one, {self.last_tick}")
+        if n.shape != self.w.shape or x.shape != self.w.shape or not np.isfinite(n).all():
+            raise ValueError(f"expected finite counts for {len(self.w)} rows, got {n} and {x}")
+        if not ((x >= 0).all() and (x <= n).all()):
+            raise ValueError("hits must lie between 0 and the number of calls")
+        return n, x
 
     def rebudget(self, w: float) -> None:
         """Give every row another share; what was accrued at the old one is worth as much at the new."""

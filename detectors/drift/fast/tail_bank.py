@@ -69,13 +69,7 @@ class TailBank(FastBank):
             If time goes back, counts are not finite, or there are more hits than calls.
         """
         del conversations  # a hit is a conversation's first
-        n, x = np.asarray(bets, dtype=float), np.asarray(hits, dtype=float)
-        if tick < self.last_tick:
-            raise ValueError(f"minute {tick} is before the last one, {self.last_tick}")
-        if n.shape != self.w.shape or x.shape != self.w.shape or not np.isfinite(n).all():
-            raise ValueError(f"expected finite counts for {len(self.w)} rows, got {n} and {x}")
-        if not ((x >= 0).all() and (x <= n).all()):
-            raise ValueError("hits must lie between 0 and the number of calls")
+        n, x = self._counts(tick, bets, hits)
         self.window_bets, self.window_hits = (
             _later(a, tick - self.last_tick) for a in (self.window_bets, self.window_hits)
         )
