@@ -93,7 +93,7 @@ def label(brief: Brief) -> str:
     why = {
         "raised": "got worse",
         "reopened": "is back",
-        "reminder": "nobody has taken it",
+        "reminder": "not acknowledged",
         "escalated": "escalated: nobody has acknowledged it",
         "resolved": brief.ending or "resolved",
     }

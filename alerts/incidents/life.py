@@ -318,7 +318,7 @@ class _Log:
             self.add(
                 now_ns,
                 "reminded",
-                reason=f"nobody has taken it for {minutes:g} min",
+                reason=f"not acknowledged for {minutes:g} min",
                 notify="reminder",
                 receivers=event.receivers,
                 reminded_ns=now_ns,

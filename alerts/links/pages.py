@@ -160,7 +160,7 @@ class _Pages:
 
 def _words(incident: Incident) -> str:
     """How an incident stands, in words of ours."""
-    taken = "somebody has taken it" if incident.acknowledged_by else "nobody has taken it"
+    taken = "acknowledged" if incident.acknowledged_by else "not acknowledged"
     return f"Incident {incident.incident_id} ({incident.severity}) is {incident.state}; {taken}."
 
 

@@ -27,7 +27,8 @@ class Breaker:
     """Leaves a receiver alone for ``rest_s`` after ``limit`` failures in a row; then one attempt decides.
 
     ``answered`` is whether it took something since this process began. What a receiver refuses for good is
-    neither a failure nor a success: the next message may be taken at once.
+    neither a failure nor a success: the next message may be taken at once. ``failing_why`` is the reason of
+    the first failure in a row, in the words of the receiver or of the network.
     """
 
     limit: int = 5
@@ -35,6 +36,7 @@ class Breaker:
     failures: int = 0
     open_until_ns: int = 0
     failing_since_ns: int = 0
+    failing_why: str = ""
     answered: bool = False
 
     @property
@@ -52,9 +54,10 @@ class Breaker:
         self.open_until_ns = 0
         self.answered = True
 
-    def failed(self, now_ns: int) -> None:
+    def failed(self, now_ns: int, why: str = "") -> None:
         """The receiver did not take it."""
-        self.failing_since_ns = self.failing_since_ns if self.failures else now_ns
+        if not self.failures:
+            self.failing_since_ns, self.failing_why = now_ns, why
         self.failures += 1
         if self.failures >= self.limit:
             self.open_until_ns = now_ns + int(self.rest_s * 1e9)

@@ -177,7 +177,7 @@ class Pipeline:
         if outcome.outcome == SENT:
             self.breaker.succeeded()
         elif outcome.outcome == RETRY and not is_ours:
-            self.breaker.failed(now)
+            self.breaker.failed(now, outcome.reason[:MAX_REASON])
         verdict = outcome.outcome
         if verdict == RETRY and now - due.since_ns > GIVE_UP_S * NS_PER_S:
             verdict = GAVE_UP

@@ -71,6 +71,11 @@ class Sender:
         return self._pipeline.breaker.down_since_ns
 
     @property
+    def down_why(self) -> str:
+        """Why the receiver takes nothing, as its first failure in a row said."""
+        return self._pipeline.breaker.failing_why
+
+    @property
     def answered(self) -> bool:
         """Whether the receiver has answered since this process began."""
         return self._pipeline.breaker.answered

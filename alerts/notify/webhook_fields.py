@@ -33,7 +33,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "state": "`pending`, `firing`, `recovering` or `resolved`",
         "severity": "`page`, `ticket` or `info`",
         "ending": "how it ended, such as `recovered`, `accepted` or `false_alarm`; `null` while it is open",
-        "acknowledged_by": "who has taken it",
+        "acknowledged_by": "who acknowledged it",
         "at": "the clock of its data when this was written",
         "headline": "what happened in a line; `late: was due at …` stands in front of what comes late",
         "what": "what was measured",

@@ -94,5 +94,7 @@ class OwnWatch:
         for name, sender in self._senders.items():
             down_ns, refused = sender.down_since_ns, self._state.refused(name)
             answered = sender.answered or (self._state.took_ns(name) or 0) >= self._began_ns
-            looks += self_watch.receiver(name, down_ns, answered=answered, now_ns=now_ns, refused=refused)
+            looks += self_watch.receiver(
+                name, down_ns, answered=answered, now_ns=now_ns, refused=refused, why=sender.down_why
+            )
         return looks

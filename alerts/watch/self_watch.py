@@ -72,7 +72,8 @@ def stalled_since_ns(said_ns: int | None, now_ns: int, watched_since_ns: int = 0
 
 def in_words(since_ns: int, now_ns: int) -> str:
     """What is wrong with detection."""
-    return f"detection has said nothing for {(now_ns - since_ns) / (60 * NS_PER_S):.0f} min: nothing is found"
+    minutes = (now_ns - since_ns) / (60 * NS_PER_S)
+    return f"detection has made no progress for {minutes:.0f} min: nothing is found until it does"
 
 
 def detection(said_ns: int | None, now_ns: int, watched_since_ns: int = 0) -> Look:
@@ -82,20 +83,30 @@ def detection(said_ns: int | None, now_ns: int, watched_since_ns: int = 0) -> Lo
 
 
 def receiver(
-    name: str, down_since_ns: int | None, *, answered: bool, now_ns: int, refused: Refused | None = None
+    name: str,
+    down_since_ns: int | None,
+    *,
+    answered: bool,
+    now_ns: int,
+    refused: Refused | None = None,
+    why: str = "",
 ) -> list[Look]:
     """Whether a receiver takes messages; one that nothing was sent to is not known to.
 
     One that gave up a page, and took nothing since, is told at once.
     """
     if refused is not None:
-        why = f" ({refused.reason})" if refused.reason else ""
-        note = f"receiver {name} gave up a page{why}: nobody hears through it"
+        note = f"receiver {name} refused a page{_because(refused.reason)}: nobody is notified through it"
         return [Look(RECEIVER, of("receiver", name), refused.since_ns, note=note)]
     if down_since_ns is not None and now_ns - down_since_ns >= RECEIVER_S * NS_PER_S:
-        note = f"receiver {name} has taken no message for {RECEIVER_S / 60:.0f} min: nobody hears through it"
+        failing = f"receiver {name} has accepted no message for {RECEIVER_S / 60:.0f} min{_because(why)}"
+        note = f"{failing}: nobody is notified through it"
         return [Look(RECEIVER, of("receiver", name), down_since_ns, note=note)]
     return [Look(RECEIVER, of("receiver", name), None)] if answered and down_since_ns is None else []
+
+
+def _because(reason: str) -> str:
+    return f" ({reason})" if reason else ""
 
 
 def restarts(processes: Iterable[Restarted], now_ns: int) -> list[Look]:

@@ -375,7 +375,9 @@ def tool_loop() -> Situation:
 
 
 def dead_receiver() -> Situation:
-    look = self_watch.receiver("slack-oncall", to_ns(at("04:00")), answered=True, now_ns=to_ns(at("04:06")))
+    look = self_watch.receiver(
+        "slack-oncall", to_ns(at("04:00")), answered=True, now_ns=to_ns(at("04:06")), why="HTTP 503"
+    )
     return Situation(tuple(self_watch.statements(look, {}, to_ns(at("04:06")))), trust=Trust())
 
 

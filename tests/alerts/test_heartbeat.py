@@ -61,7 +61,7 @@ def test_it_beats_while_all_is_well_on_its_own_thread() -> None:
     ("broken", "why"),
     [
         ({"problems": ["the log of findings is not assigned"]}, "not assigned"),
-        ({"age_s": STALLED_S + 1}, "detection has said nothing for 3 min"),
+        ({"age_s": STALLED_S + 1}, "detection has made no progress for 3 min"),
         ({"age_s": None}, "never"),
         ({"away": True}, "ClickHouse does not answer"),
     ],

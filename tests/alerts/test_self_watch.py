@@ -89,16 +89,23 @@ def test_a_receiver_that_takes_nothing_is_a_page_for_the_others_until_it_does_ag
     route, breaker, world = router(settings), Breaker(), World()
     now_ns = world.clock.ns
     for _ in range(breaker.limit):
-        breaker.failed(now_ns)
+        breaker.failed(now_ns, "HTTP 500")
     early = receiver("pager", breaker.down_since_ns, answered=breaker.answered, now_ns=now_ns + 4 * MIN)
     assert early == []  # not yet, and not fine
     world.clock.ns = now_ns + 6 * MIN
     (incident,) = look_at(
-        world, *receiver("pager", breaker.down_since_ns, answered=False, now_ns=world.clock.ns)
+        world,
+        *receiver(
+            "pager",
+            breaker.down_since_ns,
+            answered=False,
+            now_ns=world.clock.ns,
+            why=breaker.failing_why,
+        ),
     )
     assert (incident.slice, incident.severity, incident.onset_ns) == ("receiver=pager", "page", now_ns)
     assert route(incident) == ("desk", "mail", "terminal")
-    assert "receiver pager has taken no message for 5 min" in headline(incident)
+    assert "receiver pager has accepted no message for 5 min (HTTP 500)" in headline(incident)
     fresh = Breaker()  # a restart: nothing was sent yet
     assert receiver("pager", fresh.down_since_ns, answered=fresh.answered, now_ns=world.clock.ns) == []
     other = receiver("desk", now_ns, answered=False, now_ns=world.clock.ns)

@@ -142,7 +142,7 @@ def test_what_cannot_be_done_is_said_in_fixed_words(
 
 def test_pages_are_shown_under_their_own_name_alone(site: Site) -> None:
     path = site.link("open")
-    assert "nobody has taken it" in site.browser.get(path).text
+    assert "not acknowledged" in site.browser.get(path).text
     assert "<form" not in site.browser.get(path).text
     before = site.history()
     for host in ("evil.example", "ops.example.org.evil.example", "ops.example.org@evil.example"):

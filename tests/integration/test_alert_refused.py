@@ -42,7 +42,7 @@ def test_a_refused_page_is_told_through_the_others_and_sent_again_when_its_recei
         world.say(refusals())
         until(lambda: len(other.got) == 2)
         assert [said for name, said in heard(other) if name == "lightship"] == [
-            said for _, said in heard(other) if "receiver pager gave up a page" in said and "404" in said
+            said for _, said in heard(other) if "receiver pager refused a page" in said and "404" in said
         ]
         (stood_in,) = [said for name, said in heard(other) if name == "support-assistant"]
         assert stood_in.startswith("in place of pager · support-assistant: refusals")

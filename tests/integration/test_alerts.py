@@ -443,7 +443,7 @@ def test_a_receiver_that_is_down_and_a_full_disk_are_told_to_those_that_hear(
             assert found["disk_full"].severity == "page"
             world.receiver.status = 200
             until(lambda: found["receiver_down"].slice not in still_down(service))
-    assert "receiver hook has taken no message" in str(heard.got)
+    assert "receiver hook has accepted no message" in str(heard.got)
 
 
 def still_down(service: Service) -> set[str]:
