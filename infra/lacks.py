@@ -63,8 +63,8 @@ class Lack:
 class Silence:
     """A service that sends and of which no call is seen.
 
-    ``traces`` of it hold no model call of any service, ``events`` are log records of whole calls that name
-    no span.
+    ``traces`` of it hold no model call of any service, ``events`` are log records of calls that name no span
+    and say too little to be calls by themselves.
     """
 
     tenant: str
@@ -87,9 +87,9 @@ def silences(s: Silence) -> list[Lack]:
     if s.events:
         out.append(
             Lack(
-                f"{s.events} log records of the last day hold model calls and name no span: they are kept "
-                "and not counted",
-                "emit them while the span of the call is current, and export traces as well: "
+                f"{s.events} log records of the last day are of model calls, name no span and do not say how "
+                "the call ended: they are kept and not counted",
+                "emit them whole, or while the span of the call is current, and export traces as well: "
                 "OTEL_TRACES_EXPORTER=otlp, to the same endpoint",
             )
         )

@@ -72,7 +72,8 @@ class Interaction:
     """One model call. Names and meanings are those of ``lightship decode`` (docs/contracts.md).
 
     ``sampling_probability`` is in (0, 1]; ``input_tokens`` includes cached ones. ``redactions`` is ``None``
-    where no redactor has seen the span.
+    where no redactor has seen the span. It is not ``timed`` where a log record alone tells of it: it has a
+    time, and nobody knows how long it took.
     """
 
     trace_id: str
@@ -137,6 +138,7 @@ class Interaction:
     duplicate_spans: tuple[str, ...] = ()
     redactions: tuple[FieldRedaction, ...] | None = None
     clock_skew: bool = False
+    timed: bool = True
 
     @property
     def interaction_id(self) -> str:
@@ -144,9 +146,9 @@ class Interaction:
         return f"{self.trace_id}:{self.span_id}"
 
     @property
-    def duration_s(self) -> float:
-        """Seconds from start to end, never negative."""
-        return max(self.end_ns - self.start_ns, 0) / NS_PER_S
+    def duration_s(self) -> float | None:
+        """Seconds from start to end, never negative; ``None`` where nobody knows."""
+        return max(self.end_ns - self.start_ns, 0) / NS_PER_S if self.timed else None
 
 
 @dataclass(frozen=True, slots=True)

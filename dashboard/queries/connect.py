@@ -83,7 +83,15 @@ SELECT service, count() FROM
     SELECT DISTINCT service, record_hash FROM content_records
     WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND span_id = ''
         AND event_name IN ('gen_ai.client.inference.operation.details', 'gen_ai.client.operation.details')
-        AND at >= toDateTime({since:UInt32}, 'UTC')
+        AND at >= toDateTime({since:UInt32}, 'UTC') AND at < toDateTime({until:UInt32}, 'UTC')
+        AND substring(record_hash, 1, 16) NOT IN
+            (SELECT span_id FROM interactions
+             WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND source_topic = 'otlp_logs'
+                 AND start >= toDateTime({before:UInt32}, 'UTC'))
+        AND JSONExtractString(body, 'attributes', 'gen_ai.response.id') NOT IN
+            (SELECT ifNull(response_id, '-') FROM interactions
+             WHERE tenant = {tenant:String} AND lineage = {lineage:String}
+                 AND start >= toDateTime({before:UInt32}, 'UTC'))
     LIMIT 100000
 )
 GROUP BY service
@@ -132,7 +140,7 @@ def silent(store: Store, scope: Scope) -> tuple[Silence, ...]:
         until=max(0, now - UNDER_WAY_S),
     )
     found = [Silence(scope.tenant, str(s), traces=int(n)) for s, n in store.rows(_WITHOUT_CALLS, bound)]
-    events = scope.bind(since=bound["since"])
+    events = scope.bind(since=bound["since"], before=bound["before"], until=bound["until"])
     found += [Silence(scope.tenant, str(s), events=int(n)) for s, n in store.rows(_WITHOUT_SPANS, events)]
     return tuple(found)
 

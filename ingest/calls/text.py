@@ -9,7 +9,7 @@ import orjson
 
 from detectors.finding import rfc3339
 from detectors.scorers.registry import SPECS
-from infra.clock import NS_PER_S, to_datetime
+from infra.clock import to_datetime
 from ingest.calls.query import Step
 from ingest.store.interaction import StoredInteraction
 
@@ -28,7 +28,7 @@ def line(stored: StoredInteraction) -> str:
         _clock(call.start_ns),
         call.service,
         " ".join(filter(None, (call.operation or call.kind, call.response_model or call.request_model))),
-        f"{(call.end_ns - call.start_ns) / NS_PER_S:.2f} s",
+        "" if call.duration_s is None else f"{call.duration_s:.2f} s",
         _tokens(stored),
         _cost(stored),
         _outcome(stored),
@@ -51,7 +51,7 @@ def whole(stored: StoredInteraction, *, full: bool) -> list[str]:
         "operation": " ".join(filter(None, (call.operation or call.kind, call.modality))),
         "provider": call.provider,
         "model": _model(call.request_model, call.response_model),
-        "duration": f"{(call.end_ns - call.start_ns) / NS_PER_S:.3f} s"
+        "duration": ("unknown" if call.duration_s is None else f"{call.duration_s:.3f} s")
         + ("" if call.time_to_first_chunk_s is None else f", first chunk {call.time_to_first_chunk_s:.3f} s"),
         "tokens": _tokens(stored),
         "cost": _cost(stored),
@@ -95,7 +95,7 @@ def to_dict(stored: StoredInteraction) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "start": rfc3339(to_datetime(call.start_ns)),
         "received": rfc3339(to_datetime(stored.received_ns)),
-        "duration_s": (call.end_ns - call.start_ns) / NS_PER_S,
+        "duration_s": call.duration_s,
     }
     same = (
         "tenant", "lineage", "service", "service_version", "environment", "trace_id", "span_id",

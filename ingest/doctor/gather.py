@@ -18,6 +18,7 @@ from infra import clickhouse, kafka
 from infra.clock import SystemClock
 from infra.errors import InfraError
 from infra.instance import HEADER
+from infra.kafka import LOGS
 from infra.lacks import ServiceFacts, Silence
 from infra.settings import KafkaSettings, StoreSettings, hide_password
 from ingest.dialects.genai import DETAILS_EVENTS
@@ -89,11 +90,18 @@ SELECT tenant, service, count() FROM
 (
     SELECT DISTINCT tenant, service, record_hash FROM content_records
     WHERE lineage = 'live' AND span_id = '' AND event_name IN {DETAILS_EVENTS}
-        AND received_at >= now() - toIntervalDay(1)
+        AND received_at >= now() - toIntervalDay(1) AND at <= now() - toIntervalMinute(10)
+        AND (tenant, substring(record_hash, 1, 16)) NOT IN
+            (SELECT tenant, span_id FROM interactions
+             WHERE lineage = 'live' AND source_topic = '{LOGS.name}' AND start >= now() - toIntervalDay(2))
+        AND (tenant, JSONExtractString(body, 'attributes', 'gen_ai.response.id')) NOT IN
+            (SELECT tenant, ifNull(response_id, '-') FROM interactions
+             WHERE lineage = 'live' AND start >= now() - toIntervalDay(2))
     LIMIT 100000
 )
 GROUP BY tenant, service ORDER BY tenant, service LIMIT 50
 """  # noqa: S608 - constants of the reader
+"""Log records of calls that name no span, were made no call of their own, and are none that a span tells."""
 
 _PROGRESS = "SELECT room, dateDiff('second', max(written_at), now()) FROM progress GROUP BY room"
 _NEXT = "SELECT topic, partition, max(offset) + 1 FROM ledger GROUP BY topic, partition"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
-from ingest.assembly.assemble import Judgement, assemble_batch
+from ingest.assembly.assemble import Assembled, Judgement, assemble_batch
+from ingest.assembly.event_calls import digest_of, event_call, untold
 from ingest.compression import decompress, sniff
 from ingest.errors import BadRecord
 from ingest.interaction import Interaction, to_line
@@ -42,6 +43,7 @@ class Summary:
     other_spans: int = 0
     duplicate_spans: int = 0
     repeated_spans: int = 0
+    calls_without_span: int = 0
     content_without_span: int = 0
     judgements_without_interaction: int = 0
     other_logs: int = 0
@@ -56,6 +58,7 @@ class Summary:
         ]  # fmt: skip
         for n, what in (
             (self.scores, "scores"),
+            (self.calls_without_span, "of the interactions told by a log record alone"),
             (self.content_without_span, "contents without a span"),
             (self.judgements_without_interaction, "judgements without an interaction"),
             (self.other_logs, "other log records"),
@@ -123,7 +126,8 @@ def _decode(
             summary.undecodable.append((name, str(error)))
     unique = dict.fromkeys(judgements)
     out = assemble_batch(spans, logs, judgements=unique, redacted=redactor is not None)
-    interactions = out.interactions
+    told = _event_calls(logs, out, redacted=redactor is not None)
+    interactions = sorted([*out.interactions, *told], key=lambda i: (i.start_ns, i.trace_id, i.span_id))
     if redactor is not None:
         interactions = [redactor.interaction(i) for i in interactions]
     summary.spans = len(spans)
@@ -132,10 +136,22 @@ def _decode(
     summary.other_spans = len(out.context_spans)
     summary.duplicate_spans = sum(len(i.duplicate_spans) for i in interactions)
     summary.repeated_spans = out.repeated
-    summary.content_without_span = len(out.contents)
+    summary.calls_without_span = len(told)
+    whole = {(i.trace_id, i.span_id) for i in told}
+    summary.content_without_span = sum((c.trace_id, c.span_id) not in whole for c in out.contents)
     summary.judgements_without_interaction = len(out.judgements)
     summary.other_logs = out.other_logs
     return Decoded(interactions, [to_line(i) for i in interactions], summary)
+
+
+def _event_calls(logs: Sequence[LogView], out: Assembled, *, redacted: bool) -> list[Interaction]:
+    """The calls that only log records tell of, as nothing more will come."""
+    unique = {digest_of(view): view for view in logs}
+    ordered = sorted((view.time_ns, digest) for digest, view in unique.items())
+    found = (event_call(unique[d], d, tenant="default", lineage="live") for _, d in ordered)
+    steps = {(c.trace_id, c.span_id) for c in out.context_spans}
+    told = untold([event for event in found if event is not None], out.interactions, steps)
+    return [replace(i, redactions=i.redactions or ()) for i in told] if redacted else told
 
 
 def read_body(body: bytes) -> list[Request | list[Judgement]]:

@@ -6,6 +6,8 @@ from ingest.dead_letters.broken_deploy import OURS, Outcome
 from ingest.score.batch import Work
 from ingest.store.tables import Row
 
+EVENT_CALLS = "event_calls"
+"""How many calls are stored from the message, beside its records, that only log records tell of."""
 RETRIED = "retried"
 """How many of the received records are those of a dead letter that was sent again."""
 
@@ -33,6 +35,8 @@ def ledger_row(work: Work, now_ns: int) -> Row:
     for letter in d.dead:
         reason = f"dead_letter:{letter.kind}"
         reasons[reason] = reasons.get(reason, 0) + letter.records
+    if work.event_calls:
+        reasons[EVENT_CALLS] = work.event_calls
     if d.envelope.retry_of is not None:
         reasons[RETRIED] = d.received
     return (

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from infra.clock import NS_PER_S
 from infra.kafka import LOGS
 from ingest.errors import Unavailable
+from ingest.ledger.account import EVENT_CALLS
 from ingest.ledger.holes import Gap
 from ingest.ledger.proof import SUMS, PartitionAccount
 from ingest.store.stage_store import Partition
@@ -68,7 +69,9 @@ _COUNTED = f"""
     SELECT topic, partition, offset, sum(rows) AS left, max(account) AS accounted
     FROM
     (
-        SELECT topic, partition, offset, toInt64(stored) AS rows, toUInt8(1) AS account
+        SELECT
+            topic, partition, offset,
+            toInt64(stored) + reasons['{EVENT_CALLS}'] AS rows, toUInt8(1) AS account
         FROM ledger FINAL WHERE {_SINCE}{_SOURCES}
     )
     GROUP BY topic, partition, offset

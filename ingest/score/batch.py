@@ -18,8 +18,10 @@ from ingest.envelope import Envelope, position_of
 from ingest.interaction import UNKNOWN_SERVICE, ContextSpan, Interaction
 from ingest.judgements.judging import Judging
 from ingest.score.decoding import Decoded, assemble_message
+from ingest.score.event_calls import EventCalls
 from ingest.score.late_content import add_late, contents_of, lacks_content, redactions_of, with_content
 from ingest.score.late_names import LateName, LateNames
+from ingest.score.late_span import add_span
 from ingest.score.parameters import parameters_text
 from ingest.score.stage_settings import ContextScope, StageSettings
 from ingest.store.content_record import ContentRecord, content_record
@@ -30,6 +32,7 @@ from ingest.store.judgement import from_log as judgement_from_log
 from ingest.store.stage_store import NEAR_NS, Ask, Lineage, SpanPlace, StageStore, asks_for
 from ingest.store.tables import CONTENT_RECORDS, JUDGEMENTS, Table
 from ingest.units.known_spans import KnownSpans
+from ingest.units.open_events import Message, OpenEvent
 from ingest.units.twins import (
     Twins,
     Views,
@@ -46,6 +49,8 @@ Recall = Callable[..., SourcePosition | None]
 """Where a recently acknowledged id was stored from."""
 LookAgain = Callable[[Interaction], Interaction]
 """Redacts the texts of an interaction once more, now that they are put together."""
+GivenUp = Callable[[Message], Sequence[OpenEvent]]
+"""Log records of calls whose spans are waited for no longer as of a message."""
 
 
 @dataclass(slots=True)
@@ -56,7 +61,8 @@ class Work:
     judgements of its log records) what is stored from it, ``judged`` the judgements it counts, ``duplicate``
     how many of its records are stored from elsewhere, ``clock_ns`` the latest event time of its lineage in
     its partition so far (0: it moves no clock), ``learned`` which scopes only repeat calls. ``scopes`` are
-    those of its spans by trace and span id.
+    those of its spans by trace and span id. ``event_calls`` is how many calls are stored from it that only
+    log records tell of: they are no records of its own.
     """
 
     decoded: Decoded
@@ -72,6 +78,7 @@ class Work:
     clock_ns: int = 0
     learned: list[ContextScope] = field(default_factory=list)
     scopes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    event_calls: int = 0
 
     def scope_of(self, interaction: Interaction) -> str:
         """Instrumentation scope of the span of a call."""
@@ -127,6 +134,8 @@ class Planner:
         From how many places calls are told, over all batches.
     obeyed
         The settings that new interactions are stored under.
+    given_up
+        Of which log records the calls are made although no span of them came; by default of none.
     replays
         Whether the messages were acknowledged before: scopes found to be context since then were not yet.
     """
@@ -139,6 +148,7 @@ class Planner:
         look_again: LookAgain,
         views: Views,
         obeyed: StageSettings,
+        given_up: GivenUp = lambda _: (),
         *,
         replays: bool = False,
     ) -> None:
@@ -153,6 +163,8 @@ class Planner:
         self._spans_known = KnownSpans(store)
         self._known, self._contexts = self._spans_known.interactions, self._spans_known.contexts
         self._late_names = LateNames(store, self._spans_known)
+        self._events = EventCalls(store, self._spans_known)
+        self._given_up = given_up
         self._judging = Judging(store, self._spans_known, recall, partial(has, JUDGEMENTS))
         self._records: dict[TraceKey, list[ContentRecord]] = {}
         self._record_places: dict[tuple[str, ...], SourcePosition] = {}
@@ -190,6 +202,8 @@ class Planner:
                     self._judging.spans(work, [t for t in work.touched if t.source == work.position])
             if work.records:
                 self._logs(batch, work)
+            for call, backfill in self._events.of_message(work.position):
+                self._told_by_event(batch, work, call, observed=not (call.synthetic or backfill))
             if work.said:
                 work.said, repeated = self._judging.logs(work)
                 work.duplicate += repeated
@@ -224,6 +238,12 @@ class Planner:
             self._spans_known.find_interactions([*asks_for(calls), *map(_wider, asks_for(logged))])
         if twins:
             self._spans_known.find_interactions(asks_for_twins(twins))
+        for work in works:
+            if work.assembled is not None and self._has_content(work.envelope.tenant, work.envelope.lineage):
+                self._events.look_up_spans(work.assembled)
+        records = [r for work in works for r in work.records]
+        self._events.look_up([(w.position, self._given_up(w)) for w in works], records)
+        self._events.note(self._known.values())
         self._twins.add(self._known.values())
         if contexts:
             self._spans_known.find_contexts(asks_for(contexts))
@@ -253,6 +273,11 @@ class Planner:
             key = _key(interaction)
             work.learned += learned_within(interaction, work.scope_of(interaction), work.scopes)
             have = self._known.get(key)
+            told = self._events.told_again(interaction) if have is None or have.of_event else None
+            if told is not None:  # counted already, as a log record told of it
+                work.duplicate += 1
+                self._add(batch, work, told, add_span(told, self._look_again(interaction)))
+                continue
             at = (
                 have.source if have else self._contexts.get(key) or self._recalled(work.position, interaction)
             )
@@ -310,12 +335,32 @@ class Planner:
         base = self._known.get(twin.key, twin)
         near = (base.source.topic, base.source.partition) == (work.position.topic, work.position.partition)
         if near and (lacks_content(base.interaction) or work.position in base.late.values()):
-            self._add(batch, work, base, self._look_again(i))
+            self._add(batch, work, base, add_late(base, self._look_again(i)))
         return True
 
-    def _add(self, batch: Batch, work: Work, base: StoredInteraction, content: Interaction) -> None:
-        """Content that came after its call."""
-        late = add_late(base, content)
+    def _told_by_event(self, batch: Batch, work: Work, call: Interaction, *, observed: bool) -> None:
+        """A call of which no span came."""
+        have = self._known.get(_key(call))
+        if have is None:
+            call = self._look_again(call)
+            have = StoredInteraction(
+                call,
+                work.position,
+                work.envelope.received_ns,
+                observed=observed,
+                redactions=redactions_of((), [call]),
+                settings_version=self._obeyed.version,
+                parameters=parameters_text(call.request_parameters),
+            )
+            self._known[have.key] = have
+            self._twins.add([have])
+            self._events.note([have])
+            batch.to_score.append(ToScore(work, have))
+        work.event_calls += 1
+        work.touched.append(have)
+
+    def _add(self, batch: Batch, work: Work, base: StoredInteraction, late: StoredInteraction) -> None:
+        """What came after its call, put together with it."""
         self._known[base.key] = late
         work.touched.append(late)
         batch.to_score.append(ToScore(work, late, base))
@@ -365,7 +410,7 @@ class Planner:
             content = contents_of(r for r in records if _is_before(r, work.position)).get(key[3])
             if content is None:
                 continue
-            self._add(batch, work, base, self._look_again(content))
+            self._add(batch, work, base, add_late(base, self._look_again(content)))
 
 
 def _is_before(record: ContentRecord, position: SourcePosition) -> bool:

@@ -33,6 +33,13 @@ _KEPT_TEXT = (
     "revised_prompts", "media",
 )  # fmt: skip
 
+_SPAN_FACTS = (
+    "timed", "parent_span_id", "time_to_first_chunk_s", "service_version", "release", "trace_name",
+    "agent_name", "prompt_name", "prompt_version", "provider", "request_model", "response_model",
+    "response_id", "conversation_id", "user", "sampling_probability", "dropped_attributes",
+)  # fmt: skip
+"""What the span of a call adds that a log record made."""
+
 
 def lacks_content(interaction: Interaction) -> bool:
     """Whether log records could add the prompt or the output."""
@@ -104,6 +111,7 @@ def settle_late(base: StoredInteraction, late: StoredInteraction, scores: Scores
         or asked
         or (comparable and any(getattr(before, n) != getattr(after, n) for n in _KEPT_TEXT))
         or (comparable and _message(before) != _message(after))
+        or any(getattr(before, n) != getattr(after, n) for n in _SPAN_FACTS)
     )
     late.revision = base.revision + changed
     return changed

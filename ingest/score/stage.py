@@ -28,7 +28,8 @@ from ingest.judgements.unmet import Unmet, stored_nameless
 from ingest.ledger.account import dead_count, ledger_row, outcome_of, stored_count
 from ingest.log.clock_marks import Advance, ClockMarks, Partition
 from ingest.messages import Output, RawMessage
-from ingest.score.batch import Batch, LookAgain, Planner, ToScore
+from ingest.score.batch import Batch, LookAgain, Planner
+from ingest.score.burying import bury_call
 from ingest.score.decoding import Decoded, bury_log, bury_span
 from ingest.score.failing import process_without_failing
 from ingest.score.late_content import settle_late
@@ -64,6 +65,7 @@ from ingest.store.tables import (
     Row,
     Table,
 )
+from ingest.units.open_events import WaitingEvents
 from ingest.units.runs import Runs
 from ingest.units.twins import Views
 
@@ -136,6 +138,7 @@ class ScoreStage:
         self._said: set[ContextScope] = set()
         self._said_off: set[ScorerOff] = set()
         self._runs = Runs(store, scoring)
+        self._waiting = WaitingEvents(store, round(settings.detection.lateness_s / 2 * NS_PER_S))
         self._recent = RecentIds()
         self._unmet = Unmet()
         limit = settings.dead_letters
@@ -177,7 +180,8 @@ class ScoreStage:
             self._has_rows = {k: found for k, found in self._has_rows.items() if found}
         obeyed = self._obeyed()
         again = [] if self._replays else self._again(messages, now_ns)
-        batch = self._planner(views=self._views, obeyed=obeyed).plan(decoded, again)
+        given_up = self._waiting.given_up
+        batch = self._planner(views=self._views, obeyed=obeyed, given_up=given_up).plan(decoded, again)
         changed = self._score(batch, obeyed)
         self._insert(batch, changed)
         outcomes = self._outcomes(batch)
@@ -285,7 +289,7 @@ class ScoreStage:
                 stored.prompt_hash = prompt_hash(self._hash, asked.tenant, asked.input_text)
             if base is None:
                 if isinstance(result, Exception):
-                    self._bury(batch, item, "scorer_failed", result)
+                    bury_call(batch, item, "scorer_failed", result)
                     continue
                 stored.scores = scores
             elif not settle_late(base, stored, scores, item.work.position) or isinstance(result, Exception):
@@ -311,16 +315,6 @@ class ScoreStage:
             raise broken_deploy(why, [x for w in batch.works for x in w.decoded.dead], self._version_hash)
         return outcomes
 
-    @staticmethod
-    def _bury(batch: Batch, fresh: ToScore, kind: str, error: Exception) -> None:
-        """An interaction cannot be scored or stored: its span is a dead letter, and nothing observes it."""
-        key = fresh.stored.key
-        batch.buried.add(key)
-        bury_span(fresh.work.decoded, key[2], key[3], kind, error)
-        fresh.work.interactions -= 1
-        for work in batch.works:
-            work.touched = [t for t in work.touched if t.key != key]
-
     def _insert(self, batch: Batch, changed: Mapping[InteractionKey, StoredInteraction]) -> None:
         """Store the rows; what is refused becomes a dead letter."""
         self._insert_judgements(batch)
@@ -329,7 +323,7 @@ class ScoreStage:
             key = rows[refused.index].key
             fresh = next((t for t in batch.to_score if t.base is None and t.stored.key == key), None)
             if fresh is not None:
-                self._bury(batch, fresh, "not_storable", BadRecord(refused.reason))
+                bury_call(batch, fresh, "not_storable", BadRecord(refused.reason))
                 continue
             logger.warning("content that came late was not added to %s: %s", key[2:], refused.reason)
             for work in batch.works:
@@ -383,6 +377,7 @@ class ScoreStage:
         """Everything the batch asked for is in Kafka and the batch is acknowledged. Does not block."""
         now_ns = self._clock.now_ns()
         self._runs.acknowledged(map(position_of, messages))
+        self._waiting.acknowledged(map(position_of, messages))
         with self._state:
             done = [d for m in messages if (d := self._done.pop(position_of(m), None)) is not None]
             self._marks.acknowledge([d.advance for d in done], now_ns)
@@ -411,13 +406,14 @@ class ScoreStage:
         with self._state:
             marks = self._marks.idle_marks(owned, now_ns, behind)
         quiet = {(m.topic, m.partition) for m in marks if m.idle}
-        overdue = self._runs.overdue(quiet, now_ns)
+        overdue = [*self._runs.overdue(quiet, now_ns), *self._waiting.overdue(quiet, now_ns)]
         return [*self._outputs.of_clocks(overdue, now_ns), *self._outputs.of_marks(marks)]
 
     def revoke(self, partitions: Iterable[Partition]) -> None:
         """Forget partitions that went to another worker."""
         gone = set(partitions)
         self._runs.forget(gone)
+        self._waiting.forget(gone)
         with self._state:
             self._marks.forget(gone)
             self._recent.forget(gone)
@@ -438,7 +434,8 @@ class ScoreStage:
             counts["messages"] += 1
             counts["records"] += work.decoded.received
             counts["stored"] += stored_count(work)
-            counts["interactions"] += work.interactions
+            counts["interactions"] += work.interactions + work.event_calls
+            counts["event_calls"] += work.event_calls
             counts["duplicate"] += work.duplicate
             counts["rejected"] += sum(work.decoded.rejected.values())
             counts["dead_lettered"] += dead_count(work)

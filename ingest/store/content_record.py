@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 import orjson
 
 from detectors.observation import SourcePosition
 from ingest.assembly.assemble import EVALUATION_EVENT
+from ingest.assembly.event_calls import digest_of
 from ingest.dialects.genai import DETAILS_EVENTS
 from ingest.dialects.values import text
 from ingest.envelope import Envelope
@@ -32,7 +32,10 @@ RecordKey = tuple[str, str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class ContentRecord:
-    """A log record, whose it is, and where it stood (``ordinal`` within its message)."""
+    """A log record, whose it is, and where it stood (``ordinal`` within its message).
+
+    ``backfill``: it came later than what it tells of, and feeds no detector.
+    """
 
     tenant: str
     lineage: str
@@ -41,6 +44,7 @@ class ContentRecord:
     ordinal: int
     received_ns: int
     hash: str
+    backfill: bool = False
 
     @property
     def span_key(self) -> tuple[str, str, str, str]:
@@ -70,10 +74,15 @@ class ContentRecord:
 
 def content_record(view: LogView, source: SourcePosition, ordinal: int, envelope: Envelope) -> ContentRecord:
     """A record of the message at ``source``."""
-    identity = [view.trace_id, view.span_id, view.event, view.time_ns, view.body, view.attributes, view.scope]
-    digest = blake2b(_dumps(identity), digest_size=16).hexdigest()
     return ContentRecord(
-        envelope.tenant, envelope.lineage, view, source, ordinal, envelope.received_ns, digest
+        envelope.tenant,
+        envelope.lineage,
+        view,
+        source,
+        ordinal,
+        envelope.received_ns,
+        digest_of(view),
+        envelope.backfill,
     )
 
 
@@ -85,6 +94,7 @@ def to_row(record: ContentRecord) -> Row:
         "attributes": v.attributes,
         "resource": _short(v.resource),
         "scope": v.scope[:MAX_SHARED],
+        **({"backfill": True} if record.backfill else {}),
     }
     return (
         record.tenant, record.lineage, record.service, v.trace_id or "", v.span_id or "", v.event,
@@ -108,8 +118,9 @@ def from_row(row: Row) -> ContentRecord:
     )  # fmt: skip
     source = SourcePosition(c["source_topic"], c["source_partition"], c["source_offset"])
     return ContentRecord(
-        c["tenant"], c["lineage"], view, source, c["ordinal"], int(c["received_at"]), c["record_hash"]
-    )
+        c["tenant"], c["lineage"], view, source, c["ordinal"], int(c["received_at"]), c["record_hash"],
+        body.get("backfill", False),
+    )  # fmt: skip
 
 
 def _dumps(value: Any) -> bytes:

@@ -17,6 +17,7 @@ from detectors.observation import SourcePosition
 from detectors.record import Record, Redaction, ToolCall
 from detectors.scorers.protocol import Scores
 from infra.clock import NS_PER_S
+from infra.kafka import LOGS
 from ingest.event_time import MAX_NS, event_time
 from ingest.interaction import CallError, Interaction, MediaPart, to_record
 from ingest.store.tables import CATEGORY_COLUMNS, INTERACTIONS, SCORE_COLUMNS, Row
@@ -70,10 +71,15 @@ class StoredInteraction:
         return i.tenant, i.lineage, i.trace_id, i.span_id
 
     @property
+    def of_event(self) -> bool:
+        """Whether a log record made it; its span may have come later."""
+        return self.source.topic == LOGS.name
+
+    @property
     def event_ns(self) -> int:
-        """Event time: the end of the span, clamped."""
+        """Event time: the end of the span, or the time of the log record that made it, clamped."""
         i = self.interaction
-        return event_time(i.end_ns, self.received_ns, i.lineage)[0]
+        return event_time(i.start_ns if self.of_event else i.end_ns, self.received_ns, i.lineage)[0]
 
     def observed_at(self, position: SourcePosition) -> Scores:
         """The scores that ``position`` observes: those that came with the span, or those that came late."""
@@ -199,6 +205,7 @@ def from_row(row: Row) -> StoredInteraction:
     interaction = Interaction(
         start_ns=start_ns,
         end_ns=start_ns + round((c["duration_s"] or 0.0) * NS_PER_S),
+        timed=c["duration_s"] is not None,
         environment=c["environment"] or None,
         user=c["user_id"],
         dialect=c["dialect"] or None,

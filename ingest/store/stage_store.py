@@ -30,7 +30,8 @@ class Ask:
     """Rows of one tenant and lineage by trace, and by span if ``span_ids`` are given.
 
     ``from_ns`` to ``to_ns`` is the range of their time (both included), for tables that have one. With
-    ``column`` rows are found by that instead, which holds one of ``values``; trace ids narrow it down.
+    ``column`` rows are found by that instead, which holds one of ``values``; trace ids narrow it down. With
+    ``source`` only rows from ``offsets`` of that source partition are meant.
     """
 
     tenant: str
@@ -42,6 +43,8 @@ class Ask:
     to_ns: int = MAX_NS
     column: str = ""
     values: frozenset[str] = frozenset()
+    source: Partition | None = None
+    offsets: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         # a range around a time near either end of what a column holds would reach beyond it
@@ -198,6 +201,7 @@ class MemoryStore:
             for row in self._tables.get(table.name, {}).values()
             if (row[at["tenant"]], row[at["lineage"]]) == (ask.tenant, ask.lineage)
             and _is_asked(ask, at, row)
+            and _is_from(ask, [row[at[name]] for name in table.source])
             and (table.time is None or ask.from_ns <= row[at[table.time]] <= ask.to_ns)
             and ("start" not in at or not ask.services or row[at["service"]] in ask.services)
         ]
@@ -250,6 +254,10 @@ class MemoryStore:
         ]
         rows.sort(key=lambda r: (r[at["received_at"]], LEDGER.key_of(r)))
         return [Accounted(r[at["tenant"]], r[at["received"]], r[at["reasons"]]) for r in rows]
+
+
+def _is_from(ask: Ask, position: Sequence[Any]) -> bool:
+    return ask.source is None or (tuple(position[:2]) == ask.source and position[2] in ask.offsets)
 
 
 def _is_asked(ask: Ask, at: Mapping[str, int], row: Row) -> bool:

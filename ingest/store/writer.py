@@ -93,6 +93,10 @@ class ClickHouseStore:
         if table.time == "start" and ask.services:
             where.append("service IN %(services)s")
             bound["services"] = sorted(ask.services)
+        if ask.source is not None:
+            topic, partition, offset = table.source
+            where.append(f"{topic} = %(topic)s AND {partition} = %(partition)s AND {offset} IN %(offsets)s")
+            bound |= {"topic": ask.source[0], "partition": ask.source[1], "offsets": sorted(ask.offsets)}
         columns = ", ".join(f"`{name}`" for name in names)
         return self._query(f"SELECT {columns} FROM {table.name} WHERE {' AND '.join(where)}", bound)  # noqa: S608
 

@@ -130,3 +130,26 @@ def test_the_account_adds_up(tmp_path: Path) -> None:
 def test_no_files_and_empty_files_are_no_error(tmp_path: Path) -> None:
     assert decode_files([]).lines == []
     assert decode_files(write(tmp_path, a=b"")).summary.undecodable == []
+
+
+def test_a_call_of_which_only_a_log_record_tells_is_one_unless_a_span_does(tmp_path: Path) -> None:
+    details = "gen_ai.client.inference.operation.details"
+    told = {**chat(), "gen_ai.response.id": "chatcmpl-lightship-1"}
+    of_span = log(details, attributes=told)
+    nameless = log(
+        details, attributes={**chat(), "gen_ai.response.id": "chatcmpl-lightship-2"}, trace=None, span_id=None
+    )
+    paths = [tmp_path / name for name in ("a", "b", "c")]
+    for path, request in zip(paths, (logs(of_span), logs(nameless), logs(nameless)), strict=True):
+        path.write_bytes(request.SerializeToString())
+    found = decode_files(paths)
+    assert [line["duration_s"] for line in found.lines] == [None, None]
+    assert {line["response_id"][-1] for line in found.lines} == {"1", "2"}
+    assert "2 of the interactions told by a log record alone" in found.summary.text()
+    (tmp_path / "d").write_bytes(traces(span(told)).SerializeToString())
+    again = decode_files([*paths, tmp_path / "d"])
+    assert sorted((line["response_id"][-1], line["duration_s"]) for line in again.lines) == [
+        ("1", 1.0),
+        ("2", None),
+    ]
+    assert again.summary.content_without_span == 0

@@ -408,3 +408,36 @@ def test_the_ends_of_the_raw_topics_are_those_of_the_log(own_broker: str) -> Non
     ends = log_ends(settings, {(SPANS.name, 1): 3})
     assert ends[SPANS.name, 1] == 7
     assert {k: n for k, n in ends.items() if n} == {(SPANS.name, 1): 7}
+
+
+def test_calls_that_only_log_records_tell_of_are_made_once_counted_and_proven(client: Client) -> None:
+    details = "gen_ai.client.inference.operation.details"
+    told = {**chat(), "gen_ai.response.id": "chatcmpl-lightship-1"}
+    nameless = log(
+        details, attributes={**chat(), "gen_ai.response.id": "lightship-2"}, trace=None, span_id=None
+    )
+    later_ns = RECEIVED_NS + round(SETTINGS.detection.lateness_s * 1e9)
+    messages = [
+        raw("otlp_logs", 0, 0, logs(log(details, attributes=told))),
+        raw("otlp_logs", 0, 1, logs(nameless)),
+        raw("otlp_logs", 0, 2, b"", received_ns=later_ns),
+        raw("otlp_spans", 0, 0, traces(span(told, parent=9)), received_ns=later_ns),
+    ]
+    memory, real = MemoryStore(), ClickHouseStore(client)
+    for message in messages:
+        outputs = stage(memory).process([message])  # each by a process that knows nothing but the store
+        assert stage(real).process([message]) == outputs
+        assert stage(real).process([message]) == outputs
+    for table in (INTERACTIONS, CONTENT_RECORDS, LEDGER):
+        assert plain(stored(client, table)) == plain(memory.rows(table)), table.name
+    at = INTERACTIONS.index
+    assert sorted((r[at["response_id"]][-1], r[at["duration_s"]]) for r in stored(client, INTERACTIONS)) == [
+        ("1", 1.0),
+        ("2", None),
+    ]
+    accounts, (tenant,) = read_accounts(client, 0)
+    assert report(accounts, [tenant])["balanced"]
+    assert (tenant["stored"], tenant["duplicate"], tenant["reasons"]) == (2, 1, {"event_calls": 2})
+    client.command("DELETE FROM interactions WHERE span_id != '0000000000000001'")
+    accounts, _ = read_accounts(client, 0)
+    assert [a.row_mismatches for a in accounts if a.topic == "otlp_logs"] == [1]
