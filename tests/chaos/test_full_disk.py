@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from infra.disk_reserve import LOOK_S
 from ingest.gateway.refusal import DISK
 from ingest.ledger.refused import refused
 from tests.chaos.small_disk import SmallDisk, small_disk
@@ -56,11 +57,15 @@ class Fill:
         self._before = turned_away(lightship)
         self._at = rng.randrange(3, 45)
         self._seconds = rng.uniform(*FULL_S)
+        self._full = threading.Event()
         self._thread = threading.Thread(target=self._keep_full)
 
     def __call__(self, number: int) -> None:
         if number == self._at:
             self._thread.start()
+            # what is sent next must meet a full disk: a later slice waits for what a full store does not do
+            self._full.wait(FULL_AT_MOST_S)
+            time.sleep(LOOK_S)
         time.sleep(PACE_S)
 
     def _keep_full(self) -> None:
@@ -68,6 +73,7 @@ class Fill:
         try:
             while (now := time.monotonic()) - began < (self._seconds if self.refused else FULL_AT_MOST_S):
                 self._disk.fill()
+                self._full.set()
                 if now - looked > LOOK_EVERY_S:
                     looked = now
                     self._count(because_of_the_disk(refused(self._gateway)))
