@@ -17,7 +17,7 @@ from bench.detection.plan import WATCH, Plan
 from bench.detection.streams import DAY, TICK_S, Floats
 from detectors.drift.budgets.budget import CLASS_SHARES, PERIODS_S, Budget, service_budget
 from detectors.drift.engine.dispersion import fit_flags
-from detectors.drift.fast.fast_watch import highest_rate
+from detectors.drift.fast.fast_path import highest_rate
 from detectors.drift.fast.tail import Tail
 from detectors.drift.fast.tail_bank import TailBank
 from detectors.drift.service.plan import TAIL

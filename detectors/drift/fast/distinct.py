@@ -100,12 +100,14 @@ class Reach:
 class Distinct:
     """Memory of one service and unit for ``flags`` flags. Minutes must not go back.
 
-    ``under`` is a memory that this one adds to and leaves as it is.
+    ``under`` is a memory that this one adds to and leaves as it is. With ``lasts`` everybody is met anew so
+    many minutes after the first call.
     """
 
     flags: int
     under: Distinct | None = None
     places: dict[Place, Known] = field(default_factory=dict)
+    lasts: int | None = None
 
     def take(self, calls: Iterable[Call], minute: int, since: Sequence[int]) -> Trials:
         """Count the calls of one minute in order; per flag ``since`` is the minute its run began."""
@@ -139,7 +141,12 @@ class Distinct:
             known = self.under.places.get(place)
         if known is None:
             return None
-        old = minute - known.last >= REMEMBER_MIN if place.conversation else minute - known.first >= USER_MIN
+        if self.lasts is not None:
+            old = minute - known.first >= self.lasts
+        elif place.conversation:
+            old = minute - known.last >= REMEMBER_MIN
+        else:
+            old = minute - known.first >= USER_MIN
         return None if old else known
 
     def reach(self, flag: int, since: int, hits: int) -> Reach:
@@ -163,7 +170,8 @@ class Distinct:
 
     def forget(self, minute: int) -> None:
         """Drop what is too old to matter, and the oldest beyond what may be kept."""
-        kept = {p: k for p, k in self.places.items() if minute - k.last < REMEMBER_MIN}
+        lasts = REMEMBER_MIN if self.lasts is None else self.lasts
+        kept = {p: k for p, k in self.places.items() if minute - k.last < lasts}
         if len(kept) > MOST_REMEMBERED:
             newest = sorted(kept.items(), key=lambda item: (-item[1].last, *_order(item[0])))
             kept = dict(newest[:MOST_REMEMBERED])

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
+from detectors.drift.engine.baseline import Baseline, bounded_rate
 from detectors.drift.engine.shiryaev_roberts import LARGEST
 from detectors.drift.engine.ticks import Bools, Floats, Ints
 
@@ -30,6 +31,19 @@ def upper_rate(hits: Floats, conversations: Floats, confidence: float = 0.99) ->
     hits, n = np.asarray(hits, dtype=float), np.asarray(conversations, dtype=float)
     bound: Floats = betaincinv(hits + 1, np.maximum(n - hits, 1e-9), confidence)
     return np.where(hits >= n, 1.0, bound)
+
+
+def highest_rate(baseline: Baseline) -> float:
+    """Upper 99 % bound of the highest rate of one flag row's weekly profile."""
+    b = baseline
+    hits = b.total_n - b.total_s if b.mirrored[0] else b.total_s
+    upper = float(upper_rate(hits / b.long_run, b.total_n / b.long_run)[0])
+    cells = (b.level[0] + b.hour[0][:, None] + b.week[0][None, :]).ravel()
+    profile = bounded_rate(cells, np.full(len(cells), b.level[0]), b.form)
+    level, highest = float(b.level[0]), float(profile.max())
+    if b.mirrored[0]:
+        level, highest = 1 - level, 1 - float(profile.min())
+    return min(upper * highest / max(level, 1e-9), 1.0)
 
 
 class FastBank:

@@ -37,6 +37,7 @@ class Rise:
     """A flag that crossed in ``minute``, in a run that began at minute ``began``.
 
     ``n`` calls from then on had ``hits`` hits; ``n`` is 0 where some of them are no longer known one by one.
+    ``cells`` are what a number measured in its run: pairs of a cell and how often it was counted.
     """
 
     score: str
@@ -47,6 +48,7 @@ class Rise:
     reach: Reach
     n: int = 0
     hits: int = 0
+    cells: tuple[tuple[int, int], ...] = ()
 
 
 class FastUnit:

@@ -2,27 +2,32 @@
 
 Flags whose rise hurts users are watched over all traffic. The limit is what the operator declared; else the
 highest rate of the learned profile, at its upper 99 % bound; else what is usual of any service (`ScoreSpec`),
-or what this one began with, if that is more: how a service has always been is no change.
+or what this one began with, if that is more: how a service has always been is no change. Numbers such as
+latency are watched beyond the upper tail of their baseline, once that is learned or adopted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from detectors.drift.budgets.budget import CLASS_SHARES
-from detectors.drift.engine.baseline import Baseline, bounded_rate
+from detectors.drift.engine.baseline import Baseline
 from detectors.drift.engine.snapshot import Arrays, part
 from detectors.drift.engine.ticks import Ints
-from detectors.drift.fast.fast_path import upper_rate
+from detectors.drift.fast.fast_path import highest_rate
 from detectors.drift.fast.fast_unit import FastUnit, Rise
 from detectors.drift.fast.limits import declared
+from detectors.drift.fast.value_tails import is_fast_value, tail_of
+from detectors.drift.fast.value_unit import ValueUnit
 from detectors.drift.service.fold import SeriesKey
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.drift.service.watched import OpenFinding, packed, unpacked
+from detectors.drift.service.watching import WatchList
 from detectors.finding import ALL, Finding, began_by
 from detectors.observation import Observation
 from detectors.scorers.protocol import ScoreSpec
@@ -31,6 +36,7 @@ DECLARED, LEARNED, USUAL, ACCEPTED = "declared", "learned", "usual", "accepted"
 
 Key = tuple[str, str]
 """Unit and score."""
+_SIZE = ("effect", "effect_low", "effect_high", "effect_unit", "baseline_value", "current_value", "n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +70,6 @@ def ceiling(
     return Ceiling(max(spec.usual, began), USUAL)
 
 
-def highest_rate(baseline: Baseline) -> float:
-    """Upper 99 % bound of the highest rate of one flag row's weekly profile."""
-    b = baseline
-    hits = b.total_n - b.total_s if b.mirrored[0] else b.total_s
-    upper = float(upper_rate(hits / b.long_run, b.total_n / b.long_run)[0])
-    cells = (b.level[0] + b.hour[0][:, None] + b.week[0][None, :]).ravel()
-    profile = bounded_rate(cells, np.full(len(cells), b.level[0]), b.form)
-    level, highest = float(b.level[0]), float(profile.max())
-    if b.mirrored[0]:
-        level, highest = 1 - level, 1 - float(profile.min())
-    return min(upper * highest / max(level, 1e-9), 1.0)
-
-
 @dataclass(slots=True)
 class FastWatch:
     """State of the fast path of one service.
@@ -87,35 +80,55 @@ class FastWatch:
     service: str
     config: WatchConfig
     units: dict[str, FastUnit] = field(init=False)
+    values: dict[str, ValueUnit] = field(init=False)
     ceilings: dict[Key, Ceiling] = field(default_factory=dict)
     open: dict[Key, OpenFinding] = field(default_factory=dict)
     accepted: dict[Key, float] = field(default_factory=dict)
+    _shares: dict[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
-        specs = sorted((s.unit, s.name) for s in self.config.specs.values() if is_fast(s))
-        w, minutes = self._share(len(specs)), self.config.tick_s // 60
-        units = {unit for unit, _ in specs}
-        self.units = {u: FastUnit(u, [s for at, s in specs if at == u], w, minutes) for u in sorted(units)}
-        self.price(lambda _: None)
+        specs = sorted(self.config.specs.values(), key=lambda spec: (spec.unit, spec.name))
+        flags, values = ([s for s in specs if of(s)] for of in (is_fast, is_fast_value))
+        watched, minutes = Counter(s.severity for s in (*flags, *values)), self.config.tick_s // 60
+        self._shares = {s.name: 1 / watched[s.severity] for s in (*flags, *values)}
+        self.units, self.values = {}, {}
+        for unit in sorted({s.unit for s in flags}):
+            names = [s.name for s in flags if s.unit == unit]
+            self.units[unit] = FastUnit(unit, names, self._w(names[0]), minutes)
+        for unit in sorted({s.unit for s in values}):
+            mine = [s for s in values if s.unit == unit]
+            w = np.array([self._w(s.name) for s in mine])
+            self.values[unit] = ValueUnit(unit, mine, w, minutes)
+        self.price(None)
 
-    def _share(self, flags: int) -> float:
-        """Expected false pages per minute that each of so many flags may spend."""
-        return self.config.pages.per_tick(60) * CLASS_SHARES["fast"] / max(flags, 1)
+    def _w(self, score: str) -> float:
+        """Expected false alarms per minute that a score may spend: scores of a severity divide the class."""
+        budget = self.config.budget(self.config.specs[score].severity)
+        return budget.per_tick(60) * CLASS_SHARES["fast"] * self._shares[score]
+
+    def _all(self) -> Iterator[tuple[str, FastUnit | ValueUnit]]:
+        yield from self.units.items()
+        yield from self.values.items()
+
+    def _unit(self, key: Key) -> FastUnit | ValueUnit | None:
+        """Where a score is bet on; ``None`` if nowhere."""
+        return next((one for unit, one in self._all() if unit == key[0] and key[1] in one.scores), None)
 
     def spend(self, config: WatchConfig) -> None:
         """Let thresholds follow the budget in ``config``; the evidence stays."""
         self.config = config
-        w = self._share(sum(len(one.scores) for one in self.units.values()))
-        for one in self.units.values():
-            one.bank.rebudget(w)
+        for flags in self.units.values():
+            flags.bank.rebudget(self._w(flags.scores[0]))
+        for values in self.values.values():
+            values.bank.rebudget(np.array([self._w(score) for score in values.scores]))
 
-    def price(self, baseline_of: Callable[[Key], Baseline | None]) -> None:
-        """Set every limit; ``baseline_of`` tells what is learned of a series over all traffic."""
+    def price(self, watch: WatchList | None) -> None:
+        """Set every limit by what is learned of the series over all traffic."""
         for unit, one in self.units.items():
             for score in one.scores:
                 key = unit, score
                 spec, began = self.config.specs[score], one.begins_with(score)
-                found = ceiling(spec, self.service, baseline_of(key), began, self.config)
+                found = ceiling(spec, self.service, _learned(watch, key), began, self.config)
                 rate = self.accepted.get(key, 0.0)
                 if found is not None and found.source != LEARNED and rate > found.rate:
                     found = Ceiling(rate, ACCEPTED)
@@ -123,29 +136,40 @@ class FastWatch:
                 self.ceilings.pop(key, None)
                 if found is not None:
                     self.ceilings[key] = found
+        for unit, values in self.values.items():
+            for score in values.scores:
+                values.price(score, None if watch is None else tail_of(watch, unit, score))
 
     def observe(self, o: Observation, next_tick: int) -> bool:
         """Take one observation; whether open ticks are worth a look."""
-        one = self.units.get(o.unit)
-        return one is not None and one.observe(o, next_tick)
+        is_due = False
+        for unit, one in self._all():
+            if unit == o.unit:
+                is_due |= one.observe(o, next_tick)
+        return is_due
 
     def peek(self) -> Iterator[tuple[Key, Rise]]:
         """What has risen in ticks that are open."""
-        for unit, one in self.units.items():
+        for unit, one in self._all():
             yield from (((unit, rise.score), rise) for rise in one.peek())
 
-    def close(self, tick: int, baseline_of: Callable[[Key], Baseline | None]) -> list[tuple[Key, Rise]]:
+    def close(self, tick: int, watch: WatchList) -> list[tuple[Key, Rise]]:
         """Close one tick: what rose in it."""
         met = {unit: one.met for unit, one in self.units.items()}
-        found = [((u, rise.score), rise) for u, one in self.units.items() for rise in one.close(tick)]
+        found = [((unit, rise.score), rise) for unit, one in self._all() for rise in one.close(tick)]
         if any(one.met > met[unit] for unit, one in self.units.items()):
-            self.price(baseline_of)
+            self.price(watch)
         return found
 
     def say(self, key: Key, opened: OpenFinding) -> None:
         """Something was said of a rise, here or elsewhere: rest until it ends."""
         self.open[key] = opened
-        self.units[key[0]].rest(key[1], True)
+        self._rest(key, True)
+
+    def _rest(self, key: Key, resting: bool) -> None:
+        one = self._unit(key)
+        if one is not None:
+            one.rest(key[1], resting)
 
     def noticed(self, series: SeriesKey) -> int | None:
         """The tick in which the rise that is open over a whole series was found; ``None`` if none is."""
@@ -160,18 +184,29 @@ class FastWatch:
         assert opened.finding is not None  # noqa: S101 - it was said here
         first = opened.finding
         began = began_by(better, first.made_at)
+        if better.effect_unit == "rate" and first.effect_unit != "rate":  # a share says less than a size
+            began = replace(began, **{name: getattr(first, name) for name in _SIZE}, notes=first.notes)
         opened.finding = replace(began, finding_id=first.finding_id, alert_kind=first.alert_kind)
         return opened.finding
 
-    def ended(self, sums: Callable[[Key], tuple[float, float]]) -> list[Finding]:
-        """Close one tick for what is open, given its (n, s): findings whose rise has ended."""
-        over = [key for key, opened in sorted(self.open.items()) if opened.recovery.update(*sums(key))]
+    def ended(self, counts: tuple[Ints, Ints, Ints], numbers: Mapping[Key, int]) -> list[Finding]:
+        """Close one tick for what is open, given its cells and the series' numbers: what has ended."""
+        over = [
+            key
+            for key, opened in sorted(self.open.items())
+            if opened.recovery.update(*sums_of(*counts, numbers[key], self._cut(key)))
+        ]
         return [f for key in over if (f := self.end(key)) is not None]
+
+    def _cut(self, key: Key) -> int:
+        """The last cell that is no hit."""
+        one = self._unit(key)
+        return one.cuts[one.scores.index(key[1])] if isinstance(one, ValueUnit) else 0
 
     def end(self, key: Key) -> Finding | None:
         """Bet again; the finding that was open, if one was said."""
         opened = self.open.pop(key, None)
-        self.units[key[0]].rest(key[1], False)
+        self._rest(key, False)
         return None if opened is None else opened.finding
 
     def take_back(self, finding_id: str) -> Finding | None:
@@ -186,7 +221,7 @@ class FastWatch:
     def settle(self, said: Finding) -> None:
         """A finding that was not said here is accepted: of a whole, bet again, on nothing of before."""
         key = said.unit, said.score
-        if said.slice != ALL or key[0] not in self.units or key[1] not in self.units[key[0]].scores:
+        if said.slice != ALL or self._unit(key) is None:
             return
         opened = self.open.get(key)
         if opened is not None and opened.finding is not None:
@@ -196,13 +231,15 @@ class FastWatch:
         self.end(key)
 
     def accept(self, key: Key, said: Finding) -> None:
-        """The level of a finding is nothing to tell any more."""
+        """The level of a finding is nothing to tell any more; of a number its new baseline says so."""
+        if isinstance(self._unit(key), ValueUnit):
+            return
         highest = (said.baseline_value or 0.0) + (said.effect_high or 0.0)
         self.accepted[key] = max(v for v in (said.current_value, highest) if v is not None)
 
     def renew(self, score: str) -> list[Finding]:
         """A score is counted otherwise from now on: begin anew; findings of it that were open."""
-        over = [self.end((unit, score)) for unit, one in self.units.items() if score in one.scores]
+        over = [self.end((unit, score)) for unit, one in self._all() if score in one.scores]
         return [f for f in over if f is not None]
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
@@ -216,6 +253,10 @@ class FastWatch:
         for unit, one in self.units.items():
             facts["units"][unit], mine = one.state()
             arrays |= {f"{unit}.{name}": array for name, array in mine.items()}
+        facts["values"] = {}
+        for unit, values in self.values.items():
+            facts["values"][unit], mine = values.state()
+            arrays |= {f"values.{unit}.{name}": array for name, array in mine.items()}
         return facts, arrays
 
     def restore(self, facts: Mapping[str, Any], arrays: Arrays) -> None:
@@ -223,15 +264,24 @@ class FastWatch:
         for unit, one in self.units.items():
             if unit in facts["units"]:
                 one.restore(facts["units"][unit], part(arrays, f"{unit}."))
+        for unit, values in self.values.items():
+            if unit in facts.get("values", {}):  # a state from before it had none
+                values.restore(facts["values"][unit], part(arrays, f"values.{unit}."))
         self.accepted = {(unit, score): rate for unit, score, rate in facts["accepted"]}
         for unit, score, state in facts["open"]:
-            opened = unpacked(state)
-            if opened is not None and unit in self.units and score in self.units[unit].scores:
+            opened, at = unpacked(state), self._unit((unit, score))
+            if opened is not None and at is not None:
                 self.open[unit, score] = opened
-                self.units[unit].resting[self.units[unit].scores.index(score)] = True
+                at.resting[at.scores.index(score)] = True
 
 
-def sums_of(series: Ints, cells: Ints, counts: Ints, number: int) -> tuple[float, float]:
-    """Events and hits of one flag series among the cells of a tick."""
+def sums_of(series: Ints, cells: Ints, counts: Ints, number: int, cut: int = 0) -> tuple[float, float]:
+    """Events of one series among the cells of a tick, and those in a cell beyond ``cut``: hits of a flag."""
     mine = series == number
-    return float(counts[mine].sum()), float(counts[mine & (cells == 1)].sum())
+    return float(counts[mine].sum()), float(counts[mine & (cells > cut)].sum())
+
+
+def _learned(watch: WatchList | None, key: Key) -> Baseline | None:
+    """What is learned of a flag over all traffic."""
+    watched = None if watch is None else watch.find(SeriesKey(*key, ALL))
+    return None if watch is None or watched is None else watch.baseline(watched, 0)

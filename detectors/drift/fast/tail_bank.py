@@ -103,9 +103,9 @@ class TailBank(FastBank):
         out: Floats = np.maximum(h - np.log(WINDOW), h / WINDOW) / _MINUTES_NEEDED
         return out
 
-    def rebudget(self, w: float) -> None:
+    def rebudget(self, w: float | Floats) -> None:
         """Give every row another share."""
-        self.w = np.full(len(self.w), w)
+        self.w = np.array(np.broadcast_to(np.asarray(w, dtype=float), self.w.shape))
 
     def reset(self, rows: Ints | Sequence[int]) -> None:
         """Forget the evidence of some rows."""

@@ -23,13 +23,13 @@ from detectors.drift.baselines.review import as_slow, review
 from detectors.drift.budgets import grant
 from detectors.drift.budgets.doubt import DOUBT, doubt
 from detectors.drift.change.recovery import Recovery
-from detectors.drift.engine.baseline import Baseline
 from detectors.drift.engine.snapshot import Arrays, part
 from detectors.drift.engine.ticks import DAY_S, Ints
 from detectors.drift.fast.fast_report import fast_finding
 from detectors.drift.fast.fast_unit import Rise
-from detectors.drift.fast.fast_watch import FastWatch, sums_of
+from detectors.drift.fast.fast_watch import FastWatch
 from detectors.drift.fast.fast_watch import Key as FastKey
+from detectors.drift.fast.value_report import value_finding
 from detectors.drift.fleet.shared_counts import shared_counts
 from detectors.drift.service import report
 from detectors.drift.service.adwin_tickets import AdwinTickets, ticket
@@ -122,7 +122,7 @@ class ServiceWatcher(ServiceSeries):
             self._bursts.forget(numbers)
             self._learner.forget(numbers)
             self._trail.drop(np.array(numbers, dtype=np.int64), self.next_tick)
-            self._fast.price(self._baseline_of)
+            self._fast.price(self._watch)
 
     def peek(self, log_offset: int) -> list[Finding]:
         """Provisional findings of open ticks, as far as they have been observed; to be asked in log order."""
@@ -183,7 +183,7 @@ class ServiceWatcher(ServiceSeries):
                 for said in over if risen is None else ():
                     self._fast.settle(said)
                 findings += over
-                self._fast.price(self._baseline_of)
+                self._fast.price(self._watch)
             elif record.action == "adopt":
                 self.traffic.adopt(profile_in(record.body.get("baselines")))
                 self.adoptions.add(record)
@@ -201,7 +201,7 @@ class ServiceWatcher(ServiceSeries):
         """Take in the next of the series that are being adopted, from the next tick on."""
         self.adoptions.step(self._scene(self.next_tick), self._fold, self._learner, self._renew)
         self._names = self._fold.names()
-        self._fast.price(self._baseline_of)
+        self._fast.price(self._watch)
         self._bursts.learn(self._watch, self._trail)
 
     def _spend(self, granted: grant.Grant | None) -> None:
@@ -230,7 +230,7 @@ class ServiceWatcher(ServiceSeries):
                 slow.watched, slow.crossing, tick - 1, log_offset, self._history()
             )
             findings += self._state_finding(slow.watched, slow.crossing, as_slow(stated), recovery)
-        self._fast.price(self._baseline_of)  # of the baselines as they are now
+        self._fast.price(self._watch)  # of the baselines as they are now
         return findings
 
     def advance(self, until: int | None, log_offset: int, closed: Closed | None = None) -> Closed:
@@ -273,12 +273,8 @@ class ServiceWatcher(ServiceSeries):
                 series, self._trail, start, start + self._config.learn, self._config, self._fold
             )
             self._learner.settle(start, fitted, poor)
-            self._fast.price(self._baseline_of)
+            self._fast.price(self._watch)
             self._bursts.learn(self._watch, self._trail)
-
-    def _baseline_of(self, key: FastKey) -> Baseline | None:
-        watched = self._watch.find(SeriesKey(*key, ALL))
-        return None if watched is None else self._watch.baseline(watched, 0)
 
     def _fed(self, counts: TickCounts) -> tuple[Ints, Ints, Ints]:
         return weighed(counts, self._fold.redundant(counts.tick))
@@ -320,9 +316,9 @@ class ServiceWatcher(ServiceSeries):
     ) -> list[Finding]:
         """Close one tick on the fast path: what ended and what rose."""
         numbers = {(k.unit, k.score): n for n, k in self._names.items() if k.slice == ALL}
-        over = self._fast.ended(lambda key: sums_of(*fed, numbers[key]))
+        over = self._fast.ended(fed, numbers)
         findings = [replace(f, ended_at=self._time(tick + 1)) for f in over]
-        for key, rise in self._fast.close(tick, self._baseline_of):
+        for key, rise in self._fast.close(tick, self._watch):
             stated, recovery = self._explain_rise(key, rise, log_offset, history)
             said = first_said(stated, self._fast, self._watch)
             boundary = self._announced.covering(stated, self._config.tick_s)
@@ -344,7 +340,7 @@ class ServiceWatcher(ServiceSeries):
         boundary = self._announced.covering(stated, tick_s)
         if boundary is not None:
             start_anew(watched, boundary.origin(onset_tick(stated, self._config)), self._scene(tick))
-            self._fast.price(self._baseline_of)
+            self._fast.price(self._watch)
             return [informed(self._open_tick.confirm(name, stated), tick, tick_s)]
         said = first_said(stated, self._fast, self._watch)
         stated = stated if said is not None else self._open_tick.confirm(name, stated)
@@ -360,14 +356,16 @@ class ServiceWatcher(ServiceSeries):
         if watched is not None:
             start_anew(watched, boundary.origin(onset_tick(stated, self._config)), self._scene(tick))
         self._fast.accept(key, stated)
-        self._fast.price(self._baseline_of)
+        self._fast.price(self._watch)
         return informed(self._open_tick.confirm(name_of("fast", *key), stated), tick, self._config.tick_s)
 
     def _explain_rise(
         self, key: FastKey, rise: Rise, log_offset: int, history: report.History
     ) -> tuple[Finding, Recovery]:
-        limit = self._fast.ceilings[key]
-        return fast_finding(self.key, self._spec(key[1]), rise, limit, log_offset, self._config, history)
+        spec, limit = self._spec(key[1]), self._fast.ceilings.get(key)
+        if limit is None:  # a number
+            return value_finding(self.key, spec, rise, log_offset, self._config, history)
+        return fast_finding(self.key, spec, rise, limit, log_offset, self._config, history)
 
     def _history(self) -> report.History:
         return report.History(self._trail, self._fold, self._watch, self._names, self._people)
@@ -444,5 +442,5 @@ class ServiceWatcher(ServiceSeries):
         watcher._announced.restore(facts.get("announced", ()))
         watcher._adwin = AdwinTickets.restore(facts.get("adwin", {}), arrays)
         watcher._share_out()
-        watcher._fast.price(watcher._baseline_of)
+        watcher._fast.price(watcher._watch)
         return watcher

@@ -45,7 +45,7 @@ def test_an_accepted_rise_is_the_level_from_which_it_bets_again(whole: Finding) 
     assert watched.accepted[KEY] == pytest.approx(0.3)
     unit = watched.units[KEY[0]]
     unit._first[0], unit._first[1] = 1000.0, 10.0  # it began well below
-    watched.price(lambda _: None)
+    watched.price(None)
     assert (watched.ceilings[KEY].source, watched.ceilings[KEY].rate) == (ACCEPTED, watched.accepted[KEY])
 
 

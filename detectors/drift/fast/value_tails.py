@@ -1,0 +1,42 @@
+"""Which numbers the fast path bets on, and the upper tail of each as its baseline has it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.drift.fast.fast_path import highest_rate
+from detectors.drift.fast.tail import Tail
+from detectors.drift.service.fold import SeriesKey
+from detectors.drift.service.watched import Watched
+from detectors.drift.service.watching import WatchList
+from detectors.finding import ALL
+from detectors.scorers.protocol import ScoreSpec
+
+ASKED = frozenset({"prompt_length", "input_tokens"})
+"""What users send moves by itself; what it does to latency and cost is watched there."""
+
+
+def is_fast_value(spec: ScoreSpec) -> bool:
+    """Whether a score is a number of single calls whose gross rise is worth a message within minutes."""
+    return (
+        spec.kind == "positive"
+        and spec.unit == "interaction"
+        and spec.harmful >= 0
+        and spec.name not in ASKED
+    )
+
+
+def tail_place(watched: Watched) -> int | None:
+    """Which of its channels is the upper tail; ``None`` where a distribution has none."""
+    return next((i for i, channel in enumerate(watched.channels) if channel.name == "tail"), None)
+
+
+def tail_of(watch: WatchList, unit: str, score: str) -> Tail | None:
+    """What is learned of the upper tail of a score over all traffic; ``None`` while it is not."""
+    watched = watch.find(SeriesKey(unit, score, ALL))
+    place = None if watched is None else tail_place(watched)
+    if watched is None or place is None:
+        return None
+    baseline = watch.baseline(watched, place)
+    cut = int(np.flatnonzero(watched.channels[place].table == 0).max())
+    return Tail.of(cut, highest_rate(baseline), baseline)
