@@ -71,9 +71,10 @@ def test_z_of_a_rate_is_nearly_normal_in_its_tail() -> None:
 
 def test_a_burst_in_a_service_is_one_ticket_that_ends() -> None:
     def ten_minutes(row: Row, _: np.random.Generator) -> Row:
-        longer = 8 if CHANGE <= row.minute < CHANGE + 10 else 1
+        """Shorter outputs: longer ones are told while they last."""
+        shorter = 8 if CHANGE <= row.minute < CHANGE + 10 else 1
         return replace(
-            row, scores={**row.scores, "output_length": float(row.scores["output_length"]) * longer}
+            row, scores={**row.scores, "output_length": float(row.scores["output_length"]) / shorter}
         )
 
     said, ended = watch(World(seed=4, per_day=3000, days=15, change=ten_minutes))[1]
@@ -81,7 +82,7 @@ def test_a_burst_in_a_service_is_one_ticket_that_ends() -> None:
         "anomaly",
         "ticket",
         "output_length",
-        "rise",
+        "fall",
     )
     assert said.onset == datetime.fromtimestamp(CHANGE * 60, UTC)
     assert ended == replace(said, ended_at=ended.ended_at)
