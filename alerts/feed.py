@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -223,6 +223,12 @@ class Producer:
         """
         topic = TICKS if record.key.service == SEVERAL else OBSERVATIONS
         self._send(topic.name, record.key.text(), encode(record))
+
+    def controls(self, records: Iterable[Control]) -> None:
+        """Write control records; they stand in the log when this returns."""
+        for record in records:
+            self.control(record)
+        self.flush()
 
     def records(self, messages: Sequence[tuple[str, bytes, bytes]]) -> None:
         """Write (topic, key, value) messages and wait until the broker has them all.

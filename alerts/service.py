@@ -25,7 +25,7 @@ from starlette.types import ASGIApp
 from alerts import feed
 from alerts.acting import api
 from alerts.acting.keys import LINKS, read_token
-from alerts.acting.listener import host_names, listen
+from alerts.acting.listener import address_of, host_names, listen
 from alerts.acting.typed_text import TypedText
 from alerts.allow.routes import Allowing
 from alerts.briefs.brief import Links
@@ -45,37 +45,36 @@ from alerts.levels.routes import Levels
 from alerts.links import pages as link_pages
 from alerts.log import IncidentLog
 from alerts.notify.dispatch import Dispatch
-from alerts.notify.http_post import HttpPost
-from alerts.notify.policies import policies_of
-from alerts.notify.route import business_of, receivers_of, router
-from alerts.notify.secrets import read_line
-from alerts.notify.sender import FOLLOWING
+from alerts.notify.route import receivers_of
+from alerts.notify.routing import Routing
 from alerts.notify.standing import Standing
 from alerts.ports import Message, Setup
+from alerts.reload import Reload
 from alerts.rules.routes import Rules
 from alerts.silences.polling import HonouredSilences
-from alerts.watch.heartbeat import Heartbeat
+from alerts.watch.heartbeat import heartbeat_of
 from alerts.watch.metrics import Metrics
 from alerts.watch.own_watch import WATCHING
+from alerts.watch.store_ping import StorePing
 from alerts.watch.watches import Watches
-from detectors.observation import Control
 from detectors.redaction.names import revealed_type
 from infra import clickhouse
 from infra.clock import NS_PER_S, Clock, SystemClock
 from infra.disks import Room
 from infra.errors import InfraError, Misconfigured
+from infra.guarded_loop import GuardedLoop
 from infra.kafka import FINDINGS
 from infra.metrics_key import read_metrics_key
 from infra.process_starts import report_start
-from infra.receivers import WEB, has_scheme
 from infra.settings import Settings, load
+from infra.settings_file import SettingsFile
 from infra.stored_names import check_stored_names
 
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.5
 ELAPSE_EVERY_S = 3.0
-GRANT_EVERY_S = PING_EVERY_S = 5.0
+GRANT_EVERY_S = 5.0
 LONGEST_PAUSE_S = 10.0
 STARTING = "starting"
 STOP_S = 10.0
@@ -85,7 +84,10 @@ OK, USAGE, UNAVAILABLE, DEFECT = 0, 2, 3, 70
 
 
 class Service:
-    """All of it in one process. ``topic``, ``group`` and what disks hold are others only in tests."""
+    """All of it in one process. ``topic``, ``group`` and what disks hold are others only in tests.
+
+    ``file`` is where the settings are from, if they are to be taken up as they change.
+    """
 
     def __init__(
         self,
@@ -95,6 +97,7 @@ class Service:
         topic: str = FINDINGS.name,
         group: str = feed.GROUP,
         rooms: Callable[[], list[Room]] | None = None,
+        file: SettingsFile | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
@@ -109,15 +112,23 @@ class Service:
         self._recorded: RecordedFeed | None = None
         self._stop = threading.Event()
         self._trouble: str | None = STARTING
-        self._pinged = (0, False)
+        self._ping = StorePing(self._deliveries.ping, self._clock)
         self._grants = Grants(settings, self._log.services, self._producer.records)
-        self._heart = self._heartbeat()
+        self._heart = heartbeat_of(
+            settings.alerts,
+            self.problems,
+            self._deliveries.detected_ns,
+            self._clock,
+            self.metrics,
+            self.faults,
+        )
         self._token = read_token(settings.home)
         self._metrics_key = read_metrics_key(settings.telemetry.metrics_key_file)
         self._typed = TypedText.of(settings)
         self._secrets = Secrets.of(settings)
         public = settings.alerts.public_url
         self._links_key = read_token(settings.home, LINKS).encode() if public else None
+        self._routing = Routing(settings)
         self._dispatch = Dispatch(
             settings,
             self._deliveries,
@@ -126,72 +137,78 @@ class Service:
             self.metrics,
             self.faults,
             lambda incident_id: self.desk.find(incident_id),  # noqa: PLW0108 - it is made below
+            self._routing,
         )
-        self._senders = self._dispatch.senders
         self._socket = listen(settings.alerts.host, settings.alerts.port)
-        host, port = self._socket.getsockname()[:2]
-        self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self.address = address_of(self._socket)
         dashboard = settings.dashboard.address
         links = Links(dashboard, self.address, _version(), settings.alerts.runbook_url)
         self._standing = Standing(links)
         self._digests = DigestRound(
-            receivers_of(settings), business_of(settings), self._deliveries.tried, self._clock, dashboard
+            receivers_of(settings),
+            self._routing.is_business_of,
+            self._deliveries.tried,
+            self._clock,
+            dashboard,
         )
-        state = self._dispatch.state
+        state, routing = self._dispatch.state, self._routing
         setup = Setup(
-            Timing.of(settings), router(settings), links, state.arrived, policies_of(settings), state.arrival
+            Timing.of(settings), routing.route, links, state.arrived, routing.policies, state.arrival
         )
         due = self._dispatch.due
         self.desk = Desk(setup, self._log, self._producer, due, self._clock, self.metrics, self.faults)
         self.holding = self._kept.held()
-        disks = rooms or partial(self._log.rooms, settings.home)
+        self.reload = Reload(file, settings, self._use, self._clock, self.metrics)
         self._own = Watches(
             settings,
-            self._senders,
+            lambda: self._dispatch.senders,
             self._log,
-            disks,
+            rooms or partial(self._log.rooms, settings.home),
             lambda: self._waits_for,
             self._clock,
             self.faults,
-            self._dispatch.state,
+            state,
+            self.reload,
         )
-        self._rules = Rules(self._deliveries, self._control, self._producer.action, settings, self._clock)
+        self._rules = Rules(
+            self._deliveries, self._producer.controls, self._producer.action, settings, self._clock
+        )
         self._keeper = Keeper(self.holding, self._mine, self._clock, self.faults)
+        self._honoured = self._honoured_in(settings)
+
+    def _honoured_in(self, settings: Settings) -> HonouredSilences:
+        return HonouredSilences.of(settings, self._clock, self.metrics, self.faults, self._typed)
+
+    @property
+    def loops(self) -> list[GuardedLoop]:
+        """The threads there are now, which none ends but by `stop`."""
         beats = [] if self._heart is None else [self._heart.loop]
-        senders = [sender.loop for sender in self._senders.values()]
-        self._honoured = HonouredSilences.of(settings, self._clock, self.metrics, self.faults, self._typed)
-        self.loops = [*senders, *beats, *self._honoured.loops, self._keeper.loop, *self._own.loops]
+        asked = self._honoured.loops
+        return [*self._dispatch.loops, *beats, *asked, self._keeper.loop, *self._own.loops]
+
+    def _use(self, settings: Settings) -> None:
+        """Go by the receivers and routes of other settings; all of them, or none (`Misconfigured`)."""
+        check_stored_names(settings, revealed_type)
+        before, secrets = self._honoured, Secrets.of(settings)
+        honoured = before if before.asked(settings) else self._honoured_in(settings)
+        channels = self._dispatch.channels(settings)
+        self._routing.use(settings)
+        self._dispatch.use(settings, channels)
+        self._digests.use(receivers_of(settings))
+        self._secrets = secrets
+        self._rules.settings, self._honoured = settings, honoured
+        if honoured is not before:
+            honoured.start()
+            before.stop(0.0)
 
     def _mine(self) -> list[Incident]:
         """The incidents that this process may act for."""
         return self.desk.all() if self.desk.is_writer else []
 
-    def _heartbeat(self) -> Heartbeat | None:
-        """The beat, if an address is named for it."""
-        path = self._settings.alerts.heartbeat_url_file
-        if not path:
-            return None
-        url = read_line(path, "heartbeat_url_file")
-        if not has_scheme(url, WEB):
-            raise Misconfigured(
-                f"alerts.heartbeat_url_file {path} must hold http://host/path or https://host/path"
-            )
-        door = HttpPost(url, self._clock)
-        every_s = self._settings.alerts.heartbeat_s
-        detected_ns = self._deliveries.detected_ns
-        return Heartbeat(
-            door.post, self.problems, detected_ns, self._clock, every_s, self.metrics, self.faults
-        )
-
     def _say_how_things_stand(self) -> None:
         """Hand open incidents to the channels that follow them; they repeat it by themselves."""
         self._dispatch.resend(self.desk)
-        incidents = None
-        for name, sender in self._senders.items():
-            if sender.follows:
-                incidents = self.desk.all() if incidents is None else incidents
-                with self.faults.guarded(FOLLOWING, name):
-                    sender.stands(self._standing.to(name, incidents, self._clock.now_ns()))
+        self._dispatch.stand(self._standing, self.desk.all)
 
     def _send_again(self) -> None:
         """Send again what has to be; that a page was given up is told at once."""
@@ -208,13 +225,7 @@ class Service:
     def _send_digests(self) -> None:
         """Hand over the digests that are due."""
         for due in self._digests.due(self.desk.all):
-            self._senders[due.delivery.receiver].add(due.delivery, due.attempts, done=False)
-
-    def _control(self, records: Sequence[Control]) -> None:
-        """Write records into the observation log; they stand in it when this returns."""
-        for record in records:
-            self._producer.control(record)
-        self._producer.flush()
+            self._dispatch.senders[due.delivery.receiver].add(due.delivery, due.attempts, done=False)
 
     def stop(self) -> None:
         """Ask it to end; `run` returns soon."""
@@ -235,12 +246,12 @@ class Service:
             self.metrics,
             self._token,
             host_names(self._settings.alerts.host, self._settings.alerts.allowed_hosts),
-            Levels(self._deliveries, self._control, self._settings.detection.tick_s),
+            Levels(self._deliveries, self._producer.controls, self._settings.detection.tick_s),
             self._clock,
             self._deliveries.held().bounds,
             self._rules,
             self._typed,
-            api.Condition(self.ended, self.faults.texts),
+            api.Condition(self.ended, self.faults.texts, lambda: self.reload.problem),
             self._dispatch.took,
             self._metrics_key,
             Allowing(self.desk, self._deliveries, self._clock, self._producer.action),
@@ -254,8 +265,7 @@ class Service:
             target=server.run, kwargs={"sockets": [self._socket]}, name="api", daemon=True
         )
         serving.start()
-        for sender in self._senders.values():
-            sender.start()
+        self._dispatch.start()
         if self._heart is not None:
             self._heart.start()
         self._keeper.start()
@@ -272,9 +282,7 @@ class Service:
             self._own.stop()
             self._honoured.stop(STOP_S)
             self._keeper.stop(STOP_S)
-            for wait_s in (0.0, STOP_S / max(1, len(self._senders))):  # ask all, then wait for each
-                for sender in self._senders.values():
-                    sender.stop(wait_s)
+            self._dispatch.stop(STOP_S)
             if self._feed is not None:
                 self._feed.close()
             if self._recorded is not None:
@@ -292,7 +300,7 @@ class Service:
             return app
         public = urlsplit(self._settings.alerts.public_url).hostname
         hosts = [public] if public else []
-        inbound = Inbound(self.desk, self._secrets, self._links_key, self._typed, self._clock)
+        inbound = Inbound(self.desk, lambda: self._secrets, self._links_key, self._typed, self._clock)
         pages = link_pages.build(self.desk, self._links_key, self._clock, hosts, inbound.routes())
         return link_pages.beside(app, pages)
 
@@ -302,6 +310,7 @@ class Service:
         recorded: list[RecordedChange] = []
         load_due, tell_rules, pause_s, next_elapse_ns, next_grant_ns = False, False, 0.5, 0, 0
         while not self._stop.is_set():
+            self.reload.look()
             try:
                 if self._feed is None:
                     feed.require_topics(self._settings.kafka, self._topic)
@@ -345,7 +354,7 @@ class Service:
                         self._rules.keep_up(anew=tell_rules)
                     tell_rules = False
                 self.metrics.set("lag", self._feed.lag())
-                self.metrics.set("waiting", sum(s.waiting for s in self._senders.values()))
+                self.metrics.set("waiting", sum(s.waiting for s in self._dispatch.senders.values()))
                 self.metrics.set("faults", self.faults.total)
                 self._trouble, pause_s = None, 0.5
             except Unavailable as error:
@@ -387,14 +396,8 @@ class Service:
             found.append("the log of findings is not assigned to this process")
         elif not self.desk.is_writer:
             found.append("what is stored has not been loaded yet")
-        now_ns, (pinged_ns, well) = self._clock.now_ns(), self._pinged
-        if not well or now_ns - pinged_ns > PING_EVERY_S * NS_PER_S:
-            try:
-                self._deliveries.ping()
-                self._pinged = (now_ns, True)
-            except Unavailable as error:
-                self._pinged = (now_ns, False)
-                found.append(str(error))
+        if away := self._ping.problem():
+            found.append(away)
         return found
 
 
@@ -422,7 +425,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_stored_names(settings, revealed_type)
         report_start(settings.store, "alerts")
         learn_own_scores(settings)
-        service = Service(settings)
+        service = Service(settings, file=SettingsFile(options.config, settings))
     except Misconfigured as error:
         logger.error("%s", error)
         return USAGE
@@ -431,6 +434,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return UNAVAILABLE
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: service.stop())
+    signal.signal(signal.SIGHUP, lambda *_: service.reload.ask())
     try:
         service.run()
     except Misconfigured as error:  # found only when it is used: a wrong password, another server

@@ -173,6 +173,7 @@ def test_no_runbook_is_left_over() -> None:
         self_watch.WAITING,
         self_watch.SET_ASIDE,
         self_watch.STALLED,
+        self_watch.NOT_RELOADED,
         *("quarantine", "dead_letters", "missing_observations", "scorer_off"),
         silence.STILL,
     )

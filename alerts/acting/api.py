@@ -73,10 +73,14 @@ Figures = Callable[[Brief, Incident], Brief]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How the process is: threads that have ended, and what was set aside lately, each in a line."""
+    """How the process is: threads that have ended, and what was set aside lately, each in a line.
+
+    ``config`` says why the settings file is not in force, if it is not.
+    """
 
     ended: Callable[[], list[str]] = list
     set_aside: Callable[[], list[str]] = list
+    config: Callable[[], str | None] = lambda: None
 
 
 def build(
@@ -177,10 +181,16 @@ class _Api:
     async def readyz(self, _: Request) -> Response:
         """It reads findings and can store what they lead to; 503 with the reasons otherwise.
 
-        ``set_aside`` is what its own code failed on lately: the rest goes on.
+        ``set_aside`` is what its own code failed on lately: the rest goes on. ``config`` is why a changed
+        settings file is not in force.
         """
         problems = await run_in_threadpool(self._problems)
-        body = {"ready": not problems, "problems": problems, "set_aside": self._condition.set_aside()}
+        body = {
+            "ready": not problems,
+            "problems": problems,
+            "set_aside": self._condition.set_aside(),
+            "config": self._condition.config(),
+        }
         return JSONResponse(body, 503 if problems else 200, headers=identity())
 
     async def metrics(self, request: Request) -> Response:

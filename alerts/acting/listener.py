@@ -30,3 +30,9 @@ def host_names(host: str, named: Sequence[str] = ()) -> list[str]:
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return list(named) or ["*"]
     return [host, *named]
+
+
+def address_of(listening: socket.socket) -> str:
+    """The address under which a listener is reached on this machine."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -88,6 +88,7 @@ _OF_OURS = {
             "dead_letters",
             "missing_observations",
             "scorer_off",
+            "config_not_reloaded",
         )
     },
     "missing_ticks": "missing_observations",

@@ -36,9 +36,13 @@ class DigestRound:
     def __init__(
         self, receivers: Iterable[ReceiverSettings], mine: Mine, known: Known, clock: Clock, dashboard: str
     ) -> None:
-        self._receivers = [r for r in receivers if r.digest in DAYS]
+        self.use(receivers)
         self._mine, self._known, self._clock, self._dashboard = mine, known, clock, dashboard
         self._looked: dict[str, str] = {}
+
+    def use(self, receivers: Iterable[ReceiverSettings]) -> None:
+        """Send to those receivers from now on."""
+        self._receivers = [r for r in receivers if r.digest in DAYS]
 
     def forget(self) -> None:
         """Another process may have sent some: the log is asked again."""

@@ -83,26 +83,27 @@ def post_answer(url: str, body: bytes, clock: Clock) -> None:
 
 
 class Inbound:
-    """The two endpoints, of receivers whose secret is known; ``key`` signs links, ``answer`` asks Slack."""
+    """The two endpoints, of receivers whose secret is known; ``key`` signs links, ``answer`` asks Slack.
+
+    ``secrets`` gives those of the receivers that there are now.
+    """
 
     def __init__(
         self,
         desk: Desk,
-        secrets: Secrets,
+        secrets: Callable[[], Secrets],
         key: bytes,
         typed: TypedText,
         clock: Clock,
         answer: Callable[[str, bytes, Clock], None] = post_answer,
     ) -> None:
-        self._desk, self._secrets, self._key = desk, secrets.by_receiver, key
+        self._desk, self._secrets, self._key = desk, secrets, key
         self._typed, self._clock, self._answer = typed, clock, answer
         self._lock = threading.Lock()
         self._seen: OrderedDict[str, None] = OrderedDict()
 
     def routes(self) -> list[Route]:
-        """Where they are asked; none without a secret."""
-        if not self._secrets:
-            return []
+        """Where they are asked; of a receiver without a secret there is nothing there."""
         return [
             Route("/act/pagerduty/{receiver}", self.pagerduty, methods=["POST"]),
             Route("/act/slack/{receiver}", self.slack, methods=["POST"]),
@@ -111,7 +112,7 @@ class Inbound:
     async def pagerduty(self, request: Request) -> Response:
         """A webhook of PagerDuty."""
         body = await read_body(request, MAX_BODY, READ_S)
-        secret = self._secrets.get((PAGERDUTY, request.path_params["receiver"]))
+        secret = self._secrets().by_receiver.get((PAGERDUTY, request.path_params["receiver"]))
         header = request.headers.get(signatures.PAGERDUTY, "")
         if secret is None or body is None:
             return _refused(secret)
@@ -126,7 +127,7 @@ class Inbound:
         """A press of a button in Slack."""
         receiver = request.path_params["receiver"]
         body = await read_body(request, MAX_BODY, READ_S)
-        secret = self._secrets.get((SLACK, receiver))
+        secret = self._secrets().by_receiver.get((SLACK, receiver))
         if secret is None or body is None:
             return _refused(secret)
         time = request.headers.get(signatures.SLACK_TIME, "")

@@ -54,6 +54,10 @@ class Breaker:
         self.open_until_ns = 0
         self.answered = True
 
+    def renew(self) -> None:
+        """The receiver is another one now: nothing is known of it."""
+        self.failures, self.open_until_ns, self.answered = 0, 0, False
+
     def failed(self, now_ns: int, why: str = "") -> None:
         """The receiver did not take it."""
         if not self.failures:

@@ -2,15 +2,16 @@
 
 A message that a receiver refused for good, that was tried for a day, or that our own code failed on is given
 up. Whoever should have had it gets it again when the receiver works: after the next message it took, or
-after ``lightship alerts test``. Until then a page goes to the receiver's ``fallback``. All of it follows from
-the log of deliveries and the incidents as they stand, so a restart sends nothing twice.
+after ``lightship alerts test``. Until then a page goes to the receiver's ``fallback``. What was due to a
+receiver that the settings do not have any more goes to whom they name now. All of it follows from the log of
+deliveries and the incidents as they stand, so a restart sends nothing twice.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from alerts.incidents.escalation import Arrival
@@ -92,6 +93,8 @@ class Resend:
 
 Find = Callable[[str], Incident | None]
 """An incident by its id."""
+Heirs = Callable[[Incident], Sequence[str]]
+"""Who gets what a receiver was to get that is not in the settings any more."""
 _Messages = dict[tuple[int, int], Fate]
 
 
@@ -210,7 +213,9 @@ class DeliveryState:
         newest = [max(one, key=lambda fate: fate.late).outcome for one in fates]
         return Arrival(min(took, default=None), bool(newest) and set(newest) == {GAVE_UP} and not took)
 
-    def resends(self, find: Find, fallbacks: Mapping[str, str], now_ns: int) -> list[Resend]:
+    def resends(
+        self, find: Find, fallbacks: Mapping[str, str], now_ns: int, heirs: Heirs = lambda _: ()
+    ) -> list[Resend]:
         """What is to be sent now beside what the history of incidents says is due.
 
         Parameters
@@ -221,12 +226,14 @@ class DeliveryState:
             The fallback of each configured receiver; empty where it has none.
         now_ns
             Time on the wall clock.
+        heirs
+            Who gets what a receiver had to get that is no longer configured.
         """
         with self._lock:
             self._forget_old(now_ns)
             works = dict(self._works)
             unfinished = {
-                incident_id: {r: dict(m) for r, m in by.items() if r in fallbacks}
+                incident_id: {r: dict(m) for r, m in by.items()}
                 for incident_id, by in self._fates.items()
                 if _is_unfinished(by, fallbacks)
             }
@@ -236,9 +243,16 @@ class DeliveryState:
             if incident is None or incident.silence is not None:
                 continue
             for receiver, messages in by_receiver.items():
-                found += _again(incident, receiver, messages, works.get(receiver, 0), now_ns)
-                found += _instead(incident, receiver, by_receiver, fallbacks, now_ns)
-        return found
+                if receiver in fallbacks:
+                    found += _again(incident, receiver, messages, works.get(receiver, 0), now_ns)
+                    others = [fallbacks[receiver]]
+                else:
+                    others = [*heirs(incident)]
+                for other in (name for name in others if name in fallbacks):
+                    is_gone = receiver not in fallbacks
+                    found += _instead(incident, receiver, by_receiver, other, now_ns, is_gone=is_gone)
+        unique = {(one.receiver, one.incident.incident_id, one.seq, one.late): one for one in reversed(found)}
+        return [*reversed(unique.values())]
 
     def _messages(self, incident_id: str, receiver: str) -> _Messages:
         return self._fates.get(incident_id, {}).get(receiver, {})
@@ -304,17 +318,19 @@ def _instead(
     incident: Incident,
     receiver: str,
     by_receiver: Mapping[str, _Messages],
-    fallbacks: Mapping[str, str],
+    other: str,
     now_ns: int,
+    *,
+    is_gone: bool,
 ) -> list[Resend]:
-    """What the fallback of a receiver is told: a page that was given up, and how that incident goes on."""
-    other = fallbacks.get(receiver, "")
-    if not other or other not in fallbacks:
-        return []
+    """What another is told in place of a receiver: a page that was given up, and how that incident goes on.
+
+    ``is_gone``: the receiver is not in the settings any more, so that tickets are told, too.
+    """
     newest, known = last(by_receiver[receiver]), by_receiver.get(other, {})
     known_seq = max((seq for seq, _ in known), default=0)
     stands_in = bool(known) and all(not fate.routed for fate in known.values())
-    is_lost = newest.outcome == GAVE_UP and newest.severity == PAGE and not newest.late
+    is_lost = newest.outcome == GAVE_UP and (is_gone or newest.severity == PAGE) and not newest.late
     if newest.seq <= known_seq or not (stands_in or is_lost):
         return []
     kind = newest.kind if known else "opened"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from alerts.briefs.brief import Act, Brief, Example, cut
 from alerts.errors import Unavailable
-from alerts.faults import DELIVERIES, Faults
+from alerts.faults import DELIVERIES, ROWS, Faults
 from alerts.incidents.incident import Incident
 from alerts.links import signed as signed_links
 from alerts.log import IncidentLog
@@ -18,16 +19,24 @@ from alerts.notify.counted_log import CountedLog
 from alerts.notify.counts import Counts
 from alerts.notify.delivery_state import DeliveryState, Find, Resend, late_key
 from alerts.notify.follower import Follower, Following
-from alerts.notify.pipeline import Pipeline
-from alerts.notify.protocol import Delivery
+from alerts.notify.pipeline import Attempt, Pipeline
+from alerts.notify.protocol import GAVE_UP, Delivery, Message, Notifier
 from alerts.notify.references import References
-from alerts.notify.route import fallbacks_of, reachable
-from alerts.notify.sender import Sender
+from alerts.notify.route import reachable
+from alerts.notify.routing import Routing
+from alerts.notify.sender import FOLLOWING, Sender
+from alerts.notify.standing import Standing
 from alerts.watch.metrics import Metrics
 from infra.clock import Clock
-from infra.settings import ReceiverSettings, Settings
+from infra.errors import Misconfigured
+from infra.guarded_loop import GuardedLoop
+from infra.settings import Settings
+from infra.settings_file import fingerprint
 
 logger = logging.getLogger(__name__)
+
+GONE = "not in the settings any more"
+"""Why a message to a receiver that was taken out is given up."""
 
 
 class Incidents(Protocol):
@@ -43,8 +52,9 @@ class Incidents(Protocol):
 class Dispatch:
     """A sender for every receiver, and what became of its messages (``state``).
 
-    `due` and `resend` are called by the thread that writes incidents, `took` by any. ``links_key`` signs
-    links in messages; ``None``: they hold none. ``find`` gives an incident by its id.
+    `due`, `resend` and `use` are called by the thread that writes incidents, `took` by any. ``links_key``
+    signs links in messages; ``None``: they hold none. ``find`` gives an incident by its id, ``routing`` says
+    who hears of it.
     """
 
     def __init__(
@@ -56,28 +66,88 @@ class Dispatch:
         metrics: Metrics,
         faults: Faults,
         find: Find,
+        routing: Routing,
     ) -> None:
-        self._settings, self._log, self._links_key, self._find = settings, log, links_key, find
+        self._log, self._links_key, self._find = log, links_key, find
         self._clock, self._metrics, self._faults = clock, metrics, faults
-        receivers = reachable(settings)
+        self._public_url = settings.alerts.public_url
         self.state = DeliveryState()
         self.counts = Counts(log.counted, clock)
-        self._fallbacks = fallbacks_of(settings)
-        self._references = {r.name: self._referring(r.name) for r in receivers}
-        self.senders: Mapping[str, Sender] = {r.name: self._sender(r) for r in receivers}
-        self._shown = {r.name for r in receivers if r.examples}
-        self._linked = {r.name for r in receivers if r.kind in signed_links.TOLD_IN}
+        self._routing = routing
+        self._counted = CountedLog(log, metrics, self.state)
+        self._references: dict[str, References] = {}
+        self.senders: Mapping[str, Sender] = {}
+        self._leaving: list[Sender] = []
+        self._lost: list[tuple[Message, int]] = []
+        self._prints: Mapping[str, str] = {}
+        self._running = False
+        self.use(settings, self.channels(settings))
 
-    def _sender(self, receiver: ReceiverSettings) -> Sender:
-        self._metrics.gave_up(receiver.name, 0)
-        log = CountedLog(self._log, self._metrics, self.state)
-        notifier = notifier_of(receiver, self._clock, self._references[receiver.name])
-        following = Following(notifier, self._clock) if isinstance(notifier, Follower) else None
-        pipeline = Pipeline(notifier, log, self._clock, faults=self._faults)
-        return Sender(receiver.name, pipeline, self._faults, following)
+    def channels(self, settings: Settings) -> dict[str, Notifier]:
+        """Channels of receivers that are new or other than those in use, by name, for `use`.
 
-    def _referring(self, receiver: str) -> References:
-        return References(lambda: self._log.references(receiver))
+        Raises
+        ------
+        Misconfigured
+            If one cannot be used; nothing has changed.
+        """
+        made: dict[str, Notifier] = {}
+        try:
+            for receiver in reachable(settings):
+                name, known = receiver.name, self._prints.get(receiver.name)
+                if not known or known != fingerprint(receiver):
+                    self._references.setdefault(name, References(partial(self._log.references, name)))
+                    made[name] = notifier_of(receiver, self._clock, self._references[name])
+        except Misconfigured:
+            for notifier in made.values():
+                notifier.close()
+            raise
+        return made
+
+    def use(self, settings: Settings, channels: Mapping[str, Notifier]) -> None:
+        """Send to the receivers of other settings from now on, through ``channels`` where they are other.
+
+        What is due to a receiver that changed goes through its new channel, in order. What is due to one that
+        is gone is given up once its attempt under way has ended, and goes to whom the routes name now.
+        """
+        receivers = {receiver.name: receiver for receiver in reachable(settings)}
+        senders = {name: sender for name, sender in self.senders.items() if name in receivers}
+        for name, notifier in channels.items():
+            following = Following(notifier, self._clock) if isinstance(notifier, Follower) else None
+            if name in senders:
+                senders[name].becomes(notifier, following)
+                continue
+            self._metrics.gave_up(name, 0)
+            pipeline = Pipeline(notifier, self._counted, self._clock, faults=self._faults)
+            senders[name] = Sender(name, pipeline, self._faults, following)
+            if self._running:
+                senders[name].start()
+        gone = [sender for name, sender in self.senders.items() if name not in receivers]
+        for sender in gone:
+            sender.leave()
+        self._leaving += gone
+        self.senders = senders
+        self._prints = {name: fingerprint(receiver) for name, receiver in receivers.items()}
+        self._shown = {r.name for r in receivers.values() if r.examples}
+        self._linked = {r.name for r in receivers.values() if r.kind in signed_links.TOLD_IN}
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._running = True
+        for sender in self.senders.values():
+            sender.start()
+
+    def stop(self, wait_s: float) -> None:
+        """Finish the attempts under way, all of them within ``wait_s``."""
+        senders = [*self.senders.values(), *self._leaving]
+        for each_s in (0.0, wait_s / max(1, len(senders))):  # ask all, then wait for each
+            for sender in senders:
+                sender.stop(each_s)
+
+    @property
+    def loops(self) -> list[GuardedLoop]:
+        """The threads that send."""
+        return [sender.loop for sender in self.senders.values()]
 
     def load(self) -> None:
         """Start from what is stored about messages.
@@ -91,21 +161,33 @@ class Dispatch:
 
     def forget(self) -> None:
         """Another process sends now."""
-        for sender in self.senders.values():
+        for sender in (*self.senders.values(), *self._leaving):
             sender.forget()
         for references in self._references.values():
             references.forget()
         self.state.forget()
+        self._lost = []
 
     def due(self, delivery: Delivery, attempts: int, done: bool) -> None:
         """Hand a message that the history says is due to its sender, or have it know that it is done."""
         self._hand(delivery, attempts, done, routed=True)
 
     def resend(self, incidents: Incidents) -> None:
-        """Hand over what a fallback gets, and what receivers that work again have missed."""
-        for one in self.state.resends(incidents.find, self._fallbacks, self._clock.now_ns()):
+        """Hand over what others get in place of a receiver, and what one that works again has missed."""
+        self._part()
+        routing, now_ns = self._routing, self._clock.now_ns()
+        for one in self.state.resends(incidents.find, routing.fallbacks, now_ns, routing.heirs):
             with self._faults.guarded(DELIVERIES, f"sending again of incident {one.incident.incident_id}"):
                 self._hand(resent(one, incidents), one.attempts, done=False, routed=False)
+
+    def stand(self, standing: Standing, incidents: Callable[[], Sequence[Incident]]) -> None:
+        """Hand open incidents to the channels that follow them."""
+        found: Sequence[Incident] | None = None
+        for name, sender in self.senders.items():
+            if sender.follows:
+                found = incidents() if found is None else found
+                with self._faults.guarded(FOLLOWING, name):
+                    sender.stands(standing.to(name, found, self._clock.now_ns()))
 
     def took(self, receiver: str) -> bool:
         """Have what a receiver missed sent, as it took a message of a trial; whether there is such a one.
@@ -128,13 +210,50 @@ class Dispatch:
         sender = self.senders.get(delivery.receiver)
         if sender is None:
             if not done:
-                logger.warning("receiver %s is no longer configured: nobody is told", delivery.receiver)
+                self.state.due(delivery, attempts, routed=routed)
+                self._lost.append((delivery, attempts))
             return
         if not done:
             with self._faults.guarded(DELIVERIES, f"examples of incident {delivery.incident_id}"):
                 delivery = self._completed(delivery)
             self.state.due(delivery, attempts, routed=routed)
         sender.add(delivery, attempts, done)
+
+    def _part(self) -> None:
+        """Give up what is due to receivers that are gone, once nothing of theirs is under way."""
+        for sender in [*self._leaving]:
+            left = sender.left()
+            if left is not None:
+                self._lost += left
+                sender.stop(0.0)
+                self._leaving.remove(sender)
+        while self._lost:
+            self._give_up(*self._lost[0])
+            self._lost.pop(0)
+
+    def _give_up(self, message: Message, attempts: int) -> None:
+        """Write down that a receiver gets a message no more: it is not in the settings any more.
+
+        Raises
+        ------
+        Unavailable
+            If it cannot be stored.
+        """
+        now_ns = self._clock.now_ns()
+        attempt = Attempt(message, attempts + 1, GAVE_UP, None, GONE, now_ns)
+        incident = self._find(message.incident_id)
+        heirs = () if incident is None else self._routing.heirs(incident)
+        with self._faults.guarded(ROWS, f"{message.kind} of incident {message.incident_id}"):
+            if heirs:
+                self._log.record_attempt(attempt)
+                self.state.attempted(attempt)
+            else:
+                self._counted.record_attempt(attempt)
+        about = message.kind, message.incident_id, message.receiver, GONE
+        if heirs:
+            logger.info("%s of incident %s: %s is %s: %s in its place", *about, ", ".join(heirs))
+        else:
+            logger.warning("%s of incident %s: %s is %s: nobody is told", *about)
 
     def _completed(self, delivery: Delivery) -> Delivery:
         """A message with figures up to now, and with examples and links for receivers that are shown them."""
@@ -147,7 +266,7 @@ class Dispatch:
 
     def _acts(self, delivery: Delivery) -> tuple[Act, ...]:
         """Links that act, for receivers whose messages hold them; without a public address there are none."""
-        base = self._settings.alerts.public_url.rstrip("/")
+        base = self._public_url.rstrip("/")
         if (
             self._links_key is None
             or delivery.receiver not in self._linked

@@ -82,7 +82,7 @@ class _Due:
 
 
 class Pipeline:
-    """Due deliveries of one receiver. One thread runs it; `add`, `finished` and `forget` are for any."""
+    """Due deliveries of one receiver. One thread runs it; all but `run` and `close` are for any."""
 
     def __init__(
         self,
@@ -103,6 +103,25 @@ class Pipeline:
         self._known: set[str] = set()
         self._newest: dict[str, int] = {}
         self._due: list[_Due] = []
+        self._retired: list[Notifier] = []
+        self._leaving = False
+
+    def becomes(self, notifier: Notifier) -> None:
+        """Send through another channel from now on; an attempt under way ends with the one it began with."""
+        with self._lock:
+            self._retired.append(self._notifier)
+            self._notifier = notifier
+
+    def leave(self) -> None:
+        """Begin no attempt any more."""
+        self._leaving = True
+
+    def left(self) -> list[tuple[Message, int]] | None:
+        """What is due after `leave`, and how often each was tried; ``None``: an outcome is not stored yet."""
+        with self._lock:
+            if any(due.unrecorded is not None for due in self._due):
+                return None
+            return [(due.delivery, due.attempts) for due in self._due]
 
     def add(self, delivery: Message, attempts: int = 0) -> None:
         """Take a delivery that is due, ``attempts`` of which were made; one that is known is left out."""
@@ -140,11 +159,14 @@ class Pipeline:
 
     def run(self) -> float:
         """Try what may be tried now; give the seconds until something can be tried again (at most 60)."""
+        self._renew()
         held: set[str] = set()
         wake_ns = self._clock.now_ns() + 60 * NS_PER_S
         for due in sorted(self._due, key=lambda d: d.delivery.seq):
             incident = due.delivery.incident_id
             if incident in held or due not in self._due:
+                continue
+            if self._leaving and due.unrecorded is None:
                 continue
             if due.unrecorded is None:
                 now = self._clock.now_ns()
@@ -159,6 +181,18 @@ class Pipeline:
                 held.add(incident)
                 wake_ns = min(wake_ns, max(due.not_before_ns, self._clock.now_ns() + NS_PER_S // 10))
         return max(0.0, (wake_ns - self._clock.now_ns()) / NS_PER_S)
+
+    def _renew(self) -> None:
+        """Let go of channels that others took the place of; what waits for those is tried at once."""
+        with self._lock:
+            retired, self._retired = self._retired, []
+        if not retired:
+            return
+        self.breaker.renew()
+        for due in self._due:
+            due.not_before_ns = 0
+        for notifier in retired:
+            notifier.close()
 
     def _try(self, due: _Due) -> None:
         """One attempt, with its intent stored first."""

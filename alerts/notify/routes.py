@@ -28,5 +28,7 @@ class ReceiverApi:
         except Unavailable as error:
             raise Refused(503, f"nothing is sent again: {error}") from error
         if not known:
-            raise Refused(404, f"the running service has no receiver {name!r}: restart it after a change")
+            raise Refused(
+                404, f"the running service has no receiver {name!r}: is its settings file another one?"
+            )
         return JSONResponse({"v": 1, "receiver": name})

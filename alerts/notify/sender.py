@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from alerts.faults import DELIVERIES, Faults
 from alerts.notify.follower import Following
 from alerts.notify.pipeline import Pipeline
-from alerts.notify.protocol import Delivery, Message
+from alerts.notify.protocol import Delivery, Message, Notifier
 from infra.guarded_loop import GuardedLoop
 
 FOLLOWING = "following"
@@ -43,6 +43,27 @@ class Sender:
             return
         self._pipeline.add(delivery, attempts)
         self.loop.wake()
+
+    def becomes(self, notifier: Notifier, following: Following | None) -> None:
+        """Send through another channel from now on; what is due stays due."""
+        self._following = following
+        self._pipeline.becomes(notifier)
+        self.loop.wake()
+
+    def leave(self) -> None:
+        """Finish the attempt under way and begin no other; does not wait for that."""
+        self._pipeline.leave()
+        self.loop.stop(0.0)
+
+    def left(self) -> list[tuple[Message, int]] | None:
+        """What it leaves undone, with how often each was tried; ``None`` while that is not known.
+
+        That is while an attempt is under way, or its outcome cannot be written down.
+        """
+        if self.loop.is_alive:
+            return None
+        self._pipeline.run()
+        return self._pipeline.left()
 
     @property
     def follows(self) -> bool:
@@ -87,10 +108,11 @@ class Sender:
 
     def _run(self) -> float:
         wait_s = self._pipeline.run()
-        if self._following is not None:
+        following = self._following  # its channel is not closed before the next run
+        if following is not None:
             standing_s = FOLLOW_AGAIN_S
             with self._faults.guarded(FOLLOWING, self._name):
-                standing_s = self._following.run(self._pipeline.newest)
+                standing_s = following.run(self._pipeline.newest)
             wait_s = min(wait_s, standing_s)
         return wait_s
 

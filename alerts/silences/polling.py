@@ -34,6 +34,7 @@ from infra.clock import NS_PER_S, Clock
 from infra.guarded_loop import GuardedLoop
 from infra.receivers import ReceiverSettings
 from infra.settings import Settings
+from infra.settings_file import fingerprint
 from infra.silence_reach import PATH
 
 logger = logging.getLogger(__name__)
@@ -148,6 +149,7 @@ class HonouredSilences:
     ) -> None:
         self._pollers, self._clock, self._close = tuple(pollers), clock, close
         self._first_until_s: float | None = None
+        self._prints: list[str] = []
         self.loops = [poller.loop for poller in self._pollers]
 
     @classmethod
@@ -160,7 +162,13 @@ class HonouredSilences:
             SilencePoller(name, partial(ask, door), clock, metrics, faults, typed)
             for name, door in doors.items()
         ]
-        return cls(pollers, clock, partial(_close, tuple(doors.values())))
+        made = cls(pollers, clock, partial(_close, tuple(doors.values())))
+        made._prints = _prints(settings)
+        return made
+
+    def asked(self, settings: Settings) -> bool:
+        """Whether they are those that settings name, with the same addresses and secrets."""
+        return self._prints == _prints(settings)
 
     def start(self) -> None:
         """Begin to ask."""
@@ -187,6 +195,10 @@ class HonouredSilences:
         why = "silences of {} are not honoured any more"
         stray = [ended(s, why.format(s.origin), now_ns) for s in known.in_force if s.origin not in origins]
         return [*stray, *(s for poller in self._pollers for s in poller.changes(known, now_ns))]
+
+
+def _prints(settings: Settings) -> list[str]:
+    return [fingerprint(r) for r in settings.receiver if r.honour_silences]
 
 
 def _close(doors: Sequence[HttpPost]) -> None:

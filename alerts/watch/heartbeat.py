@@ -12,11 +12,16 @@ from collections.abc import Callable
 
 from alerts.errors import Unavailable
 from alerts.faults import Faults
+from alerts.notify.http_post import HttpPost
 from alerts.notify.protocol import SENT, Outcome
+from alerts.notify.secrets import read_line
 from alerts.watch.metrics import Metrics
 from alerts.watch.self_watch import in_words, stalled_since_ns
+from infra.alert_sections import AlertSettings
 from infra.clock import Clock
+from infra.errors import Misconfigured
 from infra.guarded_loop import GuardedLoop
+from infra.receivers import WEB, has_scheme
 
 logger = logging.getLogger(__name__)
 
@@ -83,3 +88,30 @@ class Heartbeat:
         now_ns = self._clock.now_ns()
         since_ns = stalled_since_ns(said_ns, now_ns)
         return found if since_ns is None else [*found, in_words(since_ns, now_ns)]
+
+
+def heartbeat_of(
+    alerts: AlertSettings,
+    problems: Callable[[], list[str]],
+    detected_ns: Callable[[], int | None],
+    clock: Clock,
+    metrics: Metrics,
+    faults: Faults,
+) -> Heartbeat | None:
+    """The beat, if an address is named for it.
+
+    Raises
+    ------
+    Misconfigured
+        If the address cannot be used.
+    """
+    path = alerts.heartbeat_url_file
+    if not path:
+        return None
+    url = read_line(path, "heartbeat_url_file")
+    if not has_scheme(url, WEB):
+        raise Misconfigured(
+            f"alerts.heartbeat_url_file {path} must hold http://host/path or https://host/path"
+        )
+    door = HttpPost(url, clock)
+    return Heartbeat(door.post, problems, detected_ns, clock, alerts.heartbeat_s, metrics, faults)

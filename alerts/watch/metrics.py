@@ -40,6 +40,18 @@ METRICS = (
         "counter",
         "Times that an Alertmanager did not say what is silenced there",
     ),
+    Metric(
+        "config_ok",
+        "lightship_alerts_config_last_reload_successful",
+        "gauge",
+        "Whether the settings file could be used when it was read last",
+    ),
+    Metric(
+        "config_at",
+        "lightship_alerts_config_last_reload_success_timestamp_seconds",
+        "gauge",
+        "When the settings file was read last and could be used, s since 1970 UTC",
+    ),
     Metric("waiting", "lightship_alerts_notifications_waiting", "gauge", "Messages that are due"),
     Metric("offset", "lightship_alerts_findings_offset", "gauge", "Newest offset that was taken"),
     Metric("lag", "lightship_alerts_findings_lag_messages", "gauge", "Messages of the log not yet taken"),

@@ -55,13 +55,20 @@ class Outage:
 
 
 class OutageWatch:
-    """Looks every few seconds, on a thread of its own; ``trouble`` says what the service waits for."""
+    """Looks every few seconds, on a thread of its own; ``trouble`` says what the service waits for.
+
+    ``settings`` gives those in force, by which a page is sent.
+    """
 
     def __init__(
-        self, settings: Settings, trouble: Callable[[], str | None], clock: Clock, faults: Faults
+        self,
+        settings: Callable[[], Settings],
+        trouble: Callable[[], str | None],
+        clock: Clock,
+        faults: Faults,
     ) -> None:
         def new_page(note: str, since_ns: int) -> Page:
-            return DirectPage(settings, finding_of(AWAY, note, since_ns), clock)
+            return DirectPage(settings(), finding_of(AWAY, note, since_ns), clock)
 
         self._trouble, self._clock = trouble, clock
         self._outage = Outage(new_page)

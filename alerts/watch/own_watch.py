@@ -29,11 +29,14 @@ def restarted(home: Path) -> list[Restarted]:
 
 
 class OwnWatch:
-    """``detected_ns``, ``rooms``, ``late`` and ``restarted`` may ask the store, and raise `Unavailable`."""
+    """``detected_ns``, ``rooms``, ``late`` and ``restarted`` may ask the store, and raise `Unavailable`.
+
+    ``senders`` gives those there are now, by their receivers.
+    """
 
     def __init__(
         self,
-        senders: Mapping[str, Sender],
+        senders: Callable[[], Mapping[str, Sender]],
         detected_ns: Callable[[], int | None],
         rooms: Callable[[], list[Room]],
         late: Callable[[], list[Late]],
@@ -62,8 +65,9 @@ class OwnWatch:
             If the store does not answer.
         """
         now_ns = self._clock.now_ns()
-        looks = self._looks(now_ns)
-        found = self_watch.statements(looks, self_watch.open_findings(incidents), now_ns)
+        said = self_watch.open_findings(incidents)
+        looks = self._looks(now_ns) + self_watch.gone(said, self._senders())
+        found = self_watch.statements(looks, said, now_ns)
         new = [f for f in found if (f.finding_id, f.ended_at is None) not in self._said]
         self._said.update((f.finding_id, f.ended_at is None) for f in new)
         return new
@@ -91,7 +95,7 @@ class OwnWatch:
 
     def _receivers(self, now_ns: int) -> list[Look]:
         looks = []
-        for name, sender in self._senders.items():
+        for name, sender in self._senders().items():
             down_ns, refused = sender.down_since_ns, self._state.refused(name)
             answered = sender.answered or (self._state.took_ns(name) or 0) >= self._began_ns
             looks += self_watch.receiver(

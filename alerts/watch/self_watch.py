@@ -24,6 +24,7 @@ from infra.embedded.restart_loop import Restarted
 DETECTOR = "self-watch"
 STALLED, RECEIVER, DISK, LATE = "detection_stalled", "receiver_down", "disk_full", "late_share"
 RESTARTS, WAITING, SET_ASIDE = "restart_loop", "records_waiting", "set_aside"
+NOT_RELOADED = "config_not_reloaded"
 STALLED_S = 180.0
 """Detection says every 30 s how far it is, also when nothing comes."""
 RECEIVER_S = 300.0
@@ -127,6 +128,18 @@ def set_aside(parts: Iterable[tuple[PartFault, bool]]) -> list[Look]:
         note = f"the alerts service set something aside: {fault.text()}" if lately else ""
         looks.append(Look(SET_ASIDE, of("part", fault.part), since_ns, fault.severity, note, fault.n))
     return looks
+
+
+def not_reloaded(since_ns: int | None, why: str) -> Look:
+    """Whether the settings file is other than what is in force, as it cannot be used."""
+    note = f"the settings file cannot be used, what it said before stays in force: {why}" if why else ""
+    return Look(NOT_RELOADED, ALL, since_ns, "ticket", note)
+
+
+def gone(said: Iterable[Key], receivers: Iterable[str]) -> list[Look]:
+    """What was said of receivers that are not in the settings any more is over."""
+    there = {of("receiver", name) for name in receivers}
+    return [Look(score, slice_, None) for score, slice_ in said if score == RECEIVER and slice_ not in there]
 
 
 def disks(rooms: Iterable[Room], now_ns: int) -> list[Look]:

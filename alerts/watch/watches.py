@@ -10,6 +10,7 @@ from alerts.incidents.incident import Incident
 from alerts.log import IncidentLog
 from alerts.notify.delivery_state import DeliveryState
 from alerts.notify.sender import Sender
+from alerts.reload import Reload
 from alerts.watch.backlog import BacklogWatch
 from alerts.watch.outage import OutageWatch
 from alerts.watch.own_watch import OwnWatch, restarted
@@ -21,22 +22,23 @@ from infra.settings import Settings
 
 
 class Watches:
-    """``trouble`` is what the service waits for; ``rooms`` gives the disks."""
+    """``trouble`` is what the service waits for, ``rooms`` gives the disks, ``reload`` follows the file."""
 
     def __init__(
         self,
         settings: Settings,
-        senders: Mapping[str, Sender],
+        senders: Callable[[], Mapping[str, Sender]],
         log: IncidentLog,
         rooms: Callable[[], list[Room]],
         trouble: Callable[[], str | None],
         clock: Clock,
         faults: Faults,
         state: DeliveryState,
+        reload: Reload,
     ) -> None:
         self._log = IncidentLog(lambda: clickhouse.connect(settings.store), faults)
         self._backlog = BacklogWatch(settings.kafka, self._log.positions, clock, faults)
-        self._outage = OutageWatch(settings, trouble, clock, faults)
+        self._outage = OutageWatch(lambda: reload.settings, trouble, clock, faults)
         self.loops = (self._backlog.loop, self._outage.loop)
         self._own = OwnWatch(
             senders,
@@ -45,7 +47,7 @@ class Watches:
             log.late,
             clock,
             partial(restarted, settings.home),
-            self._backlog.looks,
+            lambda: [*self._backlog.looks(), *reload.looks()],
             log.starts,
             faults,
             state,

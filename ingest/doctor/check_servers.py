@@ -26,7 +26,7 @@ class Server:
     """A server or room: its address, and why it is not ready (``None``: it is); ``away``: it says nothing.
 
     ``elsewhere``: the address is a guess, so that it may run on another machine. ``set_aside`` is what its
-    own code failed on lately, a line each.
+    own code failed on lately, a line each; ``config`` why it does not go by its settings file.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Server:
     start: str = "lightship up"
     elsewhere: bool = False
     set_aside: tuple[str, ...] = ()
+    config: str | None = None
 
 
 def check_server(server: Server) -> Line:
@@ -43,6 +44,10 @@ def check_server(server: Server) -> Line:
     if server.problem is None and server.set_aside:
         remedy = "report it; infra/runbooks/set_aside.md says what each part means"
         return Line(server.name, FAIL, f"set aside: {'; '.join(server.set_aside)[:500]}", remedy)
+    if server.problem is None and server.config:
+        remedy = "mend it: it is read again by itself; `lightship config check` says whether it can be used"
+        says = f"goes by the settings of before, as the file cannot be used: {server.config[:500]}"
+        return Line(server.name, FAIL, says, remedy)
     if server.problem is None:
         return Line(server.name, OK, f"{server.address} is ready")
     says = f"{server.address}: {server.problem}"

@@ -135,18 +135,30 @@ def room_server(
     if instance and answer.headers.get(HEADER, "") != instance:
         return Server(name, address, "another process answers there: it is not of this instance", start=start)
     if answer.status_code == 200:
-        return Server(name, address, start=start, set_aside=_set_aside(answer))
+        body = _body(answer)
+        return Server(name, address, start=start, set_aside=_set_aside(body), config=_config(body))
     return Server(name, address, f"not ready: {' '.join(answer.text.split())[:300]}", start=start)
 
 
-def _set_aside(answer: httpx.Response) -> tuple[str, ...]:
-    """What a room says that it failed on."""
+def _body(answer: httpx.Response) -> Mapping[str, object]:
+    """What a room says of itself."""
     try:
         body = answer.json()
     except ValueError:
-        return ()
-    lines = body.get("set_aside") if isinstance(body, dict) else None
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _set_aside(body: Mapping[str, object]) -> tuple[str, ...]:
+    """What a room says that it failed on."""
+    lines = body.get("set_aside")
     return tuple(str(line) for line in lines) if isinstance(lines, list) else ()
+
+
+def _config(body: Mapping[str, object]) -> str | None:
+    """Why a room does not go by its settings file, if it says so."""
+    why = body.get("config")
+    return why if isinstance(why, str) else None
 
 
 def store_server(settings: StoreSettings) -> tuple[Server, Client | None]:

@@ -38,7 +38,7 @@ class Site(Bench):
         super().__init__()
         self.answers: list[tuple[str, dict[str, Any]]] = []
         secrets = Secrets({("pagerduty", "pager"): SECRET, ("slack", "team"): SIGNING})
-        inbound = Inbound(self.desk, secrets, KEY, TypedText.of(settings), self.clock, self.answer)
+        inbound = Inbound(self.desk, lambda: secrets, KEY, TypedText.of(settings), self.clock, self.answer)
         pages = link_pages.build(self.desk, KEY, self.clock, HOSTS, inbound.routes())
         self.web = TestClient(pages, base_url=f"https://{HOSTS[0]}")
         self.one = self.incident()
@@ -231,6 +231,6 @@ def replace_acts(brief: Any, links: tuple[Act, ...]) -> Any:
     return replace(brief, do=replace(brief.do, acts=links))
 
 
-def test_without_secrets_there_are_no_endpoints(site: Site, tmp_path: Any) -> None:
-    typed = TypedText.of(Settings(home=tmp_path))
-    assert Inbound(site.desk, Secrets({}), KEY, typed, site.clock).routes() == []
+def test_of_a_receiver_without_a_secret_there_is_nothing_there(site: Site) -> None:
+    answer = site.web.post("/act/pagerduty/nobody", content=b"{}")
+    assert (answer.status_code, answer.text) == (404, "no such receiver\n")

@@ -248,7 +248,7 @@ def test_a_thread_that_ends_all_the_same_says_so() -> None:
 def test_what_failed_is_an_incident_until_it_has_not_failed_for_a_while() -> None:
     clock = HandClock()
     faults = Faults(clock)
-    watch = OwnWatch({}, lambda: None, list, list, clock, faults=faults)
+    watch = OwnWatch(dict, lambda: None, list, list, clock, faults=faults)
     with faults.guarded("digests"):
         raise ZeroDivisionError
     faults.note("findings", KeyError("a text of a user"), "findings/0/17")
@@ -270,6 +270,6 @@ def test_one_look_that_fails_hides_none_of_the_others() -> None:
     clock = HandClock()
     long_ago = clock.now_ns() - 3600 * 10**9
     clock.sleep(3600)
-    watch = OwnWatch({}, lambda: long_ago, rooms, list, clock)
+    watch = OwnWatch(dict, lambda: long_ago, rooms, list, clock)
     clock.sleep(3600)
     assert {f.score for f in watch.statements([])} == {"detection_stalled", "set_aside"}

@@ -36,6 +36,7 @@ SCORES = (
         "missing_observations",
         "missing_ticks",
         "scorer_off",
+        "config_not_reloaded",
     ),
     *("tool_repeats", "trace_duration_s", "repetition", "language", "output_language", "finish_reason"),
 )

@@ -50,6 +50,7 @@ def test_the_exit_code_is_that_of_the_worst(states: list[str]) -> None:
         (Server("worker", "http://w"), OK, "ready"),
         (Server("worker", "http://w", "waits for Kafka"), FAIL, "waits for Kafka"),
         (Server("alerts", "http://a", set_aside=("findings failed once",)), FAIL, "findings failed once"),
+        (Server("alerts", "http://a", config="unknown receiver 'x'"), FAIL, "unknown receiver 'x'"),
         (Server("worker", "http://w", "no answer", away=True, start="python -m x"), AWAY, "no answer"),
         (
             Server("worker", "http://w", "no answer", away=True, start="python -m x", elsewhere=True),
