@@ -117,6 +117,7 @@ class Judging:
             if m.assembled is not None:
                 spans = (*m.assembled.interactions, *m.assembled.context_spans)
             traces[lineage].update(s.trace_id for s in spans)
+            traces[lineage].update(m.event_traces)
             traces[lineage].update(t for said in m.said if (t := said.trace_id))
         for said in (*(j for m in messages for j in (*m.said, *_carried(m))), *again):
             if not said.trace_id and self._has(said.tenant, said.lineage):
@@ -170,6 +171,21 @@ class Judging:
             if carried.place not in self._rows and self._is_new(message, judgeable, carried):
                 self._decide(carried, message, judgeable)
         traces = {i.trace_id for i in assembled.interactions} | {c.trace_id for c in assembled.context_spans}
+        self._meet(message, judgeable, traces)
+
+    def event_calls(self, message: Message, touched: Sequence[StoredInteraction]) -> None:
+        """Calls that are stored from a message as log records told of them: judgements waited for them."""
+        e = message.envelope
+        judgeable = self._judgeable.get((e.tenant, e.lineage))
+        if judgeable is None:
+            return
+        for stored in touched:
+            judgeable.add(stored.interaction)
+        self._meet(message, judgeable, {stored.interaction.trace_id for stored in touched})
+
+    def _meet(self, message: Message, judgeable: Judgeable, traces: Iterable[str]) -> None:
+        """Try the judgements that wait in these traces."""
+        e = message.envelope
         for trace_id in sorted(traces):
             for j in self._of_trace.get((e.tenant, e.lineage, trace_id), ()):
                 near = j.source.partition == message.position.partition

@@ -6,7 +6,7 @@ came without being expected, further back. What stands in the batch itself is no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from detectors.observation import SourcePosition
@@ -48,6 +48,10 @@ class Message(Protocol):
     @property
     def assembled(self) -> Assembled | None:
         """What its spans come to."""
+
+    @property
+    def event_traces(self) -> Collection[str]:
+        """Traces of the calls that log records tell of and that may be stored from it."""
 
     @property
     def contexts(self) -> list[ContextSpan]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingest.dead_letters.broken_deploy import OURS, Outcome
-from ingest.score.batch import Work
+from ingest.score.work import Work
 from ingest.store.tables import Row
 
 EVENT_CALLS = "event_calls"

@@ -9,21 +9,22 @@ position is a duplicate.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 from detectors.observation import SourcePosition
 from ingest.assembly.assemble import EVALUATION_EVENT, Assembled
-from ingest.envelope import Envelope, position_of
+from ingest.envelope import position_of
 from ingest.interaction import UNKNOWN_SERVICE, ContextSpan, Interaction
 from ingest.judgements.judging import Judging
 from ingest.score.decoding import Decoded, assemble_message
 from ingest.score.event_calls import EventCalls
 from ingest.score.late_content import add_late, contents_of, lacks_content, redactions_of, with_content
-from ingest.score.late_names import LateName, LateNames
+from ingest.score.late_names import LateNames
 from ingest.score.late_span import add_span
 from ingest.score.parameters import parameters_text
 from ingest.score.stage_settings import ContextScope, StageSettings
+from ingest.score.work import Batch, ToScore, TraceKey, Work
 from ingest.store.content_record import ContentRecord, content_record
 from ingest.store.content_record import from_row as content_from_row
 from ingest.store.interaction import InteractionKey, StoredInteraction
@@ -44,77 +45,12 @@ from ingest.units.twins import (
     learned_within,
 )
 
-TraceKey = tuple[str, str, str]
 Recall = Callable[..., SourcePosition | None]
 """Where a recently acknowledged id was stored from."""
 LookAgain = Callable[[Interaction], Interaction]
 """Redacts the texts of an interaction once more, now that they are put together."""
 GivenUp = Callable[[Message], Sequence[OpenEvent]]
 """Log records of calls whose spans are waited for no longer as of a message."""
-
-
-@dataclass(slots=True)
-class Work:
-    """What one message comes to.
-
-    ``touched`` are the interactions its position may observe, ``contexts``, ``records`` and ``said`` (the
-    judgements of its log records) what is stored from it, ``judged`` the judgements it counts, ``duplicate``
-    how many of its records are stored from elsewhere, ``clock_ns`` the latest event time of its lineage in
-    its partition so far (0: it moves no clock), ``learned`` which scopes only repeat calls. ``scopes`` are
-    those of its spans by trace and span id. ``event_calls`` is how many calls are stored from it that only
-    log records tell of: they are no records of its own.
-    """
-
-    decoded: Decoded
-    position: SourcePosition
-    assembled: Assembled | None = None
-    touched: list[StoredInteraction] = field(default_factory=list)
-    contexts: list[ContextSpan] = field(default_factory=list)
-    records: list[ContentRecord] = field(default_factory=list)
-    said: list[StoredJudgement] = field(default_factory=list)
-    judged: Sequence[StoredJudgement] = ()
-    interactions: int = 0
-    duplicate: int = 0
-    clock_ns: int = 0
-    learned: list[ContextScope] = field(default_factory=list)
-    scopes: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    event_calls: int = 0
-
-    def scope_of(self, interaction: Interaction) -> str:
-        """Instrumentation scope of the span of a call."""
-        return self.scopes.get((interaction.trace_id, interaction.span_id), "")
-
-    @property
-    def envelope(self) -> Envelope:
-        """Whose message it is."""
-        return self.decoded.envelope
-
-
-@dataclass(slots=True)
-class ToScore:
-    """An interaction to score: new (no ``base``), or ``base`` with content that came late."""
-
-    work: Work
-    stored: StoredInteraction
-    base: StoredInteraction | None = None
-
-
-@dataclass(slots=True)
-class Batch:
-    """The decisions on a batch: what to score, what to insert, and what each message observes.
-
-    ``judging`` finishes the judgements once interactions are scored. ``buried`` are interactions that could
-    not be scored or stored after all, ``late_names`` go to calls among ``known`` that were there before.
-    """
-
-    works: list[Work]
-    judging: Judging
-    to_score: list[ToScore] = field(default_factory=list)
-    new_contexts: list[tuple[Work, ContextSpan]] = field(default_factory=list)
-    new_records: list[tuple[Work, ContentRecord]] = field(default_factory=list)
-    buried: set[InteractionKey] = field(default_factory=set)
-    late_names: list[LateName] = field(default_factory=list)
-    known: Mapping[InteractionKey, StoredInteraction] = field(default_factory=dict)
 
 
 class Planner:
@@ -204,6 +140,8 @@ class Planner:
                 self._logs(batch, work)
             for call, backfill in self._events.of_message(work.position):
                 self._told_by_event(batch, work, call, observed=not (call.synthetic or backfill))
+            if work.event_calls and not self._judging.is_idle:
+                self._judging.event_calls(work, [t for t in work.touched if t.source == work.position])
             if work.said:
                 work.said, repeated = self._judging.logs(work)
                 work.duplicate += repeated
@@ -238,16 +176,22 @@ class Planner:
             self._spans_known.find_interactions([*asks_for(calls), *map(_wider, asks_for(logged))])
         if twins:
             self._spans_known.find_interactions(asks_for_twins(twins))
+        self._look_up_events(works)
+        self._twins.add(self._known.values())
+        if contexts:
+            self._spans_known.find_contexts(asks_for(contexts))
+        self._find_records(traces)
+
+    def _look_up_events(self, works: Sequence[Work]) -> None:
+        """Calls that only log records tell of, and spans of such calls."""
         for work in works:
             if work.assembled is not None and self._has_content(work.envelope.tenant, work.envelope.lineage):
                 self._events.look_up_spans(work.assembled)
         records = [r for work in works for r in work.records]
         self._events.look_up([(w.position, self._given_up(w)) for w in works], records)
         self._events.note(self._known.values())
-        self._twins.add(self._known.values())
-        if contexts:
-            self._spans_known.find_contexts(asks_for(contexts))
-        self._find_records(traces)
+        for work in works:
+            work.event_traces = self._events.traces(work.position)
 
     def _recalled(self, position: SourcePosition, span: Interaction | ContextSpan) -> SourcePosition | None:
         """Where a span is known to be stored from, if that is not ``position``."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from infra.fault import Fault
-from ingest.score.batch import Batch, ToScore
 from ingest.score.decoding import bury_span
+from ingest.score.work import Batch, ToScore
 
 logger = logging.getLogger(__name__)
 

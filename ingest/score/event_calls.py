@@ -157,6 +157,10 @@ class EventCalls:
                 place = (i.tenant, i.lineage, i.response_id or "")
                 self._by_response.setdefault(place, set()).add(stored.key)
 
+    def traces(self, position: SourcePosition) -> frozenset[str]:
+        """The traces of the calls that a message may make."""
+        return frozenset(told.event.call.trace_id for told in self._told.get(position, ()))
+
     def of_message(self, position: SourcePosition) -> list[tuple[Interaction, bool]]:
         """The calls that this message makes, or made when it was read before; and whether as a backfill.
 

@@ -22,7 +22,6 @@ from ingest.dead_letters.letter import to_output
 from ingest.event_time import clock_time
 from ingest.log.clock_marks import Advance, Lineage, Partition
 from ingest.messages import Output
-from ingest.score.batch import Work
 from ingest.score.observing import (
     INTERACTION,
     TRACE,
@@ -33,6 +32,7 @@ from ingest.score.observing import (
     observed_interaction,
 )
 from ingest.score.policy_hits import service_of
+from ingest.score.work import Work
 from ingest.store.judgement import StoredJudgement
 from ingest.units.trace_unit import TraceUnit, observed_trace
 

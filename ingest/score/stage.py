@@ -28,7 +28,7 @@ from ingest.judgements.unmet import Unmet, stored_nameless
 from ingest.ledger.account import dead_count, ledger_row, outcome_of, stored_count
 from ingest.log.clock_marks import Advance, ClockMarks, Partition
 from ingest.messages import Output, RawMessage
-from ingest.score.batch import Batch, LookAgain, Planner
+from ingest.score.batch import LookAgain, Planner
 from ingest.score.burying import bury_call
 from ingest.score.decoding import Decoded, bury_log, bury_span
 from ingest.score.failing import process_without_failing
@@ -43,6 +43,7 @@ from ingest.score.scoring import Scoring, score_each
 from ingest.score.stage_settings import ContextScope, ScorerOff, StageSettings
 from ingest.score.text_keeping import NONE as NO_TEXT
 from ingest.score.text_keeping import decide_text
+from ingest.score.work import Batch
 from ingest.store import content_record
 from ingest.store import context as stored_context
 from ingest.store import judgement as stored_judgement
@@ -293,6 +294,7 @@ class ScoreStage:
                     continue
                 stored.scores = scores
             elif not settle_late(base, stored, scores, item.work.position) or isinstance(result, Exception):
+                batch.known[stored.key] = base  # what is not stored must not reach its row with a name
                 continue
             stored.scorer_versions = self._version_hash
             keep = self._keeping.get(stored.interaction.tenant, _KEEP_ALL)

@@ -13,9 +13,9 @@ from infra.kafka import SPANS
 from ingest.detect.fault import OF_THE_WHOLE
 from ingest.interaction import ContextSpan
 from ingest.log.clock_marks import LIVE
-from ingest.score.batch import TraceKey, Work
 from ingest.score.outputs import advance_of
 from ingest.score.scoring import Scoring, score_each
+from ingest.score.work import TraceKey, Work
 from ingest.store.context import (
     CONTEXT_COLUMNS,
     INTERACTION_COLUMNS,

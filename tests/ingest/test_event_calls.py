@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detectors.observation import SourcePosition
+from ingest.assembly.assemble import EVALUATION_EVENT
 from ingest.messages import RawMessage
 from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, LEDGER
+from ingest.store.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, JUDGEMENTS, LEDGER
 from tests.at_length import examples
 from tests.ingest.raw import RECEIVED_NS, SETTINGS, observations, raw
 from tests.ingest.telemetry import TRACE, chat, log, logs, span, traces
@@ -161,6 +162,16 @@ def test_events_of_one_span_with_other_response_ids_are_other_calls_below_it() -
     found = calls(store, "parent_span_id", "response_id")
     assert found == [("0" * 15 + "1", "chatcmpl-lightship-1"), ("0" * 15 + "1", "chatcmpl-lightship-2")]
     assert balanced(store)
+
+
+def test_a_judgement_that_came_before_meets_the_call() -> None:
+    store = MemoryStore()
+    said = {"gen_ai.evaluation.name": "helpful", "gen_ai.evaluation.score.value": 1.0}
+    run(store, event(), raw("otlp_logs", 0, 1, logs(log(EVALUATION_EVENT, attributes=said, at_s=3))))
+    assert [r["judged_span_id"] for r in rows(store, JUDGEMENTS)] == [""]
+    found = observations(run(store, clock(2)))
+    assert [r["judged_span_id"] for r in rows(store, JUDGEMENTS)] == ["0" * 15 + "1"]
+    assert [name for o in found for name in o.scores if name.startswith("judgement")] == ["judgement:helpful"]
 
 
 def test_an_event_beside_the_call_of_its_time_in_its_trace_is_no_second_call() -> None:

@@ -64,6 +64,20 @@ def test_running_it_again_changes_nothing_and_no_name_is_observed_twice() -> Non
     assert [len(o) for o in sent] == [1, 0, 1, 0, 1, 1]  # the last is that of the run
 
 
+def test_text_that_adds_nothing_does_not_reach_the_row_with_a_name() -> None:
+    batch = [
+        raw("otlp_spans", 0, 0, traces(span(chat(), span_id=4, parent=2))),
+        raw("otlp_logs", 0, 0, logs(log("gen_ai.user.message", body={"content": "Tide?"}, span_id=4))),
+        raw("otlp_spans", 0, 1, traces(span(AGENT, span_id=2, name="invoke_agent pilot", duration_s=4))),
+    ]
+    for cut in range(4):
+        store = MemoryStore()
+        run(store, *batch[:cut])
+        run(store, *batch[cut:])
+        (row,) = rows(store, INTERACTIONS)
+        assert (row["agent_name"], row["content_from"]) == ("pilot", "gen_ai.*.messages"), cut
+
+
 def test_names_that_a_call_has_stay() -> None:
     store = MemoryStore()
     inner = {**AGENT, "gen_ai.agent.name": "deckhand"}
