@@ -25,6 +25,8 @@ from tests.loopback import Loopback, says
 
 pytestmark = pytest.mark.integration
 
+READ_AT = "lightship_alerts_config_last_reload_success_timestamp_seconds"
+
 
 class Site:
     """A process that follows its file, and two services of its own in the log of findings."""
@@ -101,11 +103,9 @@ def test_the_next_incident_goes_to_whom_the_changed_file_names_and_a_bad_one_cha
             site.world.say(refusals(service=site.names[0]))
             until(lambda: len(first.got) == 1)
 
+            began = site.number(READ_AT)
             site.write(hook("second", second), "second")
-            began = site.number("lightship_alerts_config_last_reload_success_timestamp_seconds")
-            until(
-                lambda: site.number("lightship_alerts_config_last_reload_success_timestamp_seconds") > began
-            )
+            until(lambda: site.number(READ_AT) > began)
             site.world.say(refusals("f2", service=site.names[1]))
             until(lambda: len(second.got) == 1)
 
