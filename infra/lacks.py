@@ -60,7 +60,7 @@ class Lack:
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class UnseenCalls:
     """A service that sends and of which no call is seen.
 
     ``traces`` of it hold no model call of any service, ``events`` are log records of calls that name no span
@@ -73,8 +73,8 @@ class Silence:
     events: int = 0
 
 
-def silences(s: Silence) -> list[Lack]:
-    """What falls silent in what this service sends."""
+def why_unseen(s: UnseenCalls) -> list[Lack]:
+    """Why no call is seen in what this service sends."""
     out = []
     if s.traces:
         out.append(

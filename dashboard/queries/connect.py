@@ -8,7 +8,7 @@ from datetime import datetime
 from dashboard.formats import utc
 from dashboard.queries.outputs import COLUMNS
 from dashboard.queries.store import Row, Scope, Store
-from infra.lacks import ServiceFacts, Silence
+from infra.lacks import ServiceFacts, UnseenCalls
 
 Sender = tuple[str, str, str]
 """Service, environment, dialect."""
@@ -130,7 +130,7 @@ def sending(store: Store, scope: Scope) -> tuple[Sending, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def silent(store: Store, scope: Scope) -> tuple[Silence, ...]:
+def silent(store: Store, scope: Scope) -> tuple[UnseenCalls, ...]:
     """Services that sent in the last day of the lineage's clock and of which no call is seen."""
     day, now = 86_400, scope.now_s
     bound = scope.bind(
@@ -139,9 +139,9 @@ def silent(store: Store, scope: Scope) -> tuple[Silence, ...]:
         week=max(0, now - 7 * day),
         until=max(0, now - UNDER_WAY_S),
     )
-    found = [Silence(scope.tenant, str(s), traces=int(n)) for s, n in store.rows(_WITHOUT_CALLS, bound)]
+    found = [UnseenCalls(scope.tenant, str(s), traces=int(n)) for s, n in store.rows(_WITHOUT_CALLS, bound)]
     events = scope.bind(since=bound["since"], before=bound["before"], until=bound["until"])
-    found += [Silence(scope.tenant, str(s), events=int(n)) for s, n in store.rows(_WITHOUT_SPANS, events)]
+    found += [UnseenCalls(scope.tenant, str(s), events=int(n)) for s, n in store.rows(_WITHOUT_SPANS, events)]
     return tuple(found)
 
 

@@ -15,7 +15,7 @@ from dashboard.queries import connect as queries
 from dashboard.rows import connecting
 from dashboard.rows.connecting import Connected
 from dashboard.wording import connect as words
-from infra.lacks import Lack, Silence, silences
+from infra.lacks import Lack, UnseenCalls, why_unseen
 from infra.settings import LOOPBACK
 
 SHOWN = 50
@@ -82,7 +82,7 @@ def _framework(runtime: str) -> None:
         st.code(block.code, language=None, wrap_lines=True)  # highlighting has too little contrast
 
 
-def _silent(found: Sequence[Silence]) -> None:
+def _silent(found: Sequence[UnseenCalls]) -> None:
     """Services that send and of which no call is seen: nothing falls silent."""
     if not found:
         return
@@ -92,7 +92,7 @@ def _silent(found: Sequence[Silence]) -> None:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 components.badge(palette.FAILED)
                 st.markdown(f"**{escape(one.service, 80)}**", width="content")
-            _lacks(silences(one))
+            _lacks(why_unseen(one))
 
 
 def _missing(found: list[Connected], seen: Session) -> None:

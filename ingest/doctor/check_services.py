@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from infra.lacks import ServiceFacts, Silence, lacks, silences
+from infra.lacks import ServiceFacts, UnseenCalls, lacks, why_unseen
 from ingest.doctor.line import OK, WARN, Line
 
 
@@ -20,13 +20,13 @@ def _name(tenant: str, service: str) -> str:
 
 
 def check_services(
-    services: Sequence[ServiceFacts], unjoined: dict[str, int], silent: Sequence[Silence] = ()
+    services: Sequence[ServiceFacts], unjoined: dict[str, int], silent: Sequence[UnseenCalls] = ()
 ) -> list[Line]:
     """All services; ``unjoined`` is content in log records, by service, that no span ever came for.
 
     ``silent`` are those that send and of which no call is seen.
     """
-    quiet = [Line(_name(s.tenant, s.service), WARN, x.says, x.remedy) for s in silent for x in silences(s)]
+    quiet = [Line(_name(s.tenant, s.service), WARN, x.says, x.remedy) for s in silent for x in why_unseen(s)]
     if not services and not unjoined:
         remedy = 'eval "$(lightship env)" in the shell that starts the application'
         return [Line("services", WARN, "no live interaction was stored in the last 7 days", remedy), *quiet]

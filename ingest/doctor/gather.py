@@ -19,7 +19,7 @@ from infra.clock import SystemClock
 from infra.errors import InfraError
 from infra.instance import HEADER
 from infra.kafka import LOGS
-from infra.lacks import ServiceFacts, Silence
+from infra.lacks import ServiceFacts, UnseenCalls
 from infra.settings import KafkaSettings, StoreSettings, hide_password
 from ingest.dialects.genai import DETAILS_EVENTS
 from ingest.doctor.check_servers import Server
@@ -250,8 +250,12 @@ def services_of(store: Client) -> tuple[list[ServiceFacts], dict[str, int]]:
     return facts, unjoined
 
 
-def silent_of(store: Client) -> list[Silence]:
+def silent_of(store: Client) -> list[UnseenCalls]:
     """Services that send and of which no call is seen."""
-    found = [Silence(str(t), str(s), traces=int(n)) for t, s, n in store.query(_WITHOUT_CALLS).result_rows]
-    found += [Silence(str(t), str(s), events=int(n)) for t, s, n in store.query(_WITHOUT_SPANS).result_rows]
+    found = [
+        UnseenCalls(str(t), str(s), traces=int(n)) for t, s, n in store.query(_WITHOUT_CALLS).result_rows
+    ]
+    found += [
+        UnseenCalls(str(t), str(s), events=int(n)) for t, s, n in store.query(_WITHOUT_SPANS).result_rows
+    ]
     return found

@@ -13,7 +13,7 @@ from dashboard.queries.connect import LAST, sending, silent
 from dashboard.queries.store import ClickHouse, Scope
 from dashboard.rows import newest_rows
 from infra.clickhouse import connect
-from infra.lacks import Silence
+from infra.lacks import UnseenCalls
 from ingest.doctor.gather import services_of, silent_of
 from tests.dashboard import world_texts
 from tests.dashboard.world import NOW
@@ -150,6 +150,6 @@ def test_a_service_that_sends_and_of_which_no_call_is_seen_is_named(client: Clie
         logs = [("default", lineage, "teller", e, k, f"{k}", ago, now) for k, e in enumerate(events)]
         client.insert("content_records", logs, column_names=columns)
     scope = Scope("default", "sent-4", int(now.timestamp()))
-    expected = [Silence("default", "crew", traces=2), Silence("default", "teller", events=2)]
+    expected = [UnseenCalls("default", "crew", traces=2), UnseenCalls("default", "teller", events=2)]
     assert list(silent(ClickHouse(client), scope)) == expected
     assert [s for s in silent_of(client) if s.service in ("front", "crew", "young", "teller")] == expected

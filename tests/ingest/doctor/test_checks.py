@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from infra.application_env import application
 from infra.disks import GIB, Room
 from infra.kafka import DEAD_LETTERS, LOGS, SPANS
-from infra.lacks import CAPTURE, ServiceFacts, Silence
+from infra.lacks import CAPTURE, ServiceFacts, UnseenCalls
 from infra.settings import KafkaSettings, Settings
 from ingest.dialects import precedence
 from ingest.doctor.check_app import UNSET_IS_FINE, check_app
@@ -236,7 +236,7 @@ def test_scorers_that_are_off_are_told_with_how_to_run_them_again() -> None:
 
 
 def test_nothing_falls_silent() -> None:
-    silent = [Silence("default", "crew", traces=4), Silence("acme", "bot", events=2)]
+    silent = [UnseenCalls("default", "crew", traces=4), UnseenCalls("acme", "bot", events=2)]
     nothing, spans, events = check_services([], {}, silent)
     assert (nothing.check, spans.check, events.check) == ("services", "service crew", "service acme/bot")
     assert "hold no model call: 4 traces" in spans.says
