@@ -22,7 +22,7 @@ from ingest.assembly.build import (
     read_redactions,
 )
 from ingest.assembly.duplicates import Call, SpanId, find_duplicates, is_call, parent_of
-from ingest.assembly.lending import lent
+from ingest.assembly.lending import lent, loans
 from ingest.assembly.unique_records import Texts, canonical, unique_spans
 from ingest.dialects import genai, legacy_events, openinference, precedence
 from ingest.dialects.partial import AGENT, Partial
@@ -61,8 +61,9 @@ class Assembled:
 
     ``contents`` are interactions of which only the content is known (their span is elsewhere): join them
     with `ingest.assembly.build.fill`. ``judgements`` refer to something elsewhere; ``said`` are all that
-    spans carry, which are among the interactions' evaluations where these are here. ``repeated`` counts spans
-    that were there before under the same id, ``other_logs`` records that say nothing about a call.
+    spans carry, which are among the interactions' evaluations where these are here. ``loans`` is what steps
+    have for calls inside them that are elsewhere. ``repeated`` counts spans that were there before under the
+    same id, ``other_logs`` records that say nothing about a call.
     """
 
     interactions: list[Interaction] = field(default_factory=list)
@@ -70,6 +71,7 @@ class Assembled:
     contents: list[Interaction] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
     said: list[Judgement] = field(default_factory=list)
+    loans: dict[SpanId, Interaction] = field(default_factory=dict)
     repeated: int = 0
     other_logs: int = 0
 
@@ -111,16 +113,20 @@ def assemble_batch(
     calls += _copies(read)
     duplicate_of = find_duplicates(calls, read)
     family = _Family(read, tenant, lineage)
-    out = Assembled(repeated=repeated, other_logs=sorted_logs.other)
+    out = Assembled(loans=loans(read), repeated=repeated, other_logs=sorted_logs.other)
     built: dict[SpanId, Interaction] = {}
     for call in calls:
         interaction = build_interaction(call.span, call.partial, family.scope(call.span))
         records = sorted_logs.of(call.id)
         built[call.id] = _with_log_redactions(interaction, records) if records else interaction
     _merge_duplicates(built, duplicate_of)
+    above = {key: read[key][0].parent_span_id for key in duplicate_of}
+    for key, call_ in built.items() if above else ():
+        built[key] = replace(call_, parent_span_id=_kept_parent(call_, above))
     for key, (span, p) in read.items():
         if key not in built and key not in duplicate_of:
-            out.context_spans.append(build_context(span, p, family.scope(span)))
+            step = build_context(span, p, family.scope(span))
+            out.context_spans.append(replace(step, parent_span_id=_kept_parent(step, above)))
         if p is not None and p.evaluations:
             out.said.extend(_said(span, e) for e in p.evaluations)
     out.said += sorted_logs.said
@@ -145,6 +151,17 @@ def _merge_duplicates(built: dict[SpanId, Interaction], duplicate_of: Mapping[Sp
     for kept, duplicates in others.items():
         spans = [built.pop(duplicate) for duplicate in duplicates]
         built[kept] = replace(fill(built[kept], *spans), duplicate_spans=tuple(i for _, i in duplicates))
+
+
+def _kept_parent(span: Interaction | ContextSpan, above: Mapping[SpanId, str | None]) -> str | None:
+    """The nearest span above that is stored; ``above`` are the parents of those that others stand for."""
+    parent = span.parent_span_id
+    for _ in range(_MAX_ANCESTORS):
+        key = (span.trace_id, parent or "")
+        if key not in above:
+            break
+        parent = above[key]
+    return parent
 
 
 def _order(span: Interaction | ContextSpan) -> tuple[int, str, str]:

@@ -1,7 +1,8 @@
 """A step around a call lends it what the call lacks.
 
 Some frameworks keep what was asked and answered on a span around the call and not on the call (Mastra's
-steps). The step stays context; it holds one call and the attempts before it.
+steps). The step stays context; it holds one call and the attempts before it. It ends after its call and may
+come in a later message.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ingest.assembly.build import REDACTIONS, build_content, read_redactions
 from ingest.assembly.duplicates import SpanId, is_call, parent_of
 from ingest.dialects.messages import TOOL_CALL, Message
 from ingest.dialects.partial import Partial
+from ingest.interaction import Interaction
 from ingest.otlp import SpanView
 
 Read = Mapping[SpanId, tuple[SpanView, Partial | None]]
@@ -33,6 +36,18 @@ def lent(read: Read) -> dict[SpanId, Partial]:
             if lender is not None and partial is not None:
                 out[key] = _with(partial, lender, answered=key == last)
     return out
+
+
+def loans(read: Read) -> dict[SpanId, Interaction]:
+    """What the steps have for calls that are not here, as content of which the span is elsewhere."""
+    return {
+        key: replace(
+            build_content(*key, span.end_ns, step),
+            redactions=read_redactions(span.attributes.get(REDACTIONS)),
+        )
+        for key, (span, step) in read.items()
+        if step is not None and step.lends and step.has_content()
+    }
 
 
 def _with(call: Partial, step: Partial, *, answered: bool) -> Partial:

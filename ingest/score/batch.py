@@ -20,11 +20,12 @@ from ingest.judgements.judging import Judging
 from ingest.score.decoding import Decoded, assemble_message
 from ingest.score.event_calls import EventCalls
 from ingest.score.late_content import add_late, contents_of, lacks_content, redactions_of, with_content
-from ingest.score.late_names import LateNames
+from ingest.score.late_names import LateNames, TraceKey
 from ingest.score.late_span import add_span
+from ingest.score.lent_content import LentContent
 from ingest.score.parameters import parameters_text
 from ingest.score.stage_settings import ContextScope, StageSettings
-from ingest.score.work import Batch, ToScore, TraceKey, Work
+from ingest.score.work import Batch, ToScore, Work
 from ingest.store.content_record import ContentRecord, content_record
 from ingest.store.content_record import from_row as content_from_row
 from ingest.store.interaction import InteractionKey, StoredInteraction
@@ -99,6 +100,7 @@ class Planner:
         self._spans_known = KnownSpans(store)
         self._known, self._contexts = self._spans_known.interactions, self._spans_known.contexts
         self._late_names = LateNames(store, self._spans_known)
+        self._lent = LentContent(self._spans_known)
         self._events = EventCalls(store, self._spans_known)
         self._given_up = given_up
         self._judging = Judging(store, self._spans_known, recall, partial(has, JUDGEMENTS))
@@ -127,11 +129,14 @@ class Planner:
                 else:
                     work.records.append(content_record(view, work.position, n, d.envelope))
         self._look_up(batch.works)
+        self._lent.look_up(batch.works)
         self._late_names.look_up(batch.works)
         self._judging.look_up(batch.works, again)
         for work in batch.works:
             if work.assembled is not None:
                 self._spans(batch, work, work.assembled)
+                for base, content in list(self._lent.of_message(work)):
+                    self._add(batch, work, base, add_late(base, self._look_again(content)))
                 before = partial(came_before, position=work.position)
                 batch.late_names += self._late_names.of_message(work.assembled, work.position, before)
                 if not self._judging.is_idle:

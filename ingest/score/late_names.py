@@ -1,13 +1,13 @@
-"""Names of agents and traces for calls that were stored before the spans which hold them.
+"""Names of agents and traces for calls that come in other messages than the spans which hold them.
 
 Spans end, and are sent, from the inside out: the agent's comes after its calls, the longer it works the
 longer after. A call that lacks a name gets it with a revision of its row; nothing counts it again. A name
-that is there stays.
+that is there stays. A call may also come after its agent: sent again, or from another service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from ingest.store.stage_store import Ask, SpanPlace, StageStore, asks_for
 from ingest.store.tables import CONTEXT_SPANS, INTERACTIONS, Row
 from ingest.units.known_spans import KnownSpans
 from ingest.units.trace_unit import AROUND_NS
+from ingest.units.twins import DUPLICATE
 
 _MAX_ANCESTORS = 64
 _LOOKED_AT = (
@@ -32,6 +33,11 @@ _LOOKED_AT = (
     "trace_name",
     "revision",
 )
+_ABOVE = ("trace_id", "span_id", "parent_span_id", "kind", "name", "start", "attributes")
+
+
+TraceKey = tuple[str, str, str]
+"""Tenant, lineage and trace id."""
 
 
 class Message(Protocol):
@@ -50,6 +56,10 @@ class LateName:
     agent_name: str | None = None
     trace_name: str | None = None
 
+    def of(self, key: InteractionKey) -> LateName:
+        """The same name for another call."""
+        return replace(self, key=key)
+
     def added(self, stored: StoredInteraction) -> StoredInteraction:
         """``stored`` with what it lacks of this, as its next revision."""
         i = stored.interaction
@@ -67,8 +77,9 @@ class LateNames:
         self._store = store
         self._known = known
         self._parents: dict[InteractionKey, str | None] = {}
+        self._names: dict[TraceKey, dict[str, tuple[int, LateName]]] = {}
 
-    def look_up(self, works: Iterable[Message]) -> None:
+    def look_up(self, works: Sequence[Message]) -> None:
         """Ask the store for calls that lack a name which these messages hold.
 
         Raises
@@ -89,6 +100,28 @@ class LateNames:
                     to_ns=ask.to_ns + longest_ns + AROUND_NS,
                 )
             )
+
+        self._look_above([i for w in works if w.assembled for i in w.assembled.interactions if _lacks(i)])
+
+    def _look_above(self, unnamed: Sequence[Interaction]) -> None:
+        """The spans around new calls that came before them."""
+        places = [SpanPlace(i.tenant, i.lineage, "", i.trace_id, "", i.start_ns) for i in unnamed]
+        for ask in asks_for(places):
+            around = (ask.from_ns - AROUND_NS, ask.to_ns + AROUND_NS)
+            wide = replace(ask, services=frozenset(), span_ids=None, from_ns=around[0], to_ns=around[1])
+            for trace_id, span_id, parent, kind, name, start, attributes in self._store.find(
+                CONTEXT_SPANS, wide, _ABOVE
+            ):
+                key = (ask.tenant, ask.lineage, trace_id, span_id)
+                self._parents[key] = parent
+                agent = attributes.get("agent_name") if kind == AGENT else None
+                root = name if parent is None and kind != DUPLICATE else None
+                self._note(key, int(start), agent, root)
+
+    def _note(self, key: InteractionKey, start_ns: int, agent: str | None, trace: str | None) -> None:
+        if agent or trace:
+            named = self._names.setdefault(key[:3], {})
+            named.setdefault(key[3], (start_ns, LateName(key, agent, trace)))
 
     def _look_around(self, ask: Ask) -> None:
         """The calls of these traces that lack a name, and who is above whom in their traces."""
@@ -116,11 +149,41 @@ class LateNames:
     def of_message(
         self, assembled: Assembled, position: SourcePosition, came_before: Callable[[SourcePosition], bool]
     ) -> list[LateName]:
-        """Names that the spans of a message have for calls of messages before it; call it in their order."""
+        """Names for calls of messages before from the spans of a message, and the reverse.
+
+        Call it in the order of the messages.
+        """
         spans: list[Interaction | ContextSpan] = [*assembled.interactions, *assembled.context_spans]
         for span in spans:
             self._parents[span.tenant, span.lineage, span.trace_id, span.span_id] = span.parent_span_id
         naming = [c for c in assembled.context_spans if _names(c)]
+        return [*self._of_earlier(assembled, position), *self._of_these(naming, position, came_before)]
+
+    def _of_earlier(self, assembled: Assembled, position: SourcePosition) -> list[LateName]:
+        """Names that spans of messages before have for the calls of a message."""
+        out = []
+        for i in assembled.interactions:
+            key = (i.tenant, i.lineage, i.trace_id, i.span_id)
+            stored = self._known.interactions.get(key)
+            if stored is None or stored.source != position or not _lacks(i):
+                continue
+            found = self._names.get(key[:3], {})
+            for span_id, (_, name) in sorted(found.items(), key=lambda item: (-item[1][0], item[0])):
+                below = name.agent_name is not None and self._is_below(key, span_id)
+                out.append(replace(name.of(key), agent_name=name.agent_name if below else None))
+        return out
+
+    def _of_these(
+        self,
+        naming: Sequence[ContextSpan],
+        position: SourcePosition,
+        came_before: Callable[[SourcePosition], bool],
+    ) -> list[LateName]:
+        """Names that the spans of a message have for calls of messages before it."""
+        for c in naming:
+            key = (c.tenant, c.lineage, c.trace_id, c.span_id)
+            root = c.name if c.parent_span_id is None else None
+            self._note(key, c.start_ns, c.agent_name if c.kind == AGENT else None, root)
         if not naming:
             return []
         calls: dict[tuple[str, str, str], list[InteractionKey]] = {}
@@ -143,6 +206,11 @@ class LateNames:
                 break
             above = self._parents.get((*key[:3], above))
         return above == span_id
+
+
+def _lacks(i: Interaction) -> bool:
+    """Whether a span above it may have a name for a call."""
+    return i.parent_span_id is not None and (i.agent_name is None or i.trace_name is None)
 
 
 def _names(c: ContextSpan) -> bool:

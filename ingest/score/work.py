@@ -17,9 +17,6 @@ from ingest.store.content_record import ContentRecord
 from ingest.store.interaction import InteractionKey, StoredInteraction
 from ingest.store.judgement import StoredJudgement
 
-TraceKey = tuple[str, str, str]
-"""Tenant, lineage and trace id."""
-
 
 @dataclass(slots=True)
 class Work:

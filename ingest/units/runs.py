@@ -13,9 +13,10 @@ from infra.kafka import SPANS
 from ingest.detect.fault import OF_THE_WHOLE
 from ingest.interaction import ContextSpan
 from ingest.log.clock_marks import LIVE
+from ingest.score.late_names import TraceKey
 from ingest.score.outputs import advance_of
 from ingest.score.scoring import Scoring, score_each
-from ingest.score.work import TraceKey, Work
+from ingest.score.work import Work
 from ingest.store.context import (
     CONTEXT_COLUMNS,
     INTERACTION_COLUMNS,

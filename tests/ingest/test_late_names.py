@@ -78,6 +78,40 @@ def test_text_that_adds_nothing_does_not_reach_the_row_with_a_name() -> None:
         assert (row["agent_name"], row["content_from"]) == ("pilot", "gen_ai.*.messages"), cut
 
 
+def test_an_agent_names_the_call_that_two_instrumentations_tell() -> None:
+    told = {**chat(), "gen_ai.response.id": "chatcmpl-lightship-1"}
+    parts = [
+        traces(
+            span(told, span_id=5, parent=4, start_s=1, duration_s=0.5),
+            span({"http.route": "/v1"}, span_id=4, parent=3, start_s=0.9, duration_s=0.8, name="POST"),
+            span(told, span_id=3, parent=2, start_s=0.8),
+        ),
+        traces(span(AGENT, span_id=2, name="invoke_agent pilot", duration_s=4)),
+    ]
+    store = MemoryStore()
+    for n, part in enumerate(parts):
+        run(store, raw("otlp_spans", 0, n, part))
+    assert [(r["span_id"][-1], r["agent_name"]) for r in rows(store, INTERACTIONS)] == [("5", "pilot")]
+
+
+def test_a_call_that_comes_after_its_agent_is_named() -> None:
+    parts = [
+        traces(span(AGENT, span_id=2, parent=1, name="invoke_agent pilot", duration_s=4)),
+        traces(span({"gen_ai.operation.name": "chain"}, span_id=3, parent=2, start_s=0.5, duration_s=2)),
+        traces(span({"http.route": "/chat"}, span_id=1, name="POST /chat", duration_s=9)),
+        traces(span(chat(), span_id=4, parent=3, start_s=1)),
+    ]
+    batch = [raw("otlp_spans", 0, n, part) for n, part in enumerate(parts)]
+    for cut in range(5):
+        store = MemoryStore()
+        sent = [o for part in (batch[:cut], batch[cut:]) for o in observations(run(store, *part))]
+        (row,) = rows(store, INTERACTIONS)
+        assert (row["agent_name"], row["trace_name"]) == ("pilot", "POST /chat"), cut
+        before = rows(store, INTERACTIONS)
+        run(store, *batch)  # read again
+        assert (rows(store, INTERACTIONS), len(sent)) == (before, 2)
+
+
 def test_names_that_a_call_has_stay() -> None:
     store = MemoryStore()
     inner = {**AGENT, "gen_ai.agent.name": "deckhand"}
