@@ -160,10 +160,9 @@ class Desk:
         return [*quieten_before(draft, finding, self._closed), *draft.apply(finding)]
 
     def elapse(self) -> None:
-        """Let time pass: deadlines, and policy hits that stopped. Time is how far detection has closed ticks.
+        """Let time pass: deadlines, and policy hits that stopped. Time is the end of the last closed tick.
 
-        A lineage without new data has no new time: missing data never resolves anything. What was found in a
-        tick is said soon after the tick is stored, so each look judges what the look before it saw.
+        Without data there is no new time. What was found in a tick is said after: each look judges the last.
 
         Raises
         ------
@@ -395,6 +394,7 @@ class Desk:
             # no ticks are closed of Lightship itself: what it states is on the wall clock
             return Closed(0, 0, self._clock.now_ns())
         seen = self._store.closed(incident.place, policy_scores(incident), after_ns, before_ns)
+        seen = seen.to_its_end(after_ns, self._setup.timing.tick_s)
         return without_allowed(seen, self._store, self._book.allowed, incident, after_ns)
 
     def _commit(self, changes: list[Change]) -> None:

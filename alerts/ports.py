@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from alerts.allow.rule import AllowRule, AllowRules
@@ -17,6 +17,7 @@ from alerts.incidents.timing import Timing
 from alerts.silences.silence import Silence, Silences
 from detectors.finding import Finding
 from detectors.observation import Control
+from infra.clock import NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,20 @@ FAR_FUTURE_NS = 7_300_000_000_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Closed ticks: how often some scores were measured, hits among those, and when the last tick began."""
+    """Closed ticks: how often some scores were measured, hits among those, and when the last tick began.
+
+    Without a tick ``upto_ns`` is the time that was asked from.
+    """
 
     n: int
     hits: int
     upto_ns: int
+
+    def to_its_end(self, after_ns: int, tick_s: int) -> Closed:
+        """The same up to when the last tick ended: what came until then is judged."""
+        if self.upto_ns <= after_ns:
+            return self
+        return replace(self, upto_ns=self.upto_ns + tick_s * NS_PER_S)
 
 
 class Store(Protocol):

@@ -22,8 +22,10 @@ FALSE_ALARM = "false_alarm"
 """Ending of an incident that a person called nothing."""
 FIXED = "fixed"
 """Ending of an incident whose cause a person removed."""
-ENDINGS = ("recovered", "withdrawn", ACCEPTED, "superseded", FALSE_ALARM, FIXED)
-REOPENABLE = ("recovered", "withdrawn")
+RECOVERED = "recovered"
+"""Ending of an incident whose change was seen to be over."""
+ENDINGS = (RECOVERED, "withdrawn", ACCEPTED, "superseded", FALSE_ALARM, FIXED)
+REOPENABLE = (RECOVERED, "withdrawn")
 """Endings that no person decided: the same change coming back reopens the incident."""
 BY_PEOPLE = (ACCEPTED, FALSE_ALARM, FIXED)
 """Endings that a person decided."""
@@ -220,12 +222,15 @@ class Incident:
     @property
     def active(self) -> bool:
         """Whether any of its changes goes on."""
-        return self.hits.active or any(lead.is_active(f) for f in self.findings)
+        return self.hits.active or lead.goes_on(self.findings)
 
     @property
     def unconfirmed(self) -> bool:
-        """Whether a person said that it is fixed and a change of it is still measured."""
-        return self.ending == FIXED and any(lead.is_active(f) for f in self.findings)
+        """Whether a person said that it is fixed, or its calls recovered, and it is still measured."""
+        units = {f.unit for f in self.findings if lead.is_active(f)}
+        if self.ending == RECOVERED:
+            return lead.CONVERSATION in units
+        return self.ending == FIXED and bool(units)
 
     @property
     def supported(self) -> bool:

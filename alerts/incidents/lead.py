@@ -43,6 +43,12 @@ ASKED = ("language", "topic")
 """Scores of what is asked: lengths, tokens, cost and answers follow from it."""
 
 
+CONVERSATION = "conversation"
+ECHO_S = 5400.0
+"""How long after calls recovered conversations may be counted that were held before: they last for a while,
+and wait half an hour for another call. If they still show a change later, that is told (`unconfirmed`)."""
+
+
 def supports(finding: Finding) -> bool:
     """Whether the statement still stands: it has not been withdrawn."""
     return finding.status != "withdrawn"
@@ -56,6 +62,19 @@ def is_active(finding: Finding) -> bool:
         and finding.alert_kind != POLICY
         and finding.severity != "info"
     )
+
+
+def goes_on(findings: Sequence[Finding]) -> bool:
+    """Whether any change worth acting on goes on, by what is known of now.
+
+    Conversations are counted once nothing more comes of them: for a while (`ECHO_S`) they show how calls were
+    before those were seen to be well again.
+    """
+    active = [f for f in findings if is_active(f)]
+    if not active or any(f.unit != CONVERSATION for f in active):
+        return bool(active)
+    ended = [f.ended_at for f in findings if supports(f) and f.unit != CONVERSATION and f.ended_at]
+    return not ended or any((f.made_at - max(ended)).total_seconds() > ECHO_S for f in active)
 
 
 def is_harm(finding: Finding) -> bool:

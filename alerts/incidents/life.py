@@ -9,8 +9,9 @@
 
 ``no_data`` and ``error`` never mean ok: they start an incident and the hold applies to them, and while they
 last nothing recovers. A resolved incident that a person ended is never reopened by the same change; one that
-was said to be fixed is, when its change is still measured ``unfixed_s`` later. A person may reopen it, and
-undo the last act of a person within ``undo_s``.
+was said to be fixed is, when its change is still measured ``unfixed_s`` later, and so is one whose calls
+recovered, when its conversations still show the change then. A person may reopen it, and undo the last act of
+a person within ``undo_s``.
 
 Beside the state: who has taken it, who holds it (then it ends by a person's word alone, and what it rests on
 is kept, over its end, until it is released), and which silence covers it. What people would have been told
@@ -56,6 +57,7 @@ from alerts.incidents.incident import (
     DETECTOR,
     FALSE_ALARM,
     FIRING,
+    FIXED,
     MAX_NOTES,
     OK,
     OVER,
@@ -195,7 +197,8 @@ class _Log:
         fixed_end = (i.resolved_ns or 0) + self.timing.unfixed_ns
         if i.state == RESOLVED and i.unconfirmed and now_ns >= fixed_end:
             minutes = self.timing.unfixed_s / 60
-            self.reopen(fixed_end, {"reason": f"still measured {minutes:g} min after it was called fixed"})
+            how = "called fixed" if i.ending == FIXED else "over"
+            self.reopen(fixed_end, {"reason": f"still measured {minutes:g} min after it was {how}"})
 
     def evidence(self, event: Evidence, now_ns: int) -> None:
         """Evidence arrived."""

@@ -23,7 +23,7 @@ class Timing:
     confidence, that fewer than one in a hundred is left (3 / n, the rule of three). ``remind_s``: how long,
     on the wall clock, a page may fire untaken before it is told once more; 0 for never. ``undo_s``: how long,
     on the wall clock, an act of a person can be undone; what it asks of detection waits so long.
-    ``unfixed_s``: what a person fixed and is still measured so long afterwards was not fixed.
+    ``unfixed_s``: what is over and still measured so long afterwards was not.
     """
 
     tick_s: int = 300

@@ -10,11 +10,9 @@ from alerts.errors import NotPossible
 from alerts.incidents.events import Acknowledge, End, Event, Hold, Release, Reopen, Undo
 from alerts.incidents.group import MAX_SEEN
 from alerts.incidents.incident import BY_PEOPLE, FIRING, RECOVERING, RESOLVED, Incident
-from detectors.drift.change.recovery import Recovery
-from detectors.drift.engine.baseline import FLAG
 from detectors.own_finding import SERVICE
 from infra.clock import to_ns
-from tests.alerts.invented import TIMING, at, refusals, secret
+from tests.alerts.invented import at, refusals, secret
 from tests.alerts.lives import World
 from tests.alerts.lives import ended as well
 from tests.alerts.test_book import Desk, ended
@@ -136,11 +134,3 @@ def test_an_incident_of_lightship_itself_ends_on_the_wall_clock_as_no_ticks_are_
         process.desk.elapse()
         ends.append(process.desk.all()[0].ending)
     assert ends == [None, None, None, "recovered"]
-
-
-def test_a_rate_that_is_back_takes_four_ticks_to_be_over_however_much_traffic_there_is() -> None:
-    """The least time of the table in docs/oncall.md."""
-    for calls_a_tick in (75, 600, 6_000):
-        back = Recovery.begin(FLAG, 0.01, 0.5, event_var=0.0, kappa=1.0, tick_s=TIMING.tick_s)
-        ticks = next(k for k in range(1, 100) if back.update(calls_a_tick, 0.01 * calls_a_tick))
-        assert ticks == 4

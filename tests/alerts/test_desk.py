@@ -157,10 +157,10 @@ def test_time_is_how_far_detection_came() -> None:
     process = world.run()
     look_twice(process.desk)
     assert process.desk.all()[0].state == RECOVERING  # no data, no time
-    world.store.hours_of_traffic = 0.15
+    world.store.hours_of_traffic = 4 / 60  # when the last tick began; it ended five minutes later
     look_twice(process.desk)
     assert process.desk.all()[0].state == RECOVERING
-    world.store.hours_of_traffic = 0.25
+    world.store.hours_of_traffic = 6 / 60
     look_twice(process.desk)
     assert process.desk.all()[0].state == RESOLVED
 

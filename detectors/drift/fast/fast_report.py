@@ -46,7 +46,7 @@ def fast_finding(
     config: WatchConfig,
     history: report.History,
 ) -> tuple[Finding, Recovery]:
-    """The finding of a rise, with the history up to its tick, and what would end it."""
+    """The finding of a rise, with the history up to its tick, and what would end it, by the minute."""
     unit, score = spec.unit, spec.name
     tick, began = (minute * 60 // config.tick_s for minute in (rise.minute, rise.began))
     series = SeriesKey(unit, score, ALL)
@@ -86,7 +86,7 @@ def fast_finding(
         ),
         detector=DETECTOR,
         notes=(*stated.notes, f"more than {limit.rate:.3g} of calls, {_SOURCES[limit.source]}"),
-    ), recovery
+    ), recovery.by_minute(rise.interval())
 
 
 def _of_the_run(stated: Finding, rise: Rise, began: datetime) -> Finding:
@@ -94,16 +94,17 @@ def _of_the_run(stated: Finding, rise: Rise, began: datetime) -> Finding:
 
     The interval is Wilson's, less the baseline, which rests on far more calls.
     """
-    if not rise.n or stated.baseline_value is None:
+    interval = rise.interval()
+    if interval is None or stated.baseline_value is None:
         return stated
-    (low,), (high,) = wilson(np.array([float(rise.n)]), np.array([float(rise.hits)]))
+    low, high = interval
     rate, before = rise.hits / rise.n, stated.baseline_value
     return replace(
         stated,
         onset=began,
         effect=rate - before,
-        effect_low=float(low) - before,
-        effect_high=float(high) - before,
+        effect_low=low - before,
+        effect_high=high - before,
         current_value=rate,
         n=rise.n,
     )

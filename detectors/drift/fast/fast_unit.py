@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from detectors.drift.change.effect import wilson
 from detectors.drift.engine.snapshot import Arrays
 from detectors.drift.engine.ticks import Bools, Floats
 from detectors.drift.fast.distinct import Call, Distinct, Reach, Trials
 from detectors.drift.fast.fast_path import FastBank, upper_rate
+from detectors.drift.fast.minutes import Minute, minutes_of
 from detectors.observation import Observation
 
 MOST_OF_ONE = 0.5
@@ -49,6 +51,13 @@ class Rise:
     n: int = 0
     hits: int = 0
     cells: tuple[tuple[int, int], ...] = ()
+
+    def interval(self) -> tuple[float, float] | None:
+        """Wilson's interval of the rate of the run, if its calls are known."""
+        if not self.n:
+            return None
+        (low,), (high,) = wilson(np.array([float(self.n)]), np.array([float(self.hits)]))
+        return float(low), float(high)
 
 
 class FastUnit:
@@ -154,6 +163,10 @@ class FastUnit:
                 if all(r.score != self.scores[flag] for r in found):
                     found += self._rise(bank, flag, minute, self._ahead, self._near())
         return found
+
+    def by_minute(self, score: str, tick: int) -> list[Minute]:
+        """Calls to which a flag applied in a tick that is open, and hits; see `minutes_of`."""
+        return minutes_of((call for _, call in self._open.get(tick, ())), self.scores.index(score))
 
     def close(self, tick: int) -> list[Rise]:
         """Close one tick: what rose in it, each flag once."""

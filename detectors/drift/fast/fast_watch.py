@@ -18,7 +18,6 @@ import numpy as np
 from detectors.drift.budgets.budget import CLASS_SHARES
 from detectors.drift.engine.baseline import Baseline
 from detectors.drift.engine.snapshot import Arrays, part
-from detectors.drift.engine.ticks import Ints
 from detectors.drift.fast.fast_path import highest_rate
 from detectors.drift.fast.fast_unit import FastUnit, Rise
 from detectors.drift.fast.limits import declared
@@ -189,19 +188,16 @@ class FastWatch:
         opened.finding = replace(began, finding_id=first.finding_id, alert_kind=first.alert_kind)
         return opened.finding
 
-    def ended(self, counts: tuple[Ints, Ints, Ints], numbers: Mapping[Key, int]) -> list[Finding]:
-        """Close one tick for what is open, given its cells and the series' numbers: what has ended."""
-        over = [
-            key
-            for key, opened in sorted(self.open.items())
-            if opened.recovery.update(*sums_of(*counts, numbers[key], self._cut(key)))
-        ]
-        return [f for key in over if (f := self.end(key)) is not None]
-
-    def _cut(self, key: Key) -> int:
-        """The last cell that is no hit."""
-        one = self._unit(key)
-        return one.cuts[one.scores.index(key[1])] if isinstance(one, ValueUnit) else 0
+    def recovered(self, tick: int) -> dict[Key, int]:
+        """What is open and ends in a tick that is about to close, each with the minute that showed it."""
+        over: dict[Key, int] = {}
+        for key, opened in sorted(self.open.items()):
+            one = self._unit(key)
+            for minute, n, hits in () if one is None else one.by_minute(key[1], tick):
+                if opened.recovery.update(n, hits):
+                    over[key] = minute
+                    break
+        return over
 
     def end(self, key: Key) -> Finding | None:
         """Bet again; the finding that was open, if one was said."""
@@ -273,12 +269,6 @@ class FastWatch:
             if opened is not None and at is not None:
                 self.open[unit, score] = opened
                 at.resting[at.scores.index(score)] = True
-
-
-def sums_of(series: Ints, cells: Ints, counts: Ints, number: int, cut: int = 0) -> tuple[float, float]:
-    """Events of one series among the cells of a tick, and those in a cell beyond ``cut``: hits of a flag."""
-    mine = series == number
-    return float(counts[mine].sum()), float(counts[mine & (cells > cut)].sum())
 
 
 def _learned(watch: WatchList | None, key: Key) -> Baseline | None:

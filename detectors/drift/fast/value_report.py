@@ -35,7 +35,7 @@ def value_finding(
     config: WatchConfig,
     history: report.History,
 ) -> tuple[Finding, Recovery]:
-    """The finding of a rise, with the history up to its tick, and what would end it."""
+    """The finding of a rise, with the history up to its tick, and what would end it, by the minute."""
     tick, began = (minute * 60 // config.tick_s for minute in (rise.minute, rise.began))
     watched = history.watch.find(SeriesKey(spec.unit, spec.name, ALL))
     place = None if watched is None else tail_place(watched)
@@ -63,7 +63,7 @@ def value_finding(
         n_conversations=rise.reach.conversations,
         largest_share=round(rise.reach.largest, 9),
         detector=DETECTOR,
-    ), recovery
+    ), recovery.by_minute(rise.interval())
 
 
 def _sized(

@@ -19,6 +19,7 @@ from detectors.drift.engine.snapshot import Arrays
 from detectors.drift.engine.ticks import Bools, Floats
 from detectors.drift.fast.distinct import Call, Distinct, Trials
 from detectors.drift.fast.fast_unit import HIGHEST, MOST_OF_ONE, OPEN_TICKS, UNPRICED, Rise
+from detectors.drift.fast.minutes import Minute, minutes_of
 from detectors.drift.fast.tail import Tail
 from detectors.drift.fast.tail_bank import WINDOW, TailBank
 from detectors.observation import ABSENT, Observation
@@ -167,6 +168,12 @@ class ValueUnit:
         """The calls of the open ticks that are looked at, in the order of the log."""
         first = min(self._open)
         return sorted(c for t in range(first, first + OPEN_TICKS) for c in self._open.get(t, ()))
+
+    def by_minute(self, score: str, tick: int) -> list[Minute]:
+        """Values of a score in a tick that is open, and those beyond its cut; see `minutes_of`."""
+        at = self.scores.index(score)
+        measured = (one for _, one in self._open.get(tick, ()) if one.cells[at] != ABSENT)
+        return minutes_of((Call(*one[:7], 1, int(one.cells[at] > self.cuts[at])) for one in measured), 0)
 
     def close(self, tick: int) -> list[Rise]:
         """Close one tick: what rose in it, each score once."""

@@ -22,9 +22,9 @@ from detectors.drift.baselines.proposal import accept_level
 from detectors.drift.baselines.review import as_slow, review
 from detectors.drift.budgets import grant
 from detectors.drift.budgets.doubt import DOUBT, doubt
-from detectors.drift.change.recovery import Recovery
+from detectors.drift.change.recovery import MINUTE_S, Recovery
 from detectors.drift.engine.snapshot import Arrays, part
-from detectors.drift.engine.ticks import DAY_S, Ints
+from detectors.drift.engine.ticks import DAY_S, Ints, time_of
 from detectors.drift.fast.fast_report import fast_finding
 from detectors.drift.fast.fast_unit import Rise
 from detectors.drift.fast.fast_watch import FastWatch
@@ -287,7 +287,7 @@ class ServiceWatcher(ServiceSeries):
         self._trail.append(tick, series, cells, numbers)
         self._learner.seen(tick, {int(n) for n in np.unique(series)} - set(self._watch.series))
         history = self._history()
-        findings = self._close_fast(tick, fed, log_offset, history)
+        findings = self._close_fast(tick, log_offset, history)
         anew = [n for n, w in self._watch.series.items() if w.since > tick]  # the tick is in their level
         judged = fed
         if anew:
@@ -311,14 +311,13 @@ class ServiceWatcher(ServiceSeries):
             self._trail.drop_before(tick - HISTORY_S // self._config.tick_s)
         return list({f.finding_id: f for f in findings}.values())  # the last word of a tick
 
-    def _close_fast(
-        self, tick: int, fed: tuple[Ints, Ints, Ints], log_offset: int, history: report.History
-    ) -> list[Finding]:
+    def _close_fast(self, tick: int, log_offset: int, history: report.History) -> list[Finding]:
         """Close one tick on the fast path: what ended and what rose."""
-        numbers = {(k.unit, k.score): n for n, k in self._names.items() if k.slice == ALL}
-        over = self._fast.ended(fed, numbers)
-        findings = [replace(f, ended_at=self._time(tick + 1)) for f in over]
-        for key, rise in self._fast.close(tick, self._watch):
+        over = self._fast.recovered(tick)
+        risen = self._fast.close(tick, self._watch)
+        ended = ((self._fast.end(key), time_of(minute + 1, MINUTE_S)) for key, minute in over.items())
+        findings = [replace(f, ended_at=at) for f, at in ended if f is not None]
+        for key, rise in risen:
             stated, recovery = self._explain_rise(key, rise, log_offset, history)
             said = first_said(stated, self._fast, self._watch)
             boundary = self._announced.covering(stated, self._config.tick_s)
