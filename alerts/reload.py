@@ -1,4 +1,4 @@
-"""A changed settings file, taken up by the running service: receivers, routes and escalations.
+"""A changed settings file, taken up by the running service: receivers, routes, escalations and rules.
 
 What cannot be used changes nothing: the settings of before stay in force until the file is mended, and that
 is a line of the log, a metric, a line of ``/readyz`` and a ticket about Lightship itself. All else in the
@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import fields, replace
 
+from alerts.rules.added import check_rules
 from alerts.watch.metrics import Metrics
 from alerts.watch.self_watch import Look, not_reloaded
 from infra.clock import NS_PER_S, Clock
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 EVERY_S = 2.0
 """Seconds between two looks at the file: what it says holds after two to four."""
-RELOADED = ("receiver", "route", "escalation", "time_interval")
+RELOADED = ("receiver", "route", "escalation", "time_interval", "rule")
 """Sections that hold at once."""
 
 
@@ -65,6 +66,7 @@ class Reload:
             if found is None:
                 return
             settings = replace(self._started, **{name: getattr(found, name) for name in RELOADED})
+            check_rules(settings)
             self._use(settings)
         except Misconfigured as error:
             self._failed = now_ns, str(error)

@@ -170,9 +170,8 @@ class Service:
             state,
             self.reload,
         )
-        self._rules = Rules(
-            self._deliveries, self._producer.controls, self._producer.action, settings, self._clock
-        )
+        tell, audit = self._producer.controls, self._producer.action
+        self._rules = Rules(self._deliveries, tell, audit, settings, self._clock)
         self._keeper = Keeper(self.holding, self._mine, self._clock, self.faults)
         self._honoured = self._honoured_in(settings)
 
@@ -187,7 +186,7 @@ class Service:
         return [*self._dispatch.loops, *beats, *asked, self._keeper.loop, *self._own.loops]
 
     def _use(self, settings: Settings) -> None:
-        """Go by the receivers and routes of other settings; all of them, or none (`Misconfigured`)."""
+        """Go by the receivers, routes and rules of other settings; all of them, or none (`Misconfigured`)."""
         check_stored_names(settings, revealed_type)
         before, secrets = self._honoured, Secrets.of(settings)
         honoured = before if before.asked(settings) else self._honoured_in(settings)
@@ -196,7 +195,8 @@ class Service:
         self._dispatch.use(settings, channels)
         self._digests.use(receivers_of(settings))
         self._secrets = secrets
-        self._rules.settings, self._honoured = settings, honoured
+        self._rules.use(settings)
+        self._honoured = honoured
         if honoured is not before:
             honoured.start()
             before.stop(0.0)

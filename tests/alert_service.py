@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from alerts.service import Service
+from detectors.closed_ticks import REPORT
 from detectors.finding import Finding
+from detectors.observation import Control, decode
 from infra.clickhouse import connect
 from infra.disks import Room
-from infra.kafka import CLIENT, TOPICS, Topic, create_topics
+from infra.kafka import CLIENT, OBSERVATIONS, TOPICS, Topic, create_topics
 from infra.settings import (
     AlertSettings,
     KafkaSettings,
@@ -26,6 +28,7 @@ from infra.settings import (
     Settings,
 )
 from tests.databases import fresh_database
+from tests.running import records_of
 
 WAIT_S = 180.0
 
@@ -79,6 +82,25 @@ class World:
             thread.join(30)
         assert not thread.is_alive()
         assert failures == []
+
+    def watched(self, service: str) -> None:
+        """Have a service known."""
+        names = ["tenant", "lineage", "environment", "service", "unit", "score", "generation", "slice"]
+        place = ("default", "live", "production", service)
+        client = connect(self.settings.store)
+        client.insert("series", [(*place, "interaction", "refusal", 1, "all")], names)
+        client.close()
+
+    def controls(self, service: str) -> list[str]:
+        """What detection was told of rules of a service."""
+        consumer = KafkaConsumer(bootstrap_servers=self.settings.kafka.bootstrap, **CLIENT)
+        partitions = consumer.partitions_for_topic(OBSERVATIONS.name)
+        places = [TopicPartition(OBSERVATIONS.name, p) for p in partitions]
+        values = [r.value for place in places for r in records_of(consumer, place)]
+        consumer.close()
+        records = [decode(v) for v in values if v[1] != REPORT]
+        found = [r for r in records if isinstance(r, Control) and r.key.service == service]
+        return [r.action for r in found if r.action.startswith("rule")]
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         client = connect(self.settings.store)

@@ -155,6 +155,22 @@ def checked(rule: Rule, settings: Settings) -> None:
         raise NotPossible(f"the rule can never be decided, or never fires: {why_not}")
 
 
+def check_rules(settings: Settings) -> None:
+    """Whether every rule of settings can be decided, and can fire.
+
+    Raises
+    ------
+    Misconfigured
+        Naming the first that cannot.
+    """
+    for i, one in enumerate(settings.rule):
+        rule = Rule.of(asdict(one))
+        try:
+            checked(rule, settings)
+        except NotPossible as error:
+            raise Misconfigured(f"rule[{i}], {rule.text()}: {error}") from error
+
+
 def _only_service(patterns: Iterable[str]) -> str:
     """The one service that patterns name without wildcards."""
     plain = [escaped(pattern) for pattern in patterns]

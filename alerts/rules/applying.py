@@ -120,12 +120,11 @@ def _of_settings(wanted: Sequence[Rule], in_settings: Mapping[str, Rule], *, who
     other = [rule for rule in wanted if in_settings.get(rule.rule_id, rule) != rule]
     gone = [rule for rule_id, rule in in_settings.items() if whole and rule_id not in ids]
     return [
-        f"{rule.text()}: its name, severity, owner, runbook and receivers are those that lightship.toml had "
-        "when Lightship was started, until it is restarted"
+        f"{rule.text()}: its name, severity, owner, runbook and receivers are those of the "
+        "lightship.toml that the alerts service reads"
         for rule in other
     ] + [
-        f"{rule.text()}: lightship.toml had it when Lightship was started, so it is in force until it is "
-        "restarted"
+        f"{rule.text()}: the lightship.toml that the alerts service reads has it, so it stays in force"
         for rule in gone
     ]
 

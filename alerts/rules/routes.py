@@ -9,7 +9,7 @@ as detection knows what it was told already.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +22,7 @@ from alerts.errors import NotPossible, Unavailable
 from alerts.levels.routes import PLACE, place_of
 from alerts.rules.added import AddedRule, entry_of, read
 from alerts.rules.applying import planned, row, rules_in, spread
+from alerts.rules.file_rules import FileRules
 from detectors.drift.service.rule_watch import MOST_ADDED
 from detectors.observation import Control, ServiceKey
 from detectors.rules import Rule
@@ -59,6 +60,16 @@ class Rules:
     settings: Settings
     clock: Clock
     _next_spread_ns: int = 0
+    _file: FileRules = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with the rules of the settings."""
+        self._file = FileRules(self.settings.home, self.settings.rule, self.send)
+
+    def use(self, settings: Settings) -> None:
+        """Go by the rules and receivers of other settings, within seconds."""
+        self.settings, self._next_spread_ns = settings, 0
+        self._file.use(settings.rule)
 
     def listed(self, asked: Mapping[str, str]) -> list[AddedRule]:
         """Those that match, oldest first; those in force alone unless ``state`` is ``all``."""
@@ -119,10 +130,13 @@ class Rules:
         """Have detection know of rules of services that came since, from time to time; ``anew``: of all."""
         now_ns = self.clock.now_ns()
         if anew:
-            self.tell_again()
-        if anew or now_ns >= self._next_spread_ns:
-            self._next_spread_ns = now_ns + SPREAD_EVERY_S * NS_PER_S
-            self.spread()
+            self._file.forget()
+        if not anew and now_ns < self._next_spread_ns:
+            return
+        if self._file.tell(self.store.services) or anew:
+            self.tell_again()  # what the file has no more may have been added, too
+        self.spread()
+        self._next_spread_ns = now_ns + SPREAD_EVERY_S * NS_PER_S
 
     def spread(self) -> None:
         """Have services that came since watched by the rules that were applied for all of their like."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -254,3 +255,41 @@ def test_a_filter_that_cannot_be_is_named(bench: Bench) -> None:
 def test_two_tables_are_not_one_rule() -> None:
     with pytest.raises(NotPossible, match="one table"):
         read(TOML + TOML, Settings())
+
+
+def test_rules_of_a_changed_file_are_told_to_every_service_once_and_to_later_ones(tmp_path: Path) -> None:
+    first = RuleSettings(score="refusal", measure="rate", limit=0.2, services=("sh*",))
+    bench = Bench(Settings(home=tmp_path, rule=(first,)))
+    bench.rules.keep_up(anew=True)
+    assert bench.kept.told == []  # detection reads them itself when it starts
+    bench.rules.use(Settings(home=tmp_path, rule=(first,)))
+    bench.rules.keep_up(anew=False)
+    assert bench.kept.told == []
+    changed = Settings(home=tmp_path, rule=(replace(first, limit=0.3), replace(first, services=("other",))))
+    bench.rules.use(changed)
+    bench.rules.keep_up(anew=False)
+    assert [c.key for c in bench.kept.told] == bench.kept.services()
+    for record in bench.kept.told:
+        assert record.action == "rules_of_settings"
+        assert [(one["limit"], one["services"]) for one in record.body["rules"]] == [(0.3, ("sh*",))]
+    later = replace(KEY, service="shed")
+    bench.kept.services = lambda: [KEY, later]  # type: ignore[method-assign]
+    bench.kept.told.clear()
+    bench.rules.use(changed)
+    bench.rules.keep_up(anew=False)
+    assert [c.key for c in bench.kept.told] == [later]
+    again = Bench(changed)  # a start: the workers may have been started with others
+    again.rules.keep_up(anew=True)
+    assert [c.key for c in again.kept.told] == again.kept.services()
+
+
+def test_what_the_file_has_no_more_and_people_added_is_told_again(tmp_path: Path) -> None:
+    bench = Bench(Settings(home=tmp_path))
+    bench.add()
+    (rule,) = [c.body["rule"] for c in bench.kept.told]
+    same = RuleSettings.of(rule)
+    for rules in ((same,), ()):
+        bench.kept.told.clear()
+        bench.rules.use(Settings(home=tmp_path, rule=rules))
+        bench.rules.keep_up(anew=False)
+        assert [c.action for c in bench.kept.told if c.key == KEY] == ["rules_of_settings", "rule"]

@@ -88,6 +88,14 @@ services = {self.names}
         return float(value)
 
 
+RULE = """
+[[rule]]
+score = "refusal"
+measure = "rate"
+limit = 0.25
+"""
+
+
 def hook(name: str, server: Loopback) -> str:
     return f'[[receiver]]\nname = "{name}"\nurl = "{server.url}/{name}"\n'
 
@@ -104,10 +112,12 @@ def test_the_next_incident_goes_to_whom_the_changed_file_names_and_a_bad_one_cha
             until(lambda: len(first.got) == 1)
 
             began = site.number(READ_AT)
-            site.write(hook("second", second), "second")
+            site.world.watched(site.names[0])
+            site.write(hook("second", second) + RULE, "second")
             until(lambda: site.number(READ_AT) > began)
             site.world.say(refusals("f2", service=site.names[1]))
             until(lambda: len(second.got) == 1)
+            until(lambda: site.world.controls(site.names[0]) == ["rules_of_settings"])
 
             site.write(hook("third", first), "nobody")
             process.send_signal(signal.SIGHUP)

@@ -8,19 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
 
 import lightship
-from detectors.closed_ticks import REPORT
-from detectors.observation import Control, decode
-from infra.clickhouse import connect
-from infra.kafka import CLIENT, OBSERVATIONS
 from infra.settings import ReceiverSettings
-from tests.alert_service import World, new_world, until
+from tests.alert_service import new_world, until
 from tests.alerts.invented import lengths, refusals
 from tests.brokers import EMBEDDED
 from tests.loopback import Loopback, says
-from tests.running import records_of
 
 pytestmark = pytest.mark.integration
 
@@ -34,26 +28,6 @@ limit = 0.25
 services = ["support-*"]
 receivers = ["second"]
 """
-
-
-def watched(world: World, service: str) -> None:
-    """Have a service known."""
-    names = ["tenant", "lineage", "environment", "service", "unit", "score", "generation", "slice"]
-    place = ("default", "live", "production", service)
-    client = connect(world.settings.store)
-    client.insert("series", [(*place, "interaction", "refusal", 1, "all")], names)
-    client.close()
-
-
-def controls(world: World, service: str) -> list[str]:
-    """What detection was told of rules of a service."""
-    consumer = KafkaConsumer(bootstrap_servers=world.settings.kafka.bootstrap, **CLIENT)
-    places = [TopicPartition(OBSERVATIONS.name, p) for p in consumer.partitions_for_topic(OBSERVATIONS.name)]
-    values = [r.value for place in places for r in records_of(consumer, place)]
-    consumer.close()
-    records = [decode(v) for v in values if v[1] != REPORT]
-    found = [r for r in records if isinstance(r, Control) and r.key.service == service]
-    return [r.action for r in found if r.action.startswith("rule")]
 
 
 @pytest.mark.long
@@ -80,7 +54,7 @@ def test_what_a_file_says_is_in_force_once_over_a_restart_and_its_rules_go_to_th
     with Loopback(says(200)) as first, Loopback(says(200)) as second:
         receivers = (ReceiverSettings("first", url=first.url), ReceiverSettings("second", url=second.url))
         world = new_world(broker, store, tmp_path, receivers)
-        watched(world, SERVICE)
+        world.watched(SERVICE)
         rule = refusals(alert_kind="rule", receivers=("second",))
         with world.service() as service:
             monkeypatch.setenv("LIGHTSHIP_ALERTS_PORT", service.address.rpartition(":")[2])
@@ -91,8 +65,8 @@ def test_what_a_file_says_is_in_force_once_over_a_restart_and_its_rules_go_to_th
                 assert apply("--yes", kind=kind) == (0, once)
             world.say(rule)
             until(lambda: len(second.got) == 1)
-            watched(world, later)
-            until(lambda: controls(world, later) == ["rule"])
+            world.watched(later)
+            until(lambda: world.controls(later) == ["rule"])
         with world.service() as service:
             monkeypatch.setenv("LIGHTSHIP_ALERTS_PORT", service.address.rpartition(":")[2])
             assert apply("--plan") == (0, {"add": 0, "change": 0, "remove": 0, "unchanged": 2})
@@ -104,6 +78,6 @@ def test_what_a_file_says_is_in_force_once_over_a_restart_and_its_rules_go_to_th
             assert apply("--yes") == (0, {"add": 0, "change": 0, "remove": 2, "unchanged": 0})
         assert [body.json()["brief"]["where"]["service"] for body in first.got] == ["billing"]
         assert [body.json()["kind"] for body in second.got] == ["opened"]
-    assert controls(world, later)[-1] == "rule_over"
+    assert world.controls(later)[-1] == "rule_over"
     kept = "SELECT service, applied, isNull(ended_at) FROM added_rules FINAL ORDER BY service"
     assert world.rows(kept) == [(one, "default", 0) for one in sorted((SERVICE, later))]

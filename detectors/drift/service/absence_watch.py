@@ -56,10 +56,10 @@ class AbsenceWatch:
         else:
             known.rule = rule
 
-    def remove(self, rule_id: str, at: int) -> list[Finding]:
-        """Watch by it no more, from the minute ``at`` on."""
+    def remove(self, rule_id: str, at: int, note: str) -> list[Finding]:
+        """Watch by it no more, from the minute ``at`` on; ``note`` says why."""
         gone = self._rules.pop(rule_id, None)
-        return [] if gone is None else _ended(gone, at, "over: the rule was removed")
+        return [] if gone is None else _ended(gone, at, note)
 
     def accept(self, said: str, at: int) -> list[Finding]:
         """A person lives with what was stated, until something comes again."""

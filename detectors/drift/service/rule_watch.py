@@ -5,7 +5,9 @@ Objectives (`detectors.drift.service.slo_watch`) are decided beside them.
 They need no baseline and spend no budget: a limit is what it is. What a person accepted beyond it ends the
 finding; the rule then speaks again once the measure is clearly worse than it was, or was within the limit in
 between. Beside those of the settings there are rules that people added to this service while it is watched,
-by control records; a rule of the settings that says the same takes the place of an added one. A rule ``by`` a
+by control records; a rule of the settings that says the same takes the place of an added one. A control
+record also says which rules the settings have now, when they change meanwhile; it holds until the worker is
+started with other settings than those it was told under. A rule ``by`` a
 dimension is one rule for each of its values that has come. Rules about what does not come go by the minute
 (`detectors.drift.service.absence_watch`). State is the window of each rule, the finding that is open and what
 was accepted, so a replay states and ends the same.
@@ -31,13 +33,14 @@ from detectors.rule_faults import first_fault
 from detectors.rules import ABSENT, CALLS, Rule, TickSum
 from detectors.scorers.protocol import ScoreSpec
 
-ADD, REMOVE = "rule", "rule_over"
-"""Actions of control records."""
+ADD, REMOVE, REPLACE = "rule", "rule_over", "rules_of_settings"
+"""Actions of control records: one rule is added or removed; these are all that the settings have now."""
 MOST_ADDED = 100
 """Rules that people may have added to one service."""
-_SLOS, _ADDED, _VALUES, _ABSENCE = "slo", "added", "values", "absence"
+_SLOS, _ADDED, _VALUES, _ABSENCE, _SETTINGS = "slo", "added", "values", "absence", "settings"
 """Stand where the id of a rule does, before the state of objectives, the rules people added, the values of
-dimensions that have rules of their own, and the state of rules about what does not come."""
+dimensions that have rules of their own, the state of rules about what does not come, and the rules that the
+settings have now, under the hash of the settings they were told under."""
 
 
 class RuleWatch:
@@ -49,6 +52,8 @@ class RuleWatch:
         self._templates: dict[str, Rule] = {}
         self._values: dict[str, tuple[str, str]] = {}
         self._rules: dict[str, WatchedRule] = {}
+        self._ours = {rule.rule_id: rule for rule in mine}
+        self._is_replaced = False
         self.absence = AbsenceWatch(key, config.config_hash, mine)
         for rule in mine:
             if rule.measure != ABSENT and all(score in config.specs for score in rule.scores()):
@@ -107,26 +112,47 @@ class RuleWatch:
             return self.absence.accept(said, self._minute(tick)) or self._accept(said, tick, fold)
         if record.action == ADD:
             self._add(record.body.get("rule"))
+        if record.action == REPLACE:
+            return self._replace(record.body.get("rules"), tick)
         return self._remove(text_of(record.body, "rule_id"), tick) if record.action == REMOVE else []
 
     def _add(self, said: object) -> None:
         """Watch one more; nothing where the same is watched or it can never be decided here."""
+        rule = self._said(said)
+        if rule is not None and (rule.rule_id in self._added or len(self._added) < MOST_ADDED):
+            self._keep(rule)
+
+    def _said(self, said: object) -> Rule | None:
+        """A rule of a control record, if it is one that can be decided here."""
         try:
             rule = Rule.of(said if isinstance(said, Mapping) else {})
         except ValueError:
-            return
+            return None
         decidable = first_fault(rule, self._config.specs, self._config.tick_s) is None and not rule.together
-        room = rule.rule_id in self._added or len(self._added) < MOST_ADDED
-        if decidable and room and rule.is_for(self._key.service):
-            self._keep(rule)
+        return rule if decidable and rule.is_for(self._key.service) else None
+
+    def _replace(self, said: object, tick: int) -> list[Finding]:
+        """Go by the rules that the settings have now; what others stated is over."""
+        known = [self._said(one) for one in said] if isinstance(said, list | tuple) else []
+        rules = {rule.rule_id: rule for rule in known if rule is not None}
+        over = []
+        for rule_id in [one for one in self._ours if one not in rules]:
+            over += self._end(rule_id, tick, "over: the rule is not in the settings any more")
+        self._ours, self._is_replaced = rules, True
+        for rule_id, rule in rules.items():
+            self._added.pop(rule_id, None)
+            self._begin(rule)
+        return over
 
     def _keep(self, rule: Rule) -> None:
         """Watch by an added rule; one that says the same takes its labels and severity."""
+        if rule.rule_id not in self._ours:
+            self._added[rule.rule_id] = rule
+            self._begin(rule)
+
+    def _begin(self, rule: Rule) -> None:
+        """Watch by a rule; one that says the same goes on, with its labels and severity."""
         rule_id = rule.rule_id
-        ours = any(rule_id == one.rule_id for one in self._config.rules if one.is_for(self._key.service))
-        if ours:
-            return
-        self._added[rule_id] = rule
         if rule.measure == ABSENT:
             self.absence.add(rule)
         elif rule.by:
@@ -144,14 +170,18 @@ class RuleWatch:
         """Watch an added one no more; those of the settings stay."""
         if self._added.pop(rule_id, None) is None:
             return []
-        over = self.absence.remove(rule_id, self._minute(tick))
+        return self._end(rule_id, tick, "over: the rule was removed")
+
+    def _end(self, rule_id: str, tick: int, note: str) -> list[Finding]:
+        """Watch by a rule no more; what it had stated is over."""
+        over = self.absence.remove(rule_id, self._minute(tick), note)
         gone = [rule_id] if rule_id in self._rules else []
         if self._templates.pop(rule_id, None) is not None:
             gone = [one for one, (parent, _) in self._values.items() if parent == rule_id]
         for one in gone:
             self._values.pop(one, None)
             said = self._rules.pop(one).finding
-            over += [] if said is None else [self._ended(said, tick - 1, "over: the rule was removed")]
+            over += [] if said is None else [self._ended(said, tick - 1, note)]
         return over
 
     def _minute(self, tick: int) -> int:
@@ -175,7 +205,11 @@ class RuleWatch:
     def state(self) -> list[list[Any]]:
         """Plain form of everything, for a snapshot."""
         added = [rule.to_dict() for rule in self._added.values()]
-        kept: list[list[Any]] = [[_ADDED, 0, added, None]] if added else []
+        kept: list[list[Any]] = []
+        if self._is_replaced:
+            ours = [rule.to_dict() for rule in self._ours.values()]
+            kept.append([_SETTINGS, 0, [self._config.config_hash, ours], None])
+        kept += [[_ADDED, 0, added, None]] if added else []
         if self._values:
             kept.append([_VALUES, 0, [[*value] for value in self._values.values()], None])
         kept += [[rule_id, *one.state()] for rule_id, one in self._rules.items()]
@@ -189,7 +223,7 @@ class RuleWatch:
     def restore(self, state: Sequence[Sequence[Any]]) -> None:
         """Inverse of `state`; what a rule said that is not there any more ends with the next tick."""
         for rule_id, generation, ticks, text, *later in state:
-            if rule_id in (_SLOS, _ADDED, _VALUES, _ABSENCE):
+            if rule_id in (_SLOS, _ADDED, _VALUES, _ABSENCE, _SETTINGS):
                 self._restore_part(rule_id, ticks)
             elif rule_id in self._rules:
                 self._rules[rule_id].restore(self._config.tick_s, generation, ticks, text, *later)
@@ -201,6 +235,10 @@ class RuleWatch:
             self._slos.restore(state)
         elif part == _ABSENCE:
             self.absence.restore(state)
+        elif part == _SETTINGS:
+            told_under, rules = state
+            if told_under == self._config.config_hash:  # else the settings were read again since
+                self._replace(rules, 0)
         elif part == _VALUES:
             for parent, slice_ in state:
                 if parent in self._templates:
