@@ -1,4 +1,4 @@
-"""Rules of the settings that change while a service is watched: told by control records, kept in its state."""
+"""Rules of the settings that change while a service is watched: told by control records, kept as state."""
 
 from __future__ import annotations
 
