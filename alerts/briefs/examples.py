@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from string import Template
 from typing import Any
-from urllib.parse import unquote
 
 from alerts.briefs.brief import MAX_EXAMPLE, Example
 from alerts.incidents.incident import Incident
-from detectors.finding import ALL
+from detectors.schema import slice_condition
 from infra.clock import NS_PER_S
 
 PER_SIDE = 3
@@ -22,18 +21,6 @@ BEFORE_S = 7 * 86_400
 
 Query = Callable[[str, dict[str, Any]], Sequence[Sequence[Any]]]
 """Runs a statement with its parameters."""
-
-_COLUMNS = {
-    "language": "language",
-    "provider": "provider",
-    "request_model": "request_model",
-    "response_model": "response_model",
-    "release": "release",
-    "prompt_version": "prompt_version",
-    "system_prompt": "system_prompt_hash",
-    "operation": "operation",
-}
-"""Dimension of a slice and its column; nothing else becomes part of a statement."""
 
 _HITS = {name: f"score_{name}" for name in ("refusal", "secrets", "pii", "error", "truncated", "degenerate")}
 """Rates of harm and the column that is 1 for a hit."""
@@ -45,7 +32,7 @@ FROM interactions
 WHERE tenant = {tenant:String} AND lineage = {lineage:String}
     AND service = {service:String} AND environment = {environment:String}
     AND start >= fromUnixTimestamp64Nano({low:Int64}) AND start < fromUnixTimestamp64Nano({high:Int64})
-    AND NOT synthetic AND output_text IS NOT NULL $where
+    AND NOT synthetic AND output_text IS NOT NULL AND $where
 ORDER BY start DESC
 LIMIT 1 BY ifNull(conversation_id, trace_id)
 LIMIT {limit:UInt32}
@@ -57,7 +44,7 @@ def examples_of(incident: Incident, query: Query) -> tuple[Example, ...]:
     if incident.unit != "interaction":
         return ()
     place, onset_ns = incident.place, incident.onset_ns
-    where, values = slice_conditions(incident.slice)
+    where, values = slice_condition(incident.slice)
     hit = _HITS.get(incident.score)
     given = {
         **values,
@@ -79,14 +66,3 @@ def examples_of(incident: Incident, query: Query) -> tuple[Example, ...]:
             _ROWS.substitute(where=narrowed), {**given, "low": low, "high": high}
         )
     )
-
-
-def slice_conditions(slice_: str) -> tuple[str, dict[str, str]]:
-    """A slice as conditions on columns; a dimension that interactions do not have narrows nothing."""
-    where, values = "", {}
-    for k, pair in enumerate([] if slice_ == ALL else slice_.split(",")):
-        dimension, _, value = pair.partition("=")
-        if dimension in _COLUMNS:
-            where += f" AND {_COLUMNS[dimension]} = {{slice{k}:String}}"
-            values[f"slice{k}"] = unquote(value)
-    return where, values

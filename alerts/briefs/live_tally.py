@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from string import Template
 from typing import Any
 
-from alerts.briefs.examples import slice_conditions
 from alerts.briefs.tally import COUNTED, Tally, counted_as, is_rate_of_hits
 from alerts.incidents.identity import POLICY
 from alerts.incidents.incident import Incident
 from alerts.incidents.several import services_of
-from detectors.finding import ALL, SEVERAL
+from detectors.finding import SEVERAL
+from detectors.observation import slice_pairs
+from detectors.schema import SCORE_COLUMNS, is_exact, slice_condition
 from infra.clock import NS_PER_S, to_datetime
 
 Query = Callable[[str, dict[str, Any]], Sequence[Sequence[Any]]]
@@ -27,15 +28,6 @@ MOST_S = 3
 """Seconds that one count may take in the store: a message does not wait for longer."""
 FOREVER_NS = 4_102_444_800 * NS_PER_S
 """The year 2100: an incident that goes on has no end to count to."""
-
-COLUMNS = frozenset(
-    {
-        *("secrets", "secrets_prompt", "pii", "pii_prompt", "refusal", "error", "truncated", "degenerate"),
-        *("repetition", "output_length", "prompt_length", "latency_s", "time_to_first_chunk_s"),
-        *("input_tokens", "output_tokens"),
-    }
-)
-"""Scores of interactions that have a column of their own; others are keys of a map."""
 
 _TRACE_DIMENSIONS = frozenset({"release", "prompt_version", "agent_name", "language"})
 _KEYS = {"interaction": "trace_id, span_id", "trace": "trace_id"}
@@ -50,7 +42,7 @@ SELECT uniqExactIf($key, $hit), uniqExact($key), uniqExactIf(user_id, $hit AND u
     uniqExactIf(conversation_id, $hit AND conversation_id != ''),
     toUnixTimestamp64Nano(maxIf(start, $hit)), toUnixTimestamp64Nano(max(start))
 FROM $table
-WHERE $within AND $applies $slices
+WHERE $within AND $applies AND $slices
 SETTINGS max_execution_time = $seconds
 """)
 
@@ -83,11 +75,11 @@ def counted(incident: Incident) -> Counted | None:
     if (end_ns or incident.clock_ns) - low_ns > LONGEST_S * NS_PER_S:
         return None
     trace = finding.unit == "trace"
-    if trace and not _dimensions(finding.slice) <= _TRACE_DIMENSIONS:
+    if not is_exact(finding.slice) or (trace and not set(slice_pairs(finding.slice)) <= _TRACE_DIMENSIONS):
         return None
-    slices, named = slice_conditions(finding.slice)
+    slices, named = slice_condition(finding.slice)
     column = f"score_{finding.score}"
-    if trace or finding.score not in COLUMNS:
+    if trace or finding.score not in SCORE_COLUMNS:
         scores = "scores" if trace else "other_scores"
         applies, value = f"mapContains({scores}, {{score:String}})", f"{scores}[{{score:String}}]"
     else:
@@ -105,10 +97,6 @@ def counted(incident: Incident) -> Counted | None:
     }
     hit = f"{value} >= 0.5" if has_hits else "1"
     return Counted(_TABLES[finding.unit], _KEYS[finding.unit], WHERE, applies, hit, slices, values)
-
-
-def _dimensions(slice_: str) -> set[str]:
-    return set() if slice_ == ALL else {pair.partition("=")[0] for pair in slice_.split(",")}
 
 
 def live_tally(incident: Incident, query: Query) -> Tally | None:

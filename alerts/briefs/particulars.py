@@ -29,7 +29,7 @@ _JSON_TYPES = {str: "string", bool: "boolean", int: "number", float: "number", l
 
 _FROM = """
 FROM $table
-WHERE $within AND $applies AND $hit $slices"""
+WHERE $within AND $applies AND $hit AND $slices"""
 
 _ERRORS = Template(f"""
 SELECT ifNull(error_type, ''), ifNull(http_status, 0), uniqExact($key) AS n {_FROM}
@@ -44,7 +44,7 @@ SETTINGS max_execution_time = $seconds
 _KINDS = Template("""
 SELECT type, uniqExact($key) AS n
 FROM $table ARRAY JOIN redactions.type AS type, redactions.side AS side
-WHERE $within AND $applies AND $hit $slices AND side = {side:String} AND type IN {types:Array(String)}
+WHERE $within AND $applies AND $hit AND $slices AND side = {side:String} AND type IN {types:Array(String)}
 GROUP BY type ORDER BY n DESC, type LIMIT {most:UInt32}
 SETTINGS max_execution_time = $seconds
 """)

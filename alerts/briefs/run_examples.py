@@ -20,7 +20,7 @@ _RUNS = Template("""
 WITH runs AS (
     SELECT trace_id, max(start) AS began
     FROM $table
-    WHERE $within AND $applies AND $hit $slices
+    WHERE $within AND $applies AND $hit AND $slices
     GROUP BY trace_id ORDER BY began DESC, trace_id LIMIT {limit:UInt32}
 )
 SELECT runs.trace_id, ifNull(asked.prompt, ''), calls.said

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from alerts.briefs.examples import BEFORE_S, slice_conditions
+from alerts.briefs.examples import BEFORE_S
 from alerts.incidents import several
 from alerts.incidents.identity import onset_interval
 from alerts.incidents.incident import Incident
+from detectors.schema import slice_condition
 from detectors.scorers import SPECS
 from infra.clock import NS_PER_S
 
@@ -158,8 +159,7 @@ def sources_of(incident: Incident, ranges: Mapping[str, Iterable[Sequence[int]]]
 def _interactions(incident: Incident) -> list[Source]:
     """Those of its slice in its window, and whatever was a hit there; some from before, to compare with."""
     hits, named = _hits(incident)
-    where, values = slice_conditions(incident.slice)
-    slice_ = where.removeprefix(" AND ") or "true"
+    slice_, values = slice_condition(incident.slice)
     key = "concat(trace_id, ':', span_id)"
     most = MAX_INTERACTIONS
     during = f"{_HERE} AND {_TIMES} AND NOT synthetic AND (({slice_}) OR ({hits}))"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dashboard.queries.outputs import COLUMNS
 from dashboard.queries.store import Scope, Store
+from detectors.schema import SCORE_COLUMNS
 from detectors.scorers.rightness import RIGHT, judged_score
 
 JUDGE = "judge"
@@ -68,8 +68,8 @@ INNER JOIN
 ) AS i ON s.judged_trace_id = i.trace_id AND s.judged_span_id = i.span_id
 LIMIT 5000
 """.replace(  # noqa: S608 - of our own words
-    "$names", "[" + ", ".join(f"'{name}'" for name in COLUMNS) + "]"
-).replace("$values", "[" + ", ".join(f"toFloat64(score_{name})" for name in COLUMNS) + "]")
+    "$names", "[" + ", ".join(f"'{name}'" for name in SCORE_COLUMNS) + "]"
+).replace("$values", "[" + ", ".join(f"toFloat64(score_{name})" for name in SCORE_COLUMNS) + "]")
 
 _CELLS = """
 SELECT service, score, generation, sumMap(cell, arrayResize(count, length(cell)))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard.formats import utc
-from dashboard.queries.outputs import COLUMNS
 from dashboard.queries.store import Row, Scope, Store
+from detectors.schema import SCORE_COLUMNS
 from infra.lacks import ServiceFacts, UnseenCalls
 
 Sender = tuple[str, str, str]
@@ -55,7 +55,7 @@ FROM
 GROUP BY service, environment, dialect
 ORDER BY service, environment, dialect
 LIMIT 300
-""".replace("$columns", ", ".join(f"if(isNotNull(score_{name}), '{name}', '')" for name in COLUMNS))
+""".replace("$columns", ", ".join(f"if(isNotNull(score_{name}), '{name}', '')" for name in SCORE_COLUMNS))
 
 
 _WITHOUT_CALLS = """

@@ -11,8 +11,9 @@ from datetime import datetime
 
 from dashboard.formats import utc
 from dashboard.queries.judged import MOST, REACH_S, Said, is_judged, said_of, spans_of
-from dashboard.queries.narrowed import Narrow, condition, slice_condition, value_of
+from dashboard.queries.narrowed import Narrow, condition, value_of
 from dashboard.queries.store import Row, Scope, SeriesKey, Store, shows_text
+from detectors.schema import slice_condition
 from detectors.scorers.judgement import NUMBER
 
 MAX_TEXT = 800

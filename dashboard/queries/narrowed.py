@@ -6,39 +6,11 @@ Names of dimensions and scores choose among columns that stand here; everything 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-COLUMNS = {
-    "language": "language",
-    "provider": "provider",
-    "request_model": "request_model",
-    "response_model": "response_model",
-    "release": "release",
-    "prompt_version": "prompt_version",
-    "system_prompt": "system_prompt_hash",
-    "operation": "operation",
-    "agent_name": "agent_name",
-}
-"""Dimension of a slice -> column; nothing else ever becomes part of a statement."""
+from detectors.schema import CATEGORY_COLUMNS, SCORE_COLUMNS, Condition, any_of
 
-_NUMBERS = frozenset(
-    {
-        "secrets",
-        "secrets_prompt",
-        "pii",
-        "pii_prompt",
-        "refusal",
-        "error",
-        "truncated",
-        "degenerate",
-        "repetition",
-        "output_length",
-        "prompt_length",
-    }
-)
-"""Scores with a column ``score_<name>``."""
 _PLAIN = {
     "latency_s": "duration_s",
     "time_to_first_chunk_s": "time_to_first_chunk_s",
@@ -46,12 +18,10 @@ _PLAIN = {
     "output_tokens": "output_tokens",
 }
 """Scores whose value is a column of the interaction."""
-_CATEGORIES = frozenset({"language", "output_language", "finish_reason"})
 
 MOST_WORDS = 8
 MOST_LETTERS = 64
 _WORD = re.compile(r"[^\W_]+")
-Condition = tuple[str, dict[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +39,20 @@ def value_of(score: str) -> str:
 
 
 def _value(score: str, parameter: str) -> str:
-    if score in _NUMBERS:
-        return f"score_{score}"
     if score in _PLAIN:
         return _PLAIN[score]
-    if score in _CATEGORIES:
+    if score in SCORE_COLUMNS:
+        return f"score_{score}"
+    if score in CATEGORY_COLUMNS:
         return score
     name = f"{{{parameter}:String}}"
     return f"if(mapContains(other_scores, {name}), other_scores[{name}], NULL)"
 
 
-def slice_condition(text: str) -> Condition:
-    """Condition of a slice; dimensions without a column, and ``other``, do not narrow it."""
-    return _slices(text.split(",") if text != "all" else [], "slice")
-
-
 def condition(narrow: Narrow) -> Condition:
     """Condition of a `Narrow`; ``1`` if it asks for nothing."""
-    sql, bound = _slices(narrow.slices, "also")
+    named = (pair.partition("=") for pair in narrow.slices)
+    sql, bound = any_of(((dimension, unquote(value)) for dimension, _, value in named), "also")
     conditions = [sql]
     for i, flag in enumerate(narrow.flags[:MOST_WORDS]):
         conditions.append(f"{_value(flag, f'flag{i}')} >= 0.5")
@@ -108,18 +74,3 @@ def words_of(text: str) -> tuple[str, ...]:
     """Words to look for, in lower case, at most `MOST_WORDS`."""
     found = [match[0].lower()[:MOST_LETTERS] for match in _WORD.finditer(text)]
     return tuple(dict.fromkeys(found))[:MOST_WORDS]
-
-
-def _slices(pairs: Sequence[str], name: str) -> Condition:
-    """Any of the values of each dimension."""
-    values: dict[str, list[str]] = {}
-    for pair in pairs:
-        dimension, _, value = pair.partition("=")
-        if dimension in COLUMNS and value != "other":
-            values.setdefault(dimension, []).append(unquote(value))
-    conditions, bound = ["1"], dict[str, object]()
-    for i, (dimension, wanted) in enumerate(values.items()):
-        column = f"ifNull(substringUTF8(toString({COLUMNS[dimension]}), 1, 64), '')"
-        conditions.append(f"{column} IN {{{name}{i}:Array(String)}}")
-        bound[f"{name}{i}"] = wanted
-    return " AND ".join(conditions), bound

@@ -8,15 +8,10 @@ from datetime import datetime
 
 from dashboard.formats import utc
 from dashboard.queries.store import Scope, Store
+from detectors.schema import SCORE_COLUMNS
 
 MOST_OUTPUTS = 5_000
 """Interactions read: where there are more, as many drawn by a hash of their ids, the same ones each time."""
-COLUMNS = (
-    *("secrets", "secrets_prompt", "pii", "pii_prompt", "refusal", "error", "truncated", "degenerate"),
-    *("repetition", "output_length", "prompt_length", "latency_s", "time_to_first_chunk_s", "input_tokens"),
-    "output_tokens",
-)
-"""Scores with a column of their own; others stand in a map."""
 
 _OUTPUTS = """
 SELECT start, trace_id, span_id, [$columns], other_scores, count() OVER ()
@@ -27,7 +22,7 @@ WHERE tenant = {tenant:String} AND lineage = {lineage:String}
     AND NOT synthetic
 ORDER BY cityHash64(trace_id, span_id)
 LIMIT {limit:UInt32}
-""".replace("$columns", ", ".join(f"toFloat64(score_{name})" for name in COLUMNS))
+""".replace("$columns", ", ".join(f"toFloat64(score_{name})" for name in SCORE_COLUMNS))
 
 _CELLS = """
 SELECT score, generation, sumMap(cell, arrayResize(count, length(cell)))
@@ -67,7 +62,8 @@ def outputs(store: Store, scope: Scope, service: str, environment: str, from_s: 
         Output(
             utc(start),
             f"{trace}:{span}",
-            {name: float(v) for name, v in zip(COLUMNS, values, strict=True) if v is not None} | dict(others),
+            {name: float(v) for name, v in zip(SCORE_COLUMNS, values, strict=True) if v is not None}
+            | dict(others),
         )
         for start, trace, span, values, others, _ in read
     ]

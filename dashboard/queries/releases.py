@@ -8,8 +8,9 @@ from urllib.parse import unquote
 
 from dashboard.estimates.measures import ABOVE, CATEGORY, FLAG, Measure
 from dashboard.formats import utc
-from dashboard.queries.narrowed import COLUMNS, slice_condition, value_of
+from dashboard.queries.narrowed import value_of
 from dashboard.queries.store import Scope, SeriesKey, Store
+from detectors.schema import DIMENSION_COLUMNS, slice_condition
 
 DIMENSIONS = ("release", "response_model", "prompt_version", "system_prompt")
 """What a deployment can change."""
@@ -126,7 +127,7 @@ def strata(
         x = f"{value} > {{bound:Float64}}"
     elif measure.what == CATEGORY:
         x = f"{value} = {{name:String}}"
-    sql = _STRATA.replace("$column", COLUMNS[dimension]).replace("$x", x).replace("$value", value)
+    sql = _STRATA.replace("$column", DIMENSION_COLUMNS[dimension]).replace("$x", x).replace("$value", value)
     where, given = slice_condition(key.slice)
     sql = sql.replace("$where", where)
     bound = scope.bind(

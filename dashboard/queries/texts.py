@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.queries.narrowed import slice_condition
 from dashboard.queries.store import Scope, SeriesKey, Store, shows_text
+from detectors.schema import slice_condition
 
 SAMPLE = 800
 """Interactions on a side: where there are more, as many drawn by a hash of their ids, the same each time."""

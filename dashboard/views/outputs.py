@@ -21,10 +21,11 @@ from dashboard.plain import clean
 from dashboard.queries import catalogue, context, examples, series
 from dashboard.queries.context import Context, Step
 from dashboard.queries.examples import Example, Wanted
-from dashboard.queries.narrowed import COLUMNS, Narrow, words_of
+from dashboard.queries.narrowed import Narrow, words_of
 from dashboard.rows import explore_rows
 from dashboard.rows.explore_rows import SliceRow
 from dashboard.wording import outputs as words
+from detectors.schema import DIMENSION_COLUMNS
 
 SHOWN = 6
 """Outputs on each side."""
@@ -67,7 +68,7 @@ def render() -> None:
 def _narrow(seen: Session, chosen: Chosen) -> Narrow:
     """Words, values of dimensions and flags; in the address like the rest."""
     scores = data.read(seen.viewer, catalogue.scores, seen.scope, chosen.place)
-    dims = [name for name in chosen.slices if name.partition("=")[0] in COLUMNS and "," not in name]
+    dims = [name for name in chosen.slices if name.partition("=")[0] in DIMENSION_COLUMNS and "," not in name]
     flags = [f"{HIT}{s.score}" for s in scores.value if s.kind == "flag" and s.unit == "interaction"]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         text = st.text_input(

@@ -9,9 +9,10 @@ from detectors.drift.service.series_rows import SeriesState
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.observation import ServiceKey, WrongFormat, decode
 from infra.clock import SystemClock
-from infra.kafka import DEAD_LETTERS, FINDINGS, OBSERVATIONS
+from infra.kafka import FINDINGS, OBSERVATIONS
 from ingest.detect.evidence import DETECT, keep
 from ingest.detect.quarantine_log import Entry, QuarantineLog, conversations_begun_anew
+from ingest.detect.refused_rows import unreadable_message
 from ingest.detect.reports import reports
 from ingest.detect.run_config import UNSTATED, RunConfig
 from ingest.detect.shard import Shard
@@ -125,9 +126,7 @@ class DetectStage:
             message = decode(raw.value)
         except WrongFormat as error:
             logger.warning("observation %d/%d is not readable: %s", raw.partition, raw.offset, error)
-            self._dead.append(
-                Output(DEAD_LETTERS.name, f"{raw.topic}/{raw.partition}/{raw.offset}".encode(), raw.value, 0)
-            )
+            self._dead.append(unreadable_message(raw, error))
             shard.next_offset = raw.offset + 1
             return
         shard.chain.add(raw.offset, raw.value)

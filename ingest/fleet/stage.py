@@ -9,9 +9,10 @@ from detectors.closed_ticks import Report, decode
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.observation import Control, ServiceKey, WrongFormat
 from infra.clock import SystemClock
-from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
+from infra.kafka import FINDINGS, TICKS
 from ingest.detect.evidence import FLEET, keep
 from ingest.detect.quarantine_log import Entry, QuarantineLog
+from ingest.detect.refused_rows import unreadable_message
 from ingest.detect.run_config import UNSTATED, RunConfig
 from ingest.detect.writer import DetectStore, LogRow, Snapshot
 from ingest.fleet.shard import PARTITION, FleetShard
@@ -95,8 +96,7 @@ class FleetStage:
             message = decode(raw.value)
         except WrongFormat as error:
             logger.warning("closed ticks at %d are not readable: %s", raw.offset, error)
-            key = f"{raw.topic}/{raw.partition}/{raw.offset}".encode()
-            self._dead.append(Output(DEAD_LETTERS.name, key, raw.value, 0))
+            self._dead.append(unreadable_message(raw, error))
             shard.next_offset = raw.offset + 1
             return
         shard.chain.add(raw.offset, raw.value)

@@ -15,12 +15,13 @@ import orjson
 
 from detectors.observation import SourcePosition
 from detectors.record import Record, Redaction, ToolCall
+from detectors.schema import CATEGORY_COLUMNS, SCORE_COLUMNS
 from detectors.scorers.protocol import Scores
 from infra.clock import NS_PER_S
 from infra.kafka import LOGS
 from ingest.event_time import MAX_NS, event_time
 from ingest.interaction import CallError, Interaction, MediaPart, to_record
-from ingest.store.tables import CATEGORY_COLUMNS, INTERACTIONS, SCORE_COLUMNS, Row
+from ingest.store.tables import INTERACTIONS, Row
 
 SYSTEM_PROMPT = "system_prompt"
 """Stands among the late scores when the system prompt (a dimension) came late."""

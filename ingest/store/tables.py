@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from detectors.schema import CATEGORY_COLUMNS, SCORE_COLUMNS
+
 Row = Sequence[Any]
 
 _NAME = "LowCardinality(String)"
@@ -17,16 +19,6 @@ _NAME_OR_NOT = "LowCardinality(Nullable(String))"
 _TEXT = "Nullable(String)"
 _TIME = "DateTime64(9, 'UTC')"
 _SCORE = "Nullable(Float32)"
-
-SCORE_COLUMNS = (
-    "secrets", "secrets_prompt", "pii", "pii_prompt", "refusal", "error", "truncated",
-    "degenerate", "repetition", "output_length", "prompt_length", "latency_s", "time_to_first_chunk_s",
-    "input_tokens", "output_tokens",
-)  # fmt: skip
-"""Numeric scores of interactions that have a column ``score_<name>``; others go to ``other_scores``."""
-
-CATEGORY_COLUMNS = ("language", "output_language", "finish_reason")
-"""Category scores that have a column of their name; others go to ``other_categories``."""
 
 _SOURCE = (
     ("source_topic", _NAME),

@@ -15,6 +15,7 @@ from detectors.drift.service.series_rows import CellRow, SeriesState
 from detectors.finding import Finding
 from detectors.observation import Mark, Message, Observation, ServiceKey, SourcePosition, encode
 from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
+from ingest.dead_letters.letter import read as read_letter
 from ingest.detect.chain import digest_of
 from ingest.detect.evidence import Evidence, KeptSnapshot
 from ingest.detect.run_config import RunConfig
@@ -229,8 +230,11 @@ def test_bytes_that_are_no_message_become_a_dead_letter_and_are_passed(
     running = stage(Kept())
     bad = RawMessage("observations", 0, 2, b"\x09nothing")
     outputs = running.process([*raw(log[:2]), bad, *raw(log[2:4], start=3)])
-    dead = [o for o in outputs if o.topic != TICKS.name]
-    assert [(o.topic, o.value) for o in dead] == [(DEAD_LETTERS.name, b"\x09nothing")]
+    (dead,) = [o for o in outputs if o.topic != TICKS.name]
+    assert (dead.topic, dead.key) == (DEAD_LETTERS.name, b"observations/0/2")
+    letter = read_letter(dead.value)  # as `lightship dead-letters` lists it
+    assert (letter.kind, letter.value, letter.records) == ("undecodable", b"\x09nothing", 0)
+    assert "version" in letter.reason
 
 
 def test_a_second_import_into_an_ended_lineage_goes_on_from_there() -> None:

@@ -20,6 +20,7 @@ from detectors.observation import Mark, Message, ServiceKey, SourcePosition, Wro
 from detectors.observation import encode as encode_observation
 from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
 from infra.settings import BudgetSettings, KafkaSettings, Settings
+from ingest.dead_letters.letter import read as read_letter
 from ingest.detect.run_config import RunConfig
 from ingest.detect.stage import DetectStage
 from ingest.errors import Unavailable
@@ -180,8 +181,10 @@ def test_interleaving_repeats_restarts_and_a_store_that_fails_change_nothing(
 
 def test_bytes_that_are_no_report_become_a_dead_letter() -> None:
     bad = RawMessage(TICKS.name, 0, 0, b"\x09nothing")
-    outputs = fleet_stage(Kept()).process([bad])
-    assert [(o.topic, o.value) for o in outputs] == [(DEAD_LETTERS.name, b"\x09nothing")]
+    (dead,) = fleet_stage(Kept()).process([bad])
+    letter = read_letter(dead.value)
+    assert (dead.topic, letter.source.topic, letter.value) == (DEAD_LETTERS.name, TICKS.name, b"\x09nothing")
+    assert letter.reason
 
 
 def test_reports_survive_the_wire_and_others_are_refused() -> None:

@@ -14,8 +14,8 @@ from dashboard.incident import incident as incidents
 from dashboard.queries import examples, held
 from dashboard.queries import incidents as stored
 from dashboard.queries.examples import Wanted
-from dashboard.queries.narrowed import COLUMNS
 from dashboard.queries.store import ClickHouse, Scope, SeriesKey
+from detectors.schema import DIMENSION_COLUMNS
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.at_length import at_length
@@ -82,7 +82,7 @@ def test_copies_give_the_examples_the_rows_gave(kept: Held) -> None:
 )
 def test_every_kind_of_score_and_slice_can_be_asked_of_copies(kept: Held, score: str, kind: str) -> None:
     client = connect(kept.settings)
-    slices = ",".join(f"{dimension}=nothing-has-this" for dimension in COLUMNS)
+    slices = ",".join(f"{dimension}=nothing-has-this" for dimension in DIMENSION_COLUMNS)
     for slice_, unit in (("all", "interaction"), (slices, "interaction"), ("all", "trace")):
         key = SeriesKey("support-bot", "production", unit, score, slice_)
         for hit in (True, False):

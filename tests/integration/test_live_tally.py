@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from alerts.briefs.live_tally import COLUMNS, counted
+from alerts.briefs.live_tally import counted
 from alerts.log import IncidentLog
 from detectors.finding import Finding
+from detectors.observation import MAX_VALUE_LENGTH, slice_text
+from detectors.schema import SCORE_COLUMNS
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.alerts.deliveries import incident_of
@@ -22,6 +24,7 @@ from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 
+LONG = "support-prompt/2026-03-17/variant-with-a-longer-preamble, and more=than a slice names"
 NOW = datetime.now(UTC)
 """Texts expire by when they were received."""
 PLACE = {
@@ -61,6 +64,9 @@ def settings(store: str) -> StoreSettings:
                 "redactions.type": [],
                 "redactions.n": [],
                 "input_text": f"where is order {k}?",
+                "output_text": None,
+                "prompt_version": None,
+                "agent_name": None,
                 "revision": revision,
                 "received_at": NOW,
             }
@@ -72,6 +78,11 @@ def settings(store: str) -> StoreSettings:
         rows += [call(k, "21:37", score_refusal=float(k % 2)) for k in range(42, 46)]
         rows += [call(k, "21:38", service="other", score_refusal=1.0) for k in range(46, 50)]
         rows += [call(k, "21:39", observed=False, score_refusal=1.0) for k in range(50, 54)]
+        refused: dict[str, Any] = {"agent_name": "desk", "score_refusal": 1.0, "output_text": "no"}
+        rows += [
+            call(k, "04:12", service="long-names", prompt_version=version, **refused)
+            for k, version in ((70, LONG), (71, LONG[:MAX_VALUE_LENGTH]), (72, "v2"))
+        ]
         limited: dict[str, Any] = {
             "score_error": 1.0,
             "error_type": "rate_limit_exceeded",
@@ -139,6 +150,25 @@ def test_figures_are_of_now_each_call_counted_once(log: IncidentLog) -> None:
     assert (part.hits, part.n) == (8, 13)
 
 
+@pytest.mark.parametrize(
+    ("slice_", "calls"),
+    [
+        (slice_text(prompt_version=LONG[:MAX_VALUE_LENGTH]), {"t70", "t71"}),
+        (slice_text(prompt_version="v2"), {"t72"}),
+        (slice_text(agent_name="desk", prompt_version="v2"), {"t72"}),
+        (slice_text(agent_name="other"), {"t70", "t71", "t72"}),  # all rare ones: nobody can say which
+    ],
+)
+def test_a_slice_of_a_long_name_has_its_examples_and_figures(
+    log: IncidentLog, slice_: str, calls: set[str]
+) -> None:
+    incident = incident_of(refusals(service="long-names", slice=slice_))
+    shown = {e.interaction_id.removesuffix(":s") for e in log.examples(incident) if e.when == "current"}
+    assert shown == calls
+    tally, _ = log.counted(incident)
+    assert (None if tally is None else tally.n) == (None if "other" in slice_ else len(calls))
+
+
 def test_an_incident_that_is_over_is_counted_to_its_end(log: IncidentLog) -> None:
     over = replace(refusals(slice="all"), status="confirmed", ended_at=at("05:00"), made_at=at("05:00"))
     tally, _ = log.counted(incident_of(refusals(slice="all"), over))
@@ -194,7 +224,7 @@ def test_what_cannot_be_counted_keeps_the_figures_of_its_findings(finding: Findi
 def test_every_statement_is_one_the_store_takes(log: IncidentLog, settings: StoreSettings) -> None:
     with closing(connect(settings)) as client:
         columns = {row[0] for row in client.query("DESCRIBE interactions").result_rows}
-    assert {f"score_{name}" for name in COLUMNS} <= columns
+    assert {f"score_{name}" for name in SCORE_COLUMNS} <= columns
     for score in ("refusal", "user_objects", "pii", "toxicity", "latency_s"):
         log.counted(incident_of(lengths(score=score, slice="all", effect_unit="rate")))
     moved, _ = log.counted(incident_of(lengths(slice="all")))
