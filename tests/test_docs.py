@@ -290,12 +290,22 @@ def test_links_lead_somewhere() -> None:
             assert "://" in target or (folder / target).exists(), f"{name}: {target}"
 
 
-def test_every_attack_that_was_tried_names_a_test_that_exists() -> None:
+def test_every_attack_that_was_tried_names_a_test() -> None:
     rows = [
         r for part in re.split(r"^### ", PAGES["SECURITY.md"], flags=re.MULTILINE)[1:] for r in table(part)
     ]
     assert rows
     assert all("::" in test for _, _, test in rows)
-    for file, name in re.findall(r"`([\w/]+\.py)::(\w+)`", PAGES["SECURITY.md"]):
+
+
+def test_every_invariant_names_a_test() -> None:
+    rows = table(PAGES["architecture.md"].partition("## Invariants")[2])
+    assert len(rows) > 9
+    assert all("::" in test for _, _, test in rows)
+
+
+@pytest.mark.parametrize("page", ["SECURITY.md", "architecture.md"])
+def test_tests_that_are_named_exist(page: str) -> None:
+    for file, name in re.findall(r"`([\w/]+\.py)::(\w+)`", PAGES[page]):
         text = (ROOT / "tests" / file).read_text(encoding="utf-8")
         assert re.search(rf"^ *(async )?def {name}\(", text, re.MULTILINE), (file, name)
