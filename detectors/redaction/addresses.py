@@ -22,7 +22,7 @@ _ANY_SCRIPT_EMAIL = re2.compile(
 )
 WORTH_EMAIL = r"[A-Za-z0-9_.+\-'%?\x80-\xff](?:@|%40)[A-Za-z0-9\-?\x80-\xff]"
 """What no text with an e-mail address lacks; other scripts are ``?`` in a view."""
-WORTH_IP = r"\d\.\d{1,3}\.\d{1,3}\.\d|[0-9A-Fa-f]::|(?:[0-9A-Fa-f]{1,4}:){7}"
+WORTH_IP = r"\d\.\d{1,3}\.\d{1,3}\.\d|[0-9A-Fa-f]::|(?:[0-9A-Fa-f]+:){7}"
 """What no text with an IP address lacks."""
 _LOCAL_EDGES = ".-'%+"
 _ENCODED_SEPARATORS = frozenset({

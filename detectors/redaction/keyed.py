@@ -76,7 +76,7 @@ def looks_like_id(value: str) -> bool:
 
 def worth(policy: RedactionPolicy) -> str:
     """What no text with such an id lacks, as a pattern."""
-    return rf"(?i:(?:{_words(policy)})[A-Za-z0-9_.\-]{{0,24}}[\"']\s{{0,8}}:)"
+    return rf"(?i:(?:{_words(policy)})[A-Za-z0-9_.\-]*[\"']\s*:)"
 
 
 def _words(policy: RedactionPolicy) -> str:

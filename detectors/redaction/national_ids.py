@@ -12,11 +12,9 @@ from functools import partial
 
 from stdnum.be import nn as be_nn
 from stdnum.bg import egn as bg_egn
-from stdnum.br import cpf as br_cpf
 from stdnum.ch import ssn as ch_ssn
 from stdnum.cl import rut as cl_rut
 from stdnum.cz import rc as cz_rc
-from stdnum.de import idnr as de_idnr
 from stdnum.es import dni as es_dni
 from stdnum.es import nie as es_nie
 from stdnum.fi import hetu as fi_hetu
@@ -29,18 +27,17 @@ from stdnum.no import fodselsnummer as no_fnr
 from stdnum.pl import pesel as pl_pesel
 from stdnum.pt import nif as pt_nif
 from stdnum.ro import cnp as ro_cnp
-from stdnum.tr import tckimlik as tr_tc
 from stdnum.za import idnr as za_idnr
 
 from detectors.redaction.cards import luhn
 from detectors.redaction.check_digits import (
     both,
-    may_be_cpf,
+    is_cpf,
+    is_idnr,
+    is_tckimlik,
     may_be_fodselsnummer,
-    may_be_idnr,
     may_be_nn,
     may_be_pesel,
-    may_be_tckimlik,
 )
 from detectors.redaction.hits import RANK_CHECKED, RANK_NUMBER, Hit
 from detectors.redaction.matching import FREE, Match, Pattern, Words, free_after, free_before
@@ -165,12 +162,12 @@ _FORMS = (
     Form(_shapes((18,)), is_chinese_id),
     Form(_shapes((6, 7)), _korean, _gaps(("-",))),
     Form(_shapes((15,), (1, 2, 2, 2, 3, 3, 2), (13, 2)), fr_nir.is_valid),
-    Form(_shapes((3, 3, 3, 2)), both(may_be_cpf, br_cpf.is_valid), _gaps((".", ".", "-"))),
+    Form(_shapes((3, 3, 3, 2)), is_cpf, _gaps((".", ".", "-"))),
     Form(_shapes((3, 3, 3, 2)), _snils, _gaps(("-", "-", " "), ("-", "-", "-"))),
-    Form(_shapes((11,)), both(may_be_cpf, br_cpf.is_valid)),
-    Form(_shapes((11,)), both(may_be_tckimlik, tr_tc.is_valid)),
+    Form(_shapes((11,)), is_cpf),
+    Form(_shapes((11,)), is_tckimlik),
     Form(_shapes((11,)), both(may_be_pesel, pl_pesel.is_valid)),
-    Form(_shapes((11,), (2, 3, 3, 3)), both(may_be_idnr, de_idnr.is_valid)),
+    Form(_shapes((11,), (2, 3, 3, 3)), is_idnr),
     Form(_shapes((11,), (6, 5)), both(may_be_fodselsnummer, no_fnr.is_valid)),
     Form(_shapes((11,), (2, 2, 2, 3, 2), (6, 3, 2)), both(may_be_nn, be_nn.is_valid)),
     Form(_shapes((3, 4, 4, 2)), ch_ssn.is_valid),

@@ -19,21 +19,19 @@ from detectors.redaction.matching import Pattern
 from detectors.redaction.national_ids import national_number
 from detectors.redaction.number import Number
 from detectors.redaction.phones import phone
-from detectors.redaction.views import View, spend
+from detectors.redaction.views import LONG, View, spend
 
 WORTH = r"\d(?:[ ().\-/]{0,3}\d){6}"
 """What no text with such a number lacks."""
 _RUN = Pattern(WORTH[:-1] + ",}")
 _GROUP = Pattern(r"\d+")
-_LONG = 16 << 10
-"""Texts from here on are looked through as arrays first."""
 
 _RECOGNISERS: tuple[Callable[[Number], Hit | None], ...] = (card, national_number, phone)
 
 
 def numbers(view: View) -> Iterator[Hit]:
     """Cards, phone numbers and numeric national ids, leftmost and longest first."""
-    if len(view.data) >= _LONG:
+    if len(view.data) >= LONG:
         from detectors.redaction.windows import rows  # noqa: PLC0415 - numpy: for long texts alone
 
         yield from _in_rows(view, rows(view.data, view.meter))

@@ -147,9 +147,10 @@ _AWS_SECRET_WITHIN = 200
 """Characters after an access key id in which its secret is looked for."""
 
 _TOKEN_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-_URL_PASSWORD = Pattern(
-    r"[A-Za-z][A-Za-z0-9+.\-]{1,30}://[^\s:/@\"'<>`?#]*:([^\s\"'<>`/\x01]+)@[A-Za-z0-9\[_$]"
-)
+_URL_PASSWORD = Pattern(r"[A-Za-z0-9+.\-]://[^\s:/@\"'<>`?#]*:([^\s\"'<>`/\x01]+)@[A-Za-z0-9\[_$]")
+_MORE_OF_SCHEME = 30
+_SCHEME = Pattern(rf"[A-Za-z][A-Za-z0-9+.\-]{{1,{_MORE_OF_SCHEME}}}$")
+"""Looked for backwards: in a search each letter of a text may begin one."""
 
 
 def vendor_tokens(view: View) -> Iterator[Hit]:
@@ -225,5 +226,8 @@ def url_passwords(view: View) -> Iterator[Hit]:
     """The password in ``scheme://user:password@host``; the rest of the address stays readable."""
     for match in _URL_PASSWORD.all(view.data, view.meter):
         start, end = match.span(1)
+        before = match.start() + 1
+        if not _SCHEME.found(view.data[max(0, before - _MORE_OF_SCHEME - 1) : before]):
+            continue
         if not is_stand_in(view.text[start:end]):
             yield Hit(start, end, "url_password", view.text[start:end], RANK_STRUCTURE)

@@ -12,7 +12,7 @@ from detectors.redaction import addresses, assignments, iban, keyed, national_id
 from detectors.redaction import numbers as digit_groups
 from detectors.redaction.addresses import emails, ip_addresses
 from detectors.redaction.assignments import other_scripts, secret_assignments
-from detectors.redaction.budget import CHARACTERS_PER_US, VALUE_US, Budget, Meter, OverBudget
+from detectors.redaction.budget import CHARACTERS_PER_US, FOUND_US, VALUE_US, Budget, Meter, OverBudget
 from detectors.redaction.hits import Hit, without_overlap
 from detectors.redaction.iban import ibans
 from detectors.redaction.json_shape import backslashes, enclosing_strings, number_in_json
@@ -243,11 +243,13 @@ def _searched(view: View, policy: RedactionPolicy, *, exempt: bool, only_keys: b
     if _any_worth(policy).found(view.data):
         spend(view, one_pass_us)
         for hit in keyed_ids(view, policy):
+            spend(view, FOUND_US)
             if hit.type in policy.types:
                 yield hit
         for worth, (_, search) in zip(_WORTH, SEARCHES, strict=True) if not only_keys else ():
             spend(view, one_pass_us)
             for hit in search(view) if worth.found(view.data) else ():
+                spend(view, FOUND_US)
                 if hit.type in policy.types and not (exempt and hit.loose):
                     yield hit
     for hit in other_scripts(view) if not only_keys else ():

@@ -24,6 +24,9 @@ from detectors.redaction.matching import Pattern, one_byte_each
 MAX_LEVELS = 8
 """Levels of escapes undone; deeper text is searched as it stands on the last one."""
 
+LONG = 16 << 10
+"""Texts from here on are read as arrays: below it making them costs more."""
+
 _INVISIBLE = "\u00ad\u034f\u061c\u180e\ufeff" + "".join(
     chr(c) for c in (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070))
 )
@@ -65,23 +68,13 @@ _SIMPLE_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "
 
 
 class Derivation(Protocol):
-    """Where the pieces of a view begin: in it (``at``) and in its parent (``source``).
+    """The way back from a view to its parent."""
 
-    Each character of a piece stands for ``step`` of the parent, a piece of one character for all up to the
-    next piece.
-    """
+    def begin(self, index: int) -> int:
+        """Where in the parent the character at ``index`` begins."""
 
-    @property
-    def at(self) -> Sequence[int]:
-        """Offsets in the view, ascending, from 0."""
-
-    @property
-    def source(self) -> Sequence[int]:
-        """Offsets in the parent."""
-
-    @property
-    def step(self) -> Sequence[int]:
-        """Characters of the parent for one of a piece; 1 where it is too short."""
+    def end(self, index: int) -> int:
+        """Where in the parent the character before ``index`` ends."""
 
 
 class View:
@@ -110,7 +103,7 @@ class View:
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Offsets in the original text of characters ``start`` to ``end`` (``start < end``) of this view."""
         if self._derivation is not None:
-            start, end = self._source(self._derivation, start), self._source_end(self._derivation, end)
+            start, end = self._derivation.begin(start), self._derivation.end(end)
         return (start, end) if self.parent is None else self.parent.span(start, end)
 
     @property
@@ -118,30 +111,11 @@ class View:
         """The view of the whole chain that no other view precedes."""
         return self if self.parent is None else self.parent.origin
 
-    @staticmethod
-    def _source(how: Derivation, index: int) -> int:
-        segment = bisect_right(how.at, index) - 1
-        return how.source[segment] + (index - how.at[segment]) * _step(how, segment)
-
-    @staticmethod
-    def _source_end(how: Derivation, index: int) -> int:
-        """End in the parent of the character before ``index``."""
-        at, source = how.at, how.source
-        segment = bisect_right(at, index - 1) - 1
-        step = _step(how, segment)
-        if step == 1 and segment + 1 < len(at) and at[segment + 1] - at[segment] == 1:
-            return source[segment + 1]  # an escape: all of it
-        return source[segment] + (index - at[segment]) * step
-
 
 def spend(view: View, us: int) -> None:
     """Take what something costs from the meter of a view, if it has one."""
     if view.meter is not None:
         view.meter.spend(us)
-
-
-def _step(how: Derivation, segment: int) -> int:
-    return how.step[segment] if segment < len(how.step) else 1
 
 
 def folded(text: str, meter: Meter | None = None) -> View:
@@ -164,16 +138,57 @@ def _folded(text: str, parent: View | None, how: Derivation | None, meter: Meter
 
 
 @dataclass(frozen=True, slots=True)
-class _Visible:
-    """The origin of a view without invisible characters."""
+class _Pieces:
+    """Where the pieces of a view begin: in it (``at``, ascending from 0) and in its parent (``source``).
+
+    Each character of a piece stands for ``step`` of the parent (1 where it is too short), a piece of one
+    character for all up to the next piece.
+    """
 
     at: Sequence[int]
     source: Sequence[int]
     step: Sequence[int] = b""
 
+    def begin(self, index: int) -> int:
+        """As the protocol's."""
+        piece = bisect_right(self.at, index) - 1
+        return self.source[piece] + (index - self.at[piece]) * self._step(piece)
+
+    def end(self, index: int) -> int:
+        """As the protocol's."""
+        at = self.at
+        piece = bisect_right(at, index - 1) - 1
+        step = self._step(piece)
+        if step == 1 and piece + 1 < len(at) and at[piece + 1] - at[piece] == 1:
+            return self.source[piece + 1]  # an escape: all of it
+        return self.source[piece] + (index - at[piece]) * step
+
+    def _step(self, piece: int) -> int:
+        return self.step[piece] if piece < len(self.step) else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Characters:
+    """Where each character of a view begins in its parent, and the parent's end: no gaps between them."""
+
+    source: Sequence[int]
+
+    def begin(self, index: int) -> int:
+        """As the protocol's."""
+        return self.source[index]
+
+    def end(self, index: int) -> int:
+        """As the protocol's."""
+        return self.source[index]
+
 
 def _without_invisible(view: View) -> View:
     text = view.text
+    if len(text) >= LONG:
+        from detectors.redaction.long_views import visible  # noqa: PLC0415 - numpy
+
+        left, begins, sources = visible(text, _INVISIBLE)
+        return View(left, view, _Pieces(begins, sources), view.level)
     pieces: list[str] = []
     at, source = array("q"), array("q")
     size = start = 0
@@ -188,7 +203,7 @@ def _without_invisible(view: View) -> View:
     pieces.append(text[start:])
     at.append(size)
     source.append(start)
-    return View("".join(pieces), view, _Visible(at, source), view.level)
+    return View("".join(pieces), view, _Pieces(at, source), view.level)
 
 
 def unescaped(view: View) -> View | None:
@@ -198,11 +213,16 @@ def unescaped(view: View) -> View | None:
     """
     if "\\" not in view.text or view.level >= MAX_LEVELS:
         return None
+    if len(view.data) >= LONG:
+        from detectors.redaction.long_views import undone  # noqa: PLC0415 - numpy: for long texts alone
+
+        found = undone(view.text, view.data, _SIMPLE_ESCAPES, view.meter)
+        return None if found is None else _folded(found[0], view, _Characters(found[1]))
     reader = _Unescaper(view)
     reader.read()
     if not reader.undone:
         return None
-    return _folded("".join(reader.pieces), view, reader)
+    return _folded("".join(reader.pieces), view, _Pieces(reader.at, reader.source, reader.step))
 
 
 _BACKSLASH = ord("\\")

@@ -73,6 +73,12 @@ HOSTILE: dict[str, Draw] = {
     "invisible signs": lambda r: f"\u200b{r.randrange(10)}",
     "digits of other scripts": lambda r: "".join(chr(0x661 + r.randrange(9)) for _ in range(11)) + " ",
     "words for secrets": lambda r: f"пароль {_letters(r, 3)} ",
+    "words for secrets without blanks": lambda r: f"::{r.randrange(99)}\\密码",
+    "words for secrets, values at once": lambda _: "密码:",
+    "flags without a name": lambda r: f"{_letters(r, 4, 'abcdefg')}--",
+    "addresses without a password": lambda r: f"https://{_letters(r, r.randrange(4, 60))}:",
+    "signatures in addresses": lambda r: f"http://u:?sig={_letters(r, 50)}",
+    "numbers in lists": lambda r: f"[{_digits(r, r.randrange(6, 19))}",
 }  # fmt: skip
 
 _ORDINARY: tuple[Draw, ...] = (

@@ -24,9 +24,9 @@ KEY = b"a key for budgets, 32 bytes long"
 REDACTOR = Redactor(RedactionPolicy(), Pseudonymiser(KEY))
 TIGHT = Redactor(RedactionPolicy(), Pseudonymiser(KEY), budget=Budget(text_ms=1))
 MIB = 1 << 20
-MOST = 3.5
+MOST = 2.5
 """Times what ordinary text costs. The budget of 300 ms is 1.5 times the 200 ms at which an ordinary MiB is
-priced; prices are right to a factor of two on any machine, and the clock of a busy one adds to that."""
+priced; prices differ from machine to machine, and a busy one adds to that."""
 
 
 def cost_s(text: str, tries: int) -> float:

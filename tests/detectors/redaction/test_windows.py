@@ -7,8 +7,12 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stdnum.br import cpf
+from stdnum.de import idnr
+from stdnum.tr import tckimlik
 
 from detectors.redaction import numbers as read
+from detectors.redaction.check_digits import is_cpf, is_idnr, is_tckimlik
 from detectors.redaction.hits import Hit
 from detectors.redaction.views import folded
 from detectors.redaction.windows import rows
@@ -29,7 +33,7 @@ KNOWN = [
 
 
 def found(text: str, long: int, patch: pytest.MonkeyPatch) -> list[Hit]:
-    patch.setattr(read, "_LONG", long)
+    patch.setattr(read, "LONG", long)
     return list(read.numbers(folded(text)))
 
 
@@ -55,3 +59,14 @@ def test_few_numbers_that_are_none_are_looked_at() -> None:
     text = text_of("ids of eleven digits", 1 << 18)
     looked = len(rows(text.encode(), None).look)
     assert looked < 1.5 * len(list(read.numbers(folded(text))))
+
+
+@given(st.text("0123456789", min_size=9, max_size=9), st.integers(0, 9))
+def test_our_own_checks_of_ids_decide_as_the_library_does(body: str, last: int) -> None:
+    for end in range(100):
+        digits = f"{body}{end:02}"
+        assert is_cpf(digits) == cpf.is_valid(digits)
+        assert is_tckimlik(digits) == tckimlik.is_valid(digits)
+    counting = "".join(sorted("0123456789", key=f"{body}{last}".find))[:9] + f"{body[0]}"
+    for digits in (f"{counting}{end}" for end in range(10)):
+        assert is_idnr(digits) == idnr.is_valid(digits)
