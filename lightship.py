@@ -394,15 +394,21 @@ def judge(as_json: AsJson = False, config: ConfigPath = None) -> None:
 
 @config.command("check")
 def config_check(config: ConfigPath = None) -> None:
-    """Say whether the settings can work. Exits with 2 and the reason if not; what is odd is a warning."""
+    """Say whether the settings can work. Exits with 2 and the reason if not; what is odd is a warning.
+
+    What they name is compared with what is stored, if that can be reached.
+    """
+    from alerts.config_check import stored_warnings
     from alerts.notify.route_warnings import route_warnings
     from dashboard.access.signing_in import check_start
 
     settings = _checked(config)
     check_start(settings)
-    for warning in route_warnings(settings):
+    found, not_asked = stored_warnings(settings)
+    for warning in (*route_warnings(settings), *found):
         out(f"warning: {warning}")
     out(f"settings are fine (detection config {settings.config_hash()})")
+    out(not_asked) if not_asked else None
 
 
 @config.command("show")

@@ -210,7 +210,9 @@ def test_a_server_that_is_away_ends_with_3(
 
 def test_settings_are_checked_with_what_every_room_knows(call: Call, tmp_path: Path) -> None:
     file = tmp_path / "lightship.toml"
-    assert call("config", "check").out.startswith("settings are fine (detection config ")
+    fine = call("config", "check").out
+    assert fine.startswith("settings are fine (detection config ")
+    assert "not checked: whether services that they name are there and silences cover any, as nothing" in fine
     for text, said in (
         ("[scorers]\noff = ['refusl']", "'refusl', did you mean 'refusal'?"),
         ("[redaction.acme]\ntypes = ['emails']", "did you mean 'email'?"),

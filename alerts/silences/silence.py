@@ -89,6 +89,14 @@ class Silence:
             and _fits(self.slice, incident.slice)
         )
 
+    def fits_service(self, name: str) -> bool:
+        """Whether a service is one that it names."""
+        return _fits(self.service, name)
+
+    def fits_score(self, name: str) -> bool:
+        """Whether a score is one that it names."""
+        return _fits(self.score, name)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
         out = {name: value for name, value in asdict(self).items() if not name.endswith("_ns")}

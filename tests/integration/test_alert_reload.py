@@ -10,12 +10,14 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from alerts.config_check import stored_warnings
 from infra.kafka import FINDINGS
 from infra.settings import ReceiverSettings
 from ingest.doctor.gather import room_server
@@ -129,6 +131,10 @@ def test_the_next_incident_goes_to_whom_the_changed_file_names_and_a_bad_one_cha
             site.world.say(refusals("f3", service=site.names[2]))
             until(lambda: len(second.got) == 2)
             assert len(first.got) == 1
+            named = replace(site.world.settings.route[0], services=("shopp", site.names[0]))
+            ((warning,), not_asked) = stored_warnings(replace(site.world.settings, route=(named,)))
+            assert warning.startswith("route[0] names service 'shopp', which nobody has seen")
+            assert not_asked == ""
             process.terminate()
             _, log = process.communicate(timeout=WAIT_S)
     assert process.returncode == 0, log.decode()
