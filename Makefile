@@ -11,7 +11,7 @@ INSTALL := UV_COMPILE_BYTECODE=1 sh infra/install.sh $(BIN)/python
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help setup demo test check unit integration data live browser kafka alertmanager collector stacks chaos fuzz docs bench lock pin clean
+.PHONY: help setup demo test check unit integration data live browser kafka alertmanager collector stacks recordings chaos fuzz docs bench lock pin clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -65,6 +65,9 @@ fuzz: setup ## hostile bytes on readers and redaction, guided by coverage (ten m
 
 docs: setup ## the documentation, built strictly
 	$(BIN)/mkdocs build --strict --quiet
+
+recordings: setup ## what those applications send, recorded anew with what ought to be read of it
+	$(BIN)/python -m tests.stacks --record build/recordings $(STACKS)
 
 stacks: setup ## real applications, each in its own environment, started as lightship env says, and a table
 	$(BIN)/python -m tests.stacks $(STACKS)

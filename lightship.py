@@ -27,6 +27,7 @@ from infra.command_line import (
     ConfigPath,
     Files,
     Port,
+    SomeFiles,
     answer,
     nobody_reads_on,
     out,
@@ -209,13 +210,25 @@ def mark(
 
 @app.command()
 def decode(
-    files: Files,
+    files: SomeFiles = None,
     raw: Annotated[bool, typer.Option("--raw", help="Leave text unredacted.")] = False,
+    suite: Annotated[
+        Path | None,
+        typer.Option("--conformance", metavar="DIR", exists=True, file_okay=False, help="Check recordings."),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Turn recorded OTLP bodies into interactions. One JSON line each; what was in them goes to stderr."""
+    from ingest.files.conformance import conformance, show
     from ingest.files.decode import decode_files
 
-    decoded = decode_files(files, raw=raw)
+    if bool(files) == bool(suite):
+        raise typer.BadParameter("name files, or a folder of recordings with --conformance")
+    if suite is not None:
+        report = conformance(suite)
+        answer(report, as_json, show)
+        sys.exit(OK if report["ok"] else FAILED)
+    decoded = decode_files(files or [], raw=raw)
     for line in decoded.lines:
         out(json.dumps(line, ensure_ascii=False))
     warn(decoded.summary.text())

@@ -18,6 +18,10 @@ Files = Annotated[
     list[Path],
     typer.Argument(exists=True, dir_okay=False, metavar="FILE", help="Files, compressed or not."),
 ]
+SomeFiles = Annotated[
+    list[Path] | None,
+    typer.Argument(exists=True, dir_okay=False, metavar="FILE", help="Files, compressed or not."),
+]
 Port = Annotated[int | None, typer.Option(min=1, max=65535)]
 KeyFile = Annotated[Path | None, typer.Option(help="Key file instead of that of the data directory.")]
 Kind = Annotated[str | None, typer.Option(help="Of this kind: scorer_failed, not_otlp, ...")]

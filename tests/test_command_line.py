@@ -110,7 +110,7 @@ def test_the_version_is_that_of_the_project(call: Call) -> None:
     [
         ("", "Usage: lightship"),
         ("decod x", "No such command 'decod'"),
-        ("decode", "Missing argument"),
+        ("decode", "name files, or a folder of recordings with --conformance"),
         ("decode --frob x", "No such option: --frob"),
         ("decode nowhere.binpb", "file 'nowhere.binpb' does not exist"),
         ("decode .", "file '.' is a directory"),

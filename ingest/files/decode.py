@@ -71,11 +71,15 @@ class Summary:
 
 @dataclass(slots=True)
 class Decoded:
-    """Interactions in order of start, their lines, and the account."""
+    """Interactions in order of start, their lines, and the account.
+
+    ``scopes`` are names and versions of the instrumentation scopes of all spans, by trace and span id.
+    """
 
     interactions: list[Interaction]
     lines: list[dict[str, Any]]
     summary: Summary
+    scopes: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
 
 def decode_files(
@@ -141,7 +145,8 @@ def _decode(
     summary.content_without_span = sum((c.trace_id, c.span_id) not in whole for c in out.contents)
     summary.judgements_without_interaction = len(out.judgements)
     summary.other_logs = out.other_logs
-    return Decoded(interactions, [to_line(i) for i in interactions], summary)
+    scopes = {(s.trace_id, s.span_id): (s.scope, s.scope_version) for s in spans}
+    return Decoded(interactions, [to_line(i) for i in interactions], summary, scopes)
 
 
 def _event_calls(logs: Sequence[LogView], out: Assembled, *, redacted: bool) -> list[Interaction]:

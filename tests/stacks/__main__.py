@@ -1,6 +1,7 @@
-"""``python -m tests.stacks [NAME…]``: runs stacks and prints the table of what arrived.
+"""``python -m tests.stacks [--record DIR] [NAME…]``: runs stacks and prints the table of what arrived.
 
-A run of all of them that finds nothing wrong writes ``docs/stacks.md``.
+A run of all of them that finds nothing wrong writes ``docs/stacks.md``. With ``--record`` what they sent is
+kept as a suite of ``lightship decode --conformance``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.stacks.recording import record
 from tests.stacks.site import Outcome, site
 from tests.stacks.stack import COLUMNS, stacks
 
@@ -45,8 +47,8 @@ def page(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(names: list[str]) -> int:
-    """Run those named, or all."""
+def main(names: list[str], folder: Path | None = None) -> int:
+    """Run those named, or all; with ``folder`` what they sent is recorded there."""
     known = stacks()
     wrong: list[str] = []
     outcomes: list[Outcome] = []
@@ -63,6 +65,8 @@ def main(names: list[str]) -> int:
                 wrong.append(name)
                 continue
             outcomes.append(one)
+            if folder is not None:
+                record(folder, one)
             out(row(one) + "\n")
             sys.stdout.flush()
             if not complete(one):
@@ -76,4 +80,6 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    given = sys.argv[1:]
+    recorded = Path(given[1]) if given[:1] == ["--record"] else None
+    sys.exit(main(given[2:] if recorded else given, recorded))

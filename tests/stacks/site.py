@@ -27,13 +27,17 @@ LIGHTSHIP = Path(sys.executable).with_name("lightship")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a stack's calls: how many the provider answered, how many arrived, what they hold."""
+    """What became of a stack's calls: how many the provider answered, how many arrived, what they hold.
+
+    ``bodies`` are what it sent, redacted, by their topics.
+    """
 
     stack: Stack
     asked: int
     arrived: int
     has: frozenset[str]
     printed: str
+    bodies: tuple[tuple[str, bytes], ...] = ()
 
     @property
     def lacking(self) -> frozenset[str]:
@@ -71,7 +75,8 @@ class Site:
         if done.returncode:
             printed = f"ended with {done.returncode}\n{printed}"
         calls = self._interactions(before, stack.name)
-        return Outcome(stack, self.answering.asked, len(calls), _columns(calls), printed)
+        bodies = tuple((sent.topic, sent.value) for sent in self.door.producer.sent[before:] if sent.value)
+        return Outcome(stack, self.answering.asked, len(calls), _columns(calls), printed, bodies)
 
     def _environment(self, stack: Stack, folder: Path) -> dict[str, str]:
         """What the owner of an application has set before: its name and its provider."""
