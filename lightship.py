@@ -16,6 +16,7 @@ from alerts.acting.incidents_app import incidents
 from alerts.allow.app import allow
 from alerts.levels.app import baselines
 from alerts.notify.alerts_app import alerts
+from alerts.notify.receivers_app import receivers
 from alerts.rules.app import added_rules
 from alerts.silences.app import silences
 from dashboard.commands.calibration_app import calibration
@@ -40,6 +41,7 @@ from ingest.doctor.app import doctors
 from ingest.gateway.keys_app import keys
 from ingest.quarantine_app import quarantine
 from ingest.replay_app import replaying
+from ingest.rescore_app import scored_again
 from ingest.rules_app import rules
 from ingest.scorers_app import scorers
 
@@ -68,9 +70,10 @@ app.add_typer(dashboards, name="dashboard")
 for name, group in (("incidents", incidents), ("keys", keys), ("rules", rules), ("scorers", scorers)):
     app.add_typer(group, name=name)
 app.add_typer(silences, name="silences")
+app.add_typer(receivers, name="receivers")
 for group, part in ((rules, added_rules), (scorers, calibration)):
     group.add_typer(part)
-for part in (reports, applications, calls, doctors, quarantine, replaying):
+for part in (reports, applications, calls, doctors, quarantine, replaying, scored_again):
     app.add_typer(part)
 
 
@@ -378,31 +381,6 @@ def budget(
     from alerts.spending import show, spent
 
     answer(spent(config, tenant, lineage, days), as_json, show)
-
-
-@app.command()
-def rescore(
-    service: Annotated[str, typer.Option(help="Whose text.")],
-    score: Annotated[list[str], typer.Option(help="Scores of a new generation, several times.")],
-    environment: Annotated[str | None, typer.Option(help="Of this environment alone.")] = None,
-    span: Annotated[str | None, typer.Option(help="How far back: 15d; learn_days and a day.")] = None,
-    as_json: AsJson = False,
-    config: ConfigPath = None,
-) -> None:
-    """Score stored text again to learn from it. For scores whose values changed their meaning."""
-    from ingest.rescoring.command import rescore as again
-    from ingest.rescoring.command import show
-
-    report = again(config, service, score, environment=environment, days=span, say=warn)
-    answer(report, as_json, show)
-
-
-@app.command()
-def judge(as_json: AsJson = False, config: ConfigPath = None) -> None:
-    """Let external judges rate what waits now. Within their limits; `up` runs them all the time."""
-    from ingest.judge.command import judge_now, show
-
-    answer(judge_now(config), as_json, show)
 
 
 @config.command("check")

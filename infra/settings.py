@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from infra.alert_sections import AlertSettings, TelemetrySettings
+from infra.applied_receivers import sets_in, with_sets
 from infra.dashboard_sections import AccessSettings, DashboardSettings, LoginSettings
 from infra.errors import Misconfigured
 from infra.gateway_section import GatewaySettings
@@ -84,7 +85,10 @@ __all__ = [
     "SloSettings",
     "StoreSettings",
     "TelemetrySettings",
+    "anchored",
     "hide_password",
+    "home_of",
+    "host_alone",
     "load",
     "of_tables",
     "settings_file",
@@ -154,8 +158,14 @@ def hash_of_sections(sections: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(sections, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+def load(
+    path: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    sets: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Settings:
     """Read the file (``path``, else ``LIGHTSHIP_CONFIG``, else ``./lightship.toml``) and environment.
+
+    ``sets`` are receivers that were applied beside it; those of the data directory if not given.
 
     Raises
     ------
@@ -163,7 +173,22 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         If the file cannot be read or parsed, a key is unknown, or a value cannot be used.
     """
     source = settings_file(path, environ)
-    return of_tables({} if source is None else _read(source), environ)
+    tables = {} if source is None else _read(source)
+    return of_tables(with_sets(tables, sets_in(home_of(environ)) if sets is None else sets), environ)
+
+
+def home_of(environ: Mapping[str, str] = os.environ) -> Path:
+    """The data directory.
+
+    Raises
+    ------
+    Misconfigured
+        If it begins with a home that cannot be determined.
+    """
+    try:
+        return Path(environ.get("LIGHTSHIP_HOME") or ".lightship").expanduser()
+    except RuntimeError as error:
+        raise Misconfigured(f"LIGHTSHIP_HOME = {environ['LIGHTSHIP_HOME']!r}: {error}") from error
 
 
 def settings_file(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path | None:
@@ -189,11 +214,7 @@ def of_tables(data: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
         if isinstance(table, dict):  # else the file is wrong and said to be so below
             given_value = _file(value, Path()) if key.endswith("_file") else value
             data = {**data, section: {**table, key: given_value}}
-    try:
-        home = Path(environ.get("LIGHTSHIP_HOME") or ".lightship").expanduser()
-    except RuntimeError as error:
-        raise Misconfigured(f"LIGHTSHIP_HOME = {environ['LIGHTSHIP_HOME']!r}: {error}") from error
-    settings: Settings = build(Settings, {**data, "home": str(home)}, "")
+    settings: Settings = build(Settings, {**data, "home": str(home_of(environ))}, "")
     _check(settings)
     return settings
 
@@ -206,22 +227,23 @@ def _read(source: Path) -> dict[str, Any]:
         raise Misconfigured(f"cannot read {source}: {error.strerror}") from error
     except ValueError as error:  # not TOML, not UTF-8, or no name a file can have
         raise Misconfigured(f"{source} is not valid TOML: {error}") from error
-    return {name: _anchored(table, source.parent) for name, table in tables.items()}
+    return {name: anchored(table, source.parent) for name, table in tables.items()}
 
 
 _FILES = ("documents", "json_schema", "python")
 """Keys that name files and do not end in ``_file``."""
 
 
-def _anchored(table: Any, folder: Path) -> Any:
+def anchored(table: Any, folder: Path) -> Any:
+    """A table whose relative names of files are taken from a folder."""
     if isinstance(table, list):
-        return [_anchored(one, folder) for one in table]
+        return [anchored(one, folder) for one in table]
     if not isinstance(table, dict):
         return table
     out = {}
     for key, value in table.items():
         if not (key.endswith("_file") or key in _FILES):
-            out[key] = _anchored(value, folder) if isinstance(value, dict) else value
+            out[key] = anchored(value, folder) if isinstance(value, dict) else value
         elif isinstance(value, list):
             out[key] = [_file(one, folder) for one in value]
         else:
@@ -331,7 +353,7 @@ def show(settings: Settings) -> dict[str, Any]:
     out: dict[str, Any] = _plain(settings)
     out["store"]["url"] = hide_password(out["store"]["url"])
     for addressed in (*out["receiver"], *out["judge"].values()):
-        addressed["url"] = _host_alone(addressed["url"])
+        addressed["url"] = host_alone(addressed["url"])
     return out
 
 
@@ -346,7 +368,8 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _host_alone(url: str) -> str:
+def host_alone(url: str) -> str:
+    """An address without what may be a secret."""
     scheme, mark, rest = url.partition("://")
     host, slash, _ = rest.rpartition("@")[2].partition("/")
     return f"{scheme}{mark}{host.partition('?')[0]}{slash}{'***' if slash else ''}"

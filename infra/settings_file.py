@@ -1,8 +1,8 @@
 """The settings file of a process that runs, read again when it has changed.
 
 A look is two calls of ``stat``; the file is read only when one differs. A file that is being written is
-waited for: it is read once two looks in a row found the same. Files that receivers name (secrets, templates,
-authorities) are looked at as well, so a key that was rotated is a change, too.
+waited for: it is read once two looks in a row found the same. Receivers that were applied beside it are
+looked at as well, and files that receivers name (secrets, templates): a rotated key is a change.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from infra.applied_receivers import folder_of
 from infra.errors import Misconfigured
-from infra.settings import ReceiverSettings, Settings, load, settings_file
+from infra.settings import ReceiverSettings, Settings, home_of, load, settings_file
 
 Look = tuple[tuple[str, int, int, int] | None, ...]
 """Of each file its name, time of change (ns), size (bytes) and inode; ``None`` if it is not there."""
@@ -50,14 +51,12 @@ class SettingsFile:
         Misconfigured
             If they cannot be used; said once of each change.
         """
-        if self.path is None:
-            return None
         look = self._look()
         is_still, self._seen = look == self._seen, look
         if not at_once and (look == self._known or not is_still):
             return None
         self._known = look
-        if not self.path.exists():
+        if self.path is not None and not self.path.exists():
             raise Misconfigured(f"{self.path} is not there any more")
         settings = load(self.path, self._environ)
         self._names = named_files(settings.receiver)
@@ -65,7 +64,8 @@ class SettingsFile:
         return settings
 
     def _look(self) -> Look:
-        names = [] if self.path is None else [str(self.path), *self._names]
+        applied = sorted(map(str, folder_of(home_of(self._environ)).glob("*.json")))
+        names = [*([] if self.path is None else [str(self.path)]), *applied, *self._names]
         return tuple(_stat(name) for name in names)
 
 

@@ -1,4 +1,4 @@
-"""``lightship rules|silences apply``: what a file says against what is in force, planned, asked and done."""
+"""``lightship rules|silences|receivers apply``: what a file says and what is in force, planned and done."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from getpass import getuser
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from alerts.acting.client import tell
 from alerts.acting.plan import ACTIONS, ADD, CHANGE, REMOVE, UNCHANGED
@@ -20,6 +20,15 @@ from infra.typed_table import unknown
 STDIN = Path("-")
 NOTHING, SOMETHING = 0, 1
 """Exit codes of a plan: what is in force is what the file says; it is not."""
+
+
+class Run(Protocol):
+    """Applies a file, or only says what that would do; gives the report."""
+
+    def __call__(self, *, plan: bool) -> dict[str, Any]:
+        """Do it, unless it is to be planned only."""
+
+
 _MARKS = {ADD: "+", CHANGE: "~", REMOVE: "-", UNCHANGED: " "}
 
 
@@ -35,6 +44,11 @@ class Asked:
     prune: bool
     plan: bool
     yes: bool
+
+    def who(self) -> tuple[str, str]:
+        """Who applies it and why, where that was not said: the user here, and that the file says so."""
+        name = self.file.name if self.file != STDIN else "the file"
+        return self.actor or getuser(), self.reason or f"as {name} says"
 
 
 def applied(
@@ -65,9 +79,9 @@ def applied(
     Unavailable
         If the alerts service does not answer, or cannot reach what it needs.
     """
-    tables, whole = _tables(asked.file, kind, others)
-    actor = asked.actor or getuser()
-    reason = asked.reason or f"as {asked.file.name if asked.file != STDIN else 'the file'} says"
+    found = read(asked.file, kind, others)
+    tables, whole = found[kind], len(found) > 1
+    actor, reason = asked.who()
     named: dict[str, str | None] = {
         "tables": json.dumps(tables, ensure_ascii=False, default=_plain),
         "set": asked.set_,
@@ -75,8 +89,25 @@ def applied(
         "prune": "yes" if asked.prune else None,
         "whole": "yes" if whole and kind == "rule" else None,
     }
-    path = f"/{kind}s/apply"
-    plan = tell(config, path, actor, reason, plan="yes", **named)
+
+    def run(*, plan: bool) -> dict[str, Any]:
+        only = {"plan": "yes"} if plan else {}
+        return tell(config, f"/{kind}s/apply", actor, reason, **only, **named)
+
+    return agreed(asked, run, show, confirm)
+
+
+def agreed(
+    asked: Asked, run: Run, show: Callable[[str], None], confirm: Callable[[str], bool]
+) -> tuple[dict[str, Any], int]:
+    """Plan, ask where nobody said yes, do: the report and the exit code.
+
+    Raises
+    ------
+    Misconfigured
+        If nobody can be asked.
+    """
+    plan = run(plan=True)
     to_do = any(plan["counts"][action] for action in (ADD, CHANGE, REMOVE))
     if asked.plan or not to_do:
         return plan, SOMETHING if to_do and asked.plan else NOTHING
@@ -88,11 +119,17 @@ def applied(
         show(show_plan(plan))
         if not confirm("Apply this?"):
             return plan, SOMETHING
-    return tell(config, path, actor, reason, **named), NOTHING
+    return run(plan=False), NOTHING
 
 
-def _tables(file: Path, kind: str, others: Collection[str]) -> tuple[list[Any], bool]:
-    """The tables of a kind, and whether the file holds others."""
+def read(file: Path, kind: str, others: Collection[str]) -> dict[str, Any]:
+    """The tables of a file that holds those of a kind, and may hold others.
+
+    Raises
+    ------
+    Misconfigured
+        If it cannot be used.
+    """
     try:
         text = sys.stdin.read() if file == STDIN else file.read_text(encoding="utf-8")
         found = tomllib.loads(text)
@@ -106,7 +143,7 @@ def _tables(file: Path, kind: str, others: Collection[str]) -> tuple[list[Any], 
         raise Misconfigured(f"{file} holds no [[{kind}]]; to remove all of the set write {kind} = []")
     if not isinstance(tables, list):
         raise Misconfigured(f"{file}: write [[{kind}]], in double brackets")
-    return tables, len(found) > 1
+    return found
 
 
 def _plain(value: object) -> str:

@@ -117,4 +117,4 @@ def test_without_a_file_nothing_is_read(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     file = SettingsFile(None, Settings(), {})
     assert file.path is None
-    assert file.changed(at_once=True) is None
+    assert file.changed() is None
