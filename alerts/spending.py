@@ -1,7 +1,8 @@
 """``lightship budget``: what may be raised for nothing, what was expected, and what people called false.
 
 *Expected* is the accrual so far: each channel of a watched series adds its share at every tick, and the sum
-bounds the expected number of false findings, whatever depends on what. *False* are incidents that people
+bounds the expected number of false findings, whatever depends on what. What the fast path adds within minutes
+is told beside it. *False* are incidents that people
 ended as false alarms and those the detector took back. A person who never says so makes the rate look good:
 incidents nobody judged are counted beside it.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from alerts.briefs.known_scores import learn_own_scores
 from alerts.grants import grants_of
 from alerts.log import SERVICES, service_keys
-from detectors.drift.budgets.budget import PERIODS_S
+from detectors.drift.budgets.budget import CLASS_SHARES, PERIODS_S
 from detectors.drift.budgets.grant import Grant
-from detectors.finding import SEVERAL
+from detectors.drift.fast.fast_scores import shares
+from detectors.finding import ALL, SEVERAL
 from detectors.observation import ServiceKey
 from detectors.scorers import SPECS
 from infra import clickhouse
@@ -38,7 +40,7 @@ OTHER_CHANNELS = 3
 
 _WATCHED = """
 SELECT score, kind, threshold, toUnixTimestamp(last_seen),
-    toUnixTimestamp(assumeNotNull(watching_since))
+    toUnixTimestamp(assumeNotNull(watching_since)), service, environment, slice
 FROM series FINAL
 WHERE tenant = {tenant:String} AND lineage = {lineage:String} AND threshold IS NOT NULL
     AND watching_since IS NOT NULL
@@ -79,14 +81,17 @@ def spent(config: Path | None, tenant: str, lineage: str, days: float) -> dict[s
     given = {"tenant": tenant, "lineage": lineage}
     try:
         keys = service_keys(client.query(SERVICES, {"several": SEVERAL}).result_rows)
-        watched = [_watched(settings, row) for row in client.query(_WATCHED, given).result_rows]
+        rows = client.query(_WATCHED, given).result_rows
+        mine = [k for k in keys if (k.tenant, k.lineage) == (tenant, lineage)]
+        granted = grants_of(settings, mine)
+        watched = [_watched(settings, row) for row in rows]
+        fast = within_minutes(settings, granted, rows)
         until_s = max((w.until_s for w in watched), default=0.0)
         since_s = max(until_s - days * 86_400, min((w.since_s for w in watched), default=0.0))
         incidents = _incidents(client, {**given, "since": int(since_s)})
     except ClickHouseError as error:
         raise Unavailable(f"ClickHouse does not answer: {str(error)[:200]}") from error
-    mine = [k for k in keys if (k.tenant, k.lineage) == (tenant, lineage)]
-    return report(grants_of(settings, mine), settings, given, watched, incidents, (since_s, until_s))
+    return report(granted, settings, given, watched, incidents, (since_s, until_s), fast)
 
 
 def severity_of(settings: Settings, score: str) -> str:
@@ -101,10 +106,32 @@ def channels_of(kind: str) -> int:
 
 
 def _watched(settings: Settings, row: Sequence[Any]) -> Watched:
-    score, kind, threshold, until_s, since_s = row
+    score, kind, threshold, until_s, since_s, *_ = row
     w = math.exp(-float(threshold)) * channels_of(kind)
     severity = severity_of(settings, score)
     return Watched(severity, w / settings.detection.tick_s, float(since_s), float(until_s))
+
+
+def fast_shares(settings: Settings) -> dict[str, tuple[str, float]]:
+    """Severity of each score on the fast path, and its part of a service's budget for that severity."""
+    specs = {name: replace(spec, severity=severity_of(settings, name)) for name, spec in SPECS.items()}
+    return {name: (specs[name].severity, part) for name, part in shares(specs.values()).items()}
+
+
+def within_minutes(
+    settings: Settings, granted: Mapping[ServiceKey, Grant], rows: Sequence[Sequence[Any]]
+) -> list[Watched]:
+    """What the fast path spends beside the series themselves, each over all traffic of its service."""
+    parts, budgets = fast_shares(settings), {(k.service, k.environment): g for k, g in granted.items()}
+    found = []
+    for score, _, _, until_s, since_s, service, environment, slice_ in rows:
+        grant = budgets.get((service, environment or ""))
+        if slice_ != ALL or score not in parts or grant is None:
+            continue
+        severity, part = parts[score]
+        budget = grant.pages if severity == "page" else grant.tickets
+        found.append(Watched(severity, budget.per_tick(1) * part, float(since_s), float(until_s)))
+    return found
 
 
 def report(
@@ -114,6 +141,7 @@ def report(
     watched: Sequence[Watched],
     incidents: Mapping[str, tuple[int, int, int]],
     window_s: tuple[float, float],
+    fast: Sequence[Watched] = (),
 ) -> dict[str, Any]:
     """Budget, expectation and what people said, of pages a month and tickets a week."""
     begin_s, end_s = window_s
@@ -121,11 +149,7 @@ def report(
     asked = {"page": settings.budget.pages_per_month, "ticket": settings.budget.tickets_per_week}
     for severity, period_s in PERIODS.items():
         periods = (end_s - begin_s) / period_s
-        expected = sum(
-            w.rate * max(0.0, min(w.until_s, end_s) - max(w.since_s, begin_s))
-            for w in watched
-            if w.severity == severity
-        )
+        expected = _expected(watched, severity, window_s)
         raised, false, right = incidents.get(severity, (0, 0, 0))
         out[f"{severity}s"] = {
             "per": "month" if severity == "page" else "week",
@@ -137,11 +161,32 @@ def report(
             "right": right,
             "unjudged": max(0, raised - false - right),
         }
+    parts = fast_shares(settings)
+    out["within_minutes"] = {
+        "share": CLASS_SHARES["fast"],
+        **{
+            f"{s}s": {
+                "expected": _expected(fast, s, window_s),
+                "scores": [name for name, (severity, _) in parts.items() if severity == s],
+            }
+            for s in PERIODS
+        },
+    }
     out["services"] = [
         {"service": k.service, "environment": k.environment or None, **grant.state()}
         for k, grant in granted.items()
     ]
     return out
+
+
+def _expected(watched: Sequence[Watched], severity: str, window_s: tuple[float, float]) -> float:
+    """False findings of a severity in a window, at most."""
+    begin_s, end_s = window_s
+    return sum(
+        w.rate * max(0.0, min(w.until_s, end_s) - max(w.since_s, begin_s))
+        for w in watched
+        if w.severity == severity
+    )
 
 
 def show(report: Mapping[str, Any]) -> str:
@@ -154,6 +199,12 @@ def show(report: Mapping[str, Any]) -> str:
         lines.append(
             f"{name}: {allowed}; expected at most {r['expected']:.2g}; raised {r['raised']}, {judged}"
         )
+    within = report["within_minutes"]
+    for name in ("pages", "tickets"):
+        scores, expected = within[name]["scores"], within[name]["expected"]
+        if scores:
+            of = f"within minutes: {within['share']:.0%} of each service's {name}, expected at most"
+            lines.append(f"{of} {expected:.2g}, for {', '.join(scores)}")
     lines.append(f"{'service':<32}{'pages a month':>16}{'tickets a week':>16}")
     for s in report["services"]:
         name = "shared by services" if s["service"] == SEVERAL else s["service"]

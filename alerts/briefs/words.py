@@ -25,6 +25,8 @@ _NAMELESS = ("median", "mean", "value")
 """Effect units that only say which value it is, of a score without a unit."""
 _SHARE_OF = "share of "
 """How the note begins that says which values of a score a finding counts."""
+SEVERAL_TIMES = 2.0
+"""A number that is so many times what it was is also told as that."""
 LIMITS = ("rule", "slo")
 """Kinds of findings about an operator's limit."""
 _PLURALS = {"interaction": "interactions", "trace": "traces", "conversation": "conversations"}
@@ -117,6 +119,8 @@ def values(finding: Finding) -> Values:
             step = _apart(figures.distinct(before, after, lambda x, more: figures.share(x, half, more)))
         else:
             step = quantities.step(before, after, "" if scale == "relative" else unit)
+            if scale == "own" and after >= SEVERAL_TIMES * before > 0:
+                step += f", ×{figures.measure(after / before, 2)}"
     interval = ""
     if low is not None and high is not None:
         interval = _interval(low, high, factor, of, scale, named=not (step and scale == "own"))

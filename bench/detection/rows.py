@@ -24,6 +24,7 @@ from bench.detection.snapshots import snapshots
 from bench.detection.speed import speed
 from bench.detection.tail import tail
 from bench.detection.unseen import storms, traffic
+from bench.detection.value_watch import value_watch
 from bench.detection.vectors import vectors
 
 Row = Callable[[Plan], Report]
@@ -51,6 +52,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "21": gross,
         "22": cliff,
         "23": values,
+        "24": value_watch,
         "d": dark,
         "f": shared,
         "m": months,

@@ -91,7 +91,10 @@ class Statistic:
 
 
 def explain(finding: Finding, path: Path, limit: int = 40) -> list[str]:
-    """The path in words, a line each; of the ticks the last ``limit``."""
+    """The path in words, a line each; of the ticks the last ``limit``.
+
+    Ticks are of the engine's statistic of the series: the fast path's, within them, is a line of its own.
+    """
     if path.start == "rows":
         return [f"  from stored interactions: {finding.notes[0] if finding.notes else ''}"]
     start = (
@@ -110,7 +113,7 @@ def explain(finding: Finding, path: Path, limit: int = 40) -> list[str]:
         for r in path.references
     ]
     lines += _ticks(path.ticks, limit)
-    if not path.ticks and finding.evidence is not None:
+    if finding.evidence is not None and (not path.ticks or finding.alert_kind == "fast"):
         lines.append(
             f"  log evidence {finding.evidence:8.3f} of {finding.threshold or 0:.3f}, {finding.detector}"
         )

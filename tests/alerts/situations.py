@@ -210,7 +210,21 @@ def errors() -> Situation:
 
 def latency() -> Situation:
     slow = change(
-        "d1", "latency_s", "s", 1.21, 6.04, severity="ticket", n=380, n_baseline=52_000, made_at=at("04:20")
+        "d1",
+        "latency_s",
+        "s",
+        1.21,
+        6.04,
+        alert_kind="fast",
+        detector="fast_values.1",
+        severity="ticket",
+        n=380,
+        n_users=290,
+        n_conversations=331,
+        largest_share=0.01,
+        n_baseline=52_000,
+        made_at=at("04:09"),
+        notes=("4.99 times the median before", "ADWIN on residuals agrees"),
     )
     speed = change(
         "d2",

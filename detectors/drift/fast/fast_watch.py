@@ -8,20 +8,19 @@ latency are watched beyond the upper tail of their baseline, once that is learne
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from detectors.drift.budgets.budget import CLASS_SHARES
 from detectors.drift.engine.baseline import Baseline
 from detectors.drift.engine.snapshot import Arrays, part
 from detectors.drift.fast.fast_path import highest_rate
+from detectors.drift.fast.fast_scores import is_fast, is_fast_value, shares
 from detectors.drift.fast.fast_unit import FastUnit, Rise
 from detectors.drift.fast.limits import declared
-from detectors.drift.fast.value_tails import is_fast_value, tail_of
+from detectors.drift.fast.value_tails import tail_of
 from detectors.drift.fast.value_unit import ValueUnit
 from detectors.drift.service.fold import SeriesKey
 from detectors.drift.service.watch_config import WatchConfig
@@ -44,11 +43,6 @@ class Ceiling:
 
     rate: float
     source: str
-
-
-def is_fast(spec: ScoreSpec) -> bool:
-    """Whether a score is a flag whose rise is worth a page."""
-    return spec.kind == "flag" and spec.harmful > 0 and spec.severity == "page"
 
 
 def ceiling(
@@ -88,8 +82,7 @@ class FastWatch:
     def __post_init__(self) -> None:
         specs = sorted(self.config.specs.values(), key=lambda spec: (spec.unit, spec.name))
         flags, values = ([s for s in specs if of(s)] for of in (is_fast, is_fast_value))
-        watched, minutes = Counter(s.severity for s in (*flags, *values)), self.config.tick_s // 60
-        self._shares = {s.name: 1 / watched[s.severity] for s in (*flags, *values)}
+        minutes, self._shares = self.config.tick_s // 60, shares(specs)
         self.units, self.values = {}, {}
         for unit in sorted({s.unit for s in flags}):
             names = [s.name for s in flags if s.unit == unit]
@@ -101,9 +94,8 @@ class FastWatch:
         self.price(None)
 
     def _w(self, score: str) -> float:
-        """Expected false alarms per minute that a score may spend: scores of a severity divide the class."""
-        budget = self.config.budget(self.config.specs[score].severity)
-        return budget.per_tick(60) * CLASS_SHARES["fast"] * self._shares[score]
+        """Expected false alarms per minute that a score may spend."""
+        return self.config.budget(self.config.specs[score].severity).per_tick(60) * self._shares[score]
 
     def _all(self) -> Iterator[tuple[str, FastUnit | ValueUnit]]:
         yield from self.units.items()

@@ -1,4 +1,4 @@
-"""Which numbers the fast path bets on, and the upper tail of each as its baseline has it."""
+"""The upper tail of a number as the baseline of its series has it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,6 @@ from detectors.drift.service.fold import SeriesKey
 from detectors.drift.service.watched import Watched
 from detectors.drift.service.watching import WatchList
 from detectors.finding import ALL
-from detectors.scorers.protocol import ScoreSpec
-
-ASKED = frozenset({"prompt_length", "input_tokens"})
-"""What users send moves by itself; what it does to latency and cost is watched there."""
-
-
-def is_fast_value(spec: ScoreSpec) -> bool:
-    """Whether a score is a number of single calls whose gross rise is worth a message within minutes."""
-    return (
-        spec.kind == "positive"
-        and spec.unit == "interaction"
-        and spec.harmful >= 0
-        and spec.name not in ASKED
-    )
 
 
 def tail_place(watched: Watched) -> int | None:

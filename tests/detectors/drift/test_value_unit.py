@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from detectors.drift.baselines import adopt
 from detectors.drift.engine.snapshot import pack, unpack
 from detectors.drift.service.watcher import ServiceWatcher
 from detectors.finding import Finding
 from detectors.grid import LogGrid
-from detectors.observation import Column, Observation, SourcePosition
+from detectors.observation import Column, Control, Observation, SourcePosition
 from detectors.scorers.protocol import ScoreSpec
 from tests.detectors.drift.traffic import DAY, KEY, START, config
 
@@ -169,6 +170,22 @@ def test_a_state_of_before_numbers_were_on_the_fast_path_is_read(learned: bytes)
     line = Line(ServiceWatcher.restore(KEY, SETTINGS, facts, old))
     found = list(line.traffic(BEGIN, 15, 1)) + list(line.traffic(BEGIN + 15, 7, 1, slower=5.0))
     assert [f.alert_kind for f in found][:1] == ["fast"]
+
+
+def test_adopted_baselines_serve_from_the_first_minutes(learned: bytes) -> None:
+    """At eight times the traffic that was learned elsewhere."""
+    watcher = ServiceWatcher(KEY, SETTINGS, BEGIN // 5)
+    kept = adopt.kept_in(*unpack(learned), SPECS)
+    watcher.control(Control(KEY, "adopt", 0, {"baselines": adopt.pack(kept), "actor": "a", "reason": "b"}))
+    watcher.advance(BEGIN // 5 + 1, 0)
+    while len(watcher.adoptions):
+        watcher.adopt_next()
+    line = Line(watcher)
+    assert list(line.traffic(BEGIN + 5, 13, 1)) == []
+    first = next(line.traffic(BEGIN + 18, 6, 1, slower=5.0))
+    assert (first.alert_kind, first.score) == ("fast", "latency_s")
+    assert first.made_at <= datetime.fromtimestamp((BEGIN + 18 + 5) * 60, UTC)
+    assert first.current_value / first.baseline_value == pytest.approx(5.0, rel=0.2)  # type: ignore[operator]
 
 
 def test_scores_of_a_severity_divide_its_share(learned: bytes) -> None:
