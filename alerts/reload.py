@@ -66,7 +66,7 @@ class Reload:
             if found is None:
                 return
             settings = replace(self._started, **{name: getattr(found, name) for name in RELOADED})
-            check_rules(settings)
+            check_rules(found)
             self._use(settings)
         except Misconfigured as error:
             self._failed = now_ns, str(error)

@@ -20,6 +20,7 @@ from detectors.observation import Control, ServiceKey
 from detectors.rule_faults import first_fault
 from detectors.rules import CALLS, Rule
 from detectors.scorers import SPECS
+from detectors.scorers.judgement import WithJudgements, is_judgement
 from detectors.service_patterns import escaped
 from infra.clock import to_datetime
 from infra.errors import Misconfigured
@@ -147,16 +148,17 @@ def checked(rule: Rule, settings: Settings) -> None:
     NotPossible
         With the reason, if not.
     """
-    spec = SPECS.get(rule.score)
-    if spec is None and rule.score != CALLS:
+    if rule.score not in SPECS and rule.score != CALLS and not is_judgement(rule.score):
         raise NotPossible(str(unknown("score", rule.score, SPECS)))
-    why_not = first_fault(rule, SPECS, settings.detection.tick_s)
+    why_not = first_fault(rule, WithJudgements(SPECS), settings.detection.tick_s)
     if why_not is not None:
         raise NotPossible(f"the rule can never be decided, or never fires: {why_not}")
 
 
 def check_rules(settings: Settings) -> None:
     """Whether every rule of settings can be decided, and can fire.
+
+    Those about a score of one's own that was declared since the process began are left to its next start.
 
     Raises
     ------
@@ -165,6 +167,8 @@ def check_rules(settings: Settings) -> None:
     """
     for i, one in enumerate(settings.rule):
         rule = Rule.of(asdict(one))
+        if any(score in settings.scorers.own and score not in SPECS for score in rule.scores()):
+            continue
         try:
             checked(rule, settings)
         except NotPossible as error:

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from alerts.acting.request import Refused, refuse
 from alerts.acting.typed_text import TypedText
 from alerts.errors import NotPossible, Unavailable
-from alerts.rules.added import AddedRule, read
+from alerts.rules.added import AddedRule, check_rules, read
 from alerts.rules.routes import RuleApi, Rules
 from detectors.drift.fast.limits import Limit, declared
 from detectors.drift.service.rule_watch import MOST_ADDED
@@ -23,8 +23,9 @@ from detectors.observation import Control, ServiceKey, decode, encode
 from detectors.rules import Rule
 from detectors.service_patterns import matches
 from detectors.slo import Slo
+from infra.errors import Misconfigured
 from infra.rule_section import RuleSettings
-from infra.settings import ReceiverSettings, Settings
+from infra.settings import OwnScoreSettings, ReceiverSettings, ScorerSettings, Settings
 from tests.alerts.memory import HandClock
 
 TOML = """[[rule]]
@@ -281,6 +282,17 @@ def test_rules_of_a_changed_file_are_told_to_every_service_once_and_to_later_one
     again = Bench(changed)  # a start: the workers may have been started with others
     again.rules.keep_up(anew=True)
     assert [c.key for c in again.kept.told] == again.kept.services()
+
+
+def test_a_rule_about_a_judgement_can_be_added_and_is_no_fault_of_a_file(tmp_path: Path) -> None:
+    toml = TOML.replace("refusal", "judgement:helpful").replace("rate", "mean").replace('">"', '"<"')
+    assert Bench(Settings(home=tmp_path)).add(toml).status_code == 201
+    helpful = RuleSettings(score="judgement:helpful", measure="mean", op="<", limit=0.25)
+    later = RuleSettings(score="my_score", measure="mean", limit=0.5)  # known once the service starts again
+    own = ScorerSettings(own={"my_score": OwnScoreSettings(python="x.py:f", kind="bounded")})
+    check_rules(Settings(rule=(helpful, later), scorers=own))
+    with pytest.raises(Misconfigured, match="unknown score 'my_scor'"):
+        check_rules(Settings(rule=(replace(later, score="my_scor"),), scorers=own))
 
 
 def test_what_the_file_has_no_more_and_people_added_is_told_again(tmp_path: Path) -> None:
