@@ -159,7 +159,8 @@ def value_watch(plan: Plan) -> Report:
                 )
                 target = GOAL_MIN if factor == 5.0 and per_s >= 2 else None
                 what = f"x{factor:g} at {per_s:g} calls/s, {kind.name}, minutes"
-                detail = f"p90 {np.quantile(waited, 0.9, method='higher'):.0f}, missed {np.mean(np.isinf(waited)):.0%}"
+                p90, missed = np.quantile(waited, 0.9, method="higher"), np.mean(np.isinf(waited))
+                detail = f"p90 {p90:.0f}, missed {missed:.0%}"
                 report.figures.append(Figure("24", what, float(np.median(waited)), target, detail))
         for per_s, days in QUIET:
             raised = _raised(kind, learned, start, per_s, days, plan.rng(24, at, 99))
