@@ -224,17 +224,19 @@ class ValueUnit:
 
     def _measured(self, o: Observation) -> Iterator[Measured]:
         """Rows of an observation in which anything was measured; what is of no grid of ours is left out."""
-        none = (0,) * len(o.minutes)
+        none, none_of_it = (0,) * len(o.minutes), (ABSENT,) * len(o.minutes)
         at_ms, conversations, users = o.at_ms or none, o.conversations or none, o.users or none
-        columns = [o.scores[s].rows if s in o.scores else (ABSENT,) * len(none) for s in self.scores]
-        for row, minute in enumerate(o.minutes):
-            cells = tuple(
-                c[row] if c[row] < size else ABSENT for c, size in zip(columns, self._sizes, strict=True)
+        columns = []
+        for score, size in zip(self.scores, self._sizes, strict=True):
+            rows = o.scores[score].rows if score in o.scores else none_of_it
+            columns.append(
+                tuple(c if c < size else ABSENT for c in rows) if max(rows, default=0) >= size else rows
             )
-            if any(cell != ABSENT for cell in cells):
-                s = o.source
+        s, nothing = o.source, (ABSENT,) * len(columns)
+        for row, cells in enumerate(zip(*columns, strict=True)):
+            if cells != nothing:
                 yield Measured(
-                    minute * 60_000 + at_ms[row],
+                    o.minutes[row] * 60_000 + at_ms[row],
                     s.topic,
                     s.partition,
                     s.offset,
