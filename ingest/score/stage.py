@@ -74,7 +74,8 @@ logger = logging.getLogger(__name__)
 
 KNOWN_SINCE_NS = 24 * 3600 * NS_PER_S
 """Lineages that had data within this time are known again after a restart."""
-
+ASKED_AGAIN_NS = 30 * NS_PER_S
+"""That a lineage has no log records of calls, or no judgements, is asked again: other workers store some."""
 REMEMBERED_EACH = 256
 """Messages of a partition whose fate is read from the ledger when the partition is new here."""
 
@@ -147,7 +148,7 @@ class ScoreStage:
         self._marks = ClockMarks(round(settings.detection.idle_s * NS_PER_S))
         self._done: dict[SourcePosition, _Done] = {}
         self._has_rows: dict[tuple[str, str, str], bool] = {}
-        self._has_rows_is_stale = False
+        self._has_rows_until_ns = 0
         self._seen: set[Partition] = set()
         self._counts: Counter[str] = Counter()
         self._state = threading.Lock()
@@ -176,8 +177,8 @@ class ScoreStage:
             self._marks.begin(map(position_of, messages), now_ns)
         if not self._replays:
             self._restore({(m.topic, m.partition) for m in messages}, now_ns)
-        if self._has_rows_is_stale:
-            self._has_rows_is_stale = False
+        if now_ns >= self._has_rows_until_ns:
+            self._has_rows_until_ns = now_ns + ASKED_AGAIN_NS
             self._has_rows = {k: found for k, found in self._has_rows.items() if found}
         obeyed = self._obeyed()
         again = [] if self._replays else self._again(messages, now_ns)
@@ -274,7 +275,7 @@ class ScoreStage:
             self._marks.learn(progress.lineages, ends, now_ns)
             self._seen |= new
             self._limit.accept(Outcome(a.tenant, a.received, ours_in(a.reasons)) for a in fared)
-            self._has_rows_is_stale = True  # another worker may have stored such rows of these partitions
+            self._has_rows_until_ns = 0  # another worker may have stored such rows of these partitions
 
     def _score(self, batch: Batch, obeyed: StageSettings) -> dict[InteractionKey, StoredInteraction]:
         """Score what is new; the interactions whose rows change, in their last state."""

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from detectors.observation import SourcePosition
 from ingest.assembly.assemble import EVALUATION_EVENT
 from ingest.messages import RawMessage
+from ingest.score.stage import ScoreStage
 from ingest.store.stage_store import MemoryStore
 from ingest.store.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, JUDGEMENTS, LEDGER
+from ingest.units.twins import Views
 from tests.at_length import examples
-from tests.ingest.raw import RECEIVED_NS, SETTINGS, observations, raw
+from tests.ingest.raw import HASH_KEY, RECEIVED_NS, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import TRACE, chat, log, logs, span, traces
 from tests.ingest.test_score_stage import account, rows, run, stage
 
@@ -147,6 +149,32 @@ def test_a_span_with_the_response_id_of_an_event_without_a_trace_is_no_second_ca
             run(store, parts[name], on=on)
         assert calls(store, "duration_s", "response_id") == [(1.0, "chatcmpl-lightship-1")], order
         assert balanced(store)
+
+
+class HandClock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = RECEIVED_NS
+
+    def now_ns(self) -> int:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += round(seconds * 1e9)
+
+
+def test_a_late_span_finds_the_call_that_another_worker_has_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Views, "ENOUGH", 0)  # one place tells of calls, so far as a worker knows
+    clock_ = HandClock()
+    store = MemoryStore()
+    here, there = (ScoreStage(store, SCORING, SETTINGS, HASH_KEY, clock_) for _ in range(2))
+    for n in range(2):  # no log record yet
+        run(store, raw("otlp_spans", 1, n, traces(span(chat(), trace=f"{n}a" * 16))), on=there)
+    run(store, event(trace=None, span_id=None), clock(1), on=here)
+    clock_.sleep(31)
+    run(store, raw("otlp_spans", 1, 2, traces(span(WHOLE))), on=there)
+    assert [r for (r,) in calls(store, "response_id") if r] == ["chatcmpl-lightship-1"]
 
 
 def test_events_of_one_span_with_other_response_ids_are_other_calls_below_it() -> None:
