@@ -27,7 +27,7 @@ STALE = "The store does not answer; numbers are from {at}. Retrying every 30 s; 
 NEWER = "newer numbers have arrived"
 NEWER_STORE = "the store answers again"
 NEWER_INCIDENT = "an incident has changed since"
-REFRESH = "Show it"
+REFRESH = "Refresh"
 NO_STORE = "The store does not answer, and there is nothing from before to show."
 NO_STORE_NEXT = (
     "{reason} · the page tries again when it is opened or reloaded; records wait in Kafka meanwhile"
@@ -57,9 +57,9 @@ ATTENTION_NOTE = "Open incidents, most urgent first"
 ATTENTION_MORE = "Open incidents, most urgent first · {n} more under Incidents"
 NOTHING_OPEN = "No service has changed."
 NOTHING_OPEN_NEXT = "Checked: {services} services, {series} series"
-NOTHING_JUDGED = "No incident is open, and no service can be judged now."
+NOTHING_JUDGED = "No incident is open, and no service can be evaluated yet."
 NOTHING_JUDGED_NEXT = (
-    "Each one learns its baseline or sends nothing; the table below says which and until when"
+    "Each is still learning its baseline or sends nothing; the table below says which and until when"
 )
 NO_SERVICES = "Nothing has arrived in lineage {lineage}."
 NO_SERVICES_NEXT = "Point an app's OTLP exporter at the gateway, or choose another lineage"
@@ -91,17 +91,19 @@ COLUMN_NEWEST = "Newest"
 COLUMN_NEWEST_HELP = "Age of the newest output"
 SILENT_CHANGE = "no outputs"
 SILENT_USUAL = "none, usually {n}/h"
-SENTENCE_SILENT = "No outputs since {since}; usually {usual} an hour at this time. This is not zero drift."
-SENTENCE_SILENT_UNUSUAL = "No outputs since {since}. This is not zero drift."
+SENTENCE_SILENT = (
+    "No outputs since {since}; usually {usual} an hour at this time. No data is not the same as no drift."
+)
+SENTENCE_SILENT_UNUSUAL = "No outputs since {since}. No data is not the same as no drift."
 SENTENCE_CHANGE = "{what} since {since}{where}{suspect}."
 SENTENCE_IN = " in {slice}"
 SENTENCE_MOSTLY = ", mostly {slice}"
 SENTENCE_SUSPECT = "; {kind} {value} came at {at}"
 
-PROOF = "What would be noticed, and by when"
+PROOF = "What would be detected, and by when"
 PROOF_NOTE = "Smallest change of each paging score that detection finds within that time, at present traffic"
 PROOF_SHOW_ALL, PROOF_SHOW_LEARNING = "All", "Learning"
-PROOF_ALT = "One row per service and score: what it learns, from when it alerts, what it would notice."
+PROOF_ALT = "One row per service and score: what it learns, from when it alerts, what would be detected."
 PROOF_SCORE = "Score"
 PROOF_LEVEL = "Level"
 PROOF_LEVEL_HELP = "The frozen baseline with its 95 % interval; while learning, the level of the last day"
@@ -137,7 +139,7 @@ ACKNOWLEDGED = "acknowledged"
 ACKNOWLEDGED_BY = "by {name}"
 ENDING_WORDS = {
     "recovered": "recovered",
-    "withdrawn": "taken back by the detector",
+    "withdrawn": "withdrawn by the detector",
     "accepted": "accepted as the new level",
     "superseded": "replaced by a wider incident or a new configuration",
     "false_alarm": "false alarm",
@@ -149,9 +151,11 @@ BASELINE_UNKNOWN = "baseline version unknown"
 ACKNOWLEDGE = "Acknowledge"
 TAKE_OVER = "Take over"
 UNDO = "Undo"
-UNDO_HELP = "Takes back what a person did last: an acknowledge, an end, a reopening, within minutes"
+UNDO_HELP = (
+    "Takes back the last action of a person within minutes: an acknowledgement, an ending, a reopening"
+)
 REOPEN = "Reopen"
-REOPEN_DO = "Reopen: you have it"
+REOPEN_DO = "Reopen and acknowledge"
 END = "End"
 ENDING = "Ending"
 ENDING_FALSE_ALARM = "False alarm"
@@ -159,7 +163,7 @@ ENDING_ACCEPT = "Accept as the new level"
 ENDING_FIXED = "Fixed: its cause is removed"
 END_WHY = "Why?"
 END_HELP = "Kept in the audit record; a false alarm counts against the detector"
-END_DO = "End this incident"
+END_DO = "End incident"
 NOTE = "Note"
 NOTE_LABEL = "What did you find?"
 NOTE_DO = "Add note"
@@ -169,14 +173,14 @@ ACT_AS = "Recorded as {name}."
 NOT_ALLOWED = "Your role ({role}) may look at incidents but not act on them."
 DONE = "Recorded: {what}."
 DONE_WORDS = {
-    "acknowledge": "you have it",
-    "take-over": "you have it now",
+    "acknowledge": "acknowledged by you",
+    "take-over": "now acknowledged by you",
     "false-alarm": "false alarm",
     "accept": "accepted",
     "resolve": "fixed",
-    "reopen": "open again, and you have it",
+    "reopen": "reopened and acknowledged by you",
     "undo": "undone",
-    "note": "your note",
+    "note": "note added",
 }
 NOT_DONE = "Not recorded: {reason}"
 REASON_NEEDED = "a reason is needed"
@@ -197,8 +201,8 @@ FACT_N = "Outputs since"
 FACT_N_OF = {"trace": "Runs since", "conversation": "Conversations since"}
 FACT_N_NOTE = "baseline {n}"
 FACT_N_UNKNOWN = "baseline size unknown"
-FACT_SURE = "How sure"
-FACT_SURE_NOTE = "the evidence it takes to tell{trust}"
+FACT_SURE = "Certainty"
+FACT_SURE_NOTE = "the evidence needed to alert{trust}"
 FACT_SURE_COUNTED = "counted"
 FACT_SURE_COUNTED_NOTE = "nothing was estimated{trust}"
 FACT_SURE_TRUST = " · {false} of {n} false alarms, 90 d"
@@ -238,31 +242,30 @@ TIMELINE_WORDS = {
     "withdrawn": "Withdrawn",
     "raised": "Raised",
     "recovering": "Recovering",
-    "relapsed": "Back",
+    "relapsed": "Came back",
     "resolved": "Ended",
     "reopened": "Reopened",
     "cleared": "Cleared",
     "evidence": "Data",
-    "acknowledged": "Taken",
+    "acknowledged": "Acknowledged",
     "noted": "Note",
     "held": "Held open",
-    "released": "Let go",
+    "released": "Released",
     "silenced": "Silenced",
-    "unsilenced": "Silence over",
-    "reminded": "Told again",
+    "unsilenced": "Silence ended",
+    "reminded": "Reminder",
     "undone": "Undone",
     "escalated": "Escalated",
 }
 OUTCOMES = {
-    "sent": "was told",
-    "sending": "is being told",
-    "retry": "not reached yet",
-    "gave_up": "not reached",
+    "sent": "notified",
+    "sending": "being notified",
+    "retry": "not delivered yet",
+    "gave_up": "not delivered",
 }
 WHERE_TITLE = "Where it changed"
 WHERE_NOTE = (
-    "Effect in {unit}, intervals that hold together, share of the change · grey: no clear change"
-    " · slices overlap"
+    "Effect in {unit}, simultaneous intervals, share of the change · grey: no clear change · slices overlap"
 )
 WHERE_AGAINST = "From the onset, against the 7 days before"
 WHERE_UNAFFECTED = "Checked and unaffected: {names}"
@@ -283,8 +286,8 @@ N_OF = "{n} of {of}"
 USERS = "Users"
 CONVERSATIONS = "Conversations"
 LARGEST = "Largest share of one"
-INPUTS_SAME = "The mix of languages asked in did not change: look at the model and its prompt first."
-INPUTS_CHANGED = "Inputs changed in the same ticks: look at what is asked before what is answered."
+INPUTS_SAME = "The language mix of the inputs did not change: look at the model and its prompt first."
+INPUTS_CHANGED = "Inputs changed in the same ticks: look at the inputs before the outputs."
 NOW_TITLE = "Now"
 NOW_NOTE = "{n} since the onset, newest first · redacted"
 NOW_NOTE_RANKED = "{n} since the onset, most affected first · redacted"
@@ -298,7 +301,7 @@ TEXT_ABSENT = "text not kept: {why}"
 TEXT_CUT = "cut after {n} characters"
 NO_OUTPUT = "no output"
 NO_PROMPT = "no prompt"
-REPRODUCE = "Rests on"
+REPRODUCE = "Provenance"
 REPRODUCE_NOTE = "What this incident was computed from"
 REPRODUCE_CONFIG = "config {value}"
 REPRODUCE_BASELINE = "baseline {value}"
@@ -324,11 +327,13 @@ WEEK_SO_FAR = "Week of {day}, so far"
 FACT_RATE_NOTE = "{low} to {high} · {verdict}"
 HEAT = "Risk categories by week"
 HEAT_NOTE = (
-    "Hits per 10,000 outputs ± half the interval, which hold together over all cells · orange above, blue "
-    "below baseline, grey where the interval reaches it · dot: excludes it · few: under {few} outputs"
+    "Hits per 10,000 outputs ± half the interval, simultaneous over all cells · orange above, blue below "
+    "baseline, grey where the interval reaches it · dot: excludes it · few: under {few} outputs"
 )
 PANELS = "{category} by language"
-PANELS_NOTE = "Intervals hold over the panels · dashed: baseline · one scale · orange: latest week off it"
+PANELS_NOTE = (
+    "Simultaneous intervals over the panels · dashed: baseline · one scale · orange: latest week off it"
+)
 PANELS_CHOICE = "Category by language"
 PANELS_NONE = "No language had enough outputs."
 PANELS_NONE_NEXT = "At least {n} a week are needed"

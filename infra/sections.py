@@ -243,7 +243,7 @@ class DetectionSettings:
 
 @dataclass(frozen=True, slots=True)
 class BudgetSettings:
-    """How often the whole fleet (a tenant's services in one lineage) may raise something for nothing.
+    """How often the whole fleet (a tenant's services in one lineage) may raise a false alarm.
 
     A change takes effect when the alerts service starts again: it tells detection.
     """
@@ -259,7 +259,7 @@ class BudgetSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
-    """What one service may raise for nothing, out of the fleet's budget; others divide the rest."""
+    """False alarms that one service may raise, out of the fleet's budget; others divide the rest."""
 
     pages_per_month: float = field(
         default=0.0, metadata=about("false pages in 30 days; 0: as the others", within=(0, 1000))

@@ -230,18 +230,18 @@ def show_fared(report: Mapping[str, Any]) -> str:
     """The figures for a person."""
     weekly = f"{report['pages_per_week']:.3g} pages a week ({report['pages']} in {report['days']:g} days)"
     lines = [f"{report['lineage']}: {weekly}, {report['tickets']} tickets"]
-    for name, what in (("acted_on", "acted on"), ("false", "for nothing")):
+    for name, what in (("acted_on", "acted on"), ("false", "false alarms")):
         share = report[name]
         if share["share"] is not None:
             interval = f"95 % interval {share['low']:.0%} to {share['high']:.0%}"
             lines.append(
                 f"{what}: {share['n']} of {report['pages']} pages, {share['share']:.0%} ({interval})"
             )
-    for name, what in (("minutes_to_acknowledge", "taken"), ("minutes_to_resolve", "over")):
+    for name, what in (("minutes_to_acknowledge", "acknowledged"), ("minutes_to_resolve", "resolved")):
         if report[name] is not None:
             lines.append(f"{what} after {report[name]:g} min (median)")
     if report["waiting"]:
-        lines.append(f"nobody has taken: {', '.join(report['waiting'])}")
+        lines.append(f"not acknowledged: {', '.join(report['waiting'])}")
     lines += [f"{f['incident_id']} came back {f['reopened']} times" for f in report["flapping"]]
     return "\n".join(lines)
 

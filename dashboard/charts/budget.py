@@ -38,7 +38,7 @@ def spending(spent: Sequence[Spent], palette: Palette) -> Drawing:
         scale=alt.Scale(paddingInner=0.5, paddingOuter=0.4),
     )
     scale = alt.Scale(domain=[0, right], nice=False)
-    x = alt.X("expected:Q", title="for nothing, in the window", scale=scale, axis=alt.Axis(tickCount=6))
+    x = alt.X("expected:Q", title="false alarms in the window", scale=scale, axis=alt.Axis(tickCount=6))
     tooltip = [
         alt.Tooltip("what:N"),
         alt.Tooltip("expected:Q", format=".2f", title="expected at most"),
@@ -61,7 +61,7 @@ def spending(spent: Sequence[Spent], palette: Palette) -> Drawing:
         x=alt.X("false:Q", scale=scale), y=y, color=color, tooltip=tooltip
     )
     said = "; ".join(
-        f"{NAMES[s.severity].lower()}: {s.record.false} for nothing, {formats.measure(s.allowed)} allowed, "
+        f"{NAMES[s.severity].lower()}: {s.record.false} false, {formats.measure(s.allowed)} allowed, "
         f"{formats.measure(s.expected)} expected at most"
         for s in spent
     )

@@ -11,11 +11,11 @@ from dashboard.charts.frame import Drawing, chart, finish
 from dashboard.palette import Palette
 from dashboard.rows.oncall import PageWeek
 
-ACTED, IGNORED, FALSE = "acted on", "nobody acted", "for nothing"
+ACTED, IGNORED, FALSE = "acted on", "no action", "false alarm"
 
 
 def by_week(weeks: Sequence[PageWeek], palette: Palette) -> Drawing:
-    """Stacked bars on whole numbers; what was for nothing lies at the bottom, where it can be compared."""
+    """Stacked bars on whole numbers; false alarms lie at the bottom, where it can be compared."""
     parts = ((FALSE, "false"), (ACTED, "acted"), (IGNORED, "ignored"))
     rows = [
         {
@@ -66,6 +66,6 @@ def by_week(weeks: Sequence[PageWeek], palette: Palette) -> Drawing:
     told = sum(w.pages for w in weeks)
     return Drawing(
         finish(layers, palette, 180),
-        f"Pages in {len(weeks)} weeks: {told}, of which {sum(w.false for w in weeks)} {FALSE}, "
-        f"{sum(w.acted for w in weeks)} {ACTED}, {sum(w.ignored for w in weeks)} on which {IGNORED}.",
+        f"Pages in {len(weeks)} weeks: {told}, of which {sum(w.false for w in weeks)} {FALSE}s, "
+        f"{sum(w.acted for w in weeks)} {ACTED}, {sum(w.ignored for w in weeks)} with {IGNORED}.",
     )

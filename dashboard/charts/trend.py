@@ -159,7 +159,7 @@ def _marks(marks: Sequence[Mark], palette: Palette) -> list[alt.Chart]:
 
 def _said(ticks: Sequence[Tick], held: Held | None, apart: int, *, title: str, scale: Scale) -> str:
     first, last = ticks[0], ticks[-1]
-    reference = f" Held against {held.name}: {scale.words(held.value)}." if held else ""
+    reference = f" Compared with {held.name}: {scale.words(held.value)}." if held else ""
     away = f" {apart} of {len(ticks)} points lie apart from it." if held else ""
     return (
         f"{title}: {scale.words(first.value)} at {formats.clock(first.time)} to {scale.words(last.value)} "

@@ -200,9 +200,9 @@ def _row(w: Watching, records: Sequence[Record]) -> Row:
     sums = ended(records)
     said = formats.NONE
     if sums.judged:
-        said = f"{sums.false} of {sums.judged} for nothing"
+        said = f"{sums.false} of {sums.judged} false"
     elif sums.fired:
-        said = "not judged yet"
+        said = "not reviewed yet"
     return Row(
         STANDINGS.get(w.state, STANDINGS["stale"]),
         f"{w.service} · {w.environment}" if w.environment else w.service,

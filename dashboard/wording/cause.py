@@ -5,12 +5,12 @@ from __future__ import annotations
 QUESTION = "What goes with the change?"
 
 WHERE = "Where it changed"
-WHERE_NOTE = "Effect in {unit}, intervals that hold together · grey: no clear change · slices overlap"
+WHERE_NOTE = "Effect in {unit}, simultaneous intervals · grey: no clear change · slices overlap"
 WHERE_NONE = "No slice had enough outputs on both sides."
 WHERE_NONE_NEXT = "At least {n} on each are needed"
 NARROW = "Slices"
-NARROW_NOTE = "Farthest first · select one to look at it alone"
-NARROW_ALT = "Slices with their outputs, change with interval and verdict, the farthest first."
+NARROW_NOTE = "Largest change first · select one to view it alone"
+NARROW_ALT = "Slices with their outputs, change with interval and verdict, the largest change first."
 COLUMN_SLICE = "Slice"
 COLUMN_EFFECT = "Change"
 COLUMN_N = "Outputs"
@@ -19,7 +19,7 @@ BACK = "Back to all traffic"
 
 SCORES = "Scores that go with it"
 SCORES_NOTE = (
-    "Rank correlation over {n} of {of} outputs of the service in the period · intervals hold together"
+    "Rank correlation over {n} of {of} outputs of the service in the period · simultaneous intervals"
 )
 SCORES_ALT = "Scores with their rank correlation and its interval, the strongest first."
 SCORES_NONE = "No score goes with it."
@@ -29,9 +29,7 @@ COLUMN_RHO = "Correlation"
 COLUMN_RHO_INTERVAL = "95 % interval"
 
 TERMS = "Words gained and lost"
-TERMS_NOTE = (
-    "Share of {n} texts of the period and {before} of the reference with it · intervals hold together"
-)
+TERMS_NOTE = "Share of {n} texts of the period and {before} of the reference with it · simultaneous intervals"
 GAINED = "Gained"
 LOST = "Lost"
 SIDE = "Words of"

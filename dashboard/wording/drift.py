@@ -6,12 +6,12 @@ QUESTION = "How does this score differ from its baseline?"
 
 TITLE = "{title}, every {step}"
 NOTE = "Band: where 95 % of points fall if nothing changed · bars: 95 % interval · UTC"
-NOTE_QUIET = "Band: 95 % interval of each point · grey: {reference} · orange: clearly apart from it · UTC"
+NOTE_QUIET = "Band: 95 % interval of each point · grey: {reference} · orange: clearly different · UTC"
 
 EVIDENCE = "Evidence"
 EVIDENCE_NOTE = (
-    "That {what} changed, as a power of ten · computed again from stored ticks of {step} · dashed: what it "
-    "takes"
+    "That {what} changed, as a power of ten · recomputed from stored ticks of {step} · dashed: alert "
+    "threshold"
 )
 OF_HITS = "the share"
 OF_MEDIAN = "the share above the baseline's median"
@@ -23,8 +23,8 @@ FOUND = "Findings about this series"
 FOUND_NOTE = "In the period, the latest first"
 FOUND_LINE = "{kind}, {status} {made} · onset {onset} ({low} to {high})"
 FOUND_NONE = "No finding about this series in the period."
-FOUND_NONE_NEXT = "What was found of other slices is under Incidents"
+FOUND_NONE_NEXT = "Findings about other slices are under Incidents"
 
 OUTPUTS = "See the outputs"
-EXPLORE = "Explore it"
+EXPLORE = "Explore"
 FROM_INCIDENT = "How it differs from its baseline"

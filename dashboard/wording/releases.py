@@ -7,25 +7,29 @@ BASELINE = "each value against the others of its dimension"
 
 TITLES = {
     "release": "By release",
-    "response_model": "By model that answered",
+    "response_model": "By response model",
     "prompt_version": "By prompt version",
     "system_prompt": "By system prompt",
 }
 NOTE = (
-    "Difference from the rest in the same {width} and language · intervals hold together · grey: none clear"
+    "Difference from the rest in the same {width} and language · simultaneous intervals · grey: no clear "
+    "difference"
 )
 ONE = "Every output had the same: {value}."
 ONE_NEXT = "Since {since}"
-NONE = "No output says."
+NONE = "No output names one."
 NONE_NEXT = "Applications send it with each call; see Framework by framework"
 ALT = "{title}. One row per value: since when, outputs, level, difference as counted and within strata."
-MIX = "As counted and within the same {width} and language differ: part of the difference was in the mix."
+MIX = (
+    "The two differences disagree: part of the difference as counted comes from the mix of {width} and "
+    "language."
+)
 
 COLUMN_VALUE = "Value"
 COLUMN_SINCE = "First seen (UTC)"
 COLUMN_N = "Outputs"
 COLUMN_LEVEL = "Level (95 %)"
-COLUMN_COUNTED = "From the rest, as counted"
+COLUMN_COUNTED = "Difference, as counted"
 COLUMN_WITHIN = "Same {width}, same language"
 COLUMN_COMPARED = "Compared"
 COLUMN_COMPARED_HELP = "Share of its outputs in a stretch of time and language that had other values, too"

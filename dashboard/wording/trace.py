@@ -14,11 +14,11 @@ ASK = "Trace id"
 ASK_HELP = "32 hexadecimal digits; lightship tail ends its lines with them"
 NOT_AN_ID = "A trace id has 32 hexadecimal digits."
 UNKNOWN = "Nothing of trace {trace} is stored in lineage {lineage}."
-UNKNOWN_NEXT = "A span is stored seconds after it has ended; lightship doctor says what hinders it"
+UNKNOWN_NEXT = "A span is stored seconds after it has ended; lightship doctor says what is wrong"
 SPANS = "{calls} model calls, {steps} other spans"
 SPANS_ALT = "The spans of the trace in order of their begin"
 TEXTS = "Texts"
-NO_TEXTS = "Texts are shown from the role analyst on."
+NO_TEXTS = "Texts are shown to analysts and responders."
 NOT_KEPT = "No text: {why}"
 
 START, SERVICE, WHAT, TOOK, TOKENS, OUTCOME, TRACE, SPAN = (

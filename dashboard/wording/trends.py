@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-GAPS = "Who fares differently"
+GAPS = "Differences between groups"
 GAPS_NOTE = (
-    "Each group against the rest of the same outputs over these weeks · hits per 10,000 · intervals of the "
-    "{judged} differences hold together with 95 % (Newcombe, each at {each} by Šidák) · few: under {few} "
-    "outputs on a side, not judged"
+    "Each group against the rest of the same outputs over these weeks · hits per 10,000 · simultaneous 95"
+    " % intervals over the {judged} differences (Newcombe, each at {each} by Šidák) · few: under {few} "
+    "outputs on a side, no verdict"
 )
 GAPS_BY = "Compare"
 GAPS_LANGUAGE = "Languages"

@@ -93,10 +93,10 @@ def test_it_is_said_in_words() -> None:
     assert said.splitlines() == [
         "live: 3 pages a week (3 in 7 days), 0 tickets",
         "acted on: 1 of 3 pages, 33% (95 % interval 6% to 79%)",
-        "for nothing: 1 of 3 pages, 33% (95 % interval 6% to 79%)",
-        "taken after 2 min (median)",
-        "over after 180 min (median)",
-        "nobody has taken: i2",
+        "false alarms: 1 of 3 pages, 33% (95 % interval 6% to 79%)",
+        "acknowledged after 2 min (median)",
+        "resolved after 180 min (median)",
+        "not acknowledged: i2",
         "i2 came back 3 times",
     ]
     assert show_fared(of()) == "live: 0 pages a week (0 in 7 days), 0 tickets"

@@ -155,7 +155,7 @@ def test_outputs_are_searched_and_looked_into_and_all_of_it_is_the_address(visit
     page.wait_for_url("**find=bestellung*", timeout=SLOW_MS)
     page.get_by_text("3 with it, newest first").wait_for(timeout=SLOW_MS)
     option = page.get_by_role("option", name="aurora-2").first
-    press(page.get_by_label("Look into"), option)
+    press(page.get_by_label("Inspect"), option)
     option.click()
     page.wait_for_url("**output=0000*", timeout=SLOW_MS)
     visit.open(page.url.removeprefix(visit.base))

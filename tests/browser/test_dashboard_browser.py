@@ -262,7 +262,7 @@ def test_other_lineages_are_one_press_away_from_an_empty_one(visit: Visit) -> No
 def test_from_the_alert_to_the_acknowledgement_by_keyboard_alone(visit: Visit, site: Site) -> None:
     page = visit.open(site.incident("silence"))
     page.keyboard.press("a")
-    page.wait_for_selector("text=Recorded: you have it.", timeout=SLOW_MS)
+    page.wait_for_selector("text=Recorded: acknowledged by you.", timeout=SLOW_MS)
     visit.settle()
     assert page.get_by_role("button", name="Acknowledge").is_disabled()
     assert "acknowledged" in page.locator("[data-testid=stMain]").inner_text()

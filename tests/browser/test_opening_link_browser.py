@@ -43,7 +43,7 @@ def test_a_link_opens_it_and_it_stays_open(person: BrowserContext, base: str) ->
     sockets: list[str] = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
     page.goto(f"{base}/incidents")
-    assert "open to the account that runs it" in page.inner_text("h1")
+    assert "open only to the account that runs it" in page.inner_text("h1")
     assert sockets == []
     opening = link(base, "/incidents?lineage=live")
     page.goto(opening)
@@ -60,7 +60,7 @@ def test_a_link_opens_it_and_it_stays_open(person: BrowserContext, base: str) ->
 
 def test_a_used_link_opens_nothing_for_somebody_else(browser: Browser, base: str) -> None:
     opening = link(base)
-    for said in ("", "This link has been used or is too old"):
+    for said in ("", "This link has been used or has expired"):
         person = browser.new_context()
         page = person.new_page()
         page.goto(opening)
@@ -97,5 +97,5 @@ def test_a_link_in_a_message_leads_in(person: BrowserContext, base: str) -> None
     unknown.goto("http://mail.example/message")
     unknown.get_by_text("open").click()
     unknown.wait_for_selector("h1", timeout=SLOW_MS)
-    assert "open to the account that runs it" in unknown.inner_text("h1")
+    assert "open only to the account that runs it" in unknown.inner_text("h1")
     stranger.close()

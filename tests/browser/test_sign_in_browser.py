@@ -111,7 +111,7 @@ def test_a_link_leads_through_the_sign_in_to_the_incident_and_the_person_is_on_r
     assert "ana@example.org · responder" in said
     assert "Bestellung" in page.locator(".card").first.inner_text()
     page.keyboard.press("a")
-    page.wait_for_selector("text=Recorded: you have it.", timeout=SLOW_MS)
+    page.wait_for_selector("text=Recorded: acknowledged by you.", timeout=SLOW_MS)
     visit.settle()
     assert "by ana@example.org" in text(page)
     (line, *_) = [x for x in guarded.log().splitlines() if "texts were read" in x]
@@ -135,7 +135,7 @@ def test_a_viewer_gets_numbers_and_somebody_unknown_nothing(visit: Visit, guarde
     assert visit.page.get_by_role("button", name="Acknowledge").is_disabled()
     visit.page.context.clear_cookies()
     said = sign_in(visit, "/?lineage=demo-1", "eve")
-    assert "Nothing is open to you" in said
+    assert "You have no access" in said
     assert "support-bot" not in said
 
 

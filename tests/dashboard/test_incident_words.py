@@ -37,7 +37,7 @@ def test_the_five_facts_of_a_change() -> None:
     assert found["Effect"] == ("+4.3\u202fpp", "+3.1 to +5.5 · 2.1 → 6.4\u202f%")
     assert found["Onset"] == ("02:05 UTC", "02:01 to 02:09 · fired 02:17")
     assert found["Outputs since"] == ("2,214", "baseline 348,768")
-    assert found["How sure"] == ("493 times", "the evidence it takes to tell · 1 of 4 false alarms, 90 d")
+    assert found["Certainty"] == ("493 times", "the evidence needed to alert · 1 of 4 false alarms, 90 d")
     assert found["Suspect"] == ("v18", "prompt version · 02:03 · only one in the onset")
 
 
@@ -47,7 +47,7 @@ def test_a_silence_has_three_and_never_a_zero_effect() -> None:
     assert [(f.label, f.value) for f in found] == [
         ("Outputs", "none"),
         ("Silent since", "02:05 UTC"),
-        ("How sure", "493 times"),
+        ("Certainty", "493 times"),
     ]
     assert found[0].note == "usually 410 an hour"
 
@@ -57,7 +57,7 @@ def test_facts_that_are_missing_are_said_to_be_missing() -> None:
     found = {f.label: (f.value, f.note) for f in facts.facts(bare, Trust(0, 0), NOW)}
     assert found["Effect"] == ("–", "not estimated")
     assert found["Outputs since"][1] == "baseline size unknown"
-    assert found["How sure"][0] == "counted"
+    assert found["Certainty"][0] == "counted"
     assert found["Suspect"][0] == "none seen"
 
 
@@ -72,10 +72,10 @@ def test_the_timeline_is_in_order_of_time_and_says_who_did_what() -> None:
         ],
         NOW,
     )
-    assert [line.what for line in lines] == ["Appeared", "Onset", "Opened", "Fired", "Taken", "Ended"]
+    assert [line.what for line in lines] == ["Appeared", "Onset", "Opened", "Fired", "Acknowledged", "Ended"]
     notes = [line.note for line in lines]
     assert notes[0] == "prompt version v18"
-    assert notes[3] == "as a page · on-call was told · chat not reached yet"
+    assert notes[3] == "as a page · on-call notified · chat not delivered yet"
     assert notes[4] == "Ada[U+202E] · looking"
     assert notes[5] == "Ada · false alarm · a load test"
 
@@ -133,7 +133,7 @@ def test_a_cut_or_missing_text_says_so() -> None:
 
 
 PARTS = [Partition("detect", "observations", 0, 9, NOW, NOW - timedelta(seconds=3))]
-STOPPED = Sign(FAILED, "detect has stopped: 1 of 4 partitions have no progress.", None, "See its log")
+STOPPED = Sign(FAILED, "detect has stopped: 1 of 4 partitions make no progress.", None, "See its log")
 
 
 def hours(accounted: int = 100, declared: int = 100) -> Accounts:
@@ -161,7 +161,7 @@ def test_a_record_that_is_nowhere_is_a_loss(short: dict[str, int]) -> None:
 
 
 def test_a_pipeline_that_never_reported_says_so_alone() -> None:
-    quiet = Sign(NO_DATA, "No room has ever reported: nothing is read from Kafka.", None, "")
+    quiet = Sign(NO_DATA, "No process has ever reported: nothing is read from Kafka.", None, "")
     found = pipeline.condition([quiet], (), Accounts((), (), ()), NOW, live=True, newest=None)
     assert found == pipeline.Condition(NO_DATA, (quiet.what,))
 

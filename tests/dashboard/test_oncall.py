@@ -131,7 +131,7 @@ def test_pages_are_stacked_on_whole_numbers_and_said_in_words(mode: palette.Pale
     assert [row["pages"] for row in rows_of(spec, bars)] == [2, 1, 0, 0, 0, 0]
     assert bars["encoding"]["color"]["scale"]["range"] == [mode.changed, mode.current, mode.baseline]
     assert rows_of(spec, totals) == [{"week": "02 Mar", "pages": 3}]
-    assert drawn.alt == ("Pages in 2 weeks: 3, of which 2 for nothing, 1 acted on, 0 on which nobody acted.")
+    assert drawn.alt == ("Pages in 2 weeks: 3, of which 2 false alarms, 1 acted on, 0 with no action.")
     assert by_week([PageWeek(week, 0, 0, 0)], mode).chart.to_dict()["layer"]
 
 

@@ -142,7 +142,7 @@ def test_it_says_what_moved_who_differs_what_people_did_and_what_it_cannot_say()
         "95.0 % of them had a text",
         "2026-02-18 to 2026-02-20",
         "Refusal: above its baseline in 2 and below it in 0 of 5 weeks.",
-        "Pages for nothing: 1",
+        "False pages: 1",
         "Not measured in this period: personal data in output",
         "5.0 % of interactions had no text",
         "No frozen baseline for part of the weeks: secret in output.",

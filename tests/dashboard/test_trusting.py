@@ -105,12 +105,12 @@ def test_services_have_their_share_and_what_is_shared_comes_last() -> None:
         (
             {"evidence": -4.0},
             [record(fired=2)],
-            ("● Watching", "3 watching", "none", "±0.7\u202fpp", 2, "not judged yet"),
+            ("● Watching", "3 watching", "none", "±0.7\u202fpp", 2, "not reviewed yet"),
         ),
         (
             {"state": "stale", "stale": 1, "watching": 2},
             [record(fired=2, withdrawn=1, recovered=1)],
-            ("□ Stale", "2 watching, 1 stale", "1/19,930", "±0.7\u202fpp", 2, "1 of 2 for nothing"),
+            ("□ Stale", "2 watching, 1 stale", "1/19,930", "±0.7\u202fpp", 2, "1 of 2 false"),
         ),
     ],
 )
@@ -132,4 +132,4 @@ def test_budget_and_what_came_are_drawn_on_one_scale_from_zero(mode: Palette) ->
     (bars,) = layers(spec, "bar")
     assert bars["encoding"]["x"]["scale"]["domain"][0] == 0
     assert [row["kept"] for row in rows_of(spec, bars)] == [False, True]
-    assert drawn.alt.startswith("Budget pages: 6 for nothing, 1 allowed, 0.40 expected at most; tickets: 0")
+    assert drawn.alt.startswith("Budget pages: 6 false, 1 allowed, 0.40 expected at most; tickets: 0")

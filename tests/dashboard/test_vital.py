@@ -45,7 +45,7 @@ def test_nothing_is_wrong_where_rooms_move_and_everything_is_accounted_for() -> 
         ({"parts": parts(event=timedelta(minutes=9))}, "1 partitions are behind", "more workers"),
         (
             {"accounts": Accounts((Hour(NOW, 90, 90, 0, 0, 0, 100),), (), ())},
-            "10 records were announced and are in no column",
+            "10 received records are unaccounted for",
             "lightship ledger",
         ),
         (
@@ -61,7 +61,7 @@ def test_nothing_is_wrong_where_rooms_move_and_everything_is_accounted_for() -> 
             "bot · prod is not watched, only counted: detection failed with KeyError at detectors.x:1 in f",
             "lightship quarantine release bot",
         ),
-        ({"parts": []}, "No room has ever reported", "lightship up"),
+        ({"parts": []}, "No process has ever reported", "lightship up"),
     ],
 )
 def test_each_trouble_is_a_sign_with_what_to_do_next(changed: dict[str, Any], what: str, then: str) -> None:

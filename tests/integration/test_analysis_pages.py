@@ -139,8 +139,8 @@ def test_outputs_are_narrowed_by_words_values_and_flags(app: AppTest) -> None:
         app, OUTPUTS, lineage="demo-1", service=BOT, score="refusal", find="bestellung", only="language=de"
     )
     assert "3 with it, newest first" in shown(app)
-    assert re.search(r"3 outputs with these words carry the change, [1-9]\d* others", shown(app))
-    assert "Same words, without it" in shown(app)
+    assert re.search(r"3 outputs with these words show the change, [1-9]\d* others", shown(app))
+    assert "Same words, without the change" in shown(app)
     app.multiselect(key="only").set_value(["language=en"]).run()
     assert "0 with it" in shown(app)
     assert "No stored text matches" in shown(app)
@@ -165,7 +165,7 @@ def test_drift_opens_at_the_greatest_change_with_its_evidence_and_what_was_found
     for part in (
         "Refusals, every 30",
         "baseline v3 of 08 Mar to 13 Mar",
-        "That the share changed, as a power of ten · computed again from stored ticks of 5",
+        "That the share changed, as a power of ten · recomputed from stored ticks of 5",
         "drift, confirmed Sun 00:37 · onset Sun 00:12",
         "▲ above",
     ):
@@ -202,14 +202,14 @@ def test_releases_tell_what_is_in_the_mix_from_what_a_value_does(app: AppTest) -
     for part in (
         "prompt version v2, first seen",
         "Every output had the same: 1.0.",
-        "part of the difference was in the mix",
-        "No output says.",
+        "part of the difference as counted comes from the mix",
+        "No output names one.",
     ):
         assert part in page, page
     models, prompts = (d.value.set_index("Value") for d in app.dataframe)
     assert models["Verdict"]["b-2"] == "▲ above the rest"
     assert prompts["Verdict"]["v2"] == "no clear difference"
-    assert prompts["From the rest, as counted"]["v2"].startswith("+1")
+    assert prompts["Difference, as counted"]["v2"].startswith("+1")
 
 
 @pytest.mark.parametrize(
@@ -263,11 +263,11 @@ def test_an_admin_adds_the_suggested_rule_and_removes_it(
             assert "Not done: say why" in shown(app)
             _labelled(app.text_input, "Why").input("as the *contract* says")
             _labelled(app.button, "Add the rule").click().run()
-            assert "Added: it is decided from the next tick on." in shown(app)
+            assert "Added: it is evaluated from the next tick on." in shown(app)
             assert "refusal in language=de: rate over" in shown(app)
             assert ": as the *contract* says" in shown(app)
             _labelled(app.button, "Remove").click().run()
-            assert "Removed: what it said is over" in shown(app)
+            assert "Removed: its alerts end with the next tick" in shown(app)
             assert "refusal in language=de: rate over" not in shown(app)
         post: Any = desk._post
     sent = post.controls

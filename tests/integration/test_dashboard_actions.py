@@ -135,20 +135,20 @@ def shown(app: AppTest) -> str:
 def test_one_press_acknowledges_and_the_page_shows_who_has_it(page: AppTest, service: Service) -> None:
     page.button[0].click().run()
     assert_drawn(page)
-    assert "Recorded: you have it." in shown(page)
+    assert "Recorded: acknowledged by you." in shown(page)
     assert "acknowledged" in shown(page)
     assert page.button[0].disabled
     assert service.stored("refusal").acknowledged_by
 
 
 def test_ending_without_a_reason_is_refused_before_anyone_is_asked(page: AppTest, service: Service) -> None:
-    end = next(b for b in page.button if b.label == "End this incident")
+    end = next(b for b in page.button if b.label == "End incident")
     end.click().run()
     assert "Not recorded: a reason is needed" in shown(page)
     assert service.stored("refusal").state == "firing"
     next(r for r in page.radio if "False alarm" in r.options).set_value("False alarm")
     next(i for i in page.text_input if i.key is None).set_value("a load test, <b>not</b> users")
-    next(b for b in page.button if b.label == "End this incident").click().run()
+    next(b for b in page.button if b.label == "End incident").click().run()
     assert "Recorded: false alarm." in shown(page)
     assert service.stored("refusal").ending == "false_alarm"
     assert "a load test, <b>not</b> users" in shown(page)  # in the timeline, as text
@@ -170,10 +170,10 @@ def filled(page: AppTest, key: str, text: str) -> None:
 
 
 def test_a_silence_covers_what_is_like_it_and_the_page_says_so(page: AppTest, service: Service) -> None:
-    pressed(page, "Silence it")
+    pressed(page, "Silence")
     assert "a reason is needed" in shown(page)
     filled(page, "silence-why", "a release is being rolled back")
-    pressed(page, "Silence it")
+    pressed(page, "Silence")
     assert "Recorded: silenced for 2 h." in shown(page)
     assert ":gray-badge" in shown(page)
     assert "Silenced" in shown(page)  # in the timeline
@@ -182,16 +182,16 @@ def test_a_silence_covers_what_is_like_it_and_the_page_says_so(page: AppTest, se
 
 def test_what_is_held_can_be_let_go(page: AppTest, service: Service) -> None:
     filled(page, "hold-why", "we look at it on Monday")
-    pressed(page, "Hold it open")
+    pressed(page, "Hold open")
     assert "Recorded: held open." in shown(page)
     assert '"held_by":"' in service.stored("refusal").body.replace(" ", "")
-    pressed(page, "Let it recover")
-    assert "Recorded: it may recover." in shown(page)
+    pressed(page, "Release")
+    assert "Recorded: released." in shown(page)
 
 
 def test_what_has_ended_can_still_be_annotated_and_nothing_else(page: AppTest, service: Service) -> None:
     next(i for i in page.text_input if i.key is None).set_value("a load test")
-    pressed(page, "End this incident")
+    pressed(page, "End incident")
     labels = {b.label: b.disabled for b in page.button}
     assert labels["Acknowledge"]
     assert "It has ended: notes can still be added" in shown(page)

@@ -99,7 +99,7 @@ def app(kept: Held, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator
 
 def test_the_page_says_who_holds_the_evidence_and_how_much_of_it(app: AppTest, kept: Held) -> None:
     page = shown(opened(app, INCIDENT, lineage="demo-1", id=kept.incident_id))
-    said = rf"Evidence held by Ada \*Lovelace\* since .* UTC · {kept.rows} rows, .* whatever expires"
+    said = rf"Legal hold by Ada \*Lovelace\* since .* UTC · {kept.rows} rows, .* kept past every retention"
     assert re.search(said, page)
     assert "the stored texts have expired" not in page
     assert [s.label for s in app.selectbox if s.label == "Example"] == ["Example"] * 2  # to judge
@@ -110,6 +110,8 @@ def test_it_shows_the_copies_once_the_rows_are_gone_and_asks_no_judgement(app: A
     client.command("TRUNCATE TABLE interactions")
     client.close()
     page = shown(opened(app, INCIDENT, lineage="demo-1", id=kept.incident_id))
-    assert "3 since the onset, newest first · redacted · from what is held: the stored texts have" in page
+    assert (
+        "3 since the onset, newest first · redacted · from the held evidence: the stored texts have" in page
+    )
     assert "No stored text matches." not in page
     assert [s.label for s in app.selectbox if s.label == "Example"] == []

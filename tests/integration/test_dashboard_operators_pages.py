@@ -88,13 +88,13 @@ def shown(app: AppTest) -> str:
 def test_on_call_is_told_in_figures_with_intervals_and_in_tables(app: AppTest) -> None:
     opened(app, ALERTS, lineage=world_operators.LINEAGE, days="90")
     said = shown(app)
-    for part in ("Is on-call healthy?", "Pages a week 1.2", "Acted on 88", "For nothing 4", "median of 12"):
+    for part in ("Is on-call healthy?", "Pages a week 1.2", "Acted on 88", "False alarms 4", "median of 12"):
         assert part in said
     assert "code-helper · ticket" in said
     (table,) = (d.value for d in app.dataframe)
     assert list(table["Receiver"]) == ["archive", "on-call pager", "team channel"]
     assert table["State"][0] == ["✗ Error"]
-    assert "connection refused" in table["Latest trouble"][0]
+    assert "connection refused" in table["Last error"][0]
 
 
 def test_the_pipeline_says_what_is_wrong_and_what_to_do(app: AppTest) -> None:
@@ -103,7 +103,7 @@ def test_the_pipeline_says_what_is_wrong_and_what_to_do(app: AppTest) -> None:
     assert "14 records could not be processed" in said
     assert "lightship dead-letters list" in said
     assert "alerts does not answer (ConnectError)" in said
-    reasons = next(d.value for d in app.dataframe if "Became" in d.value.columns)
+    reasons = next(d.value for d in app.dataframe if "Outcome" in d.value.columns)
     found = dict(zip(reasons["Reason"], reasons["Records"], strict=True))
     assert (set(found), found["not otlp"]) == ({"not genai", "not otlp"}, 14)
 
@@ -186,7 +186,7 @@ def test_a_viewer_reads_every_page_and_changes_nothing(
     for page, there in each(app, lineage=world_operators.LINEAGE):
         assert "Accept" not in {b.label for b in there.button}
         if page in {ALERTS, LEVELS}:
-            assert "needs the role responder; yours is viewer" in shown(there)
+            assert "needs the responder role; yours is viewer" in shown(there)
     assert not (tmp_path / FILE).exists()  # nobody even looked for the token
 
 
@@ -196,5 +196,5 @@ def test_an_empty_database_is_not_an_error_and_not_ok(
     empty = fresh_database(store, "lightship_dashboard_care_empty")
     for app in _app(empty, monkeypatch, tmp_path):
         for _, there in each(app):
-            assert "No room has ever reported" in shown(there)
+            assert "No process has ever reported" in shown(there)
             assert not there.dataframe

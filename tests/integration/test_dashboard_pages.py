@@ -184,7 +184,7 @@ def test_a_trace_shows_its_spans_and_texts_to_those_who_may_read_them(
     monkeypatch.setenv("LIGHTSHIP_ROLE", "viewer")
     opened(app, "views/trace.py", lineage="demo-1", id=f"{100:032x}")
     assert "dabei kann ich nicht helfen" not in shown(app)
-    assert "from the role analyst on" in shown(app)
+    assert "shown to analysts and responders" in shown(app)
     opened(app, "views/trace.py", lineage="demo-1", id="f" * 32)
     assert "Nothing of trace" in shown(app)
 
@@ -198,11 +198,11 @@ def test_an_incident_answers_what_when_where_how_sure_and_what_next(app: AppTest
         "Onset 02:05 UTC",
         "02:01 to 02:09 · fired 02:17",
         "Outputs since 2,214",
-        "How sure 493 times",
+        "Certainty 493 times",
         "Suspect v18",
         "First checks",
         "Where it changed",
-        "on-call primary was told",
+        "on-call primary notified",
         "baseline v12",
     ):
         assert part in page
@@ -384,7 +384,7 @@ def test_an_empty_database_is_not_an_error_and_not_ok(
     empty = fresh_database(store, "lightship_dashboard_empty_pages")
     for app in served(empty, monkeypatch, tmp_path):
         opened(app, page)
-        assert "No room has ever reported" in shown(app)
+        assert "No process has ever reported" in shown(app)
         assert not app.dataframe
 
 

@@ -266,7 +266,7 @@ BAD_DISCOVERY = {
 @pytest.mark.parametrize("name", BAD_DISCOVERY)
 def test_a_provider_that_describes_itself_badly_is_a_clear_page(place: Place, name: str) -> None:
     place.provider.answers[DISCOVERY] = answering(BAD_DISCOVERY[name])
-    check_refusal(place.start(), 502, "The sign-in provider does not answer as it should")
+    check_refusal(place.start(), 502, "The sign-in provider did not respond as expected")
 
 
 @pytest.mark.parametrize("path", ["/keys", "/token"])
@@ -291,7 +291,7 @@ def test_a_provider_that_is_away_is_a_clear_page(place: Place, tmp_path: Path) -
     with dashboard(environ, port) as base:
         away = Place(base, tmp_path, place.provider)
         begun = away.start()
-    check_refusal(begun, 502, "The sign-in provider does not answer as it should")
+    check_refusal(begun, 502, "The sign-in provider did not respond as expected")
     assert "ConnectError" in away.log()
 
 
@@ -330,10 +330,10 @@ def test_a_slow_provider_is_given_up_and_delays_nobody_else(place: Place) -> Non
                 others.append(time.monotonic() - started)
             assert not any(one.done() for one in dripping)
             for one in hanging:
-                check_refusal(one.result()[1], 502, "The sign-in provider does not answer as it should")
+                check_refusal(one.result()[1], 502, "The sign-in provider did not respond as expected")
             for one in dripping:
                 took_s, response = one.result()
-                check_refusal(response, 504, "The sign-in provider does not answer as it should")
+                check_refusal(response, 504, "The sign-in provider did not respond as expected")
                 assert took_s < 2 * LIMIT_S
         finally:
             released.set()
