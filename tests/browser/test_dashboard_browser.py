@@ -274,7 +274,7 @@ def test_actions_with_a_reason_and_the_runbook_open_without_violations(visit: Vi
     for name, inside in (
         ("Silence", "Changes like this one"),
         ("End", "Why?"),
-        ("Hold", "stays open whatever is measured"),
+        ("Hold", "stays open, whatever is measured"),
         ("Note", "What did you find?"),
         ("Runbook", "Usual causes"),
     ):

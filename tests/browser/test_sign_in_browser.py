@@ -154,7 +154,7 @@ def test_a_session_ends_and_a_forged_cookie_is_none(visit: Visit, guarded: Guard
     page = visit.open("/")
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("link", name="ana").click(timeout=SLOW_MS)
-    page.get_by_text("Your session is over").wait_for(timeout=SLOW_MS)
+    page.get_by_text("Your session has expired").wait_for(timeout=SLOW_MS)
     assert "support-bot" not in page.content()
     guarded.provider.issued_ago_s = 0
     page.context.clear_cookies(name="_streamlit_user")

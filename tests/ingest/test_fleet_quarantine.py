@@ -16,6 +16,7 @@ from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, ServiceKey
 from detectors.observation import encode as encode_control
 from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
+from ingest.dead_letters.letter import read as read_letter
 from ingest.detect.quarantine import RELEASE
 from ingest.doctor.check_quarantine import check_quarantine
 from ingest.errors import Unavailable
@@ -220,7 +221,7 @@ def test_a_report_that_cannot_be_read_is_put_aside_and_the_others_go_on(
         if not ends_before_a_snapshot:
             assert one.snapshot() == upto
     assert store.snapshots[-1].blob == whole.pack()  # what is kept of the log is enough to verify by
-    assert [o.value for o in outputs if o.topic == DEAD_LETTERS.name] == [log[5].value]
+    assert [read_letter(o.value).value for o in outputs if o.topic == DEAD_LETTERS.name] == [log[5].value]
     said = pages(outputs)
     assert [(p.severity, p.score) for p in said] == [("page", "missing_ticks")] * 2
     assert len({p.finding_id for p in said}) == 1  # who reads it again states the same
