@@ -283,7 +283,7 @@ class Planner:
         work.learned += [rule] if rule is not None else []
         base = self._known.get(twin.key, twin)
         near = (base.source.topic, base.source.partition) == (work.position.topic, work.position.partition)
-        if near and (lacks_content(base.interaction) or work.position in base.late.values()):
+        if near and (lacks_content(base.interaction) or base.is_added_to_at(work.position)):
             self._add(batch, work, base, add_late(base, self._look_again(i)))
         return True
 

@@ -15,7 +15,7 @@ from detectors.observation import SourcePosition
 from ingest.assembly.assemble import Assembled
 from ingest.dialects.partial import AGENT
 from ingest.interaction import ContextSpan, Interaction
-from ingest.store.interaction import InteractionKey, StoredInteraction
+from ingest.store.interaction import NAMES, InteractionKey, StoredInteraction
 from ingest.store.stage_store import Ask, SpanPlace, StageStore, asks_for
 from ingest.store.tables import CONTEXT_SPANS, INTERACTIONS, Row
 from ingest.units.known_spans import KnownSpans
@@ -50,15 +50,12 @@ class Message(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LateName:
-    """A name for the call ``key``: of its agent or of its trace."""
+    """A name for the call ``key``, of its agent or of its trace, as of the message ``at``."""
 
     key: InteractionKey
+    at: SourcePosition | None = None
     agent_name: str | None = None
     trace_name: str | None = None
-
-    def of(self, key: InteractionKey) -> LateName:
-        """The same name for another call."""
-        return replace(self, key=key)
 
     def added(self, stored: StoredInteraction) -> StoredInteraction:
         """``stored`` with what it lacks of this, as its next revision."""
@@ -67,7 +64,9 @@ class LateName:
         if names == (i.agent_name, i.trace_name):
             return stored
         interaction = replace(i, agent_name=names[0], trace_name=names[1])
-        return replace(stored, interaction=interaction, revision=stored.revision + 1)
+        given = [n for n in NAMES if getattr(i, n) != getattr(interaction, n) and self.at is not None]
+        late = {**stored.late, **dict.fromkeys(given, self.at or stored.source)}
+        return replace(stored, interaction=interaction, late=late, revision=stored.revision + 1)
 
 
 class LateNames:
@@ -121,7 +120,7 @@ class LateNames:
     def _note(self, key: InteractionKey, start_ns: int, agent: str | None, trace: str | None) -> None:
         if agent or trace:
             named = self._names.setdefault(key[:3], {})
-            named.setdefault(key[3], (start_ns, LateName(key, agent, trace)))
+            named.setdefault(key[3], (start_ns, LateName(key, None, agent, trace)))
 
     def _look_around(self, ask: Ask) -> None:
         """The calls of these traces that lack a name, and who is above whom in their traces."""
@@ -170,7 +169,7 @@ class LateNames:
             found = self._names.get(key[:3], {})
             for span_id, (_, name) in sorted(found.items(), key=lambda item: (-item[1][0], item[0])):
                 below = name.agent_name is not None and self._is_below(key, span_id)
-                out.append(replace(name.of(key), agent_name=name.agent_name if below else None))
+                out.append(LateName(key, position, name.agent_name if below else None, name.trace_name))
         return out
 
     def _of_these(
@@ -196,7 +195,7 @@ class LateNames:
                 trace_name = c.name if c.parent_span_id is None else None
                 agent_name = c.agent_name if c.kind == AGENT and self._is_below(key, c.span_id) else None
                 if agent_name or trace_name:
-                    out.append(LateName(key, agent_name, trace_name))
+                    out.append(LateName(key, position, agent_name, trace_name))
         return out
 
     def _is_below(self, key: InteractionKey, span_id: str) -> bool:

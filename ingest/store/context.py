@@ -95,11 +95,11 @@ def step_of_interaction(stored: StoredInteraction) -> TraceStep:
         to_step(i),
         {
             "release": i.release,
-            "agent_name": i.agent_name,
+            "agent_name": None if "agent_name" in stored.late else i.agent_name,
             "prompt_version": i.prompt_version,
             "language": language if isinstance(language, str) else None,
             "kind": "model",
-            "name": i.trace_name,
+            "name": None if "trace_name" in stored.late else i.trace_name,
             **_whose(i),
         },
     )
@@ -168,10 +168,9 @@ def step_of_interaction_row(row: Row) -> TraceStep:
         input_tokens=c["input_tokens"],
         output_tokens=c["output_tokens"],
     )
-    language = c["language"] if "language" not in c["late_scores"] else None
-    stored = StoredInteraction(
-        interaction, _source(c), 0, observed=True, scores={"language": language} if language else {}
-    )
+    scores = {"language": c["language"]} if c["language"] else {}
+    late = dict.fromkeys(c["late_scores"], _source(c))
+    stored = StoredInteraction(interaction, _source(c), 0, observed=True, scores=scores, late=late)
     return step_of_interaction(stored)
 
 

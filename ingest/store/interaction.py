@@ -29,6 +29,9 @@ SYSTEM_PROMPT = "system_prompt"
 PROMPT = "prompt"
 """Stands among the late scores when the prompt (of which observations hold a hash) came late."""
 
+NAMES = ("agent_name", "trace_name")
+"""Stand among the late scores when a span that came in another message gave the name."""
+
 InteractionKey = tuple[str, str, str, str]
 """Tenant, lineage, trace id and span id."""
 
@@ -88,6 +91,10 @@ class StoredInteraction:
             return self.scores if position == self.source else {}
         at = self.late
         return {n: v for n, v in self.scores.items() if at.get(n, self.source) == position}
+
+    def is_added_to_at(self, position: SourcePosition) -> bool:
+        """Whether ``position`` added something that came late, names aside."""
+        return any(at == position for name, at in self.late.items() if name not in NAMES)
 
     def known_at(self, name: str, position: SourcePosition) -> bool:
         """Whether a score (or another thing that may come late) was known when ``position`` was observed."""

@@ -9,8 +9,8 @@ import pytest
 
 from ingest.messages import RawMessage
 from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import INTERACTIONS
-from tests.ingest.raw import observations, raw
+from ingest.store.tables import INTERACTIONS, TRACES
+from tests.ingest.raw import RECEIVED_NS, observations, raw
 from tests.ingest.telemetry import chat, log, logs, messages, span, traces
 from tests.ingest.test_score_stage import account, rows, run, stage
 
@@ -110,6 +110,24 @@ def test_a_call_that_comes_after_its_agent_is_named() -> None:
         before = rows(store, INTERACTIONS)
         run(store, *batch)  # read again
         assert (rows(store, INTERACTIONS), len(sent)) == (before, 2)
+
+
+def test_a_run_that_ended_before_its_agent_came_has_no_name_of_it_however_messages_are_cut() -> None:
+    other, tool = "0" * 31 + "7", {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "tide"}
+    parts = [
+        traces(span(chat(), span_id=4, parent=2), span(tool, span_id=5, parent=2)),
+        traces(
+            span(chat(), span_id=6, parent=9, trace=other, start_s=900)
+        ),  # the clock goes on past the wait
+        traces(span(AGENT, span_id=2, name="invoke_agent pilot", duration_s=4)),
+    ]
+    batch = [raw("otlp_spans", 0, n, part, received_ns=RECEIVED_NS + 10**12) for n, part in enumerate(parts)]
+    for cut in range(4):
+        store = MemoryStore()
+        run(store, *batch[:cut])
+        run(store, *batch[cut:])
+        assert [(r["agent_name"], r["name"]) for r in rows(store, TRACES)] == [(None, None)], cut
+        assert [r["agent_name"] for r in rows(store, INTERACTIONS)] == ["pilot", None]
 
 
 def test_names_that_a_call_has_stay() -> None:
