@@ -4,7 +4,8 @@ A finding joins an incident of the same tenant, lineage, environment and service
 
 a. it has the fingerprint of one of its findings, or
 b. its onset interval meets, within a few ticks, that of the incident (its lead's score), or
-c. it is about the same unit and score as one of its findings, and began before the incident's end.
+c. it is about the same unit and score as one of its findings, and began before the incident's end, or
+d. it is a burst, over by itself, that began while the incident went on.
 
 Policy hits join by (a) and (c) alone: a leaked secret is not evidence for a drift that began at the same
 time, and must page by itself. So do findings about the pipeline. When more findings than the storm limit
@@ -26,7 +27,7 @@ from alerts.incidents.identity import (
     place_of,
     said_ns,
 )
-from alerts.incidents.incident import BY_PEOPLE, FIXED, REOPENABLE, RESOLVED, Incident
+from alerts.incidents.incident import BY_PEOPLE, FIXED, RECOVERED, REOPENABLE, RESOLVED, Incident
 from alerts.incidents.timing import Timing
 from detectors.finding import SEVERITIES, Finding
 from infra.clock import to_ns
@@ -43,8 +44,9 @@ _APART = (POLICY, PIPELINE)
 def place_finding(finding: Finding, incidents: Iterable[Incident], timing: Timing) -> Incident | None:
     """The incident a new finding joins; ``None`` when it starts one of its own.
 
-    Of several that fit, one that began at the same time wins (b), then one with its fingerprint (a), then one
-    with its score (c); among equals the nearest onset: time says more about a common cause than names do.
+    Of several that fit, one that began at the same time wins (b), then one with its fingerprint (a), one with
+    its score (c), one it lies within (d); among equals the nearest onset: time says more about a common cause
+    than names do.
     """
     here = [i for i in incidents if i.place == place_of(finding)]
     found = [(fit, i) for i in here if (fit := _fit(finding, i, timing)) is not None]
@@ -72,7 +74,13 @@ def _fit(finding: Finding, incident: Incident, timing: Timing) -> int | None:
         for f in kept
     )
     same_time = finding.alert_kind not in _APART and _meets(finding, incident, timing)
-    ways = (same_time and same_mark, same_time, same_mark, same_score)
+    ways = (
+        same_time and same_mark,
+        same_time,
+        same_mark,
+        same_score,
+        _lies_within(finding, incident, timing),
+    )
     return ways.index(True) if any(ways) else None
 
 
@@ -115,6 +123,16 @@ def _meets(finding: Finding, incident: Incident, timing: Timing) -> bool:
     about = [f for f in lead.relatives(incident.findings, incident.lead) if f.alert_kind not in _APART]
     mine: Interval = onset_interval(finding)
     return any(onset_interval(f).overlaps(mine, timing.slack_ns) for f in about)
+
+
+def _lies_within(finding: Finding, incident: Incident, timing: Timing) -> bool:
+    """Rule d: what an open incident does besides; conversations tell of it when it may be over."""
+    late = finding.unit == lead.CONVERSATION and incident.ending == RECOVERED
+    if finding.alert_kind != lead.ANOMALY or not (incident.is_open or late):
+        return False
+    end = incident.end_ns
+    began = onset_ns(finding)
+    return incident.onset_ns - timing.slack_ns <= began and (end is None or began <= end + timing.slack_ns)
 
 
 def _storm(finding: Finding, here: Sequence[Incident], timing: Timing) -> Incident | None:

@@ -1,10 +1,15 @@
 """How soon people hear of what goes wrong, and of nothing else: ``python -m bench.situations``.
 
-Real processes on this machine. Each service is one run of a situation (``--runs`` of each, all at once); all
-have adopted the baselines of an import of two weeks, and make ``--rate`` calls a second for ``--warm``
-seconds before their causes begin. Then Lightship's own troubles: a receiver that refuses everything, and
-detection that stands still. Printed are seconds from the cause to the message at a webhook, what was told
-besides, and whether and how soon the end was told after the cause had gone.
+Real processes on this machine. Each service is one run of a situation (``--runs`` of each, all at once, each
+run in an environment of its own, so that alike troubles do not become one of several services); all have
+adopted the baselines of an import of a day at the same rate, and make ``--rate`` calls a second for
+``--warm`` seconds before their causes begin. Then Lightship's own troubles: a receiver that refuses
+everything, and detection that stands still. Printed are seconds from the cause to the message at a webhook,
+what was told besides, and whether and how soon the end was told after the cause had gone. With ``--runs 0``
+there are Lightship's own troubles alone.
+
+``--replay`` plays the same (but a leak) on the data's own clock, see `bench.situations.replayed`: as fast as
+this machine can, a cause goes ten minutes after it was told, and a run is over when its end was told.
 """
 
 from __future__ import annotations
@@ -13,31 +18,35 @@ import argparse
 import os
 import random
 import signal
-import statistics
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import httpx
 
 from bench.machine import machine
 from bench.processes import Running, running
-from bench.situations.traffic import SITUATIONS, USUAL, Odds, Situation, request_of, span_of
-from bench.webhook import OTHER, Heard, Hook, hook
+from bench.situations import replayed
+from bench.situations.runs import BEGINNINGS, Run, odd, report
+from bench.situations.traffic import SITUATIONS, USUAL, Odds, call_of, request_of, span_of
+from bench.webhook import OTHER, Hook, hook
 from infra.clock import NS_PER_S
 
 HISTORY = "import-bench"
 TEACHER = "usual"
-DAYS = 15
+LEARN_DAYS = 1
+TAUGHT_DAYS = 1.1
+"""Days of the import: what is learned, and a little to be watched."""
 STEP_S = 0.25
 BATCH = 64
 SEED = 5
 SPEND = 12.0
 """A rule's limit, in how many times what is usually spent in its ten minutes."""
-RULE = """
+RULES = """
+[detection]
+learn_days = {learn_days}
 [[rule]]
 score = "cost_usd"
 measure = "sum"
@@ -47,7 +56,8 @@ window_s = 600
 least_n = 1
 severity = "page"
 services = ["spend-*"]
-
+"""
+RECEIVER = """
 [[receiver]]
 name = "other"
 kind = "webhook"
@@ -58,27 +68,6 @@ receivers = ["hook", "other"]
 """
 COST_USD = 40 * 2.5e-6 + 25 * 10e-6
 """What a usual call costs, about."""
-
-
-@dataclass(slots=True)
-class Run:
-    """One service that meets one situation; times are seconds of the monotonic clock."""
-
-    situation: Situation
-    service: str
-    begins_s: float = float("inf")
-    ends_s: float = float("inf")
-    leaked: bool = False
-
-    def odds(self, now_s: float) -> Odds | None:
-        """What its calls are like now."""
-        if not self.begins_s <= now_s < self.ends_s:
-            return USUAL
-        if self.situation.once:
-            if self.leaked:
-                return USUAL
-            self.leaked = True
-        return self.situation.cause(now_s - self.begins_s)
 
 
 class Traffic(threading.Thread):
@@ -112,7 +101,7 @@ class Traffic(threading.Thread):
             for _ in range(n):
                 odds = one.odds(now_s)
                 if odds is not None:
-                    spans.append((one.service, span_of(odds, now_ns, rng)))
+                    spans.append(((one.service, one.environment), span_of(call_of(odds, rng), now_ns, rng)))
         for i in range(0, len(spans), BATCH):
             _post(client, request_of(spans[i : i + BATCH]), {})
 
@@ -144,14 +133,17 @@ def _post(client: httpx.Client, body: bytes, headers: dict[str, str]) -> None:
 
 
 def teach(on: Running, calls: int) -> None:
-    """Two weeks of one service, sent at once in a lineage of their own, and its end."""
+    """A day of one service, sent at once in a lineage of its own, and its end."""
     rng = random.Random(SEED)
     end_ns = time.time_ns() - 3600 * NS_PER_S
-    begin_ns = end_ns - DAYS * 86_400 * NS_PER_S
+    begin_ns = end_ns - int(TAUGHT_DAYS * 86_400) * NS_PER_S
     times = sorted(rng.randrange(begin_ns, end_ns) for _ in range(calls))
     with httpx.Client(base_url=f"http://127.0.0.1:{on.port}", timeout=60) as client:
         for i in range(0, calls, BATCH):
-            spans = [(TEACHER, span_of(USUAL, at_ns, rng)) for at_ns in times[i : i + BATCH]]
+            spans = [
+                ((TEACHER, "production"), span_of(call_of(USUAL, rng), at_ns, rng))
+                for at_ns in times[i : i + BATCH]
+            ]
             _post(client, request_of(spans), {"lightship-lineage": HISTORY})
         ended = {
             "lightship-lineage": HISTORY,
@@ -162,23 +154,23 @@ def teach(on: Running, calls: int) -> None:
     _wait(lambda: on.stored() >= calls, "the history is stored", 3600)
 
 
-def adopt(on: Running, services: Sequence[str]) -> None:
+def adopt(on: Running, runs: Sequence[Run]) -> None:
     """Every service is watched by what the history taught."""
     token = (on.home / "keys" / "alerts.token").read_text(encoding="ascii").strip()
     headers = {"authorization": f"Bearer {token}"}
     with httpx.Client(base_url=on.everything.addresses["alerts"], headers=headers, timeout=60) as client:
-        for service in services:
+        for run in runs:
             body = {
                 "actor": "bench",
                 "reason": "a bench",
-                "service": service,
-                "environment": "production",
+                "service": run.service,
+                "environment": run.environment,
                 "from": HISTORY,
                 "from_service": TEACHER,
             }
             _wait(
                 lambda body=body: client.post("/baselines/adopt", json=body).is_success,
-                f"{service} adopts",
+                f"{run.service} adopts",
                 900,
             )
 
@@ -196,8 +188,9 @@ def own_troubles(on: Running, state: Hook, limit_s: float) -> list[tuple[str, fl
     begin_s = time.monotonic()
     state.refuses = True
     with httpx.Client(base_url=f"http://127.0.0.1:{on.port}", timeout=60) as client:
-        span = span_of(Odds(leaks=True), time.time_ns(), random.Random(SEED))
-        _post(client, request_of([("leak-for-the-receiver", span)]), {})
+        rng = random.Random(SEED)
+        span = span_of(call_of(Odds(leaks=True), rng), time.time_ns(), rng)
+        _post(client, request_of([(("leak-for-the-receiver", "production"), span)]), {})
     told = _told_of_itself(state, begin_s, limit_s)
     dead = None if told is None or state.refused_at_s is None else told - state.refused_at_s
     state.refuses = False
@@ -217,41 +210,11 @@ def own_troubles(on: Running, state: Hook, limit_s: float) -> list[tuple[str, fl
 
 def _told_of_itself(state: Hook, since_s: float, limit_s: float) -> float | None:
     while time.monotonic() < since_s + limit_s:
-        if (at_s := state.first("lightship", since_s=since_s)) is not None:
-            return at_s
+        told = [h.at_s for h in list(state.heard) if h.service == "lightship" and h.kind in BEGINNINGS]
+        if any(at_s >= since_s for at_s in told):
+            return min(at_s for at_s in told if at_s >= since_s)
         time.sleep(0.5)
     return None
-
-
-def report(runs: Sequence[Run], state: Hook) -> list[str]:
-    """A line for each situation."""
-    head = ("told", "median", "p90", "goal", "other", "ended", "median")
-    lines = [f"{'situation':44} " + " ".join(f"{name:>8}" for name in head)]
-    for situation in SITUATIONS:
-        mine = [r for r in runs if r.situation is situation]
-        took, ends, others = list[float](), list[float](), 0
-        for run in mine:
-            opened = [h for h in state.heard if h.service == run.service and h.kind == "opened"]
-            after = [h for h in opened if h.at_s >= run.begins_s and not situation.is_quiet]
-            others += len(opened) - min(len(after), 1)
-            if after:
-                took.append(after[0].at_s - run.begins_s)
-                closed = [
-                    h.at_s for h in state.heard if h.incident == after[0].incident and h.kind == "resolved"
-                ]
-                ends += [at_s - min(run.ends_s, at_s) for at_s in closed[:1]]
-        goal = "" if situation.goal_s is None else f"{situation.goal_s:g}"
-        cells = [f"{len(took)}/{len(mine)}", *_quantiles(took), goal, str(others)]
-        cells += [f"{len(ends)}/{len(took)}", _quantiles(ends)[0]]
-        lines.append(f"{situation.title:44} " + " ".join(f"{cell:>8}" for cell in cells))
-    return lines
-
-
-def _quantiles(values: Sequence[float]) -> tuple[str, str]:
-    if not values:
-        return "-", "-"
-    high = sorted(values)[min(int(0.9 * len(values)), len(values) - 1)]
-    return f"{statistics.median(values):.1f}", f"{high:.1f}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -263,51 +226,71 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--rate", type=float, default=2.0, help="calls a second of each service")
     parser.add_argument("--runs", type=int, default=10, help="services that meet each situation")
-    parser.add_argument("--history", type=int, default=40_000, help="calls of the two weeks before")
-    parser.add_argument("--warm", type=float, default=1200.0, help="seconds of traffic before the causes")
+    names = [s.name for s in SITUATIONS]
+    parser.add_argument("--situations", nargs="+", choices=names, default=names, help="which; all by default")
+    parser.add_argument("--history", type=int, default=0, help="calls of the day before; 0: at the same rate")
+    parser.add_argument("--warm", type=float, default=3900.0, help="seconds of traffic before the causes")
     parser.add_argument("--watch", type=float, default=1800.0, help="seconds that causes last")
     parser.add_argument("--after", type=float, default=1800.0, help="seconds watched after they have gone")
+    parser.add_argument("--replay", action="store_true", help="on the data's own clock")
+    parser.add_argument("--processes", type=int, default=2, help="runs that are replayed at a time")
     given = parser.parse_args(argv)
     print(machine(), flush=True)
-    names = [(s, f"{s.name}-{i}") for s in SITUATIONS for i in range(given.runs)]
-    runs = [Run(situation, service) for situation, service in names]
+    chosen = [s for s in SITUATIONS if s.name in given.situations and not (given.replay and s.once)]
+    runs = [Run(s, f"{s.name}-{i}", f"run-{i}") for s in chosen for i in range(given.runs)]
+    calls = given.history or round(given.rate * TAUGHT_DAYS * 86_400)
+    limit = round(SPEND * given.rate * 600 * COST_USD / 4, 4)
+    title = f"{given.rate:g} calls/s of each of {len(runs)} services; seconds from cause to message"
+    if given.replay:
+        taught_at = calls / (TAUGHT_DAYS * 86_400)
+        play = replayed.Play(
+            RULES.format(learn_days=LEARN_DAYS, limit=limit),
+            *(given.rate, taught_at, TAUGHT_DAYS, given.warm, given.watch, given.after, SEED),
+        )
+        runs = replayed.played(play, runs, given.processes, _say)
+        print(title + f", on the data's clock; taught at {taught_at:.2g} calls/s")
+        print("\n".join(report(runs)), flush=True)
+        return _odd(runs)
     rng = random.Random(SEED)
     with hook(lambda h: _say(f"heard: {h.service} · {h.incident} · {h.kind} · {h.headline}")) as state:
-        rule = RULE.format(
-            limit=round(SPEND * given.rate * 600 * COST_USD / 4, 4), url=state.url, other=OTHER
+        settings = RULES.format(learn_days=LEARN_DAYS, limit=limit) + RECEIVER.format(
+            url=state.url, other=OTHER
         )
-        with running(webhook=state.url, settings_text=rule) as on:
-            _say(f"teaching {given.history:,} calls")
-            teach(on, given.history)
+        with running(webhook=state.url, settings_text=settings) as on:
+            if runs:
+                _say(f"teaching {calls:,} calls")
+                teach(on, calls)
             traffic = Traffic(on, runs, given.rate)
             traffic.start()
-            time.sleep(30)
+            time.sleep(30)  # until services are known, and the receivers have answered
             _say(f"{len(runs)} services adopt what was learned")
-            adopt(on, [r.service for r in runs])
+            adopt(on, runs)
             _say(f"warming for {given.warm:g} s")
-            time.sleep(given.warm)
+            time.sleep(given.warm if runs else 0)
             for run in runs:
                 run.begins_s = time.monotonic() + rng.uniform(0.0, 60.0)
             _say(f"causes last {given.watch:g} s")
-            time.sleep(60 + given.watch)
+            time.sleep(60 + given.watch if runs else 0)
             for run in runs:
                 run.ends_s = time.monotonic()
             _say(f"watching ends for {given.after:g} s")
-            time.sleep(given.after)
-            print(f"{given.rate:g} calls/s of each of {len(runs)} services; seconds from cause to message")
-            print("\n".join(report(runs, state)), flush=True)
+            time.sleep(given.after if runs else 0)
+            print(title)
+            for run in runs:
+                run.heard = [h for h in state.heard if h.service == run.service]
+            print("\n".join(report(runs)), flush=True)
             own = own_troubles(on, state, 900.0)
             traffic.stop()
     for title, took_s in own:
         print(f"{title:44} {'-' if took_s is None else f'{took_s:.1f}':>17}")
-    odd = [h for h in state.heard if h.service.startswith("control") or _is_early(h, runs)]
-    for h in odd:
+    return _odd(runs)
+
+
+def _odd(runs: Sequence[Run]) -> int:
+    found = odd(runs)
+    for h in found:
         print(f"told without a cause: {h.service}: {h.kind}: {h.headline}")
-    return int(bool(odd))
-
-
-def _is_early(heard: Heard, runs: Sequence[Run]) -> bool:
-    return any(heard.service == r.service and heard.at_s < r.begins_s for r in runs)
+    return int(bool(found))
 
 
 def _say(what: str) -> None:

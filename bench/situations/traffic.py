@@ -50,6 +50,7 @@ _TEXTS: dict[str, tuple[str, Sequence[str], Sequence[str]]] = {
     ),
 }
 _WEIGHTS = {"en": 60, "de": 25, "es": 15}
+LANGUAGES = tuple(_WEIGHTS)
 
 
 @dataclass(slots=True)
@@ -65,6 +66,10 @@ class Odds:
 
 
 USUAL = Odds()
+FACTORS = ((1.0, 1.0), (5.0, 1.0), (1.0, 20.0))
+"""Factors of time and price that situations have."""
+Place = tuple[str, str]
+"""A service and its environment."""
 Cause = Callable[[float], Odds | None]
 """What calls are like so many seconds after the cause began; ``None``: there are none."""
 
@@ -100,18 +105,35 @@ SITUATIONS = (
 )
 
 
-def span_of(odds: Odds, end_ns: int, rng: random.Random) -> Span:
-    """One call that ended at ``end_ns``."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is drawn of one call; the rest of it is as good as any."""
+
+    language: str
+    refused: bool
+    failed: bool
+    slower: float = 1.0
+    dearer: float = 1.0
+    leaks: bool = False
+
+
+def call_of(odds: Odds, rng: random.Random) -> Call:
+    """A call as likely as that."""
     language = rng.choices(tuple(_WEIGHTS), tuple(_WEIGHTS.values()))[0]
-    refusal, questions, answers = _TEXTS[language]
     named, share = odds.refused_in
     refused = rng.random() < (share if language == named else odds.refused)
     failed = rng.random() < odds.failed
-    answer = refusal if refused else " ".join(rng.sample(answers, rng.randint(1, len(answers))))
-    if odds.leaks:
+    return Call(language, refused and not failed, failed, odds.slower, odds.dearer, odds.leaks)
+
+
+def span_of(call: Call, end_ns: int, rng: random.Random) -> Span:
+    """One call that ended at ``end_ns``."""
+    refusal, questions, answers = _TEXTS[call.language]
+    answer = refusal if call.refused else " ".join(rng.sample(answers, rng.randint(1, len(answers))))
+    if call.leaks:
         key = "AKIA" + "".join(rng.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", k=16))
         answer = f"Use the key {key} for that."
-    took_s = LATENCY_S * odds.slower * rng.lognormvariate(0.0, 0.4)
+    took_s = LATENCY_S * call.slower * rng.lognormvariate(0.0, 0.4)
     span = Span(
         trace_id=rng.randbytes(16),
         span_id=rng.randbytes(8),
@@ -120,7 +142,9 @@ def span_of(odds: Odds, end_ns: int, rng: random.Random) -> Span:
         start_time_unix_nano=end_ns - int(took_s * NS_PER_S),
         end_time_unix_nano=end_ns,
     )
-    texts = {"input": ("user", rng.choice(questions))} | ({} if failed else {"output": ("assistant", answer)})
+    texts = {"input": ("user", rng.choice(questions))}
+    if not call.failed:
+        texts["output"] = ("assistant", answer)
     for side, (role, text) in texts.items():
         message = {"role": role, "parts": [{"type": "text", "content": text}]}
         _set(span, f"gen_ai.{side}.messages", AnyValue(string_value=json.dumps([message])))
@@ -135,8 +159,8 @@ def span_of(odds: Odds, end_ns: int, rng: random.Random) -> Span:
         _set(span, name, AnyValue(string_value=value))
     tokens = {"input": 40.0, "output": len(answer) / 4}
     for side, n in tokens.items():
-        _set(span, f"gen_ai.usage.{side}_tokens", AnyValue(int_value=round(n * odds.dearer)))
-    if failed:
+        _set(span, f"gen_ai.usage.{side}_tokens", AnyValue(int_value=round(n * call.dearer)))
+    if call.failed:
         _set(span, "error.type", AnyValue(string_value="rate_limit_exceeded"))
         span.status.code = span.status.STATUS_CODE_ERROR
     else:
@@ -145,15 +169,15 @@ def span_of(odds: Odds, end_ns: int, rng: random.Random) -> Span:
     return span
 
 
-def request_of(spans: Sequence[tuple[str, Span]]) -> bytes:
+def request_of(spans: Sequence[tuple[Place, Span]]) -> bytes:
     """One request with the calls of services."""
     request = ExportTraceServiceRequest()
-    by_service: dict[str, list[Span]] = {}
-    for service, span in spans:
-        by_service.setdefault(service, []).append(span)
-    for service, its in by_service.items():
+    by_place: dict[Place, list[Span]] = {}
+    for place, span in spans:
+        by_place.setdefault(place, []).append(span)
+    for (service, environment), its in by_place.items():
         group = request.resource_spans.add()
-        for name, value in (("service.name", service), ("deployment.environment.name", "production")):
+        for name, value in (("service.name", service), ("deployment.environment.name", environment)):
             group.resource.attributes.add(key=name).value.string_value = value
         group.scope_spans.add().spans.extend(its)
     return request.SerializeToString()

@@ -205,6 +205,22 @@ def test_conversations_counted_after_their_calls_recovered_keep_nothing_open() -
     assert of(book.elapse(lambda _: to_ns(moment(600 + 3600)))) == ["reopened"]  # they show it still
 
 
+def burst(number: str, score: str, began_s: float) -> Finding:
+    begins, ends = moment(began_s), moment(began_s + 300)
+    found = replace(
+        CHANGE, finding_id=number, alert_kind="anomaly", severity="ticket", score=score, slice="all"
+    )
+    return replace(found, made_at=moment(3300), onset=begins, onset_low=begins, onset_high=ends)
+
+
+def test_a_burst_of_something_else_while_an_incident_goes_on_is_part_of_it() -> None:
+    book = Book(TIMING, route=lambda _: ("hook",))
+    book.apply(CHANGE)
+    assert not of(book.apply(burst("during", "cost_usd", 3000)))
+    assert len(book.all()) == 1
+    assert of(book.apply(burst("before", "latency_s", -9000))) == ["opened"]
+
+
 def test_conversations_that_are_well_again_by_then_open_nothing() -> None:
     book = Book(TIMING, route=lambda _: ("hook",))
     book.apply(CHANGE)

@@ -137,6 +137,8 @@ def test_latency_five_times_as_long_is_told_within_five_minutes_once_and_ends(
     assert [f.status for f in mine[:2]] == ["provisional", "confirmed"]
     assert all(f.effect_unit == "s" for f in mine), "a share says less than a size"
     assert mine[-1].ended_at is not None
+    over = mine[-1].ended_at - datetime.fromtimestamp((CHANGE + SLOW_MIN) * 60, UTC)
+    assert 5 <= over.total_seconds() / 60 <= 7
 
 
 def test_what_users_send_is_no_matter_of_minutes(risen: tuple[list[Finding], bytes]) -> None:
