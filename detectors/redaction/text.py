@@ -198,7 +198,7 @@ def _placeholders(
         if mark in made:
             own.append((start, end))
             continue
-        meter.spend(VALUE_US)
+        meter.spend(FOUND_US + VALUE_US)
         is_own = redactor.keep_foreign or redactor.pseudonymiser.is_own(mark)
         (own if is_own else foreign).append((start, end))
     return own, foreign
