@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from detectors.redaction.kinds import ALL_TYPES, check_types
 
-REDACTION_VERSION = "2"
+REDACTION_VERSION = "3"
 """Changes whenever the same text may be redacted differently."""
 
 _USER_ENDINGS = (
