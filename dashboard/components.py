@@ -70,10 +70,15 @@ def colors() -> Palette:
 
 
 def style() -> None:
-    """The only CSS: Streamlit writes white on its primary colour, unreadable on our dark one."""
+    """The only CSS, against two things Streamlit does.
+
+    It writes white on its primary colour, unreadable on our dark one, and it cuts off what a link to a page
+    says, which on a phone is the headline of an incident.
+    """
     places = "[data-testid='stBaseButton-primary'], [data-testid='stMultiSelectTagsContainer'] span"
     rule = f"{places} {{ color: {colors().background}; }}"
-    st.html(f"<style>{rule}</style>")
+    link = "[data-testid='stPageLink'] a, [data-testid='stPageLink'] a *"
+    st.html(f"<style>{rule} {link} {{ white-space: normal; overflow: visible; height: auto; }}</style>")
 
 
 def badge(state: State, note: str = "") -> None:

@@ -113,6 +113,7 @@ def test_a_page_is_accessible_without_an_error_stays_on_this_machine_and_fits_a_
     if mode == "light" and name in ON_A_PHONE:
         visit.to_a_phone()
         assert not visit.sideways()
+        assert visit.cut_links() == []
         assert visit.violations() == []
     assert visit.faults == []
     visit.page.close()

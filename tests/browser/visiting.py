@@ -72,6 +72,12 @@ class Visit:
     def sideways(self) -> bool:
         return bool(self.page.evaluate("() => document.documentElement.scrollWidth > window.innerWidth"))
 
+    def cut_links(self) -> list[str]:
+        """Links to pages of which a reader does not see all that they say."""
+        cut = "n => [n, ...n.querySelectorAll('*')].some(e => e.clientWidth && e.scrollWidth > e.clientWidth)"
+        links = "document.querySelectorAll('[data-testid=stPageLink] a')"
+        return list(self.page.evaluate(f"() => [...{links}].filter({cut}).map(n => n.innerText)"))
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
