@@ -227,7 +227,7 @@ class Incident:
     @property
     def unconfirmed(self) -> bool:
         """Whether a person said that it is fixed, or its calls recovered, and it is still measured."""
-        units = {f.unit for f in self.findings if lead.is_active(f)}
+        units = {f.unit for f in self.findings if lead.is_active(f) and f.alert_kind != lead.ANOMALY}
         if self.ending == RECOVERED:
             return lead.CONVERSATION in units
         return self.ending == FIXED and bool(units)
