@@ -1,6 +1,6 @@
-"""A changed settings file, taken up by the running service: receivers, routes, escalations and rules.
+"""A changed settings file, taken up by the running service: receivers, routes and what detection goes by.
 
-What cannot be used changes nothing: the settings of before stay in force until the file is mended, and that
+That is rules, objectives and declared limits. What cannot be used changes nothing: the settings of before stay in force until the file is mended, and that
 is a line of the log, a metric, a line of ``/readyz`` and a ticket about Lightship itself. All else in the
 file holds when the processes that read it are started again, and is named in the log.
 """
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 EVERY_S = 2.0
 """Seconds between two looks at the file: what it says holds after two to four."""
-RELOADED = ("receiver", "route", "escalation", "time_interval", "rule")
+RELOADED = ("receiver", "route", "escalation", "time_interval", "rule", "slo", "limit")
 """Sections that hold at once."""
 
 

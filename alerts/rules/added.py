@@ -10,18 +10,20 @@ import glob
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from alerts.errors import NotPossible
 from detectors.drift.service.rule_watch import ADD, REMOVE
 from detectors.finding import rfc3339
 from detectors.observation import Control, ServiceKey
-from detectors.rule_faults import first_fault
+from detectors.rule_faults import first_fault, slice_fault
 from detectors.rules import CALLS, Rule
 from detectors.scorers import SPECS
 from detectors.scorers.judgement import WithJudgements, is_judgement
 from detectors.service_patterns import escaped
+from detectors.slo import Slo
+from detectors.slo import fault as slo_fault
 from infra.clock import to_datetime
 from infra.errors import Misconfigured
 from infra.rule_section import RuleSettings, check_rule_receivers
@@ -156,7 +158,7 @@ def checked(rule: Rule, settings: Settings) -> None:
 
 
 def check_rules(settings: Settings) -> None:
-    """Whether every rule of settings can be decided, and can fire.
+    """Whether every rule, objective and limit of settings can be decided, and rules can fire.
 
     Those about a score of one's own that was declared since the process began are left to its next start.
 
@@ -167,12 +169,30 @@ def check_rules(settings: Settings) -> None:
     """
     for i, one in enumerate(settings.rule):
         rule = Rule.of(asdict(one))
-        if any(score in settings.scorers.own and score not in SPECS for score in rule.scores()):
+        if any(_is_later(score, settings) for score in rule.scores()):
             continue
         try:
             checked(rule, settings)
         except NotPossible as error:
             raise Misconfigured(f"rule[{i}], {rule.text()}: {error}") from error
+    known = WithJudgements(SPECS)
+    for i, given in enumerate(settings.slo):
+        slo = Slo(**{f.name: getattr(given, f.name) for f in fields(Slo)})
+        if not _is_later(slo.score, settings):
+            if slo.score not in SPECS and not is_judgement(slo.score):
+                raise unknown(f"score in slo[{i}].score:", slo.score, SPECS)
+            why_not = slice_fault(slo.slice) or slo_fault(slo, known[slo.score])
+            if why_not is not None:
+                raise Misconfigured(f"slo[{i}], {slo.text()}: {why_not}")
+    flags = [name for name, spec in SPECS.items() if spec.kind == "flag"]
+    for limit in settings.limit:
+        if limit.score not in flags and not _is_later(limit.score, settings):
+            raise unknown("flag in limit.score:", limit.score, flags)
+
+
+def _is_later(score: str, settings: Settings) -> bool:
+    """Whether a score was declared since the process began."""
+    return score in settings.scorers.own and score not in SPECS
 
 
 def _only_service(patterns: Iterable[str]) -> str:

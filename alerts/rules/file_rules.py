@@ -1,23 +1,27 @@
-"""The rules of the settings file, told to detection as they change while it runs.
+"""Rules, objectives and limits of the settings file, told to detection as they change while it runs.
 
-Detection reads them when it starts. When the file is changed meanwhile, every service is told by a control
-record which rules there are now: in its own log, so a replay comes to the same. From the first change on that
-is remembered in the data directory, and told again after a start and to services that come later, as the
-workers may have been started with other rules. Told again, it changes nothing.
+Detection reads them when it starts. When the file is changed meanwhile, every service, and what watches those
+of an environment together, is told by a control record which there are now: in its own log, so a replay comes
+to the same. From the first change on that is remembered in the data directory, and told again after a start
+and to services that come later, as the workers may have been started with others. Told again, it changes
+nothing.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from detectors.drift.service.rule_watch import REPLACE
+from detectors.drift.service.changed_settings import REPLACE
+from detectors.finding import SEVERAL
 from detectors.observation import Control, ServiceKey
 from detectors.rules import Rule
+from detectors.service_patterns import matches
 from infra.private_files import private_directory
-from infra.settings import RuleSettings
+from infra.sections import LimitSettings, SloSettings
+from infra.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -26,21 +30,19 @@ FILE = "rules_changed"
 
 
 class FileRules:
-    """What detection is told of the rules of the file. ``send`` writes control records (`Unavailable`)."""
+    """What detection is told of the file. ``send`` writes control records (`Unavailable`)."""
 
-    def __init__(
-        self, home: Path, rules: Iterable[RuleSettings], send: Callable[[Sequence[Control]], None]
-    ) -> None:
-        self._rules, self._send = _plain(rules), send
-        self._mark = home / "alerts" / FILE
+    def __init__(self, settings: Settings, send: Callable[[Sequence[Control]], None]) -> None:
+        self._file, self._send = _File.of(settings), send
+        self._mark = settings.home / "alerts" / FILE
         self._has_changed = self._mark.exists()
         self._told: set[ServiceKey] = set()
 
-    def use(self, rules: Iterable[RuleSettings]) -> None:
-        """Tell other rules from now on."""
-        given = _plain(rules)
-        if given != self._rules:
-            self._rules, self._has_changed = given, True
+    def use(self, settings: Settings) -> None:
+        """Tell what these have from now on."""
+        given = _File.of(settings)
+        if given != self._file:
+            self._file, self._has_changed = given, True
             self.forget()
             try:
                 private_directory(self._mark.parent)
@@ -56,16 +58,35 @@ class FileRules:
         """Tell services that were not told yet; whether there were any."""
         if not self._has_changed:
             return False
-        new = [key for key in services() if key not in self._told]
+        known = list(services())
+        fleets = dict.fromkeys(replace(key, service=SEVERAL) for key in known)
+        new = [key for key in (*known, *fleets) if key not in self._told]
         if new:
-            self._send([self._control(key) for key in new])
+            self._send([Control(key, REPLACE, 0, self._file.body(key.service)) for key in new])
             self._told.update(new)
         return bool(new)
 
-    def _control(self, key: ServiceKey) -> Control:
-        mine = [rule.to_dict() for rule in self._rules if rule.is_for(key.service) and not rule.together]
-        return Control(key, REPLACE, 0, {"rules": mine})
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What detection goes by."""
 
-def _plain(rules: Iterable[RuleSettings]) -> list[Rule]:
-    return list({rule.rule_id: rule for rule in (Rule.of(asdict(one)) for one in rules)}.values())
+    rules: tuple[Rule, ...]
+    slos: tuple[SloSettings, ...]
+    limits: tuple[LimitSettings, ...]
+
+    @classmethod
+    def of(cls, settings: Settings) -> _File:
+        """What settings have of it."""
+        rules = (Rule.of(asdict(one)) for one in settings.rule)
+        return cls(tuple({r.rule_id: r for r in rules}.values()), settings.slo, settings.limit)
+
+    def body(self, service: str) -> dict[str, Any]:
+        """What a service is told: what is about it; rules ``together`` are about all."""
+        if service == SEVERAL:
+            return {"rules": [rule.to_dict() for rule in self.rules if rule.together]}
+        return {
+            "rules": [rule.to_dict() for rule in self.rules if rule.is_for(service)],
+            "slos": [asdict(slo) for slo in self.slos if matches(service, slo.services)],
+            "limits": [asdict(limit) for limit in self.limits if matches(service, limit.services)],
+        }

@@ -63,13 +63,13 @@ class Rules:
     _file: FileRules = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin with the rules of the settings."""
-        self._file = FileRules(self.settings.home, self.settings.rule, self.send)
+        """Begin with what the settings have."""
+        self._file = FileRules(self.settings, self.send)
 
     def use(self, settings: Settings) -> None:
-        """Go by the rules and receivers of other settings, within seconds."""
+        """Go by the rules, objectives, limits and receivers of other settings, within seconds."""
         self.settings, self._next_spread_ns = settings, 0
-        self._file.use(settings.rule)
+        self._file.use(settings)
 
     def listed(self, asked: Mapping[str, str]) -> list[AddedRule]:
         """Those that match, oldest first; those in force alone unless ``state`` is ``all``."""

@@ -21,6 +21,7 @@ from detectors.drift.budgets.budget import tail_part
 from detectors.drift.budgets.grant import Grant
 from detectors.drift.engine import snapshot as codec
 from detectors.drift.fleet.fleet import FleetWatcher
+from detectors.drift.service.changed_settings import REPLACE, ChangedSettings, changed
 from detectors.drift.service.watch_config import WatchConfig
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import LATEST_NS, Control, ServiceKey
@@ -65,6 +66,7 @@ class FleetShard:
         self._applied: dict[int, int] = {}
         self._until: dict[_Lineage, dict[int, int]] = {}
         self._granted: dict[ServiceKey, Grant] = {}
+        self._changed: dict[ServiceKey, ChangedSettings] = {}
         self.watchers: dict[ServiceKey, FleetWatcher] = {}
         self.quarantine: dict[ServiceKey, QuarantinedFleet] = {}
         self.released: list[tuple[ServiceKey, QuarantinedFleet]] = []
@@ -157,14 +159,19 @@ class FleetShard:
     def _of(self, lineage: _Lineage) -> list[FleetWatcher]:
         return [w for k, w in self.watchers.items() if (k.tenant, k.lineage) == lineage]
 
+    def _ruled(self, key: ServiceKey) -> WatchConfig:
+        """What a watcher needs, with the rules that the settings have now."""
+        told = self._changed.get(key)
+        return self._config if told is None else changed(self._config, told.body)
+
     def _config_of(self, key: ServiceKey) -> WatchConfig:
         """What a new watcher needs, with what it may spend."""
         granted = self._granted.get(key)
         if granted is not None:
-            return self._config.granted(granted)
+            return self._ruled(key).granted(granted)
         lineage = (key.tenant, key.lineage)
         aside = sum((k.tenant, k.lineage) == lineage for k in self.quarantine)
-        return self._config.part(tail_part(len(self._of(lineage)) + aside + 1))
+        return self._ruled(key).part(tail_part(len(self._of(lineage)) + aside + 1))
 
     def _watcher(self, key: ServiceKey) -> FleetWatcher:
         if key not in self.watchers:
@@ -183,6 +190,11 @@ class FleetShard:
             self._granted[message.key] = granted
             if watcher is not None:
                 self._attempt(watcher, offset, _granting(granted))
+        elif message.action == REPLACE:
+            told = self._changed.setdefault(message.key, ChangedSettings(self._config.config_hash))
+            config = told.take(message.body, self._config)
+            if watcher is not None:
+                self._attempt(watcher, offset, lambda w: w.change(config))
 
     def counters(self) -> dict[str, float]:
         """What was counted, by metric name."""
@@ -220,6 +232,8 @@ class FleetShard:
             "granted": [[key.text(), g.state()] for key, g in sorted(self._granted.items())],
             "watchers": [],
         }
+        if self._changed:  # absent before there was any
+            facts["changed"] = [[key.text(), told.state()] for key, told in sorted(self._changed.items())]
         if self.missing:
             facts["missing"] = self.missing
         if self.quarantine:  # absent before there was any
@@ -251,6 +265,11 @@ class FleetShard:
             granted = Grant.of(state)
             if granted is not None:
                 shard._granted[ServiceKey.parse(text)] = granted
+        for text, told in facts.get("changed", ()):
+            known = ChangedSettings(config.config_hash)
+            known.restore(told, config)
+            if known.body:
+                shard._changed[ServiceKey.parse(text)] = known
         shard.missing = facts.get("missing", 0)
         shard.quarantine.update(set_aside_state.entries(facts, QuarantinedFleet.unpacked))
         for i, (text, state) in enumerate(facts["watchers"]):
@@ -260,7 +279,7 @@ class FleetShard:
     def _restore(self, key: ServiceKey, state: dict[str, Any], arrays: codec.Arrays) -> None:
         """A watcher from a snapshot; one that cannot be read is set aside."""
         try:
-            self.watchers[key] = FleetWatcher.restore(key, self._config, state, arrays)
+            self.watchers[key] = FleetWatcher.restore(key, self._ruled(key), state, arrays)
         except OF_THE_WHOLE:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this fleet's alone

@@ -19,12 +19,14 @@ from alerts.rules.added import AddedRule, check_rules, read
 from alerts.rules.routes import RuleApi, Rules
 from detectors.drift.fast.limits import Limit, declared
 from detectors.drift.service.rule_watch import MOST_ADDED
+from detectors.finding import SEVERAL
 from detectors.observation import Control, ServiceKey, decode, encode
 from detectors.rules import Rule
 from detectors.service_patterns import matches
 from detectors.slo import Slo
 from infra.errors import Misconfigured
 from infra.rule_section import RuleSettings
+from infra.sections import LimitSettings, SloSettings
 from infra.settings import OwnScoreSettings, ReceiverSettings, ScorerSettings, Settings
 from tests.alerts.memory import HandClock
 
@@ -269,9 +271,13 @@ def test_rules_of_a_changed_file_are_told_to_every_service_once_and_to_later_one
     changed = Settings(home=tmp_path, rule=(replace(first, limit=0.3), replace(first, services=("other",))))
     bench.rules.use(changed)
     bench.rules.keep_up(anew=False)
-    assert [c.key for c in bench.kept.told] == bench.kept.services()
+    assert [c.key for c in bench.kept.told] == with_fleets(bench.kept.services())
     for record in bench.kept.told:
         assert record.action == "rules_of_settings"
+        if record.key.service == SEVERAL:
+            assert not record.body["rules"]
+            continue
+        assert not record.body["slos"] and not record.body["limits"]
         assert [(one["limit"], one["services"]) for one in record.body["rules"]] == [(0.3, ("sh*",))]
     later = replace(KEY, service="shed")
     bench.kept.services = lambda: [KEY, later]  # type: ignore[method-assign]
@@ -281,7 +287,45 @@ def test_rules_of_a_changed_file_are_told_to_every_service_once_and_to_later_one
     assert [c.key for c in bench.kept.told] == [later]
     again = Bench(changed)  # a start: the workers may have been started with others
     again.rules.keep_up(anew=True)
-    assert [c.key for c in again.kept.told] == again.kept.services()
+    assert [c.key for c in again.kept.told] == with_fleets(again.kept.services())
+
+
+def with_fleets(services: Sequence[ServiceKey]) -> list[ServiceKey]:
+    """Services, and after them what watches those of an environment together."""
+    return [*services, *(replace(key, service=SEVERAL) for key in services)]
+
+
+def test_objectives_limits_and_rules_together_of_a_changed_file_are_told_to_whom_they_are_about(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(Settings(home=tmp_path))
+    together = RuleSettings(score="refusal", measure="sum", limit=9.0, together=True)
+    slos = (SloSettings("error", 0.99, services=("sh*",)), SloSettings("error", 0.9, services=("x",)))
+    limits = (LimitSettings("refusal", 0.2, ("x",)), LimitSettings("refusal", 0.3, ()))
+    changed = Settings(home=tmp_path, rule=(together,), slo=slos, limit=limits)
+    check_rules(changed)
+    bench.rules.use(changed)
+    bench.rules.keep_up(anew=False)
+    bodies = {c.key: c.body for c in bench.kept.told}
+    assert [one["limit"] for one in bodies[replace(KEY, service=SEVERAL)]["rules"]] == [9.0]
+    assert [one["together"] for one in bodies[KEY]["rules"]] == [True]
+    assert [one["objective"] for one in bodies[KEY]["slos"]] == [0.99]
+    assert [one["at_most"] for one in bodies[KEY]["limits"]] == [0.3]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (Settings(slo=(SloSettings("errror", 0.99),)), "did you mean 'error'"),
+        (Settings(slo=(SloSettings("latency_s", 0.99),)), r"slo\[0\], .*above is missing"),
+        (Settings(limit=(LimitSettings("latency_s", 0.2),)), "flag in limit.score"),
+    ],
+)
+def test_a_file_whose_objective_or_limit_can_never_be_decided_is_not_taken_up(
+    settings: Settings, words: str
+) -> None:
+    with pytest.raises(Misconfigured, match=words):
+        check_rules(settings)
 
 
 def test_a_rule_about_a_judgement_can_be_added_and_is_no_fault_of_a_file(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from detectors.drift.budgets.allocation import allot
 from detectors.drift.budgets.budget import FLEET_SHARES
 from detectors.drift.budgets.grant import Grant
 from detectors.finding import SEVERAL, Finding
-from detectors.observation import Mark, Message, ServiceKey, SourcePosition, WrongFormat
+from detectors.observation import Control, Mark, Message, ServiceKey, SourcePosition, WrongFormat
 from detectors.observation import encode as encode_observation
 from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
 from infra.settings import BudgetSettings, KafkaSettings, Settings
@@ -123,8 +123,9 @@ def interleaved(reports: Sequence[Sequence[Report]], seed: int) -> list[Report]:
     return out
 
 
-def raw(reports: Sequence[Report]) -> list[RawMessage]:
-    return [RawMessage(TICKS.name, 0, i, encode(r)) for i, r in enumerate(reports)]
+def raw(log: Sequence[Report | Control]) -> list[RawMessage]:
+    values = [encode(m) if isinstance(m, Report) else encode_observation(m) for m in log]
+    return [RawMessage(TICKS.name, 0, i, value) for i, value in enumerate(values)]
 
 
 def test_one_finding_comes_from_the_fleet_before_the_median_service_alone(

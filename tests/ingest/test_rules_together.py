@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from alerts.briefs.render import render_text
 from alerts.errors import NotPossible
 from alerts.rules.added import read
+from alerts.rules.file_rules import FileRules
 from detectors.closed_ticks import Report, decode
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, Mark, Message, ServiceKey, SourcePosition
@@ -62,29 +65,50 @@ def log_of(services: Sequence[str]) -> list[Message]:
     return out
 
 
+Counted = tuple[list[Kept], list[list[Report]], list[Finding]]
+
+
 @pytest.fixture(scope="module")
-def counted() -> tuple[list[Kept], list[list[Report]], list[Finding]]:
+def counted() -> Counted:
     """What two shards stored, what they report of closed ticks, and what services stated by themselves."""
-    config, stores, reports, alone = engine(SETTINGS).config, [], [], []
+    return counted_under(SETTINGS)
+
+
+def counted_under(settings: Settings, told: Sequence[Control] = ()) -> Counted:
+    """The same under other settings, after control records."""
+    config, stores, reports, alone = engine(settings).config, [], [], []
     for partition, services in enumerate((SERVICES[:1], SERVICES[1:])):
         stage = DetectStage(stored := Kept(), config, 1, LATENESS_NS)
-        sent = [o for some in batches(messages(log_of(services), partition), 50) for o in stage.process(some)]
-        told = [decode(o.value) for o in sent if o.topic == CLOSED_TICKS.name]
-        reports.append([r for r in told if isinstance(r, Report)])
+        log = [*(c for c in told if c.key.service in services), *log_of(services)]
+        sent = [o for some in batches(messages(log, partition), 50) for o in stage.process(some)]
+        ticks = [decode(o.value) for o in sent if o.topic == CLOSED_TICKS.name]
+        reports.append([r for r in ticks if isinstance(r, Report)])
         stores.append(stored)
         alone += findings_of(sent)
     return stores, reports, alone
 
 
-def stage_of(store: Kept) -> FleetStage:
-    return FleetStage(store, fleet_config(SETTINGS), 2, RunConfig.of(SETTINGS))
+def stage_of(store: Kept, settings: Settings = SETTINGS) -> FleetStage:
+    return FleetStage(store, fleet_config(settings), 2, RunConfig.of(settings))
 
 
-def stated(reports: list[list[Report]], seed: int, size: int = 1) -> tuple[Kept, list[Finding]]:
-    """What is stated of the reports in some order, with a restart after every batch."""
+def stated(
+    reports: list[list[Report]],
+    seed: int,
+    size: int = 1,
+    settings: Settings = SETTINGS,
+    told: Sequence[tuple[int, Control]] = (),
+) -> tuple[Kept, list[Finding]]:
+    """What is stated of the reports in some order, with a restart after every batch.
+
+    ``told`` are control records, each with its place among the reports.
+    """
     store, found = Kept(), list[Finding]()
-    for some in batches(raw(interleaved(reports, seed)), size):
-        stage = stage_of(store)
+    log: list[Report | Control] = [*interleaved(reports, seed)]
+    for at, record in told:
+        log.insert(at, record)
+    for some in batches(raw(log), size):
+        stage = stage_of(store, settings)
         found += findings_of(stage.process(some))
         stage.snapshot()
     return store, [f for f in found if f.alert_kind == "rule"]
@@ -127,6 +151,44 @@ def test_who_accepts_it_is_left_alone_until_it_is_clearly_worse(
             at += 1
     _, over = [f for f, _ in shard.findings if f.alert_kind == "rule"]
     assert over.notes[-1] == "accepted at 18"
+
+
+def file_says(settings: Settings) -> list[Control]:
+    """What services, and what watches them together, are told of a changed file."""
+    told: list[Control] = []
+    with TemporaryDirectory() as home:
+        file = FileRules(Settings(home=Path(home)), told.extend)
+        file.use(replace(settings, home=Path(home)))
+        file.tell(KEYS.values)
+    return told
+
+
+def rows_of(reports: list[list[Report]]) -> list[list[Any]]:
+    """What shards count of ticks, wherever it stands in their logs."""
+    return [[(e.until, e.rows) for report in of for e in report.entries] for of in reports]
+
+
+def rule_notes(findings: Sequence[Finding]) -> list[Any]:
+    """What rules state."""
+    return [(f.notes, f.made_at, f.ended_at) for f in findings if f.alert_kind == "rule"]
+
+
+def test_rules_together_of_a_changed_file_hold_from_then_on_and_are_verified(counted: Counted) -> None:
+    before = replace(SETTINGS, rule=(replace(RULE, limit=17.0),))
+    told = file_says(SETTINGS)
+    (fleet,) = [record for record in told if record.key.service == SEVERAL]
+    _, reports, alone = counted_under(replace(SETTINGS, rule=()), told)
+    assert rows_of(reports) == rows_of(counted[1])
+    assert rule_notes(alone) == rule_notes(counted[2])
+    _, expected = stated(reports, 0)
+    store, found = stated(reports, 0, settings=before, told=[(0, fleet)])
+    assert [f.notes for f in found] == [f.notes for f in expected]
+    verdicts = Check(CLOSED, Memory(store), 0, claims(store), quick=100_000).run()
+    assert [v.difference for v in verdicts] == [None]
+    (gone,) = [record for record in file_says(before) if record.key.service == SEVERAL]
+    middle = next(i for i in range(99) if len(stated([r[: i // 2] for r in reports], 0)[1]) == 1)
+    _, found = stated(reports, 0, settings=before, told=[(0, fleet), (middle, gone), (middle, gone)])
+    assert found[1].notes[-1] == "over: the rule is not in the settings any more"
 
 
 def answers(stores: list[Kept]) -> Ask:

@@ -95,6 +95,12 @@ RULE = """
 score = "refusal"
 measure = "rate"
 limit = 0.25
+[[slo]]
+score = "error"
+objective = 0.99
+[[limit]]
+score = "refusal"
+at_most = 0.2
 """
 
 

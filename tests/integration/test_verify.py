@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -16,11 +16,14 @@ from alerts.allow.rule import asked_for, preview, secrets_of
 from alerts.incidents.life import fresh
 from alerts.incidents.timing import Timing
 from alerts.log import IncidentLog
+from detectors.drift.fast.limits import Limit
 from detectors.finding import Finding
-from detectors.observation import Observation, decode, encode
+from detectors.observation import Control, Message, Observation, decode, encode
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
 from infra import clickhouse
 from infra.kafka import OBSERVATIONS, create_topics
+from infra.rule_section import RuleSettings
+from infra.sections import SloSettings
 from infra.settings import KafkaSettings, Settings
 from ingest.detect.run_config import RunConfig, engine
 from ingest.detect.stage import DetectStage
@@ -37,7 +40,7 @@ from ingest.verify.logs import LOGS_BY_ROOM, OBSERVED
 from tests.at_length import at_length
 from tests.databases import drop, fresh_database
 from tests.detectors.drift.test_watcher import refusals_in_spanish
-from tests.detectors.drift.traffic import World
+from tests.detectors.drift.traffic import KEY, World
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS
 from tests.ingest.raw import raw as raw_message
 from tests.ingest.telemetry import chat, logs, span, traces
@@ -63,7 +66,15 @@ class Stored:
 
 @pytest.fixture(scope="module")
 def log() -> list[RawMessage]:
-    return raw(log_of(World(seed=1, per_day=150, days=15, refusal=0.01, change=refusals_in_spanish)))
+    """Two weeks, a change, and on the last day rules and objectives that a changed file has."""
+    log: list[Message] = [
+        *log_of(World(seed=1, per_day=150, days=15, refusal=0.01, change=refusals_in_spanish))
+    ]
+    rule = RuleSettings("refusal", "rate", ">", 0.02, window_s=7200, least_n=5)
+    slo = SloSettings("refusal", 0.99, least_n=5)
+    body = {"rules": [asdict(rule)], "slos": [asdict(slo)], "limits": [asdict(Limit("refusal", 0.03))]}
+    log.insert(len(log) * 14 // 15, Control(KEY, "rules_of_settings", 0, body))
+    return raw(log)
 
 
 @pytest.fixture
@@ -105,6 +116,8 @@ def first(verdicts: Sequence[Verdict]) -> str:
 
 
 def test_all_is_verified_after_kills_and_says_from_what(stored: Stored) -> None:
+    kinds = {kind for (kind,) in stored.client.query("SELECT DISTINCT alert_kind FROM findings").result_rows}
+    assert {"rule", "slo"} < kinds  # of the changed file
     for whole in (False, True):
         verdicts = stored.verify(whole=whole)
         assert first(verdicts) == ""

@@ -141,6 +141,11 @@ class FleetWatcher:
             if len(moved):
                 bank.rebudget(moved, w[moved])
 
+    def change(self, config: WatchConfig) -> list[Finding]:
+        """Go by the rules of ``config`` from the next tick on; what others stated is over."""
+        self.config = replace(self.config, rules=config.rules)
+        return self._rules.replace(config.rules, self.next_tick)
+
     def accept(self, record: Control) -> list[Finding]:
         """Go on at the level since the onset of a finding that a person took for a new one; its end.
 

@@ -20,6 +20,7 @@ from detectors.finding import Finding
 from detectors.observation import Control, ServiceKey
 from detectors.rules import Rule, tick_sum
 
+GONE = "over: the rule is not in the settings any more"
 _OPEN = "open"
 """Stands where the id of a rule does, before the counts of ticks that are open."""
 
@@ -29,13 +30,27 @@ class RulesTogether:
 
     def __init__(self, key: ServiceKey, config: WatchConfig) -> None:
         self._key, self._config = key, config
-        self._rules = {
-            rule.rule_id: WatchedRule.of(rule, config.tick_s)
-            for rule in config.rules
-            if rule.together and rule.score in config.specs
-        }
+        self._rules: dict[str, WatchedRule] = {}
         self._open: dict[int, dict[str, dict[int, int]]] = {}
         self._gone: list[Finding] = []
+        self.replace(config.rules, 0)
+
+    def replace(self, rules: Iterable[Rule], tick: int) -> list[Finding]:
+        """Go by these before ``tick`` closes; one that says the same goes on, what others stated is over."""
+        mine = {r.rule_id: r for r in rules if r.together and r.score in self._config.specs}
+        over = [
+            ended(one.finding, tick - 1, self._config.tick_s, GONE)
+            for rule_id, one in self._rules.items()
+            if rule_id not in mine and one.finding is not None
+        ]
+        begin = {rule_id: WatchedRule.of(rule, self._config.tick_s) for rule_id, rule in mine.items()}
+        self._rules = {rule_id: self._rules.get(rule_id, begin[rule_id]) for rule_id in mine}
+        for rule_id, rule in mine.items():
+            self._rules[rule_id].window.rule = rule
+        for held in self._open.values():
+            for rule_id in held.keys() - mine.keys():
+                del held[rule_id]
+        return over
 
     def add(self, row: SharedRow) -> None:
         """Count one series of one service in one closed tick."""
@@ -54,9 +69,7 @@ class RulesTogether:
     def close(self, tick: int) -> list[Finding]:
         """Decide every rule at the end of a tick: what broke, and what is over."""
         held, tick_s = self._open.pop(tick, {}), self._config.tick_s
-        findings = [
-            ended(f, tick, tick_s, "over: the rule is not in the settings any more") for f in self._gone
-        ]
+        findings = [ended(f, tick, tick_s, GONE) for f in self._gone]
         self._gone = []
         for rule_id, one in self._rules.items():
             if rule_id not in held:

@@ -5,10 +5,9 @@ Objectives (`detectors.drift.service.slo_watch`) are decided beside them.
 They need no baseline and spend no budget: a limit is what it is. What a person accepted beyond it ends the
 finding; the rule then speaks again once the measure is clearly worse than it was, or was within the limit in
 between. Beside those of the settings there are rules that people added to this service while it is watched,
-by control records; a rule of the settings that says the same takes the place of an added one. A control
-record also says which rules the settings have now, when they change meanwhile; it holds until the worker is
-started with other settings than those it was told under. A rule ``by`` a
-dimension is one rule for each of its values that has come. Rules about what does not come go by the minute
+by control records; a rule of the settings that says the same takes the place of an added one. Which rules the
+settings have may change meanwhile (`detectors.drift.service.changed_settings`). A rule ``by`` a dimension is
+one rule for each of its values that has come. Rules about what does not come go by the minute
 (`detectors.drift.service.absence_watch`). State is the window of each rule, the finding that is open and what
 was accepted, so a replay states and ends the same.
 """
@@ -33,14 +32,13 @@ from detectors.rule_faults import first_fault
 from detectors.rules import ABSENT, CALLS, Rule, TickSum
 from detectors.scorers.protocol import ScoreSpec
 
-ADD, REMOVE, REPLACE = "rule", "rule_over", "rules_of_settings"
-"""Actions of control records: one rule is added or removed; these are all that the settings have now."""
+ADD, REMOVE = "rule", "rule_over"
+"""Actions of control records: one rule is added or removed."""
 MOST_ADDED = 100
 """Rules that people may have added to one service."""
-_SLOS, _ADDED, _VALUES, _ABSENCE, _SETTINGS = "slo", "added", "values", "absence", "settings"
+_SLOS, _ADDED, _VALUES, _ABSENCE = "slo", "added", "values", "absence"
 """Stand where the id of a rule does, before the state of objectives, the rules people added, the values of
-dimensions that have rules of their own, the state of rules about what does not come, and the rules that the
-settings have now, under the hash of the settings they were told under."""
+dimensions that have rules of their own, and the state of rules about what does not come."""
 
 
 class RuleWatch:
@@ -53,7 +51,6 @@ class RuleWatch:
         self._values: dict[str, tuple[str, str]] = {}
         self._rules: dict[str, WatchedRule] = {}
         self._ours = {rule.rule_id: rule for rule in mine}
-        self._is_replaced = False
         self.absence = AbsenceWatch(key, config.config_hash, mine)
         for rule in mine:
             if rule.measure != ABSENT and all(score in config.specs for score in rule.scores()):
@@ -91,7 +88,7 @@ class RuleWatch:
         over = [self._ended(f, tick, "over: the rule is not in the settings any more") for f in self._gone]
         self._gone = []
         places: Places = {}
-        if self._rules or self._templates or self._config.slos:
+        if self._rules or self._templates or self._slos.watched:
             places = {fold.counted(number).key: (begin, end) for number, begin, end in counts.parts}
         over += self._slos.close(counts, places, fold)
         self._divide(places)
@@ -112,8 +109,6 @@ class RuleWatch:
             return self.absence.accept(said, self._minute(tick)) or self._accept(said, tick, fold)
         if record.action == ADD:
             self._add(record.body.get("rule"))
-        if record.action == REPLACE:
-            return self._replace(record.body.get("rules"), tick)
         return self._remove(text_of(record.body, "rule_id"), tick) if record.action == REMOVE else []
 
     def _add(self, said: object) -> None:
@@ -131,18 +126,17 @@ class RuleWatch:
         decidable = first_fault(rule, self._config.specs, self._config.tick_s) is None and not rule.together
         return rule if decidable and rule.is_for(self._key.service) else None
 
-    def _replace(self, said: object, tick: int) -> list[Finding]:
-        """Go by the rules that the settings have now; what others stated is over."""
-        known = [self._said(one) for one in said] if isinstance(said, list | tuple) else []
-        rules = {rule.rule_id: rule for rule in known if rule is not None}
+    def replace(self, config: WatchConfig, tick: int) -> list[Finding]:
+        """Go by the rules and objectives of ``config`` before ``tick`` closes; what others stated is over."""
+        rules = {r.rule_id: r for r in config.rules if r.is_for(self._key.service) and not r.together}
         over = []
         for rule_id in [one for one in self._ours if one not in rules]:
             over += self._end(rule_id, tick, "over: the rule is not in the settings any more")
-        self._ours, self._is_replaced = rules, True
+        self._ours = rules
         for rule_id, rule in rules.items():
             self._added.pop(rule_id, None)
             self._begin(rule)
-        return over
+        return over + self._slos.replace(config.slos, tick)
 
     def _keep(self, rule: Rule) -> None:
         """Watch by an added rule; one that says the same takes its labels and severity."""
@@ -206,9 +200,6 @@ class RuleWatch:
         """Plain form of everything, for a snapshot."""
         added = [rule.to_dict() for rule in self._added.values()]
         kept: list[list[Any]] = []
-        if self._is_replaced:
-            ours = [rule.to_dict() for rule in self._ours.values()]
-            kept.append([_SETTINGS, 0, [self._config.config_hash, ours], None])
         kept += [[_ADDED, 0, added, None]] if added else []
         if self._values:
             kept.append([_VALUES, 0, [[*value] for value in self._values.values()], None])
@@ -223,7 +214,7 @@ class RuleWatch:
     def restore(self, state: Sequence[Sequence[Any]]) -> None:
         """Inverse of `state`; what a rule said that is not there any more ends with the next tick."""
         for rule_id, generation, ticks, text, *later in state:
-            if rule_id in (_SLOS, _ADDED, _VALUES, _ABSENCE, _SETTINGS):
+            if rule_id in (_SLOS, _ADDED, _VALUES, _ABSENCE):
                 self._restore_part(rule_id, ticks)
             elif rule_id in self._rules:
                 self._rules[rule_id].restore(self._config.tick_s, generation, ticks, text, *later)
@@ -235,10 +226,6 @@ class RuleWatch:
             self._slos.restore(state)
         elif part == _ABSENCE:
             self.absence.restore(state)
-        elif part == _SETTINGS:
-            told_under, rules = state
-            if told_under == self._config.config_hash:  # else the settings were read again since
-                self._replace(rules, 0)
         elif part == _VALUES:
             for parent, slice_ in state:
                 if parent in self._templates:

@@ -7,7 +7,7 @@ of its severity is known not to. State is the windows and the open findings, so 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +18,10 @@ from detectors.finding import Finding
 from detectors.observation import ServiceKey
 from detectors.rules import BREACH, OK
 from detectors.scorers.protocol import ScoreSpec
-from detectors.slo import SEVERITIES, Burn, BurnWindow, in_words, plain, shares
+from detectors.slo import SEVERITIES, Burn, BurnWindow, Slo, in_words, plain, shares
 
 DETECTOR = "slo.1"
+GONE = "over: it is not in the settings any more"
 
 
 @dataclass(slots=True)
@@ -37,16 +38,33 @@ class SloWatch:
 
     def __init__(self, key: ServiceKey, config: WatchConfig) -> None:
         self._key, self._config = key, config
-        self._slos = {
-            slo.slo_id: _Watched(BurnWindow(slo, config.tick_s), 0)
-            for slo in config.slos
-            if slo.is_for(key.service) and slo.score in config.specs
-        }
+        self._slos: dict[str, _Watched] = {}
         self._gone: list[Finding] = []
+        self.replace(config.slos, 0)
+
+    @property
+    def watched(self) -> bool:
+        """Whether there is any."""
+        return bool(self._slos)
+
+    def replace(self, slos: Iterable[Slo], tick: int) -> list[Finding]:
+        """Go by these before ``tick`` closes; one that says the same goes on, what others stated is over."""
+        mine = {s.slo_id: s for s in slos if s.is_for(self._key.service) and s.score in self._config.specs}
+        over = [
+            self._ended(finding, tick - 1, GONE)
+            for slo_id, one in self._slos.items()
+            if slo_id not in mine
+            for finding in one.open.values()
+        ]
+        begin = {i: _Watched(BurnWindow(slo, self._config.tick_s), 0) for i, slo in mine.items()}
+        self._slos = {slo_id: self._slos.get(slo_id, begin[slo_id]) for slo_id in mine}
+        for slo_id, slo in mine.items():
+            self._slos[slo_id].window.slo = slo
+        return over
 
     def close(self, counts: TickCounts, places: Places, fold: Fold) -> list[Finding]:
         """Decide every objective at the end of a tick; ``places`` are where series stand in ``counts``."""
-        over = [self._ended(f, counts.tick, "over: it is not in the settings any more") for f in self._gone]
+        over = [self._ended(f, counts.tick, GONE) for f in self._gone]
         self._gone = []
         return over + [f for one in self._slos.values() for f in self._decide(one, counts, places, fold)]
 

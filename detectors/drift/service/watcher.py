@@ -33,6 +33,7 @@ from detectors.drift.fast.value_report import value_finding
 from detectors.drift.fleet.shared_counts import shared_counts
 from detectors.drift.service import report
 from detectors.drift.service.adwin_tickets import AdwinTickets, ticket
+from detectors.drift.service.changed_settings import REPLACE, ChangedSettings
 from detectors.drift.service.children import children
 from detectors.drift.service.closed import Closed
 from detectors.drift.service.controls import Waiting, text_of
@@ -90,6 +91,7 @@ class ServiceWatcher(ServiceSeries):
         self.traffic = Traffic(key, config)
         self._bursts = BurstWatch(key, config)
         self._rules = RuleWatch(key, config)
+        self._changed = ChangedSettings(config.config_hash)
         self.adoptions = Adoptions()
         self._rising = False
         self._names: Mapping[int, SeriesKey] = {}
@@ -194,7 +196,12 @@ class ServiceWatcher(ServiceSeries):
             elif record.action == DOUBT:
                 doubt(record, self._watch, self._config)
             elif record.action == grant.BUDGET:
-                self._spend(grant.Grant.of(record.body))
+                self._share_out(grant.Grant.of(record.body))
+            elif record.action == REPLACE:
+                self._config = self._changed.take(record.body, self._config)
+                findings += self._rules.replace(self._config, tick)
+                self._share_out()
+                self._fast.price(self._watch)
         return findings
 
     def adopt_next(self) -> None:
@@ -204,13 +211,9 @@ class ServiceWatcher(ServiceSeries):
         self._fast.price(self._watch)
         self._bursts.learn(self._watch, self._trail)
 
-    def _spend(self, granted: grant.Grant | None) -> None:
-        if granted is not None:
-            self._config = self._config.granted(granted)
-            self._share_out()
-
-    def _share_out(self) -> None:
-        """Let every threshold follow the budget."""
+    def _share_out(self, granted: grant.Grant | None = None) -> None:
+        """Let every threshold follow the budget, which is what is ``granted``, if anything is."""
+        self._config = self._config if granted is None else self._config.granted(granted)
         self._watch.spend(self._config)
         self._fast.spend(self._config)
         self.traffic.spend(self._config)
@@ -404,7 +407,7 @@ class ServiceWatcher(ServiceSeries):
             "bursts": self._bursts.state(),
             "rules": self._rules.state(),
         }
-        facts |= self.adoptions.state()
+        facts |= self.adoptions.state() | self._changed.state()
         facts["fast"], fast = self._fast.state()
         arrays |= {f"fast.{name}": array for name, array in fast.items()}
         facts["traffic"], traffic = self.traffic.state()
@@ -433,9 +436,11 @@ class ServiceWatcher(ServiceSeries):
             watcher._bursts.learn(watcher._watch, watcher._trail)
         if "traffic" in facts:
             watcher.traffic.restore(facts["traffic"], part(arrays, "traffic."))
-        watcher._rules.restore(facts.get("rules", ()))
         watcher.adoptions.restore(facts)
-        watcher._config = config.with_budget(facts.get("budget"))
+        watcher._config = watcher._changed.restore(facts, config.with_budget(facts.get("budget")))
+        if watcher._changed.body:
+            watcher._rules.replace(watcher._config, 0)
+        watcher._rules.restore(facts.get("rules", ()))
         watcher._people.restore(facts.get("people", ()))
         watcher._superseded = [Finding.from_dict(json.loads(f)) for f in facts.get("superseded", ())]
         watcher._announced.restore(facts.get("announced", ()))
