@@ -38,7 +38,7 @@ from alerts.ports import FAR_FUTURE_NS, Closed, Message, Post, Setup, Store
 from alerts.silences.silence import MAX_SILENCES, Silence, Silences
 from alerts.watch.metrics import Metrics
 from detectors.finding import Finding
-from detectors.own_finding import SERVICE
+from detectors.internal_finding import SERVICE
 from infra.clock import Clock
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from detectors.drift.budgets.allocation import allot
-from detectors.drift.budgets.budget import FLEET_SHARES
-from detectors.drift.budgets.grant import Grant
+from detectors.budgets.allocation import allot
+from detectors.budgets.budget import FLEET_SHARES
+from detectors.budgets.service_budget import Grant
 from detectors.finding import SEVERAL
 from detectors.observation import ServiceKey, encode
 from infra.errors import Misconfigured

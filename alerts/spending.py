@@ -21,9 +21,9 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from alerts.briefs.known_scores import learn_own_scores
 from alerts.grants import grants_of
 from alerts.log import SERVICES, service_keys
-from detectors.drift.budgets.budget import CLASS_SHARES, PERIODS_S
-from detectors.drift.budgets.grant import Grant
-from detectors.drift.fast.fast_scores import shares
+from detectors.budgets.budget import CLASS_SHARES, PERIODS_S
+from detectors.budgets.service_budget import Grant
+from detectors.fast.fast_scores import shares
 from detectors.finding import ALL, SEVERAL
 from detectors.observation import ServiceKey
 from detectors.scorers import SPECS

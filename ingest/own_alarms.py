@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from detectors.own_finding import own_finding
+from detectors.internal_finding import own_finding
 from infra.clock import NS_PER_S, to_datetime
 from infra.kafka import FINDINGS
 from ingest.messages import Output

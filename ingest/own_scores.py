@@ -14,10 +14,10 @@ from typing import Any
 import orjson
 
 from detectors.scorers.conformance import faults
-from detectors.scorers.own.declared import GROUP, scorer_of, spec_of, table_of
-from detectors.scorers.own.function import OwnFunction
-from detectors.scorers.own.json_form import JsonForm
-from detectors.scorers.own.text_match import TextMatch, pattern_of
+from detectors.scorers.custom.declared import GROUP, scorer_of, spec_of, table_of
+from detectors.scorers.custom.function import OwnFunction
+from detectors.scorers.custom.json_form import JsonForm
+from detectors.scorers.custom.text_match import TextMatch, pattern_of
 from detectors.scorers.protocol import Scorer, ScoreSpec
 from detectors.scorers.registry import BUILT_IN, SCORER_VERSIONS
 from infra.errors import Misconfigured

@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from detectors.drift.engine.ticks import time_of
+from detectors.engine.ticks import time_of
 from detectors.finding import SEVERAL, rfc3339
 from detectors.grid import Grid
 from detectors.rule_history import Firing, Past, PastTick, burnt, replayed

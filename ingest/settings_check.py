@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detectors.drift.budgets.allocation import allot
-from detectors.drift.budgets.grant import Grant
+from detectors.budgets.allocation import allot
+from detectors.budgets.service_budget import Grant
 from detectors.rule_faults import first_fault, slice_fault
 from detectors.rules import CALLS
 from detectors.scorers.judgement import WithJudgements, is_judgement

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields
 
-from detectors.drift.budgets.budget import FLEET_SHARES
-from detectors.drift.budgets.grant import Grant
-from detectors.drift.fast.limits import Limit
-from detectors.drift.service.watch_config import WatchConfig
+from detectors.budgets.budget import FLEET_SHARES
+from detectors.budgets.service_budget import Grant
+from detectors.declared_limits import Limit
 from detectors.rules import Rule
 from detectors.scorers.judgement import WithJudgements
 from detectors.scorers.severities import with_severities
 from detectors.slo import Slo
+from detectors.watch_config import WatchConfig
 from infra.settings import Settings
 from ingest.own_scores import specs_of
 

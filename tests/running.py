@@ -26,7 +26,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from alerts.feed import GROUP as ALERTS_GROUP
-from detectors.drift.budgets.grant import BUDGET
+from detectors.budgets.service_budget import BUDGET
 from detectors.observation import Control, decode
 from infra import clickhouse, errors
 from infra.embedded.child import ChildState, Phase

@@ -23,7 +23,7 @@ from alerts.notify import webhook
 from alerts.notify.protocol import Delivery
 from alerts.silences.applying import SilenceTable
 from detectors import finding, observation
-from detectors.drift.engine import snapshot
+from detectors.engine import snapshot
 from detectors.finding import ALERT_KINDS, SEVERITIES, STATUSES, Finding
 from detectors.scorers import SPECS
 from infra.embedded.whole import WORKER_PORT

@@ -20,7 +20,7 @@ from alerts.incidents.book import Book
 from alerts.notify import webhook
 from detectors import closed_ticks, finding, observation
 from detectors.closed_ticks import Entry, Report, SharedRow
-from detectors.drift.engine import snapshot
+from detectors.engine import snapshot
 from detectors.finding import Finding, SliceEffect, Suspect
 from tests.alerts.deliveries import delivery_of
 from tests.alerts.invented import TIMING, overall, refusals

@@ -22,9 +22,9 @@ import pytest
 
 from alerts.briefs import runbook
 from alerts.watch import self_watch
-from detectors.drift.traffic import silence
 from detectors.finding import ALERT_KINDS
 from detectors.scorers import SPECS
+from detectors.traffic import silence
 from infra.clickhouse import MIGRATIONS
 from tests.alerts.invented import refusals
 from tests.run import OTHERS
@@ -114,7 +114,7 @@ def test_what_is_exported_is_there_once(path: Path) -> None:
     ("module", "name", "parameters"),
     [
         ("detectors.scorers", "score_batch", {"records"}),
-        ("detectors.drift", "watch", {"times_s", "values", "kind", "tick_s", "learn", "budget"}),
+        ("detectors.files.watch", "watch", {"times_s", "values", "kind", "tick_s", "learn", "budget"}),
     ],
 )
 def test_what_programs_may_call_is_there(module: str, name: str, parameters: set[str]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from alerts.incidents.identity import RULE
 from alerts.incidents.incident import ACCEPTED, FALSE_ALARM, Incident
 from alerts.incidents.lead import is_active
-from detectors.drift.budgets.doubt import DOUBT
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, ServiceKey
+from detectors.series.trust_penalty import DOUBT
 from infra.clock import NS_PER_S, to_ns
 
 

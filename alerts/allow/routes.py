@@ -30,7 +30,7 @@ from alerts.errors import NotPossible, Unavailable
 from alerts.incidents.identity import LIVE
 from alerts.incidents.incident import Incident
 from alerts.ports import Store
-from detectors.drift.files.rows import parse_span_s
+from detectors.files.rows import parse_span_s
 from detectors.finding import Finding, rfc3339
 from infra.clock import NS_PER_S, Clock, to_datetime
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from detectors.scorers.own.declared import GROUP, specs_told
+from detectors.scorers.custom.declared import GROUP, specs_told
 from detectors.scorers.registry import declare
 from infra.settings import Settings
 from infra.user_code import plug_ins

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from alerts.incidents.incident import BY_PEOPLE, FIRING, RECOVERING, Incident
-from detectors.drift.change.effect import wilson
+from detectors.change.effect import wilson
 from detectors.finding import rfc3339
 from infra.clock import NS_PER_S, to_datetime
 

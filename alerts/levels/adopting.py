@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from alerts.errors import NotPossible
-from detectors.drift.baselines import adopt
-from detectors.drift.engine import snapshot
-from detectors.drift.traffic.week_profile import WeekProfile
+from detectors.baselines import adopt
+from detectors.engine import snapshot
 from detectors.observation import Control, ServiceKey
 from detectors.scorers import SPECS
+from detectors.traffic.week_profile import WeekProfile
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ class LearnedLevel:
     """One watched series: its level with a 95 % interval from ``n`` observations, and what is said to it.
 
     ``examples`` are the hits among them (``None`` where the score counts none), ``verdict`` one of
-    `detectors.drift.baselines.proposal.VERDICTS`. ``detectable_*`` is the smallest change noticed within that
+    `detectors.baselines.proposal.VERDICTS`. ``detectable_*`` is the smallest change noticed within that
     time, in ``detectable_unit``.
     """
 

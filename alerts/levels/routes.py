@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from alerts.errors import NotPossible
 from alerts.levels.adopting import Source, adopting, learned_by
 from alerts.levels.proposal import LearnedLevel, accepting, is_whole, proposals
-from detectors.drift.baselines.expected import expect_body
-from detectors.drift.baselines.proposal import FINE
+from detectors.baselines.expected import expect_body
+from detectors.baselines.proposal import FINE
 from detectors.finding import parse_rfc3339
 from detectors.observation import Control, ServiceKey
 

@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from alerts.errors import NotPossible
-from detectors.drift.service.rule_watch import ADD, REMOVE
 from detectors.finding import rfc3339
 from detectors.observation import Control, ServiceKey
 from detectors.rule_faults import first_fault
+from detectors.rule_watch.service_rules import ADD, REMOVE
 from detectors.rules import CALLS, Rule
 from detectors.scorers import SPECS
 from detectors.scorers.judgement import WithJudgements, is_judgement

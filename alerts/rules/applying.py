@@ -15,8 +15,8 @@ from alerts.acting.plan import REMOVE, Application, Plan, Step, whose
 from alerts.errors import NotPossible
 from alerts.incidents.identity import LIVE
 from alerts.rules.added import AddedRule, checked
-from detectors.drift.service.rule_watch import MOST_ADDED
 from detectors.observation import ServiceKey
+from detectors.rule_watch.service_rules import MOST_ADDED
 from detectors.rules import Rule
 from infra.errors import Misconfigured
 from infra.rule_section import RuleSettings, check_rule_receivers

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from detectors.drift.service.rule_watch import REPLACE
 from detectors.observation import Control, ServiceKey
+from detectors.rule_watch.service_rules import REPLACE
 from detectors.rules import Rule
 from infra.private_files import private_directory
 from infra.settings import RuleSettings

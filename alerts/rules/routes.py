@@ -23,8 +23,8 @@ from alerts.levels.routes import PLACE, place_of
 from alerts.rules.added import AddedRule, entry_of, read
 from alerts.rules.applying import planned, row, rules_in, spread
 from alerts.rules.file_rules import FileRules
-from detectors.drift.service.rule_watch import MOST_ADDED
 from detectors.observation import Control, ServiceKey
+from detectors.rule_watch.service_rules import MOST_ADDED
 from detectors.rules import Rule
 from infra.clock import NS_PER_S, Clock
 from infra.settings import Settings

@@ -14,7 +14,7 @@ from datetime import datetime
 from alerts.acting.plan import Application, Plan, Step, whose
 from alerts.errors import NotPossible
 from alerts.silences.silence import MATCHERS, MAX_SILENCES, SHORTEST_S, Silence, asked_for
-from detectors.drift.files.rows import parse_span_s
+from detectors.files.rows import parse_span_s
 from detectors.finding import rfc3339
 from infra.clock import NS_PER_S, to_datetime, to_ns
 from infra.errors import Misconfigured

@@ -21,7 +21,7 @@ from alerts.desk import Desk
 from alerts.errors import NotPossible, Unavailable
 from alerts.silences.applying import planned, row
 from alerts.silences.silence import MATCHERS, asked_for
-from detectors.drift.files.rows import parse_span_s
+from detectors.files.rows import parse_span_s
 from infra.clock import Clock, to_ns
 
 

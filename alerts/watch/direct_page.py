@@ -26,7 +26,7 @@ from alerts.notify.references import References
 from alerts.notify.route import reachable, router
 from alerts.watch.self_watch import DETECTOR, RESTARTS, of
 from detectors.finding import ALL, Finding
-from detectors.own_finding import own_finding
+from detectors.internal_finding import own_finding
 from infra.clock import Clock, SystemClock, to_datetime
 from infra.errors import Misconfigured
 from infra.fault import Fault

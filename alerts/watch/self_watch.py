@@ -16,7 +16,7 @@ from alerts.faults import PartFault
 from alerts.incidents.incident import Incident
 from alerts.notify.delivery_state import Refused
 from detectors.finding import ALL, Finding
-from detectors.own_finding import SERVICE, own_finding
+from detectors.internal_finding import SERVICE, own_finding
 from infra.clock import NS_PER_S, to_datetime
 from infra.disks import Room
 from infra.embedded.restart_loop import Restarted

@@ -16,13 +16,13 @@ from bench.detection.figure import Alarms, Delay, Figure, Ints, Report
 from bench.detection.ordinary import SCENARIOS, budget_figure
 from bench.detection.plan import BUDGET, HALF, WATCH, Plan
 from bench.detection.streams import DAY, MONDAY, TICK_S, Change, Stream, draw
+from detectors.budgets.service_budget import Grant
 from detectors.closed_ticks import SharedRow
-from detectors.drift.budgets.grant import Grant
-from detectors.drift.fleet.fleet import FLEET_CLASSES, FleetWatcher
-from detectors.drift.service.watch_config import WatchConfig
 from detectors.finding import SEVERAL
+from detectors.fleet.fleet import FLEET_CLASSES, FleetWatcher
 from detectors.observation import ServiceKey
 from detectors.scorers import SPECS
+from detectors.watch_config import WatchConfig
 
 SERVICES = 8
 LEARN = 14

@@ -14,7 +14,7 @@ from dashboard.estimates.measures import Measure
 from dashboard.palette import Palette
 from dashboard.plain import clean
 from dashboard.rows.proposals import place
-from detectors.drift.baselines.proposal import BEYOND
+from detectors.baselines.proposal import BEYOND
 
 MOST = 40
 """Services that are drawn, those with the highest levels."""

@@ -1,6 +1,6 @@
 """The detector's evidence that a share changed, computed anew from stored ticks. Pure.
 
-The same Shiryaev-Roberts bank that watches flags (`detectors.drift`) runs over the ticks of the period, with
+The same Shiryaev-Roberts bank that watches flags (`detectors.engine`) runs over the ticks of the period, with
 a baseline fitted to the ticks the series was learned from. It starts with the period, knows nothing of
 the fast path, and of a number it watches the share above the baseline's median alone: what paged is said by
 findings, this shows how the evidence grew.
@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.queries.fine import MOST_TICKS, Hits
-from detectors.drift import FlagBank, fit_flags
+from detectors.engine.dispersion import fit_flags
+from detectors.engine.shiryaev_roberts import FlagBank
 
 LOG10 = math.log(10)
 WIDTHS_S = (60, 300, 600, 900, 1800, 3600)

@@ -13,7 +13,7 @@ from dashboard.estimates.measures import Measure, measured
 from dashboard.estimates.proofs import noticed
 from dashboard.estimates.scores import known
 from dashboard.palette import BadgeColor
-from detectors.drift.baselines.proposal import BEYOND, BY_PERSON, FINE, PROPOSED, WITHIN
+from detectors.baselines.proposal import BEYOND, BY_PERSON, FINE, PROPOSED, WITHIN
 
 
 class Verdict(NamedTuple):

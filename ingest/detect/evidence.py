@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from detectors.drift.baselines.reference import Reference
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
+from detectors.series.baseline_reference import Reference
 from ingest.detect.chain import GENESIS, digest_of
 from ingest.detect.run_config import RunConfig
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from detectors.drift.engine import snapshot as codec
+from detectors.engine import snapshot as codec
 from detectors.observation import Observation
 from detectors.scorers import score_conversations
 from detectors.scorers.protocol import ScoreSpec

@@ -18,17 +18,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from detectors.budgets.service_budget import BUDGET
 from detectors.closed_ticks import SharedRow
-from detectors.drift.budgets.grant import BUDGET
-from detectors.drift.engine import snapshot as codec
-from detectors.drift.service.closed import Closed
-from detectors.drift.service.counting import CountedService
-from detectors.drift.service.fold import TickCounts
-from detectors.drift.service.series_rows import CellRow
-from detectors.drift.service.watch_config import WatchConfig
-from detectors.drift.service.watcher import ServiceWatcher
+from detectors.counts.aggregate import TickCounts
+from detectors.counts.closed_tick import Closed
+from detectors.counts.series_rows import CellRow
+from detectors.engine import snapshot as codec
 from detectors.finding import Finding
 from detectors.observation import Control, Observation, ServiceKey, decode, encode
+from detectors.watch.counting_only import CountedService
+from detectors.watch.watcher import ServiceWatcher
+from detectors.watch_config import WatchConfig
 from infra.fault import Fault, passed_through
 from ingest.detect.fault import OF_THE_WHOLE
 
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 RELEASE = "release"
 """Action of the control record that ends a quarantine."""
-COUNTING = ("detectors.drift.service.fold", "detectors.drift.service.weight")
+COUNTING = ("detectors.counts.aggregate", "detectors.counts.weight")
 """Where an exception spoils the counts themselves."""
 MOST_STATE_BYTES = 1 << 20
 """Of a dropped watcher's state that is kept for diagnosis; a larger one is not kept."""

@@ -13,8 +13,8 @@ from typing import Protocol
 from urllib.parse import quote
 
 from detectors.finding import SEVERAL, Finding
+from detectors.internal_finding import LIVE, own_finding
 from detectors.observation import Control, ServiceKey, encode
-from detectors.own_finding import LIVE, own_finding
 from infra.clock import NS_PER_S, to_datetime
 from infra.fault import Fault
 from infra.kafka import FINDINGS

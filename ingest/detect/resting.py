@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from detectors.drift.budgets.grant import BUDGET
-from detectors.drift.engine import snapshot as codec
-from detectors.drift.service.watch_config import WatchConfig
-from detectors.drift.service.watcher import ServiceWatcher
+from detectors.budgets.service_budget import BUDGET
+from detectors.engine import snapshot as codec
 from detectors.observation import Control, ServiceKey, decode, encode
+from detectors.watch.watcher import ServiceWatcher
+from detectors.watch_config import WatchConfig
 from ingest.detect.fault import OF_THE_WHOLE
 
 LineageKey = tuple[str, str]
@@ -50,7 +50,7 @@ class Resting:
 
         Raises
         ------
-        detectors.drift.engine.snapshot.WrongSnapshot
+        detectors.engine.snapshot.WrongSnapshot
             If the bytes are not readable.
         """
         kept = self._lineages.pop(lineage, None)

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
-from detectors.drift.service.report import DETECTOR
-from detectors.drift.service.watch_config import WatchConfig
 from detectors.scorers.protocol import ScoreSpec
+from detectors.series.report import DETECTOR
+from detectors.watch_config import WatchConfig
 from infra.clock import NS_PER_S
 from infra.rule_section import RuleSettings
 from infra.sections import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from detectors.drift.engine import snapshot as codec
+from detectors.engine import snapshot as codec
 from detectors.observation import ServiceKey
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ def agree(
 
     Raises
     ------
-    detectors.drift.engine.snapshot.WrongSnapshot
+    detectors.engine.snapshot.WrongSnapshot
         If the bytes are not readable.
     """
     facts, _ = codec.unpack(data)

@@ -16,16 +16,16 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
+from detectors.budgets.budget import tail_part
 from detectors.closed_ticks import BEGINNING, Entry, SharedRow
-from detectors.drift.baselines.reference import Reference
-from detectors.drift.budgets.budget import tail_part
-from detectors.drift.engine import snapshot as codec
-from detectors.drift.service.closed import Closed
-from detectors.drift.service.series_rows import CellRow, SeriesState
-from detectors.drift.service.watch_config import WatchConfig
-from detectors.drift.service.watcher import ServiceWatcher
+from detectors.counts.closed_tick import Closed
+from detectors.counts.series_rows import CellRow, SeriesState
+from detectors.engine import snapshot as codec
 from detectors.finding import Finding
 from detectors.observation import Control, Mark, Observation, ServiceKey
+from detectors.series.baseline_reference import Reference
+from detectors.watch.watcher import ServiceWatcher
+from detectors.watch_config import WatchConfig
 from infra.clock import NS_PER_S, to_datetime
 from infra.fault import Fault
 from infra.kafka import SPANS
@@ -414,7 +414,7 @@ class Shard:
 
         Raises
         ------
-        detectors.drift.engine.snapshot.WrongSnapshot
+        detectors.engine.snapshot.WrongSnapshot
             If the bytes are not readable.
         """
         facts, arrays = codec.unpack(data)

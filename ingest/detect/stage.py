@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
-from detectors.drift.service.series_rows import SeriesState
-from detectors.drift.service.watch_config import WatchConfig
+from detectors.counts.series_rows import SeriesState
 from detectors.observation import ServiceKey, WrongFormat, decode
+from detectors.watch_config import WatchConfig
 from infra.clock import SystemClock
 from infra.kafka import FINDINGS, OBSERVATIONS
 from ingest.detect.evidence import DETECT, keep

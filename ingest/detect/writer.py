@@ -11,10 +11,10 @@ from typing import Any, Protocol, TypeVar
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from detectors.drift.baselines.reference import Reference
-from detectors.drift.service.series_rows import CellRow, SeriesState
+from detectors.counts.series_rows import CellRow, SeriesState
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
+from detectors.series.baseline_reference import Reference
 from infra.clock import to_datetime
 from ingest.detect.chain import digest_of
 from ingest.detect.evidence import DETECT, FLEET, Evidence, EvidenceStore, KeptSnapshot

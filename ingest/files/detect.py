@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from detectors.drift.files.watch import watch
+from detectors.files.watch import watch
 from detectors.finding import Finding
 from infra.clock import NS_PER_S
 from ingest.errors import BadRecord

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from detectors.drift.fleet.fleet import FleetWatcher
 from detectors.finding import Finding
+from detectors.fleet.fleet import FleetWatcher
 from detectors.observation import ServiceKey
 from infra.fault import Fault
 from ingest.detect.quarantine import open_findings_of, state_of

@@ -15,15 +15,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from detectors.budgets import service_budget
+from detectors.budgets.budget import tail_part
+from detectors.budgets.service_budget import Grant
 from detectors.closed_ticks import BEGINNING, Entry, Report, SharedRow
-from detectors.drift.budgets import grant
-from detectors.drift.budgets.budget import tail_part
-from detectors.drift.budgets.grant import Grant
-from detectors.drift.engine import snapshot as codec
-from detectors.drift.fleet.fleet import FleetWatcher
-from detectors.drift.service.watch_config import WatchConfig
+from detectors.engine import snapshot as codec
 from detectors.finding import SEVERAL, Finding
+from detectors.fleet.fleet import FleetWatcher
 from detectors.observation import LATEST_NS, Control, ServiceKey
+from detectors.watch_config import WatchConfig
 from infra.clock import NS_PER_S, to_datetime
 from ingest.detect import set_aside_state
 from ingest.detect.chain import LogChain
@@ -179,7 +179,7 @@ class FleetShard:
         granted = Grant.of(message.body)
         if message.action == "accept" and watcher is not None:
             self._attempt(watcher, offset, lambda w: w.accept(message))
-        elif message.action == grant.BUDGET and granted is not None:
+        elif message.action == service_budget.BUDGET and granted is not None:
             self._granted[message.key] = granted
             if watcher is not None:
                 self._attempt(watcher, offset, _granting(granted))
@@ -237,7 +237,7 @@ class FleetShard:
 
         Raises
         ------
-        detectors.drift.engine.snapshot.WrongSnapshot
+        detectors.engine.snapshot.WrongSnapshot
             If the bytes are not readable.
         """
         facts, arrays = codec.unpack(data)

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 
 from detectors.closed_ticks import Report, decode
-from detectors.drift.service.watch_config import WatchConfig
 from detectors.observation import Control, ServiceKey, WrongFormat
+from detectors.watch_config import WatchConfig
 from infra.clock import SystemClock
 from infra.kafka import FINDINGS, TICKS
 from ingest.detect.evidence import FLEET, keep

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from detectors.drift.engine.snapshot import WrongSnapshot
-from detectors.drift.service.report import DETECTOR
+from detectors.engine.snapshot import WrongSnapshot
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
+from detectors.series.report import DETECTOR
 from ingest.detect.chain import digest_of
 from ingest.detect.evidence import Evidence, KeptSnapshot
 from ingest.detect.run_config import RunConfig

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from detectors.closed_ticks import Report
-from detectors.drift.engine.snapshot import Arrays
+from detectors.engine.snapshot import Arrays
 from detectors.observation import Message, Observation
 
 LONGEST = 120

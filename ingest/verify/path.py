@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from detectors.drift.baselines.reference import Reference
-from detectors.drift.service.fold import SeriesKey
-from detectors.drift.service.watching import WatchList
+from detectors.counts.aggregate import SeriesKey
 from detectors.finding import Finding, rfc3339
+from detectors.series.baseline_reference import Reference
+from detectors.series.series_banks import WatchList
 
 TICKS = 600
 """Latest ticks of a series whose statistic is kept in mind."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from detectors.drift.baselines.reference import Reference
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
+from detectors.series.baseline_reference import Reference
 from ingest.detect.run_config import RunConfig
 from ingest.detect.shard import Shard
 from ingest.verify.links import LogRecord
@@ -46,7 +46,7 @@ class Replay:
 
         Raises
         ------
-        detectors.drift.engine.snapshot.WrongSnapshot
+        detectors.engine.snapshot.WrongSnapshot
             If the bytes are not readable.
         ValueError
             If the configuration is not.
@@ -66,7 +66,7 @@ class Replay:
 
         Raises
         ------
-        detectors.drift.engine.snapshot.WrongSnapshot
+        detectors.engine.snapshot.WrongSnapshot
             If the bytes are not readable.
         """
         assert self.config is not None  # noqa: S101 - asked when messages have been applied

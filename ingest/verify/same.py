@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from detectors.drift.baselines.reference import Reference, from_text
-from detectors.drift.engine import snapshot as codec
-from detectors.drift.service.report import DETECTOR
+from detectors.engine import snapshot as codec
 from detectors.finding import rfc3339
+from detectors.series.baseline_reference import Reference, from_text
+from detectors.series.report import DETECTOR
 from ingest.detect.chain import digest_of
 from ingest.detect.evidence import Evidence
 from ingest.detect.run_config import RunConfig

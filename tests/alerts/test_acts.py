@@ -10,7 +10,7 @@ from alerts.errors import NotPossible
 from alerts.incidents.events import Acknowledge, End, Event, Hold, Release, Reopen, Undo
 from alerts.incidents.group import MAX_SEEN
 from alerts.incidents.incident import BY_PEOPLE, FIRING, RECOVERING, RESOLVED, Incident
-from detectors.own_finding import SERVICE
+from detectors.internal_finding import SERVICE
 from infra.clock import to_ns
 from tests.alerts.invented import at, refusals, secret
 from tests.alerts.lives import World

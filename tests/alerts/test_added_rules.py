@@ -17,9 +17,9 @@ from alerts.acting.typed_text import TypedText
 from alerts.errors import NotPossible, Unavailable
 from alerts.rules.added import AddedRule, check_rules, read
 from alerts.rules.routes import RuleApi, Rules
-from detectors.drift.fast.limits import Limit, declared
-from detectors.drift.service.rule_watch import MOST_ADDED
+from detectors.declared_limits import Limit, declared
 from detectors.observation import Control, ServiceKey, decode, encode
+from detectors.rule_watch.service_rules import MOST_ADDED
 from detectors.rules import Rule
 from detectors.service_patterns import matches
 from detectors.slo import Slo

@@ -14,8 +14,8 @@ from alerts.incidents.book import Book, Change
 from alerts.incidents.identity import LIVE
 from alerts.incidents.policy_quiet import quieten
 from alerts.ports import Closed
-from detectors.drift.change.recovery import Recovery
-from detectors.drift.engine.baseline import FLAG
+from detectors.change.recovery import Recovery
+from detectors.engine.baseline import FLAG
 from detectors.finding import Finding
 from infra.clock import to_ns
 from tests.alerts.invented import TIMING, at, overall, refusals, secret

@@ -9,7 +9,7 @@ import pytest
 
 from alerts.errors import Unavailable
 from alerts.grants import Grants, grants_of
-from detectors.drift.budgets.grant import Grant
+from detectors.budgets.service_budget import Grant
 from detectors.finding import SEVERAL
 from detectors.observation import ServiceKey, decode
 from infra.errors import Misconfigured

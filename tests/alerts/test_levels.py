@@ -18,15 +18,15 @@ from alerts.levels.proposal import LearnedLevel, proposals
 from alerts.levels.routes import Levels
 from alerts.ports import Setup
 from alerts.watch.metrics import Metrics
-from detectors.drift.baselines.adopt import profile_in, unpack
-from detectors.drift.baselines.proposal import BEYOND, BY_PERSON, PROPOSED
-from detectors.drift.engine import snapshot
+from detectors.baselines.adopt import profile_in, unpack
+from detectors.baselines.proposal import BEYOND, BY_PERSON, PROPOSED
+from detectors.engine import snapshot
 from detectors.observation import Control, decode, encode
 from detectors.scorers import SPECS
 from tests.alerts.invented import TIMING
 from tests.alerts.memory import HandClock, MemoryPost, MemoryStore
-from tests.detectors.drift.test_traffic import message
-from tests.detectors.drift.traffic import DAY, START, World, config, watch
+from tests.detectors.test_traffic import message
+from tests.detectors.traffic import DAY, START, World, config, watch
 
 TOKEN = "invented-token-of-thirty-characters"
 CHAT = LearnedLevel(

@@ -12,7 +12,7 @@ from alerts.incidents.wire import incident_from_json, incident_to_json
 from alerts.notify.route import business_of, router
 from alerts.notify.route_warnings import route_warnings
 from detectors.finding import ALERT_KINDS, Finding
-from detectors.own_finding import own_finding
+from detectors.internal_finding import own_finding
 from infra.routing import _KINDS
 from infra.rule_section import RuleSettings
 from infra.settings import ReceiverSettings, RouteSettings, Settings

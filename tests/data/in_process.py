@@ -27,7 +27,7 @@ from alerts.incidents.timing import Timing
 from alerts.notify.protocol import Delivery
 from alerts.ports import FAR_FUTURE_NS, Closed, Message, Setup, Source
 from alerts.watch.metrics import Metrics
-from detectors.drift.service.series_rows import CellRow
+from detectors.counts.series_rows import CellRow
 from detectors.finding import ALL, Finding
 from detectors.observation import SourcePosition, decode, encode
 from detectors.scorers import SPECS

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from detectors.drift.budgets.budget import tail_part
+from detectors.budgets.budget import tail_part
 from infra.settings import KafkaSettings, ServiceSettings, Settings
 from ingest.watching import shard_config
 from tests.data import scenarios

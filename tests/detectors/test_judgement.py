@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.change.level import level
-from detectors.drift.service.fold import Fold
+from detectors.change.level import level
+from detectors.counts.aggregate import Fold
 from detectors.finding import ALL
 from detectors.grid import SignedLogGrid
 from detectors.observation import OTHER, Column, Observation, SourcePosition, column_of
@@ -25,7 +25,7 @@ from detectors.scorers.judgement import (
     score_of,
     shown_name,
 )
-from tests.detectors.drift.traffic import KEY
+from tests.detectors.traffic import KEY
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.service.fold import UNSLICED
+from detectors.counts.aggregate import UNSLICED
 from detectors.grid import FlagGrid, LogGrid
 from detectors.observation import SourcePosition
 from detectors.rule_faults import DIMENSIONS, fault

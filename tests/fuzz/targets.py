@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from detectors import observation
-from detectors.drift.engine import snapshot
+from detectors.engine import snapshot
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor, redact_text
 from infra import kafka
 from ingest.assembly.assemble import Judgement, assemble_batch

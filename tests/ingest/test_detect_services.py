@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detectors.drift.budgets.grant import Grant
+from detectors.budgets.service_budget import Grant
 from detectors.observation import Control, Mark, Observation, SourcePosition
-from tests.detectors.drift.test_watcher import refusals_in_spanish
-from tests.detectors.drift.traffic import DAY, KEY, START, Row, World, observation
+from tests.detectors.test_watcher import refusals_in_spanish
+from tests.detectors.traffic import DAY, KEY, START, Row, World, observation
 from tests.ingest.test_detect_stage import Kept, mark, raw, said, stage
 
 KILLS = 20

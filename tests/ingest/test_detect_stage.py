@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from alerts.incidents.intake import read_finding
+from detectors.budgets.service_budget import Grant
 from detectors.closed_ticks import Report, decode
-from detectors.drift.baselines.reference import Reference
-from detectors.drift.budgets.grant import Grant
-from detectors.drift.service.series_rows import CellRow, SeriesState
+from detectors.counts.series_rows import CellRow, SeriesState
 from detectors.finding import Finding
 from detectors.observation import Mark, Message, Observation, ServiceKey, SourcePosition, encode
+from detectors.series.baseline_reference import Reference
 from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
 from ingest.dead_letters.letter import read as read_letter
 from ingest.detect.chain import digest_of
@@ -24,8 +24,8 @@ from ingest.detect.writer import LogRow, QuarantineRow, Snapshot
 from ingest.errors import Unavailable
 from ingest.messages import Output, RawMessage
 from tests.at_length import at_length
-from tests.detectors.drift.test_watcher import refusals_in_spanish
-from tests.detectors.drift.traffic import DAY, KEY, START, World, config, observation
+from tests.detectors.test_watcher import refusals_in_spanish
+from tests.detectors.traffic import DAY, KEY, START, World, config, observation
 
 NS_PER_MIN = 60_000_000_000
 LATENESS_NS = 2 * NS_PER_MIN

@@ -18,7 +18,7 @@ from ingest.store.context import step_of_context
 from ingest.store.tables import TRACES
 from ingest.units.trace_unit import END, obey, rootless_unit, stored_by, to_row, trace_unit
 from tests.at_length import examples
-from tests.detectors.drift.traffic import SPECS, START, config
+from tests.detectors.traffic import SPECS, START, config
 from tests.ingest.test_bad_numbers import fits
 
 EDGES = [e + d for e in (0, START, 2**20, 2**31, 2**32, 2**53, 2**63) for d in (-1, 0, 1)]

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from alerts.incidents.intake import read_finding
+from detectors.budgets.service_budget import Grant
 from detectors.closed_ticks import BEGINNING, Entry, Report, SharedRow, decode, encode
-from detectors.drift.budgets.grant import Grant
-from detectors.drift.fleet.fleet import FleetWatcher
 from detectors.finding import SEVERAL, Finding
+from detectors.fleet.fleet import FleetWatcher
 from detectors.observation import Control, ServiceKey
 from detectors.observation import encode as encode_control
 from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
@@ -24,7 +24,7 @@ from ingest.fleet.shard import FleetShard
 from ingest.fleet.stage import FleetStage
 from ingest.messages import Output, RawMessage
 from ingest.quarantine_command import TOPICS, SetAside
-from tests.detectors.drift.traffic import START
+from tests.detectors.traffic import START
 from tests.ingest.test_detect_stage import Kept
 from tests.ingest.test_fleet_stage import REFUSALS
 
@@ -118,7 +118,7 @@ def test_it_is_a_page_a_row_and_a_line_of_the_doctor_whatever_the_store_does() -
         None,
     )
     assert "what services share (bad/live/*) is not watched" in page.notes[0]
-    assert "OverflowError at detectors.drift.fleet" in page.notes[0]
+    assert "OverflowError at detectors.fleet" in page.notes[0]
     (row,) = store.quarantine
     assert (row.key, row.error, row.released) == (BAD, "OverflowError", False)
     one.snapshot()

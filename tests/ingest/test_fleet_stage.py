@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from detectors.budgets.allocation import allot
+from detectors.budgets.budget import FLEET_SHARES
+from detectors.budgets.service_budget import Grant
 from detectors.closed_ticks import BEGINNING, Entry, Report, SharedRow, decode, encode
-from detectors.drift.budgets.allocation import allot
-from detectors.drift.budgets.budget import FLEET_SHARES
-from detectors.drift.budgets.grant import Grant
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Mark, Message, ServiceKey, SourcePosition, WrongFormat
 from detectors.observation import encode as encode_observation
@@ -31,7 +31,7 @@ from ingest.verify.check import Check
 from ingest.verify.logs import CLOSED
 from ingest.watching import fleet_config
 from tests.at_length import at_length
-from tests.detectors.drift.traffic import DAY, SPECS, START, Row, config, observation
+from tests.detectors.traffic import DAY, SPECS, START, Row, config, observation
 from tests.ingest.test_detect_stage import LATENESS_NS, NS_PER_MIN, Kept
 from tests.ingest.test_verify import Memory, claims
 

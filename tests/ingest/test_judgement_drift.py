@@ -18,7 +18,7 @@ from ingest.assembly.assemble import EVALUATION_EVENT
 from ingest.detect.shard import Shard
 from ingest.score.stage import ScoreStage
 from ingest.store.stage_store import MemoryStore
-from tests.detectors.drift.traffic import config
+from tests.detectors.traffic import config
 from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, SPECS, raw
 from tests.ingest.telemetry import START_NS, chat, log, logs, span, traces
 

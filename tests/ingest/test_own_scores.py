@@ -20,8 +20,8 @@ from detectors.grid import FlagGrid, LogGrid
 from detectors.observation import decode
 from detectors.record import Record
 from detectors.scorers import SPECS, registry
+from detectors.scorers.custom.declared import GROUP
 from detectors.scorers.each import EachRecord
-from detectors.scorers.own.declared import GROUP
 from detectors.scorers.protocol import ScoreSpec
 from infra.errors import Misconfigured
 from infra.kafka import OBSERVATIONS

@@ -10,23 +10,23 @@ from typing import Any
 
 import pytest
 
-from detectors.drift.budgets.grant import Grant
-from detectors.drift.fast.fast_watch import FastWatch
-from detectors.drift.service.fold import Fold
-from detectors.drift.service.people import People
-from detectors.drift.service.rule_watch import RuleWatch
-from detectors.drift.service.watcher import ServiceWatcher
-from detectors.drift.service.watching import WatchList
-from detectors.drift.traffic.traffic import Traffic
+from detectors.budgets.service_budget import Grant
+from detectors.counts.aggregate import Fold
+from detectors.counts.user_cap import People
+from detectors.fast.fast_watch import FastWatch
 from detectors.finding import Finding
 from detectors.observation import Control, Message, Observation, ServiceKey, decode, encode
+from detectors.rule_watch.service_rules import RuleWatch
 from detectors.scorers import SPECS
+from detectors.series.series_banks import WatchList
+from detectors.traffic.traffic import Traffic
+from detectors.watch.watcher import ServiceWatcher
 from ingest.detect.quarantine import RELEASE
 from ingest.detect.shard import ANEW, Shard
 from ingest.errors import Unavailable
 from ingest.units.conversations import Conversations
 from tests.at_length import at_length
-from tests.detectors.drift.traffic import config
+from tests.detectors.traffic import config
 from tests.ingest.test_identities import KEYED, S, traffic
 
 BAD = ServiceKey("default", "live", "prod", "chat")
@@ -151,7 +151,7 @@ def test_a_part_that_raises_costs_its_service_alone(
     assert set(got.shard.quarantine) == {BAD}
     kept = got.shard.quarantine[BAD]
     assert kept.fault.error.endswith("SecretInTheText")
-    assert kept.fault.place.startswith(("detectors.drift.", "ingest.detect."))
+    assert kept.fault.place.startswith(("detectors.", "ingest.detect."))
     assert FROM - 1 <= kept.offset <= FROM + 24
     assert got.others() == whole.others()
     assert "posthorn" not in caplog.text

@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
+from detectors.baselines.adopt import kept_in
+from detectors.budgets.service_budget import Grant
 from detectors.closed_ticks import Entry
-from detectors.drift.baselines.adopt import kept_in
-from detectors.drift.budgets.grant import Grant
-from detectors.drift.engine import snapshot as codec
-from detectors.drift.service.series_rows import CellRow
+from detectors.counts.series_rows import CellRow
+from detectors.engine import snapshot as codec
 from detectors.finding import Finding
 from detectors.observation import Control, Mark, Observation, ServiceKey
 from ingest.detect.resting import LineageKey
 from ingest.detect.shard import Shard
 from tests.at_length import at_length
-from tests.detectors.drift.test_watcher import refusals_in_spanish
-from tests.detectors.drift.traffic import KEY, World, config
+from tests.detectors.test_watcher import refusals_in_spanish
+from tests.detectors.traffic import KEY, World, config
 from tests.ingest.test_detect_stage import LATENESS_NS, Kept, log_of, raw, stage
 
 Message = Observation | Mark | Control

@@ -23,7 +23,7 @@ from ingest.rules_command import TICKS, Ask, show_tried, tried_over
 from ingest.settings_check import check as check_settings
 from ingest.watching import rules_of, slos_of
 from tests.alerts.lives import World as Desk
-from tests.detectors.drift.traffic import KEY, START, Row, World
+from tests.detectors.traffic import KEY, START, Row, World
 from tests.ingest.test_detect_stage import Kept, log_of, raw, said
 from tests.ingest.test_verify import check
 

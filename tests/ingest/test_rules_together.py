@@ -27,7 +27,7 @@ from ingest.verify.check import Check
 from ingest.verify.logs import CLOSED
 from ingest.watching import fleet_config, rules_of
 from tests.alerts.lives import World as Desk
-from tests.detectors.drift.traffic import START, Row, observation
+from tests.detectors.traffic import START, Row, observation
 from tests.ingest.test_detect_stage import LATENESS_NS, NS_PER_MIN, Kept
 from tests.ingest.test_fleet_stage import batches, findings_of, interleaved, messages, placeless, raw
 from tests.ingest.test_verify import Memory, claims

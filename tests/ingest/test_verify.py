@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from detectors.drift.engine import snapshot as codec
+from detectors.engine import snapshot as codec
 from detectors.finding import Finding
 from detectors.observation import Observation, ServiceKey, decode, encode
 from infra.settings import KafkaSettings, Settings
@@ -22,8 +22,8 @@ from ingest.verify.difference import Difference, first_column
 from ingest.verify.links import Broken, Links, LogRecord
 from ingest.verify.logs import OBSERVED
 from ingest.verify.same import StoredFinding, StoredReference
-from tests.detectors.drift.test_watcher import refusals_in_spanish
-from tests.detectors.drift.traffic import KEY, World
+from tests.detectors.test_watcher import refusals_in_spanish
+from tests.detectors.traffic import KEY, World
 from tests.ingest.test_detect_stage import Kept, log_of, raw
 
 SETTINGS = Settings(kafka=KafkaSettings(partitions=2))

@@ -27,7 +27,7 @@ from ingest.fleet.shard import FleetShard
 from ingest.watching import fleet_config
 from tests.conftest import ROOT
 from tests.databases import fresh_database
-from tests.detectors.drift.test_fleet import FIRST, closed, since_change
+from tests.detectors.test_fleet import FIRST, closed, since_change
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 

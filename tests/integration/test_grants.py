@@ -14,8 +14,8 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from alerts.service import Service
+from detectors.budgets.service_budget import Grant
 from detectors.closed_ticks import REPORT
-from detectors.drift.budgets.grant import Grant
 from detectors.finding import SEVERAL
 from detectors.observation import Control, ServiceKey, decode
 from infra.clickhouse import connect

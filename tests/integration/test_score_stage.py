@@ -15,8 +15,8 @@ from clickhouse_connect.driver.client import Client
 from google.protobuf.message import Message
 from kafka import KafkaConsumer, KafkaProducer
 
-from detectors.drift.service.fold import SeriesKey
-from detectors.drift.service.series_rows import CellRow
+from detectors.counts.aggregate import SeriesKey
+from detectors.counts.series_rows import CellRow
 from detectors.observation import ServiceKey
 from infra import clickhouse
 from infra.embedded.pair import broker_spec, kafka_address

@@ -36,8 +36,8 @@ from ingest.verify.command import report, show, verified
 from ingest.verify.logs import LOGS_BY_ROOM, OBSERVED
 from tests.at_length import at_length
 from tests.databases import drop, fresh_database
-from tests.detectors.drift.test_watcher import refusals_in_spanish
-from tests.detectors.drift.traffic import World
+from tests.detectors.test_watcher import refusals_in_spanish
+from tests.detectors.traffic import World
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS
 from tests.ingest.raw import raw as raw_message
 from tests.ingest.telemetry import chat, logs, span, traces

@@ -11,10 +11,10 @@ import pytest
 from detectors.grid import LogGrid
 from detectors.record import Record
 from detectors.scorers import SPECS
-from detectors.scorers.own.declared import spec_of, specs_told, table_of
-from detectors.scorers.own.function import OwnFunction
-from detectors.scorers.own.json_form import JsonForm
-from detectors.scorers.own.text_match import TextMatch, pattern_of
+from detectors.scorers.custom.declared import spec_of, specs_told, table_of
+from detectors.scorers.custom.function import OwnFunction
+from detectors.scorers.custom.json_form import JsonForm
+from detectors.scorers.custom.text_match import TextMatch, pattern_of
 from detectors.scorers.protocol import ScoreSpec
 from infra.settings import OwnScoreSettings
 
