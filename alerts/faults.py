@@ -2,7 +2,7 @@
 
 A defect that one finding, incident, row or message meets must not stop those behind it, and must not be
 silent either. Whoever guards a piece of work notes here what it raised; what was noted lately is an incident
-of kind ``pipeline`` (`alerts.watch.own_watch`), a metric, and a line of ``/readyz``.
+of kind ``pipeline`` (`alerts.monitoring.health_watch`), a metric, and a line of ``/readyz``.
 """
 
 from __future__ import annotations

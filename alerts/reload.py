@@ -12,9 +12,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import fields, replace
 
-from alerts.rules.added import check_rules
-from alerts.watch.metrics import Metrics
-from alerts.watch.self_watch import Look, not_reloaded
+from alerts.metrics import Metrics
+from alerts.notify.self_monitoring import Look, not_reloaded
+from alerts.rules.added_rule import check_rules
 from infra.clock import NS_PER_S, Clock
 from infra.errors import Misconfigured
 from infra.settings import Settings

@@ -23,40 +23,39 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from alerts import feed
-from alerts.acting import api
-from alerts.acting.keys import LINKS, read_token
-from alerts.acting.listener import address_of, host_names, listen
-from alerts.acting.typed_text import TypedText
-from alerts.allow.routes import Allowing
+from alerts.access.keys import LINKS, read_token
+from alerts.access.listener import address_of, host_names, listen
+from alerts.access.typed_text import TypedText
+from alerts.api import http_api, link_pages
+from alerts.api.allow_rules import Allowing
+from alerts.api.baselines import Levels
+from alerts.api.inbound import Inbound, Secrets
+from alerts.api.rules import Rules
 from alerts.briefs.brief import Links
 from alerts.briefs.known_scores import learn_own_scores
+from alerts.budget_allocation import Grants
+from alerts.changes.change_event import RecordedChange
 from alerts.changes.feed import RecordedFeed
-from alerts.changes.recorded import RecordedChange
-from alerts.desk import Desk
-from alerts.digests.round import DigestRound
 from alerts.errors import Unavailable
 from alerts.faults import INCIDENTS, Faults
-from alerts.grants import Grants
-from alerts.held.keeper import Keeper
-from alerts.inbound.endpoint import Inbound, Secrets
+from alerts.incident_service import Desk
 from alerts.incidents.incident import Incident
 from alerts.incidents.timing import Timing
-from alerts.levels.routes import Levels
-from alerts.links import pages as link_pages
-from alerts.log import IncidentLog
-from alerts.notify.dispatch import Dispatch
+from alerts.legal_hold.retention import Keeper
+from alerts.metrics import Metrics
+from alerts.monitoring.all_watches import Watches
+from alerts.monitoring.health_watch import WATCHING
+from alerts.monitoring.heartbeat import heartbeat_of
+from alerts.monitoring.store_ping import StorePing
+from alerts.notify.digest_schedule import DigestRound
 from alerts.notify.route import receivers_of
 from alerts.notify.routing import Routing
-from alerts.notify.standing import Standing
-from alerts.ports import Message, Setup
+from alerts.notify.silence_polling import HonouredSilences
+from alerts.outbox.dispatch import Dispatch
+from alerts.outbox.incident_status import Standing
 from alerts.reload import Reload
-from alerts.rules.routes import Rules
-from alerts.silences.polling import HonouredSilences
-from alerts.watch.heartbeat import heartbeat_of
-from alerts.watch.metrics import Metrics
-from alerts.watch.own_watch import WATCHING
-from alerts.watch.store_ping import StorePing
-from alerts.watch.watches import Watches
+from alerts.repository.incidents import IncidentLog
+from alerts.state.ports import Message, Setup
 from detectors.redaction.names import revealed_type
 from infra import clickhouse
 from infra.clock import NS_PER_S, Clock, SystemClock
@@ -239,7 +238,7 @@ class Service:
         Exception
             Whatever is our bug; the process must end.
         """
-        app = api.build(
+        app = http_api.build(
             self.desk,
             self._log.history,
             self.problems,
@@ -251,7 +250,7 @@ class Service:
             self._deliveries.held().bounds,
             self._rules,
             self._typed,
-            api.Condition(self.ended, self.faults.texts, lambda: self.reload.problem),
+            http_api.Condition(self.ended, self.faults.texts, lambda: self.reload.problem),
             self._dispatch.took,
             self._metrics_key,
             Allowing(self.desk, self._deliveries, self._clock, self._producer.action),

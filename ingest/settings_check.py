@@ -14,9 +14,9 @@ from detectors.slo import fault as slo_fault
 from infra.errors import Misconfigured
 from infra.settings import Settings
 from infra.typed_table import unknown
+from ingest.custom_scores import specs_of, with_plug_ins
+from ingest.detection_settings import rules_of, slos_of
 from ingest.intake_check import check_intake
-from ingest.own_scores import specs_of, with_plug_ins
-from ingest.watching import rules_of, slos_of
 
 
 def checked(settings: Settings) -> Settings:

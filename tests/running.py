@@ -39,7 +39,7 @@ from infra.embedded.whole import Whole, whole
 from infra.kafka import FINDINGS, LOGS, OBSERVATIONS, SPANS, Topic, client
 from infra.settings import KafkaSettings, Settings, load
 from ingest.errors import Unavailable
-from ingest.importing.drained import has_ended
+from ingest.operations.importing.drained import has_ended
 from tests.brokers import EMBEDDED, spec_of
 from tests.conftest import ROOT
 from tests.webhook import Webhook

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from alerts.briefs import render
-from alerts.incidents import wire
-from alerts.incidents.book import Book
+from alerts.incidents import codec
 from alerts.notify import webhook
+from alerts.state.incident_state import Book
 from detectors import closed_ticks, finding, observation
 from detectors.closed_ticks import Entry, Report, SharedRow
 from detectors.engine import snapshot
@@ -32,7 +32,7 @@ FORMATS = {
     "closed_ticks": (closed_ticks.VERSION, "bin"),
     "snapshot": (snapshot.VERSION, "bin"),
     "finding": (finding.VERSION, "json"),
-    "incident": (wire.VERSION, "json"),
+    "incident": (codec.VERSION, "json"),
     "webhook": (webhook.VERSION, "json"),
 }
 AT = datetime(2026, 3, 17, 4, 20, 30, 250_000, UTC)

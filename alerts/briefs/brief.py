@@ -13,7 +13,7 @@ from datetime import datetime
 from alerts.briefs import limits, runbook, words
 from alerts.briefs.headline import headline
 from alerts.briefs.tally import Tally, tally_of
-from alerts.incidents import lead
+from alerts.incidents import primary_finding
 from alerts.incidents.identity import PIPELINE, POLICY, SILENCE
 from alerts.incidents.incident import Incident
 from detectors.finding import ALL, Finding, SliceEffect, Suspect
@@ -276,8 +276,8 @@ def _verify(incident: Incident) -> str | None:
 
 def _what(incident: Incident, finding: Finding, particulars: Sequence[str]) -> What:
     same = (finding.unit, finding.score)
-    beside = (f for f in incident.findings if f is not finding and lead.supports(f))
-    others = [f for f in beside if not lead.is_slight(f)]
+    beside = (f for f in incident.findings if f is not finding and primary_finding.supports(f))
+    others = [f for f in beside if not primary_finding.is_slight(f)]
     said = list(
         dict.fromkeys(
             words.plain(f"{words.subject(f, 1)} {words.slice_words(f.slice)}", 120)
@@ -352,7 +352,7 @@ def _when(incident: Incident) -> When:
 
 def _ranked(incident: Incident) -> tuple[SliceEffect, ...]:
     """Slices by what they explain: the ranking over all traffic, else the slices' own findings."""
-    family = lead.relatives(incident.findings, incident.lead)
+    family = primary_finding.relatives(incident.findings, incident.lead)
     ranking = next((f.slices for f in family if f.slice == ALL and f.slices), incident.lead.slices)
     if not ranking:
         own = [f for f in family if f.slice != ALL]

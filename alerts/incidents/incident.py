@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alerts.incidents import lead, onset
+from alerts.incidents import onset, primary_finding
 from alerts.incidents.identity import Interval, Place
 from detectors.finding import Finding, Suspect
 from infra.clock import to_ns
@@ -169,12 +169,12 @@ class Incident:
     @property
     def lead(self) -> Finding:
         """The finding the incident is named after."""
-        return lead.lead_of(self.findings)
+        return primary_finding.lead_of(self.findings)
 
     @property
     def spokesman(self) -> Finding:
         """The finding whose numbers are shown: the lead, or its score in the explaining slice."""
-        return lead.spokesman(self.findings)
+        return primary_finding.spokesman(self.findings)
 
     @property
     def unit(self) -> str:
@@ -189,14 +189,14 @@ class Incident:
     @property
     def slice(self) -> str:
         """First-ranked explaining slice, or ``all``."""
-        return lead.explaining_slice(self.findings)
+        return primary_finding.explaining_slice(self.findings)
 
     @property
     def noticed_ns(self) -> int:
         """When it was first noticed: with its first finding or hit; of one that came back, when it did."""
         if not self.reopened:
             return min(self.opened_ns, self.hits.first_ns) if self.hits.count else self.opened_ns
-        active = [to_ns(f.made_at) for f in self.findings if lead.is_active(f)]
+        active = [to_ns(f.made_at) for f in self.findings if primary_finding.is_active(f)]
         return min(active, default=self.opened_ns)
 
     @property
@@ -217,25 +217,25 @@ class Incident:
     @property
     def suspects(self) -> tuple[Suspect, ...]:
         """What changed near the onset: recorded by people, then over all findings."""
-        return lead.merged_suspects(self.findings, self.recorded)
+        return primary_finding.merged_suspects(self.findings, self.recorded)
 
     @property
     def active(self) -> bool:
         """Whether any of its changes goes on."""
-        return self.hits.active or lead.goes_on(self.findings)
+        return self.hits.active or primary_finding.goes_on(self.findings)
 
     @property
     def unconfirmed(self) -> bool:
         """Whether a person said that it is fixed, or its calls recovered, and it is still measured."""
-        units = {f.unit for f in self.findings if lead.is_active(f)}
+        units = {f.unit for f in self.findings if primary_finding.is_active(f)}
         if self.ending == RECOVERED:
-            return lead.CONVERSATION in units
+            return primary_finding.CONVERSATION in units
         return self.ending == FIXED and bool(units)
 
     @property
     def supported(self) -> bool:
         """Whether any statement still stands."""
-        return any(lead.supports(f) for f in self.findings)
+        return any(primary_finding.supports(f) for f in self.findings)
 
     @property
     def end_ns(self) -> int | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerts.faults import DELIVERIES, Faults
-from alerts.notify.follower import Following
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import Delivery, Message, Notifier
+from alerts.notify.status_follower import Following
 from infra.guarded_loop import GuardedLoop
 
 FOLLOWING = "following"

@@ -22,8 +22,8 @@ from detectors.scorers.protocol import ScoreSpec
 from detectors.watch.watcher import ServiceWatcher
 from detectors.watch_config import WatchConfig
 from infra.clock import NS_PER_S
-from ingest.collector import spare_the_state
-from ingest.detect.shard import Shard
+from ingest.agents.detect.shard import Shard
+from ingest.agents.garbage_collection import spare_the_state
 
 SCORES, VALUES, SERVICES = 5, 20, 48
 LEARN_DAYS = 14

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from alerts.grants import grants_of
-from alerts.incidents.book import Book, Change
+from alerts.baselines.adoption import Source, adopting, learned_by
+from alerts.budget_allocation import grants_of
 from alerts.incidents.timing import Timing
-from alerts.levels.adopting import Source, adopting, learned_by
-from alerts.ports import Closed
+from alerts.state.incident_state import Book, Change
+from alerts.state.ports import Closed
 from bench.situations.pool import Pool, kinds_of
 from bench.situations.runs import BEGINNINGS, Run
 from bench.situations.traffic import FACTORS, SITUATIONS, USERS, USUAL, Call, Odds, call_of
@@ -29,8 +29,8 @@ from detectors.observation import Control, Mark, ServiceKey
 from infra.clock import NS_PER_S
 from infra.kafka import SPANS
 from infra.settings import Settings, load
-from ingest.detect.run_config import engine
-from ingest.detect.shard import Shard
+from ingest.agents.detect.run_config import engine
+from ingest.agents.detect.shard import Shard
 
 STEP_S = 5.0
 """An SDK sends what ended in so many seconds."""
@@ -163,7 +163,7 @@ def _calls(
 
 
 class _Desk:
-    """Incidents of one service, and what is told of them: as `alerts.desk` does it, without a store."""
+    """Incidents of one service, and messages about them: `alerts.incident_service` without a store."""
 
     def __init__(self, run: Run) -> None:
         self._run = run

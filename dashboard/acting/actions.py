@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
-from alerts.acting.keys import read_token, role_token
+from alerts.access.keys import read_token, role_token
 from dashboard.access.viewer import ADMIN, RESPONDER, Viewer
 from dashboard.plain import clean
 from infra.embedded.reach import alerts_address

@@ -7,7 +7,7 @@ from statistics import median
 
 import altair as alt
 
-from alerts.levels.proposal import LearnedLevel
+from alerts.baselines.proposal import LearnedLevel
 from dashboard import formats
 from dashboard.charts.frame import Drawing, chart, finish
 from dashboard.estimates.measures import Measure

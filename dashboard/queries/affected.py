@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts.briefs.live_tally import live_tally
 from alerts.briefs.tally import Tally
-from alerts.incidents.wire import incident_from_json
+from alerts.incidents.codec import incident_from_json
 from dashboard.queries import incidents
 from dashboard.queries.store import Scope, Store
 from infra.errors import Defect

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alerts.levels.proposal import LearnedLevel
-from alerts.levels.store import levels_of
+from alerts.baselines.proposal import LearnedLevel
+from alerts.baselines.repository import levels_of
 from dashboard.queries.store import Scope, Store
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from alerts.errors import Defect
+from alerts.incidents.codec import incident_from_json
 from alerts.incidents.incident import Incident
-from alerts.incidents.wire import incident_from_json
 from dashboard.estimates.measures import measured
 from dashboard.estimates.scores import known
 from dashboard.queries.days_and_cells import DAY_S

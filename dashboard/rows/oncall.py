@@ -1,7 +1,7 @@
 """How being on call is, as figures with their intervals and as weeks. Pure.
 
-Shares, rates and names come from `alerts.incidents.oncall`, which the alerts API and ``lightship incidents
-health`` use too. Here are the interval of a count (exact, Garwood 1936) and that of a median (order
+Shares, rates and names come from `alerts.incidents.oncall_health`, which the alerts API and ``lightship
+incidents health`` use too. Here are the interval of a count (exact, Garwood 1936) and that of a median (order
 statistics).
 """
 
@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 from scipy.special import bdtr, gammaincinv
 
 from alerts.errors import Defect
+from alerts.incidents.codec import incident_from_json
 from alerts.incidents.incident import BY_PEOPLE, Incident
-from alerts.incidents.oncall import FALSE, health
-from alerts.incidents.wire import incident_from_json
+from alerts.incidents.oncall_health import FALSE, health
 from dashboard import palette
 from dashboard.estimates.intervals import CONFIDENCE, Interval
 from dashboard.palette import State

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from alerts.levels.proposal import LearnedLevel, proposals
+from alerts.baselines.proposal import LearnedLevel, proposals
 from dashboard import formats, palette
 from dashboard.estimates import taxonomy
 from dashboard.estimates.measures import Measure, measured

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from alerts.briefs import figures
-from alerts.grants import grants_of
-from alerts.spending import PERIODS, channels_of, severity_of
+from alerts.budget_allocation import grants_of
+from alerts.commands.budget_command import PERIODS, channels_of, severity_of
 from dashboard import formats, palette
 from dashboard.estimates.intervals import Interval, wilson
 from dashboard.estimates.measures import measured

@@ -28,7 +28,7 @@ BEHIND = timedelta(minutes=5)
 FLEET = "fleet"
 """The room that reads whole ticks: it is as old as a tick and what that waits for late records."""
 DEAD = "dead_letter:"
-MODULES = {"fleet": "ingest.fleet.worker"}
+MODULES = {"fleet": "ingest.agents.fleet.worker"}
 """What runs a room; the worker runs the others."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from alerts.levels.proposal import LearnedLevel
+from alerts.baselines.proposal import LearnedLevel
 from dashboard import components, data, filters, formats, strings
 from dashboard.access import session
 from dashboard.access.session import Session

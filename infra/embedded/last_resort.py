@@ -29,7 +29,7 @@ def page_for_alerts(specs: Sequence[ChildSpec]) -> OnLoop:
         if alerts is None or restarted.name != ALERTS:
             return
         now_ns = time.time_ns()
-        argv = [sys.executable, "-m", "alerts.watch.direct_page", "--process", ALERTS]
+        argv = [sys.executable, "-m", "alerts.monitoring.direct_page", "--process", ALERTS]
         argv += [
             "--note",
             restarted.text(now_ns),

@@ -186,9 +186,9 @@ def _rooms(
         room(
             "gateway", "ingest.gateway", *(("--keep-free", environment["LIGHTSHIP_HOME"]) if servers else ())
         ),
-        room("relay", "ingest.relay.worker", "--port", str(ports["relay"])),
+        room("relay", "ingest.agents.relay.worker", "--port", str(ports["relay"])),
         room("worker", "ingest.worker", "--port", str(ports["worker"])),
-        room("fleet", "ingest.fleet.worker", "--port", str(ports["fleet"])),
+        room("fleet", "ingest.agents.fleet.worker", "--port", str(ports["fleet"])),
         room("alerts", "alerts.service"),
     ]
     if "judge" in ports:

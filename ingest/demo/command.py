@@ -21,10 +21,10 @@ from ingest.demo.report import FoundIncident, report
 from ingest.demo.run import Progress, run
 from ingest.demo.schedule import build
 from ingest.errors import Unavailable
-from ingest.importing.drained import has_ended, wait_until_drained
-from ingest.ledger.command import taken
-from ingest.ledger.proof import SUMS
-from ingest.verify.command import of_lineage
+from ingest.operations.importing.drained import has_ended, wait_until_drained
+from ingest.operations.ledger.command import taken
+from ingest.operations.ledger.proof import SUMS
+from ingest.operations.verify.command import of_lineage
 
 SETTINGS = Path(__file__).with_name("demo.toml")
 DRAIN_S = 900.0

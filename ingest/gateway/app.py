@@ -22,7 +22,7 @@ from ingest.gateway.http_answer import JSON, PROTOBUF, Answer, Header, failure, 
 from ingest.gateway.http_body import BODY_TIMEOUT_S, Body, ClientGone, Memory, Receive, unless_gone
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.intake import Intake
-from ingest.gateway.json_doors import HEALTH, PATHS, PROJECTS, JsonDoors, langfuse_page
+from ingest.gateway.json_endpoints import HEALTH, PATHS, PROJECTS, JsonDoors, langfuse_page
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import Producer
 from ingest.gateway.receiver import Receiver

@@ -23,7 +23,7 @@ from ingest import process
 from ingest.gateway.app import Gateway
 from ingest.gateway.disk_space import WithDiskReserve
 from ingest.gateway.grouping import Grouper
-from ingest.gateway.grpc_door import GrpcDoor
+from ingest.gateway.grpc_endpoint import GrpcDoor
 from ingest.gateway.guarded_http import Guard, guarded
 from ingest.gateway.http_body import Memory
 from ingest.gateway.ingest_keys import IngestKeys, check_host, load_keys
@@ -33,8 +33,8 @@ from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import KafkaProducer, Producer
 from ingest.gateway.receiver import Receiver
 from ingest.gateway.redaction_pool import pool_of
-from ingest.gateway.redactors import Redactors, budget_of
 from ingest.intake_check import check_intake
+from ingest.otlp.redactors import Redactors, budget_of
 
 MIB = 1 << 20
 SHUTDOWN_S = 10

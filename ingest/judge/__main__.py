@@ -20,12 +20,12 @@ from infra.clock import NS_PER_S, SystemClock
 from infra.fault import Fault
 from infra.settings import Settings, load
 from ingest import process
+from ingest.agents.probe import door
 from ingest.errors import Unavailable
 from ingest.gateway.metrics import Metrics
 from ingest.judge.judge import Judge
 from ingest.judge.metrics import ALL
 from ingest.judge.setup import benches, gauges, judges
-from ingest.probe import door
 
 logger = logging.getLogger(__name__)
 

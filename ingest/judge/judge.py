@@ -23,7 +23,6 @@ from detectors.scorers.prices import Price
 from infra.clock import NS_PER_S
 from infra.fault import Fault
 from infra.judges import JudgeSettings
-from ingest.assembly.assemble import Judgement
 from ingest.errors import Unavailable
 from ingest.interaction import Evaluation
 from ingest.judge.endpoint import ANSWERED, LATER, NOT_US, Called, Endpoint
@@ -31,7 +30,8 @@ from ingest.judge.exchange import FORM, NoVerdict, Verdict, Wanted, read_answer,
 from ingest.judge.journal import Chosen, Journal, Said
 from ingest.judge.rubric import Rubric
 from ingest.judge.stored import Stored
-from ingest.judgements.record import JUDGE, Sent
+from ingest.otlp.assembly.assemble import Judgement
+from ingest.requests.evaluation import JUDGE, Sent
 
 logger = logging.getLogger(__name__)
 

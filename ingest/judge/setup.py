@@ -20,7 +20,6 @@ from ingest.gateway.grouping import Grouper
 from ingest.gateway.intake import Intake, Origin
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import KafkaProducer, until_ready
-from ingest.gateway.redactors import Redactors, budget_of
 from ingest.intake_check import check_intake
 from ingest.judge import metrics
 from ingest.judge.endpoint import Endpoint
@@ -28,7 +27,8 @@ from ingest.judge.journal import WAITING, Journal
 from ingest.judge.judge import HOUR_NS, Bench, Deliver, Judge
 from ingest.judge.rubric import read_rubric
 from ingest.judge.stored import Stored
-from ingest.judgements.record import EXPLANATION, Sent, to_request
+from ingest.otlp.redactors import Redactors, budget_of
+from ingest.requests.evaluation import EXPLANATION, Sent, to_request
 
 
 def benches(settings: Settings) -> tuple[Bench, ...]:

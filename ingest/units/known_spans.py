@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from detectors.observation import SourcePosition
-from ingest.store.interaction import InteractionKey, StoredInteraction
-from ingest.store.interaction import from_row as interaction_from_row
-from ingest.store.stage_store import Ask, StageStore
-from ingest.store.tables import CONTEXT_SPANS, INTERACTIONS
+from ingest.repository.interaction import InteractionKey, StoredInteraction
+from ingest.repository.interaction import from_row as interaction_from_row
+from ingest.repository.stage_store import Ask, StageStore
+from ingest.repository.tables import CONTEXT_SPANS, INTERACTIONS
 
 
 class KnownSpans:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerts.briefs.brief import Example, Links, brief_of
-from alerts.incidents.book import Book
 from alerts.incidents.incident import Incident
 from alerts.notify.protocol import Delivery
+from alerts.state.incident_state import Book
 from detectors.finding import Finding
 from tests.alerts.invented import TIMING, refusals
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from alerts.briefs.brief import Example, Links, Trust, brief_of
 from alerts.briefs.tally import Tally
-from alerts.incidents.book import Book
 from alerts.incidents.events import End
 from alerts.incidents.incident import Incident
+from alerts.notify import self_monitoring
 from alerts.notify.protocol import Delivery
-from alerts.watch import self_watch
+from alerts.state.incident_state import Book
 from detectors.finding import ALL, Finding, SliceEffect, Suspect
 from infra.clock import to_ns
 from tests.alerts.invented import TIMING, at, refusals
@@ -389,15 +389,15 @@ def tool_loop() -> Situation:
 
 
 def dead_receiver() -> Situation:
-    look = self_watch.receiver(
+    look = self_monitoring.receiver(
         "slack-oncall", to_ns(at("04:00")), answered=True, now_ns=to_ns(at("04:06")), why="HTTP 503"
     )
-    return Situation(tuple(self_watch.statements(look, {}, to_ns(at("04:06")))), trust=Trust())
+    return Situation(tuple(self_monitoring.statements(look, {}, to_ns(at("04:06")))), trust=Trust())
 
 
 def stalled_detection() -> Situation:
-    look = self_watch.detection(to_ns(at("04:00")), to_ns(at("04:05")))
-    return Situation(tuple(self_watch.statements([look], {}, to_ns(at("04:05")))), trust=Trust())
+    look = self_monitoring.detection(to_ns(at("04:00")), to_ns(at("04:05")))
+    return Situation(tuple(self_monitoring.statements([look], {}, to_ns(at("04:05")))), trust=Trust())
 
 
 def rolled_back() -> Situation:

@@ -12,11 +12,11 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from alerts.acting.request import Refused, refuse
-from alerts.acting.typed_text import TypedText
+from alerts.access.typed_text import TypedText
+from alerts.api.request import Refused, refuse
+from alerts.api.rules import RuleApi, Rules
 from alerts.errors import NotPossible, Unavailable
-from alerts.rules.added import AddedRule, check_rules, read
-from alerts.rules.routes import RuleApi, Rules
+from alerts.rules.added_rule import AddedRule, check_rules, read
 from detectors.declared_limits import Limit, declared
 from detectors.observation import Control, ServiceKey, decode, encode
 from detectors.rule_watch.service_rules import MOST_ADDED

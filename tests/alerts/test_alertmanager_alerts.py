@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.incidents.book import Book
-from alerts.incidents.wire import incident_from_json, incident_to_dict
+from alerts.incidents.codec import incident_from_json, incident_to_dict
 from alerts.notify.alertmanager import MAX_DESCRIPTION, alert, annotations_of
 from alerts.notify.protocol import Delivery
+from alerts.state.incident_state import Book
 from detectors.finding import rfc3339
 from tests.alerts.deliveries import delivery, delivery_of, incident_of
 from tests.alerts.invented import DAY, TIMING, lengths, overall, refusals

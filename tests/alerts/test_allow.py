@@ -12,17 +12,17 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from alerts.acting.request import Refused, refuse
-from alerts.acting.typed_text import TypedText
-from alerts.allow.routes import AllowApi, Allowing
-from alerts.allow.rule import AllowRule, AllowRules, asked_for, preview
+from alerts.access.typed_text import TypedText
+from alerts.allow_rules.rule import AllowRule, AllowRules, asked_for, preview
+from alerts.api.allow_rules import AllowApi, Allowing
+from alerts.api.request import Refused, refuse
 from alerts.errors import NotPossible, Unavailable
 from alerts.incidents.incident import FIRING, RESOLVED
 from detectors.finding import Finding
 from infra.clock import NS_PER_S, to_ns
 from tests.alerts.invented import TIMING, at, secret
-from tests.alerts.lives import World, look_twice
-from tests.alerts.test_book import Desk
+from tests.alerts.lifecycles import World, look_twice
+from tests.alerts.test_incident_state import Desk
 
 EXAMPLE, OTHER, REAL = (f"[openai_key:{c * 16}]" for c in "123")
 DAY_S = 86_400.0

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from alerts.acting import api
-from alerts.acting.keys import FILE, is_allowed, read_token
-from alerts.allow.rule import asked_for
+from alerts.access.keys import FILE, is_allowed, read_token
+from alerts.allow_rules.rule import asked_for
+from alerts.api import http_api
 from alerts.briefs.brief import Links
-from alerts.desk import Desk
 from alerts.errors import Unavailable, Unstorable
 from alerts.faults import Faults
+from alerts.incident_service import Desk
 from alerts.incidents.incident import Incident
-from alerts.log import Moment
-from alerts.ports import Message, Setup, Source
-from alerts.watch.metrics import METRICS, Metrics
+from alerts.metrics import METRICS, Metrics
+from alerts.repository.incidents import Moment
+from alerts.state.ports import Message, Setup, Source
 from detectors.finding import Finding, rfc3339
 from infra.clock import NS_PER_S, to_datetime
 from infra.errors import Misconfigured
@@ -51,14 +51,14 @@ class Bench:
         )
         self.ended: list[str] = []
         self.faults = Faults(self.clock)
-        app = api.build(
+        app = http_api.build(
             self.desk,
             self.history,
             lambda: self.problems,
             self.metrics,
             TOKEN,
             clock=self.clock,
-            condition=api.Condition(lambda: self.ended, self.faults.texts),
+            condition=http_api.Condition(lambda: self.ended, self.faults.texts),
         )
         self.client = TestClient(
             app, base_url="http://127.0.0.1:4320", headers={"authorization": f"Bearer {TOKEN}"}

@@ -15,9 +15,9 @@ from alerts.briefs.brief import Example, Links, Trust, brief_of
 from alerts.briefs.headline import HEADLINE_LIMIT, headline
 from alerts.briefs.render import MAX_TEXT, render_json, render_text, to_bytes
 from alerts.briefs.words import inline, title
-from alerts.incidents.book import Book
 from alerts.incidents.events import End
 from alerts.incidents.incident import Incident
+from alerts.state.incident_state import Book
 from detectors.finding import Finding, SliceEffect
 from infra.clock import to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret

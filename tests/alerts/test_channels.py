@@ -8,10 +8,10 @@ import pytest
 
 from alerts.briefs.examples import examples_of
 from alerts.briefs.render import render_text
-from alerts.incidents.book import Book
 from alerts.notify.channels import notifier_of
 from alerts.notify.protocol import GAVE_UP, SENT, Outcome
 from alerts.notify.terminal import TerminalNotifier
+from alerts.state.incident_state import Book
 from infra.errors import Misconfigured
 from infra.settings import ReceiverSettings
 from tests.alerts.deliveries import delivery_of

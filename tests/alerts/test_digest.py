@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.digests.digest import DAYS, MAX_LINES, Digest, Period, digest, last_period, text_of
-from alerts.digests.round import LATE_NS, DigestRound
 from alerts.incidents.incident import Incident
 from alerts.notify import mail, slack
+from alerts.notify.digest_schedule import LATE_NS, DigestRound
 from alerts.notify.http_post import HttpPost
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import RETRY, DigestDelivery, Outcome

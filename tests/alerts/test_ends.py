@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from alerts.incidents.book import Book, Change
 from alerts.incidents.identity import LIVE
-from alerts.incidents.policy_quiet import quieten
-from alerts.ports import Closed
+from alerts.state.incident_state import Book, Change
+from alerts.state.policy_quiet import quieten
+from alerts.state.ports import Closed
 from detectors.change.recovery import Recovery
 from detectors.engine.baseline import FLAG
 from detectors.finding import Finding

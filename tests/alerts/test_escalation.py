@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.incidents.book import Book, Change
+from alerts.incidents.codec import incident_from_json, incident_to_json
 from alerts.incidents.escalation import Arrival, Level, Policy
 from alerts.incidents.events import Acknowledge, End
 from alerts.incidents.incident import Transition
 from alerts.incidents.time_interval import DAY_MIN, TimeInterval
-from alerts.incidents.wire import incident_from_json, incident_to_json
 from alerts.notify.policies import interval_of, policies_of
 from alerts.notify.route import router
+from alerts.state.incident_state import Book, Change
 from detectors.finding import Finding
 from infra.clock import NS_PER_S, to_ns
 from infra.settings import (

@@ -12,14 +12,14 @@ from urllib.parse import urlencode
 import pytest
 from starlette.testclient import TestClient
 
-from alerts.acting.typed_text import TypedText
+from alerts.access.typed_text import TypedText
+from alerts.api import link_pages
+from alerts.api.inbound import MAX_BODY, Inbound, Secrets
 from alerts.briefs.brief import Act
 from alerts.inbound.acknowledgements import BUTTON
-from alerts.inbound.endpoint import MAX_BODY, Inbound, Secrets
-from alerts.links import pages as link_pages
 from alerts.links.signed import LASTS_S, Link, acts, sign
 from alerts.notify.slack import render
-from alerts.ports import Message, Source
+from alerts.state.ports import Message, Source
 from detectors.finding import rfc3339
 from infra.clock import NS_PER_S, Clock, to_datetime, to_ns
 from infra.settings import Settings

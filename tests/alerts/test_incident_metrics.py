@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alerts.incidents.book import Book
-from alerts.watch.incident_metrics import give_ups, open_incidents
+from alerts.incidents.incident_metrics import give_ups, open_incidents
+from alerts.state.incident_state import Book
 from tests.alerts.invented import TIMING, lengths, refusals
 
 

@@ -13,20 +13,20 @@ import pytest
 from alerts.briefs.brief import Brief
 from alerts.errors import Defect, Unstorable
 from alerts.faults import INCIDENTS, LASTS_S, Faults
-from alerts.incidents.book import Change
+from alerts.incidents.codec import incident_from_json, incident_to_json
 from alerts.incidents.incident import Incident
-from alerts.incidents.wire import incident_from_json, incident_to_json
+from alerts.monitoring.health_watch import OwnWatch
 from alerts.notify.pipeline import MOST_DEFECTS, Attempt, Pipeline
 from alerts.notify.protocol import GAVE_UP, Delivery, Outcome
 from alerts.notify.sender import Sender
+from alerts.state.incident_state import Change
 from alerts.stored_rows import FEW, readable
-from alerts.watch.own_watch import OwnWatch
 from detectors.finding import Finding
 from infra.disks import Room
 from infra.guarded_loop import GuardedLoop
 from tests.alerts.deliveries import delivery, incident_of
 from tests.alerts.invented import at, lengths, refusals
-from tests.alerts.lives import Process, World, ended, look_twice
+from tests.alerts.lifecycles import Process, World, ended, look_twice
 from tests.alerts.memory import Channel, HandClock, MemoryStore, Steps
 
 POISON = "poison"

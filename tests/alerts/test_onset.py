@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from alerts.briefs.brief import brief_of
 from alerts.briefs.headline import headline
-from alerts.incidents.book import Book
 from alerts.incidents.incident import Incident
+from alerts.state.incident_state import Book
 from detectors.finding import Finding
 from infra.clock import to_ns
 from tests.alerts.invented import TIMING, at, lengths, refusals, secret

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from alerts.briefs.brief import brief_of
 from alerts.errors import Unavailable
-from alerts.incidents.book import Book
 from alerts.notify.breaker import CAP_S, MAX_ASKED_S, Breaker, backoff_s
 from alerts.notify.pipeline import GIVE_UP_S, Attempt, Pipeline
 from alerts.notify.protocol import GAVE_UP, RETRY, SENDING, SENT, Delivery, Outcome
+from alerts.state.incident_state import Book
 from tests.alerts.invented import TIMING, refusals
 from tests.alerts.memory import Channel, HandClock
 

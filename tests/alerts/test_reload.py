@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from alerts.briefs.brief import Links
-from alerts.desk import Desk
 from alerts.faults import Faults
+from alerts.incident_service import Desk
 from alerts.incidents.incident import Incident
-from alerts.notify.dispatch import GONE, Dispatch
+from alerts.metrics import Metrics
+from alerts.monitoring.health_watch import OwnWatch
+from alerts.notify import self_monitoring
 from alerts.notify.protocol import GAVE_UP, SENT
 from alerts.notify.routing import Routing
-from alerts.ports import Message, Setup, Source
+from alerts.outbox.dispatch import GONE, Dispatch
 from alerts.reload import EVERY_S, Reload
-from alerts.watch import self_watch
-from alerts.watch.metrics import Metrics
-from alerts.watch.own_watch import OwnWatch
+from alerts.state.ports import Message, Setup, Source
 from detectors.finding import Finding
 from infra.clock import SystemClock
 from infra.errors import Misconfigured
@@ -363,5 +363,5 @@ def test_a_file_is_read_at_once_when_that_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_that_a_receiver_is_down_ends_when_it_is_taken_out_of_the_settings() -> None:
-    look = self_watch.gone([("receiver_down", "receiver=a"), ("receiver_down", "receiver=b")], ["b"])
+    look = self_monitoring.gone([("receiver_down", "receiver=a"), ("receiver_down", "receiver=b")], ["b"])
     assert [(one.slice, one.since_ns) for one in look] == [("receiver=a", None)]

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from alerts.incidents.book import Book
+from alerts.incidents.codec import incident_from_json, incident_to_json
 from alerts.incidents.incident import Incident
-from alerts.incidents.wire import incident_from_json, incident_to_json
 from alerts.notify.route import business_of, router
 from alerts.notify.route_warnings import route_warnings
+from alerts.state.incident_state import Book
 from detectors.finding import ALERT_KINDS, Finding
 from detectors.internal_finding import own_finding
 from infra.routing import _KINDS

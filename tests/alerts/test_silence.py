@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from alerts.errors import NotPossible, Unavailable
-from alerts.incidents.book import Book
 from alerts.incidents.incident import DETECTOR, FIRING, RESOLVED
+from alerts.silences.repository import silence_row
 from alerts.silences.silence import LONGEST_S, MAX_SILENCES, Silence, asked_for, newest
-from alerts.silences.store import silence_row
+from alerts.state.incident_state import Book
 from detectors.finding import SEVERAL, Finding
 from infra.clock import NS_PER_S, to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals
-from tests.alerts.lives import Process, World, ended, look_twice
+from tests.alerts.lifecycles import Process, World, ended, look_twice
 from tests.alerts.memory import Killed
 
 NOW = to_ns(at("04:00"))

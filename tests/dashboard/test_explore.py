@@ -25,8 +25,8 @@ from dashboard.rows import explore_rows
 from detectors.scorers import SPECS
 from detectors.scorers.registry import BUILT_IN
 from infra.settings import of_tables
+from ingest.detection_settings import rules_of
 from ingest.settings_check import checked
-from ingest.watching import rules_of
 
 END = datetime(2026, 3, 17, 3, 13, tzinfo=UTC)
 END_S = int(END.timestamp())

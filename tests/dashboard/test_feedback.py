@@ -22,7 +22,7 @@ from infra.embedded.ports import spare
 from infra.settings import GatewaySettings, Settings
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.key_file import Key, KeyFile, hash_of
-from ingest.otlp import log_views
+from ingest.otlp.views import log_views
 from tests.ingest.gateway.running import running
 from tests.ingest.telemetry import TRACE
 

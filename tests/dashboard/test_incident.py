@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.incidents.book import Book
+from alerts.incidents.codec import incident_to_json
 from alerts.incidents.timing import Timing
-from alerts.incidents.wire import incident_to_json
+from alerts.state.incident_state import Book
 from dashboard import palette
 from dashboard.incident import facts, picture, timeline
 from dashboard.incident import incident as incidents

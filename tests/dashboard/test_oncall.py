@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from alerts.incidents.book import Book
+from alerts.incidents.codec import incident_to_json
 from alerts.incidents.events import Acknowledge, End
 from alerts.incidents.timing import Timing
-from alerts.incidents.wire import incident_to_json
+from alerts.state.incident_state import Book
 from dashboard import palette
 from dashboard.charts.pages import by_week
 from dashboard.palette import DARK, LIGHT

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from alerts.levels.proposal import LearnedLevel
+from alerts.baselines.proposal import LearnedLevel
 from dashboard.charts import levels as charts
 from dashboard.palette import DARK, LIGHT, Palette
 from dashboard.rows import proposals

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from alerts import spending as spent_by_command
+from alerts.commands import budget_command as spent_by_command
 from dashboard.charts import budget
 from dashboard.palette import DARK, LIGHT, Palette
 from dashboard.queries.detectors import Record, Watching

@@ -41,7 +41,11 @@ def test_nothing_is_wrong_where_rooms_move_and_everything_is_accounted_for() -> 
     ("changed", "what", "then"),
     [
         ({"parts": parts(age=timedelta(minutes=4))}, "detect has stopped: 1 of 1", "python -m ingest.worker"),
-        ({"parts": parts(timedelta(hours=1), room="fleet")}, "fleet has stopped", "ingest.fleet.worker"),
+        (
+            {"parts": parts(timedelta(hours=1), room="fleet")},
+            "fleet has stopped",
+            "ingest.agents.fleet.worker",
+        ),
         ({"parts": parts(event=timedelta(minutes=9))}, "1 partitions are behind", "more workers"),
         (
             {"accounts": Accounts((Hour(NOW, 90, 90, 0, 0, 0, 100),), (), ())},

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from clickhouse_connect.driver.client import Client
 
+from alerts.silences.repository import silence_row
 from alerts.silences.silence import asked_for
-from alerts.silences.store import silence_row
 from infra.clock import to_datetime, to_ns
 from tests.dashboard import world_runs
 from tests.dashboard.world_hostile import NAME, TEXT

@@ -9,12 +9,12 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from alerts.briefs.brief import brief_of
-from alerts.incidents.book import Book, Change
 from alerts.incidents.events import End, Event
 from alerts.incidents.timing import Timing
-from alerts.log import IncidentLog, dedup_key
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import Delivery
+from alerts.repository.incidents import IncidentLog, dedup_key
+from alerts.state.incident_state import Book, Change
 from detectors.finding import Finding, SliceEffect, Suspect
 from infra.clock import to_ns
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from clickhouse_connect.driver.client import Client
 
 from alerts.incidents.events import Acknowledge, End, Hold
+from alerts.silences.repository import silence_row
 from alerts.silences.silence import asked_for
-from alerts.silences.store import silence_row
 from infra.clock import NS_PER_S, to_datetime, to_ns
 from infra.settings import Settings
 from tests.dashboard import world, world_texts

@@ -19,7 +19,7 @@ from detectors.observation import Control, Mark, Observation, ServiceKey, slice_
 from detectors.series.baseline_origin import ADOPTED
 from detectors.traffic.week_profile import WeekProfile
 from detectors.watch.watcher import ServiceWatcher
-from ingest.detect.shard import Shard
+from ingest.agents.detect.shard import Shard
 from tests.detectors.test_accept import states
 from tests.detectors.traffic import DAY, KEY, SPECS, START, Row, World, config, observation, watch
 

@@ -9,9 +9,17 @@ import pytest
 
 from detectors.observation import decode
 from infra.kafka import DEAD_LETTERS, LOGS, OBSERVATIONS, SPANS
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import Ask, MemoryStore
-from ingest.store.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, JUDGEMENTS, TRACES, Row, Table
+from ingest.agents.score.stage import ScoreStage
+from ingest.repository.stage_store import Ask, MemoryStore
+from ingest.repository.tables import (
+    CONTENT_RECORDS,
+    CONTEXT_SPANS,
+    INTERACTIONS,
+    JUDGEMENTS,
+    TRACES,
+    Row,
+    Table,
+)
 from tests.bad_numbers import LAST_NS, log_request, logs, spans, trace_request
 from tests.ingest.raw import HASH_KEY, RECEIVED_NS, SCORING, SETTINGS, raw
 

@@ -15,14 +15,14 @@ from detectors.finding import Finding
 from detectors.observation import Mark, Message, Observation, ServiceKey, SourcePosition, encode
 from detectors.series.baseline_reference import Reference
 from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
-from ingest.dead_letters.letter import read as read_letter
-from ingest.detect.chain import digest_of
-from ingest.detect.evidence import Evidence, KeptSnapshot
-from ingest.detect.run_config import RunConfig
-from ingest.detect.stage import DetectStage
-from ingest.detect.writer import LogRow, QuarantineRow, Snapshot
+from ingest.agents.detect.chain import digest_of
+from ingest.agents.detect.evidence import Evidence, KeptSnapshot
+from ingest.agents.detect.run_config import RunConfig
+from ingest.agents.detect.stage import DetectStage
+from ingest.agents.detect.writer import LogRow, QuarantineRow, Snapshot
 from ingest.errors import Unavailable
 from ingest.messages import Output, RawMessage
+from ingest.topics.dead_letter import read as read_letter
 from tests.at_length import at_length
 from tests.detectors.test_watcher import refusals_in_spanish
 from tests.detectors.traffic import DAY, KEY, START, World, config, observation

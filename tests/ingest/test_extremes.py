@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from detectors.closed_ticks import BEGINNING, Entry, Report, SharedRow, decode, encode
 from detectors.finding import SEVERAL
 from detectors.observation import Control, ServiceKey, SourcePosition
+from ingest.agents.fleet.shard import FleetShard
 from ingest.event_time import MAX_NS
-from ingest.fleet.shard import FleetShard
 from ingest.interaction import ContextSpan
-from ingest.score.stage_settings import ContextScope, ScorerOff, StageSettings
-from ingest.store.context import step_of_context
-from ingest.store.tables import TRACES
+from ingest.repository.context_span import step_of_context
+from ingest.repository.tables import TRACES
+from ingest.stage_settings import ContextScope, ScorerOff, StageSettings
 from ingest.units.trace_unit import END, obey, rootless_unit, stored_by, to_row, trace_unit
 from tests.at_length import examples
 from tests.detectors.traffic import SPECS, START, config

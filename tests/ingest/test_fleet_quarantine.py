@@ -16,14 +16,14 @@ from detectors.fleet.fleet import FleetWatcher
 from detectors.observation import Control, ServiceKey
 from detectors.observation import encode as encode_control
 from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
-from ingest.dead_letters.letter import read as read_letter
-from ingest.detect.quarantine import RELEASE
-from ingest.doctor.check_quarantine import check_quarantine
+from ingest.agents.detect.quarantine import RELEASE
+from ingest.agents.fleet.shard import FleetShard
+from ingest.agents.fleet.stage import FleetStage
 from ingest.errors import Unavailable
-from ingest.fleet.shard import FleetShard
-from ingest.fleet.stage import FleetStage
 from ingest.messages import Output, RawMessage
-from ingest.quarantine_command import TOPICS, SetAside
+from ingest.operations.doctor.check_quarantine import check_quarantine
+from ingest.operations.quarantine import TOPICS, SetAside
+from ingest.topics.dead_letter import read as read_letter
 from tests.detectors.traffic import START
 from tests.ingest.test_detect_stage import Kept
 from tests.ingest.test_fleet_stage import REFUSALS

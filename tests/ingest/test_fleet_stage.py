@@ -20,16 +20,16 @@ from detectors.observation import Mark, Message, ServiceKey, SourcePosition, Wro
 from detectors.observation import encode as encode_observation
 from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
 from infra.settings import BudgetSettings, KafkaSettings, Settings
-from ingest.dead_letters.letter import read as read_letter
-from ingest.detect.run_config import RunConfig
-from ingest.detect.stage import DetectStage
+from ingest.agents.detect.run_config import RunConfig
+from ingest.agents.detect.stage import DetectStage
+from ingest.agents.fleet.shard import FleetShard
+from ingest.agents.fleet.stage import FleetStage
+from ingest.detection_settings import fleet_config
 from ingest.errors import Unavailable
-from ingest.fleet.shard import FleetShard
-from ingest.fleet.stage import FleetStage
 from ingest.messages import Output, RawMessage
-from ingest.verify.check import Check
-from ingest.verify.logs import CLOSED
-from ingest.watching import fleet_config
+from ingest.operations.verify.check import Check
+from ingest.operations.verify.logs import CLOSED
+from ingest.topics.dead_letter import read as read_letter
 from tests.at_length import at_length
 from tests.detectors.traffic import DAY, SPECS, START, Row, config, observation
 from tests.ingest.test_detect_stage import LATENESS_NS, NS_PER_MIN, Kept

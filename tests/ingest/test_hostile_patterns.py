@@ -10,8 +10,8 @@ import pytest
 from detectors.record import Record
 from detectors.scorers.protocol import Scorer
 from infra.errors import Misconfigured
-from ingest.own_scores import own_scorers
-from ingest.score.chosen import chosen
+from ingest.agents.score.enabled_scorers import chosen
+from ingest.custom_scores import own_scorers
 from tests.ingest.test_own_scores import read
 
 CATASTROPHIC = (

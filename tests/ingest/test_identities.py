@@ -11,8 +11,8 @@ import pytest
 
 from detectors.observation import Mark, Observation, ServiceKey, SourcePosition, decode, encode
 from detectors.scorers import SPECS
-from ingest.detect.shard import Shard
-from ingest.score.observing import INTERACTION, Hash, Observed, keyed_hash, observe
+from ingest.agents.detect.shard import Shard
+from ingest.repository.observations import INTERACTION, Hash, Observed, keyed_hash, observe
 from tests.at_length import at_length
 from tests.detectors.traffic import config
 

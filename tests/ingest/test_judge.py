@@ -29,7 +29,6 @@ from ingest.gateway.grouping import Grouper
 from ingest.gateway.intake import Intake, Origin
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
-from ingest.gateway.redactors import Redactors
 from ingest.judge.__main__ import work
 from ingest.judge.endpoint import Endpoint
 from ingest.judge.exchange import NoVerdict, Texts, Wanted, read_answer, request_body
@@ -38,7 +37,8 @@ from ingest.judge.judge import HOUR_NS, Bench, Judge
 from ingest.judge.rubric import read_rubric, rubric_of
 from ingest.judge.setup import benches, price_of
 from ingest.judge.stored import Stored
-from ingest.judgements.record import EXPLANATION, LABEL, NAME, UID, VALUE, Sent, to_request
+from ingest.otlp.redactors import Redactors
+from ingest.requests.evaluation import EXPLANATION, LABEL, NAME, UID, VALUE, Sent, to_request
 from tests.loopback import Answer, Loopback, Request, cut, drip, refused, says
 
 RUBRIC = read_rubric("", "judge.fit.rubric_file")

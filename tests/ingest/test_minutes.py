@@ -14,7 +14,7 @@ from detectors.declared_limits import Limit
 from detectors.finding import Finding
 from detectors.observation import Column, Mark, Observation, SourcePosition, encode
 from infra.kafka import FINDINGS
-from ingest.detect.stage import DetectStage
+from ingest.agents.detect.stage import DetectStage
 from ingest.messages import RawMessage
 from tests.at_length import at_length
 from tests.detectors.traffic import DAY, KEY, SPECS, START, config

@@ -12,9 +12,9 @@ from detectors.declared_limits import Limit
 from detectors.finding import Finding
 from detectors.observation import decode
 from infra.kafka import OBSERVATIONS
-from ingest.detect.shard import Shard
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import MemoryStore
+from ingest.agents.detect.shard import Shard
+from ingest.agents.score.stage import ScoreStage
+from ingest.repository.stage_store import MemoryStore
 from tests.detectors.traffic import config
 from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, SPECS, raw
 from tests.ingest.telemetry import START_NS, chat, span, traces

@@ -23,7 +23,7 @@ from detectors.observation import (
     encode,
 )
 from detectors.scorers import SPECS
-from ingest.detect.shard import Shard
+from ingest.agents.detect.shard import Shard
 from tests.at_length import at_length
 from tests.detectors.traffic import KEY, config
 from tests.ingest.test_identities import KEYED, S, traffic

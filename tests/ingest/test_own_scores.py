@@ -26,16 +26,16 @@ from detectors.scorers.protocol import ScoreSpec
 from infra.errors import Misconfigured
 from infra.kafka import OBSERVATIONS
 from infra.settings import Settings, load
-from ingest.detect.run_config import RunConfig, engine
-from ingest.detect.shard import Shard
-from ingest.files.score import score_files
-from ingest.own_scores import own_scorers, specs_of, with_plug_ins
-from ingest.score.chosen import chosen
-from ingest.score.setup import scoring
-from ingest.score.stage import ScoreStage
-from ingest.scorers_command import examine, show
+from ingest.agents.detect.run_config import RunConfig, engine
+from ingest.agents.detect.shard import Shard
+from ingest.agents.score.enabled_scorers import chosen
+from ingest.agents.score.setup import scoring
+from ingest.agents.score.stage import ScoreStage
+from ingest.custom_scores import own_scorers, specs_of, with_plug_ins
+from ingest.operations.files.score import score_files
+from ingest.operations.scorers import examine, show
+from ingest.repository.stage_store import MemoryStore
 from ingest.settings_check import check
-from ingest.store.stage_store import MemoryStore
 from tests.ingest.raw import HASH_KEY, PARTITIONS, raw
 from tests.ingest.telemetry import START_NS, chat, span, traces
 

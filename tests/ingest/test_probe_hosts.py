@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp.test_utils import TestClient, TestServer
 
-from ingest.probe import door
+from ingest.agents.probe import door
 
 
 def test_a_probe_answers_under_the_names_of_loopback_alone() -> None:

@@ -10,7 +10,7 @@ import time
 
 CODE = """
 import os, time
-from ingest.pulse import Pulse
+from ingest.agents.heartbeat import Pulse
 Pulse(3.0, lambda seconds: os._exit(7 if seconds > 3.0 else 8)).start()
 print("up", flush=True)
 time.sleep(60)

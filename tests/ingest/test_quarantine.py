@@ -21,8 +21,8 @@ from detectors.scorers import SPECS
 from detectors.series.series_banks import WatchList
 from detectors.traffic.traffic import Traffic
 from detectors.watch.watcher import ServiceWatcher
-from ingest.detect.quarantine import RELEASE
-from ingest.detect.shard import ANEW, Shard
+from ingest.agents.detect.quarantine import RELEASE
+from ingest.agents.detect.shard import ANEW, Shard
 from ingest.errors import Unavailable
 from ingest.units.conversations import Conversations
 from tests.at_length import at_length

@@ -14,9 +14,9 @@ from detectors.observation import Control, Message, Observation, decode, encode
 from detectors.scorers import SPECS
 from detectors.traffic.traffic import Traffic
 from infra.kafka import FINDINGS, OBSERVATIONS
-from ingest.detect.quarantine import RELEASE
-from ingest.detect.quarantine_log import SCORE
-from ingest.detect.stage import DetectStage
+from ingest.agents.detect.quarantine import RELEASE
+from ingest.agents.detect.quarantine_log import SCORE
+from ingest.agents.detect.stage import DetectStage
 from ingest.errors import Unavailable
 from ingest.messages import Output, RawMessage
 from ingest.units.conversations import Conversations

@@ -22,6 +22,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from infra import kafka
 from infra.clock import NS_PER_S
+from ingest.agents.relay import metrics
+from ingest.agents.relay.relay import OLDEST_NS, Relay, read_request, received_at
 from ingest.errors import BadRecord, Defect, Unavailable
 from ingest.gateway.grouping import Grouper
 from ingest.gateway.ingest_keys import IngestKeys
@@ -29,12 +31,10 @@ from ingest.gateway.intake import Intake
 from ingest.gateway.key_file import Key, KeyFile, hash_of
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
-from ingest.gateway.redactors import Redactors
 from ingest.gateway.splitting import partition_of
 from ingest.messages import Output, RawMessage
-from ingest.otlp import span_views
-from ingest.relay import metrics
-from ingest.relay.relay import OLDEST_NS, Relay, read_request, received_at
+from ingest.otlp.redactors import Redactors
+from ingest.otlp.views import span_views
 from tests.at_length import examples
 from tests.ingest.telemetry import chat, log, logs, span, traces
 

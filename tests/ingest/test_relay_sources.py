@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.relay import sources as relay_sources
-from ingest.relay.sources import Sources, Told
+from ingest.agents.relay import sources as relay_sources
+from ingest.agents.relay.sources import Sources, Told
 
 
 def say(sources: Sources, sequence: int, dropped: int = 0, name: bytes = b"a", topic: str = "t") -> Told:

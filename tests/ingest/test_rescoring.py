@@ -13,11 +13,11 @@ from detectors.observation import Mark, Observation, SourcePosition, decode
 from detectors.record import Record
 from detectors.scorers import SPECS, Scores
 from infra.kafka import OBSERVATIONS
-from ingest.detect.stage import DetectStage
+from ingest.agents.detect.stage import DetectStage
 from ingest.interaction import Interaction
 from ingest.messages import Output, RawMessage
-from ingest.rescoring.job import DAY_NS, Rescore, outputs
-from ingest.store.interaction import StoredInteraction
+from ingest.operations.rescoring.job import DAY_NS, Rescore, outputs
+from ingest.repository.interaction import StoredInteraction
 from tests.detectors.traffic import config
 from tests.ingest.test_detect_stage import LATENESS_NS, Kept, said
 

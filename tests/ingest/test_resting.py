@@ -13,8 +13,8 @@ from detectors.counts.series_rows import CellRow
 from detectors.engine import snapshot as codec
 from detectors.finding import Finding
 from detectors.observation import Control, Mark, Observation, ServiceKey
-from ingest.detect.resting import LineageKey
-from ingest.detect.shard import Shard
+from ingest.agents.detect.resting import LineageKey
+from ingest.agents.detect.shard import Shard
 from tests.at_length import at_length
 from tests.detectors.test_watcher import refusals_in_spanish
 from tests.detectors.traffic import KEY, World, config

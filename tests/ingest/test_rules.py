@@ -17,12 +17,12 @@ from detectors.finding import Finding
 from detectors.observation import ServiceKey
 from infra.errors import Misconfigured
 from infra.settings import KafkaSettings, RuleSettings, Settings, SloSettings, of_tables
-from ingest.detect.run_config import RunConfig, engine
-from ingest.detect.stage import DetectStage
-from ingest.rules_command import TICKS, Ask, show_tried, tried_over
+from ingest.agents.detect.run_config import RunConfig, engine
+from ingest.agents.detect.stage import DetectStage
+from ingest.detection_settings import rules_of, slos_of
+from ingest.operations.rules import TICKS, Ask, show_tried, tried_over
 from ingest.settings_check import check as check_settings
-from ingest.watching import rules_of, slos_of
-from tests.alerts.lives import World as Desk
+from tests.alerts.lifecycles import World as Desk
 from tests.detectors.traffic import KEY, START, Row, World
 from tests.ingest.test_detect_stage import Kept, log_of, raw, said
 from tests.ingest.test_verify import check

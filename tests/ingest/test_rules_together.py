@@ -10,7 +10,7 @@ import pytest
 
 from alerts.briefs.render import render_text
 from alerts.errors import NotPossible
-from alerts.rules.added import read
+from alerts.rules.added_rule import read
 from detectors.closed_ticks import Report, decode
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, Mark, Message, ServiceKey, SourcePosition
@@ -18,15 +18,15 @@ from infra.errors import Misconfigured
 from infra.kafka import TICKS as CLOSED_TICKS
 from infra.rule_section import ConditionSettings
 from infra.settings import KafkaSettings, RuleSettings, Settings, of_tables
-from ingest.detect.run_config import RunConfig, engine
-from ingest.detect.stage import DetectStage
-from ingest.fleet.stage import FleetStage
-from ingest.rules_command import TICKS, Ask, show_tried, tried_over
+from ingest.agents.detect.run_config import RunConfig, engine
+from ingest.agents.detect.stage import DetectStage
+from ingest.agents.fleet.stage import FleetStage
+from ingest.detection_settings import fleet_config, rules_of
+from ingest.operations.rules import TICKS, Ask, show_tried, tried_over
+from ingest.operations.verify.check import Check
+from ingest.operations.verify.logs import CLOSED
 from ingest.settings_check import check as check_settings
-from ingest.verify.check import Check
-from ingest.verify.logs import CLOSED
-from ingest.watching import fleet_config, rules_of
-from tests.alerts.lives import World as Desk
+from tests.alerts.lifecycles import World as Desk
 from tests.detectors.traffic import START, Row, observation
 from tests.ingest.test_detect_stage import LATENESS_NS, NS_PER_MIN, Kept
 from tests.ingest.test_fleet_stage import batches, findings_of, interleaved, messages, placeless, raw

@@ -10,14 +10,14 @@ import pytest
 
 from detectors.observation import ABSENT, SourcePosition
 from infra.kafka import SETTINGS as SETTINGS_TOPIC
+from ingest.agents.score.stage import ScoreStage
 from ingest.interaction import Interaction
 from ingest.messages import Output, RawMessage
-from ingest.score.stage import ScoreStage
-from ingest.score.stage_settings import ContextScope, StageSettings
-from ingest.store.interaction import StoredInteraction
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import CONTEXT_SPANS, INTERACTIONS, LEDGER
-from ingest.units.twins import Twins
+from ingest.repository.interaction import StoredInteraction
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import CONTEXT_SPANS, INTERACTIONS, LEDGER
+from ingest.stage_settings import ContextScope, StageSettings
+from ingest.units.duplicate_calls import Twins
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import RESOURCE, chat, span, traces
 

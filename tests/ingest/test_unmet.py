@@ -9,14 +9,14 @@ import pytest
 from google.protobuf.message import Message
 
 from detectors.observation import SourcePosition
-from ingest.assembly.assemble import EVALUATION_EVENT
+from ingest.agents.score.stage import ScoreStage
 from ingest.envelope import Envelope
 from ingest.errors import Unavailable
-from ingest.judgements.unmet import MOST, Unmet
-from ingest.score.stage import ScoreStage
-from ingest.store import judgement as stored_judgement
-from ingest.store.stage_store import MemoryStore, Refused
-from ingest.store.tables import INTERACTIONS, JUDGEMENTS, Row, Table
+from ingest.evaluations.unmatched import MOST, Unmet
+from ingest.otlp.assembly.assemble import EVALUATION_EVENT
+from ingest.repository import evaluation as stored_judgement
+from ingest.repository.stage_store import MemoryStore, Refused
+from ingest.repository.tables import INTERACTIONS, JUDGEMENTS, Row, Table
 from tests.ingest.raw import HASH_KEY, RECEIVED_NS, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import TRACE, chat, log, records, span, traces
 from tests.ingest.test_judging import SPAN, judged, run, said

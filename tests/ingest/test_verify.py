@@ -13,15 +13,15 @@ from detectors.engine import snapshot as codec
 from detectors.finding import Finding
 from detectors.observation import Observation, ServiceKey, decode, encode
 from infra.settings import KafkaSettings, Settings
-from ingest.detect.chain import LogChain, digest_of, link, message_digest
-from ingest.detect.run_config import RunConfig, engine
-from ingest.detect.stage import DetectStage
-from ingest.detect.writer import LogRow
-from ingest.verify.check import Check, Claim, Verdict
-from ingest.verify.difference import Difference, first_column
-from ingest.verify.links import Broken, Links, LogRecord
-from ingest.verify.logs import OBSERVED
-from ingest.verify.same import StoredFinding, StoredReference
+from ingest.agents.detect.chain import LogChain, digest_of, link, message_digest
+from ingest.agents.detect.run_config import RunConfig, engine
+from ingest.agents.detect.stage import DetectStage
+from ingest.agents.detect.writer import LogRow
+from ingest.operations.verify.check import Check, Claim, Verdict
+from ingest.operations.verify.difference import Difference, first_column
+from ingest.operations.verify.links import Broken, Links, LogRecord
+from ingest.operations.verify.logs import OBSERVED
+from ingest.operations.verify.same import StoredFinding, StoredReference
 from tests.detectors.test_watcher import refusals_in_spanish
 from tests.detectors.traffic import KEY, World
 from tests.ingest.test_detect_stage import Kept, log_of, raw

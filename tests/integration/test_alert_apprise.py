@@ -16,11 +16,11 @@ from pathlib import Path
 import apprise.plugins
 import pytest
 
+from alerts.commands.test_message import show, tried
 from alerts.notify.apprise import LOCAL, AppriseNotifier, addresses_in, letter_of
 from alerts.notify.channels import notifier_of
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import RETRY, SENT, Delivery, Outcome
-from alerts.notify.trial import show, tried
 from infra.errors import Misconfigured
 from infra.settings import ReceiverSettings
 from tests.alerts.deliveries import delivery

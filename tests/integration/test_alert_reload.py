@@ -17,10 +17,10 @@ from typing import Any
 import httpx
 import pytest
 
-from alerts.config_check import stored_warnings
+from alerts.commands.config_check import stored_warnings
 from infra.kafka import FINDINGS
 from infra.settings import ReceiverSettings
-from ingest.doctor.gather import room_server
+from ingest.operations.doctor.gather import room_server
 from tests.alert_service import WAIT_S, World, new_world, until
 from tests.alerts.invented import refusals
 from tests.loopback import Loopback, says

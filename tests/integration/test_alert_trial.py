@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts.acting.keys import read_token
-from alerts.notify.trial import show, told_service, tried
+from alerts.access.keys import read_token
+from alerts.commands.test_message import show, told_service, tried
 from tests.loopback import Answer, Loopback, refused, says
 
 pytestmark = pytest.mark.integration

@@ -24,9 +24,9 @@ from kafka import KafkaConsumer
 
 from alerts import service as service_module
 from alerts.errors import Unavailable
+from alerts.notify import self_monitoring
 from alerts.notify.webhook import SIGNATURE, verify
 from alerts.service import Service
-from alerts.watch import self_watch
 from detectors.observation import Control, decode
 from infra.clickhouse import connect
 from infra.disks import Room
@@ -35,7 +35,7 @@ from infra.settings import (
     KafkaSettings,
     ReceiverSettings,
 )
-from ingest.markers import read_markers
+from ingest.requests.change_events import read_markers
 from tests.alert_service import WAIT_S, World, new_world, until
 from tests.alerts.invented import at, lengths, overall, refusals, secret
 
@@ -427,7 +427,7 @@ def test_a_wrong_password_is_a_wrong_setting(broker: str, store: str, tmp_path: 
 def test_a_receiver_that_is_down_and_a_full_disk_are_told_to_those_that_hear(
     world: HookWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(self_watch, "RECEIVER_S", 1.0)
+    monkeypatch.setattr(self_monitoring, "RECEIVER_S", 1.0)
     monkeypatch.setattr(service_module, "GRANT_EVERY_S", 0.5)
     world.receiver.status = 503
     world.rooms = [Room("ClickHouse disk default", 1 << 20, 1 << 40)]

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from alerts.changes.recorded import RecordedChange
-from alerts.log import IncidentLog
+from alerts.changes.change_event import RecordedChange
+from alerts.repository.incidents import IncidentLog
 from dashboard.queries import releases
 from dashboard.queries.releases import Marked
 from dashboard.queries.store import ClickHouse, Scope, SeriesKey

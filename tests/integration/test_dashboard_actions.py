@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from alerts.acting.keys import FILE
+from alerts.access.keys import FILE
 from dashboard.access.viewer import Viewer
 from dashboard.acting import actions
 from dashboard.queries import incidents

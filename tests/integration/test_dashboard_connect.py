@@ -14,7 +14,7 @@ from dashboard.queries.store import ClickHouse, Scope
 from dashboard.rows import newest_rows
 from infra.clickhouse import connect
 from infra.lacks import UnseenCalls
-from ingest.doctor.gather import services_of, silent_of
+from ingest.operations.doctor.gather import services_of, silent_of
 from tests.dashboard import world_texts
 from tests.dashboard.world import NOW
 from tests.databases import fresh_database

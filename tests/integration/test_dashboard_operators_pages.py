@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from alerts.acting.keys import FILE
+from alerts.access.keys import FILE
 from infra.clickhouse import connect
 from infra.embedded.ports import spare
 from infra.settings import StoreSettings

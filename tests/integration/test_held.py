@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from alerts.acting.incidents_command import held as held_of
-from alerts.acting.incidents_command import held_rows, show_held
-from alerts.acting.keys import read_token
-from alerts.held import evidence as held
-from alerts.incidents.life import fresh
+from alerts.access.keys import read_token
+from alerts.commands.incidents_command import held as held_of
+from alerts.commands.incidents_command import held_rows, show_held
+from alerts.incidents.lifecycle import fresh
 from alerts.incidents.timing import Timing
-from alerts.log import IncidentLog
+from alerts.legal_hold import evidence as held
+from alerts.repository.incidents import IncidentLog
 from infra import retention
 from infra.clickhouse import connect
 from infra.clock import to_ns

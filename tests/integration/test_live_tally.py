@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from alerts.briefs.live_tally import counted
-from alerts.log import IncidentLog
+from alerts.repository.incidents import IncidentLog
 from detectors.finding import Finding
 from detectors.observation import MAX_VALUE_LENGTH, slice_text
 from detectors.schema import SCORE_COLUMNS

@@ -12,28 +12,28 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from kafka import KafkaProducer
 
-from alerts.allow.rule import asked_for, preview, secrets_of
-from alerts.incidents.life import fresh
+from alerts.allow_rules.rule import asked_for, preview, secrets_of
+from alerts.incidents.lifecycle import fresh
 from alerts.incidents.timing import Timing
-from alerts.log import IncidentLog
+from alerts.repository.incidents import IncidentLog
 from detectors.finding import Finding
 from detectors.observation import Observation, decode, encode
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
 from infra import clickhouse
 from infra.kafka import OBSERVATIONS, create_topics
 from infra.settings import KafkaSettings, Settings
-from ingest.detect.run_config import RunConfig, engine
-from ingest.detect.stage import DetectStage
-from ingest.detect.writer import ClickHouseDetectStore
+from ingest.agents.detect.run_config import RunConfig, engine
+from ingest.agents.detect.stage import DetectStage
+from ingest.agents.detect.writer import ClickHouseDetectStore
+from ingest.agents.score.stage import ScoreStage
 from ingest.errors import BadRecord
 from ingest.messages import RawMessage
-from ingest.redact_otlp import RequestRedactor
-from ingest.score.stage import ScoreStage
-from ingest.store.writer import ClickHouseStore
-from ingest.verify.archive import Archive
-from ingest.verify.check import Verdict
-from ingest.verify.command import report, show, verified
-from ingest.verify.logs import LOGS_BY_ROOM, OBSERVED
+from ingest.operations.verify.archive import Archive
+from ingest.operations.verify.check import Verdict
+from ingest.operations.verify.command import report, show, verified
+from ingest.operations.verify.logs import LOGS_BY_ROOM, OBSERVED
+from ingest.otlp.redact_otlp import RequestRedactor
+from ingest.repository.writer import ClickHouseStore
 from tests.at_length import at_length
 from tests.databases import drop, fresh_database
 from tests.detectors.test_watcher import refusals_in_spanish

@@ -13,10 +13,9 @@ from infra.disks import GIB, Room
 from infra.kafka import DEAD_LETTERS, LOGS, SPANS
 from infra.lacks import CAPTURE, ServiceFacts, UnseenCalls
 from infra.settings import KafkaSettings, Settings
-from ingest.dialects import precedence
-from ingest.doctor.check_app import UNSET_IS_FINE, check_app
-from ingest.doctor.check_scorers import check_scorers
-from ingest.doctor.check_servers import (
+from ingest.operations.doctor.check_app import UNSET_IS_FINE, check_app
+from ingest.operations.doctor.check_scorers import check_scorers
+from ingest.operations.doctor.check_servers import (
     Server,
     check_clock,
     check_progress,
@@ -25,11 +24,12 @@ from ingest.doctor.check_servers import (
     check_topics,
     check_unredacted,
 )
-from ingest.doctor.check_services import check_service, check_services
-from ingest.doctor.doors import Passage, check_passage, invented_request
-from ingest.doctor.line import AWAY, FAIL, OK, STATES, WARN, Line, exit_code, report, show
-from ingest.doctor.starting import settled, started_s
-from ingest.otlp import span_views
+from ingest.operations.doctor.check_services import check_service, check_services
+from ingest.operations.doctor.line import AWAY, FAIL, OK, STATES, WARN, Line, exit_code, report, show
+from ingest.operations.doctor.starting import settled, started_s
+from ingest.operations.doctor.test_call import Passage, check_passage, invented_request
+from ingest.otlp.dialects import precedence
+from ingest.otlp.views import span_views
 
 S = 1_000_000_000
 NEEDED = application(Settings(), "a-key")

@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from infra.errors import Misconfigured
 from ingest.gateway import metrics
-from ingest.gateway.grpc_door import GrpcDoor
+from ingest.gateway.grpc_endpoint import GrpcDoor
 from ingest.gateway.http_body import Memory
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.key_file import Key, KeyFile, hash_of
@@ -33,7 +33,7 @@ from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
 from ingest.gateway.quotas import Quotas
 from ingest.gateway.receiver import Receiver
-from ingest.otlp import span_views
+from ingest.otlp.views import span_views
 from tests.ingest.gateway.running import intake_over
 from tests.ingest.telemetry import chat, log, logs, span, traces
 

@@ -1,0 +1,64 @@
+"""Which budgets the alerts service tells detection, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from alerts.budget_allocation import Grants, grants_of
+from alerts.errors import Unavailable
+from detectors.budgets.service_budget import Grant
+from detectors.finding import SEVERAL
+from detectors.observation import ServiceKey, decode
+from infra.errors import Misconfigured
+from infra.kafka import OBSERVATIONS, TICKS
+from infra.settings import BudgetSettings, ServiceSettings, Settings
+
+DESK, CODE = ServiceKey("default", "live", "", "desk"), ServiceKey("default", "live", "", "code")
+SETTINGS = Settings(budget=BudgetSettings(max_services=10))
+
+
+def test_every_fleet_has_its_budget_and_a_part_for_what_services_share() -> None:
+    other = ServiceKey("default", "import-1", "", "desk")
+    granted = grants_of(SETTINGS, [DESK, CODE, other])
+    assert granted[DESK] == granted[CODE] == granted[other] == Grant(0.08, 0.16)
+    fleets = {key.lineage: grant for key, grant in granted.items() if key.service == SEVERAL}
+    assert fleets == {"live": Grant(0.1, 0.2), "import-1": Grant(0.1, 0.2)}
+    staging = grants_of(SETTINGS, [DESK, replace(CODE, environment="staging")])
+    shared = {key.environment: grant for key, grant in staging.items() if key.service == SEVERAL}
+    assert shared == {"": Grant(0.05, 0.1), "staging": Grant(0.05, 0.1)}
+    per_fleet = sum(g.pages_per_month for key, g in granted.items() if key.lineage == "live")
+    assert per_fleet <= SETTINGS.budget.pages_per_month
+
+
+def test_what_is_new_or_changed_is_told_once() -> None:
+    known, sent, broken = [DESK], list[tuple[str, bytes, bytes]](), [True]
+
+    def send(messages: Sequence[tuple[str, bytes, bytes]]) -> None:
+        if broken.pop():
+            raise Unavailable("no broker")
+        broken.append(False)
+        sent.extend(messages)
+
+    grants = Grants(SETTINGS, lambda: known, send)
+    with pytest.raises(Unavailable):
+        grants.tell()
+    broken.append(False)
+    assert grants.tell() == 2
+    assert grants.tell() == 0
+    known.append(CODE)
+    assert grants.tell() == 1
+    topics = {decode(value).key: topic for topic, _, value in sent}  # type: ignore[union-attr]
+    assert topics[DESK] == topics[CODE] == OBSERVATIONS.name
+    assert [topic for key, topic in topics.items() if key.service == SEVERAL] == [TICKS.name]
+    assert {key for _, key, _ in sent} == {k.text().encode() for k in topics}
+    grants.forget()
+    assert grants.tell() == 3
+
+
+def test_more_than_there_is_is_refused_with_the_tables_named() -> None:
+    greedy = Settings(service={"desk": ServiceSettings(pages_per_month=0.9)})
+    with pytest.raises(Misconfigured, match=r"\[service.desk\] add up to 0.9"):
+        grants_of(greedy, [DESK])
