@@ -151,7 +151,7 @@ def test_a_part_that_raises_costs_its_service_alone(
     assert set(got.shard.quarantine) == {BAD}
     kept = got.shard.quarantine[BAD]
     assert kept.fault.error.endswith("SecretInTheText")
-    assert kept.fault.place.startswith(("detectors.", "ingest.detect."))
+    assert kept.fault.place.startswith(("detectors.", "ingest.agents.detect."))
     assert FROM - 1 <= kept.offset <= FROM + 24
     assert got.others() == whole.others()
     assert "posthorn" not in caplog.text

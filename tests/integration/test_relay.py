@@ -48,8 +48,8 @@ SECRET = "sk-proj-T3BlbkFJ-harbour-0123456789-abcdefgh"
 
 EAGER = """
 import os, sys
-from ingest.relay import app as relay_app
-from ingest.relay import worker as relay_worker
+from ingest.agents.relay import app as relay_app
+from ingest.agents.relay import worker as relay_worker
 relay_app.BLANK_EVERY_S = 1.0
 os._exit(relay_worker.main(sys.argv[1:]))
 """
