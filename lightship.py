@@ -22,7 +22,6 @@ from alerts.commands.silences_app import silences
 from dashboard.commands.calibration_app import calibration
 from dashboard.commands.link_app import dashboard as dashboards
 from dashboard.commands.report_app import reports
-from infra.application_app import applications
 from infra.command_line import (
     AsJson,
     ConfigPath,
@@ -35,6 +34,7 @@ from infra.command_line import (
     show_version,
     warn,
 )
+from infra.onramp.application_app import applications
 from ingest.commands.calls import calls
 from ingest.commands.dead_letters import dead_letters
 from ingest.commands.doctor import doctors
@@ -118,10 +118,10 @@ def up(
     """Start everything and stay until Ctrl-C. Servers whose addresses are not set are embedded ones."""
     from dashboard.access.local_session import opening_link
     from dashboard.access.signing_in import check_start
-    from infra.embedded.first_screen import first_screen, program
-    from infra.embedded.last_resort import page_for_alerts
+    from infra.embedded.all_processes import whole
+    from infra.embedded.fallback_pager import page_for_alerts
+    from infra.embedded.startup_message import first_screen, program
     from infra.embedded.supervisor import Supervisor
-    from infra.embedded.whole import whole
 
     asked = {"gateway": gateway_port, "grpc": grpc_port, "alerts": alerts_port, "dashboard": dashboard_port}
     asked |= {"kafka": kafka_port, "clickhouse": clickhouse_port, "worker": worker_port, "relay": relay_port}
@@ -164,8 +164,8 @@ def demo(
     A gateway that asks for ingest keys is given the one in LIGHTSHIP_INGEST_KEY.
     """
     from dashboard.access.local_session import opening_link
-    from infra.application_env import INGEST_KEY
     from infra.clock import SystemClock
+    from infra.onramp.application_env import INGEST_KEY
     from ingest.demo.command import SETTINGS, demonstrate, started
     from ingest.demo.screen import DemoScreen
 
@@ -202,7 +202,7 @@ def mark(
     """Record a change. It is named as a suspect by incidents that begin near it."""
     from getpass import getuser
 
-    from infra.application_env import INGEST_KEY
+    from infra.onramp.application_env import INGEST_KEY
     from ingest.operations.mark import mark as record
     from ingest.operations.mark import show_marked
 
@@ -363,7 +363,7 @@ def odd(
     config: ConfigPath = None,
 ) -> None:
     """Rank the outputs of a day, the oddest first. A list to look through: it never pages."""
-    from dashboard.commands.odd_command import odd_outputs, show_odd
+    from dashboard.commands.outliers_command import odd_outputs, show_odd
 
     asked = {"service": service, "environment": environment, "day": day, "lineage": lineage}
     answer(odd_outputs(config, **asked, tenant=tenant, top=top), as_json, show_odd)  # type: ignore[arg-type]

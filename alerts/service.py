@@ -61,13 +61,13 @@ from infra import clickhouse
 from infra.clock import NS_PER_S, Clock, SystemClock
 from infra.disks import Room
 from infra.errors import InfraError, Misconfigured
-from infra.guarded_loop import GuardedLoop
 from infra.kafka import FINDINGS
 from infra.metrics_key import read_metrics_key
 from infra.process_starts import report_start
 from infra.settings import Settings, load
 from infra.settings_file import SettingsFile
 from infra.stored_names import check_stored_names
+from infra.supervised_thread import GuardedLoop
 
 logger = logging.getLogger(__name__)
 

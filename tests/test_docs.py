@@ -26,7 +26,7 @@ from detectors import finding, observation
 from detectors.engine import snapshot
 from detectors.finding import ALERT_KINDS, SEVERITIES, STATUSES, Finding
 from detectors.scorers import SPECS
-from infra.embedded.whole import WORKER_PORT
+from infra.embedded.all_processes import WORKER_PORT
 from infra.settings import Settings, of_tables
 from infra.settings_page import VARIABLES
 from infra.typed_table import build, overrides

@@ -28,7 +28,7 @@ from detectors.finding import ALL, SEVERAL
 from detectors.observation import ServiceKey
 from detectors.scorers import SPECS
 from infra import clickhouse
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.errors import Unavailable
 from infra.settings import Settings, load
 

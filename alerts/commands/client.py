@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from alerts.access.keys import read_token
-from infra.embedded.reach import alerts_address
+from infra.embedded.addresses import alerts_address
 from infra.errors import Misconfigured, Unavailable
 from infra.settings import load
 

@@ -8,7 +8,7 @@ from alerts.unmatched_names import idle_silences, unseen_services
 from detectors.rules import CALLS
 from detectors.scorers import SPECS
 from infra import clickhouse
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.errors import InfraError
 from infra.settings import Settings
 

@@ -21,7 +21,7 @@ from alerts.silences.silence import MATCHERS
 from detectors.finding import parse_rfc3339, rfc3339
 from infra import clickhouse
 from infra.clock import SystemClock, to_datetime
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.errors import Misconfigured, Unavailable
 from infra.settings import load
 

@@ -11,7 +11,7 @@ from alerts.faults import OF_THE_WHOLE, Faults
 from alerts.incidents.incident import Incident
 from alerts.legal_hold.evidence import Bound
 from infra.clock import NS_PER_S, Clock
-from infra.guarded_loop import GuardedLoop
+from infra.supervised_thread import GuardedLoop
 
 logger = logging.getLogger(__name__)
 

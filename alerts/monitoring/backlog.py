@@ -19,9 +19,9 @@ from alerts.faults import Faults
 from alerts.notify.self_monitoring import WAITING, Look
 from detectors.finding import ALL
 from infra.clock import NS_PER_S, Clock
-from infra.guarded_loop import GuardedLoop
 from infra.kafka import client, unreachable
 from infra.settings import KafkaSettings
+from infra.supervised_thread import GuardedLoop
 from infra.waiting_records import Place, oldest_waiting
 
 logger = logging.getLogger(__name__)

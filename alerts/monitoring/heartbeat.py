@@ -20,8 +20,8 @@ from alerts.notify.self_monitoring import in_words, stalled_since_ns
 from infra.alert_sections import AlertSettings
 from infra.clock import Clock
 from infra.errors import Misconfigured
-from infra.guarded_loop import GuardedLoop
 from infra.receivers import WEB, has_scheme
+from infra.supervised_thread import GuardedLoop
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from typing import Protocol
 from alerts.faults import DELIVERIES, Faults
 from alerts.monitoring.direct_page import OPENED, RESOLVED_KIND, DirectPage, finding_of
 from infra.clock import NS_PER_S, Clock
-from infra.guarded_loop import GuardedLoop
 from infra.settings import Settings
+from infra.supervised_thread import GuardedLoop
 
 AWAY = "server_away"
 OUTAGE_S = 90.0

@@ -8,7 +8,7 @@ from alerts.faults import DELIVERIES, Faults
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import Delivery, Message, Notifier
 from alerts.notify.status_follower import Following
-from infra.guarded_loop import GuardedLoop
+from infra.supervised_thread import GuardedLoop
 
 FOLLOWING = "following"
 FOLLOW_AGAIN_S = 30.0

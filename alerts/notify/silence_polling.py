@@ -31,11 +31,11 @@ from alerts.silences.imported import (
 )
 from alerts.silences.silence import Silence, Silences
 from infra.clock import NS_PER_S, Clock
-from infra.guarded_loop import GuardedLoop
 from infra.receivers import ReceiverSettings
 from infra.settings import Settings
 from infra.settings_file import fingerprint
 from infra.silence_reach import PATH
+from infra.supervised_thread import GuardedLoop
 
 logger = logging.getLogger(__name__)
 

@@ -29,9 +29,9 @@ from alerts.outbox.incident_status import Standing
 from alerts.repository.incidents import IncidentLog
 from infra.clock import Clock
 from infra.errors import Misconfigured
-from infra.guarded_loop import GuardedLoop
 from infra.settings import Settings
 from infra.settings_file import fingerprint
+from infra.supervised_thread import GuardedLoop
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import altair as alt
 
-from dashboard.charts.change import Scale
-from dashboard.charts.frame import Drawing, chart, finish
+from dashboard.charts.frame import Drawing, chart, finish, value_axis
+from dashboard.measures.scale import Scale
 from dashboard.palette import Palette
 
 LABELS = 96
@@ -33,7 +33,7 @@ def two_levels(reference: Side, current: Side, palette: Palette, scale: Scale, *
     rows = [{**side._asdict(), "said": scale.words(side.value)} for side in sides]
     names = [side.name for side in sides]
     x_scale = alt.Scale(domain=[0, top], nice=False)
-    axis = scale.axis(top)
+    axis = value_axis(scale, top)
     axis.grid = True
     axis.tickCount = 3
     axis.labelFlush = False

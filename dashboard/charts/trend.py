@@ -9,9 +9,10 @@ from typing import NamedTuple
 import altair as alt
 
 from dashboard import formats
-from dashboard.charts.change import Mark, Scale, Tick
-from dashboard.charts.frame import Drawing, chart, finish, instant, time_axis
-from dashboard.estimates.intervals import Interval
+from dashboard.charts.change import Mark, Tick
+from dashboard.charts.frame import Drawing, chart, finish, instant, time_axis, value_axis
+from dashboard.measures.intervals import Interval
+from dashboard.measures.scale import Scale
 from dashboard.palette import Palette
 
 HEIGHT = 280
@@ -52,7 +53,7 @@ def level_over_time(
     reach = [t.high for t in ticks] + ([held.interval.high] if held else [])
     bottom = _bottom([t.low for t in ticks] + ([held.interval.low] if held else []), max(reach), scale)
     y_scale = alt.Scale(domain=[bottom, max(reach) + 0.12 * ((max(reach) - bottom) or 1.0)], nice=False)
-    axis = scale.axis(max(reach))
+    axis = value_axis(scale, max(reach))
     x = time_axis(8, span.first, span.last)
     y = alt.Y("value:Q", scale=y_scale, axis=axis)
     low = alt.Y("low:Q", scale=y_scale, axis=axis)

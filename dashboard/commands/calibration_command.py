@@ -14,7 +14,7 @@ from dashboard.queries.store import ClickHouse, Scope, Store
 from detectors.scorers import SPECS
 from infra import clickhouse
 from infra.clock import NS_PER_S, SystemClock
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.errors import Misconfigured
 from infra.settings import load
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboard.estimates.intervals import Interval, wilson
+from dashboard.measures.intervals import Interval, wilson
 from dashboard.queries.calibration import Pair, SaidOfScore
 from detectors.scorers.protocol import ScoreSpec
 

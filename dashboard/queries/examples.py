@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dashboard.formats import utc
-from dashboard.queries.judged import MOST, REACH_S, Said, is_judged, said_of, spans_of
+from dashboard.queries.evaluations import MOST, REACH_S, Said, is_judged, said_of, spans_of
 from dashboard.queries.narrowed import Narrow, condition, value_of
 from dashboard.queries.store import Row, Scope, SeriesKey, Store, shows_text
 from detectors.schema import slice_condition

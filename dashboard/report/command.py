@@ -17,7 +17,7 @@ from dashboard.report.page import page
 from dashboard.wording import report as words
 from infra import clickhouse
 from infra.clock import SystemClock, to_datetime
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.errors import Misconfigured
 from infra.settings import load
 

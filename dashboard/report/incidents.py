@@ -10,12 +10,12 @@ from typing import Any
 from alerts.errors import Defect
 from alerts.incidents.codec import incident_from_json
 from alerts.incidents.incident import Incident
-from dashboard.estimates.measures import measured
-from dashboard.estimates.scores import known
+from dashboard.measures.measures import measured
+from dashboard.measures.scores import known
 from dashboard.queries.days_and_cells import DAY_S
 from dashboard.report.gather import Facts
-from dashboard.rows import oncall
-from dashboard.rows.oncall import Middle
+from dashboard.tables import oncall
+from dashboard.tables.oncall import Middle
 from detectors.finding import rfc3339
 from infra.clock import to_datetime
 

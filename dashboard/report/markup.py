@@ -11,7 +11,7 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from dashboard.plain import clean
+from dashboard.safe_text import clean
 
 
 class Markup(str):

@@ -12,14 +12,14 @@ from asyncio.subprocess import Process
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from infra.embedded.asking import Asking
 from infra.embedded.child_log import ChildLog
 from infra.embedded.child_spec import BackOff, ChildSpec, Liveness, Probe, Restart
 from infra.embedded.errors import StartFailed
 from infra.embedded.listeners import owned_by
+from infra.embedded.parent_watch import tethered
+from infra.embedded.probing import Asking
 from infra.embedded.readiness import http_ready
 from infra.embedded.restart_loop import KEPT, Restarted
-from infra.embedded.tether import tethered
 from infra.instance import VARIABLE
 from infra.private_files import UMASK
 

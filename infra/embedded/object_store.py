@@ -14,8 +14,8 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from infra.disk_reserve import DiskReserve
-from infra.embedded.exclusive import DirectoryLock
-from infra.embedded.log_sweep import LogSweep
+from infra.embedded.directory_lock import DirectoryLock
+from infra.embedded.log_retention import LogSweep
 from infra.embedded.object_files import ObjectFiles
 from infra.embedded.object_http import ObjectHttp
 from infra.embedded.ports import LOOPBACK, listen

@@ -14,8 +14,8 @@ import httpx
 
 from infra import clickhouse
 from infra.clock import Clock
+from infra.embedded.all_processes import Whole, whole
 from infra.embedded.supervisor import Supervisor
-from infra.embedded.whole import Whole, whole
 from infra.settings import Settings
 from ingest.demo.report import FoundIncident, report
 from ingest.demo.run import Progress, run

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.clock import SystemClock
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.settings import Settings, load
 from ingest.gateway.metrics import Metrics
 from ingest.judge import metrics

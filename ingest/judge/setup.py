@@ -10,7 +10,7 @@ from functools import partial
 from detectors.scorers.prices import Price, PriceTable, shipped
 from infra import clickhouse
 from infra.clock import Clock
-from infra.embedded.exclusive import DirectoryLock
+from infra.embedded.directory_lock import DirectoryLock
 from infra.errors import Misconfigured
 from infra.judges import JudgeSettings
 from infra.kafka import LOGS

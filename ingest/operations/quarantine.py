@@ -13,7 +13,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from detectors.observation import ServiceKey
 from infra import clickhouse
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.kafka import OBSERVATIONS, TICKS
 from infra.settings import load
 from infra.typed_table import unknown

@@ -19,7 +19,7 @@ from detectors.service_patterns import matches
 from detectors.slo import PAIRS, Pair, Slo, span
 from infra import clickhouse
 from infra.clock import Clock, SystemClock
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.errors import Misconfigured
 from infra.settings import Settings, load
 from ingest.custom_scores import specs_of

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from detectors.scorers.conformance import faults
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.settings import Settings, load
 from infra.typed_table import unknown
 from ingest.agents.score.enabled_scorers import chosen

@@ -23,7 +23,7 @@ from alerts.state.incident_state import Change
 from alerts.stored_rows import FEW, readable
 from detectors.finding import Finding
 from infra.disks import Room
-from infra.guarded_loop import GuardedLoop
+from infra.supervised_thread import GuardedLoop
 from tests.alerts.deliveries import delivery, incident_of
 from tests.alerts.invented import at, lengths, refusals
 from tests.alerts.lifecycles import Process, World, ended, look_twice

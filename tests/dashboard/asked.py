@@ -12,14 +12,15 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from dashboard import queries
-from dashboard.estimates import scores, taxonomy
-from dashboard.estimates.measures import FLAG, Measure
+from dashboard.estimates import taxonomy
+from dashboard.measures import scores
+from dashboard.measures.measures import FLAG, Measure
 from dashboard.queries import fleet, series
 from dashboard.queries.catalogue import Place
 from dashboard.queries.examples import Wanted
 from dashboard.queries.series import Window
 from dashboard.queries.store import Scope, SeriesKey, Store
-from dashboard.rows import trend_rows
+from dashboard.tables import trend_rows
 from detectors.finding import SEVERAL
 from tests.dashboard.world import NOW
 

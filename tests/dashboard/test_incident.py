@@ -13,11 +13,12 @@ from alerts.incidents.codec import incident_to_json
 from alerts.incidents.timing import Timing
 from alerts.state.incident_state import Book
 from dashboard import palette
-from dashboard.incident import facts, picture, timeline
-from dashboard.incident import incident as incidents
-from dashboard.incident.incident import Incident
+from dashboard.pages.incident import facts, timeline
 from dashboard.palette import State
 from dashboard.queries.incidents import Trust
+from dashboard.tables import incident as incidents
+from dashboard.tables import incident_picture
+from dashboard.tables.incident import Incident
 from tests.dashboard import world_incidents
 from tests.dashboard.made import BODY, NOW, incident
 
@@ -131,9 +132,9 @@ def test_an_incident_with_extremes_in_its_body_is_drawn(
     )
     for fact in facts.facts(found, Trust(1, 3), NOW):
         "".join(fact).encode()
-    picture.window(found, NOW)
-    picture.comparison(found, NOW)
-    picture.change(found)
-    picture.marks(found)
+    incident_picture.window(found, NOW)
+    incident_picture.comparison(found, NOW)
+    incident_picture.change(found)
+    incident_picture.marks(found)
     timeline.lines(found, [], NOW)
     assert found.measure.title

@@ -16,11 +16,11 @@ from alerts.incidents.events import Acknowledge, End
 from alerts.incidents.timing import Timing
 from alerts.state.incident_state import Book
 from dashboard import palette
-from dashboard.charts.pages import by_week
+from dashboard.pages.alerts.pages_by_week import by_week
 from dashboard.palette import DARK, LIGHT
 from dashboard.queries.oncall import Delivered
-from dashboard.rows import oncall
-from dashboard.rows.oncall import Middle, PageWeek, care, channel, middle, of_count
+from dashboard.tables import oncall
+from dashboard.tables.oncall import Middle, PageWeek, care, channel, middle, of_count
 from infra.clock import to_ns
 from tests.dashboard.made import NOW
 from tests.dashboard.test_charts import layers, rows_of

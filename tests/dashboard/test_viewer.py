@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.access.door import KEPT_FOR, Place, Places, unmasked
 from dashboard.access.viewer import NothingGranted, SignInNeeded, Viewer, from_environment, grants, signed_in
-from dashboard.components import OLD, news
+from dashboard.components.elements import OLD, news
+from dashboard.components.sign_in import KEPT_FOR, Place, Places, unmasked
 from dashboard.queries.scope import Pulse
 from infra.dashboard_sections import ROLES, AccessSettings, LoginSettings
 from infra.errors import Misconfigured

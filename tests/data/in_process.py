@@ -189,7 +189,7 @@ class Pipeline:
                 shard.apply(offset, decode(output.value))
                 offset += 1
                 alerts.store.close_ticks(row for _, row, _ in shard.cells)
-                alerts.incident_service.elapse()
+                alerts.desk.elapse()
                 for finding, _ in shard.findings:
                     alerts.take(finding.to_json().encode())
                 shard.findings, shard.cells = [], []

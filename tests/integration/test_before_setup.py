@@ -22,10 +22,10 @@ from kafka.errors import KafkaError
 from alerts import feed
 from alerts.changes.feed import RecordedFeed
 from alerts.errors import AlertsError
+from infra.embedded.all_processes import whole
 from infra.embedded.child_spec import ChildSpec
 from infra.embedded.pair import kafka_address
 from infra.embedded.ports import spares
-from infra.embedded.whole import whole
 from infra.errors import InfraError
 from infra.kafka import DEAD_LETTERS, OBSERVATIONS, SPANS, SPANS_IN, TOPICS, create_topics
 from infra.settings import KafkaSettings, Settings

@@ -15,7 +15,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from infra.embedded.accept_guard import Owner
-from infra.embedded.guarded_process import guarded_process
+from infra.embedded.broker_access import guarded_process
 from infra.embedded.pair import broker_spec
 from infra.embedded.peer_owner import asked, listed, owner
 from infra.embedded.ports import LOOPBACK, spare

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from dashboard import data
 from dashboard.access.viewer import NotAllowed, Viewer
-from dashboard.acting import actions
-from dashboard.acting.actions import Answer
-from dashboard.queries import added_rules, incidents, levels
+from dashboard.components.actions import Answer
+from dashboard.components.elements import actions, data
+from dashboard.pages.baselines import baselines_query
+from dashboard.pages.explore import explore_query
+from dashboard.queries import incidents
 from dashboard.queries import store as stores
 from dashboard.queries.store import ClickHouse, Scope, Store
 from infra.clickhouse import connect
@@ -26,7 +27,7 @@ from infra.embedded.ports import spare
 from infra.errors import Defect
 from infra.settings import AlertSettings, Settings, StoreSettings
 from tests.at_length import at_length
-from tests.dashboard import asked, world, world_held
+from tests.dashboard import asked, world, world_legal_hold
 from tests.dashboard.asked import NOW_S, Call
 from tests.dashboard.serving import alerts_api, environment
 from tests.databases import fresh_database
@@ -67,12 +68,12 @@ def worlds(store: str) -> Iterator[Worlds]:
     client = connect(settings)
     door = ClickHouse(client)
     ids = world.fill(client, lineage="demo-1", tenant=OURS)
-    world_held.copy(client, ids["refusal"], "demo-1", OURS)
+    world_legal_hold.copy(client, ids["refusal"], "demo-1", OURS)
     known = asked.calls(ids)
     before = {name: answers(door, name, known) for name in (OURS, NOBODY)}
     # the same services at another time: whatever is counted in common is another number
     their_ids = world.fill(client, world.NOW - timedelta(minutes=31), lineage="demo-1", tenant=THEIRS)
-    world_held.copy(client, their_ids["refusal"], "demo-1", THEIRS)
+    world_legal_hold.copy(client, their_ids["refusal"], "demo-1", THEIRS)
     world.fill(client, world.NOW - timedelta(minutes=17), lineage="demo-2", tenant=OURS)
     yield Worlds(settings, ids, their_ids, before)
     client.close()
@@ -275,7 +276,9 @@ def test_the_record_names_the_persons_role(worlds: Worlds, service: Service) -> 
 @pytest.mark.parametrize("role", ROLES)
 def test_levels_are_accepted_for_ones_own_tenant_alone(worlds: Worlds, service: Service, role: str) -> None:
     (one, *_) = (
-        x for x in levels.learned(service.store, Scope(OURS, "demo-1", NOW_S)) if x.score == "refusal"
+        x
+        for x in baselines_query.learned(service.store, Scope(OURS, "demo-1", NOW_S))
+        if x.score == "refusal"
     )
     which = {"lineage": "demo-1", "service": one.service, "environment": one.environment}
     which |= {"score": "refusal", "slice": "all", "version": one.version}
@@ -313,7 +316,9 @@ def test_admins_add_and_remove_rules_of_their_own_tenant_alone(
 
     def rules(tenant: str) -> list[tuple[str, str, str]]:
         """As the explore page reads them."""
-        found = added_rules.added(service.store, Scope(tenant, "demo-1", NOW_S), "support-bot", "production")
+        found = explore_query.added(
+            service.store, Scope(tenant, "demo-1", NOW_S), "support-bot", "production"
+        )
         return [(one.rule.rule_id, one.actor, one.reason) for one in found]
 
     answer = actions.add_rule(service.settings, who, RULE, place | {"tenant": THEIRS}, "promised")

@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 from detectors.finding import rfc3339
 from infra import clickhouse
 from infra.clock import NS_PER_S, Clock, SystemClock, to_datetime
-from infra.embedded.reach import dashboard_address, reach
+from infra.embedded.addresses import dashboard_address, reach
 from infra.errors import Misconfigured
 from infra.settings import load
 from ingest.errors import Unavailable

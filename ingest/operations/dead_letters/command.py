@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.clock import SystemClock, to_datetime
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.errors import Misconfigured
 from infra.settings import KafkaSettings, load
 from ingest.errors import BadRecord

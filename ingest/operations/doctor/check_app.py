@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.application_env import Application
+from infra.onramp.application_env import Application
 from ingest.operations.doctor.line import FAIL, OK, WARN, Line
 
 NEEDED = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_TRACES_EXPORTER")

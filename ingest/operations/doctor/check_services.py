@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from infra.lacks import ServiceFacts, UnseenCalls, lacks, why_unseen
+from infra.missing_instrumentation import ServiceFacts, UnseenCalls, lacks, why_unseen
 from ingest.operations.doctor.line import OK, WARN, Line
 
 

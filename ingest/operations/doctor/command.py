@@ -10,13 +10,13 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from infra.application_env import INGEST_KEY, application
 from infra.disks import rooms_of
-from infra.embedded.reach import alerts_address, gateway_address, reach
+from infra.embedded.addresses import alerts_address, gateway_address, reach
 from infra.embedded.run_file import read_run
 from infra.embedded.run_report import children_of
 from infra.errors import Misconfigured
 from infra.kafka import SPANS_IN, TOPICS
+from infra.onramp.application_env import INGEST_KEY, application
 from infra.onramp.look import look
 from infra.settings import Settings, load
 from ingest.agents.score.enabled_scorers import chosen

@@ -19,7 +19,7 @@ from infra.clock import SystemClock
 from infra.errors import InfraError
 from infra.instance import HEADER
 from infra.kafka import LOGS
-from infra.lacks import ServiceFacts, UnseenCalls
+from infra.missing_instrumentation import ServiceFacts, UnseenCalls
 from infra.settings import KafkaSettings, StoreSettings, hide_password
 from ingest.agents.score.settings_reader import SettingsReader
 from ingest.errors import Unavailable

@@ -10,7 +10,7 @@ from typing import Any
 
 from detectors.finding import rfc3339
 from infra import clickhouse
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.settings import load
 from ingest.gateway.intake import LIVE
 from ingest.operations.importing.drained import has_ended, wait_until_drained

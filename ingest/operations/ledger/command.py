@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 
 from infra import clickhouse
 from infra.clock import Clock, SystemClock
-from infra.embedded.reach import gateway_address, reach
+from infra.embedded.addresses import gateway_address, reach
 from infra.settings import KafkaSettings, load
 from ingest.errors import BadRecord
 from ingest.operations.importing.options import read_span

@@ -16,7 +16,7 @@ from kafka import TopicPartition
 
 from infra import clickhouse
 from infra.clock import SystemClock
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.kafka import HEADER_TENANT, LOGS, SPANS
 from infra.settings import KafkaSettings, Settings, load
 from ingest.agents.score.settings_reader import SettingsReader

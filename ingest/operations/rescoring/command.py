@@ -15,7 +15,7 @@ from detectors.scorers.protocol import ScoreSpec
 from detectors.scorers.registry import score_each
 from infra import clickhouse
 from infra.clock import SystemClock
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.settings import Settings, load
 from ingest.agents.score.enabled_scorers import Chosen, chosen
 from ingest.custom_scores import with_plug_ins

@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 
 from detectors.finding import Finding
 from infra import clickhouse
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.settings import Settings, load
 from ingest.errors import BadRecord
 from ingest.operations.verify import original, policy

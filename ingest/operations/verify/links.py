@@ -125,7 +125,7 @@ class Links:
     def _read(self, record: LogRecord) -> AnyMessage:
         """The message, after a look at the columns that repeat parts of it."""
         message = self.log.read(record.blob)
-        kind, key = self.log.told(message)
+        kind, key = self.log.log_row(message)
         if record.kind != kind:
             raise self._broken(record, "kind", kind, record.kind, "")
         if record.key != key:

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from infra.embedded.asking import Asking
 from infra.embedded.child_spec import NotReady
+from infra.embedded.probing import Asking
 
 
 @pytest.mark.parametrize("turns", range(4))

@@ -12,7 +12,7 @@ from kafka.record import MemoryRecords, MemoryRecordsBuilder
 
 from infra.embedded import batch_merging
 from infra.embedded.batch_merging import batch_keys, remove_contained
-from infra.embedded.log_sweep import NS_PER_S, READABLE_NS, LogSweep
+from infra.embedded.log_retention import NS_PER_S, READABLE_NS, LogSweep
 from infra.embedded.object_files import ObjectFiles
 from infra.embedded.recent_reads import WINDOW_S, RecentReads
 from tests.at_length import examples

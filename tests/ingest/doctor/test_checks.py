@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.application_env import application
 from infra.disks import GIB, Room
 from infra.kafka import DEAD_LETTERS, LOGS, SPANS
-from infra.lacks import CAPTURE, ServiceFacts, UnseenCalls
+from infra.missing_instrumentation import CAPTURE, ServiceFacts, UnseenCalls
+from infra.onramp.application_env import application
 from infra.settings import KafkaSettings, Settings
 from ingest.operations.doctor.check_app import UNSET_IS_FINE, check_app
 from ingest.operations.doctor.check_scorers import check_scorers
