@@ -165,7 +165,7 @@ def demo(
     """
     from dashboard.access.local_session import opening_link
     from infra.clock import SystemClock
-    from infra.onramp.application_env import INGEST_KEY
+    from infra.gateway_section import INGEST_KEY
     from ingest.demo.command import SETTINGS, demonstrate, started
     from ingest.demo.screen import DemoScreen
 
@@ -202,7 +202,7 @@ def mark(
     """Record a change. It is named as a suspect by incidents that begin near it."""
     from getpass import getuser
 
-    from infra.onramp.application_env import INGEST_KEY
+    from infra.gateway_section import INGEST_KEY
     from ingest.operations.mark import mark as record
     from ingest.operations.mark import show_marked
 
@@ -363,10 +363,10 @@ def odd(
     config: ConfigPath = None,
 ) -> None:
     """Rank the outputs of a day, the oddest first. A list to look through: it never pages."""
-    from dashboard.commands.outliers_command import odd_outputs, show_odd
+    from dashboard.commands.outliers_command import outlying_outputs, show_outliers
 
     asked = {"service": service, "environment": environment, "day": day, "lineage": lineage}
-    answer(odd_outputs(config, **asked, tenant=tenant, top=top), as_json, show_odd)  # type: ignore[arg-type]
+    answer(outlying_outputs(config, **asked, tenant=tenant, top=top), as_json, show_outliers)  # type: ignore[arg-type]
 
 
 @app.command()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from detectors.budgets.allocation import allot
 from detectors.budgets.budget import FLEET_SHARES
-from detectors.budgets.service_budget import Grant
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.finding import SEVERAL
 from detectors.observation import ServiceKey, encode
 from infra.errors import Misconfigured
@@ -22,7 +22,7 @@ Send = Callable[[Sequence[tuple[str, bytes, bytes]]], None]
 """Writes (topic, key, value) messages; returns when all are acknowledged."""
 
 
-def grants_of(settings: Settings, services: Sequence[ServiceKey]) -> dict[ServiceKey, Grant]:
+def allocations_of(settings: Settings, services: Sequence[ServiceKey]) -> dict[ServiceKey, ServiceBudget]:
     """Budgets of ``services``, in order of registration, and of the roll-ups across each fleet's.
 
     Raises
@@ -31,12 +31,12 @@ def grants_of(settings: Settings, services: Sequence[ServiceKey]) -> dict[Servic
         If the settings give away more than there is.
     """
     b = settings.budget
-    fleet = Grant(b.pages_per_month, b.tickets_per_week)
-    own = {name: Grant(s.pages_per_month, s.tickets_per_week) for name, s in settings.service.items()}
+    fleet = ServiceBudget(b.pages_per_month, b.tickets_per_week)
+    own = {name: ServiceBudget(s.pages_per_month, s.tickets_per_week) for name, s in settings.service.items()}
     fleets: dict[tuple[str, str], list[ServiceKey]] = {}
     for key in services:
         fleets.setdefault((key.tenant, key.lineage), []).append(key)
-    out: dict[ServiceKey, Grant] = {}
+    out: dict[ServiceKey, ServiceBudget] = {}
     for (tenant, lineage), keys in fleets.items():
         try:
             out |= allot(fleet, own, keys, b.max_services)
@@ -48,14 +48,14 @@ def grants_of(settings: Settings, services: Sequence[ServiceKey]) -> dict[Servic
     return out
 
 
-class Grants:
+class BudgetAllocations:
     """What has been told. Used by one thread."""
 
     def __init__(self, settings: Settings, services: Callable[[], Sequence[ServiceKey]], send: Send) -> None:
         self._settings = settings
         self._services = services
         self._send = send
-        self._told: Mapping[ServiceKey, Grant] = {}
+        self._told: Mapping[ServiceKey, ServiceBudget] = {}
 
     def tell(self) -> int:
         """Write what is new or has changed; how many records that were.
@@ -67,7 +67,7 @@ class Grants:
         Misconfigured
             If the settings give away more than there is.
         """
-        granted = grants_of(self._settings, self._services())
+        granted = allocations_of(self._settings, self._services())
         news = [(key, grant) for key, grant in granted.items() if self._told.get(key) != grant]
         if news:
             self._send([_message(key, grant) for key, grant in news])
@@ -79,6 +79,6 @@ class Grants:
         self._told = {}
 
 
-def _message(key: ServiceKey, grant: Grant) -> tuple[str, bytes, bytes]:
+def _message(key: ServiceKey, grant: ServiceBudget) -> tuple[str, bytes, bytes]:
     topic = TICKS if key.service == SEVERAL else OBSERVATIONS
     return topic.name, key.text().encode(), encode(grant.control(key))

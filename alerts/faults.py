@@ -58,7 +58,7 @@ class PartFault:
         return f"{self.part} failed {times}, last with {self.fault}{of}"
 
 
-class Guarded:
+class FaultIsolation:
     """A block of which exceptions are noted in ``faults``."""
 
     def __init__(self, faults: Faults, part: str, what: str) -> None:
@@ -100,9 +100,9 @@ class Faults:
             logger.error("a defect: %s", known.text())
         return fault
 
-    def guarded(self, part: str, what: str = "") -> Guarded:
+    def guarded(self, part: str, what: str = "") -> FaultIsolation:
         """Note what the block raises, and go on after it; what is `OF_THE_WHOLE` is raised."""
-        return Guarded(self, part, what)
+        return FaultIsolation(self, part, what)
 
     def known(self) -> list[tuple[PartFault, bool]]:
         """Every part that failed since the start, and whether it did so lately."""

@@ -32,7 +32,7 @@ from alerts.silences.silence import MAX_SILENCES, Silence, Silences
 from alerts.state.actions import entry_of, event_of, silence_entry
 from alerts.state.allowed_hits import without_allowed
 from alerts.state.detector_controls import deciding
-from alerts.state.incident_state import Book, Change
+from alerts.state.incident_state import Change, IncidentState
 from alerts.state.isolation import Isolation
 from alerts.state.pending_controls import Decisions
 from alerts.state.policy_quiet import policy_scores, quieten, quieten_before
@@ -47,7 +47,7 @@ NOT_A_FINDING, DEFECT = "not_a_finding", "defect"
 """Kinds of dead letters: what cannot be read, and what our own code failed on."""
 
 
-class Desk:
+class IncidentService:
     """The incidents of this process. Every public method may be called from any thread.
 
     A finding or an incident that our own code fails on is set aside and noted in ``faults``: a finding is a
@@ -73,7 +73,7 @@ class Desk:
         self._clock = clock
         self._metrics = metrics
         self._lock = threading.RLock()
-        self._book = Book(setup.timing, route=setup.route)
+        self._book = IncidentState(setup.timing, route=setup.route)
         self._owner = False
         self._looks: dict[tuple[str, int], Closed] = {}
         self._recorded_anew = False
@@ -104,7 +104,7 @@ class Desk:
             silences = self._store.silences().at(self._clock.now_ns())
             known, self._recorded_anew = self._book.recorded, True
             allowed = self._store.allow_rules()
-            self._book = Book(
+            self._book = IncidentState(
                 self._setup.timing, reversed(incidents), self._setup.route, silences, known, allowed
             )
             for incident in (i for i in incidents if i.is_open):
@@ -122,7 +122,7 @@ class Desk:
             self._owner = True
         logger.info("%d incidents loaded, %d messages in the outbox", len(incidents), len(undelivered))
 
-    def take(self, messages: Sequence[Message]) -> None:
+    def apply(self, messages: Sequence[Message]) -> None:
         """Take messages of the log of findings, in order; what cannot be taken becomes a dead letter.
 
         Raises
@@ -156,7 +156,7 @@ class Desk:
             if messages:
                 self._metrics.set("offset", messages[-1].source.offset)
 
-    def _apply(self, draft: Book, finding: Finding) -> list[Change]:
+    def _apply(self, draft: IncidentState, finding: Finding) -> list[Change]:
         return [*quieten_before(draft, finding, self._closed), *draft.apply(finding)]
 
     def elapse(self) -> None:
@@ -172,7 +172,7 @@ class Desk:
             If it fails for most incidents.
         """
         with self._lock:
-            self._hush()
+            self._suppress()
             waiting = [i for i in self._book if i.state in (PENDING, RECOVERING) or i.hits.active]
             unconfirmed = [i for i in self._book if i.unconfirmed]
             now_of: dict[Place, int] = {}
@@ -189,7 +189,7 @@ class Desk:
                     now_of[incident.place] = max(now_of.get(incident.place, 0), seen.upto_ns)
                     quiet[incident.incident_id] = seen
 
-            def pass_time(draft: Book) -> list[Change]:
+            def pass_time(draft: IncidentState) -> list[Change]:
                 over = [
                     quieten(draft, i, seen, seen.upto_ns)
                     for i in draft
@@ -272,7 +272,7 @@ class Desk:
                 raise NotPossible(f"there are {MAX_SILENCES} silences already: lift some")
             self._put_silence(silence)
             self._metrics.add("actions", 1)
-            self._hush_now()
+            self._suppress_now()
             return silence
 
     def align_silences(self, changes: Callable[[Silences], Sequence[Silence]]) -> None:
@@ -307,7 +307,7 @@ class Desk:
             over = replace(known, ended_ns=now_ns, ended_by=actor, ended_reason=reason, applied=of)
             self._put_silence(over)
             self._metrics.add("actions", 1)
-            self._hush_now()
+            self._suppress_now()
             return over
 
     def allow(self, rule: AllowRule) -> None:
@@ -337,19 +337,19 @@ class Desk:
         self._metrics.set("silences", len(self._book.silences.in_force))
         logger.info("silence %s %s", silence.silence_id, "made" if silence.in_force else "ended")
 
-    def _hush(self) -> None:
+    def _suppress(self) -> None:
         """Bring incidents in line with the silences in force."""
         now_ns = self._clock.now_ns()
         self._book.silences = self._book.silences.at(now_ns)
         for over in self._book.silences.over(now_ns):
             with self._faults.guarded(ROWS, over.silence_id):
                 self._put_silence(over)
-        self._isolated.advance(lambda draft: draft.hush(lambda i: self._wall_ns(i, now_ns)))
+        self._isolated.advance(lambda draft: draft.suppress(lambda i: self._wall_ns(i, now_ns)))
 
-    def _hush_now(self) -> None:
+    def _suppress_now(self) -> None:
         """`_hush`, unless the store is away meanwhile: then time does it (`elapse`)."""
         try:
-            self._hush()
+            self._suppress()
         except Unavailable as error:
             logger.warning("silences take effect later: %s", error)
         self._try_to_post()
@@ -390,7 +390,7 @@ class Desk:
         return brief_of(incident, kind=kind, links=self._setup.links, trust=trust)
 
     def _closed(self, incident: Incident, after_ns: int, before_ns: int = FAR_FUTURE_NS) -> Closed:
-        if incident.place.service == SERVICE and incident.lead.alert_kind == PIPELINE:
+        if incident.place.service == SERVICE and incident.primary_finding.alert_kind == PIPELINE:
             # no ticks are closed of Lightship itself: what it states is on the wall clock
             return Closed(0, 0, self._clock.now_ns())
         seen = self._store.closed(incident.place, policy_scores(incident), after_ns, before_ns)

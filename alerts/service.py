@@ -28,20 +28,20 @@ from alerts.access.listener import address_of, host_names, listen
 from alerts.access.typed_text import TypedText
 from alerts.api import http_api, link_pages
 from alerts.api.allow_rules import Allowing
-from alerts.api.baselines import Levels
+from alerts.api.baselines import BaselinesApi
 from alerts.api.inbound import Inbound, Secrets
 from alerts.api.rules import Rules
 from alerts.briefs.brief import Links
 from alerts.briefs.known_scores import learn_own_scores
-from alerts.budget_allocation import Grants
+from alerts.budget_allocation import BudgetAllocations
 from alerts.changes.change_event import RecordedChange
 from alerts.changes.feed import RecordedFeed
 from alerts.errors import Unavailable
 from alerts.faults import INCIDENTS, Faults
-from alerts.incident_service import Desk
+from alerts.incident_service import IncidentService
 from alerts.incidents.incident import Incident
 from alerts.incidents.timing import Timing
-from alerts.legal_hold.retention import Keeper
+from alerts.legal_hold.retention import EvidenceRetention
 from alerts.metrics import Metrics
 from alerts.monitoring.all_watches import Watches
 from alerts.monitoring.health_watch import WATCHING
@@ -52,14 +52,14 @@ from alerts.notify.route import receivers_of
 from alerts.notify.routing import Routing
 from alerts.notify.silence_polling import HonouredSilences
 from alerts.outbox.dispatch import Dispatch
-from alerts.outbox.incident_status import Standing
+from alerts.outbox.incident_status import IncidentStatus
 from alerts.reload import Reload
 from alerts.repository.incidents import IncidentLog
 from alerts.state.ports import Message, Setup
 from detectors.redaction.names import revealed_type
 from infra import clickhouse
 from infra.clock import NS_PER_S, Clock, SystemClock
-from infra.disks import Room
+from infra.disks import DiskSpace
 from infra.errors import InfraError, Misconfigured
 from infra.kafka import FINDINGS
 from infra.metrics_key import read_metrics_key
@@ -67,7 +67,7 @@ from infra.process_starts import report_start
 from infra.settings import Settings, load
 from infra.settings_file import SettingsFile
 from infra.stored_names import check_stored_names
-from infra.supervised_thread import GuardedLoop
+from infra.supervised_thread import SupervisedThread
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Service:
         clock: Clock | None = None,
         topic: str = FINDINGS.name,
         group: str = feed.GROUP,
-        rooms: Callable[[], list[Room]] | None = None,
+        rooms: Callable[[], list[DiskSpace]] | None = None,
         file: SettingsFile | None = None,
     ) -> None:
         self._settings = settings
@@ -112,7 +112,7 @@ class Service:
         self._stop = threading.Event()
         self._trouble: str | None = STARTING
         self._ping = StorePing(self._deliveries.ping, self._clock)
-        self._grants = Grants(settings, self._log.services, self._producer.records)
+        self._grants = BudgetAllocations(settings, self._log.services, self._producer.records)
         self._heart = heartbeat_of(
             settings.alerts,
             self.problems,
@@ -142,7 +142,7 @@ class Service:
         self.address = address_of(self._socket)
         dashboard = settings.dashboard.address
         links = Links(dashboard, self.address, _version(), settings.alerts.runbook_url)
-        self._standing = Standing(links)
+        self._standing = IncidentStatus(links)
         self._digests = DigestRound(
             receivers_of(settings),
             self._routing.is_business_of,
@@ -155,7 +155,9 @@ class Service:
             Timing.of(settings), routing.route, links, state.arrived, routing.policies, state.arrival
         )
         due = self._dispatch.due
-        self.desk = Desk(setup, self._log, self._producer, due, self._clock, self.metrics, self.faults)
+        self.desk = IncidentService(
+            setup, self._log, self._producer, due, self._clock, self.metrics, self.faults
+        )
         self.holding = self._kept.held()
         self.reload = Reload(file, settings, self._use, self._clock, self.metrics)
         self._own = Watches(
@@ -171,14 +173,14 @@ class Service:
         )
         tell, audit = self._producer.controls, self._producer.action
         self._rules = Rules(self._deliveries, tell, audit, settings, self._clock)
-        self._keeper = Keeper(self.holding, self._mine, self._clock, self.faults)
+        self._keeper = EvidenceRetention(self.holding, self._mine, self._clock, self.faults)
         self._honoured = self._honoured_in(settings)
 
     def _honoured_in(self, settings: Settings) -> HonouredSilences:
         return HonouredSilences.of(settings, self._clock, self.metrics, self.faults, self._typed)
 
     @property
-    def loops(self) -> list[GuardedLoop]:
+    def loops(self) -> list[SupervisedThread]:
         """The threads there are now, which none ends but by `stop`."""
         beats = [] if self._heart is None else [self._heart.loop]
         asked = self._honoured.loops
@@ -245,7 +247,7 @@ class Service:
             self.metrics,
             self._token,
             host_names(self._settings.alerts.host, self._settings.alerts.allowed_hosts),
-            Levels(self._deliveries, self._producer.controls, self._settings.detection.tick_s),
+            BaselinesApi(self._deliveries, self._producer.controls, self._settings.detection.tick_s),
             self._clock,
             self._deliveries.held().bounds,
             self._rules,
@@ -329,7 +331,7 @@ class Service:
                         self.desk.record(recorded)
                     recorded = []
                 if batch:
-                    self.desk.take(batch)
+                    self.desk.apply(batch)
                     self._producer.flush()
                     self._feed.commit(batch)
                     batch = []

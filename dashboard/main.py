@@ -10,7 +10,6 @@ from streamlit.navigation.page import Page
 
 from dashboard import palette, strings
 from dashboard.access.viewer import NotAllowed, NothingGranted, SignInNeeded
-from dashboard.components.elements import data, elements, filters, monitor, score_choice, session, sign_in
 from dashboard.pages.alerts import alerts_text
 from dashboard.pages.baselines import baselines_text
 from dashboard.pages.connect import connect_text
@@ -18,6 +17,7 @@ from dashboard.pages.detectors import detectors_text
 from dashboard.queries import incidents
 from dashboard.queries.store import LIVE, Scope
 from dashboard.safe_text import clean
+from dashboard.shared import data, elements, filters, monitor, score_choice, session, sign_in
 from dashboard.tables import pipeline
 from dashboard.tables import pipeline_text as pipes
 from dashboard.wording import access, trace

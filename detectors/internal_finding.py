@@ -11,7 +11,7 @@ SERVICE, OPERATOR = "lightship", "default"
 PIPELINE, LIVE, UNIT = "pipeline", "live", "interaction"
 
 
-def own_finding(
+def internal_finding(
     score: str,
     *parts: str,
     at: datetime,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from detectors.budgets.budget import Budget
-from detectors.budgets.service_budget import Grant
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.declared_limits import Limit
 from detectors.rules import Rule
 from detectors.scorers.protocol import ScoreSpec
@@ -47,7 +47,7 @@ class WatchConfig:
         """The same with a share of the budget."""
         return replace(self, pages=self.pages.part(share), tickets=self.tickets.part(share))
 
-    def granted(self, grant: Grant) -> WatchConfig:
+    def granted(self, grant: ServiceBudget) -> WatchConfig:
         """The same with another budget."""
         return replace(self, pages=grant.pages, tickets=grant.tickets)
 

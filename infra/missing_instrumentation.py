@@ -96,7 +96,7 @@ def why_unseen(s: UnseenCalls) -> list[Lack]:
     return out
 
 
-def lacks(f: ServiceFacts) -> list[Lack]:
+def missing_instrumentation(f: ServiceFacts) -> list[Lack]:
     """Everything that is missing in what this service sends."""
 
     def said(n: int, what: str, remedy: str) -> list[Lack]:

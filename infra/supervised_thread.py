@@ -9,7 +9,7 @@ FIRST_S, LONGEST_S = 1.0, 60.0
 """How long it waits after a failure; twice as long after the next, up to the longest."""
 
 
-class GuardedLoop:
+class SupervisedThread:
     """Calls ``step`` until it is stopped.
 
     Parameters

@@ -15,13 +15,13 @@ import orjson
 
 from detectors.scorers.conformance import faults
 from detectors.scorers.custom.declared import GROUP, scorer_of, spec_of, table_of
-from detectors.scorers.custom.function import OwnFunction
+from detectors.scorers.custom.function import CustomFunction
 from detectors.scorers.custom.json_form import JsonForm
 from detectors.scorers.custom.text_match import TextMatch, pattern_of
 from detectors.scorers.protocol import Scorer, ScoreSpec
 from detectors.scorers.registry import BUILT_IN, SCORER_VERSIONS
 from infra.errors import Misconfigured
-from infra.settings import OwnScoreSettings, Settings
+from infra.settings import CustomScoreSettings, Settings
 from infra.user_code import function_in, plug_ins, text_of
 
 _WAYS = ("regex", "keywords", "json_schema", "python", "plugin")
@@ -44,7 +44,7 @@ def with_plug_ins(settings: Settings) -> Settings:
             if known is not None:
                 raise Misconfigured(f"plug-in {name!r}: the score {spec.name!r} is declared twice")
             try:
-                own[spec.name] = OwnScoreSettings(plugin=name, **table_of(spec))
+                own[spec.name] = CustomScoreSettings(plugin=name, **table_of(spec))
             except ValueError as error:
                 raise Misconfigured(f"plug-in {name!r}: {error}") from error
     if len(own) == len(settings.scorers.own):
@@ -68,7 +68,7 @@ def _scorer(name: str, found: Any) -> Scorer:
     return checked
 
 
-def own_specs(settings: Settings) -> dict[str, ScoreSpec]:
+def custom_specs(settings: Settings) -> dict[str, ScoreSpec]:
     """What the settings declare, by name.
 
     Raises
@@ -84,7 +84,7 @@ def own_specs(settings: Settings) -> dict[str, ScoreSpec]:
 
 def specs_of(settings: Settings) -> Mapping[str, ScoreSpec]:
     """Every declared score of a run: the built-in ones and the operator's."""
-    own = own_specs(settings)
+    own = custom_specs(settings)
     return {**BUILT_IN, **own} if own else BUILT_IN
 
 
@@ -97,7 +97,7 @@ def own_scorers(settings: Settings, *, tried: bool = True) -> tuple[Scorer, ...]
         If one cannot be made (a pattern that RE2 cannot read, a file or function that is not there), or
         breaks what every scorer keeps to.
     """
-    specs = own_specs(settings)
+    specs = custom_specs(settings)
     tables = settings.scorers.own
     made: list[Scorer] = [
         _made(spec, tables[name]) for name, spec in specs.items() if not tables[name].plugin
@@ -110,7 +110,7 @@ def own_scorers(settings: Settings, *, tried: bool = True) -> tuple[Scorer, ...]
     return tuple(made)
 
 
-def _made(spec: ScoreSpec, table: OwnScoreSettings) -> Scorer:
+def _made(spec: ScoreSpec, table: CustomScoreSettings) -> Scorer:
     where = f"[scorers.own.{spec.name}]"
     given = [way for way in _WAYS if getattr(table, way)]
     if len(given) != 1:
@@ -125,6 +125,6 @@ def _made(spec: ScoreSpec, table: OwnScoreSettings) -> Scorer:
             return TextMatch(spec, pattern_of(table.keywords), table.side)
         if table.json_schema:
             return JsonForm(spec, orjson.loads(text_of(table.json_schema, f"{where} json_schema")))
-        return OwnFunction(spec, *function_in(table.python, f"{where} python"))
+        return CustomFunction(spec, *function_in(table.python, f"{where} python"))
     except ValueError as error:  # JSON that does not parse is one, too
         raise Misconfigured(f"{where}: {error}") from error

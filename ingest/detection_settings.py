@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 
 from detectors.budgets.budget import FLEET_SHARES
-from detectors.budgets.service_budget import Grant
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.declared_limits import Limit
 from detectors.rules import Rule
 from detectors.scorers.judgement import WithJudgements
@@ -30,7 +30,7 @@ def fleet_config(settings: Settings) -> WatchConfig:
 
 def _config(settings: Settings, share: float) -> WatchConfig:
     d, b = settings.detection, settings.budget
-    granted = Grant(b.pages_per_month, b.tickets_per_week).part(share)
+    granted = ServiceBudget(b.pages_per_month, b.tickets_per_week).part(share)
     return WatchConfig(
         specs=with_severities(
             WithJudgements(specs_of(settings)), {name: s.severity for name, s in settings.score.items()}

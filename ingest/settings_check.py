@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detectors.budgets.allocation import allot
-from detectors.budgets.service_budget import Grant
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.rule_faults import first_fault, slice_fault
 from detectors.rules import CALLS
 from detectors.scorers.judgement import WithJudgements, is_judgement
@@ -49,9 +49,9 @@ def check(settings: Settings) -> None:
         if name not in specs and not is_judgement(name):
             raise unknown("score in [score]:", name, specs)
     b = settings.budget
-    own = {name: Grant(s.pages_per_month, s.tickets_per_week) for name, s in settings.service.items()}
+    own = {name: ServiceBudget(s.pages_per_month, s.tickets_per_week) for name, s in settings.service.items()}
     try:
-        allot(Grant(b.pages_per_month, b.tickets_per_week), own, (), b.max_services)
+        allot(ServiceBudget(b.pages_per_month, b.tickets_per_week), own, (), b.max_services)
     except ValueError as error:
         raise Misconfigured(str(error)) from error
     flags = [name for name, spec in specs.items() if spec.kind == "flag"]

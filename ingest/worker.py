@@ -21,7 +21,7 @@ from ingest.agents.detect.program import program
 from ingest.agents.detect.run_config import RunConfig, engine
 from ingest.agents.detect.stage import DetectStage
 from ingest.agents.detect.writer import ClickHouseDetectStore
-from ingest.agents.heartbeat import Pulse
+from ingest.agents.heartbeat import Heartbeat
 from ingest.agents.missing_topics import await_topics
 from ingest.agents.probe import open_beside, probe
 from ingest.agents.score.settings_reader import SettingsReader
@@ -88,7 +88,7 @@ def _start(settings: Settings, options: argparse.Namespace) -> int:
     open_beside(
         app, probe(health, lambda: _counters(wiring, score, detect), options.host), options.host, options.port
     )
-    Pulse(settings.kafka.session_timeout_s, _overslept).start()
+    Heartbeat(settings.kafka.session_timeout_s, _overslept).start()
     return run_app(app)
 
 

@@ -17,7 +17,7 @@ import pytest
 from alerts.briefs import render
 from alerts.incidents import codec
 from alerts.notify import webhook
-from alerts.state.incident_state import Book
+from alerts.state.incident_state import IncidentState
 from detectors import closed_ticks, finding, observation
 from detectors.closed_ticks import Entry, Report, SharedRow
 from detectors.engine import snapshot
@@ -127,7 +127,7 @@ REFUSALS = ("interaction", "refusal", "request_model=m-1")
 
 def message() -> bytes:
     """What a webhook is sent for an invented incident."""
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     for one in (refusals(), overall()):
         book.apply(one)
     (incident,) = book.all()

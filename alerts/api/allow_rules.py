@@ -26,7 +26,7 @@ from alerts.allow_rules.rule import (
 )
 from alerts.api.request import RESPONDER, TENANT, Refused, check_token, filters, said
 from alerts.errors import NotPossible, Unavailable
-from alerts.incident_service import Desk
+from alerts.incident_service import IncidentService
 from alerts.incidents.identity import LIVE
 from alerts.incidents.incident import Incident
 from alerts.state.ports import Store
@@ -46,7 +46,7 @@ Audit = Callable[[str, dict[str, Any]], None]
 class Allowing:
     """What people ask and say about allow rules. Methods raise `Unavailable`; `NotPossible` says why not."""
 
-    desk: Desk
+    desk: IncidentService
     store: Store
     clock: Clock
     audit: Audit

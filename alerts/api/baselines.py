@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from alerts.baselines.adoption import Source, adopting, learned_by
-from alerts.baselines.proposal import LearnedLevel, accepting, is_whole, proposals
+from alerts.baselines.proposal import LearnedBaseline, accepting, is_whole, proposals
 from alerts.errors import NotPossible
 from detectors.baselines.expected import expect_body
 from detectors.baselines.proposal import FINE
@@ -27,7 +27,7 @@ PLACE = ("tenant", "lineage", "service", "environment")
 class LevelStore(Protocol):
     """Where learned levels are read. Raises `Unavailable` when it does not answer."""
 
-    def levels(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedLevel]:
+    def levels(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedBaseline]:
         """Every watched series of a lineage."""
 
     def shard_snapshots(self) -> Sequence[bytes]:
@@ -40,7 +40,7 @@ Send = Callable[[Sequence[Control]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
+class BaselinesApi:
     """What people ask and say about levels. Methods raise `Unavailable`, `NotPossible` says why not."""
 
     store: LevelStore
@@ -96,7 +96,7 @@ class Levels:
         self.send([Control(place_of(asked), "expect", tick, dict(expect_body(scores, actor, reason)))])
         return {"v": 1, "expected": {"at": asked["at"], "scores": scores}}
 
-    def _chosen(self, asked: Mapping[str, str]) -> tuple[list[LearnedLevel], list[LearnedLevel]]:
+    def _chosen(self, asked: Mapping[str, str]) -> tuple[list[LearnedBaseline], list[LearnedBaseline]]:
         slice_ = asked.get("slice", "all")
         tenant, lineage = asked.get("tenant", TENANT), asked.get("lineage", LIVE)
         levels = self.store.levels(tenant, lineage, slices=slice_ != "all")

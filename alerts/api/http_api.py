@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from alerts.access.typed_text import TypedText
 from alerts.api.allow_rules import AllowApi, Allowing
-from alerts.api.baselines import FILTERS, Levels
+from alerts.api.baselines import FILTERS, BaselinesApi
 from alerts.api.receivers import ReceiverApi
 from alerts.api.request import (
     ADMIN,
@@ -40,7 +40,7 @@ from alerts.briefs.brief import Brief
 from alerts.briefs.headline import headline
 from alerts.briefs.render import render_json, render_text
 from alerts.errors import NotPossible, Unavailable, Unstorable
-from alerts.incident_service import Desk
+from alerts.incident_service import IncidentService
 from alerts.incidents.codec import incident_to_dict
 from alerts.incidents.identity import LIVE
 from alerts.incidents.incident import OPEN, STATES, Incident
@@ -84,13 +84,13 @@ class Condition:
 
 
 def build(
-    desk: Desk,
+    desk: IncidentService,
     history: History,
     problems: Problems,
     metrics: Metrics,
     token: str,
     hosts: Sequence[str] = (),
-    levels: Levels | None = None,
+    levels: BaselinesApi | None = None,
     clock: Clock | None = None,
     held: Held = lambda *_: (),
     rules: Rules | None = None,
@@ -155,7 +155,7 @@ class _Api:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: IncidentService,
         history: History,
         problems: Problems,
         metrics: Metrics,
@@ -312,7 +312,7 @@ async def _unstorable(_: Request, error: Exception) -> Response:
 class _LevelsApi:
     """Handlers about baselines."""
 
-    def __init__(self, levels: Levels | None, token: str) -> None:
+    def __init__(self, levels: BaselinesApi | None, token: str) -> None:
         self._levels, self._token = levels, token
 
     async def listed(self, request: Request) -> Response:
@@ -342,7 +342,7 @@ class _LevelsApi:
         except Unavailable as error:
             raise Refused(503, str(error)) from error
 
-    def _open(self, request: Request, least: str = VIEWER) -> Levels:
+    def _open(self, request: Request, least: str = VIEWER) -> BaselinesApi:
         check_token(request, self._token, least)
         if self._levels is None:
             raise Refused(404, "this service keeps no baselines")

@@ -25,7 +25,7 @@ from alerts.api.request import read_body
 from alerts.errors import NotPossible, Unavailable
 from alerts.inbound import acknowledgements, signatures
 from alerts.inbound.acknowledgements import OLDEST_S, Acknowledgement
-from alerts.incident_service import Desk
+from alerts.incident_service import IncidentService
 from alerts.notify.http_post import HttpPost
 from alerts.notify.secrets import read_secret
 from infra.clock import NS_PER_S, Clock
@@ -90,7 +90,7 @@ class Inbound:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: IncidentService,
         secrets: Callable[[], Secrets],
         key: bytes,
         typed: TypedText,

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from alerts.errors import NotPossible, Unavailable
-from alerts.incident_service import Desk
+from alerts.incident_service import IncidentService
 from alerts.incidents.incident import Incident
 from alerts.links import signed as signed_links
 from alerts.silences.silence import asked_for
@@ -62,7 +62,7 @@ _LATER = _Answer(503, "Not now", "Nothing was changed: the service cannot store 
 
 
 def build(
-    desk: Desk, key: bytes, clock: Clock, hosts: Sequence[str], inbound: Sequence[Route] = ()
+    desk: IncidentService, key: bytes, clock: Clock, hosts: Sequence[str], inbound: Sequence[Route] = ()
 ) -> Starlette:
     """The application; ``hosts`` are the names it is asked under, beside those of loopback.
 
@@ -92,7 +92,7 @@ def beside(app: ASGIApp, pages: ASGIApp) -> ASGIApp:
 class _Pages:
     """Handlers."""
 
-    def __init__(self, desk: Desk, key: bytes, clock: Clock) -> None:
+    def __init__(self, desk: IncidentService, key: bytes, clock: Clock) -> None:
         self._desk, self._key, self._clock = desk, key, clock
         self._lock = threading.Lock()
 

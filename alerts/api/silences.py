@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from alerts.api.apply_request import application, applied
 from alerts.api.request import RESPONDER, TENANT, Refused, check_token, filters, said
 from alerts.errors import NotPossible, Unavailable
-from alerts.incident_service import Desk
+from alerts.incident_service import IncidentService
 from alerts.silences.plan import planned, row
 from alerts.silences.silence import MATCHERS, asked_for
 from detectors.files.rows import parse_span_s
@@ -28,7 +28,7 @@ from infra.clock import Clock, to_ns
 class SilenceApi:
     """Handlers."""
 
-    def __init__(self, desk: Desk, token: str, clock: Clock) -> None:
+    def __init__(self, desk: IncidentService, token: str, clock: Clock) -> None:
         self._desk, self._token, self._clock = desk, token, clock
 
     async def listed(self, request: Request) -> Response:

@@ -16,7 +16,7 @@ from detectors.observation import Control, ServiceKey
 
 
 @dataclass(frozen=True, slots=True)
-class LearnedLevel:
+class LearnedBaseline:
     """One watched series: its level with a 95 % interval from ``n`` observations, and what is said to it.
 
     ``examples`` are the hits among them (``None`` where the score counts none), ``verdict`` one of
@@ -65,7 +65,7 @@ class LearnedLevel:
 class Proposal:
     """A level beside those of other services: ``gap`` is how far it lies above their median."""
 
-    learned: LearnedLevel
+    learned: LearnedBaseline
     gap: float | None
     others: int
 
@@ -74,9 +74,9 @@ class Proposal:
         return {**asdict(self.learned), "gap": self.gap, "others": self.others}
 
 
-def proposals(levels: Sequence[LearnedLevel], wanted: Iterable[LearnedLevel]) -> list[Proposal]:
+def proposals(levels: Sequence[LearnedBaseline], wanted: Iterable[LearnedBaseline]) -> list[Proposal]:
     """The ``wanted`` ones among ``levels``, each compared with the other services of its lineage."""
-    by_row: dict[tuple[str, str, tuple[str, str, str]], list[LearnedLevel]] = defaultdict(list)
+    by_row: dict[tuple[str, str, tuple[str, str, str]], list[LearnedBaseline]] = defaultdict(list)
     for one in levels:
         if one.level is not None:
             by_row[one.tenant, one.lineage, one.row].append(one)
@@ -89,7 +89,7 @@ def proposals(levels: Sequence[LearnedLevel], wanted: Iterable[LearnedLevel]) ->
     return found
 
 
-def accepting(levels: Iterable[LearnedLevel], actor: str, reason: str) -> list[Control]:
+def accepting(levels: Iterable[LearnedBaseline], actor: str, reason: str) -> list[Control]:
     """Records that make these levels accepted ones: each names the version that the person saw."""
     return [
         Control(
@@ -109,6 +109,6 @@ def accepting(levels: Iterable[LearnedLevel], actor: str, reason: str) -> list[C
     ]
 
 
-def is_whole(one: LearnedLevel) -> bool:
+def is_whole(one: LearnedBaseline) -> bool:
     """Whether it is the level of all traffic."""
     return one.slice == ALL

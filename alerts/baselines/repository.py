@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
 
-from alerts.baselines.proposal import LearnedLevel
+from alerts.baselines.proposal import LearnedBaseline
 
 MAX_LISTED = 5_000
 
@@ -27,8 +27,8 @@ LIMIT {limit:UInt32}
 Query = Callable[[str, dict[str, Any]], Sequence[Sequence[Any]]]
 
 
-def levels_of(query: Query, tenant: str, lineage: str, *, slices: bool) -> list[LearnedLevel]:
+def levels_of(query: Query, tenant: str, lineage: str, *, slices: bool) -> list[LearnedBaseline]:
     """Every watched series of a lineage, the newest generation; the wholes alone without ``slices``."""
     given = {"tenant": tenant, "lineage": lineage, "slices": slices, "limit": MAX_LISTED}
-    names = [f.name for f in fields(LearnedLevel)]
-    return [LearnedLevel(**dict(zip(names, row, strict=True))) for row in query(_LEVELS, given)]
+    names = [f.name for f in fields(LearnedBaseline)]
+    return [LearnedBaseline(**dict(zip(names, row, strict=True))) for row in query(_LEVELS, given)]

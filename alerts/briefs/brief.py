@@ -232,9 +232,11 @@ def brief_of(
             service=words.whose(finding),
             slice=words.plain(where, 80),
             slices=_ranked(incident),
-            cleared=tuple(words.plain(s, 80) for s in incident.lead.cleared[:MAX_CLEARED]),
-            services_hit=tuple(words.plain(s) for s in incident.lead.services_hit[:MAX_SLICES]),
-            services_spared=tuple(words.plain(s) for s in incident.lead.services_spared[:MAX_CLEARED]),
+            cleared=tuple(words.plain(s, 80) for s in incident.primary_finding.cleared[:MAX_CLEARED]),
+            services_hit=tuple(words.plain(s) for s in incident.primary_finding.services_hit[:MAX_SLICES]),
+            services_spared=tuple(
+                words.plain(s) for s in incident.primary_finding.services_spared[:MAX_CLEARED]
+            ),
         ),
         suspects=tuple(
             Suspect(
@@ -352,8 +354,8 @@ def _when(incident: Incident) -> When:
 
 def _ranked(incident: Incident) -> tuple[SliceEffect, ...]:
     """Slices by what they explain: the ranking over all traffic, else the slices' own findings."""
-    family = primary_finding.relatives(incident.findings, incident.lead)
-    ranking = next((f.slices for f in family if f.slice == ALL and f.slices), incident.lead.slices)
+    family = primary_finding.relatives(incident.findings, incident.primary_finding)
+    ranking = next((f.slices for f in family if f.slice == ALL and f.slices), incident.primary_finding.slices)
     if not ranking:
         own = [f for f in family if f.slice != ALL]
         own.sort(key=lambda f: (-abs(f.effect or 0.0), f.slice))

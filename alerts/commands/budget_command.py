@@ -19,10 +19,10 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from alerts.briefs.known_scores import learn_own_scores
-from alerts.budget_allocation import grants_of
+from alerts.budget_allocation import allocations_of
 from alerts.repository.incidents import SERVICES, service_keys
 from detectors.budgets.budget import CLASS_SHARES, PERIODS_S
-from detectors.budgets.service_budget import Grant
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.fast.fast_scores import shares
 from detectors.finding import ALL, SEVERAL
 from detectors.observation import ServiceKey
@@ -83,7 +83,7 @@ def spent(config: Path | None, tenant: str, lineage: str, days: float) -> dict[s
         keys = service_keys(client.query(SERVICES, {"several": SEVERAL}).result_rows)
         rows = client.query(_WATCHED, given).result_rows
         mine = [k for k in keys if (k.tenant, k.lineage) == (tenant, lineage)]
-        granted = grants_of(settings, mine)
+        granted = allocations_of(settings, mine)
         watched = [_watched(settings, row) for row in rows]
         fast = within_minutes(settings, granted, rows)
         until_s = max((w.until_s for w in watched), default=0.0)
@@ -119,7 +119,7 @@ def fast_shares(settings: Settings) -> dict[str, tuple[str, float]]:
 
 
 def within_minutes(
-    settings: Settings, granted: Mapping[ServiceKey, Grant], rows: Sequence[Sequence[Any]]
+    settings: Settings, granted: Mapping[ServiceKey, ServiceBudget], rows: Sequence[Sequence[Any]]
 ) -> list[Watched]:
     """What the fast path spends beside the series themselves, each over all traffic of its service."""
     parts, budgets = fast_shares(settings), {(k.service, k.environment): g for k, g in granted.items()}
@@ -135,7 +135,7 @@ def within_minutes(
 
 
 def report(
-    granted: Mapping[ServiceKey, Grant],
+    granted: Mapping[ServiceKey, ServiceBudget],
     settings: Settings,
     place: Mapping[str, str],
     watched: Sequence[Watched],

@@ -88,7 +88,7 @@ def _delivery(
         kind=kind,
         brief=_marked(brief_of(incident, kind=kind, links=links), receiver.name),
         place=incident.place,
-        first_about=About.of(incident.lead),
+        first_about=About.of(incident.primary_finding),
     )
 
 

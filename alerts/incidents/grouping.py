@@ -121,7 +121,9 @@ def _is_new(finding: Finding, incident: Incident) -> bool:
 def _meets(finding: Finding, incident: Incident, timing: Timing) -> bool:
     """Rule b: the interval meets one of those that say when the incident began."""
     about = [
-        f for f in primary_finding.relatives(incident.findings, incident.lead) if f.alert_kind not in _APART
+        f
+        for f in primary_finding.relatives(incident.findings, incident.primary_finding)
+        if f.alert_kind not in _APART
     ]
     mine: Interval = onset_interval(finding)
     return any(onset_interval(f).overlaps(mine, timing.slack_ns) for f in about)

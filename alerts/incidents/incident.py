@@ -167,9 +167,9 @@ class Incident:
         return self.state in OPEN
 
     @property
-    def lead(self) -> Finding:
+    def primary_finding(self) -> Finding:
         """The finding the incident is named after."""
-        return primary_finding.lead_of(self.findings)
+        return primary_finding.primary_finding_of(self.findings)
 
     @property
     def spokesman(self) -> Finding:
@@ -179,12 +179,12 @@ class Incident:
     @property
     def unit(self) -> str:
         """Unit of the lead."""
-        return self.lead.unit
+        return self.primary_finding.unit
 
     @property
     def score(self) -> str:
         """Score of the lead."""
-        return self.lead.score
+        return self.primary_finding.score
 
     @property
     def slice(self) -> str:

@@ -160,7 +160,9 @@ class _Log:
             notify = ""
         elif notify:
             heard = OVER if notify == "resolved" else self.incident.severity
-            about = self.incident.first_about if self.incident.heard else About.of(self.incident.lead)
+            about = (
+                self.incident.first_about if self.incident.heard else About.of(self.incident.primary_finding)
+            )
             self.incident = replace(self.incident, heard=heard, heard_ns=None, first_about=about)
             if notify in ASKING:
                 told = () if notify == "reopened" else self.incident.escalated

@@ -46,7 +46,7 @@ def explained(finding: Finding, incidents: Iterable[Incident], timing: Timing) -
         and not i.hits.count
         and i.place.service != SEVERAL
         and fleet_of(i.place) == Place(finding.tenant, finding.lineage, finding.environment or None, SEVERAL)
-        and _part_of(i.lead, finding, timing)
+        and _part_of(i.primary_finding, finding, timing)
     ]
 
 

@@ -102,7 +102,7 @@ def _asked_otherwise(findings: Sequence[Finding]) -> float:
     return max((_bounds(f)[1] for f in findings if f.score in ASKED), default=0.0)
 
 
-def lead_of(findings: Sequence[Finding]) -> Finding:
+def primary_finding_of(findings: Sequence[Finding]) -> Finding:
     """The finding the headline is about: chosen by harm, size and certainty.
 
     One about several services before those of single ones. Highest severity first; a burst that is over by
@@ -202,7 +202,7 @@ def explaining_slice(findings: Sequence[Finding]) -> str:
     that is all traffic, a slice's own finding takes its place if its effect is `MUCH_LARGER`, interval
     included.
     """
-    lead = lead_of(findings)
+    lead = primary_finding_of(findings)
     family = relatives(findings, lead)
     parent = min((f for f in family if f.slice == ALL), key=_rank, default=lead)
     chosen = parent.slices[0].slice if parent.slices else parent.slice
@@ -231,7 +231,7 @@ def _bounds(finding: Finding) -> tuple[float, float]:
 
 def spokesman(findings: Sequence[Finding]) -> Finding:
     """The finding whose numbers the headline shows: about the explaining slice where there is one."""
-    lead = lead_of(findings)
+    lead = primary_finding_of(findings)
     where = explaining_slice(findings)
     about = [f for f in relatives(findings, lead) if f.slice == where]
     return min(about, key=_rank, default=lead)
@@ -239,7 +239,7 @@ def spokesman(findings: Sequence[Finding]) -> Finding:
 
 def merged_suspects(findings: Sequence[Finding], recorded: Sequence[Suspect] = ()) -> tuple[Suspect, ...]:
     """What changed near the onset, each once, at most `MAX_SUSPECTS`: recorded, the lead's, others'."""
-    lead = lead_of(findings)
+    lead = primary_finding_of(findings)
     ordered: Iterable[Finding] = (lead, *(f for f in findings if f is not lead and supports(f)))
     out = {(suspect.kind, suspect.value): suspect for suspect in recorded}
     for finding in ordered:

@@ -72,7 +72,7 @@ LIMIT {{most:UInt32}}
 """  # noqa: S608 - of constants
 
 
-class HeldRows:
+class LegalHoldRepository:
     """Copies of what held incidents rest on; ``query`` and ``command`` raise `Unavailable`."""
 
     def __init__(self, query: Query, command: Command) -> None:

@@ -11,7 +11,7 @@ from alerts.faults import OF_THE_WHOLE, Faults
 from alerts.incidents.incident import Incident
 from alerts.legal_hold.evidence import Bound
 from infra.clock import NS_PER_S, Clock
-from infra.supervised_thread import GuardedLoop
+from infra.supervised_thread import SupervisedThread
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Holding(Protocol):
         """Tenant and id of every incident of which something is held."""
 
 
-class Keeper:
+class EvidenceRetention:
     """``incidents`` gives those in memory, or nothing while another process is the writer.
 
     An incident that our own code fails on is noted in ``faults``; the others are kept.
@@ -55,7 +55,7 @@ class Keeper:
         self._copied: dict[str, tuple[int, int]] = {}
         self._faults = faults
         self._trouble = ""
-        self.loop = GuardedLoop("keeper", self._run, lambda error: faults.note(KEEPING, error))
+        self.loop = SupervisedThread("keeper", self._run, lambda error: faults.note(KEEPING, error))
 
     def start(self) -> None:
         """Begin."""

@@ -8,7 +8,7 @@ from functools import partial
 from alerts.faults import Faults
 from alerts.incidents.incident import Incident
 from alerts.monitoring.backlog import BacklogWatch
-from alerts.monitoring.health_watch import OwnWatch, restarted
+from alerts.monitoring.health_watch import HealthWatch, restarted
 from alerts.monitoring.outage import OutageWatch
 from alerts.notify.delivery_state import DeliveryState
 from alerts.notify.sender import Sender
@@ -17,7 +17,7 @@ from alerts.repository.incidents import IncidentLog
 from detectors.finding import Finding
 from infra import clickhouse
 from infra.clock import Clock
-from infra.disks import Room
+from infra.disks import DiskSpace
 from infra.settings import Settings
 
 
@@ -29,7 +29,7 @@ class Watches:
         settings: Settings,
         senders: Callable[[], Mapping[str, Sender]],
         log: IncidentLog,
-        rooms: Callable[[], list[Room]],
+        rooms: Callable[[], list[DiskSpace]],
         trouble: Callable[[], str | None],
         clock: Clock,
         faults: Faults,
@@ -40,7 +40,7 @@ class Watches:
         self._backlog = BacklogWatch(settings.kafka, self._log.positions, clock, faults)
         self._outage = OutageWatch(lambda: reload.settings, trouble, clock, faults)
         self.loops = (self._backlog.loop, self._outage.loop)
-        self._own = OwnWatch(
+        self._own = HealthWatch(
             senders,
             log.detected_ns,
             rooms,

@@ -21,7 +21,7 @@ from detectors.finding import ALL
 from infra.clock import NS_PER_S, Clock
 from infra.kafka import client, unreachable
 from infra.settings import KafkaSettings
-from infra.supervised_thread import GuardedLoop
+from infra.supervised_thread import SupervisedThread
 from infra.waiting_records import Place, oldest_waiting
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ and that is a page.
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class Position:
     """A position, and since when it is there."""
 
     offset: int
@@ -47,7 +47,7 @@ class Backlog:
     """Remembers positions. Pure."""
 
     def __init__(self) -> None:
-        self._stands: dict[Place, Stand] = {}
+        self._stands: dict[Place, Position] = {}
 
     def look(self, positions: Mapping[Place, int], waiting: Mapping[Place, int], now_ns: int) -> Look:
         """Whether records wait and nothing moves.
@@ -62,7 +62,7 @@ class Backlog:
         for place, offset in positions.items():
             stand = self._stands.get(place)
             if stand is None or stand.offset != offset or place not in waiting:
-                self._stands[place] = Stand(offset, now_ns)
+                self._stands[place] = Position(offset, now_ns)
         stuck = {p: s for p, s in self._stands.items() if now_ns - s.since_ns >= UNMOVED_S * NS_PER_S}
         if not stuck:
             return Look(WAITING, ALL, None)
@@ -81,7 +81,7 @@ class BacklogWatch:
         self._backlog = Backlog()
         self._latest: Look | None = None
         self._faults = faults
-        self.loop = GuardedLoop("backlog", self._run, self._failed, first_s=EVERY_S)
+        self.loop = SupervisedThread("backlog", self._run, self._failed, first_s=EVERY_S)
 
     def start(self) -> None:
         """Begin."""

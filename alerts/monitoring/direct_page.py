@@ -27,7 +27,7 @@ from alerts.notify.references import References
 from alerts.notify.route import reachable, router
 from alerts.notify.self_monitoring import DETECTOR, RESTARTS, of
 from detectors.finding import ALL, Finding
-from detectors.internal_finding import own_finding
+from detectors.internal_finding import internal_finding
 from infra.clock import Clock, SystemClock, to_datetime
 from infra.errors import Misconfigured
 from infra.fault import Fault
@@ -43,7 +43,7 @@ TRIES, PAUSE_S = 5, 15.0
 def finding_of(score: str, note: str, since_ns: int, slice_: str = ALL) -> Finding:
     """What is wrong, as a finding; the same for the same score, slice and time."""
     began = to_datetime(since_ns).replace(microsecond=0)
-    return own_finding(
+    return internal_finding(
         score,
         *([slice_] if slice_ != ALL else []),
         began.isoformat(),
@@ -120,7 +120,7 @@ class DirectPage:
             kind=kind,
             brief=brief_of(incident, kind=kind, links=links),
             place=incident.place,
-            first_about=About.of(incident.lead),
+            first_about=About.of(incident.primary_finding),
         )
 
 

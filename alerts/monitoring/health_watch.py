@@ -13,7 +13,7 @@ from alerts.notify.self_monitoring import Late, Look
 from alerts.notify.sender import Sender
 from detectors.finding import Finding
 from infra.clock import NS_PER_S, Clock
-from infra.disks import Room
+from infra.disks import DiskSpace
 from infra.embedded.restart_loop import Restarted
 from infra.embedded.run_file import read_run
 from infra.embedded.run_report import children_of
@@ -28,7 +28,7 @@ def restarted(home: Path) -> list[Restarted]:
     return [child.restarted for child in children_of(read_run(home))]
 
 
-class OwnWatch:
+class HealthWatch:
     """``detected_ns``, ``rooms``, ``late`` and ``restarted`` may ask the store, and raise `Unavailable`.
 
     ``senders`` gives those there are now, by their receivers.
@@ -38,7 +38,7 @@ class OwnWatch:
         self,
         senders: Callable[[], Mapping[str, Sender]],
         detected_ns: Callable[[], int | None],
-        rooms: Callable[[], list[Room]],
+        rooms: Callable[[], list[DiskSpace]],
         late: Callable[[], list[Late]],
         clock: Clock,
         restarted: Callable[[], list[Restarted]] = list,

@@ -21,7 +21,7 @@ from infra.alert_sections import AlertSettings
 from infra.clock import Clock
 from infra.errors import Misconfigured
 from infra.receivers import WEB, has_scheme
-from infra.supervised_thread import GuardedLoop
+from infra.supervised_thread import SupervisedThread
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Heartbeat:
         self._clock = clock
         self._every_s, self._metrics = every_s, metrics
         self._said = ""
-        self.loop = GuardedLoop(
+        self.loop = SupervisedThread(
             "heartbeat", self._run, lambda error: faults.note("heartbeat", error), first_s=every_s
         )
 

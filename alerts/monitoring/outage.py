@@ -13,7 +13,7 @@ from alerts.faults import DELIVERIES, Faults
 from alerts.monitoring.direct_page import OPENED, RESOLVED_KIND, DirectPage, finding_of
 from infra.clock import NS_PER_S, Clock
 from infra.settings import Settings
-from infra.supervised_thread import GuardedLoop
+from infra.supervised_thread import SupervisedThread
 
 AWAY = "server_away"
 OUTAGE_S = 90.0
@@ -72,7 +72,7 @@ class OutageWatch:
 
         self._trouble, self._clock = trouble, clock
         self._outage = Outage(new_page)
-        self.loop = GuardedLoop(
+        self.loop = SupervisedThread(
             "outage", self._run, lambda error: faults.note(DELIVERIES, error, "past the store"), EVERY_S
         )
 

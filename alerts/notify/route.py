@@ -62,7 +62,9 @@ def subjects_of(incident: Incident) -> tuple[Subject, ...]:
     """
     found: dict[Subject, None] = {}
     for service in multi_service.services_of(incident):
-        about = [f for f in incident.findings if supports(f) and _is_about(f, service)] or [incident.lead]
+        about = [f for f in incident.findings if supports(f) and _is_about(f, service)] or [
+            incident.primary_finding
+        ]
         worst = min(SEVERITIES.index(f.severity) for f in about)
         for f in about:
             if SEVERITIES.index(f.severity) == worst:
@@ -78,7 +80,7 @@ def named_by_rules(incident: Incident, known: Collection[str]) -> tuple[str, ...
     """
     if incident.place.lineage != LIVE:
         return ()
-    standing = [f for f in incident.findings if supports(f)] or [incident.lead]
+    standing = [f for f in incident.findings if supports(f)] or [incident.primary_finding]
     return tuple(dict.fromkeys(name for f in standing for name in f.receivers if name in known))
 
 

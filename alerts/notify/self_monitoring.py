@@ -16,9 +16,9 @@ from alerts.faults import PartFault
 from alerts.incidents.incident import Incident
 from alerts.notify.delivery_state import Refused
 from detectors.finding import ALL, Finding
-from detectors.internal_finding import SERVICE, own_finding
+from detectors.internal_finding import SERVICE, internal_finding
 from infra.clock import NS_PER_S, to_datetime
-from infra.disks import Room
+from infra.disks import DiskSpace
 from infra.embedded.restart_loop import Restarted
 
 DETECTOR = "self-watch"
@@ -142,7 +142,7 @@ def gone(said: Iterable[Key], receivers: Iterable[str]) -> list[Look]:
     return [Look(score, slice_, None) for score, slice_ in said if score == RECEIVER and slice_ not in there]
 
 
-def disks(rooms: Iterable[Room], now_ns: int) -> list[Look]:
+def disks(rooms: Iterable[DiskSpace], now_ns: int) -> list[Look]:
     """Whether disks have room: a ticket when there is little, a page when there is too little."""
     looks = []
     for room in list(rooms)[:MOST]:
@@ -197,7 +197,7 @@ def statements(looks: Iterable[Look], said: Mapping[Key, Sequence[Finding]], now
             onset = to_datetime(look.since_ns // NS_PER_S * NS_PER_S)
             parts = (look.slice, look.severity) if look.slice != ALL else ()
             found.append(
-                own_finding(
+                internal_finding(
                     look.score,
                     *parts,
                     onset.isoformat(),

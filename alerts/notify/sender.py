@@ -8,7 +8,7 @@ from alerts.faults import DELIVERIES, Faults
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import Delivery, Message, Notifier
 from alerts.notify.status_follower import Following
-from infra.supervised_thread import GuardedLoop
+from infra.supervised_thread import SupervisedThread
 
 FOLLOWING = "following"
 FOLLOW_AGAIN_S = 30.0
@@ -28,7 +28,7 @@ class Sender:
         self._pipeline = pipeline
         self._following = following
         self._faults = faults
-        self.loop = GuardedLoop(
+        self.loop = SupervisedThread(
             f"sender-{name}", self._run, lambda error: faults.note(DELIVERIES, error, name)
         )
 
@@ -70,7 +70,7 @@ class Sender:
         """Whether the channel hears how things stand."""
         return self._following is not None
 
-    def stands(self, standing: Sequence[Delivery]) -> None:
+    def idle(self, standing: Sequence[Delivery]) -> None:
         """Take how the incidents stand that this receiver was told of."""
         if self._following is not None and self._following.stands(standing):
             self.loop.wake()

@@ -35,7 +35,7 @@ from infra.receivers import ReceiverSettings
 from infra.settings import Settings
 from infra.settings_file import fingerprint
 from infra.silence_reach import PATH
-from infra.supervised_thread import GuardedLoop
+from infra.supervised_thread import SupervisedThread
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,9 @@ class SilencePoller:
         self._trouble: str | None = None
         self._unusable: tuple[str, ...] = ()
         self.asked = threading.Event()
-        self.loop = GuardedLoop(f"silences-{origin}", self._run, lambda error: self._defect(faults, error))
+        self.loop = SupervisedThread(
+            f"silences-{origin}", self._run, lambda error: self._defect(faults, error)
+        )
 
     def _run(self) -> float:
         self.poll()

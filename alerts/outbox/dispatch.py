@@ -25,13 +25,13 @@ from alerts.notify.route import reachable
 from alerts.notify.routing import Routing
 from alerts.notify.sender import FOLLOWING, Sender
 from alerts.notify.status_follower import Follower, Following
-from alerts.outbox.incident_status import Standing
+from alerts.outbox.incident_status import IncidentStatus
 from alerts.repository.incidents import IncidentLog
 from infra.clock import Clock
 from infra.errors import Misconfigured
 from infra.settings import Settings
 from infra.settings_file import fingerprint
-from infra.supervised_thread import GuardedLoop
+from infra.supervised_thread import SupervisedThread
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ class Dispatch:
                 sender.stop(each_s)
 
     @property
-    def loops(self) -> list[GuardedLoop]:
+    def loops(self) -> list[SupervisedThread]:
         """The threads that send."""
         return [sender.loop for sender in self.senders.values()]
 
@@ -180,14 +180,14 @@ class Dispatch:
             with self._faults.guarded(DELIVERIES, f"sending again of incident {one.incident.incident_id}"):
                 self._hand(resent(one, incidents), one.attempts, done=False, routed=False)
 
-    def stand(self, standing: Standing, incidents: Callable[[], Sequence[Incident]]) -> None:
+    def stand(self, standing: IncidentStatus, incidents: Callable[[], Sequence[Incident]]) -> None:
         """Hand open incidents to the channels that follow them."""
         found: Sequence[Incident] | None = None
         for name, sender in self.senders.items():
             if sender.follows:
                 found = incidents() if found is None else found
                 with self._faults.guarded(FOLLOWING, name):
-                    sender.stands(standing.to(name, found, self._clock.now_ns()))
+                    sender.idle(standing.to(name, found, self._clock.now_ns()))
 
     def took(self, receiver: str) -> bool:
         """Have what a receiver missed sent, as it took a message of a trial; whether there is such a one.

@@ -15,7 +15,7 @@ RESOLVED_FOR_S = 900.0
 Prometheus does so for fifteen; time of the lineage runs some minutes behind."""
 
 
-class Standing:
+class IncidentStatus:
     """Makes what followers say; of an incident that has not changed it is the same object again."""
 
     def __init__(self, links: Links) -> None:

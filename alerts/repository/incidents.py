@@ -24,7 +24,7 @@ from clickhouse_connect.driver.exceptions import (
 
 from alerts.allow_rules import repository as allow_store
 from alerts.allow_rules.rule import AllowRule, AllowRules
-from alerts.baselines.proposal import LearnedLevel
+from alerts.baselines.proposal import LearnedBaseline
 from alerts.baselines.repository import levels_of
 from alerts.briefs.brief import Brief, Example
 from alerts.briefs.stored import Found, counted_in, examples_in
@@ -35,7 +35,7 @@ from alerts.faults import INCIDENTS, ROWS, Faults
 from alerts.incidents.codec import incident_from_json
 from alerts.incidents.identity import Place
 from alerts.incidents.incident import Incident
-from alerts.legal_hold.repository import HeldRows
+from alerts.legal_hold.repository import LegalHoldRepository
 from alerts.notify.delivery_state import Fate
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT
@@ -52,7 +52,7 @@ from alerts.stored_rows import readable
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import ServiceKey
 from infra.clock import NS_PER_S, SystemClock
-from infra.disks import Room, rooms_of
+from infra.disks import DiskSpace, disk_space_of
 from infra.embedded.restart_loop import Restarted
 from infra.errors import Unavailable as InfraUnavailable
 from infra.process_starts import read_starts
@@ -240,10 +240,10 @@ class IncidentLog:
         rows = self._rows(_LATE, {})
         return [Late(str(tenant), str(service), int(n), int(late)) for tenant, service, n, late in rows]
 
-    def rooms(self, home: Path) -> list[Room]:
+    def rooms(self, home: Path) -> list[DiskSpace]:
         """Room on the disks of the data directory and of the store."""
         with self._open() as client:
-            return rooms_of(home, client)
+            return disk_space_of(home, client)
 
     def ping(self) -> None:
         """Whether the store answers.
@@ -379,7 +379,7 @@ class IncidentLog:
             n, hits, last_s, rows = client.query(_CLOSED, given).result_rows[0]
         return Closed(int(n), int(hits), int(last_s) * NS_PER_S if rows else after_ns)
 
-    def levels(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedLevel]:
+    def levels(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedBaseline]:
         """Every watched series of a lineage; over all traffic alone without ``slices``."""
         return levels_of(self._rows, tenant, lineage, slices=slices)
 
@@ -402,9 +402,9 @@ class IncidentLog:
         """Figures up to now."""
         return counted_in(incident, self._rows)
 
-    def held(self) -> HeldRows:
+    def held(self) -> LegalHoldRepository:
         """What is kept of held incidents."""
-        return HeldRows(self._rows, self._command)
+        return LegalHoldRepository(self._rows, self._command)
 
     def _command(self, statement: str, given: dict[str, Any]) -> None:
         with self._open() as client:

@@ -58,7 +58,7 @@ def transition_row(row: Transition) -> dict[str, Any]:
 
 def state_row(incident: Incident, brief: Brief) -> dict[str, Any]:
     """A row of ``incidents``; examples stay out of it, texts have a shorter life than incidents."""
-    i, lead, onset = incident, incident.lead, incident.onset
+    i, lead, onset = incident, incident.primary_finding, incident.onset
     return {
         **_common(i),
         "alert_kind": lead.alert_kind,

@@ -77,7 +77,7 @@ class Silence:
         if not self.begun:
             return False
         if self.origin:
-            about = incident.first_about if incident.heard else About.of(incident.lead)
+            about = incident.first_about if incident.heard else About.of(incident.primary_finding)
             labels = labels_of(incident.incident_id, incident.place, about, gravest(incident))
             return bool(self.matchers) and all(m.matches(labels) for m in self.matchers)
         if incident.place.tenant != self.tenant or not _fits(self.severity, gravest(incident)):

@@ -47,7 +47,7 @@ Route = Callable[[Incident], tuple[str, ...]]
 """Names of the receivers that should hear of an incident as it stands."""
 
 
-class Book:
+class IncidentState:
     """Incidents by id, with the ways to find them, the silences that cover some, and recorded changes."""
 
     def __init__(
@@ -72,9 +72,9 @@ class Book:
         for incident in incidents:
             self._put(incident)
 
-    def draft(self, only: Iterable[str] | None = None) -> Book:
+    def draft(self, only: Iterable[str] | None = None) -> IncidentState:
         """A book that starts as this one and is changed alone; time passes for ``only`` these incidents."""
-        out = Book(self.timing, (), self._route, self.silences, self.recorded, self.allowed)
+        out = IncidentState(self.timing, (), self._route, self.silences, self.recorded, self.allowed)
         out._incidents = ChainMap({}, self._incidents)
         out._places = ChainMap({}, self._places)
         out._owners = ChainMap({}, self._owners)
@@ -223,7 +223,7 @@ class Book:
         status = "breach" if incident.active else unseen
         return self._step(incident, [Evidence(status, reason="as measured now")], incident.clock_ns)
 
-    def hush(self, now_of: Callable[[Incident], int]) -> list[Change]:
+    def suppress(self, now_of: Callable[[Incident], int]) -> list[Change]:
         """Cover what a silence covers, and tell of what none covers any more; ``now_of`` stamps it."""
         mine = [i for i in self if i.is_open or i.silence is not None]
         changes = [self._step(i, [], now_of(i)) for i in mine]

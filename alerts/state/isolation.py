@@ -12,15 +12,15 @@ from alerts.errors import Defect
 from alerts.faults import FINDINGS, INCIDENTS, OF_THE_WHOLE, Faults
 from alerts.incidents.identity import place_of, shown_ns
 from alerts.incidents.incident import Incident
-from alerts.state.incident_state import Book, Change
+from alerts.state.incident_state import Change, IncidentState
 from alerts.state.ports import Message
 from alerts.stored_rows import are_most
 from detectors.finding import Finding
 from infra.fault import Fault
 
-Step = Callable[[Book], list[Change]]
+Step = Callable[[IncidentState], list[Change]]
 """Computes changes on a draft."""
-Apply = Callable[[Book, Finding], list[Change]]
+Apply = Callable[[IncidentState, Finding], list[Change]]
 """Computes on a draft what a finding changes."""
 
 
@@ -28,7 +28,11 @@ class Isolation:
     """``book`` gives the incidents as they are now; ``commit`` stores changes of a draft of it."""
 
     def __init__(
-        self, book: Callable[[], Book], apply: Apply, commit: Callable[[list[Change]], None], faults: Faults
+        self,
+        book: Callable[[], IncidentState],
+        apply: Apply,
+        commit: Callable[[list[Change]], None],
+        faults: Faults,
     ) -> None:
         self._book, self._apply, self._commit, self._faults = book, apply, commit, faults
         self._taken, self._failed = 0, 0
@@ -111,5 +115,5 @@ class Isolation:
         return len(failed)
 
 
-def _elapse(now_ns: int, draft: Book) -> list[Change]:
+def _elapse(now_ns: int, draft: IncidentState) -> list[Change]:
     return draft.elapse(lambda _: now_ns)

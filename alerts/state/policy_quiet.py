@@ -7,7 +7,7 @@ from collections.abc import Callable
 from alerts.incidents.identity import LIVE, POLICY, place_of
 from alerts.incidents.incident import Incident
 from alerts.incidents.timing import Timing
-from alerts.state.incident_state import Book, Change
+from alerts.state.incident_state import Change, IncidentState
 from alerts.state.ports import Closed
 from detectors.finding import Finding
 from infra.clock import NS_PER_S, to_ns
@@ -18,7 +18,7 @@ def policy_scores(incident: Incident) -> list[str]:
     return sorted({f.score for f in incident.findings if f.alert_kind == POLICY})
 
 
-def quieten(draft: Book, incident: Incident, seen: Closed, now_ns: int) -> list[Change]:
+def quieten(draft: IncidentState, incident: Incident, seen: Closed, now_ns: int) -> list[Change]:
     """End the hits of an incident if they have stopped, as far as closed ticks tell."""
     timing = draft.timing
     silent_ns = now_ns - incident.hits.last_ns if incident.hits.active else 0
@@ -28,7 +28,7 @@ def quieten(draft: Book, incident: Incident, seen: Closed, now_ns: int) -> list[
 
 
 def quieten_before(
-    draft: Book, finding: Finding, closed: Callable[[Incident, int, int], Closed]
+    draft: IncidentState, finding: Finding, closed: Callable[[Incident, int, int], Closed]
 ) -> list[Change]:
     """End policy hits that had stopped before this finding, so that it is not taken for more of them.
 

@@ -17,9 +17,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from alerts.baselines.adoption import Source, adopting, learned_by
-from alerts.budget_allocation import grants_of
+from alerts.budget_allocation import allocations_of
 from alerts.incidents.timing import Timing
-from alerts.state.incident_state import Book, Change
+from alerts.state.incident_state import Change, IncidentState
 from alerts.state.ports import Closed
 from bench.situations.pool import Pool, kinds_of
 from bench.situations.runs import BEGINNINGS, Run
@@ -114,7 +114,7 @@ def _run(
     run.ends_s = run.begins_s + play.watch_s
     shard, desk = _shard(settings), _Desk(run)
     shard.apply(0, replace(adopt, key=key))
-    shard.apply(1, grants_of(settings, [key])[key].control(key))
+    shard.apply(1, allocations_of(settings, [key])[key].control(key))
     source, is_over = 0, False
     while at_s < run.ends_s + play.after_s and not is_over:
         at_s += STEP_S
@@ -168,7 +168,7 @@ class _Desk:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._timing = Timing()
-        self._book = Book(self._timing, route=lambda _: ("hook",))
+        self._book = IncidentState(self._timing, route=lambda _: ("hook",))
         self._tick_ns = 0
         self._seen: dict[str, Closed] = {}
 
@@ -196,5 +196,7 @@ class _Desk:
     def _note(self, changes: Sequence[Change], now_s: float) -> None:
         for row in (row for change in changes for row in change.rows if row.notify):
             i = row.incident
-            about = f"{i.lead.alert_kind} {i.lead.unit} {i.lead.score} {i.slice}"
+            about = (
+                f"{i.primary_finding.alert_kind} {i.primary_finding.unit} {i.primary_finding.score} {i.slice}"
+            )
             self._run.heard.append(Heard(now_s, self._run.service, i.incident_id, row.notify, about))

@@ -101,7 +101,7 @@ def precisions(config: Path | None, *, days: float, tenant: str, lineage: str) -
         If the store does not answer.
     """
     store, scope = _opened(config, tenant, lineage)
-    said = calibration.said_of_scores(store, scope, int(scope.now_s - days * DAY_S))
+    said = calibration.human_verdicts(store, scope, int(scope.now_s - days * DAY_S))
     learned = tuple(
         name for name, spec in SPECS.items() if spec.kind == "bounded" and spec.unit == "interaction"
     )

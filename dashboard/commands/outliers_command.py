@@ -10,7 +10,7 @@ from typing import Any
 from alerts.briefs.known_scores import learn_own_scores
 from dashboard.queries.outputs import cells_before, outputs
 from dashboard.queries.store import ClickHouse, Scope
-from dashboard.tables.outliers import Odd, ranked
+from dashboard.tables.outliers import Outlier, ranked
 from detectors.finding import rfc3339
 from detectors.scorers import SPECS
 from infra import clickhouse
@@ -22,7 +22,7 @@ BEFORE_DAYS = 14
 DAY = timedelta(days=1)
 
 
-def odd_outputs(
+def outlying_outputs(
     config: Path | None,
     *,
     service: str,
@@ -71,7 +71,7 @@ def _day(text: str) -> datetime:
         raise Misconfigured(f"--day {text!r}: expected a day such as 2026-03-17") from None
 
 
-def _told(o: Odd) -> dict[str, Any]:
+def _told(o: Outlier) -> dict[str, Any]:
     return {
         "interaction": o.output.interaction_id,
         "at": rfc3339(o.output.start),
@@ -82,7 +82,7 @@ def _told(o: Odd) -> dict[str, Any]:
     }
 
 
-def show_odd(report: Mapping[str, Any]) -> str:
+def show_outliers(report: Mapping[str, Any]) -> str:
     """A table for a person."""
     if not report["odd"]:
         return "nothing to rank: no outputs that day, or fewer than 100 in the two weeks before"

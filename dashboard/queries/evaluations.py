@@ -39,7 +39,7 @@ _SPANS = """
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Evaluations:
     """One judgement: a number, a label, or both."""
 
     name: str
@@ -78,16 +78,16 @@ def spans_of(score: str, *, rising: bool | None, category: bool | None) -> tuple
     return sql, {"judged": "" if name == OTHER else name, "most": MOST}
 
 
-def said_of(
+def evaluations_of(
     store: Store, scope: Scope, spans: Iterable[tuple[str, str]]
-) -> Mapping[tuple[str, str], tuple[Said, ...]]:
+) -> Mapping[tuple[str, str], tuple[Evaluations, ...]]:
     """Judgements by the interaction they met, the latest first; a corrected one is not there."""
     wanted = set(spans)
     if not wanted:
         return {}
-    out: dict[tuple[str, str], tuple[Said, ...]] = {}
+    out: dict[tuple[str, str], tuple[Evaluations, ...]] = {}
     rows = store.rows(_SAID, scope.bind(traces=sorted({trace_id for trace_id, _ in wanted})))
     for trace_id, span_id, name, value, label in rows:
         if (trace_id, span_id) in wanted:
-            out[trace_id, span_id] = (*out.get((trace_id, span_id), ()), Said(name, value, label))
+            out[trace_id, span_id] = (*out.get((trace_id, span_id), ()), Evaluations(name, value, label))
     return out

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dashboard.formats import utc
-from dashboard.queries.evaluations import MOST, REACH_S, Said, is_judged, said_of, spans_of
+from dashboard.queries.evaluations import MOST, REACH_S, Evaluations, evaluations_of, is_judged, spans_of
 from dashboard.queries.narrowed import Narrow, condition, value_of
 from dashboard.queries.store import Row, Scope, SeriesKey, Store, shows_text
 from detectors.schema import slice_condition
@@ -265,14 +265,14 @@ def examples(
     choice = choice_of(key, wanted)
     rows = store.rows(choice.statement(), choice.bind(scope, key, wanted))
     found = [example_of(row) for row in rows]
-    said = said_of(store, scope, ((e.trace_id, e.span_id) for e in found))
+    said = evaluations_of(store, scope, ((e.trace_id, e.span_id) for e in found))
     found = [_with_said(e, said.get((e.trace_id, e.span_id), ()), key.score) for e in found]
     if is_judged(key.score) and wanted.hit:
         found.sort(key=lambda e: e.value or 0.0, reverse=wanted.rising)
     return tuple(found[: wanted.limit])
 
 
-def _with_said(example: Example, said: Sequence[Said], score: str) -> Example:
+def _with_said(example: Example, said: Sequence[Evaluations], score: str) -> Example:
     """An example with what was said of it; of a judgement's score, with its number."""
     facts = tuple(("judged", s.text) for s in said[:MAX_SAID])
     value = next((s.value for s in said if s.value is not None and score == NUMBER + s.name), example.value)

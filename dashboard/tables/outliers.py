@@ -23,7 +23,7 @@ NAMED_P = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Odd:
+class Outlier:
     """``p`` of one output, ``q`` of its place in the list (Benjamini-Yekutieli), and what was odd in it.
 
     ``trees`` is the rank that half-space trees give it among all outputs, 1 the oddest; None where there were
@@ -43,7 +43,7 @@ def ranked(
     before: Sequence[Output],
     cells: Mapping[str, Mapping[int, int]],
     specs: Mapping[str, ScoreSpec],
-) -> list[Odd]:
+) -> list[Outlier]:
     """``rows`` from the oddest on; ``cells`` counts what scores were before, ``before`` are outputs then."""
     references = {
         name: reference
@@ -62,7 +62,7 @@ def ranked(
         trees = (np.argsort(np.argsort(-odd, kind="stable"), kind="stable") + 1).tolist()
     names = list(references)
     return [
-        Odd(
+        Outlier(
             rows[i],
             float(whole[i]),
             float(q[i]),

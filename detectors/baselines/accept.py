@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from detectors.counts.aggregate import SeriesKey
-from detectors.counts.history import Trail
+from detectors.counts.history import CellHistory
 from detectors.counts.pending_controls import text_of
 from detectors.engine.relevel import relevel
 from detectors.engine.ticks import time_of
@@ -30,7 +30,7 @@ class Scene:
     """What a control record acts on: a service's watched series and history, before ``tick`` closes."""
 
     watch: WatchList
-    trail: Trail
+    trail: CellHistory
     config: WatchConfig
     tick: int
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from detectors.baselines.accept import Scene
 from detectors.baselines.learning import Learner
-from detectors.counts.aggregate import Fold, SeriesKey
+from detectors.counts.aggregate import Aggregate, SeriesKey
 from detectors.counts.channel_plan import Channel
 from detectors.engine import snapshot
 from detectors.engine.baseline import FLAG, VALUE, Baseline
@@ -48,7 +48,7 @@ class Kept:
 def kept_in(state: Mapping[str, Any], arrays: snapshot.Arrays, specs: Mapping[str, ScoreSpec]) -> list[Kept]:
     """Baselines of the watched series in a service's state, as a snapshot holds it."""
     tick_s = int(arrays["flags.tick_s"])
-    fold = Fold(specs, tick_s, 0)
+    fold = Aggregate(specs, tick_s, 0)
     fold.restore(state["fold"])
     watch = WatchList.restore(tick_s, state["watch"], arrays, fold.names())
     return [
@@ -216,7 +216,7 @@ def profile_in(data: object) -> WeekProfile | None:
 
 
 def admitted(
-    keys: Sequence[tuple[SeriesKey, int]], scene: Scene, fold: Fold, renew: Callable[[], None]
+    keys: Sequence[tuple[SeriesKey, int]], scene: Scene, fold: Aggregate, renew: Callable[[], None]
 ) -> dict[int, SeriesKey]:
     """Series that are to be watched by what was learned elsewhere, by their number here.
 
@@ -238,7 +238,7 @@ def take_in(
     series: Sequence[Kept],
     origin: Origin,
     scene: Scene,
-    fold: Fold,
+    fold: Aggregate,
     learner: Learner,
     renew: Callable[[], None],
 ) -> None:
@@ -261,7 +261,7 @@ def take_in(
         )
 
 
-def _renumbered(one: Kept, fold: Fold) -> Kept:
+def _renumbered(one: Kept, fold: Aggregate) -> Kept:
     """A category's baseline with the cell numbers that its names have here."""
     here = np.array([fold.level_number(one.key.score, name) for name in one.names], dtype=np.int64)
     size = int(here.max(initial=-1)) + 2  # the last cell stands for names that come later

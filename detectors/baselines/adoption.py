@@ -15,7 +15,7 @@ from typing import Any
 from detectors.baselines.accept import Scene
 from detectors.baselines.adopt import Packed, admitted, take_in
 from detectors.baselines.learning import Learner
-from detectors.counts.aggregate import Fold
+from detectors.counts.aggregate import Aggregate
 from detectors.counts.pending_controls import text_of
 from detectors.engine import snapshot
 from detectors.observation import Control
@@ -42,7 +42,7 @@ class Adoptions:
         if isinstance(data, bytes):
             self._records.append((data, text_of(body, "actor"), text_of(body, "reason")))
 
-    def step(self, scene: Scene, fold: Fold, learner: Learner, renew: Callable[[], None]) -> None:
+    def step(self, scene: Scene, fold: Aggregate, learner: Learner, renew: Callable[[], None]) -> None:
         """Take in the next few; what cannot be read is left out."""
         if not self._records:
             return

@@ -11,18 +11,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from detectors.budgets.budget import FLEET_SHARES, tail_part
-from detectors.budgets.service_budget import Grant
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.observation import ServiceKey
 
-_KINDS: tuple[tuple[str, Callable[[Grant], float]], ...] = (
+_KINDS: tuple[tuple[str, Callable[[ServiceBudget], float]], ...] = (
     ("pages_per_month", lambda g: g.pages_per_month),
     ("tickets_per_week", lambda g: g.tickets_per_week),
 )
 
 
 def allot(
-    fleet: Grant, own: Mapping[str, Grant], services: Sequence[ServiceKey], max_services: int
-) -> dict[ServiceKey, Grant]:
+    fleet: ServiceBudget, own: Mapping[str, ServiceBudget], services: Sequence[ServiceKey], max_services: int
+) -> dict[ServiceKey, ServiceBudget]:
     """What each of ``services`` (of one fleet, in order of registration) may raise for nothing.
 
     Parameters
@@ -41,14 +41,14 @@ def allot(
         If the services' own budgets are more than services may spend; the message says how much that is.
     """
     parts = [_parts(name, of, fleet, own, services, max_services) for name, of in _KINDS]
-    return {key: Grant(pages, tickets) for key, pages, tickets in zip(services, *parts, strict=True)}
+    return {key: ServiceBudget(pages, tickets) for key, pages, tickets in zip(services, *parts, strict=True)}
 
 
 def _parts(
     name: str,
-    of: Callable[[Grant], float],
-    fleet: Grant,
-    own: Mapping[str, Grant],
+    of: Callable[[ServiceBudget], float],
+    fleet: ServiceBudget,
+    own: Mapping[str, ServiceBudget],
     services: Sequence[ServiceKey],
     max_services: int,
 ) -> list[float]:

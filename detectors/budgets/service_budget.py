@@ -18,7 +18,7 @@ BUDGET = "budget"
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class ServiceBudget:
     """Expected false pages in 30 days and false tickets in 7 that a service may raise."""
 
     pages_per_month: float
@@ -34,9 +34,9 @@ class Grant:
         """Of tickets."""
         return Budget(self.tickets_per_week, PERIODS_S["week"])
 
-    def part(self, share: float) -> Grant:
+    def part(self, share: float) -> ServiceBudget:
         """A share of both."""
-        return Grant(self.pages_per_month * share, self.tickets_per_week * share)
+        return ServiceBudget(self.pages_per_month * share, self.tickets_per_week * share)
 
     def control(self, key: ServiceKey) -> Control:
         """The record that grants it to a service, from the next tick on."""
@@ -47,7 +47,7 @@ class Grant:
         return {"pages_per_month": self.pages_per_month, "tickets_per_week": self.tickets_per_week}
 
     @classmethod
-    def of(cls, body: dict[str, Any]) -> Grant | None:
+    def of(cls, body: dict[str, Any]) -> ServiceBudget | None:
         """What a record's body grants; ``None`` if it holds no two positive numbers."""
         values = [body.get("pages_per_month"), body.get("tickets_per_week")]
         if not all(isinstance(v, float | int) and 0 < v < math.inf for v in values):

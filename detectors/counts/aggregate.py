@@ -91,7 +91,7 @@ _EVER = 1 << 62
 _NOWHERE = _Alone(0, 0, frozenset())
 
 
-class Fold:
+class Aggregate:
     """Open ticks of one service, and the names behind the numbers.
 
     Parameters

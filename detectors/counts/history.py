@@ -15,7 +15,7 @@ Rows = npt.NDArray[np.int32]
 _TICK, _SERIES = 0, 1
 
 
-class Trail:
+class CellHistory:
     """Rows of (tick, series, cell, count), whole numbers below 2^31."""
 
     def __init__(self) -> None:
@@ -28,9 +28,9 @@ class Trail:
             rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3] = tick, series, cells, counts
             self._parts.append(rows)
 
-    def extended(self, tick: int, series: Ints, cells: Ints, counts: Ints) -> Trail:
-        """Another trail with what one more tick counted; this one stays as it is."""
-        out = Trail()
+    def extended(self, tick: int, series: Ints, cells: Ints, counts: Ints) -> CellHistory:
+        """Another history with what one more tick counted; this one stays as it is."""
+        out = CellHistory()
         out._parts = [*self._parts]
         out.append(tick, series, cells, counts)
         return out

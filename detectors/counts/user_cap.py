@@ -69,7 +69,7 @@ class _Hits:
             self.since, self.kept = gone + 1, self.kept - len(hits)
 
 
-class People:
+class UserCap:
     """Hits of all flags of one service.
 
     Parameters

@@ -8,7 +8,7 @@ from typing import Any
 
 from detectors.change.effect import Explanation
 from detectors.engine.ticks import time_of
-from detectors.files.native_unit import OwnUnit
+from detectors.files.native_unit import NativeUnit
 from detectors.files.points import Point
 from detectors.finding import ALL, Finding, finding_id
 
@@ -30,7 +30,7 @@ class Frame:
     def change(
         self,
         told: Explanation,
-        own: OwnUnit,
+        own: NativeUnit,
         *,
         channel: str,
         tick: int,

@@ -11,7 +11,7 @@ from detectors.engine.ticks import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
-class OwnUnit:
+class NativeUnit:
     """Effect with its 95 % interval (None where there is none), and the values before and after."""
 
     effect: float
@@ -22,9 +22,9 @@ class OwnUnit:
     unit: str
 
 
-def of_rate(told: Explanation, possible: float = 1.0, unit: str = "rate") -> OwnUnit:
+def of_rate(told: Explanation, possible: float = 1.0, unit: str = "rate") -> NativeUnit:
     """A rate, times ``possible`` events a tick for a count per tick."""
-    return OwnUnit(
+    return NativeUnit(
         told.effect * possible,
         told.effect_low * possible,
         told.effect_high * possible,
@@ -34,7 +34,9 @@ def of_rate(told: Explanation, possible: float = 1.0, unit: str = "rate") -> Own
     )
 
 
-def of_quantile(told: Explanation, ticks: Ints, values: Floats, since: int, until: int, q: float) -> OwnUnit:
+def of_quantile(
+    told: Explanation, ticks: Ints, values: Floats, since: int, until: int, q: float
+) -> NativeUnit:
     """A quantile of the values of ticks ``since`` to ``until``, before and after the onset."""
 
     def between(first: int, last: int) -> Floats:
@@ -52,4 +54,4 @@ def of_quantile(told: Explanation, ticks: Ints, values: Floats, since: int, unti
     effect, low, high, old, new = quantile_effect(
         steps, counts(before), [counts(a) for a in afters], q=q, kappa=told.kappa
     )
-    return OwnUnit(effect, low, high, old, new, "p50" if q == 0.5 else "p95")
+    return NativeUnit(effect, low, high, old, new, "p50" if q == 0.5 else "p95")

@@ -19,7 +19,7 @@ from detectors.files.channels import ValueChannel, learn_channels
 from detectors.files.file_finding import POINT_DETECTOR, Frame
 from detectors.files.level_shift import KINDS as LEVEL_KINDS
 from detectors.files.level_shift import LevelShift
-from detectors.files.native_unit import OwnUnit, of_quantile, of_rate
+from detectors.files.native_unit import NativeUnit, of_quantile, of_rate
 from detectors.files.point_scales import PointScales
 from detectors.files.points import Point
 from detectors.files.rows import LearnPeriod, Rows
@@ -283,7 +283,7 @@ class Regime:
             made = replace(made, detector=POINT_DETECTOR, evidence=None, threshold=None)
         return made, told
 
-    def _own_unit(self, channel: int, told: Explanation, tick: int) -> OwnUnit:
+    def _own_unit(self, channel: int, told: Explanation, tick: int) -> NativeUnit:
         name = self.channels[channel].name
         if name == "volume":
             return of_rate(told, float(self.counts[channel][0][0]), "per tick")

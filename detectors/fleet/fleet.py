@@ -21,12 +21,12 @@ import numpy as np
 
 from detectors.baselines.accept import onset_tick
 from detectors.baselines.learning import Learner
-from detectors.budgets.service_budget import Grant
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.change.effect import explain, kappa_at
 from detectors.closed_ticks import SharedRow
 from detectors.counts.aggregate import SeriesKey
 from detectors.counts.channel_plan import Channel
-from detectors.counts.history import Rows, Trail
+from detectors.counts.history import CellHistory, Rows
 from detectors.counts.pending_controls import text_of
 from detectors.counts.shared_counts import SHARED
 from detectors.engine.baseline import FLAG, VALUE, Baseline
@@ -101,7 +101,7 @@ class FleetWatcher:
     _fitted: dict[int, dict[str, Member]] = field(default_factory=dict)
     _series: dict[SeriesKey, FleetSeries] = field(default_factory=dict)
     _open: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
-    _trail: Trail = field(default_factory=Trail)
+    _trail: CellHistory = field(default_factory=CellHistory)
     _learner: Learner = field(init=False)
     _shares: Shares = field(default_factory=lambda: Shares(classes=FLEET_CLASSES))
     _flags: FlagBank = field(init=False)
@@ -129,7 +129,7 @@ class FleetWatcher:
             cells = self._open.setdefault(row.tick, [])
             cells.extend((number, cell, count) for cell, count in zip(row.cells, row.counts, strict=True))
 
-    def grant(self, grant: Grant) -> None:
+    def grant(self, grant: ServiceBudget) -> None:
         """Spend from now on what ``grant`` says."""
         self.config = self.config.granted(grant)
         for form, bank in ((FLAG, self._flags), (VALUE, self._values)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from detectors.counts.aggregate import Fold, SeriesKey, TickCounts
+from detectors.counts.aggregate import Aggregate, SeriesKey, TickCounts
 from detectors.engine.ticks import time_of
 from detectors.finding import Finding, finding_id
 from detectors.observation import ServiceKey, series_id
@@ -54,7 +54,7 @@ class Said:
     window_s: int | None = None
 
 
-def spec_of(about: About, config: WatchConfig, fold: Fold) -> ScoreSpec:
+def spec_of(about: About, config: WatchConfig, fold: Aggregate) -> ScoreSpec:
     """The score in the generation that is counted now."""
     return replace(config.specs[about.score], generation=fold.generation(about.score))
 

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from detectors.counts.aggregate import Fold, TickCounts
+from detectors.counts.aggregate import Aggregate, TickCounts
 from detectors.counts.pending_controls import text_of
 from detectors.finding import Finding
 from detectors.observation import Control, Observation, ServiceKey
@@ -85,7 +85,7 @@ class RuleWatch:
             self._values[one.rule_id] = rule_id, slice_
             self._watch(one)
 
-    def close(self, counts: TickCounts, fold: Fold) -> list[Finding]:
+    def close(self, counts: TickCounts, fold: Aggregate) -> list[Finding]:
         """Decide every rule at the end of a tick: what broke, and what is over."""
         tick = counts.tick
         over = [self._ended(f, tick, "over: the rule is not in the settings any more") for f in self._gone]
@@ -101,11 +101,13 @@ class RuleWatch:
             over += one.close(tick, held, spec, self._key, self._config, besides)
         return over
 
-    def _read(self, rule: Rule, counts: TickCounts, places: Places, fold: Fold) -> tuple[TickSum, ScoreSpec]:
+    def _read(
+        self, rule: Rule, counts: TickCounts, places: Places, fold: Aggregate
+    ) -> tuple[TickSum, ScoreSpec]:
         spec = spec_of(rule, self._config, fold)
         return read(rule, counts, places, spec), spec
 
-    def obey(self, record: Control, tick: int, fold: Fold) -> list[Finding]:
+    def obey(self, record: Control, tick: int, fold: Aggregate) -> list[Finding]:
         """Do before ``tick`` closes what a person asked, if it is about rules; what it ends."""
         if record.action == "accept":
             said = text_of(record.body, "finding_id")
@@ -187,7 +189,7 @@ class RuleWatch:
     def _minute(self, tick: int) -> int:
         return tick * self._config.tick_s // 60
 
-    def _accept(self, finding_id: str, tick: int, fold: Fold) -> list[Finding]:
+    def _accept(self, finding_id: str, tick: int, fold: Aggregate) -> list[Finding]:
         """End a finding that a person accepts before ``tick`` closes; nothing if it is not open (any more).
 
         What is accepted is the measure as it is then, or as it was stated if that was further off.

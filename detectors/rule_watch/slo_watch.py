@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from detectors.counts.aggregate import Fold, TickCounts
+from detectors.counts.aggregate import Aggregate, TickCounts
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
 from detectors.rule_watch.limit_state import Places, Said, ended, read, spec_of, stated
@@ -44,13 +44,13 @@ class SloWatch:
         }
         self._gone: list[Finding] = []
 
-    def close(self, counts: TickCounts, places: Places, fold: Fold) -> list[Finding]:
+    def close(self, counts: TickCounts, places: Places, fold: Aggregate) -> list[Finding]:
         """Decide every objective at the end of a tick; ``places`` are where series stand in ``counts``."""
         over = [self._ended(f, counts.tick, "over: it is not in the settings any more") for f in self._gone]
         self._gone = []
         return over + [f for one in self._slos.values() for f in self._decide(one, counts, places, fold)]
 
-    def _decide(self, one: _Watched, counts: TickCounts, places: Places, fold: Fold) -> list[Finding]:
+    def _decide(self, one: _Watched, counts: TickCounts, places: Places, fold: Aggregate) -> list[Finding]:
         slo, tick = one.window.slo, counts.tick
         spec = spec_of(slo, self._config, fold)
         if spec.generation != one.generation:

@@ -15,10 +15,10 @@ from detectors.change.attribution import Attribution, SliceCounts, attribute
 from detectors.change.effect import Explanation, explain, quantile_effect
 from detectors.change.recovery import Recovery
 from detectors.change.second_opinion import second_opinion
-from detectors.counts.aggregate import Fold, SeriesKey
+from detectors.counts.aggregate import Aggregate, SeriesKey
 from detectors.counts.channel_plan import Channel
-from detectors.counts.history import Rows, Trail
-from detectors.counts.user_cap import UNKNOWN, People
+from detectors.counts.history import CellHistory, Rows
+from detectors.counts.user_cap import UNKNOWN, UserCap
 from detectors.engine.baseline import VALUE, Baseline
 from detectors.engine.ticks import Floats, time_of
 from detectors.finding import ALL, Finding, SliceEffect, finding_id
@@ -48,11 +48,11 @@ MOST_SLICES = 10
 class History:
     """What a finding is read from: one service's history and names."""
 
-    trail: Trail
-    fold: Fold
+    trail: CellHistory
+    fold: Aggregate
     watch: WatchList
     names: Mapping[int, SeriesKey]
-    people: People
+    people: UserCap
 
 
 def finding(
@@ -257,7 +257,7 @@ def _known_changes(watched: Watched, tick: int, history: History, tick_s: int) -
     return sorted(found)
 
 
-def _notes(spec: ScoreSpec, channel: Channel, fold: Fold) -> tuple[str, ...]:
+def _notes(spec: ScoreSpec, channel: Channel, fold: Aggregate) -> tuple[str, ...]:
     """What the channel measured, where that is not the score itself."""
     if channel.name in ("above", "below", "tail", "far") and spec.grid is not None:
         cells = np.flatnonzero(channel.table == 0)

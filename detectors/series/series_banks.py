@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from detectors.counts.aggregate import Fold, SeriesKey
+from detectors.counts.aggregate import Aggregate, SeriesKey
 from detectors.counts.channel_plan import Channel, plan
-from detectors.counts.history import Rows, Trail
+from detectors.counts.history import CellHistory, Rows
 from detectors.engine.baseline import FLAG, VALUE, Baseline
 from detectors.engine.crossings import Crossings
 from detectors.engine.dispersion import fit_flags, fit_values
@@ -73,11 +73,11 @@ class WatchList:
     def fit(
         self,
         series: Mapping[int, SeriesKey],
-        trail: Trail,
+        trail: CellHistory,
         start: int,
         end: int,
         config: WatchConfig,
-        fold: Fold,
+        fold: Aggregate,
     ) -> tuple[list[int], list[int]]:
         """Learn baselines from ticks ``start`` to ``end`` (not included) and begin to watch.
 
@@ -397,7 +397,7 @@ def _worth_slicing(spec: ScoreSpec, key: SeriesKey) -> bool:
     return spec.kind != "category" or key.slice.startswith("release=")
 
 
-def _plan(spec: ScoreSpec, rows: Rows, fold: Fold) -> tuple[Channel, ...]:
+def _plan(spec: ScoreSpec, rows: Rows, fold: Aggregate) -> tuple[Channel, ...]:
     histogram = np.bincount(rows[:, 2], weights=rows[:, 3]).astype(np.int64)
     return plan(spec, histogram, len(fold.levels(spec.name)))
 

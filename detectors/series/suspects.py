@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from detectors.change.effect import Explanation
-from detectors.counts.aggregate import Fold, Seen, SeriesKey
-from detectors.counts.history import Rows, Trail
+from detectors.counts.aggregate import Aggregate, Seen, SeriesKey
+from detectors.counts.history import CellHistory, Rows
 from detectors.finding import ALL, Suspect
 from detectors.observation import slice_text
 
@@ -26,7 +26,7 @@ UNCHANGING = frozenset({"operation"})
 """Dimensions that nobody rolls out: they are suspects when new, and no comparison is claimed for them."""
 
 
-def compared(unit: str, fold: Fold) -> tuple[str, ...]:
+def compared(unit: str, fold: Aggregate) -> tuple[str, ...]:
     """Dimensions in which a change of the application would have been seen."""
     left_out = INPUTS | UNCHANGING
     return tuple(sorted(d for d, values in fold.seen(unit).items() if values and d not in left_out))
@@ -36,8 +36,8 @@ def suspects(
     key: SeriesKey,
     told: Explanation,
     tick: int,
-    fold: Fold,
-    trail: Trail,
+    fold: Aggregate,
+    trail: CellHistory,
     names: Mapping[int, SeriesKey],
     tick_s: int,
     at: Callable[[int], datetime],
@@ -64,7 +64,12 @@ def suspects(
 
 
 def _by_slice(
-    key: SeriesKey, told: Explanation, tick: int, trail: Trail, names: Mapping[int, SeriesKey], tick_s: int
+    key: SeriesKey,
+    told: Explanation,
+    tick: int,
+    trail: CellHistory,
+    names: Mapping[int, SeriesKey],
+    tick_s: int,
 ) -> dict[str, Rows]:
     """Rows of the score's slices around the onset, by slice."""
     first = told.onset_low - (SUSPECT_BEFORE_S + USED_BEFORE_S) // tick_s

@@ -18,7 +18,7 @@ import numpy as np
 
 from detectors.budgets.budget import CLASS_SHARES
 from detectors.change.effect import wilson
-from detectors.counts.history import Trail
+from detectors.counts.history import CellHistory
 from detectors.engine.baseline import FLAG, VALUE
 from detectors.engine.shiryaev_roberts import CAP_SHARE
 from detectors.engine.ticks import Floats, Ints
@@ -53,7 +53,7 @@ class BurstWatch:
         """Let the bound follow the budget in ``config``."""
         self.config, self.bursts.w = config, _share(config)
 
-    def learn(self, watch: WatchList, trail: Trail) -> None:
+    def learn(self, watch: WatchList, trail: CellHistory) -> None:
         """Look at the learning period of what began to be watched over all traffic."""
         for number, watched in sorted(watch.series.items()):
             if watched.key.slice != ALL or (number, 0) in self.bursts.farthest:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from detectors.finding import Finding
-from detectors.internal_finding import own_finding
+from detectors.internal_finding import internal_finding
 from detectors.traffic.steady_hour import (
     HOUR,
     LEAST_GAP,
@@ -182,7 +182,7 @@ class Gap:
         self.still = self.last_call
         if stated:
             return []
-        self.open = own_finding(
+        self.open = internal_finding(
             STILL,
             tenant,
             str(self.last_call),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from detectors.closed_ticks import SharedRow
-from detectors.counts.aggregate import Fold, TickCounts
+from detectors.counts.aggregate import Aggregate, TickCounts
 from detectors.counts.series_rows import CellRow
 from detectors.counts.shared_counts import shared_counts
 from detectors.observation import Observation, ServiceKey
@@ -34,12 +34,14 @@ class CountedService(ServiceSeries):
     """
 
     def __init__(
-        self, key: ServiceKey, config: WatchConfig, next_tick: int, counts: Fold | None = None
+        self, key: ServiceKey, config: WatchConfig, next_tick: int, counts: Aggregate | None = None
     ) -> None:
         self.key = key
         self.next_tick = next_tick
         self._config = config
-        self._fold = counts if counts is not None else Fold(config.specs, config.tick_s, config.max_values)
+        self._fold = (
+            counts if counts is not None else Aggregate(config.specs, config.tick_s, config.max_values)
+        )
 
     def observe(self, observation: Observation, log_offset: int) -> list[CellRow]:
         """Count one observation; cells of its late rows."""

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from detectors.baselines.learning import Learner
 from detectors.baselines.states import state_of, watched_columns
 from detectors.change.level import NO_LEVEL, level
-from detectors.counts.aggregate import Counted, Fold, SeriesKey, TickCounts
-from detectors.counts.history import Rows, Trail
+from detectors.counts.aggregate import Aggregate, Counted, SeriesKey, TickCounts
+from detectors.counts.history import CellHistory, Rows
 from detectors.counts.series_rows import CellRow, SeriesState
 from detectors.declared_limits import declared
 from detectors.fast.fast_watch import FastWatch
@@ -31,8 +31,8 @@ class ServiceSeries:
     key: ServiceKey
     next_tick: int
     _config: WatchConfig
-    _fold: Fold
-    _trail: Trail
+    _fold: Aggregate
+    _trail: CellHistory
     _learner: Learner
     _watch: WatchList
     _fast: FastWatch
@@ -44,7 +44,7 @@ class ServiceSeries:
         return self._config
 
     @property
-    def counts(self) -> Fold:
+    def counts(self) -> Aggregate:
         """Open ticks and the names of series."""
         return self._fold
 

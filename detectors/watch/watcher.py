@@ -22,13 +22,13 @@ from detectors.baselines.proposal import accept_level
 from detectors.baselines.review import as_slow, review
 from detectors.budgets import service_budget
 from detectors.change.recovery import MINUTE_S, Recovery
-from detectors.counts.aggregate import Fold, SeriesKey, TickCounts
+from detectors.counts.aggregate import Aggregate, SeriesKey, TickCounts
 from detectors.counts.closed_tick import Closed
-from detectors.counts.history import Trail
+from detectors.counts.history import CellHistory
 from detectors.counts.pending_controls import Waiting, text_of
 from detectors.counts.series_rows import CellRow
 from detectors.counts.shared_counts import shared_counts
-from detectors.counts.user_cap import People
+from detectors.counts.user_cap import UserCap
 from detectors.counts.weighted_tick import weighed
 from detectors.engine.snapshot import Arrays, part
 from detectors.engine.ticks import DAY_S, Ints, time_of
@@ -72,17 +72,19 @@ class ServiceWatcher(ServiceSeries):
     """
 
     def __init__(
-        self, key: ServiceKey, config: WatchConfig, next_tick: int, counts: Fold | None = None
+        self, key: ServiceKey, config: WatchConfig, next_tick: int, counts: Aggregate | None = None
     ) -> None:
         self.key = key
         self._config = config
         self.next_tick = next_tick
-        self._fold = counts if counts is not None else Fold(config.specs, config.tick_s, config.max_values)
-        self._trail = Trail()
+        self._fold = (
+            counts if counts is not None else Aggregate(config.specs, config.tick_s, config.max_values)
+        )
+        self._trail = CellHistory()
         self._learner = Learner(config.learn, config.tick_s)
         self._watch = WatchList(config.tick_s)
         self._waiting = Waiting(key)
-        self._people = People(config.specs, config.tick_s, next_tick)
+        self._people = UserCap(config.specs, config.tick_s, next_tick)
         self._superseded: list[Finding] = []
         self._announced = Announced()
         self._fast = FastWatch(key.service, config)
@@ -194,7 +196,7 @@ class ServiceWatcher(ServiceSeries):
             elif record.action == DOUBT:
                 doubt(record, self._watch, self._config)
             elif record.action == service_budget.BUDGET:
-                self._spend(service_budget.Grant.of(record.body))
+                self._spend(service_budget.ServiceBudget.of(record.body))
         return findings
 
     def adopt_next(self) -> None:
@@ -204,7 +206,7 @@ class ServiceWatcher(ServiceSeries):
         self._fast.price(self._watch)
         self._bursts.learn(self._watch, self._trail)
 
-    def _spend(self, granted: service_budget.Grant | None) -> None:
+    def _spend(self, granted: service_budget.ServiceBudget | None) -> None:
         if granted is not None:
             self._config = self._config.granted(granted)
             self._share_out()

@@ -26,7 +26,7 @@ WAIT_S = 0.01
 """How long a merged batch waits for a moment at which no fetch is between its list and its first read."""
 
 
-class LogSweep:
+class LogRetention:
     """Sweeps one store.
 
     Parameters

@@ -9,7 +9,7 @@ import threading
 from infra.embedded.child_spec import NotReady, Probe
 
 
-class Asking:
+class Probing:
     """One probe, asked on threads of its own. A probe that hangs is asked again only when it has returned."""
 
     def __init__(self, probe: Probe) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 EVERY_S = 0.2
 
 
-class Pulse(threading.Thread):
+class Heartbeat(threading.Thread):
     """Watches that the process runs.
 
     Parameters

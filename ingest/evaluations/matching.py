@@ -14,9 +14,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from detectors.observation import SourcePosition
-from ingest.evaluations.search import JudgedSearch, Message
+from ingest.evaluations.search import Message, TargetSearch
 from ingest.interaction import ContextSpan, Interaction
-from ingest.otlp.assembly.evaluation_target import Judgeable
+from ingest.otlp.assembly.evaluation_target import EvaluationTarget
 from ingest.repository.evaluation import Place, StoredJudgement, from_row, from_span
 from ingest.repository.interaction import InteractionKey, StoredInteraction
 from ingest.repository.stage_store import Ask, Lineage, StageStore
@@ -62,7 +62,7 @@ class Judging:
         self._known = known
         self._recall = recall
         self._has = has_judgements
-        self._judgeable: dict[Lineage, Judgeable] = {}
+        self._judgeable: dict[Lineage, EvaluationTarget] = {}
         self._rows: dict[Place, StoredJudgement] = {}
         self._same: defaultdict[tuple[str, str, str], list[StoredJudgement]] = defaultdict(list)
         self._of_trace: defaultdict[tuple[str, str, str], list[StoredJudgement]] = defaultdict(list)
@@ -84,7 +84,7 @@ class Judging:
             if j.met is not None:  # decided before; whether it was stored is not known
                 self._keep(j)
                 self._changed[j.place] = j
-        search = JudgedSearch(self._known, messages, self._recall)
+        search = TargetSearch(self._known, messages, self._recall)
         fresh: defaultdict[Lineage, list[StoredJudgement]] = defaultdict(list)
         for m in messages:
             for j in (*m.said, *_carried(m)):
@@ -97,7 +97,7 @@ class Judging:
         for lineage in sorted({*lineages, *fresh, *waiting}):
             search.seek(lineage, fresh[lineage], far=True)
             search.seek(lineage, waiting[lineage], far=False)
-            judgeable = self._judgeable[lineage] = Judgeable()
+            judgeable = self._judgeable[lineage] = EvaluationTarget()
             for key, stored in self._known.interactions.items():
                 if key[:2] == lineage:
                     judgeable.add(stored.interaction)
@@ -183,7 +183,7 @@ class Judging:
             judgeable.add(stored.interaction)
         self._meet(message, judgeable, {stored.interaction.trace_id for stored in touched})
 
-    def _meet(self, message: Message, judgeable: Judgeable, traces: Iterable[str]) -> None:
+    def _meet(self, message: Message, judgeable: EvaluationTarget, traces: Iterable[str]) -> None:
         """Try the judgements that wait in these traces."""
         e = message.envelope
         for trace_id in sorted(traces):
@@ -192,7 +192,7 @@ class Judging:
                 if near and j.met is None and j.place not in self._meetings:
                     self._try(j, message, judgeable)
 
-    def _is_new(self, message: Message, judgeable: Judgeable, carried: StoredJudgement) -> bool:
+    def _is_new(self, message: Message, judgeable: EvaluationTarget, carried: StoredJudgement) -> bool:
         """Whether the span that carries a judgement is stored from this message."""
         trace_id, span_id = carried.judgement.carrier or ("", "")
         owner = (carried.tenant, carried.lineage)
@@ -230,12 +230,12 @@ class Judging:
             if stored is not None and stored.met is None and judgeable is not None:
                 self._try(stored, last[j.source.partition], judgeable)
 
-    def _decide(self, j: StoredJudgement, message: Message, judgeable: Judgeable) -> None:
+    def _decide(self, j: StoredJudgement, message: Message, judgeable: EvaluationTarget) -> None:
         self._keep(j)
         self._changed[j.place] = j
         self._try(j, message, judgeable)
 
-    def _try(self, j: StoredJudgement, message: Message, judgeable: Judgeable) -> None:
+    def _try(self, j: StoredJudgement, message: Message, judgeable: EvaluationTarget) -> None:
         """Bring a judgement together with its interaction if that is known."""
         named = j.judgement
         of_trace = j.of_trace or judgeable.is_step(named.trace_id or "", named.span_id or "")

@@ -58,7 +58,7 @@ class Message(Protocol):
         """Spans that are stored from it as steps."""
 
 
-class JudgedSearch:
+class TargetSearch:
     """Finds what judgements name, for one batch.
 
     Parameters

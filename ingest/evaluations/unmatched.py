@@ -34,7 +34,7 @@ READ_AGAIN = 10_000
 """Messages of a partition, before the last one accounted for, that a restart may read again."""
 
 
-class Unmet:
+class Unmatched:
     """The judgements of this worker's partitions that name no trace."""
 
     def __init__(self) -> None:

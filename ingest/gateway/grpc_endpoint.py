@@ -42,7 +42,7 @@ _CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.St
 _DETAILS = "grpc-status-details-bin"
 
 
-class GrpcDoor:
+class GrpcEndpoint:
     """The server. Port 0 lets the kernel choose; `port` tells."""
 
     def __init__(

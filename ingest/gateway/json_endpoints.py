@@ -40,7 +40,7 @@ MOST_BYTES = 4 << 20
 _SCORE, _LOG = "score-create", "sdk-log"
 
 
-class JsonDoors:
+class JsonEndpoints:
     """Takes parsed bodies."""
 
     def __init__(self, intake: Intake, counters: Metrics) -> None:

@@ -23,7 +23,7 @@ from ingest import process
 from ingest.gateway.app import Gateway
 from ingest.gateway.disk_space import WithDiskReserve
 from ingest.gateway.grouping import Grouper
-from ingest.gateway.grpc_endpoint import GrpcDoor
+from ingest.gateway.grpc_endpoint import GrpcEndpoint
 from ingest.gateway.guarded_http import Guard, guarded
 from ingest.gateway.http_body import Memory
 from ingest.gateway.ingest_keys import IngestKeys, check_host, load_keys
@@ -61,7 +61,7 @@ def build(chosen: Settings, keys: IngestKeys, producer: Producer, counters: Metr
     doors = []
     if gateway.grpc_port:
         doors.append(
-            GrpcDoor(
+            GrpcEndpoint(
                 Receiver(intake, keys, counters),
                 memory,
                 counters,

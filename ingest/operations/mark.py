@@ -9,7 +9,7 @@ import httpx
 
 from infra.embedded.addresses import gateway_address
 from infra.errors import Misconfigured, Unavailable
-from infra.onramp.application_env import INGEST_KEY
+from infra.gateway_section import INGEST_KEY
 from infra.settings import load
 from ingest.gateway.json_endpoints import CHANGES
 

@@ -39,7 +39,7 @@ Place = tuple[SourcePosition, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
+class Matched:
     """The interaction as it was when the judgement met it.
 
     ``counted_ns`` is the event time at which the judgement counts, ``counted_by`` the position that counts
@@ -76,7 +76,7 @@ class StoredJudgement:
     who: str | None = None
     corrects: bool = False
     of_trace: bool = False
-    met: Met | None = None
+    met: Matched | None = None
     revision: int = 0
 
     @property
@@ -114,7 +114,7 @@ class StoredJudgement:
         if self.lineage == LIVE and received_ns - at_ns > MAX_BEHIND_NS:
             at_ns = received_ns
         counts = counts and stored.observed and not self.corrects and self.score is not None
-        self.met = Met(
+        self.met = Matched(
             ServiceKey(i.tenant, i.lineage, i.environment or "", i.service),
             i.trace_id,
             i.span_id,
@@ -212,7 +212,7 @@ def from_row(row: Row) -> StoredJudgement:
     response_id, conversation_id = c["response_id"] or None, c["conversation_id"] or None
     met = None
     if c["judged_span_id"]:
-        met = Met(
+        met = Matched(
             ServiceKey(c["tenant"], c["lineage"], c["environment"], c["service"]),
             c["judged_trace_id"],
             c["judged_span_id"],

@@ -143,7 +143,7 @@ def asks_for_twins(calls: Iterable[Interaction]) -> list[Ask]:
     return out
 
 
-class Twins:
+class DuplicateCalls:
     """Calls known so far, by what another span of the same call would have in common with them.
 
     Of what many have in common only the first `MOST` are remembered: hostile input must not cost its square.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from alerts.briefs.brief import Links
-from alerts.incident_service import Desk
+from alerts.incident_service import IncidentService
 from alerts.incidents.incident import Incident
 from alerts.metrics import Metrics
 from alerts.notify.pipeline import Pipeline
@@ -51,7 +51,7 @@ class Process:
         self.world = world
         self.pipeline = Pipeline(world.channel, world.store, world.clock, lambda: 0.5)
         setup = Setup(TIMING, route, Links("http://dashboard", "http://api", "0"))
-        self.desk = Desk(setup, world.store, world.post, self.due, world.clock, Metrics())
+        self.desk = IncidentService(setup, world.store, world.post, self.due, world.clock, Metrics())
 
     def due(self, delivery: Delivery, attempts: int, done: bool) -> None:
         if done:
@@ -69,7 +69,7 @@ class Process:
         while world.committed < len(world.log):
             end = min(world.committed + world.batch, len(world.log))
             places = range(world.committed, end)
-            self.desk.take([Message(Source("findings", 0, k), world.log[k]) for k in places])
+            self.desk.apply([Message(Source("findings", 0, k), world.log[k]) for k in places])
             world.post.flush()
             self.send()
             world.steps("before commit")
@@ -85,7 +85,7 @@ def ended(finding: Finding, clock: str) -> Finding:
     return replace(finding, status="confirmed", ended_at=at(clock), made_at=at(clock))
 
 
-def look_twice(desk: Desk) -> None:
+def look_twice(desk: IncidentService) -> None:
     """A look judges what the one before saw."""
     desk.elapse()
     desk.elapse()

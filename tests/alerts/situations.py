@@ -15,7 +15,7 @@ from alerts.incidents.events import End
 from alerts.incidents.incident import Incident
 from alerts.notify import self_monitoring
 from alerts.notify.protocol import Delivery
-from alerts.state.incident_state import Book
+from alerts.state.incident_state import IncidentState
 from detectors.finding import ALL, Finding, SliceEffect, Suspect
 from infra.clock import to_ns
 from tests.alerts.invented import TIMING, at, refusals
@@ -42,7 +42,7 @@ class Situation:
 
     def incident(self) -> Incident:
         """The incident as it stands."""
-        book = Book(TIMING)
+        book = IncidentState(TIMING)
         for finding in self.findings:
             book.apply(finding)
         if self.end:

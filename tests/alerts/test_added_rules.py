@@ -25,7 +25,7 @@ from detectors.service_patterns import matches
 from detectors.slo import Slo
 from infra.errors import Misconfigured
 from infra.rule_section import RuleSettings
-from infra.settings import OwnScoreSettings, ReceiverSettings, ScorerSettings, Settings
+from infra.settings import CustomScoreSettings, ReceiverSettings, ScorerSettings, Settings
 from tests.alerts.memory import HandClock
 
 TOML = """[[rule]]
@@ -289,7 +289,7 @@ def test_a_rule_about_a_judgement_can_be_added_and_is_no_fault_of_a_file(tmp_pat
     assert Bench(Settings(home=tmp_path)).add(toml).status_code == 201
     helpful = RuleSettings(score="judgement:helpful", measure="mean", op="<", limit=0.25)
     later = RuleSettings(score="my_score", measure="mean", limit=0.5)  # known once the service starts again
-    own = ScorerSettings(own={"my_score": OwnScoreSettings(python="x.py:f", kind="bounded")})
+    own = ScorerSettings(own={"my_score": CustomScoreSettings(python="x.py:f", kind="bounded")})
     check_rules(Settings(rule=(helpful, later), scorers=own))
     with pytest.raises(Misconfigured, match="unknown score 'my_scor'"):
         check_rules(Settings(rule=(replace(later, score="my_scor"),), scorers=own))

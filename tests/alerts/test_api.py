@@ -16,7 +16,7 @@ from alerts.api import http_api
 from alerts.briefs.brief import Links
 from alerts.errors import Unavailable, Unstorable
 from alerts.faults import Faults
-from alerts.incident_service import Desk
+from alerts.incident_service import IncidentService
 from alerts.incidents.incident import Incident
 from alerts.metrics import METRICS, Metrics
 from alerts.repository.incidents import Moment
@@ -44,9 +44,11 @@ class Bench:
         self.problems: list[str] = []
         self.clock = HandClock()
         setup = Setup(TIMING, lambda _: ("hook",), Links())
-        self.desk = Desk(setup, self.store, MemoryPost(), lambda *_: None, self.clock, self.metrics)
+        self.desk = IncidentService(
+            setup, self.store, MemoryPost(), lambda *_: None, self.clock, self.metrics
+        )
         self.desk.load()
-        self.desk.take(
+        self.desk.apply(
             [Message(Source("findings", 0, k), f.to_json().encode()) for k, f in enumerate(FINDINGS)]
         )
         self.ended: list[str] = []

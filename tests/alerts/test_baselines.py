@@ -10,12 +10,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from alerts.api import http_api
-from alerts.api.baselines import Levels
-from alerts.baselines.proposal import LearnedLevel, proposals
+from alerts.api.baselines import BaselinesApi
+from alerts.baselines.proposal import LearnedBaseline, proposals
 from alerts.briefs.brief import Links
 from alerts.commands.baselines_command import show_accepted, show_list
 from alerts.errors import Unavailable
-from alerts.incident_service import Desk
+from alerts.incident_service import IncidentService
 from alerts.metrics import Metrics
 from alerts.state.ports import Setup
 from detectors.baselines.adopt import profile_in, unpack
@@ -29,7 +29,7 @@ from tests.detectors.test_traffic import message
 from tests.detectors.traffic import DAY, START, World, config, watch
 
 TOKEN = "invented-token-of-thirty-characters"
-CHAT = LearnedLevel(
+CHAT = LearnedBaseline(
     "default", "live", "production", "harbour-chat", "interaction", "refusal", 1, "all", "flag", "watching",
     "aa11", "learned", 0.04, 0.03, 0.05, 9_000, 360, 0.02, BEYOND, "", "", None, 0.03, 0.01, "rate",
 )  # fmt: skip
@@ -43,13 +43,13 @@ SPANISH = replace(CHAT, slice="language=es", version="ee55")
 class Bench:
     """The application over levels in memory; what was sent to the observation log."""
 
-    known: tuple[LearnedLevel, ...] = (CHAT, SEARCH, BILLING, LENGTH, SPANISH)
+    known: tuple[LearnedBaseline, ...] = (CHAT, SEARCH, BILLING, LENGTH, SPANISH)
     sent: list[Control] = field(default_factory=list)
     answers: bool = True
     snapshots: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        desk = Desk(
+        desk = IncidentService(
             Setup(TIMING, lambda _: (), Links()),
             MemoryStore(),
             MemoryPost(),
@@ -57,13 +57,13 @@ class Bench:
             HandClock(),
             Metrics(),
         )
-        people = Levels(self, self.send, 300)
+        people = BaselinesApi(self, self.send, 300)
         app = http_api.build(desk, lambda *_: [], list, Metrics(), TOKEN, levels=people)
         self.client = TestClient(
             app, base_url="http://127.0.0.1:4320", headers={"authorization": f"Bearer {TOKEN}"}
         )
 
-    def levels(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedLevel]:
+    def levels(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedBaseline]:
         if not self.answers:
             raise Unavailable("no store")
         return [

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.budget_allocation import Grants, grants_of
+from alerts.budget_allocation import BudgetAllocations, allocations_of
 from alerts.errors import Unavailable
-from detectors.budgets.service_budget import Grant
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.finding import SEVERAL
 from detectors.observation import ServiceKey, decode
 from infra.errors import Misconfigured
@@ -22,13 +22,13 @@ SETTINGS = Settings(budget=BudgetSettings(max_services=10))
 
 def test_every_fleet_has_its_budget_and_a_part_for_what_services_share() -> None:
     other = ServiceKey("default", "import-1", "", "desk")
-    granted = grants_of(SETTINGS, [DESK, CODE, other])
-    assert granted[DESK] == granted[CODE] == granted[other] == Grant(0.08, 0.16)
+    granted = allocations_of(SETTINGS, [DESK, CODE, other])
+    assert granted[DESK] == granted[CODE] == granted[other] == ServiceBudget(0.08, 0.16)
     fleets = {key.lineage: grant for key, grant in granted.items() if key.service == SEVERAL}
-    assert fleets == {"live": Grant(0.1, 0.2), "import-1": Grant(0.1, 0.2)}
-    staging = grants_of(SETTINGS, [DESK, replace(CODE, environment="staging")])
+    assert fleets == {"live": ServiceBudget(0.1, 0.2), "import-1": ServiceBudget(0.1, 0.2)}
+    staging = allocations_of(SETTINGS, [DESK, replace(CODE, environment="staging")])
     shared = {key.environment: grant for key, grant in staging.items() if key.service == SEVERAL}
-    assert shared == {"": Grant(0.05, 0.1), "staging": Grant(0.05, 0.1)}
+    assert shared == {"": ServiceBudget(0.05, 0.1), "staging": ServiceBudget(0.05, 0.1)}
     per_fleet = sum(g.pages_per_month for key, g in granted.items() if key.lineage == "live")
     assert per_fleet <= SETTINGS.budget.pages_per_month
 
@@ -42,7 +42,7 @@ def test_what_is_new_or_changed_is_told_once() -> None:
         broken.append(False)
         sent.extend(messages)
 
-    grants = Grants(SETTINGS, lambda: known, send)
+    grants = BudgetAllocations(SETTINGS, lambda: known, send)
     with pytest.raises(Unavailable):
         grants.tell()
     broken.append(False)
@@ -61,4 +61,4 @@ def test_what_is_new_or_changed_is_told_once() -> None:
 def test_more_than_there_is_is_refused_with_the_tables_named() -> None:
     greedy = Settings(service={"desk": ServiceSettings(pages_per_month=0.9)})
     with pytest.raises(Misconfigured, match=r"\[service.desk\] add up to 0.9"):
-        grants_of(greedy, [DESK])
+        allocations_of(greedy, [DESK])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.budget_allocation import grants_of
+from alerts.budget_allocation import allocations_of
 from alerts.commands.budget_command import Watched, fast_shares, report, show, within_minutes
 from detectors.observation import ServiceKey
 from infra.settings import Settings
@@ -20,7 +20,7 @@ def test_expectation_counts_the_watched_time_inside_the_window_only() -> None:
         Watched("ticket", 1e-6, 10 * DAY, 20 * DAY),
     ]
     said = report(
-        grants_of(Settings(), SERVICES),
+        allocations_of(Settings(), SERVICES),
         Settings(),
         {"tenant": "default", "lineage": "live"},
         watched,
@@ -42,7 +42,7 @@ def test_expectation_counts_the_watched_time_inside_the_window_only() -> None:
 
 def test_the_fast_path_spends_its_part_for_each_score_over_all_traffic() -> None:
     settings = Settings()
-    granted = grants_of(settings, SERVICES)
+    granted = allocations_of(settings, SERVICES)
     row = ("latency_s", "positive", 12.0, 9 * DAY, 2 * DAY, "desk", "production", "all")
     rows = [row, (*row[:7], "language=en"), ("prompt_length", *row[1:]), (*row[:5], "other", "", "all")]
     (one,) = within_minutes(settings, granted, rows)

@@ -17,11 +17,11 @@ from alerts.briefs.render import parts
 from alerts.changes.change_event import MOST, NEAREST, RecordedChange, RecordedChanges, read_change
 from alerts.changes.repository import change_row
 from alerts.errors import BadRecord, Unavailable
-from alerts.incident_service import Desk
+from alerts.incident_service import IncidentService
 from alerts.incidents.codec import incident_from_json, incident_to_json
 from alerts.incidents.incident import Incident
 from alerts.metrics import Metrics
-from alerts.state.incident_state import Book
+from alerts.state.incident_state import IncidentState
 from alerts.state.ports import Message, Setup, Source
 from detectors.finding import Suspect
 from infra.clock import to_ns
@@ -37,8 +37,8 @@ def change(value: str, clock: str, **rest: Any) -> RecordedChange:
     return replace(known, **rest)
 
 
-def opened(*recorded: RecordedChange) -> tuple[Book, Incident]:
-    book = Book(TIMING, recorded=RecordedChanges().with_(recorded))
+def opened(*recorded: RecordedChange) -> tuple[IncidentState, Incident]:
+    book = IncidentState(TIMING, recorded=RecordedChanges().with_(recorded))
     book.merge(book.draft().apply(refusals()))
     (incident,) = book.all()
     return book, incident
@@ -93,7 +93,7 @@ def test_an_incident_keeps_its_suspects_when_nothing_else_remembers_them() -> No
     _, incident = opened(change("4.2", "04:00"))
     stored = incident_from_json(incident_to_json(incident))
     assert stored == incident
-    book = Book(TIMING, [stored])
+    book = IncidentState(TIMING, [stored])
     book.merge(book.draft().apply(overall()))
     (after,) = book.all()
     assert named(after)[0] == "4.2"
@@ -131,12 +131,12 @@ def test_the_gateways_entries_are_read_and_others_are_not_changes() -> None:
 def test_what_cannot_be_stored_is_not_remembered_and_may_be_recorded_again() -> None:
     store = MemoryStore(answers=False)
     setup = Setup(TIMING, lambda _: ("hook",), Links("", "", ""))
-    desk = Desk(setup, store, MemoryPost(), lambda *_: None, HandClock(), Metrics())
+    desk = IncidentService(setup, store, MemoryPost(), lambda *_: None, HandClock(), Metrics())
     desk.load()
     with pytest.raises(Unavailable):
         desk.record([change("4.2", "03:58")])
     store.answers = True
-    desk.take([Message(Source("findings", 0, 0), refusals().to_json().encode())])
+    desk.apply([Message(Source("findings", 0, 0), refusals().to_json().encode())])
     desk.elapse()
     assert "4.2" not in named(desk.all()[0])
     for _ in range(2):

@@ -16,7 +16,7 @@ from alerts.incidents.codec import incident_from_json, incident_to_dict, inciden
 from alerts.incidents.events import Acknowledge, End, Write
 from alerts.incidents.incident import Incident
 from alerts.incidents.intake import MAX_BYTES, read_finding
-from alerts.state.incident_state import Book
+from alerts.state.incident_state import IncidentState
 from infra.clock import to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret
 
@@ -25,7 +25,7 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 def lived() -> Incident:
     """An incident that has been through everything."""
-    book = Book(TIMING, route=lambda _: ("hook",))
+    book = IncidentState(TIMING, route=lambda _: ("hook",))
     for finding in (
         lengths(),
         refusals(),
@@ -118,7 +118,7 @@ def test_numbers_that_are_not_finite_are_absent() -> None:
     text = refusals().to_json().replace('"effect":0.57', '"effect":1e999').replace("0.41", "NaN")
     finding = read_finding(text.encode())
     assert (finding.effect, finding.effect_low) == (None, None)
-    incident_to_json(Book(TIMING)._open(finding, 0).incident)  # type: ignore[union-attr]
+    incident_to_json(IncidentState(TIMING)._open(finding, 0).incident)  # type: ignore[union-attr]
 
 
 @given(
@@ -145,6 +145,6 @@ def test_whatever_is_read_can_be_kept_and_told(changes: dict[str, Any]) -> None:
         finding = read_finding(json.dumps(body).encode())
     except BadRecord:
         return
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     for incident in [c.incident for c in book.apply(replace(finding, status="provisional", ended_at=None))]:
         assert incident_from_json(incident_to_json(incident)) == incident

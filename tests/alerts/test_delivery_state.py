@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from alerts.briefs.brief import Links
-from alerts.incident_service import Desk
+from alerts.incident_service import IncidentService
 from alerts.incidents.incident import Incident
 from alerts.metrics import Metrics
 from alerts.notify.delivery_log import CountedLog
@@ -115,7 +115,7 @@ class Process:
         }
         links = Links("http://dashboard", "http://api", "0")
         setup = Setup(TIMING, lambda _: world.routed, links, self.state.arrived)
-        self.desk = Desk(setup, world.store, MemoryPost(), self.due, world.clock, Metrics())
+        self.desk = IncidentService(setup, world.store, MemoryPost(), self.due, world.clock, Metrics())
         self.state.load(*read_fates(world.rows, world.clock.ns))
         self.desk.load()
 
@@ -131,7 +131,7 @@ class Process:
     def run(self, seconds: float = 30.0) -> None:
         world = self.world
         for k, finding in enumerate(world.log):
-            self.desk.take([Message(Source("findings", 0, k), finding.to_json().encode())])
+            self.desk.apply([Message(Source("findings", 0, k), finding.to_json().encode())])
         end_ns = world.clock.ns + int(seconds * NS_PER_S)
         while world.clock.ns < end_ns:
             for one in self.state.resends(self.desk.find, world.fallbacks, world.clock.ns):

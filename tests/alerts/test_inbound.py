@@ -159,7 +159,7 @@ def test_an_acknowledgement_of_before_it_came_back_is_none_of_it_now(site: Site)
     over = replace(refusals(), ended_at=at("05:40"), made_at=at("05:40"), status="confirmed")
     again = refusals("f9", made_at=at("06:30"), onset=at("06:25"), onset_low=at("06:20"))
     for k, finding in enumerate((over, again)):
-        site.desk.take([Message(Source("findings", 0, 10 + k), finding.to_json().encode())])
+        site.desk.apply([Message(Source("findings", 0, 10 + k), finding.to_json().encode())])
     site.clock.ns = to_ns(at("07:05"))
     assert site.taken_by is None
     assert site.pagerduty(event).status_code == 200  # the same, captured

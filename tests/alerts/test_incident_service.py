@@ -74,11 +74,11 @@ def test_what_cannot_be_stored_has_not_happened() -> None:
     message = Message(Source("findings", 0, 0), world.log[0])
     world.store.answers = False
     with pytest.raises(Unavailable):
-        process.desk.take([message])
+        process.desk.apply([message])
     assert process.desk.all() == []
     assert process.pipeline.waiting == 0
     world.store.answers = True
-    process.desk.take([message])
+    process.desk.apply([message])
     assert process.pipeline.waiting == 1
 
 
@@ -90,14 +90,14 @@ def test_what_cannot_be_posted_is_told_all_the_same_and_posted_later() -> None:
     message = Message(Source("findings", 0, 0), world.log[0])
     for _ in range(2):
         with pytest.raises(Unavailable):
-            process.desk.take([message])
+            process.desk.apply([message])
     process.send()
     assert [d.kind for d in world.channel.got] == ["opened"]
     (incident,) = process.desk.all()
     assert process.desk.act(incident.incident_id, "acknowledge", "ana", "") is not None
     assert world.post.actions == []
     world.post.answers = True
-    process.desk.take([message])
+    process.desk.apply([message])
     assert [key for key, _ in world.post.incidents] == [incident.incident_id] * 2
     assert [a["actor"] for a in world.post.actions] == ["ana"]
 

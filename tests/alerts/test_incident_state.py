@@ -15,7 +15,7 @@ from alerts.incidents.grouping import MAX_FINDINGS
 from alerts.incidents.identity import fingerprint
 from alerts.incidents.incident import FIRING, RECOVERING, RESOLVED, Incident
 from alerts.incidents.timing import Timing
-from alerts.state.incident_state import Book, Change
+from alerts.state.incident_state import Change, IncidentState
 from detectors.finding import Finding
 from infra.clock import to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret
@@ -25,7 +25,7 @@ class Desk:
     """A book with what people would have been told."""
 
     def __init__(self, timing: Timing = TIMING) -> None:
-        self.book = Book(timing)
+        self.book = IncidentState(timing)
         self.told: list[tuple[str, str]] = []
 
     def take(self, *findings: Finding) -> Desk:
@@ -149,7 +149,7 @@ def test_updates_of_one_finding_are_never_new_pages() -> None:
     confirmed = refusals(status="confirmed", made_at=at("04:25"), effect=0.55)
     desk = Desk().take(refusals(), confirmed, confirmed, refusals())
     assert desk.words == ["opened"]
-    assert desk.only.lead.effect == 0.55
+    assert desk.only.primary_finding.effect == 0.55
     assert [f.status for f in desk.only.findings] == ["confirmed"]
 
 

@@ -33,7 +33,7 @@ from alerts.incidents.incident import (
     Transition,
 )
 from alerts.silences.silence import Silence, Silences
-from alerts.state.incident_state import Book, Change
+from alerts.state.incident_state import Change, IncidentState
 from detectors.finding import Finding
 from infra.clock import NS_PER_S, to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret
@@ -84,7 +84,7 @@ class Lives:
 
     def __init__(self, *, disturbed: bool) -> None:
         self.disturbed = disturbed
-        self.book = Book(TIMING, route=lambda _: ("hook",))
+        self.book = IncidentState(TIMING, route=lambda _: ("hook",))
         self.stored: dict[tuple[str, int], Transition] = {}
         self.log: list[Finding] = []
         self.stage = dict.fromkeys((f.finding_id for f in CAST), -1)
@@ -211,16 +211,16 @@ class Lives:
         self.book.silences = self.book.silences.at(self.wall_ns)
         for over in self.book.silences.over(self.wall_ns):
             self.book.silences = self.book.silences.with_(over)
-        self.commit(lambda draft: draft.hush(lambda _: self.wall_ns))
+        self.commit(lambda draft: draft.suppress(lambda _: self.wall_ns))
 
     def restart(self) -> None:
         """What is stored is all there is."""
         silences = Silences(self.book.silences.all)
         newest = [self.book.get(i.incident_id) for i in self.book.all()]
         incidents = [i for i in reversed(newest) if i is not None]
-        self.book = Book(TIMING, incidents, lambda _: ("hook",), silences)
+        self.book = IncidentState(TIMING, incidents, lambda _: ("hook",), silences)
 
-    def commit(self, change: Callable[[Book], list[Change]]) -> None:
+    def commit(self, change: Callable[[IncidentState], list[Change]]) -> None:
         changes = change(self.book.draft())
         for changed in changes:
             self.counted_well(changed.incident)
@@ -311,7 +311,7 @@ class Lives:
         assert all(i.ending is not None for i in self.book if i.state == RESOLVED)
 
 
-def quieted(incident: Incident, draft: Book) -> list[Change]:
+def quieted(incident: Incident, draft: IncidentState) -> list[Change]:
     return [draft.quiet(incident, 500)]
 
 

@@ -53,7 +53,7 @@ def test_a_slow_service_is_told_as_slow_not_as_what_follows_or_hardly_moved() ->
 def test_waiting_times_follow_from_answers_that_grew_as_much() -> None:
     slow = change("slow", "latency_s", "s", 1.2, 3.0, severity="ticket")
     longer = change("long", "output_length", "characters", 200.0, 480.0, severity="ticket")
-    assert incident_of(slow, longer).lead.finding_id == "long"
+    assert incident_of(slow, longer).primary_finding.finding_id == "long"
 
 
 def test_a_burst_of_nine_outputs_names_no_incident() -> None:
@@ -69,7 +69,7 @@ def test_a_burst_of_nine_outputs_names_no_incident() -> None:
         notes=("share of values above 512",),
     )
     slow = change("slow", "latency_s", "s", 1.2, 1.4, severity="ticket")
-    assert incident_of(burst, slow).lead.finding_id == "slow"
+    assert incident_of(burst, slow).primary_finding.finding_id == "slow"
     assert headline(incident_of(burst)).startswith("support-assistant: a burst of output length")
 
 

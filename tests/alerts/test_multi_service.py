@@ -14,7 +14,7 @@ from alerts.incidents.events import Acknowledge
 from alerts.incidents.incident import Incident
 from alerts.notify.route import router
 from alerts.state.detector_controls import accepting
-from alerts.state.incident_state import Book
+from alerts.state.incident_state import IncidentState
 from detectors.finding import SEVERAL, Finding, SliceEffect
 from infra.clock import to_ns
 from infra.settings import ReceiverSettings, RouteSettings, Settings
@@ -33,7 +33,7 @@ FLEET = replace(
 
 
 def told(*findings: Finding) -> list[Incident]:
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     for finding in findings:
         book.apply(finding)
     return sorted(book, key=lambda i: (i.opened_ns, i.place.service))
@@ -47,13 +47,13 @@ def told(*findings: Finding) -> list[Incident]:
 def test_what_one_service_finds_of_it_joins_and_does_not_lead(child: Finding) -> None:
     (incident,) = told(FLEET, child)
     assert {f.finding_id for f in incident.findings} == {"f9", child.finding_id}
-    assert (incident.lead.finding_id, incident.spokesman.finding_id) == ("f9", "f9")
+    assert (incident.primary_finding.finding_id, incident.spokesman.finding_id) == ("f9", "f9")
     assert incident.slice == "request_model=m-1"
 
 
 def test_the_end_of_what_joined_finds_its_incident() -> None:
     child = refusals(status="confirmed")
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     for finding in (FLEET, child, replace(child, ended_at=at("06:00"))):
         book.apply(finding)
     (incident,) = book
@@ -86,7 +86,7 @@ def test_a_wider_finding_ends_the_incidents_it_explains() -> None:
 
 
 def test_what_was_taken_over_ends_and_is_accepted_where_it_is_now() -> None:
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     later = replace(FLEET, made_at=FLEET.made_at + timedelta(minutes=30))
     for finding in (refusals(status="confirmed"), later):
         book.apply(finding)
@@ -102,7 +102,7 @@ def test_what_was_taken_over_ends_and_is_accepted_where_it_is_now() -> None:
 
 
 def test_what_a_person_has_taken_stays_open() -> None:
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     (opened,) = book.apply(refusals())
     book.act(opened.incident.incident_id, Acknowledge("kim"), to_ns(at("04:25")))
     book.apply(replace(FLEET, made_at=at("04:50")))
@@ -125,7 +125,7 @@ def test_the_people_of_every_service_hear_of_it_once() -> None:
         RouteSettings("claims", services=("claims",)),
         RouteSettings("archive", services=("archive",)),
     )
-    book = Book(TIMING, route=router(Settings(receiver=receivers, route=routes)))
+    book = IncidentState(TIMING, route=router(Settings(receiver=receivers, route=routes)))
     findings = (FLEET, refusals(), refusals("f5", service="claims"), refusals("f6", service="claims"))
     rows = [r for f in findings for c in book.apply(f) for r in c.rows if r.notify]
     assert [r.receivers for r in rows] == [("support", "desk"), ("claims",)]

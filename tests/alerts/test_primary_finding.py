@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alerts.incidents.primary_finding import explaining_slice, lead_of, merged_suspects, spokesman
+from alerts.incidents.primary_finding import explaining_slice, merged_suspects, primary_finding_of, spokesman
 from detectors.finding import Finding, SliceEffect, Suspect
 from tests.alerts.invented import at, lengths, overall, refusals, secret
 
@@ -44,8 +44,8 @@ def _moved(score: str, effect: float, **more: Any) -> Finding:
     ],
 )
 def test_the_lead_is_the_gravest(findings: list[Finding], leader: str) -> None:
-    assert lead_of(findings).finding_id == leader
-    assert lead_of(findings[::-1]).finding_id == leader
+    assert primary_finding_of(findings).finding_id == leader
+    assert primary_finding_of(findings[::-1]).finding_id == leader
 
 
 @pytest.mark.parametrize(

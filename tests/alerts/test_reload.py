@@ -12,10 +12,10 @@ import pytest
 
 from alerts.briefs.brief import Links
 from alerts.faults import Faults
-from alerts.incident_service import Desk
+from alerts.incident_service import IncidentService
 from alerts.incidents.incident import Incident
 from alerts.metrics import Metrics
-from alerts.monitoring.health_watch import OwnWatch
+from alerts.monitoring.health_watch import HealthWatch
 from alerts.notify import self_monitoring
 from alerts.notify.protocol import GAVE_UP, SENT
 from alerts.notify.routing import Routing
@@ -75,13 +75,13 @@ class Running:
         state, routing = self.dispatch.state, self.routing
         links = Links("http://dashboard", "http://api", "0")
         setup = Setup(TIMING, routing.route, links, state.arrived, routing.policies, state.arrival)
-        self.desk = Desk(setup, self.log, MemoryPost(), self.dispatch.due, clock, self.metrics)
+        self.desk = IncidentService(setup, self.log, MemoryPost(), self.dispatch.due, clock, self.metrics)
         self.desk.load()
         self.dispatch.start()
 
     def say(self, *findings: Finding) -> None:
         for finding in findings:
-            self.desk.take([Message(Source("findings", 0, 0), finding.to_json().encode())])
+            self.desk.apply([Message(Source("findings", 0, 0), finding.to_json().encode())])
 
     def use(self, *receivers: ReceiverSettings, **sections: Any) -> None:
         settings = replace(self.settings, receiver=receivers, **sections)
@@ -317,7 +317,10 @@ class FileOf:
 
 def test_a_file_that_cannot_be_used_is_told_until_it_is_mended(tmp_path: Path) -> None:
     file = FileOf(tmp_path)
-    began, watch = file.told, OwnWatch(dict, lambda: None, list, list, file.clock, waiting=file.reload.looks)
+    began, watch = (
+        file.told,
+        HealthWatch(dict, lambda: None, list, list, file.clock, waiting=file.reload.looks),
+    )
     assert (began[0], watch.statements([])) == (1.0, [])
     for text, refuse in (("[[receiver", False), (HOOKS.format("b"), True)):
         file.refuse = refuse

@@ -10,7 +10,7 @@ from alerts.errors import Unavailable
 from alerts.faults import Faults
 from alerts.incidents.incident import RESOLVED, Incident
 from alerts.legal_hold.evidence import Bound
-from alerts.legal_hold.retention import COPY_EVERY_S, RENEW_EVERY_S, Keeper
+from alerts.legal_hold.retention import COPY_EVERY_S, RENEW_EVERY_S, EvidenceRetention
 from infra.clock import NS_PER_S
 from tests.alerts.deliveries import incident_of
 from tests.alerts.memory import HandClock
@@ -43,7 +43,7 @@ class Rows:
 class Bench:
     def __init__(self, rows: Rows, *incidents: Incident) -> None:
         self.rows, self.incidents, self.clock = rows, list(incidents), HandClock()
-        self.keeper = Keeper(rows, lambda: self.incidents, self.clock, Faults(self.clock))
+        self.keeper = EvidenceRetention(rows, lambda: self.incidents, self.clock, Faults(self.clock))
 
     def after(self, seconds: float) -> int:
         self.clock.ns += int(seconds * NS_PER_S)

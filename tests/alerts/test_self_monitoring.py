@@ -23,7 +23,7 @@ from alerts.notify.self_monitoring import (
     statements,
 )
 from infra.clock import NS_PER_S, to_datetime
-from infra.disks import Room
+from infra.disks import DiskSpace
 from infra.embedded.restart_loop import Restarted
 from infra.settings import ReceiverSettings, RouteSettings, Settings
 from tests.alerts.lifecycles import World, look_twice
@@ -52,14 +52,18 @@ def test_detection_that_stands_still_is_a_page_and_over_when_it_moves_again() ->
     for minutes in (4, 5, 30):  # again and again, by processes that know nothing of each other
         incident = look(world, SAID + minutes * MIN, SAID)
         assert incident is not None
-        assert (incident.state, incident.severity, incident.lead.detector) == ("firing", "page", DETECTOR)
+        assert (incident.state, incident.severity, incident.primary_finding.detector) == (
+            "firing",
+            "page",
+            DETECTOR,
+        )
         assert (incident.score, incident.onset_ns) == (STALLED, SAID)
         assert told(world)[:1] == ["opened"]
     assert len(world.log) == 1
     moved = look(world, SAID + 40 * MIN, SAID + 40 * MIN)
     assert moved is not None
     assert moved.state in (RECOVERING, RESOLVED)
-    assert moved.lead.ended_at == to_datetime(SAID + 40 * MIN)
+    assert moved.primary_finding.ended_at == to_datetime(SAID + 40 * MIN)
     look_twice(world.run().desk)
     again = look(world, SAID + 90 * MIN, SAID + 41 * MIN)
     assert again is not None
@@ -113,7 +117,7 @@ def test_a_receiver_that_takes_nothing_is_a_page_for_the_others_until_it_does_ag
     breaker.succeeded()
     world.clock.ns += MIN
     over = look_at(world, *receiver("pager", breaker.down_since_ns, answered=True, now_ns=world.clock.ns))
-    ended = [i.slice for i in over if i.lead.ended_at is not None]
+    ended = [i.slice for i in over if i.primary_finding.ended_at is not None]
     assert ended == ["receiver=pager"]
     alone = router(Settings(receiver=(ReceiverSettings(name="pager"),)))
     assert alone(incident) == ("terminal",)  # nobody else is there
@@ -123,12 +127,12 @@ def test_a_disk_is_a_ticket_then_a_page_then_over() -> None:
     world, said = World(), []
     for free in (50, 8, 7, 2, 8, 40):
         world.clock.ns += MIN
-        incidents = look_at(world, *disks([Room("/data, here", free << 30, 100 << 30)], world.clock.ns))
+        incidents = look_at(world, *disks([DiskSpace("/data, here", free << 30, 100 << 30)], world.clock.ns))
         said.append([(i.severity, i.active) for i in incidents])
     ticket, page, over = ("ticket", True), ("page", True), ("page", False)
     assert said == [[], [ticket], [ticket], [page], [page], [over]]
     assert incidents[0].slice == "disk=/data%2C here"
-    assert disks([Room("tiny", 400 << 20, 1 << 30)], 0)[0].severity == "page"  # its last half gigabyte
+    assert disks([DiskSpace("tiny", 400 << 20, 1 << 30)], 0)[0].severity == "page"  # its last half gigabyte
 
 
 def test_what_comes_late_is_said_of_services_with_enough_values() -> None:
@@ -165,7 +169,7 @@ def test_a_process_that_is_restarted_again_and_again_is_a_page_within_two_minute
     assert told(world) == ["opened"]
     world.clock.ns += 20 * MIN
     (over,) = restarted(world)
-    assert over.lead.ended_at is not None
+    assert over.primary_finding.ended_at is not None
 
 
 def test_one_restart_or_two_are_no_page() -> None:
@@ -192,4 +196,4 @@ def test_records_that_lie_at_a_position_that_does_not_move_are_a_page() -> None:
     assert incident.severity == "page"
     assert "records wait in otlp_spans and none is processed" in headline(incident)
     (over,) = at(640 + UNMOVED_S + 20, 9, spans)
-    assert over.lead.ended_at is not None
+    assert over.primary_finding.ended_at is not None

@@ -10,7 +10,7 @@ from alerts.errors import NotPossible, Unavailable
 from alerts.incidents.incident import DETECTOR, FIRING, RESOLVED
 from alerts.silences.repository import silence_row
 from alerts.silences.silence import LONGEST_S, MAX_SILENCES, Silence, asked_for, newest
-from alerts.state.incident_state import Book
+from alerts.state.incident_state import IncidentState
 from detectors.finding import SEVERAL, Finding
 from infra.clock import NS_PER_S, to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals
@@ -25,7 +25,7 @@ def silence(lasts_s: float = 7200, now_ns: int = NOW, **patterns: str) -> Silenc
 
 
 def covers(patterns: dict[str, str], *findings: Finding) -> bool:
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     for finding in findings:
         book.apply(finding)
     (incident,) = book.all()
@@ -104,7 +104,7 @@ def announced(after_ns: int, lasts_s: float = 3600) -> Silence:
 def test_maintenance_is_announced_and_covers_nothing_before_it_begins() -> None:
     made = announced(HOUR)
     assert (made.begun, made.in_force, made.ends_ns) == (False, True, NOW + 2 * HOUR)
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     (change,) = book.draft().apply(refusals())
     begun = [newest([made]).at(NOW + t).covering(change.incident) is not None for t in (0, HOUR - 1, HOUR)]
     assert begun == [False, False, True]

@@ -11,8 +11,8 @@ from alerts.incidents.incident import Incident
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import RETRY, SENT, Delivery, Outcome
 from alerts.notify.status_follower import REST_S, Following
-from alerts.outbox.incident_status import RESOLVED_FOR_S, Standing
-from alerts.state.incident_state import Book
+from alerts.outbox.incident_status import RESOLVED_FOR_S, IncidentStatus
+from alerts.state.incident_state import IncidentState
 from infra.clock import NS_PER_S, to_ns
 from tests.alerts.deliveries import LINKS, delivery_of, incident_of
 from tests.alerts.invented import TIMING, at, refusals
@@ -97,9 +97,9 @@ def test_nothing_is_said_before_a_message_that_is_due_or_after_a_newer_one() -> 
 
 
 def test_a_receiver_follows_what_it_was_told_of_until_a_while_after_its_end() -> None:
-    book = Book(TIMING, route=lambda _: ("am",))
+    book = IncidentState(TIMING, route=lambda _: ("am",))
     incident_id = book.apply(refusals())[-1].incident.incident_id
-    standing = Standing(LINKS)
+    standing = IncidentStatus(LINKS)
     now_ns = to_ns(at("05:00"))
     (opened,) = standing.to("am", book.all(), now_ns)
     assert (opened.kind, opened.place.service) == ("opened", "support-assistant")

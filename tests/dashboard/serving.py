@@ -16,10 +16,10 @@ import uvicorn
 
 from alerts.access.keys import read_token
 from alerts.api import http_api
-from alerts.api.baselines import Levels
+from alerts.api.baselines import BaselinesApi
 from alerts.api.rules import Rules
 from alerts.briefs.brief import Links
-from alerts.incident_service import Desk
+from alerts.incident_service import IncidentService
 from alerts.incidents.timing import Timing
 from alerts.metrics import Metrics
 from alerts.repository.incidents import IncidentLog
@@ -100,14 +100,14 @@ def _wait_until_up(base: str, server: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def alerts_api(store: StoreSettings, home: Path, port: int) -> Iterator[Desk]:
+def alerts_api(store: StoreSettings, home: Path, port: int) -> Iterator[IncidentService]:
     """The alerts service's API over the real store; only its topics are in memory."""
     log = IncidentLog(lambda: connect(store))
     setup = Setup(Timing(), lambda _: (), Links())
     post = MemoryPost()
-    desk = Desk(setup, log, post, lambda *_: None, SystemClock(), Metrics())
+    desk = IncidentService(setup, log, post, lambda *_: None, SystemClock(), Metrics())
     desk.load()
-    levels = Levels(log, post.controls.extend, setup.timing.tick_s)
+    levels = BaselinesApi(log, post.controls.extend, setup.timing.tick_s)
     rules = Rules(log, post.controls.extend, post.action, Settings(), SystemClock())
     app = http_api.build(desk, log.history, list, Metrics(), read_token(home), levels=levels, rules=rules)
     server = uvicorn.Server(

@@ -12,13 +12,13 @@ import uvicorn
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from dashboard.access.viewer import Viewer
-from dashboard.components.actions import Answer
 from dashboard.pages.incident import feedback
 from dashboard.queries.store import Scope
+from dashboard.shared.actions import Answer
 from detectors.scorers import SPECS
 from detectors.scorers.rightness import judged_score
 from infra.embedded.ports import spare
-from infra.onramp.application_env import INGEST_KEY
+from infra.gateway_section import INGEST_KEY
 from infra.settings import GatewaySettings, Settings
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.key_file import Key, KeyFile, hash_of

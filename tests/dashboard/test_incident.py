@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from alerts.incidents.codec import incident_to_json
 from alerts.incidents.timing import Timing
-from alerts.state.incident_state import Book
+from alerts.state.incident_state import IncidentState
 from dashboard import palette
 from dashboard.pages.incident import facts, timeline
 from dashboard.palette import State
@@ -47,7 +47,7 @@ def test_numbers_belong_to_the_speaking_finding_and_examples_to_the_explaining_s
 @pytest.mark.parametrize("made", [world_incidents.finding, world_incidents.slow, world_incidents.silent])
 def test_what_the_alerts_service_writes_is_read(made: Any) -> None:
     statement = made(NOW)
-    written = Book(Timing()).apply(statement)[-1].incident
+    written = IncidentState(Timing()).apply(statement)[-1].incident
     from_wire = _read(incident_to_json(written), service=statement.service)
     assert from_wire.score == statement.score
     assert from_wire.own_slice == statement.slice

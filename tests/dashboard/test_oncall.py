@@ -14,7 +14,7 @@ from scipy import stats
 from alerts.incidents.codec import incident_to_json
 from alerts.incidents.events import Acknowledge, End
 from alerts.incidents.timing import Timing
-from alerts.state.incident_state import Book
+from alerts.state.incident_state import IncidentState
 from dashboard import palette
 from dashboard.pages.alerts.pages_by_week import by_week
 from dashboard.palette import DARK, LIGHT
@@ -31,7 +31,7 @@ MINUTE_NS = 60_000_000_000
 
 def stored(days: float, number: int, taken_min: float | None, ending: str | None) -> str:
     """A page that fired so long ago, as the store holds it."""
-    book = Book(Timing())
+    book = IncidentState(Timing())
     then = NOW - timedelta(days=days)
     made = finding(then, finding_id=f"{number:016x}", service=f"s{number}")
     incident_id = book.apply(made)[-1].incident.incident_id

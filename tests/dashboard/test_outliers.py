@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from dashboard.commands.outliers_command import show_odd
+from dashboard.commands.outliers_command import show_outliers
 from dashboard.queries.outputs import Output
 from dashboard.tables.outliers import ranked
 from detectors.scorers import SPECS
@@ -81,5 +81,5 @@ def test_a_table_says_why() -> None:
         "because": [{"score": "secrets", "value": 1.0, "p": 1e-6}],
     }
     report = {"service": "desk", "outputs": 10, "looked_at": 10, "odd": [odd]}
-    assert "secrets 1" in show_odd(report)
-    assert "nothing to rank" in show_odd({**report, "odd": []})
+    assert "secrets 1" in show_outliers(report)
+    assert "nothing to rank" in show_outliers({**report, "odd": []})

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from dashboard.components.data import LastGood
+from dashboard.shared.data import LastGood
 from tests.at_length import at_length
 
 MAIN = Path(dashboard.__file__).parent / "main.py"

@@ -14,7 +14,7 @@ from alerts.incidents.timing import Timing
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import Delivery
 from alerts.repository.incidents import IncidentLog, dedup_key
-from alerts.state.incident_state import Book, Change
+from alerts.state.incident_state import Change, IncidentState
 from detectors.finding import Finding, SliceEffect, Suspect
 from infra.clock import to_ns
 
@@ -177,7 +177,7 @@ class Desk:
 
     def __init__(self, client: Client) -> None:
         self.log = IncidentLog(lambda: client)
-        self.book = Book(Timing(), route=lambda _: (RECEIVER,))
+        self.book = IncidentState(Timing(), route=lambda _: (RECEIVER,))
 
     def take(self, found: Finding) -> str:
         """The id of the incident a finding opened or joined."""

@@ -19,7 +19,7 @@ from types import MappingProxyType
 import orjson
 
 from alerts.briefs.brief import Links
-from alerts.incident_service import Desk
+from alerts.incident_service import IncidentService
 from alerts.incidents.identity import Place
 from alerts.incidents.incident import Incident
 from alerts.incidents.intake import read_finding
@@ -189,7 +189,7 @@ class Pipeline:
                 shard.apply(offset, decode(output.value))
                 offset += 1
                 alerts.store.close_ticks(row for _, row, _ in shard.cells)
-                alerts.desk.elapse()
+                alerts.incidents.elapse()
                 for finding, _ in shard.findings:
                     alerts.take(finding.to_json().encode())
                 shard.findings, shard.cells = [], []
@@ -305,8 +305,8 @@ class _Alerts:
         self._findings: dict[str, Finding] = {}
         self._told: list[Delivery] = []
         setup = Setup(Timing.of(settings), lambda _: EVERYBODY, Links("", "", ""))
-        self.desk = Desk(setup, self.store, MemoryPost(), self._due, HandClock(), Metrics())
-        self.desk.load()
+        self.incidents = IncidentService(setup, self.store, MemoryPost(), self._due, HandClock(), Metrics())
+        self.incidents.load()
         self._n = 0
 
     def _due(self, delivery: Delivery, *_: object) -> None:
@@ -314,11 +314,13 @@ class _Alerts:
 
     def take(self, value: bytes) -> None:
         """One message of the log of findings."""
-        self.desk.take([Message(Source(FINDINGS.name, 0, self._n), value)])
+        self.incidents.apply([Message(Source(FINDINGS.name, 0, self._n), value)])
         self._n += 1
         finding = read_finding(value)
         self._findings.setdefault(finding.finding_id, finding)
 
     def outcome(self) -> Outcome:
         """Where it ended."""
-        return Outcome(tuple(self._findings.values()), tuple(reversed(self.desk.all())), tuple(self._told))
+        return Outcome(
+            tuple(self._findings.values()), tuple(reversed(self.incidents.all())), tuple(self._told)
+        )

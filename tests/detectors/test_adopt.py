@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.baselines import adopt, adoption
-from detectors.counts.aggregate import Fold, SeriesKey
+from detectors.counts.aggregate import Aggregate, SeriesKey
 from detectors.engine import snapshot
 from detectors.engine.snapshot import pack, unpack
 from detectors.finding import Finding
@@ -167,7 +167,7 @@ def test_slices_are_read_as_they_are_written(dimension: str, value: str) -> None
 
 @given(st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=6))
 def test_a_series_admitted_before_its_rows_has_the_number_they_count_under(values: list[str]) -> None:
-    fold = Fold(SPECS, 300, 3)
+    fold = Aggregate(SPECS, 300, 3)
     numbers = {v: fold.admit(SeriesKey("interaction", "refusal", slice_text(language=v))) for v in values}
     assert len([n for n in numbers.values() if n is not None]) == min(len(set(values)), 3)
     assert fold.admit(SeriesKey("interaction", "unheard_of", "all")) is None

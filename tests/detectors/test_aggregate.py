@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgpack
 import pytest
 
-from detectors.counts.aggregate import MOST_LEVELS, Fold, TickCounts
+from detectors.counts.aggregate import MOST_LEVELS, Aggregate, TickCounts
 from detectors.grid import FlagGrid
 from detectors.observation import ABSENT, OTHER, Column, Observation, ServiceKey, SourcePosition
 from detectors.scorers.protocol import ScoreSpec
@@ -45,7 +45,7 @@ def message(rows: list[Row], offset: int) -> Observation:
     )
 
 
-def named(fold: Fold, counts: list[TickCounts]) -> Counter[tuple[int, str, str, str]]:
+def named(fold: Aggregate, counts: list[TickCounts]) -> Counter[tuple[int, str, str, str]]:
     """Counts by tick, score, slice and level or cell."""
     out: Counter[tuple[int, str, str, str]] = Counter()
     names = fold.names()
@@ -84,7 +84,7 @@ def expected(rows: list[Row]) -> Counter[tuple[int, str, str, str]]:
 @pytest.mark.parametrize("seed", range(20))
 def test_counts_do_not_depend_on_how_rows_were_cut_into_messages(seed: int) -> None:
     rows = rows_of(seed, 60)
-    fold = Fold(SPECS, 300, 20)
+    fold = Aggregate(SPECS, 300, 20)
     draw = random.Random(seed)
     at = offset = 0
     while at < len(rows):
@@ -92,7 +92,7 @@ def test_counts_do_not_depend_on_how_rows_were_cut_into_messages(seed: int) -> N
         assert fold.add(message(rows[at : at + size], offset), 0) == []
         at, offset = at + size, offset + 1
         if draw.random() < 0.3:
-            again = Fold(SPECS, 300, 20)
+            again = Aggregate(SPECS, 300, 20)
             again.restore(msgpack.unpackb(msgpack.packb(fold.state()), strict_map_key=False))
             fold = again
     assert named(fold, fold.advance(100)) == expected(rows)
@@ -100,7 +100,7 @@ def test_counts_do_not_depend_on_how_rows_were_cut_into_messages(seed: int) -> N
 
 
 def test_late_rows_are_counted_apart() -> None:
-    fold = Fold(SPECS, 300, 20)
+    fold = Aggregate(SPECS, 300, 20)
     rows: list[Row] = [(3, "en", 1, None), (12, "en", 0, None)]
     late = fold.add(message(rows, 0), next_tick=2)
     assert named(fold, late) == expected(rows[:1])
@@ -109,7 +109,7 @@ def test_late_rows_are_counted_apart() -> None:
 
 
 def test_only_the_first_values_are_tracked_but_all_count() -> None:
-    fold = Fold(SPECS, 300, 2)
+    fold = Aggregate(SPECS, 300, 2)
     fold.add(message([(0, v, 1, None) for v in ("a", "b", "c", "d")], 0), 0)
     counts = named(fold, fold.advance(1))
     assert counts[0, "refusal", "all", "1"] == 4
@@ -117,7 +117,7 @@ def test_only_the_first_values_are_tracked_but_all_count() -> None:
 
 
 def test_a_conversation_weighs_a_few_calls_in_detection_and_all_of_them_in_charts() -> None:
-    fold = Fold(SPECS, 300, 20)
+    fold = Aggregate(SPECS, 300, 20)
     loop = message([(0, None, 1, None)] * 50, 0)
     fold.add(replace(loop, conversations=(9,) * 50), 0)
     fold.add(replace(message([(0, None, 0, None)] * 3, 1), conversations=(1, 2, 0)), 0)
@@ -126,7 +126,7 @@ def test_a_conversation_weighs_a_few_calls_in_detection_and_all_of_them_in_chart
 
 
 def test_users_weigh_a_few_calls_once_there_are_people() -> None:
-    fold = Fold(SPECS, 300, 20)
+    fold = Aggregate(SPECS, 300, 20)
     rows: list[Row] = [(0, None, 1, None)] * 50
     fold.add(replace(message(rows, 0), users=(7,) * 50), 0)
     fold.add(replace(message([(5, None, 1, None)] * 50, 0), users=(*range(10, 35), *(7,) * 25)), 0)
@@ -135,7 +135,7 @@ def test_users_weigh_a_few_calls_once_there_are_people() -> None:
 
 @pytest.mark.parametrize("a_message", [1, 32])
 def test_a_new_category_with_every_call_is_counted_as_other_once_there_is_no_room(a_message: int) -> None:
-    fold, restored = Fold(SPECS, 300, 20), Fold(SPECS, 300, 20)
+    fold, restored = Aggregate(SPECS, 300, 20), Aggregate(SPECS, 300, 20)
     names = [f"r{n}" for n in range(2 * MOST_LEVELS)]
     for at in range(0, len(names), a_message):
         rows: list[Row] = [(0, None, ABSENT, name) for name in names[at : at + a_message]]

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from detectors.budgets.allocation import allot
 from detectors.budgets.budget import FLEET_SHARES
-from detectors.budgets.service_budget import BUDGET, Grant
+from detectors.budgets.service_budget import BUDGET, ServiceBudget
 from detectors.counts.aggregate import SeriesKey
 from detectors.observation import ServiceKey, decode, encode
 from detectors.series.budget_shares import Shares
 from tests.detectors.traffic import config
 
-FLEET = Grant(1.0, 2.0)
+FLEET = ServiceBudget(1.0, 2.0)
 
 
 def services(count: int) -> list[ServiceKey]:
@@ -27,7 +27,7 @@ def services(count: int) -> list[ServiceKey]:
 def test_any_number_of_services_gets_at_most_what_there_is(
     count: int, expected: int, named: list[float]
 ) -> None:
-    own = {f"s{i}": Grant(pages, 2 * pages) for i, pages in enumerate(named)}
+    own = {f"s{i}": ServiceBudget(pages, 2 * pages) for i, pages in enumerate(named)}
     try:
         granted = allot(FLEET, own, services(count), expected)
     except ValueError:
@@ -41,11 +41,11 @@ def test_any_number_of_services_gets_at_most_what_there_is(
 
 def test_who_is_named_gets_that_and_the_others_divide_the_rest() -> None:
     keys = [*services(3), ServiceKey("default", "live", "staging", "s1")]
-    granted = allot(FLEET, {"s1": Grant(0.2, 0)}, keys, 7)
+    granted = allot(FLEET, {"s1": ServiceBudget(0.2, 0)}, keys, 7)
     assert [granted[k].pages_per_month for k in keys] == pytest.approx([0.1, 0.1, 0.1, 0.1])
     assert [granted[k].tickets_per_week for k in keys] == pytest.approx([1.6 / 7] * 4)
     with pytest.raises(ValueError, match=r"\[service.s1\] add up to 0.9: all services together may"):
-        allot(FLEET, {"s1": Grant(0.9, 0)}, (), 7)
+        allot(FLEET, {"s1": ServiceBudget(0.9, 0)}, (), 7)
 
 
 def test_shares_of_the_fleet_are_one() -> None:
@@ -74,8 +74,8 @@ def test_series_that_come_in_any_order_share_at_most_one(arrivals: list[list[Ser
 
 def test_a_grant_travels_as_a_control_record() -> None:
     (key,) = services(1)
-    record = decode(encode(Grant(0.5, 1.0).control(key)))
+    record = decode(encode(ServiceBudget(0.5, 1.0).control(key)))
     assert (record.key, record.action) == (key, BUDGET)  # type: ignore[union-attr]
-    assert Grant.of(record.body) == Grant(0.5, 1.0)  # type: ignore[union-attr]
+    assert ServiceBudget.of(record.body) == ServiceBudget(0.5, 1.0)  # type: ignore[union-attr]
     for body in ({}, {"pages_per_month": 1.0}, {"pages_per_month": -1.0, "tickets_per_week": "2"}):
-        assert Grant.of(body) is None
+        assert ServiceBudget.of(body) is None

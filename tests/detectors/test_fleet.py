@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from detectors.budgets.service_budget import Grant
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.closed_ticks import SharedRow
 from detectors.engine.snapshot import pack, unpack
 from detectors.finding import SEVERAL, Finding
@@ -140,7 +140,7 @@ def test_services_may_come_in_any_order() -> None:
 def test_a_grant_moves_the_threshold() -> None:
     ticks = list(closed(since_change(2.5), days=15, seed=2))
     fleet, findings = run(iter(ticks[:LEARN]))
-    generous = Grant(config().pages.pages * 1000, config().tickets.pages)
+    generous = ServiceBudget(config().pages.pages * 1000, config().tickets.pages)
     fleet.grant(generous)
     _, sooner = run(iter(ticks[LEARN:]), fleet)
     (told,) = run(iter(ticks))[1]

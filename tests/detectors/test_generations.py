@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.baselines import adopt
-from detectors.counts.aggregate import Fold
+from detectors.counts.aggregate import Aggregate
 from detectors.engine.snapshot import pack, unpack
 from detectors.finding import Finding
 from detectors.observation import Column, Control, Observation, SourcePosition
@@ -99,7 +99,7 @@ def one_row(generation: int, minute: int, offset: int) -> Observation:
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 20)), min_size=1, max_size=30))
 def test_one_generation_is_counted_at_a_time_and_it_never_goes_back(rows: list[tuple[int, int]]) -> None:
-    fold, known, expected = Fold(SPECS, 300, 5), 0, 0
+    fold, known, expected = Aggregate(SPECS, 300, 5), 0, 0
     for offset, (generation, minute) in enumerate(rows):
         fold.add(one_row(generation, minute, offset), 0)
         expected = 1 if generation > known else expected + (generation == known)
@@ -111,6 +111,6 @@ def test_one_generation_is_counted_at_a_time_and_it_never_goes_back(rows: list[t
         for number, n in zip(tick.series, tick.counts, strict=True):
             counted[names[number]] += n
     assert counted == {"refusal": expected, "secrets": len(rows)}
-    twin = Fold(SPECS, 300, 5)
+    twin = Aggregate(SPECS, 300, 5)
     twin.restore(fold.state())
     assert twin.state() == fold.state()

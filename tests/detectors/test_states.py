@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from detectors.baselines.proposal import BEYOND, BY_PERSON, FINE, PROPOSED, WITHIN, verdict
 from detectors.baselines.states import STALE_S, STATES
 from detectors.change.level import Level
-from detectors.counts.history import Trail
+from detectors.counts.history import CellHistory
 from detectors.counts.series_rows import SeriesState
 from detectors.observation import Control
 from detectors.series.baseline_origin import ACCEPTED, LEARNED, Origin
@@ -98,7 +98,7 @@ ticks = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 5)), max_size=30)
 
 @given(ticks)
 def test_the_last_tick_of_every_series_is_known(rows: list[tuple[int, int]]) -> None:
-    trail = Trail()
+    trail = CellHistory()
     for tick, series in sorted(rows):
         trail.append(tick, np.array([series]), np.array([0]), np.array([1]))
     assert trail.last_ticks() == {s: max(t for t, x in rows if x == s) for _, s in rows}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.counts.user_cap import MOST, UNKNOWN, Affected, People
+from detectors.counts.user_cap import MOST, UNKNOWN, Affected, UserCap
 from detectors.engine.snapshot import pack, unpack
 from detectors.observation import Observation
 from tests.detectors.traffic import SPECS, START, Row, observation
@@ -26,8 +26,8 @@ def hits(rows: Sequence[tuple[int, int, int, str]]) -> Observation:
     )
 
 
-def people(rows: Sequence[tuple[int, int, int, str]], batch: int = 100) -> People:
-    made = People(SPECS, 300, FIRST)
+def people(rows: Sequence[tuple[int, int, int, str]], batch: int = 100) -> UserCap:
+    made = UserCap(SPECS, 300, FIRST)
     for at in range(0, len(rows), batch):
         made.add(hits(rows[at : at + batch]), FIRST)
     for tick in sorted({r[0] for r in rows}):
@@ -35,7 +35,7 @@ def people(rows: Sequence[tuple[int, int, int, str]], batch: int = 100) -> Peopl
     return made
 
 
-def affected(made: People, slice_: str, onset: int, last: int = 99) -> Affected:
+def affected(made: UserCap, slice_: str, onset: int, last: int = 99) -> Affected:
     return made.affected("refusal", slice_, FIRST + onset, FIRST + last)
 
 
@@ -58,7 +58,7 @@ def test_users_conversations_and_the_busiest_are_those_of_the_slice_since_the_on
 def test_where_nobody_is_known_there_is_no_count() -> None:
     assert affected(people([(0, 0, 0, "es")]), "all", 0) == UNKNOWN
     assert affected(people([(0, 0, 5, "es"), (1, 0, 5, "es")]), "all", 0) == Affected(None, 1, 1.0)
-    assert People(SPECS, 300, FIRST).affected("latency_s", "all", FIRST, FIRST) == UNKNOWN
+    assert UserCap(SPECS, 300, FIRST).affected("latency_s", "all", FIRST, FIRST) == UNKNOWN
 
 
 def test_a_change_older_than_what_is_kept_has_no_count() -> None:
@@ -66,7 +66,7 @@ def test_a_change_older_than_what_is_kept_has_no_count() -> None:
     assert affected(made, "all", 1) == UNKNOWN
     assert affected(made, "all", 2).users == MOST // 3
     assert affected(people([(0, i + 1, 1, "es") for i in range(MOST + 1)]), "all", 0) == UNKNOWN
-    late = People(SPECS, 300, FIRST + 3)  # of what came before nothing is known
+    late = UserCap(SPECS, 300, FIRST + 3)  # of what came before nothing is known
     late.add(hits([(3, 1, 1, "es")]), FIRST + 3)
     late.close(FIRST + 3)
     assert affected(late, "all", 2) == UNKNOWN
@@ -88,7 +88,7 @@ def test_neither_order_nor_batches_nor_a_restart_change_what_is_known(
     made = people(rows)
     other = people(random.Random(seed).sample(rows, len(rows)), batch)
     assert pack({"p": made.state()}, {}) == pack({"p": other.state()}, {})
-    restored = People(SPECS, 300, FIRST + 50)
+    restored = UserCap(SPECS, 300, FIRST + 50)
     restored.restore(unpack(pack({"p": made.state()}, {}))[0]["p"])
     for slice_ in ("all", "language=es"):
         assert affected(restored, slice_, 1) == affected(made, slice_, 1)
@@ -97,11 +97,11 @@ def test_neither_order_nor_batches_nor_a_restart_change_what_is_known(
 
 @pytest.mark.parametrize("closed", [False, True])
 def test_open_ticks_are_part_of_the_state(closed: bool) -> None:
-    made = People(SPECS, 300, FIRST)
+    made = UserCap(SPECS, 300, FIRST)
     made.add(hits([(0, 1, 1, "es")]), FIRST)
     if closed:
         made.close(FIRST)
-    again = People(SPECS, 300, FIRST)
+    again = UserCap(SPECS, 300, FIRST)
     again.restore(unpack(pack({"p": made.state()}, {}))[0]["p"])
     again.close(FIRST)
     assert affected(again, "all", 0) == Affected(1, 1, 1.0)

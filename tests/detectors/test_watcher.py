@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from detectors.budgets.service_budget import Grant
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.counts.series_rows import CellRow
 from detectors.engine.snapshot import pack, unpack
 from detectors.finding import Finding
@@ -224,7 +224,7 @@ def test_another_budget_moves_thresholds_at_once_and_keeps_the_evidence() -> Non
     world = World(seed=1, per_day=300, days=14.1, refusal=0.03)
     watcher, _ = watch(world)
     before = {(s.score, s.slice): s for s in watcher.series_states() if s.evidence is not None}
-    watcher.control(Grant(config().pages.pages * 20, config().tickets.pages).control(KEY))
+    watcher.control(ServiceBudget(config().pages.pages * 20, config().tickets.pages).control(KEY))
     watcher.advance(watcher.next_tick + 1, 10_000)
     after = {(s.score, s.slice): s for s in watcher.series_states() if s.evidence is not None}
     assert before
@@ -239,7 +239,7 @@ def test_another_budget_moves_thresholds_at_once_and_keeps_the_evidence() -> Non
 def test_a_record_of_a_later_tick_waits_also_through_a_restart() -> None:
     watcher, _ = watch(World(seed=1, per_day=300, days=14.1))
     due = watcher.next_tick + 10
-    watcher.control(replace(Grant(1.0, 1.0).control(KEY), tick=due))
+    watcher.control(replace(ServiceBudget(1.0, 1.0).control(KEY), tick=due))
     before = thresholds(watcher)
     watcher.advance(due - 1, 10_000)
     facts, arrays = unpack(pack(*watcher.state()))

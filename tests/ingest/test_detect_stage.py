@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from alerts.incidents.intake import read_finding
-from detectors.budgets.service_budget import Grant
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.closed_ticks import Report, decode
 from detectors.counts.series_rows import CellRow, SeriesState
 from detectors.finding import Finding
@@ -148,7 +148,7 @@ def log() -> list[Message]:
     world = World(seed=1, per_day=150, days=15, refusal=0.01, change=refusals_in_spanish)
     messages: list[Message] = [*log_of(world)]
     for place, pages in ((len(messages) // 3, 0.1), (len(messages) * 29 // 30, 0.01)):
-        messages.insert(place, Grant(pages, 0.1).control(KEY))
+        messages.insert(place, ServiceBudget(pages, 0.1).control(KEY))
     return messages
 
 

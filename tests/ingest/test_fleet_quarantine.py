@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from alerts.incidents.intake import read_finding
-from detectors.budgets.service_budget import Grant
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.closed_ticks import BEGINNING, Entry, Report, SharedRow, decode, encode
 from detectors.finding import SEVERAL, Finding
 from detectors.fleet.fleet import FleetWatcher
@@ -45,7 +45,7 @@ def rows(tick: int, count: int = 3) -> tuple[SharedRow, ...]:
 
 def stream(ticks: int = 8, bad_from: int = 4) -> list[Report | Control]:
     """Each tick is closed for both tenants; from one of them on, the bad one counts more than can be."""
-    made: list[Report | Control] = [Grant(0.5, 0.5).control(BAD)]
+    made: list[Report | Control] = [ServiceBudget(0.5, 0.5).control(BAD)]
     before, offset = BEGINNING, 0
     for n in range(ticks):
         tick = START + n
@@ -123,7 +123,7 @@ def test_it_is_a_page_a_row_and_a_line_of_the_doctor_whatever_the_store_does() -
     assert (row.key, row.error, row.released) == (BAD, "OverflowError", False)
     one.snapshot()
     again = stage(store)
-    (same,) = pages(again.process(raw([Grant(1, 1).control(BAD)], len(stream()))))
+    (same,) = pages(again.process(raw([ServiceBudget(1, 1).control(BAD)], len(stream()))))
     assert same.finding_id == page.finding_id
     assert len(store.quarantine) == 1
     aside = SetAside("fleet", 0, "bad", "live", "", SEVERAL, 9, "2026-01-01 00:00:00", "E", "p", "1")
@@ -153,7 +153,7 @@ def test_another_version_of_the_program_releases_it() -> None:
     one = stage(store)
     one.process(raw(messages))
     one.snapshot()
-    ask = raw([Grant(1, 1).control(GOOD)], len(messages))
+    ask = raw([ServiceBudget(1, 1).control(GOOD)], len(messages))
     records = [[o for o in stage(store, v).process(ask) if o.topic == TICKS.name] for v in ("1", "2")]
     assert records[0] == []
     assert [decode(o.value) for o in records[1]] == [Control(BAD, RELEASE, 0)]

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from detectors.budgets.service_budget import Grant
-from detectors.counts.aggregate import Fold
-from detectors.counts.user_cap import People
+from detectors.budgets.service_budget import ServiceBudget
+from detectors.counts.aggregate import Aggregate
+from detectors.counts.user_cap import UserCap
 from detectors.fast.fast_watch import FastWatch
 from detectors.finding import Finding
 from detectors.observation import Control, Message, Observation, ServiceKey, decode, encode
@@ -41,7 +41,7 @@ class SecretInTheText(RuntimeError):
 
 def log(minutes: int = MINUTES, per_minute: int = 4) -> list[Message]:
     messages: list[Message] = [*traffic(3, minutes, KEYED, per_minute)]
-    messages.insert(30, Grant(0.5, 0.5).control(BAD))
+    messages.insert(30, ServiceBudget(0.5, 0.5).control(BAD))
     return messages
 
 
@@ -96,14 +96,14 @@ def whole() -> Run:
 
 
 PLACES: dict[str, tuple[type, str]] = {
-    "counting": (Fold, "add"),
-    "people": (People, "add"),
+    "counting": (Aggregate, "add"),
+    "people": (UserCap, "add"),
     "fast path": (FastWatch, "observe"),
     "open ticks": (FastWatch, "peek"),
     "traffic": (Traffic, "observe"),
     "the clock": (Traffic, "advance"),
     "rules": (RuleWatch, "close"),
-    "closing": (Fold, "advance"),
+    "closing": (Aggregate, "advance"),
     "fast closing": (FastWatch, "close"),
     "drift": (WatchList, "update"),
     "series": (ServiceWatcher, "series_states"),
@@ -156,7 +156,7 @@ def test_a_part_that_raises_costs_its_service_alone(
     assert got.others() == whole.others()
     assert "posthorn" not in caplog.text
     assert "chat is in quarantine" in caplog.text
-    if kind is not Fold:  # what had been counted is sound: not a row is missing
+    if kind is not Aggregate:  # what had been counted is sound: not a row is missing
         assert got.of(BAD) == whole.of(BAD)
         assert got.closed == whole.closed
     assert max(k[2] for k in got.of(BAD)) == max(k[2] for k in whole.of(BAD))  # type: ignore[type-var]
@@ -247,7 +247,7 @@ def test_a_service_that_is_released_is_watched_anew_and_what_was_open_ends(
         shard.apply(offset + 1, replace(later, source=replace(later.source, offset=9000)))
     assert BAD in shard.quarantine
     shard = Shard.unpack(shard.pack(), config(specs=SPECS), 1, 60 * S, program="1")
-    shard.apply(offset + 2, Grant(0.25, 0.25).control(BAD))
+    shard.apply(offset + 2, ServiceBudget(0.25, 0.25).control(BAD))
     shard.findings = []
     shard.apply(offset + 3, Control(BAD, RELEASE, 0))
     assert BAD not in shard.quarantine

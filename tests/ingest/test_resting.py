@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from detectors.baselines.adopt import kept_in
-from detectors.budgets.service_budget import Grant
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.closed_ticks import Entry
 from detectors.counts.series_rows import CellRow
 from detectors.engine import snapshot as codec
@@ -42,7 +42,7 @@ def _log() -> list[Message]:
         last = {m.partition: m for m in log[:at] if isinstance(m, Mark)}
         latest = max(m.event_ns for m in last.values())
         ends = [replace(m, event_ns=latest, ended=True) for _, m in sorted(last.items())]
-        asked = [Grant(pages, 0.1).control(key) for key in (KEY, OTHER) for pages in (0.3, 0.2, 0.1)]
+        asked = [ServiceBudget(pages, 0.1).control(key) for key in (KEY, OTHER) for pages in (0.3, 0.2, 0.1)]
         log[at:at] = [*ends, *asked]
     return log
 
@@ -105,6 +105,6 @@ def test_budgets_given_meanwhile_do_not_pile_up(log: list[Message]) -> None:
         shard.apply(offset, message)
     size = len(shard.pack())
     for more in range(200):
-        shard.apply(len(log) + more, Grant(0.1 + more / 1000, 0.1).control(KEY))
+        shard.apply(len(log) + more, ServiceBudget(0.1 + more / 1000, 0.1).control(KEY))
     assert not shard.watchers
     assert len(shard.pack()) < size + 1000

@@ -70,7 +70,7 @@ def test_a_service_of_one_hour_pages_within_a_window_of_the_crossing(
     desk = Desk(*(replace(f, lineage="live") for f in stated))
     (incident,) = desk.run().desk.all()
     assert [d.kind for d in desk.channel.got] == ["opened"]
-    assert (incident.lead.alert_kind, incident.severity) == ("rule", "page")
+    assert (incident.primary_finding.alert_kind, incident.severity) == ("rule", "page")
 
 
 def test_an_objective_files_a_ticket_and_pages_once_its_budget_burns_that_fast(
@@ -99,7 +99,7 @@ def test_an_objective_files_a_ticket_and_pages_once_its_budget_burns_that_fast(
     (incident,) = desk.run().desk.all()
     assert [d.kind for d in desk.channel.got] == ["opened", "raised"]
     assert page.notes[1] in render_text(desk.channel.got[1].brief)
-    assert (incident.lead.alert_kind, incident.severity) == ("slo", "page")
+    assert (incident.primary_finding.alert_kind, incident.severity) == ("slo", "page")
 
 
 def test_an_objective_tried_over_history_fires_when_the_stream_did(kept: tuple[Kept, list[Finding]]) -> None:

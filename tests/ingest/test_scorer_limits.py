@@ -13,7 +13,7 @@ from detectors.record import Record
 from detectors.scorers.conformance import ODD_RECORDS
 from infra.kafka import FINDINGS
 from infra.kafka import SETTINGS as SETTINGS_TOPIC
-from infra.settings import OwnScoreSettings, ScorerSettings
+from infra.settings import CustomScoreSettings, ScorerSettings
 from ingest.agents.score import setup
 from ingest.agents.score.scorer_limits import BATCHES, LEAST_IN_BATCH, LEAST_RECORDS, ScorerLimits
 from ingest.agents.score.setup import scoring
@@ -80,7 +80,7 @@ class Stream:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, function: object, **scorers: object) -> None:
         monkeypatch.setattr("ingest.custom_scores.function_in", lambda *_: (function, "v1"))
-        own = {"mine": OwnScoreSettings(python="mine.py:f", kind="real", harmful=0)}
+        own = {"mine": CustomScoreSettings(python="mine.py:f", kind="real", harmful=0)}
         settings = replace(SETTINGS, scorers=ScorerSettings(own=own, **scorers))  # type: ignore[arg-type]
         self.store, self.obeyed, self.offset = MemoryStore(), StageSettings(), 0
         self.told: list[Finding] = []

@@ -29,7 +29,7 @@ from alerts.notify.webhook import SIGNATURE, verify
 from alerts.service import Service
 from detectors.observation import Control, decode
 from infra.clickhouse import connect
-from infra.disks import Room
+from infra.disks import DiskSpace
 from infra.kafka import ACTIONS, CLIENT, FINDINGS, INCIDENTS, OBSERVATIONS, create_topics
 from infra.settings import (
     KafkaSettings,
@@ -430,7 +430,7 @@ def test_a_receiver_that_is_down_and_a_full_disk_are_told_to_those_that_hear(
     monkeypatch.setattr(self_monitoring, "RECEIVER_S", 1.0)
     monkeypatch.setattr(service_module, "GRANT_EVERY_S", 0.5)
     world.receiver.status = 503
-    world.rooms = [Room("ClickHouse disk default", 1 << 20, 1 << 40)]
+    world.rooms = [DiskSpace("ClickHouse disk default", 1 << 20, 1 << 40)]
     hook, screen = world.settings.receiver
     desk = ReceiverSettings(name="desk", url=world.receiver.url.replace("/hook/", "/desk/"))
     with receiving() as heard:
@@ -447,4 +447,8 @@ def test_a_receiver_that_is_down_and_a_full_disk_are_told_to_those_that_hear(
 
 
 def still_down(service: Service) -> set[str]:
-    return {i.slice for i in service.desk.all() if i.score == "receiver_down" and i.lead.ended_at is None}
+    return {
+        i.slice
+        for i in service.desk.all()
+        if i.score == "receiver_down" and i.primary_finding.ended_at is None
+    }

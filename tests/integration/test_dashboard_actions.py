@@ -14,9 +14,9 @@ from streamlit.testing.v1 import AppTest
 import dashboard
 from alerts.access.keys import FILE
 from dashboard.access.viewer import Viewer
-from dashboard.components.elements import actions
 from dashboard.queries import incidents
 from dashboard.queries.store import ClickHouse, Scope
+from dashboard.shared import actions
 from infra.clickhouse import connect
 from infra.embedded.ports import spare
 from infra.settings import AlertSettings, Settings, StoreSettings

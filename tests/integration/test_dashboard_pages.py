@@ -14,8 +14,8 @@ from clickhouse_connect.driver.client import Client
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from dashboard.components.elements import data
 from dashboard.pages.trends import report_panel
+from dashboard.shared import data
 from dashboard.tables import trend_rows
 from detectors.finding import SEVERAL, SliceEffect
 from infra.clickhouse import connect

@@ -420,7 +420,7 @@ def test_an_empty_database_gives_empty_answers(store: str) -> None:
     key = SeriesKey("support-bot", "production", "interaction", "refusal")
     answers = everything(ClickHouse(client), SCOPE, key)
     client.close()
-    assert all(answer in ((), None, incidents.Trust(0, 0), scopes.Pulse(0, None)) for answer in answers)
+    assert all(answer in ((), None, incidents.Trust(0, 0), scopes.Heartbeat(0, None)) for answer in answers)
 
 
 @pytest.mark.parametrize("name", ["lightship_without_tables", "lightship_nowhere"])

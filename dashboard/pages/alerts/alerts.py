@@ -10,14 +10,14 @@ import streamlit as st
 
 from alerts.silences.matchers import matchers_from_json, matchers_text
 from dashboard import formats, palette, strings
-from dashboard.components.elements import actions, data, elements, filters, session
-from dashboard.components.session import Session
 from dashboard.pages.alerts import alerts_text as words
 from dashboard.pages.alerts import pages_by_week as charts
 from dashboard.queries import incidents as stored
 from dashboard.queries import oncall as queries
 from dashboard.queries.oncall import Delivered, Quiet, Silenced
 from dashboard.safe_text import clean, escape
+from dashboard.shared import actions, data, elements, filters, session
+from dashboard.shared.session import Session
 from dashboard.tables import incident as incidents
 from dashboard.tables import oncall
 from dashboard.tables.oncall import Care, Middle

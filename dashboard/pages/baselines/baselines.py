@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from alerts.baselines.proposal import LearnedLevel
+from alerts.baselines.proposal import LearnedBaseline
 from dashboard import formats, strings
-from dashboard.components.elements import actions, data, elements, filters, session
-from dashboard.components.session import Session
 from dashboard.pages.baselines import baselines_query as queries
 from dashboard.pages.baselines import baselines_text as words
 from dashboard.pages.baselines import level_chart as charts
 from dashboard.pages.baselines import proposals
 from dashboard.pages.baselines.proposals import Row
 from dashboard.safe_text import clean
+from dashboard.shared import actions, data, elements, filters, session
+from dashboard.shared.session import Session
 from detectors.finding import ALL
 
 SHOWN = 500
@@ -47,7 +47,7 @@ def render() -> None:
     _compare(levels)
 
 
-def _facts(levels: Sequence[LearnedLevel]) -> None:
+def _facts(levels: Sequence[LearnedBaseline]) -> None:
     found = proposals.counted(levels)
     with st.container(horizontal=True, gap="small"):
         for label, n, note in (
@@ -59,7 +59,7 @@ def _facts(levels: Sequence[LearnedLevel]) -> None:
             elements.fact(label, formats.count(n), note)
 
 
-def _accept(levels: Sequence[LearnedLevel], seen: Session) -> None:
+def _accept(levels: Sequence[LearnedBaseline], seen: Session) -> None:
     """Take levels for fine, with a reason."""
     waiting = [one for one in levels if proposals.is_open(one)]
     with st.container(border=True):
@@ -81,7 +81,7 @@ def _accept(levels: Sequence[LearnedLevel], seen: Session) -> None:
                 st.rerun()
 
 
-def _accepted(chosen: Sequence[LearnedLevel], why: str, seen: Session) -> str:
+def _accepted(chosen: Sequence[LearnedBaseline], why: str, seen: Session) -> str:
     """What came of it, in a sentence. Each names the version that was looked at."""
     if not chosen:
         return words.NEEDS_SCORES
@@ -146,7 +146,7 @@ def _table(rows: Sequence[Row], shown: str, n: int) -> None:
     )
 
 
-def _compare(levels: Sequence[LearnedLevel]) -> None:
+def _compare(levels: Sequence[LearnedBaseline]) -> None:
     """One score across services; that of the most urgent level unless asked."""
     titles = {proposals.title(one): one for one in levels if one.level is not None}
     if not titles:

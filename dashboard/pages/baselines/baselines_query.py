@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from alerts.baselines.proposal import LearnedLevel
+from alerts.baselines.proposal import LearnedBaseline
 from alerts.baselines.repository import levels_of
 from dashboard.queries.store import Scope, Store
 
 
-def learned(store: Store, scope: Scope) -> tuple[LearnedLevel, ...]:
+def learned(store: Store, scope: Scope) -> tuple[LearnedBaseline, ...]:
     """The level of every watched score of every service, over all its traffic; its newest generation."""
     return tuple(levels_of(store.rows, scope.tenant, scope.lineage, slices=False))

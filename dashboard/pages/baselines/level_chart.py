@@ -7,7 +7,7 @@ from statistics import median
 
 import altair as alt
 
-from alerts.baselines.proposal import LearnedLevel
+from alerts.baselines.proposal import LearnedBaseline
 from dashboard import formats
 from dashboard.charts.frame import Drawing, chart, finish
 from dashboard.measures.measures import Measure
@@ -20,7 +20,7 @@ MOST = 40
 """Services that are drawn, those with the highest levels."""
 
 
-def by_service(levels: Sequence[LearnedLevel], measure: Measure, palette: Palette) -> Drawing:
+def by_service(levels: Sequence[LearnedBaseline], measure: Measure, palette: Palette) -> Drawing:
     """Highest first; vermilion where the whole interval lies beyond the limit."""
     shown = [one for one in levels[:MOST] if one.level is not None]
     rows = [

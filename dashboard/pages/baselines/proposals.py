@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from alerts.baselines.proposal import LearnedLevel, proposals
+from alerts.baselines.proposal import LearnedBaseline, proposals
 from dashboard import formats, palette
 from dashboard.estimates import taxonomy
 from dashboard.estimates.proofs import noticed
@@ -36,7 +36,7 @@ VERDICTS = {
 class Row:
     """One score of a service in words; ``of`` is the level it tells of."""
 
-    of: LearnedLevel
+    of: LearnedBaseline
     verdict: Verdict
     service: str
     title: str
@@ -48,22 +48,22 @@ class Row:
     said: str
 
 
-def is_open(level: LearnedLevel) -> bool:
+def is_open(level: LearnedBaseline) -> bool:
     """Whether nobody and no limit says yet that it is fine."""
     return level.verdict not in FINE
 
 
-def place(level: LearnedLevel) -> str:
+def place(level: LearnedBaseline) -> str:
     """Its service, with the environment where it has one."""
     return f"{level.service} · {level.environment}" if level.environment else level.service
 
 
-def measure_of(level: LearnedLevel) -> Measure:
+def measure_of(level: LearnedBaseline) -> Measure:
     """How its values are written."""
     return measured(known(level.score, level.kind), None, ())
 
 
-def title(level: LearnedLevel) -> str:
+def title(level: LearnedBaseline) -> str:
     """Its row of the taxonomy; of scores that share one or have none, their own title."""
     for category in taxonomy.categories():
         if category.scores == (level.score,):
@@ -71,7 +71,7 @@ def title(level: LearnedLevel) -> str:
     return measure_of(level).title
 
 
-def rows(levels: Sequence[LearnedLevel], service: str = "", verdict: str = "") -> list[Row]:
+def rows(levels: Sequence[LearnedBaseline], service: str = "", verdict: str = "") -> list[Row]:
     """In the order of verdicts, then of the taxonomy, then by service; of one service or verdict if named."""
     order = {score: n for n, c in enumerate(taxonomy.categories()) for score in c.scores}
     wanted = [
@@ -101,12 +101,12 @@ def rows(levels: Sequence[LearnedLevel], service: str = "", verdict: str = "") -
     return out
 
 
-def _urgency(one: LearnedLevel) -> int:
+def _urgency(one: LearnedBaseline) -> int:
     known_verdicts = list(VERDICTS)
     return known_verdicts.index(one.verdict) if one.verdict in VERDICTS else 1
 
 
-def _level(measure: Measure, one: LearnedLevel) -> str:
+def _level(measure: Measure, one: LearnedBaseline) -> str:
     if one.level is None:
         return formats.NONE
     if measure.is_share:
@@ -117,7 +117,7 @@ def _level(measure: Measure, one: LearnedLevel) -> str:
     return f"{said} ({formats.measure(one.low)}{formats.DASH}{formats.measure(one.high)})"
 
 
-def _examples(one: LearnedLevel) -> str:
+def _examples(one: LearnedBaseline) -> str:
     """``18 of 9,000``: hits among the outputs it rests on; of numbers the outputs alone."""
     n = formats.count(one.n)
     return n if one.examples is None else f"{formats.count(one.examples)} of {n}"
@@ -143,12 +143,12 @@ class Counted(NamedTuple):
     accepted: int
 
 
-def counted(levels: Sequence[LearnedLevel]) -> Counted:
+def counted(levels: Sequence[LearnedBaseline]) -> Counted:
     """By verdict."""
     return Counted(*(sum(one.verdict == name for one in levels) for name in VERDICTS))
 
 
-def compared(levels: Sequence[LearnedLevel], score: str) -> list[LearnedLevel]:
+def compared(levels: Sequence[LearnedBaseline], score: str) -> list[LearnedBaseline]:
     """Every service's level of one score, the highest first."""
     found = [one for one in levels if one.score == score and one.level is not None]
     return sorted(found, key=lambda one: (-(one.level or 0.0), one.service, one.environment))

@@ -10,10 +10,6 @@ import streamlit as st
 
 from dashboard import formats, strings
 from dashboard.charts import where as where_charts
-from dashboard.components.data import Reading
-from dashboard.components.elements import analysis_panels, data, elements, score_choice, session
-from dashboard.components.score_choice import Chosen
-from dashboard.components.session import Session
 from dashboard.estimates import sides
 from dashboard.measures import intervals
 from dashboard.measures.measures import FLAG
@@ -24,6 +20,10 @@ from dashboard.pages.cause.terms import Term
 from dashboard.queries import outputs, series
 from dashboard.queries.series import SliceCounts
 from dashboard.safe_text import clean
+from dashboard.shared import analysis_panels, data, elements, score_choice, session
+from dashboard.shared.data import Reading
+from dashboard.shared.score_choice import Chosen
+from dashboard.shared.session import Session
 from dashboard.tables import explore_rows, incident_picture
 from dashboard.wording import outputs as output_words
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import formats, palette
-from dashboard.components.elements import data, elements, filters, newest_panel, session
-from dashboard.components.session import Session
 from dashboard.pages.connect import connect_query as queries
 from dashboard.pages.connect import connect_text as words
 from dashboard.pages.connect import snippets
 from dashboard.pages.connect.snippets import Connected
 from dashboard.safe_text import clean, escape
+from dashboard.shared import data, elements, filters, newest_panel, session
+from dashboard.shared.session import Session
 from infra.missing_instrumentation import Lack, UnseenCalls, why_unseen
 from infra.settings import LOOPBACK
 

@@ -16,7 +16,7 @@ from dashboard.pages.connect.connect_query import Sending
 from dashboard.palette import State
 from detectors.scorers import SPECS
 from infra.embedded.addresses import gateway_address
-from infra.missing_instrumentation import FEW, Lack, lacks
+from infra.missing_instrumentation import FEW, Lack, missing_instrumentation
 from infra.onramp.application_env import application
 from infra.onramp.catalogue import catalogue
 from infra.onramp.found import Found, Package
@@ -105,7 +105,7 @@ def connected(found: Sequence[Sending]) -> list[Connected]:
     known = {name for name, spec in SPECS.items() if spec.unit == "interaction"}
     out = []
     for one in found:
-        missing = tuple(lacks(one.facts))
+        missing = tuple(missing_instrumentation(one.facts))
         f = one.facts
         out.append(
             Connected(

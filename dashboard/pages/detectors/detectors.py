@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import formats, palette, strings
-from dashboard.components.elements import data, elements, filters, session
 from dashboard.pages.detectors import budget_chart as charts
 from dashboard.pages.detectors import detectors_query as queries
 from dashboard.pages.detectors import detectors_text as words
@@ -16,6 +15,7 @@ from dashboard.pages.detectors import trust
 from dashboard.pages.detectors.detectors_query import Run, Watching
 from dashboard.pages.detectors.trust import Row, Share, Spent
 from dashboard.safe_text import clean
+from dashboard.shared import data, elements, filters, session
 from detectors.finding import SEVERAL
 
 DAY_S = 86_400

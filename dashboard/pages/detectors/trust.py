@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from alerts.briefs import figures
-from alerts.budget_allocation import grants_of
+from alerts.budget_allocation import allocations_of
 from alerts.commands.budget_command import PERIODS, channels_of, severity_of
 from dashboard import formats, palette
 from dashboard.estimates.proofs import noticed
@@ -142,7 +142,7 @@ def shares(
     """
     keys = [ServiceKey(*place, environment, service) for environment, service in registered]
     out = []
-    for key, grant in sorted(grants_of(settings, keys).items(), key=lambda pair: _last(pair[0])):
+    for key, grant in sorted(allocations_of(settings, keys).items(), key=lambda pair: _last(pair[0])):
         own = [r for r in records if (r.service, r.environment) == (key.service, key.environment)]
         out.append(
             Share(

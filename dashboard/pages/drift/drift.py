@@ -12,10 +12,6 @@ from dashboard import formats, strings
 from dashboard.charts import change as change_charts
 from dashboard.charts.change import Change
 from dashboard.charts.trend import Span
-from dashboard.components.data import Reading
-from dashboard.components.elements import analysis_panels, data, elements, score_choice, session
-from dashboard.components.score_choice import Chosen
-from dashboard.components.session import Session
 from dashboard.estimates import levels, readings, sides
 from dashboard.measures.measures import CATEGORY, FLAG, MEDIAN
 from dashboard.measures.scores import known
@@ -28,6 +24,10 @@ from dashboard.queries.releases import Marked
 from dashboard.queries.series import Bucket, Comparison, SliceCounts, Window
 from dashboard.queries.store import SeriesKey
 from dashboard.safe_text import clean, escape
+from dashboard.shared import analysis_panels, data, elements, score_choice, session
+from dashboard.shared.data import Reading
+from dashboard.shared.score_choice import Chosen
+from dashboard.shared.session import Session
 from dashboard.tables import explore_rows, incident_picture
 from dashboard.tables.explore_rows import SliceRow
 from dashboard.wording import comparison as words

@@ -9,14 +9,14 @@ import streamlit as st
 
 from dashboard import exports, formats, strings
 from dashboard.charts.change import Tick
-from dashboard.components.elements import analysis_panels, data, elements, score_choice, session
-from dashboard.components.score_choice import Chosen
-from dashboard.components.session import Session
 from dashboard.estimates import levels
 from dashboard.measures.measures import FLAG
 from dashboard.pages.explore import rule_panel, rule_text
 from dashboard.queries import series
 from dashboard.queries.series import Half, SliceCounts, Window
+from dashboard.shared import analysis_panels, data, elements, score_choice, session
+from dashboard.shared.score_choice import Chosen
+from dashboard.shared.session import Session
 from dashboard.tables import explore_rows, incident_picture
 from dashboard.tables.explore_rows import SliceRow
 from dashboard.wording import explore

@@ -5,14 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import formats
-from dashboard.components.action_outcome import say
-from dashboard.components.actions import Answer
-from dashboard.components.elements import actions, data, elements
-from dashboard.components.score_choice import Chosen
-from dashboard.components.session import Session
 from dashboard.pages.explore import explore_query
 from dashboard.pages.explore.rule_text import Suggestion
 from dashboard.safe_text import clean, escape
+from dashboard.shared import actions, data, elements
+from dashboard.shared.action_outcome import say
+from dashboard.shared.actions import Answer
+from dashboard.shared.score_choice import Chosen
+from dashboard.shared.session import Session
 from dashboard.wording import explore as words
 
 WHY = "rule-why"

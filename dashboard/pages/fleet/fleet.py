@@ -8,9 +8,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import formats, palette, strings
-from dashboard.components.data import Reading
-from dashboard.components.elements import data, elements, filters, newest_panel, session
-from dashboard.components.session import Session
 from dashboard.measures.measures import CATEGORY, FLAG
 from dashboard.measures.scale import Scale
 from dashboard.pages.fleet import fleet_rows, fleet_tables, overview_chart
@@ -20,6 +17,9 @@ from dashboard.queries import incidents as stored
 from dashboard.queries import series
 from dashboard.queries.fleet import COUNTING_SCORES
 from dashboard.safe_text import clean, escape
+from dashboard.shared import data, elements, filters, newest_panel, session
+from dashboard.shared.data import Reading
+from dashboard.shared.session import Session
 from dashboard.tables import incident as incidents
 from dashboard.tables import incident_picture
 

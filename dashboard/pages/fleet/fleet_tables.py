@@ -9,13 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import formats, palette, strings
-from dashboard.components.elements import elements, filters
 from dashboard.estimates import proofs
 from dashboard.pages.fleet import fleet_rows
 from dashboard.pages.fleet.fleet_rows import FleetRow
 from dashboard.palette import STATES
 from dashboard.queries.fleet import Watched
 from dashboard.safe_text import clean
+from dashboard.shared import elements, filters
 
 
 def services(rows: Sequence[FleetRow], now: datetime) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import strings
-from dashboard.components.action_outcome import say
-from dashboard.components.actions import Answer
-from dashboard.components.elements import actions, data, elements
-from dashboard.components.session import Session
 from dashboard.pages.incident import incident_text as words
 from dashboard.pages.incident import runbooks
 from dashboard.safe_text import clean, escape
+from dashboard.shared import actions, data, elements
+from dashboard.shared.action_outcome import say
+from dashboard.shared.actions import Answer
+from dashboard.shared.session import Session
 from dashboard.tables.incident import Incident
 
 

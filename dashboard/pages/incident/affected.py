@@ -9,10 +9,10 @@ import streamlit as st
 
 from alerts.briefs.tally import Tally
 from dashboard import formats, strings
-from dashboard.components.elements import data, elements
-from dashboard.components.session import Session
 from dashboard.pages.incident import affected_query as queries
 from dashboard.safe_text import escape
+from dashboard.shared import data, elements
+from dashboard.shared.session import Session
 from dashboard.tables import incident as incidents
 from dashboard.tables.incident import Incident
 

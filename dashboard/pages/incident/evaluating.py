@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import formats
-from dashboard.components.actions import MAX_REASON
-from dashboard.components.elements import data, elements
-from dashboard.components.session import Session
 from dashboard.measures.scores import known
 from dashboard.pages.incident import feedback
 from dashboard.pages.incident import incident_text as words
 from dashboard.queries.examples import Example
 from dashboard.safe_text import escape
+from dashboard.shared import data, elements
+from dashboard.shared.actions import MAX_REASON
+from dashboard.shared.session import Session
 
 
 def judge(examples: Sequence[Example], seen: Session, key: str, score: str) -> None:

@@ -15,14 +15,14 @@ from collections.abc import Mapping
 import httpx
 
 from dashboard.access.viewer import Viewer
-from dashboard.components.actions import MAX_ACTOR, MAX_REASON, TIMEOUT_S, Answer
 from dashboard.queries.store import Scope
 from dashboard.safe_text import clean
+from dashboard.shared.actions import MAX_ACTOR, MAX_REASON, TIMEOUT_S, Answer
 from detectors.scorers import SPECS
 from detectors.scorers.rightness import RIGHT
 from infra.embedded.addresses import gateway_address
+from infra.gateway_section import INGEST_KEY
 from infra.kafka import HEADER_LINEAGE
-from infra.onramp.application_env import INGEST_KEY
 from infra.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import formats, strings
-from dashboard.components.data import Reading
-from dashboard.components.elements import data, elements, filters, session
-from dashboard.components.session import Session
 from dashboard.pages.incident import action_bar, affected, facts, panels, runbooks
 from dashboard.queries import incidents as stored
 from dashboard.queries.series import SliceCounts
 from dashboard.safe_text import clean, escape
+from dashboard.shared import data, elements, filters, session
+from dashboard.shared.data import Reading
+from dashboard.shared.session import Session
 from dashboard.tables import incident as incidents
 from dashboard.tables.incident import Incident
 

@@ -10,9 +10,6 @@ import streamlit as st
 from dashboard import formats, palette, strings
 from dashboard.charts import change as change_charts
 from dashboard.charts import where as where_charts
-from dashboard.components.data import Reading
-from dashboard.components.elements import data, elements
-from dashboard.components.session import Session
 from dashboard.estimates import levels, sides
 from dashboard.measures.measures import ABOVE, BELOW, CATEGORY, FLAG, MEDIAN, Measure
 from dashboard.measures.scale import Scale
@@ -24,6 +21,9 @@ from dashboard.queries.fleet import COUNTING_SCORES
 from dashboard.queries.incidents import Moment
 from dashboard.queries.series import SliceCounts, Window
 from dashboard.safe_text import clean, escape
+from dashboard.shared import data, elements
+from dashboard.shared.data import Reading
+from dashboard.shared.session import Session
 from dashboard.tables import cards, incident_picture
 from dashboard.tables.incident import Incident
 from dashboard.wording import comparison

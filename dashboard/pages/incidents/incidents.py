@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import formats, palette, strings
-from dashboard.components.elements import data, elements, session
-from dashboard.components.session import Session
 from dashboard.queries import incidents as stored
 from dashboard.safe_text import escape
+from dashboard.shared import data, elements, session
+from dashboard.shared.session import Session
 from dashboard.tables import incident as incidents
 from dashboard.tables.incident import Incident
 

@@ -9,10 +9,6 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import formats, strings
-from dashboard.components.data import Reading
-from dashboard.components.elements import data, elements, score_choice, session
-from dashboard.components.score_choice import Address, Chosen
-from dashboard.components.session import Session
 from dashboard.estimates import sides
 from dashboard.measures.measures import BELOW, CATEGORY, FLAG, Measure
 from dashboard.measures.scores import known
@@ -22,6 +18,10 @@ from dashboard.queries import catalogue, examples, series
 from dashboard.queries.examples import Example, Wanted
 from dashboard.queries.narrowed import Narrow, words_of
 from dashboard.safe_text import clean
+from dashboard.shared import data, elements, score_choice, session
+from dashboard.shared.data import Reading
+from dashboard.shared.score_choice import Address, Chosen
+from dashboard.shared.session import Session
 from dashboard.tables import cards, explore_rows
 from dashboard.tables.explore_rows import SliceRow
 from dashboard.wording import outputs as words

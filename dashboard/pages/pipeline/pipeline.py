@@ -11,14 +11,14 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import formats, palette, strings
-from dashboard.components.elements import data, elements, filters, monitor, session
-from dashboard.components.session import Session
 from dashboard.measures import intervals
 from dashboard.pages.pipeline import records_chart as charts
 from dashboard.queries import pipeline as queries
 from dashboard.queries.pipeline import Accounts, Disk, Late, Partition
 from dashboard.queries.store import LIVE
 from dashboard.safe_text import clean, escape
+from dashboard.shared import data, elements, filters, monitor, session
+from dashboard.shared.session import Session
 from dashboard.tables import pipeline_text as words
 from dashboard.tables import vital_signs
 from dashboard.tables.vital_signs import STALLED_AFTER, Door, Sign

@@ -11,10 +11,6 @@ import streamlit as st
 from dashboard import formats, strings
 from dashboard.charts import where as where_charts
 from dashboard.charts.where import Bar
-from dashboard.components.data import Reading
-from dashboard.components.elements import analysis_panels, data, elements, score_choice, session
-from dashboard.components.score_choice import Chosen
-from dashboard.components.session import Session
 from dashboard.estimates import sides
 from dashboard.pages.releases import release_rows
 from dashboard.pages.releases import releases_text as words
@@ -22,6 +18,10 @@ from dashboard.pages.releases.release_rows import ValueRow
 from dashboard.queries import releases
 from dashboard.queries.releases import Marked
 from dashboard.safe_text import clean, escape
+from dashboard.shared import analysis_panels, data, elements, score_choice, session
+from dashboard.shared.data import Reading
+from dashboard.shared.score_choice import Chosen
+from dashboard.shared.session import Session
 from dashboard.tables import explore_rows
 from detectors.finding import parse_rfc3339
 

@@ -8,10 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import palette
-from dashboard.components.elements import data, elements, session
-from dashboard.components.session import Session
 from dashboard.queries import newest as queries
 from dashboard.safe_text import clean, escape
+from dashboard.shared import data, elements, session
+from dashboard.shared.session import Session
 from dashboard.tables import newest_rows
 from dashboard.wording import trace as words
 

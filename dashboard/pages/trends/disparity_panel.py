@@ -9,14 +9,14 @@ import streamlit as st
 
 from dashboard import exports, formats, strings
 from dashboard.charts.risk import PER
-from dashboard.components.data import Reading
-from dashboard.components.elements import data, elements, filters
-from dashboard.components.session import Session
 from dashboard.estimates import taxonomy
 from dashboard.queries import disparity as asked
 from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.disparity import GroupCount
 from dashboard.safe_text import clean
+from dashboard.shared import data, elements, filters
+from dashboard.shared.data import Reading
+from dashboard.shared.session import Session
 from dashboard.tables import disparity
 from dashboard.tables.disparity import Disparity, Gap
 from dashboard.wording import trends as words

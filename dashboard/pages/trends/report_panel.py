@@ -10,13 +10,13 @@ from typing import Concatenate, ParamSpec, TypeVar
 import streamlit as st
 
 from dashboard.access.viewer import Viewer
-from dashboard.components.elements import data, elements
-from dashboard.components.session import Session
 from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.store import Scope, Store
 from dashboard.report.contents import as_json, contents
 from dashboard.report.gather import gather
 from dashboard.report.page import page
+from dashboard.shared import data, elements
+from dashboard.shared.session import Session
 from dashboard.wording import report as words
 from infra.errors import Unavailable
 

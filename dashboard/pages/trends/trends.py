@@ -11,9 +11,6 @@ import streamlit as st
 from dashboard import exports, formats, palette, strings
 from dashboard.charts import risk, small
 from dashboard.charts.risk import PER
-from dashboard.components.data import Reading
-from dashboard.components.elements import data, elements, filters, session
-from dashboard.components.session import Session
 from dashboard.estimates import taxonomy
 from dashboard.estimates.taxonomy import Category
 from dashboard.pages.trends import disparity_panel, report_panel
@@ -21,6 +18,9 @@ from dashboard.queries import catalogue, trends
 from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.trends import ValueWeek
 from dashboard.safe_text import clean, escape
+from dashboard.shared import data, elements, filters, session
+from dashboard.shared.data import Reading
+from dashboard.shared.session import Session
 from dashboard.tables import trend_rows
 from dashboard.tables.trend_rows import CategoryWeeks
 

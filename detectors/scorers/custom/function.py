@@ -10,7 +10,7 @@ from detectors.scorers.custom.values import scores_of
 from detectors.scorers.protocol import Scores, ScoreSpec
 
 
-class OwnFunction:
+class CustomFunction:
     """Implements `Scorer`. The function gives a value of the score's kind, or ``None``: it does not apply.
 
     Parameters

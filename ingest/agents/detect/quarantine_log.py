@@ -13,7 +13,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from detectors.finding import SEVERAL, Finding
-from detectors.internal_finding import LIVE, own_finding
+from detectors.internal_finding import LIVE, internal_finding
 from detectors.observation import Control, ServiceKey, encode
 from infra.clock import NS_PER_S, to_datetime
 from infra.fault import Fault
@@ -102,7 +102,7 @@ def conversations_begun_anew(shard: int, lineage: tuple[str, str], fault: Fault,
     now = to_datetime(now_ns // NS_PER_S * NS_PER_S)
     name = f"{lineage[0]}/{lineage[1]}"[:MOST_NAME]
     return _sent(
-        own_finding(
+        internal_finding(
             "conversations_begun_anew",
             str(shard),
             *lineage,
@@ -136,7 +136,7 @@ def _finding(room: str, entry: Entry, now: datetime) -> Finding:
     what = f"{name[:MOST_NAME]} is not watched, only counted"
     if key.service == SEVERAL:
         what = f"what services share ({name[:MOST_NAME]}) is not watched"
-    return own_finding(
+    return internal_finding(
         SCORE,
         room,
         str(shard),

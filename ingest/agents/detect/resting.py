@@ -31,7 +31,7 @@ class _Lineage:
     controls: list[Control] = field(default_factory=list)
 
 
-class Resting:
+class IdleLineages:
     """The lineages of a shard that have ended."""
 
     def __init__(self) -> None:

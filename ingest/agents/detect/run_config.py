@@ -19,9 +19,9 @@ from infra.clock import NS_PER_S
 from infra.rule_section import RuleSettings
 from infra.sections import (
     BudgetSettings,
+    CustomScoreSettings,
     DetectionSettings,
     LimitSettings,
-    OwnScoreSettings,
     ScorerSettings,
     ScoreSettings,
     ServiceSettings,
@@ -104,7 +104,7 @@ class RunConfig:
                 ),
                 kafka=replace(shipped.kafka, partitions=int(body["partitions"])),
                 scorers=ScorerSettings(
-                    own={name: OwnScoreSettings(**own) for name, own in body.get("own", {}).items()}
+                    own={name: CustomScoreSettings(**own) for name, own in body.get("own", {}).items()}
                 ),
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -143,7 +143,7 @@ def _digests(settings: Settings) -> dict[str, str]:
     return {name: _spec_digest(spec) for name, spec in specs_of(settings).items()}
 
 
-def _declared(own: OwnScoreSettings) -> dict[str, Any]:
+def _declared(own: CustomScoreSettings) -> dict[str, Any]:
     """What a table says of a score, without how it is measured: that is stage 1's."""
     table = asdict(own)
     return {

@@ -35,7 +35,7 @@ from ingest.agents.detect.chain import LogChain
 from ingest.agents.detect.lineage_conversations import LineageConversations
 from ingest.agents.detect.log_gap import LogGap
 from ingest.agents.detect.quarantine import RELEASE, Quarantined, is_plain, pack_alone, set_aside
-from ingest.agents.detect.resting import LineageKey, Resting, packable, restored
+from ingest.agents.detect.resting import IdleLineages, LineageKey, packable, restored
 from ingest.agents.detect.watermark import LineageClock
 from ingest.agents.fault import OF_THE_WHOLE
 from ingest.units.conversations import LIMITS, Limits
@@ -85,7 +85,7 @@ class Shard:
         self.watchers: dict[ServiceKey, ServiceWatcher] = {}
         self.quarantine: dict[ServiceKey, Quarantined] = {}
         self.released: list[tuple[ServiceKey, Quarantined]] = []
-        self._resting = Resting()
+        self._resting = IdleLineages()
         self._clocks: dict[LineageKey, LineageClock] = {}
         self._conversations = LineageConversations(config.specs, limits)
         self._sources: dict[_Source, Applied] = {}

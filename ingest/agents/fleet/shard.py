@@ -18,7 +18,7 @@ from typing import Any
 
 from detectors.budgets import service_budget
 from detectors.budgets.budget import tail_part
-from detectors.budgets.service_budget import Grant
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.closed_ticks import BEGINNING, Entry, Report, SharedRow
 from detectors.engine import snapshot as codec
 from detectors.finding import SEVERAL, Finding
@@ -65,7 +65,7 @@ class FleetShard:
         self.repeated = 0
         self._applied: dict[int, int] = {}
         self._until: dict[_Lineage, dict[int, int]] = {}
-        self._granted: dict[ServiceKey, Grant] = {}
+        self._granted: dict[ServiceKey, ServiceBudget] = {}
         self.watchers: dict[ServiceKey, FleetWatcher] = {}
         self.quarantine: dict[ServiceKey, QuarantinedFleet] = {}
         self.released: list[tuple[ServiceKey, QuarantinedFleet]] = []
@@ -177,7 +177,7 @@ class FleetShard:
             self._release(message.key, offset)
             return
         watcher = self.watchers.get(message.key)
-        granted = Grant.of(message.body)
+        granted = ServiceBudget.of(message.body)
         if message.action == "accept" and watcher is not None:
             self._attempt(watcher, offset, lambda w: w.accept(message))
         elif message.action == service_budget.BUDGET and granted is not None:
@@ -249,7 +249,7 @@ class FleetShard:
         shard._applied = dict(map(tuple, facts["applied"]))
         shard._until = {(t, lin): dict(map(tuple, told)) for t, lin, told in facts["until"]}
         for text, state in facts["granted"]:
-            granted = Grant.of(state)
+            granted = ServiceBudget.of(state)
             if granted is not None:
                 shard._granted[ServiceKey.parse(text)] = granted
         shard.missing = facts.get("missing", 0)
@@ -277,7 +277,7 @@ def _adding(rows: list[SharedRow]) -> Callable[[FleetWatcher], list[Finding]]:
     return work
 
 
-def _granting(granted: Grant) -> Callable[[FleetWatcher], list[Finding]]:
+def _granting(granted: ServiceBudget) -> Callable[[FleetWatcher], list[Finding]]:
     def work(watcher: FleetWatcher) -> list[Finding]:
         watcher.grant(granted)
         return []

@@ -34,7 +34,7 @@ from ingest.repository.stage_store import NEAR_NS, Ask, Lineage, SpanPlace, Stag
 from ingest.repository.tables import CONTENT_RECORDS, JUDGEMENTS, Table
 from ingest.stage_settings import ContextScope, StageSettings
 from ingest.units.duplicate_calls import (
-    Twins,
+    DuplicateCalls,
     Views,
     as_context,
     asks_for_twins,
@@ -96,7 +96,7 @@ class Planner:
         self._views = views
         self._obeyed = obeyed
         self._replays = replays
-        self._twins = Twins()
+        self._twins = DuplicateCalls()
         self._spans_known = KnownSpans(store)
         self._known, self._contexts = self._spans_known.interactions, self._spans_known.contexts
         self._late_names = LateNames(store, self._spans_known)

@@ -95,7 +95,7 @@ def _read_spans(out: Decoded, request: ExportTraceServiceRequest) -> None:
             out.spans.append((ordinal, found[0]))
         else:
             nameless = BadRecord("the span has no trace id or no span id")
-            bury(out, ordinal, alone, BAD_SPAN, error or nameless)
+            dead_letter(out, ordinal, alone, BAD_SPAN, error or nameless)
 
 
 def _read_logs(out: Decoded, request: ExportLogsServiceRequest) -> None:
@@ -109,7 +109,7 @@ def _read_logs(out: Decoded, request: ExportLogsServiceRequest) -> None:
             if found:
                 numbered.append((ordinal, found[0]))
             else:
-                bury(out, ordinal, alone, BAD_LOG, error or BadRecord("the log record is not one"))
+                dead_letter(out, ordinal, alone, BAD_LOG, error or BadRecord("the log record is not one"))
     for ordinal, view in numbered:
         if view.event in _CONTENT:
             out.logs.append((ordinal, view))
@@ -117,7 +117,7 @@ def _read_logs(out: Decoded, request: ExportLogsServiceRequest) -> None:
             out.rejected[NOT_GENAI] = out.rejected.get(NOT_GENAI, 0) + 1
 
 
-def bury(out: Decoded, ordinal: int, alone: Any, kind: str, error: Exception) -> None:
+def dead_letter(out: Decoded, ordinal: int, alone: Any, kind: str, error: Exception) -> None:
     """Make a dead letter of one record, given as a request that holds it alone."""
     if kind in (BAD_SPAN, BAD_LOG) and not isinstance(error, BadRecord):
         kind = DECODER_FAILED
@@ -134,20 +134,20 @@ def bury(out: Decoded, ordinal: int, alone: Any, kind: str, error: Exception) ->
     out.dead.append(letter)
 
 
-def bury_span(out: Decoded, trace_id: str, span_id: str, kind: str, error: Exception) -> None:
+def dead_letter_span(out: Decoded, trace_id: str, span_id: str, kind: str, error: Exception) -> None:
     """Make a dead letter of a span that was read but cannot be used."""
     for ordinal, alone in _each_span(parse_traces(out.raw.value)):
         span = alone.resource_spans[0].scope_spans[0].spans[0]
         if (span.trace_id.hex(), span.span_id.hex()) == (trace_id, span_id):
-            bury(out, ordinal, alone, kind, error)
+            dead_letter(out, ordinal, alone, kind, error)
             return
 
 
-def bury_log(out: Decoded, ordinal: int, kind: str, error: Exception) -> None:
+def dead_letter_log(out: Decoded, ordinal: int, kind: str, error: Exception) -> None:
     """Make a dead letter of a log record that was read but cannot be used."""
     for at, alone in _each_log(parse_logs(out.raw.value)):
         if at == ordinal:
-            bury(out, ordinal, alone, kind, error)
+            dead_letter(out, ordinal, alone, kind, error)
             return
 
 
@@ -160,7 +160,7 @@ def put_aside(out: Decoded, failed: Mapping[int, Exception]) -> None:
         each = _each_log(parse_logs(out.raw.value))
     for ordinal, alone in each:
         if ordinal in failed:
-            bury(out, ordinal, alone, DECODER_FAILED, failed[ordinal])
+            dead_letter(out, ordinal, alone, DECODER_FAILED, failed[ordinal])
     out.spans = [(n, view) for n, view in out.spans if n not in failed]
     out.logs = [(n, view) for n, view in out.logs if n not in failed]
 
@@ -183,10 +183,10 @@ def assemble_message(out: Decoded) -> Assembled:
         if fault is None:
             good.append((ordinal, view))
         else:
-            bury_span(out, view.trace_id, view.span_id, BAD_SPAN, fault)
+            dead_letter_span(out, view.trace_id, view.span_id, BAD_SPAN, fault)
     if len(good) == len(out.spans):  # only together do they fail: none can be told from the others
         for _, view in good:
-            bury_span(out, view.trace_id, view.span_id, BAD_SPAN, error)
+            dead_letter_span(out, view.trace_id, view.span_id, BAD_SPAN, error)
         good = []
     out.spans = good
     return assemble([view for _, view in good])

@@ -23,7 +23,7 @@ from infra.settings import RedactionSettings, Settings
 from ingest.agents.score.account import dead_count, ledger_row, outcome_of, stored_count
 from ingest.agents.score.batch import LookAgain, Planner
 from ingest.agents.score.broken_deploy import DeadLetterLimit, Outcome, ours_in
-from ingest.agents.score.decoding import Decoded, bury_log, bury_span
+from ingest.agents.score.decoding import Decoded, dead_letter_log, dead_letter_span
 from ingest.agents.score.defect_stop import broken_deploy
 from ingest.agents.score.failing_records import process_without_failing
 from ingest.agents.score.late_content import settle_late
@@ -36,12 +36,12 @@ from ingest.agents.score.scorer_limits import switched_off
 from ingest.agents.score.scoring import Scoring, score_each
 from ingest.agents.score.text_keeping import NONE as NO_TEXT
 from ingest.agents.score.text_keeping import decide_text
-from ingest.agents.score.unscorable import bury_call
+from ingest.agents.score.unscorable import dead_letter_call
 from ingest.agents.score.work import Batch
 from ingest.clock_marks import Advance, ClockMarks, Partition
 from ingest.envelope import position_of
 from ingest.errors import BadRecord, Defect, Unavailable
-from ingest.evaluations.unmatched import Unmet, stored_nameless
+from ingest.evaluations.unmatched import Unmatched, stored_nameless
 from ingest.messages import Output, RawMessage
 from ingest.repository import content_record
 from ingest.repository import context_span as stored_context
@@ -142,7 +142,7 @@ class ScoreStage:
         self._runs = Runs(store, scoring)
         self._waiting = WaitingEvents(store, round(settings.detection.lateness_s / 2 * NS_PER_S))
         self._recent = RecentIds()
-        self._unmet = Unmet()
+        self._unmet = Unmatched()
         limit = settings.dead_letters
         self._limit = DeadLetterLimit(limit.stop_percent, limit.stop_records)
         self._marks = ClockMarks(round(settings.detection.idle_s * NS_PER_S))
@@ -291,7 +291,7 @@ class ScoreStage:
                 stored.prompt_hash = prompt_hash(self._hash, asked.tenant, asked.input_text)
             if base is None:
                 if isinstance(result, Exception):
-                    bury_call(batch, item, "scorer_failed", result)
+                    dead_letter_call(batch, item, "scorer_failed", result)
                     continue
                 stored.scores = scores
             elif not settle_late(base, stored, scores, item.work.position) or isinstance(result, Exception):
@@ -326,7 +326,7 @@ class ScoreStage:
             key = rows[refused.index].key
             fresh = next((t for t in batch.to_score if t.base is None and t.stored.key == key), None)
             if fresh is not None:
-                bury_call(batch, fresh, "not_storable", BadRecord(refused.reason))
+                dead_letter_call(batch, fresh, "not_storable", BadRecord(refused.reason))
                 continue
             logger.warning("content that came late was not added to %s: %s", key[2:], refused.reason)
             for work in batch.works:
@@ -345,14 +345,14 @@ class ScoreStage:
         for refused in self._store.insert(CONTEXT_SPANS, contexts):
             work, context = batch.new_contexts[refused.index]
             error = BadRecord(refused.reason)
-            bury_span(work.decoded, context.trace_id, context.span_id, "not_storable", error)
+            dead_letter_span(work.decoded, context.trace_id, context.span_id, "not_storable", error)
             work.contexts.remove(context)
         for _, record in batch.new_records:
             self._has_rows[CONTENT_RECORDS.name, record.tenant, record.lineage] = True
         records = [content_record.to_row(r) for _, r in batch.new_records]
         for refused in self._store.insert(CONTENT_RECORDS, records):
             work, record = batch.new_records[refused.index]
-            bury_log(work.decoded, record.ordinal, "not_storable", BadRecord(refused.reason))
+            dead_letter_log(work.decoded, record.ordinal, "not_storable", BadRecord(refused.reason))
             work.records.remove(record)
 
     def _insert_judgements(self, batch: Batch) -> None:
@@ -367,7 +367,7 @@ class ScoreStage:
             if work is None:
                 logger.warning("a judgement was not stored: %s", refused.reason)
                 continue
-            bury_log(work.decoded, j.ordinal, "not_storable", BadRecord(refused.reason))
+            dead_letter_log(work.decoded, j.ordinal, "not_storable", BadRecord(refused.reason))
             work.said = [said for said in work.said if said is not j]
         for j in decided:
             self._has_rows[JUDGEMENTS.name, j.tenant, j.lineage] = True

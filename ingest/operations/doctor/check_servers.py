@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from infra.clock import NS_PER_S
-from infra.disks import Room
+from infra.disks import DiskSpace
 from infra.embedded.run_report import RunChild
 from infra.kafka import Topic, wrong_partitions
 from infra.settings import KafkaSettings
@@ -151,7 +151,7 @@ def check_clock(name: str, ours_ns: int, theirs_ns: int) -> Line:
     return Line("clock", state, f"{name} is {abs(skew_s):.0f} s {way} this machine", remedy)
 
 
-def check_room(rooms: Iterable[Room]) -> list[Line]:
+def check_room(rooms: Iterable[DiskSpace]) -> list[Line]:
     """Whether disks have room."""
     lines = []
     for room in rooms:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from infra.missing_instrumentation import ServiceFacts, UnseenCalls, lacks, why_unseen
+from infra.missing_instrumentation import ServiceFacts, UnseenCalls, missing_instrumentation, why_unseen
 from ingest.operations.doctor.line import OK, WARN, Line
 
 
 def check_service(f: ServiceFacts) -> list[Line]:
     """Everything that is missing in what this service sends."""
     name = _name(f.tenant, f.service)
-    lines = [Line(name, WARN, lack.says, lack.remedy) for lack in lacks(f)]
+    lines = [Line(name, WARN, lack.says, lack.remedy) for lack in missing_instrumentation(f)]
     return lines or [Line(name, OK, f"its last {f.n} calls are complete ({f.dialect})")]
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from infra.disks import rooms_of
+from infra.disks import disk_space_of
 from infra.embedded.addresses import alerts_address, gateway_address, reach
 from infra.embedded.run_file import read_run
 from infra.embedded.run_report import children_of
 from infra.errors import Misconfigured
+from infra.gateway_section import INGEST_KEY
 from infra.kafka import SPANS_IN, TOPICS
-from infra.onramp.application_env import INGEST_KEY, application
+from infra.onramp.application_env import application
 from infra.onramp.look import look
 from infra.settings import Settings, load
 from ingest.agents.score.enabled_scorers import chosen
@@ -117,7 +118,7 @@ def _of_servers(settings: Settings, key: str, wait_s: float) -> list[Line]:
         lines += _of_scorers(settings)
     lines += check_judges(settings)
     lines += check_receivers(settings.receiver, _last_attempts(store))
-    lines += check_room(rooms_of(settings.home, store))
+    lines += check_room(disk_space_of(settings.home, store))
     if store is not None:
         lines += _of_store(settings, store, lags=topics is not None)
     doors = _doors(settings, addresses, key, topics, _answers(rooms[0]))

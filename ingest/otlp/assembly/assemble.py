@@ -23,7 +23,7 @@ from ingest.otlp.assembly.build import (
     read_redactions,
 )
 from ingest.otlp.assembly.duplicates import Call, SpanId, find_duplicates, is_call, parent_of
-from ingest.otlp.assembly.evaluation_target import Judgeable
+from ingest.otlp.assembly.evaluation_target import EvaluationTarget
 from ingest.otlp.assembly.lending import lent, loans
 from ingest.otlp.assembly.unique_records import Texts, canonical, unique_spans
 from ingest.otlp.dialects import genai, legacy_events, openinference, precedence
@@ -404,7 +404,7 @@ def _judge(
     if not judgements:
         return
     found: defaultdict[SpanId, dict[Evaluation, None]] = defaultdict(dict)
-    known = Judgeable()
+    known = EvaluationTarget()
     for interaction in built.values():
         known.add(interaction)
     known.add_spans(duplicate_of.items())

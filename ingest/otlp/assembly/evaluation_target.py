@@ -12,7 +12,7 @@ SpanId = tuple[str, str]
 _Ended = tuple[int, SpanId]
 
 
-class Judgeable:
+class EvaluationTarget:
     """What judgements may be about: the interactions of one lineage that are known so far.
 
     A judgement that names an interaction's span, or another span of the same call, means that interaction;

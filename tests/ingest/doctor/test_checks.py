@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.disks import GIB, Room
+from infra.disks import GIB, DiskSpace
 from infra.kafka import DEAD_LETTERS, LOGS, SPANS
 from infra.missing_instrumentation import CAPTURE, ServiceFacts, UnseenCalls
 from infra.onramp.application_env import application
@@ -122,9 +122,13 @@ def test_clocks(skew_s: float, state: str, word: str) -> None:
 
 
 def test_room_on_disks() -> None:
-    rooms = [Room("a", 50 * GIB, 100 * GIB), Room("b", 5 * GIB, 100 * GIB), Room("c", GIB // 4, GIB)]
+    rooms = [
+        DiskSpace("a", 50 * GIB, 100 * GIB),
+        DiskSpace("b", 5 * GIB, 100 * GIB),
+        DiskSpace("c", GIB // 4, GIB),
+    ]
     assert [x.state for x in check_room(rooms)] == [OK, WARN, FAIL]
-    assert [x.state for x in check_room([Room("d", 2 * GIB, 100 * GIB)])] == [FAIL]
+    assert [x.state for x in check_room([DiskSpace("d", 2 * GIB, 100 * GIB)])] == [FAIL]
 
 
 def facts(**counts: int) -> ServiceFacts:

@@ -18,8 +18,8 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from dashboard.access.viewer import Viewer
-from dashboard.components.elements import data, elements
 from dashboard.safe_text import clean, escape
+from dashboard.shared import data, elements
 from dashboard.wording import access as words
 
 COOKIE = "_streamlit_xsrf"

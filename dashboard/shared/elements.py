@@ -16,13 +16,13 @@ import streamlit as st
 from dashboard import formats, palette, strings
 from dashboard.access.viewer import NotAllowed
 from dashboard.charts.frame import Drawing, spec
-from dashboard.components.data import Reading
-from dashboard.components.elements import data
-from dashboard.components.session import Session
 from dashboard.palette import DARK, LIGHT, Palette, State
 from dashboard.queries import scope as scopes
-from dashboard.queries.scope import Pulse
+from dashboard.queries.scope import Heartbeat
 from dashboard.safe_text import clean, escape
+from dashboard.shared import data
+from dashboard.shared.data import Reading
+from dashboard.shared.session import Session
 from dashboard.tables.cards import Card
 from infra.errors import InfraError, Unavailable
 from infra.fault import Fault
@@ -125,7 +125,7 @@ def freshness(seen: Session, readings: Sequence[Reading[object]], base: str) -> 
     _freshness(seen, at, base, pulse(seen))
 
 
-def pulse(seen: Session) -> Pulse | None:
+def pulse(seen: Session) -> Heartbeat | None:
     """The store's sign of life, ``None`` while it does not answer."""
     try:
         reading = data.read(seen.viewer, scopes.pulse, seen.scope)
@@ -135,7 +135,7 @@ def pulse(seen: Session) -> Pulse | None:
 
 
 @st.fragment(run_every="30s")
-def _freshness(seen: Session, at: datetime, base: str, then: Pulse | None) -> None:
+def _freshness(seen: Session, at: datetime, base: str, then: Heartbeat | None) -> None:
     """Reruns alone, so the page keeps its focus and scroll; new numbers come when a person asks."""
     if seen.viewer.until is not None and data.wall() >= seen.viewer.until:
         st.rerun()  # the session is over: the door says so
@@ -147,7 +147,7 @@ def _freshness(seen: Session, at: datetime, base: str, then: Pulse | None) -> No
             st.rerun()
 
 
-def news(then: Pulse | None, now: Pulse | None, age: timedelta) -> str:
+def news(then: Heartbeat | None, now: Heartbeat | None, age: timedelta) -> str:
     """What a reload would show that the page does not; numbers alone only once they are old."""
     if now is None:
         return ""

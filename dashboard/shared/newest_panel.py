@@ -7,10 +7,10 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from dashboard.components.elements import data, elements
-from dashboard.components.session import Session
 from dashboard.queries import newest as queries
 from dashboard.queries.store import LIVE
+from dashboard.shared import data, elements
+from dashboard.shared.session import Session
 from dashboard.tables import newest_rows
 from dashboard.wording import trace as words
 

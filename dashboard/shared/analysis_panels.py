@@ -16,13 +16,13 @@ from dashboard.charts import where as where_charts
 from dashboard.charts.change import Tick
 from dashboard.charts.frame import Drawing
 from dashboard.charts.trend import Held, Span
-from dashboard.components.elements import elements, score_choice
-from dashboard.components.score_choice import Chosen
 from dashboard.estimates import readings
 from dashboard.measures.intervals import Interval
 from dashboard.measures.measures import CATEGORY, FLAG
 from dashboard.queries.series import SliceCounts, Window
 from dashboard.safe_text import clean
+from dashboard.shared import elements, score_choice
+from dashboard.shared.score_choice import Chosen
 from dashboard.tables import explore_rows, incident_picture
 from dashboard.tables.explore_rows import SliceRow
 from dashboard.wording import explore

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.components.elements import data
+from dashboard.shared import data
 
 
 def say(sentence: str, *, done: bool) -> None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard.access.viewer import Viewer
-from dashboard.components.data import Reading
-from dashboard.components.elements import data, readiness
 from dashboard.queries import fleet
 from dashboard.queries import pipeline as queries
 from dashboard.queries.pipeline import Accounts, Disk, Holes, Late, Partition, SetAside
 from dashboard.queries.store import LIVE, Scope
+from dashboard.shared import data, readiness
+from dashboard.shared.data import Reading
 from dashboard.tables import vital_signs
 from dashboard.tables.vital_signs import Door, Sign
 from infra.errors import Unavailable

@@ -8,10 +8,10 @@ from datetime import datetime
 import streamlit as st
 
 from dashboard.access.viewer import Viewer
-from dashboard.components.data import Reading
-from dashboard.components.elements import data
 from dashboard.queries.scope import Lineage
 from dashboard.queries.store import Scope
+from dashboard.shared import data
+from dashboard.shared.data import Reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,6 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard import palette
-from dashboard.components.data import Reading
-from dashboard.components.elements import data, empty
-from dashboard.components.session import Session
 from dashboard.estimates import readings, sides
 from dashboard.estimates.sides import Sides
 from dashboard.formats import utc
@@ -21,6 +18,10 @@ from dashboard.queries import catalogue, series
 from dashboard.queries.catalogue import Frozen, Place, Scored
 from dashboard.queries.store import SeriesKey
 from dashboard.safe_text import clean
+from dashboard.shared import data
+from dashboard.shared.data import Reading
+from dashboard.shared.elements import empty
+from dashboard.shared.session import Session
 from dashboard.wording import explore
 
 ALL = "all"
