@@ -66,7 +66,7 @@ class Visit:
         self.settle()
 
     def violations(self) -> list[str]:
-        """What axe finds, with the first nodes of each, and finds again: a page may still be drawing itself."""
+        """What axe finds again and again, with the first nodes: a page may still be drawing itself."""
         for _ in range(LOOKS):
             found = Axe().run(self.page).response["violations"]
             if not found:
