@@ -5,7 +5,8 @@ A finding joins an incident of the same tenant, lineage, environment and service
 a. it has the fingerprint of one of its findings, or
 b. its onset interval meets, within a few ticks, that of the incident (its lead's score), or
 c. it is about the same unit and score as one of its findings, and began before the incident's end, or
-d. it is a burst, over by itself, that began while the incident went on.
+d. it is a burst, over by itself, that began while the incident went on; when it is filed the incident may be
+   over, too, and stays so (`lead.goes_on`).
 
 Policy hits join by (a) and (c) alone: a leaked secret is not evidence for a drift that began at the same
 time, and must page by itself. So do findings about the pipeline. When more findings than the storm limit
@@ -27,7 +28,7 @@ from alerts.incidents.identity import (
     place_of,
     said_ns,
 )
-from alerts.incidents.incident import BY_PEOPLE, FIXED, RECOVERED, REOPENABLE, RESOLVED, Incident
+from alerts.incidents.incident import BY_PEOPLE, FIXED, REOPENABLE, RESOLVED, Incident
 from alerts.incidents.timing import Timing
 from detectors.finding import SEVERITIES, Finding
 from infra.clock import to_ns
@@ -63,7 +64,9 @@ def _fit(finding: Finding, incident: Incident, timing: Timing) -> int | None:
     end = incident.end_ns
     before_end = end is None or onset_ns(finding) <= end + timing.slack_ns
     kept = [f for f in incident.findings if primary_finding.supports(f)] or incident.findings
-    comes_back = incident.is_open or incident.ending in REOPENABLE
+    # a burst brings back what was bursts alone
+    is_like = finding.alert_kind != primary_finding.ANOMALY or primary_finding.is_bursts(incident.findings)
+    comes_back = incident.is_open or (incident.ending in REOPENABLE and is_like)
     mark = fingerprint(finding)
     same_mark = (comes_back or before_end) and any(fingerprint(f) == mark for f in kept)
     same_score = before_end and any(
@@ -130,9 +133,10 @@ def _meets(finding: Finding, incident: Incident, timing: Timing) -> bool:
 
 
 def _lies_within(finding: Finding, incident: Incident, timing: Timing) -> bool:
-    """Rule d: what an open incident does besides; conversations tell of it when it may be over."""
-    late = finding.unit == primary_finding.CONVERSATION and incident.ending == RECOVERED
-    if finding.alert_kind != primary_finding.ANOMALY or not (incident.is_open or late):
+    """Rule d: what an incident does besides, unless a person ended it."""
+    if finding.alert_kind != primary_finding.ANOMALY or not (
+        incident.is_open or incident.ending in REOPENABLE
+    ):
         return False
     end = incident.end_ns
     began = onset_ns(finding)

@@ -227,7 +227,11 @@ class Incident:
     @property
     def unconfirmed(self) -> bool:
         """Whether a person said that it is fixed, or its calls recovered, and it is still measured."""
-        units = {f.unit for f in self.findings if primary_finding.is_active(f)}
+        units = {
+            f.unit
+            for f in self.findings
+            if primary_finding.is_active(f) and f.alert_kind != primary_finding.ANOMALY
+        }
         if self.ending == RECOVERED:
             return primary_finding.CONVERSATION in units
         return self.ending == FIXED and bool(units)

@@ -62,6 +62,7 @@ from alerts.incidents.incident import (
     OK,
     OVER,
     PENDING,
+    RECOVERED,
     RECOVERING,
     REOPENABLE,
     RESOLVED,
@@ -74,6 +75,8 @@ from alerts.incidents.incident import (
 from alerts.incidents.timing import Timing
 from detectors.finding import SEVERITIES, Finding
 from infra.clock import to_ns
+
+UNSUPPORTED = "nothing supports it any more"
 
 
 def fresh(finding: Finding, timing: Timing, again: int = 0) -> Incident:
@@ -187,13 +190,14 @@ class _Log:
         keep_end = i.since_ns + self.timing.keep_firing_ns(i.reopened)
         waits = i.state == RECOVERING and i.evidence == "ok" and i.held_by is None
         if waits and now_ns >= keep_end:
+            ending, why = (RECOVERED, "the change ended") if i.supported else ("withdrawn", UNSUPPORTED)
             self.move(
                 keep_end,
                 RESOLVED,
                 "resolved",
-                reason="the change ended",
+                reason=why,
                 notify="resolved",
-                ending="recovered",
+                ending=ending,
                 resolved_ns=keep_end,
             )
         fixed_end = (i.resolved_ns or 0) + self.timing.unfixed_ns

@@ -64,13 +64,20 @@ def is_active(finding: Finding) -> bool:
     )
 
 
+def is_bursts(findings: Sequence[Finding]) -> bool:
+    """Whether there is nothing but bursts that were over by themselves."""
+    return all(f.alert_kind == ANOMALY for f in findings)
+
+
 def goes_on(findings: Sequence[Finding]) -> bool:
     """Whether any change worth acting on goes on, by what is known of now.
 
     Conversations are counted once nothing more comes of them: for a while (`ECHO_S`) they show how calls were
-    before those were seen to be well again.
+    before those were seen to be well again. A burst is over when it is filed: it may begin an
+    incident, and keeps none of something else going.
     """
-    active = [f for f in findings if is_active(f)]
+    bursts = is_bursts(findings)
+    active = [f for f in findings if is_active(f) and (bursts or f.alert_kind != ANOMALY)]
     if not active or any(f.unit != CONVERSATION for f in active):
         return bool(active)
     ended = [f.ended_at for f in findings if supports(f) and f.unit != CONVERSATION and f.ended_at]

@@ -16,10 +16,10 @@ from alerts.changes.change_event import RecordedChanges
 from alerts.errors import NotPossible
 from alerts.incidents import grouping, multi_service, primary_finding
 from alerts.incidents.escalation import Arrivals, Policies, may_escalate, next_level
-from alerts.incidents.events import Elapsed, End, Event, Evidence, Raise, Release, Remind, Reopen, Undo
+from alerts.incidents.events import Elapsed, End, Event, Evidence, Raise, Remind, Reopen, Undo
 from alerts.incidents.identity import POLICY, SILENCE, Place, incident_id, place_of, said_ns, shown_ns
 from alerts.incidents.incident import FIRING, RECOVERING, RESOLVED, Hits, Incident, Transition
-from alerts.incidents.lifecycle import fresh, may_remind, record, step
+from alerts.incidents.lifecycle import UNSUPPORTED, fresh, may_remind, record, step
 from alerts.incidents.timing import Timing
 from alerts.silences.silence import Silences
 from detectors.finding import SEVERITIES, Finding
@@ -27,8 +27,6 @@ from infra.clock import NS_PER_S, to_ns
 
 MAX_INCIDENTS = 20_000
 """Beyond so many the oldest resolved incidents leave memory; they stay in the store."""
-
-_UNSUPPORTED = "nothing supports it any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +203,8 @@ class IncidentState:
         if incident is None:
             return None
         if isinstance(event, Reopen) and not incident.supported:
-            raise NotPossible(f"incident {incident_id_} cannot be opened again: {_UNSUPPORTED}")
-        events = [event]
-        if isinstance(event, Release) and incident.is_open and not incident.supported:
-            events.append(End("withdrawn", reason=_UNSUPPORTED))
-        change = self._step(incident, events, now_ns)
+            raise NotPossible(f"incident {incident_id_} cannot be opened again: {UNSUPPORTED}")
+        change = self._step(incident, [event], now_ns)
         if isinstance(event, Reopen | Undo) and change.incident.is_open:
             after = self._measured(change.incident)  # on the clock of its lineage, which people do not move
             return self._done(after.incident, (*change.rows, *after.rows))
@@ -217,8 +212,6 @@ class IncidentState:
 
     def _measured(self, incident: Incident) -> Change:
         """Have an incident that is open again know what is measured now."""
-        if not incident.supported:
-            return self._step(incident, [End("withdrawn", reason=_UNSUPPORTED)], incident.clock_ns)
         unseen = "no_data" if self._is_silent(incident.place) else "ok"
         status = "breach" if incident.active else unseen
         return self._step(incident, [Evidence(status, reason="as measured now")], incident.clock_ns)
@@ -363,16 +356,12 @@ class IncidentState:
     ) -> Change:
         """Draw the consequences of a finding that was taken in."""
         events: list[Event] = []
-        if not incident.supported:
-            events += [End("withdrawn", reason=_UNSUPPORTED, finding=finding)]
-        else:
-            graver = SEVERITIES.index(finding.severity) < SEVERITIES.index(incident.severity)
-            if primary_finding.supports(finding) and graver:
-                events.append(Raise(finding.severity, finding))
-            unseen = "no_data" if self._is_silent(incident.place) else "ok"
-            events.append(Evidence("breach" if incident.active else unseen, finding, statement(finding)))
-        if not incident.supported and not incident.is_open:
-            events = []
+        graver = SEVERITIES.index(finding.severity) < SEVERITIES.index(incident.severity)
+        if primary_finding.supports(finding) and graver:
+            events.append(Raise(finding.severity, finding))
+        unseen = "no_data" if self._is_silent(incident.place) else "ok"
+        status = "breach" if incident.supported and incident.active else unseen
+        events.append(Evidence(status, finding, statement(finding)))
         change = self._step(incident, events, now_ns)
         return self._done(change.incident, (*rows, *change.rows))
 

@@ -234,6 +234,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--after", type=float, default=1800.0, help="seconds watched after they have gone")
     parser.add_argument("--replay", action="store_true", help="on the data's own clock")
     parser.add_argument("--processes", type=int, default=2, help="runs that are replayed at a time")
+    parser.add_argument("--seed", type=int, default=SEED, help="of what is replayed")
     given = parser.parse_args(argv)
     print(machine(), flush=True)
     chosen = [s for s in SITUATIONS if s.name in given.situations and not (given.replay and s.once)]
@@ -245,7 +246,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         taught_at = calls / (TAUGHT_DAYS * 86_400)
         play = replayed.Play(
             RULES.format(learn_days=LEARN_DAYS, limit=limit),
-            *(given.rate, taught_at, TAUGHT_DAYS, given.warm, given.watch, given.after, SEED),
+            *(given.rate, taught_at, TAUGHT_DAYS, given.warm, given.watch, given.after, given.seed),
         )
         runs = replayed.played(play, runs, given.processes, _say)
         print(title + f", on the data's clock; taught at {taught_at:.2g} calls/s")

@@ -221,6 +221,19 @@ def test_a_burst_of_something_else_while_an_incident_goes_on_is_part_of_it() -> 
     assert of(book.apply(burst("before", "latency_s", -9000))) == ["opened"]
 
 
+def test_a_burst_is_filed_when_its_incident_is_over_and_opens_it_no_more() -> None:
+    book = IncidentState(TIMING, route=lambda _: ("hook",))
+    book.apply(CHANGE)
+    book.apply(replace(CHANGE, status="withdrawn", made_at=moment(-300)))
+    assert of(book.elapse(lambda _: to_ns(moment(300)))) == ["resolved"]
+    late = replace(burst("late", CHANGE.score, -900), made_at=moment(600), onset_high=moment(0))
+    assert not of(book.apply(late))
+    assert not of(book.apply(replace(late, made_at=moment(900), ended_at=moment(900))))
+    assert not book.elapse(lambda _: to_ns(moment(9000)))
+    assert [i.state for i in book.all()] == ["resolved"]
+    assert of(book.apply(burst("after", CHANGE.score, 2400))) == ["opened"]
+
+
 def test_conversations_that_are_well_again_by_then_open_nothing() -> None:
     book = IncidentState(TIMING, route=lambda _: ("hook",))
     book.apply(CHANGE)

@@ -229,12 +229,13 @@ def test_what_joins_a_rule_and_a_rule_that_joins_tell_each_their_receivers_once_
 ):
     settings = Settings(receiver=RECEIVERS, route=(RouteSettings("first"),))
     over = of_rule(status="withdrawn", made_at=at("05:00"))
+    later = refusals(status="withdrawn", made_at=at("05:10"))  # time passes
     cases = (
         ([of_rule(), refusals()], [("opened", ("third",)), ("opened", ("first",))]),
         ([refusals(), of_rule()], [("opened", ("first",)), ("opened", ("third",))]),
         ([refusals(), of_rule(severity="ticket")], [("opened", ("first",)), ("opened", ("third",))]),
         ([of_rule(severity="ticket"), refusals()], [("opened", ("third",)), ("raised", ("third", "first"))]),
-        ([of_rule(), over], [("opened", ("third",)), ("resolved", ("third",))]),
+        ([of_rule(), over, later], [("opened", ("third",)), ("resolved", ("third",))]),
         (
             [of_rule(), of_rule("r2", receivers=("second",))],
             [("opened", ("third",)), ("opened", ("second",))],
