@@ -378,9 +378,9 @@ def budget(
     config: ConfigPath = None,
 ) -> None:
     """Say how many false alarms are allowed. And how many were expected, and called false by people."""
-    from alerts.commands.budget_command import show, spent
+    from alerts.commands.budget_command import budget_use, show
 
-    answer(spent(config, tenant, lineage, days), as_json, show)
+    answer(budget_use(config, tenant, lineage, days), as_json, show)
 
 
 @config.command("check")

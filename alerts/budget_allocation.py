@@ -57,7 +57,7 @@ class BudgetAllocations:
         self._send = send
         self._told: Mapping[ServiceKey, ServiceBudget] = {}
 
-    def tell(self) -> int:
+    def send_changed(self) -> int:
         """Write what is new or has changed; how many records that were.
 
         Raises

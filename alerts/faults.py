@@ -100,7 +100,7 @@ class Faults:
             logger.error("a defect: %s", known.text())
         return fault
 
-    def guarded(self, part: str, what: str = "") -> FaultIsolation:
+    def isolate(self, part: str, what: str = "") -> FaultIsolation:
         """Note what the block raises, and go on after it; what is `OF_THE_WHOLE` is raised."""
         return FaultIsolation(self, part, what)
 

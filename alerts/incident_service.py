@@ -108,10 +108,10 @@ class IncidentService:
                 self._setup.timing, reversed(incidents), self._setup.route, silences, known, allowed
             )
             for incident in (i for i in incidents if i.is_open):
-                with self._faults.guarded(INCIDENTS, incident.incident_id):
+                with self._faults.isolate(INCIDENTS, incident.incident_id):
                     self._post_later(incident)
             for message in undelivered:
-                with self._faults.guarded(DELIVERIES, message.incident.incident_id):
+                with self._faults.isolate(DELIVERIES, message.incident.incident_id):
                     due = self._delivery(
                         message.incident, message.seq, message.kind, message.receiver, message.due_ns
                     )
@@ -142,7 +142,7 @@ class IncidentService:
                 except BadRecord as error:
                     letters.append((message, NOT_A_FINDING, str(error)))
             letters += [
-                (message, DEFECT, f"a defect: {fault}") for message, fault in self._isolated.take(found)
+                (message, DEFECT, f"a defect: {fault}") for message, fault in self._isolated.apply(found)
             ]
             for message, kind, reason in letters:
                 source = message.source
@@ -182,7 +182,7 @@ class IncidentService:
                 by_hits = incident.hits.active and incident.is_open
                 after_ns = incident.hits.last_ns if by_hits else incident.since_ns
                 look = (incident.incident_id, after_ns)
-                with self._faults.guarded(INCIDENTS, incident.incident_id):
+                with self._faults.isolate(INCIDENTS, incident.incident_id):
                     looks[look] = self._closed(incident, after_ns)
                 seen = self._looks.get(look)
                 if seen is not None:
@@ -342,7 +342,7 @@ class IncidentService:
         now_ns = self._clock.now_ns()
         self._book.silences = self._book.silences.at(now_ns)
         for over in self._book.silences.over(now_ns):
-            with self._faults.guarded(ROWS, over.silence_id):
+            with self._faults.isolate(ROWS, over.silence_id):
                 self._put_silence(over)
         self._isolated.advance(lambda draft: draft.suppress(lambda i: self._wall_ns(i, now_ns)))
 
@@ -370,7 +370,7 @@ class IncidentService:
 
     def _decide(self, incident: Incident, actor: str, reason: str) -> None:
         """Have detection obey what a person decided by ending an incident."""
-        with self._faults.guarded(INCIDENTS, incident.incident_id):
+        with self._faults.isolate(INCIDENTS, incident.incident_id):
             for record in deciding(incident, actor, reason, self._setup.timing.tick_s):
                 self._unposted.append(partial(self._post.control, record))
 
@@ -428,7 +428,7 @@ class IncidentService:
     def _post_all(self) -> None:
         """Post what waits, in order; what cannot be posted now goes on waiting, what never can is dropped."""
         while self._unposted:
-            with self._faults.guarded(POSTS):
+            with self._faults.isolate(POSTS):
                 self._unposted[0]()
             self._unposted.popleft()
 

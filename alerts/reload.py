@@ -50,7 +50,7 @@ class Reload:
         metrics.set("config_ok", 1)
         metrics.set("config_at", clock.now_ns() / NS_PER_S)
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Read the file with the next look, whether it has changed or not."""
         self._asked.set()
 

@@ -32,7 +32,7 @@ from alerts.api.baselines import BaselinesApi
 from alerts.api.inbound import Inbound, Secrets
 from alerts.api.rules import Rules
 from alerts.briefs.brief import Links
-from alerts.briefs.known_scores import learn_own_scores
+from alerts.briefs.known_scores import learn_custom_scores
 from alerts.budget_allocation import BudgetAllocations
 from alerts.changes.change_event import RecordedChange
 from alerts.changes.feed import RecordedFeed
@@ -54,7 +54,7 @@ from alerts.notify.silence_polling import HonouredSilences
 from alerts.outbox.dispatch import Dispatch
 from alerts.outbox.incident_status import IncidentStatus
 from alerts.reload import Reload
-from alerts.repository.incidents import IncidentLog
+from alerts.repository.incidents import IncidentRepository
 from alerts.state.ports import Message, Setup
 from detectors.redaction.names import revealed_type
 from infra import clickhouse
@@ -104,7 +104,7 @@ class Service:
         self.metrics = Metrics()
         self.faults = Faults(self._clock)
         self._log, self._deliveries, self._kept = (
-            IncidentLog(lambda: clickhouse.connect(settings.store), self.faults) for _ in range(3)
+            IncidentRepository(lambda: clickhouse.connect(settings.store), self.faults) for _ in range(3)
         )
         self._producer = feed.Producer(settings.kafka)
         self._feed: feed.Findings | None = None
@@ -158,13 +158,13 @@ class Service:
         self.desk = IncidentService(
             setup, self._log, self._producer, due, self._clock, self.metrics, self.faults
         )
-        self.holding = self._kept.held()
+        self.holding = self._kept.legal_hold_usage()
         self.reload = Reload(file, settings, self._use, self._clock, self.metrics)
         self._own = Watches(
             settings,
             lambda: self._dispatch.senders,
             self._log,
-            rooms or partial(self._log.rooms, settings.home),
+            rooms or partial(self._log.disk_space, settings.home),
             lambda: self._waits_for,
             self._clock,
             self.faults,
@@ -206,15 +206,15 @@ class Service:
         """The incidents that this process may act for."""
         return self.desk.all() if self.desk.is_writer else []
 
-    def _say_how_things_stand(self) -> None:
+    def _update_status(self) -> None:
         """Hand open incidents to the channels that follow them; they repeat it by themselves."""
         self._dispatch.resend(self.desk)
-        self._dispatch.stand(self._standing, self.desk.all)
+        self._dispatch.update_status(self._standing, self.desk.all)
 
     def _send_again(self) -> None:
         """Send again what has to be; that a page was given up is told at once."""
         self._dispatch.resend(self.desk)
-        with self.faults.guarded(WATCHING):
+        with self.faults.isolate(WATCHING):
             self._watch_ourselves()
 
     def _suspend(self) -> None:
@@ -249,7 +249,7 @@ class Service:
             host_names(self._settings.alerts.host, self._settings.alerts.allowed_hosts),
             BaselinesApi(self._deliveries, self._producer.controls, self._settings.detection.tick_s),
             self._clock,
-            self._deliveries.held().bounds,
+            self._deliveries.legal_hold_usage().bounds,
             self._rules,
             self._typed,
             http_api.Condition(self.ended, self.faults.texts, lambda: self.reload.problem),
@@ -327,7 +327,7 @@ class Service:
                     batch = []  # it belongs to another process now
                     self._suspend()
                 if recorded := recorded or self._recorded.poll():
-                    with self.faults.guarded("recorded changes"):
+                    with self.faults.isolate("recorded changes"):
                         self.desk.record(recorded)
                     recorded = []
                 if batch:
@@ -339,19 +339,19 @@ class Service:
                     self._send_again()
                 if self._feed.assigned and self._clock.now_ns() >= next_elapse_ns:
                     self._align_silences()
-                    with self.faults.guarded(INCIDENTS):
+                    with self.faults.isolate(INCIDENTS):
                         self.desk.elapse()
-                    self._say_how_things_stand()
-                    with self.faults.guarded("digests"):
+                    self._update_status()
+                    with self.faults.isolate("digests"):
                         self._send_digests()
                     next_elapse_ns = self._clock.now_ns() + int(ELAPSE_EVERY_S * NS_PER_S)
                 if self._feed.assigned and self._clock.now_ns() >= next_grant_ns:
-                    with self.faults.guarded("budgets"):
-                        self._grants.tell()
-                    with self.faults.guarded(WATCHING):
+                    with self.faults.isolate("budgets"):
+                        self._grants.send_changed()
+                    with self.faults.isolate(WATCHING):
                         self._watch_ourselves()
                     next_grant_ns = self._clock.now_ns() + int(GRANT_EVERY_S * NS_PER_S)
-                    with self.faults.guarded("rules"):
+                    with self.faults.isolate("rules"):
                         self._rules.keep_up(anew=tell_rules)
                     tell_rules = False
                 self.metrics.set("lag", self._feed.lag())
@@ -373,7 +373,7 @@ class Service:
         self._align_silences()
 
     def _align_silences(self) -> None:
-        with self.faults.guarded("silences"):
+        with self.faults.isolate("silences"):
             self.desk.align_silences(self._honoured.changes)
 
     def _watch_ourselves(self) -> None:
@@ -425,7 +425,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load(options.config)
         check_stored_names(settings, revealed_type)
         report_start(settings.store, "alerts")
-        learn_own_scores(settings)
+        learn_custom_scores(settings)
         service = Service(settings, file=SettingsFile(options.config, settings))
     except Misconfigured as error:
         logger.error("%s", error)
@@ -435,7 +435,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return UNAVAILABLE
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: service.stop())
-    signal.signal(signal.SIGHUP, lambda *_: service.reload.ask())
+    signal.signal(signal.SIGHUP, lambda *_: service.reload.request())
     try:
         service.run()
     except Misconfigured as error:  # found only when it is used: a wrong password, another server

@@ -23,7 +23,7 @@ from infra.settings import Settings, StoreSettings
 from ingest.agents.score.setup import scoring
 from ingest.agents.score.stage import ScoreStage
 from ingest.messages import RawMessage
-from ingest.repository.stage_store import Accounted, Ask, Partition, Progress, Refused, StageStore
+from ingest.repository.stage_store import Accounted, Partition, Progress, Refused, SpanQuery, StageStore
 from ingest.repository.tables import Row, Table
 from ingest.repository.writer import ClickHouseStore
 
@@ -40,7 +40,7 @@ WORDS = (
 class NoStore:
     """Takes everything and knows nothing."""
 
-    def find(self, table: Table, ask: Ask, columns: Sequence[str] | None = None) -> list[Row]:
+    def find(self, table: Table, ask: SpanQuery, columns: Sequence[str] | None = None) -> list[Row]:
         """Nothing."""
         del table, ask, columns
         return []

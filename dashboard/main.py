@@ -61,7 +61,7 @@ def main() -> None:
     try:
         who = data.viewer()
     except (SignInNeeded, NothingGranted) as closed:
-        _door(st.navigation(pages, position="hidden"), closed)
+        _sign_in(st.navigation(pages, position="hidden"), closed)
         return
     except Misconfigured as error:
         st.navigation(pages, expanded=True)
@@ -92,7 +92,7 @@ def main() -> None:
         elements.empty(palette.FAILED, strings.DEFECT, "")
 
 
-def _door(page: Page, closed: SignInNeeded | NothingGranted) -> None:
+def _sign_in(page: Page, closed: SignInNeeded | NothingGranted) -> None:
     """What people see who are not let in."""
     elements.style()
     if isinstance(closed, SignInNeeded):
@@ -137,8 +137,8 @@ def _sidebar() -> None:
             stale = any(reading.fault for reading in looked.readings)
             elements.badge(palette.FAILED if stale else found.state, strings.PIPELINE)
             for line in found.lines:
-                elements.quiet(line)
-            elements.quiet(strings.ALL_UTC.format(lineage=clean(chosen, 24)))
+                elements.secondary(line)
+            elements.secondary(strings.ALL_UTC.format(lineage=clean(chosen, 24)))
         sign_in.way_out(who)
 
 

@@ -88,7 +88,7 @@ def specs_of(settings: Settings) -> Mapping[str, ScoreSpec]:
     return {**BUILT_IN, **own} if own else BUILT_IN
 
 
-def own_scorers(settings: Settings, *, tried: bool = True) -> tuple[Scorer, ...]:
+def custom_scorers(settings: Settings, *, tried: bool = True) -> tuple[Scorer, ...]:
     """The operator's scorers, ready to run, ``tried`` on odd records.
 
     Raises

@@ -170,7 +170,7 @@ def preview(rules: Sequence[AllowRule], findings: Iterable[Finding]) -> dict[str
     return out
 
 
-def asked_for(
+def requested_rule(
     tenant: str, asked: Mapping[str, str], actor: str, reason: str, now_ns: int, lasts_s: float
 ) -> AllowRule:
     """The rule a person asks for: ``secrets``, apart by spaces, at the services that ``service`` names.

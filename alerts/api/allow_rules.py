@@ -17,14 +17,14 @@ from starlette.responses import JSONResponse, Response
 from alerts.allow_rules.rule import (
     MAX_RULES,
     AllowRule,
-    asked_for,
     at_service,
     covering,
     is_nameable,
     preview,
+    requested_rule,
     secrets_of,
 )
-from alerts.api.request import RESPONDER, TENANT, Refused, check_token, filters, said
+from alerts.api.request import RESPONDER, TENANT, Refused, act_fields, check_token, filters
 from alerts.errors import NotPossible, Unavailable
 from alerts.incident_service import IncidentService
 from alerts.incidents.identity import LIVE
@@ -69,7 +69,9 @@ class Allowing:
             out.append({**rule.to_dict(), "in_force": rule.in_force(now_ns), **used})
         return out
 
-    def asked(self, asked: Mapping[str, str], actor: str, reason: str) -> tuple[AllowRule, dict[str, int]]:
+    def requested(
+        self, asked: Mapping[str, str], actor: str, reason: str
+    ) -> tuple[AllowRule, dict[str, int]]:
         """The rule a person asks for, and what it would have covered in `PREVIEW_DAYS`; nothing is kept."""
         lasts = asked.get("lasts", USUAL)
         lasts_s = parse_span_s(lasts)
@@ -82,7 +84,7 @@ class Allowing:
                 raise NotPossible(f"there is no incident {asked['incident']!r}")
             given.setdefault("secrets", " ".join(self._secrets_of(incident)))
             given.setdefault("service", incident.place.service)
-        rule = asked_for(tenant, given, actor, reason, self.clock.now_ns(), lasts_s)
+        rule = requested_rule(tenant, given, actor, reason, self.clock.now_ns(), lasts_s)
         here = [f for f in self._history(tenant, LIVE) if at_service(rule, f)]
         return rule, preview([*self.desk.allow_rules().all, rule], here)
 
@@ -172,7 +174,7 @@ class AllowApi:
     async def removed(self, request: Request) -> Response:
         """Remove: ``{"actor": ..., "reason": ...}``."""
         allowing = self._open(request, RESPONDER)
-        actor, reason, asked = await said(request, ("tenant", "role"))
+        actor, reason, asked = await act_fields(request, ("tenant", "role"))
         if not reason:
             raise Refused(422, "to remove an allow rule needs a reason")
         rule_id, tenant = request.path_params["rule_id"], asked.get("tenant")
@@ -188,11 +190,11 @@ class AllowApi:
 
     async def _asked(self, request: Request, *, keep: bool) -> Response:
         allowing = self._open(request, RESPONDER)
-        actor, reason, asked = await said(request, _ASKED, longest=_LONGEST)
+        actor, reason, asked = await act_fields(request, _ASKED, longest=_LONGEST)
         if not reason:
             raise Refused(422, "an allow rule needs a reason")
         try:
-            rule, would = await run_in_threadpool(allowing.asked, asked, actor, reason)
+            rule, would = await run_in_threadpool(allowing.requested, asked, actor, reason)
             if keep:
                 rule = await run_in_threadpool(allowing.add, rule, asked.get("role", ""))
         except NotPossible as error:

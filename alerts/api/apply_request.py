@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alerts.api.request import TENANT, Refused, said
+from alerts.api.request import TENANT, Refused, act_fields
 from alerts.apply_plan import DEFAULT_SET, Application
 from alerts.errors import NotPossible, Unavailable
 
@@ -33,7 +33,9 @@ async def applied(request: Request, what: str, apply: Apply) -> Response:
     Refused
         If the body cannot be used, or it cannot be done.
     """
-    actor, reason, asked = await said(request, _ASKED, longest={"tables": MAX_APPLIED}, most=MAX_APPLIED)
+    actor, reason, asked = await act_fields(
+        request, _ASKED, longest={"tables": MAX_APPLIED}, most=MAX_APPLIED
+    )
     tables = _tables_of(asked)
     if not reason:
         raise Refused(422, f"{what} need a reason")

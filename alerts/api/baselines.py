@@ -24,10 +24,10 @@ FILTERS = ("tenant", "lineage", "service", "environment", "unit", "score", "slic
 PLACE = ("tenant", "lineage", "service", "environment")
 
 
-class LevelStore(Protocol):
+class BaselineStore(Protocol):
     """Where learned levels are read. Raises `Unavailable` when it does not answer."""
 
-    def levels(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedBaseline]:
+    def baselines(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedBaseline]:
         """Every watched series of a lineage."""
 
     def shard_snapshots(self) -> Sequence[bytes]:
@@ -43,7 +43,7 @@ Send = Callable[[Sequence[Control]], None]
 class BaselinesApi:
     """What people ask and say about levels. Methods raise `Unavailable`, `NotPossible` says why not."""
 
-    store: LevelStore
+    store: BaselineStore
     send: Send
     tick_s: int
 
@@ -99,7 +99,7 @@ class BaselinesApi:
     def _chosen(self, asked: Mapping[str, str]) -> tuple[list[LearnedBaseline], list[LearnedBaseline]]:
         slice_ = asked.get("slice", "all")
         tenant, lineage = asked.get("tenant", TENANT), asked.get("lineage", LIVE)
-        levels = self.store.levels(tenant, lineage, slices=slice_ != "all")
+        levels = self.store.baselines(tenant, lineage, slices=slice_ != "all")
         names = [n for n in FILTERS if n not in ("tenant", "lineage", "slice") and n in asked]
         chosen = [
             one

@@ -29,10 +29,10 @@ from alerts.api.request import (
     TENANT,
     VIEWER,
     Refused,
+    act_fields,
     check_token,
     filters,
     refuse,
-    said,
 )
 from alerts.api.rules import RuleApi, Rules
 from alerts.api.silences import SilenceApi
@@ -268,7 +268,7 @@ class _Api:
         incident_id = request.path_params["incident_id"]
         known = await run_in_threadpool(self._desk.find, incident_id)
         tenant = TENANT if known is None else known.place.tenant
-        actor, reason, asked = await said(request, ("tenant", "role"), tenant=tenant)
+        actor, reason, asked = await act_fields(request, ("tenant", "role"), tenant=tenant)
         if not reason and action in REASONED:
             raise Refused(422, f"{action} needs a reason")
         if known is not None and asked.get("tenant", known.place.tenant) != known.place.tenant:
@@ -332,7 +332,7 @@ class _LevelsApi:
         if action not in levels.actions:
             raise Refused(404, f"{action!r} is none of {', '.join(levels.actions)}")
         names, act = levels.actions[action]
-        actor, reason, asked = await said(request, (*names, "role"))
+        actor, reason, asked = await act_fields(request, (*names, "role"))
         if not reason:
             raise Refused(422, f"{action} needs a reason")
         try:

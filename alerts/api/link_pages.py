@@ -22,7 +22,7 @@ from alerts.errors import NotPossible, Unavailable
 from alerts.incident_service import IncidentService
 from alerts.incidents.incident import Incident
 from alerts.links import signed as signed_links
-from alerts.silences.silence import asked_for
+from alerts.silences.silence import requested_silence
 from infra.clock import NS_PER_S, Clock
 from infra.http_hosts import AllowedHosts, CheckedHosts
 
@@ -154,7 +154,7 @@ class _Pages:
             lasts_s = signed_links.SILENCES[opened.link.action]
             like = {"service": incident.place.service, "score": incident.score, "slice": incident.slice}
             now_ns, tenant = self._clock.now_ns(), incident.place.tenant
-            self._desk.silence(asked_for(tenant, like, opened.link.actor, reason, now_ns, lasts_s))
+            self._desk.silence(requested_silence(tenant, like, opened.link.actor, reason, now_ns, lasts_s))
         return _Answer(200, "Silenced", f"Nobody is told of what is like incident {incident.incident_id}.")
 
 

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alerts.api.request import RESPONDER, Refused, check_token, said
+from alerts.api.request import RESPONDER, Refused, act_fields, check_token
 from alerts.errors import Unavailable
 
 
@@ -22,7 +22,7 @@ class ReceiverApi:
         """A receiver took a message of a trial: what it missed is sent: ``{"actor": ..., "reason": ...}``."""
         check_token(request, self._token, RESPONDER)
         name = request.path_params["name"]
-        await said(request, ("role",))
+        await act_fields(request, ("role",))
         try:
             known = self._took is not None and await run_in_threadpool(self._took, name)
         except Unavailable as error:

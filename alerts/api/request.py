@@ -120,7 +120,7 @@ async def read_body(request: Request, most: int, within_s: float | None = None) 
     return body
 
 
-async def said(
+async def act_fields(
     request: Request,
     names: Collection[str] = (),
     longest: Mapping[str, int] = NO_LONGER,

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from alerts.api.apply_request import application, applied
 from alerts.api.baselines import PLACE, place_of
-from alerts.api.request import ADMIN, VIEWER, Refused, check_token, filters, said
+from alerts.api.request import ADMIN, VIEWER, Refused, act_fields, check_token, filters
 from alerts.errors import NotPossible, Unavailable
 from alerts.rules.added_rule import AddedRule, entry_of, read
 from alerts.rules.file_rules import FileRules
@@ -95,7 +95,7 @@ class Rules:
                 raise NotPossible(f"{service} has {MOST_ADDED} added rules: remove some, or use the settings")
             added = AddedRule(place=place, rule=rule, actor=actor, reason=reason, made_ns=self.clock.now_ns())
             self.store.put_rule(added)
-        self._tell(added, asked)
+        self._send(added, asked)
         return added
 
     def apply(
@@ -118,7 +118,7 @@ class Rules:
             if old is not None and (new is None or old.rule.rule_id != new.rule.rule_id):
                 over = old.over(actor, reason, by.now_ns)
                 # before it is stored: what fails here is done when it is applied again
-                self._tell(over, asked)
+                self._send(over, asked)
                 self.store.put_rule(over)
             if new is not None:
                 self._put(new, asked)
@@ -133,8 +133,8 @@ class Rules:
             self._file.forget()
         if not anew and now_ns < self._next_spread_ns:
             return
-        if self._file.tell(self.store.services) or anew:
-            self.tell_again()  # what the file has no more may have been added, too
+        if self._file.send_new(self.store.services) or anew:
+            self.resend()  # what the file has no more may have been added, too
         self.spread()
         self._next_spread_ns = now_ns + SPREAD_EVERY_S * NS_PER_S
 
@@ -154,7 +154,7 @@ class Rules:
 
     def _put(self, added: AddedRule, asked: Mapping[str, str]) -> None:
         self.store.put_rule(added)
-        self._tell(added, asked)
+        self._send(added, asked)
 
     def remove(self, rule_id: str, asked: Mapping[str, str], actor: str, reason: str) -> list[AddedRule]:
         """Remove a rule wherever it was added, of those that match; what was removed.
@@ -171,16 +171,16 @@ class Rules:
         for one, was in zip(removed, chosen, strict=True):
             if was.in_force:
                 self.store.put_rule(one)
-            self._tell(one, asked)
+            self._send(one, asked)
         return removed
 
-    def tell_again(self) -> None:
+    def resend(self) -> None:
         """Have detection know what it may have missed when this process or its store ended."""
         since_ns = self.clock.now_ns() - TELL_REMOVED_S * NS_PER_S
         lately = [one for one in self.store.added_rules() if one.ended_ns is None or one.ended_ns >= since_ns]
         self.send([one.control() for one in lately])
 
-    def _tell(self, added: AddedRule, asked: Mapping[str, str]) -> None:
+    def _send(self, added: AddedRule, asked: Mapping[str, str]) -> None:
         self.send([added.control()])
         entry = entry_of(added, asked.get("role", ""), self.clock.now_ns())
         self.audit(added.rule.rule_id, entry)
@@ -213,7 +213,7 @@ class RuleApi:
         """Add: ``{"toml": "[[rule]] ...", "environment": ..., "actor": ..., "reason": ...}``."""
         rules = self._open(request, ADMIN)
         names = ("toml", "tenant", "lineage", "environment", "role")
-        actor, reason, asked = await said(request, names, longest={"toml": MAX_TOML})
+        actor, reason, asked = await act_fields(request, names, longest={"toml": MAX_TOML})
         if not reason:
             raise Refused(422, "a rule needs a reason")
         try:
@@ -231,7 +231,7 @@ class RuleApi:
     async def removed(self, request: Request) -> Response:
         """Remove: ``{"service": ..., "actor": ..., "reason": ...}``."""
         rules = self._open(request, ADMIN)
-        actor, reason, asked = await said(request, (*PLACE, "role"))
+        actor, reason, asked = await act_fields(request, (*PLACE, "role"))
         if not reason:
             raise Refused(422, "to remove a rule needs a reason")
         rule_id = request.path_params["rule_id"]

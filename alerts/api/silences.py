@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alerts.api.apply_request import application, applied
-from alerts.api.request import RESPONDER, TENANT, Refused, check_token, filters, said
+from alerts.api.request import RESPONDER, TENANT, Refused, act_fields, check_token, filters
 from alerts.errors import NotPossible, Unavailable
 from alerts.incident_service import IncidentService
 from alerts.silences.plan import planned, row
-from alerts.silences.silence import MATCHERS, asked_for
+from alerts.silences.silence import MATCHERS, requested_silence
 from detectors.files.rows import parse_span_s
 from infra.clock import Clock, to_ns
 
@@ -49,7 +49,7 @@ class SilenceApi:
     async def made(self, request: Request) -> Response:
         """Silence: ``{"service": ..., "lasts": "2h", "begins": ..., "actor": ..., "reason": ...}``."""
         check_token(request, self._token, RESPONDER)
-        actor, reason, asked = await said(request, (*MATCHERS, "tenant", "lasts", "begins", "role"))
+        actor, reason, asked = await act_fields(request, (*MATCHERS, "tenant", "lasts", "begins", "role"))
         if not reason:
             raise Refused(422, "a silence needs a reason")
         lasts_s = parse_span_s(asked.get("lasts", ""))
@@ -58,7 +58,7 @@ class SilenceApi:
         begins_ns = _begins_ns(asked.get("begins", ""))
         tenant, now_ns = asked.get("tenant", TENANT), self._clock.now_ns()
         try:
-            silence = asked_for(tenant, asked, actor, reason, now_ns, lasts_s, begins_ns)
+            silence = requested_silence(tenant, asked, actor, reason, now_ns, lasts_s, begins_ns)
             await run_in_threadpool(self._desk.silence, silence)
         except NotPossible as error:
             raise Refused(409, str(error)) from error
@@ -94,7 +94,7 @@ class SilenceApi:
             (s for s in await run_in_threadpool(self._desk.silences) if s.silence_id == silence_id), None
         )
         tenant = TENANT if known is None else known.tenant
-        actor, reason, asked = await said(request, ("tenant", "role"), tenant=tenant)
+        actor, reason, asked = await act_fields(request, ("tenant", "role"), tenant=tenant)
         if not reason:
             raise Refused(422, "lifting a silence needs a reason")
         if known is not None and asked.get("tenant", known.tenant) != known.tenant:

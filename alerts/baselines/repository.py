@@ -27,7 +27,7 @@ LIMIT {limit:UInt32}
 Query = Callable[[str, dict[str, Any]], Sequence[Sequence[Any]]]
 
 
-def levels_of(query: Query, tenant: str, lineage: str, *, slices: bool) -> list[LearnedBaseline]:
+def baselines_of(query: Query, tenant: str, lineage: str, *, slices: bool) -> list[LearnedBaseline]:
     """Every watched series of a lineage, the newest generation; the wholes alone without ``slices``."""
     given = {"tenant": tenant, "lineage": lineage, "slices": slices, "limit": MAX_LISTED}
     names = [f.name for f in fields(LearnedBaseline)]

@@ -29,11 +29,11 @@ def alerts_test(
 
     When it was taken, the running alerts service sends what the receiver had refused.
     """
-    from alerts.commands.test_message import show, told_service, tried
+    from alerts.commands.test_message import report_recovery, show, tried
 
     report = tried(config, receiver)
     if report["ok"]:
-        report["service"] = told_service(config, receiver)
+        report["service"] = report_recovery(config, receiver)
     answer(report, as_json, show)
     if not report["ok"]:
         sys.exit(FAILED)

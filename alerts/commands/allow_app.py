@@ -29,10 +29,10 @@ def allow_add(
 
     Hits of others go on being incidents.
     """
-    from alerts.commands.allow_command import asked, show_asked
+    from alerts.commands.allow_command import preview_or_create, show_preview
 
     named = {"secrets": " ".join(secret), "service": service, "lasts": lasts, "tenant": tenant}
-    answer(asked(config, actor, reason, keep=not preview, **named), as_json, show_asked)
+    answer(preview_or_create(config, actor, reason, keep=not preview, **named), as_json, show_preview)
 
 
 @allow.command("list")

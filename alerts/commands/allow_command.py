@@ -7,25 +7,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from alerts.commands.client import ask, tell
+from alerts.commands.client import get, post
 
 
-def asked(config: Path | None, actor: str, reason: str, *, keep: bool, **named: str | None) -> dict[str, Any]:
+def preview_or_create(
+    config: Path | None, actor: str, reason: str, *, keep: bool, **named: str | None
+) -> dict[str, Any]:
     """Preview a rule, or make it; raises what `alerts.commands.client.tell` does."""
-    return tell(config, "/allow" if keep else "/allow/preview", actor, reason, **named)
+    return post(config, "/allow" if keep else "/allow/preview", actor, reason, **named)
 
 
 def listed(config: Path | None, tenant: str | None, *, ended: bool) -> dict[str, Any]:
     """Rules in force, and with ``ended`` those that are not."""
-    return ask(config, "/allow", tenant=tenant, state="all" if ended else None)
+    return get(config, "/allow", tenant=tenant, state="all" if ended else None)
 
 
 def removed(config: Path | None, rule_id: str, actor: str, reason: str) -> dict[str, Any]:
     """Remove a rule."""
-    return tell(config, f"/allow/{quote(rule_id, safe='')}/remove", actor, reason)
+    return post(config, f"/allow/{quote(rule_id, safe='')}/remove", actor, reason)
 
 
-def show_asked(report: Mapping[str, Any]) -> str:
+def show_preview(report: Mapping[str, Any]) -> str:
     """What is allowed, or would be, and what that would have covered."""
     rule, would = report["rule"], report["would_have"]
     lines = [

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from alerts.apply_plan import ACTIONS, ADD, CHANGE, REMOVE, UNCHANGED
-from alerts.commands.client import tell
+from alerts.commands.client import post
 from infra.errors import Misconfigured
 from infra.typed_table import unknown
 
@@ -33,7 +33,7 @@ _MARKS = {ADD: "+", CHANGE: "~", REMOVE: "-", UNCHANGED: " "}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ApplyOptions:
     """What a person wants of an application of a file."""
 
     file: Path
@@ -53,7 +53,7 @@ class Asked:
 
 def applied(
     config: Path | None,
-    asked: Asked,
+    asked: ApplyOptions,
     kind: str,
     others: Collection[str],
     show: Callable[[str], None],
@@ -92,13 +92,13 @@ def applied(
 
     def run(*, plan: bool) -> dict[str, Any]:
         only = {"plan": "yes"} if plan else {}
-        return tell(config, f"/{kind}s/apply", actor, reason, **only, **named)
+        return post(config, f"/{kind}s/apply", actor, reason, **only, **named)
 
     return agreed(asked, run, show, confirm)
 
 
 def agreed(
-    asked: Asked, run: Run, show: Callable[[str], None], confirm: Callable[[str], bool]
+    asked: ApplyOptions, run: Run, show: Callable[[str], None], confirm: Callable[[str], bool]
 ) -> tuple[dict[str, Any], int]:
     """Plan, ask where nobody said yes, do: the report and the exit code.
 

@@ -40,10 +40,10 @@ def baselines_accept(
     config: ConfigPath = None,
 ) -> None:
     """Accept the levels a service learned. A change since then is accepted with its incident."""
-    from alerts.commands.baselines_command import show_accepted, told
+    from alerts.commands.baselines_command import accept_or_adopt, show_accepted
 
     named = {"service": service, "score": score, "slice": slice_, "environment": environment}
-    report = told(config, "accept", actor, reason, lineage=lineage, **named)
+    report = accept_or_adopt(config, "accept", actor, reason, lineage=lineage, **named)
     answer(report, as_json, show_accepted)
 
 
@@ -60,11 +60,11 @@ def baselines_adopt(
     config: ConfigPath = None,
 ) -> None:
     """Watch live series by baselines of an import. From the first tick; what is watched already stays."""
-    from alerts.commands.baselines_command import show_adopted, told
+    from alerts.commands.baselines_command import accept_or_adopt, show_adopted
 
     named = {"service": service, "environment": environment, "from": lineage}
     named |= {"from_service": from_service, "from_environment": from_environment}
-    answer(told(config, "adopt", actor, reason, **named), as_json, show_adopted)
+    answer(accept_or_adopt(config, "adopt", actor, reason, **named), as_json, show_adopted)
 
 
 @baselines.command("expect")
@@ -79,7 +79,7 @@ def baselines_expect(
     config: ConfigPath = None,
 ) -> None:
     """Announce a release after which new levels are fine. Scores that page are not, unless named."""
-    from alerts.commands.baselines_command import show_expected, told
+    from alerts.commands.baselines_command import accept_or_adopt, show_expected
 
     named = {"service": service, "environment": environment, "at": at, "scores": ",".join(score or ())}
-    answer(told(config, "expect", actor, reason, **named), as_json, show_expected)
+    answer(accept_or_adopt(config, "expect", actor, reason, **named), as_json, show_expected)

@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alerts.commands.client import ask, tell
+from alerts.commands.client import get, post
 
 
 def listed(config: Path | None, **filters: str | None) -> dict[str, Any]:
     """Learned levels that match; raises what `alerts.commands.client.ask` does."""
-    return ask(config, "/baselines", **filters)
+    return get(config, "/baselines", **filters)
 
 
-def told(config: Path | None, action: str, actor: str, reason: str, **named: str | None) -> dict[str, Any]:
+def accept_or_adopt(
+    config: Path | None, action: str, actor: str, reason: str, **named: str | None
+) -> dict[str, Any]:
     """Have baselines accepted or adopted; what was done. Raises what `alerts.commands.client.tell` does."""
-    return tell(config, f"/baselines/{action}", actor, reason, **named)
+    return post(config, f"/baselines/{action}", actor, reason, **named)
 
 
 def show_list(report: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from alerts.briefs.known_scores import learn_own_scores
+from alerts.briefs.known_scores import learn_custom_scores
 from alerts.budget_allocation import allocations_of
 from alerts.repository.incidents import SERVICES, service_keys
 from detectors.budgets.budget import CLASS_SHARES, PERIODS_S
@@ -65,7 +65,7 @@ class Watched:
     until_s: float
 
 
-def spent(config: Path | None, tenant: str, lineage: str, days: float) -> dict[str, Any]:
+def budget_use(config: Path | None, tenant: str, lineage: str, days: float) -> dict[str, Any]:
     """The answer of ``lightship budget --json``, over the last ``days`` of the lineage's clock.
 
     Raises
@@ -76,7 +76,7 @@ def spent(config: Path | None, tenant: str, lineage: str, days: float) -> dict[s
         If the settings give away more than there is.
     """
     settings = reach(load(config))
-    learn_own_scores(settings)
+    learn_custom_scores(settings)
     client = clickhouse.connect(settings.store)
     given = {"tenant": tenant, "lineage": lineage}
     try:

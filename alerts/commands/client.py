@@ -16,7 +16,7 @@ from infra.settings import load
 TIMEOUT_S = 30.0
 
 
-def ask(config: Path | None, path: str, **filters: str | None) -> dict[str, Any]:
+def get(config: Path | None, path: str, **filters: str | None) -> dict[str, Any]:
     """What the API answers to a question.
 
     Raises
@@ -29,7 +29,7 @@ def ask(config: Path | None, path: str, **filters: str | None) -> dict[str, Any]
     return _request(config, "GET", path, _given(filters))
 
 
-def tell(config: Path | None, path: str, actor: str, reason: str, **named: str | None) -> dict[str, Any]:
+def post(config: Path | None, path: str, actor: str, reason: str, **named: str | None) -> dict[str, Any]:
     """Have something done; what was done.
 
     Raises

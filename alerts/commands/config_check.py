@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts.errors import Unavailable as StoreAway
-from alerts.repository.incidents import IncidentLog
+from alerts.repository.incidents import IncidentRepository
 from alerts.unmatched_names import idle_silences, unseen_services
 from detectors.rules import CALLS
 from detectors.scorers import SPECS
@@ -22,7 +22,7 @@ def stored_warnings(settings: Settings) -> tuple[list[str], str]:
     """
     try:
         store = reach(settings).store
-        log = IncidentLog(lambda: clickhouse.connect(store, answer_within_s=ANSWER_WITHIN_S))
+        log = IncidentRepository(lambda: clickhouse.connect(store, answer_within_s=ANSWER_WITHIN_S))
         try:
             services, silences = log.services(), log.silences().in_force
         finally:

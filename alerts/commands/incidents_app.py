@@ -120,9 +120,9 @@ def incidents_false_alarm(
 ) -> None:
     """End an incident: nothing had changed. It counts against its detector."""
     if allow:
-        from alerts.commands.allow_command import asked, show_asked
+        from alerts.commands.allow_command import preview_or_create, show_preview
 
-        out(show_asked(asked(config, actor, reason, keep=True, incident=incident, lasts=lasts)))
+        out(show_preview(preview_or_create(config, actor, reason, keep=True, incident=incident, lasts=lasts)))
     _act(config, incident, "false-alarm", actor, reason, as_json=as_json)
 
 
@@ -162,12 +162,12 @@ def incidents_held(
     config: ConfigPath = None,
 ) -> None:
     """Say what is kept of an incident that is held. Rows by table, and what the bound on size kept out."""
-    from alerts.commands.incidents_command import held, held_rows, show_held
+    from alerts.commands.incidents_command import export_legal_hold, legal_hold, show_legal_hold
 
     if to is not None:
-        out(held_rows(config, incident, to))
+        out(export_legal_hold(config, incident, to))
     else:
-        answer(held(config, incident), as_json, show_held)
+        answer(legal_hold(config, incident), as_json, show_legal_hold)
 
 
 @incidents.command("deadlines")

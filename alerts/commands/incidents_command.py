@@ -12,10 +12,10 @@ from alerts.allow_rules.rule import HOLDS
 from alerts.briefs.figures import THIN
 from alerts.briefs.reportable import NOT_ADVICE, deadlines
 from alerts.briefs.words import plain
-from alerts.commands.client import ask, tell
+from alerts.commands.client import get, post
 from alerts.errors import Unavailable as AlertsUnavailable
 from alerts.legal_hold.evidence import Bound
-from alerts.repository.incidents import IncidentLog
+from alerts.repository.incidents import IncidentRepository
 from alerts.silences.matchers import Matcher, matchers_text
 from alerts.silences.silence import MATCHERS
 from detectors.finding import parse_rfc3339, rfc3339
@@ -31,22 +31,22 @@ MAX_CELL = 300
 
 def listed(config: Path | None, **filters: str | None) -> dict[str, Any]:
     """Incidents that match, newest first."""
-    return ask(config, "/incidents", **filters)
+    return get(config, "/incidents", **filters)
 
 
 def one(config: Path | None, incident_id: str) -> dict[str, Any]:
     """One incident whole: state, findings, brief, history."""
-    return ask(config, f"/incidents/{_id(incident_id, 'list')}")
+    return get(config, f"/incidents/{_id(incident_id, 'list')}")
 
 
 def fared(config: Path | None, days: float, lineage: str, tenant: str) -> dict[str, Any]:
     """How the people on call fared lately."""
-    return ask(config, "/oncall", days=str(days), lineage=lineage, tenant=tenant)
+    return get(config, "/oncall", days=str(days), lineage=lineage, tenant=tenant)
 
 
 def acted(config: Path | None, incident_id: str, action: str, actor: str, reason: str) -> dict[str, Any]:
     """The incident after an action."""
-    return tell(config, f"/incidents/{_id(incident_id, 'list')}/{action}", actor, reason)
+    return post(config, f"/incidents/{_id(incident_id, 'list')}/{action}", actor, reason)
 
 
 def silenced(
@@ -73,17 +73,17 @@ def silenced(
             )
         own = {"tenant": incident["tenant"]} | {n: incident[n] for n in ("service", "score", "slice")}
         patterns = {**own, **{n: p for n, p in patterns.items() if p is not None}}
-    return tell(config, "/silences", actor, reason, lasts=lasts, begins=begins, **patterns)
+    return post(config, "/silences", actor, reason, lasts=lasts, begins=begins, **patterns)
 
 
 def silences(config: Path | None, tenant: str | None, *, ended: bool) -> dict[str, Any]:
     """Silences in force, and with ``ended`` those that ended lately."""
-    return ask(config, "/silences", tenant=tenant, state="all" if ended else None)
+    return get(config, "/silences", tenant=tenant, state="all" if ended else None)
 
 
 def lifted(config: Path | None, silence_id: str, actor: str, reason: str) -> dict[str, Any]:
     """End a silence before its time."""
-    return tell(config, f"/silences/{_id(silence_id, 'silences')}/lift", actor, reason)
+    return post(config, f"/silences/{_id(silence_id, 'silences')}/lift", actor, reason)
 
 
 def exported(config: Path | None, incident_ids: Sequence[str], to: Path | None) -> str:
@@ -107,9 +107,9 @@ def exported(config: Path | None, incident_ids: Sequence[str], to: Path | None) 
     return f"{len(lines)} incident{'s' if len(lines) > 1 else ''} in {to}"
 
 
-def held(config: Path | None, incident_id: str) -> dict[str, Any]:
+def legal_hold(config: Path | None, incident_id: str) -> dict[str, Any]:
     """What is kept of an incident from expiring, table by table."""
-    return ask(config, f"/incidents/{_id(incident_id, 'list')}/held")
+    return get(config, f"/incidents/{_id(incident_id, 'list')}/held")
 
 
 def deadlines_of(config: Path | None, incident_id: str, aware: str | None) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def deadlines_of(config: Path | None, incident_id: str, aware: str | None) -> di
     return {"v": 1, **found, "note": NOT_ADVICE}
 
 
-def held_rows(config: Path | None, incident_id: str, to: Path) -> str:
+def export_legal_hold(config: Path | None, incident_id: str, to: Path) -> str:
     """Write what is kept of an incident, texts and all, into a new file; a line that says where it is.
 
     The rows are read from the store, not from the alerts service: who may read texts is who may read it.
@@ -145,12 +145,12 @@ def held_rows(config: Path | None, incident_id: str, to: Path) -> str:
     Unavailable
         If the store does not answer.
     """
-    report = held(config, incident_id)
+    report = legal_hold(config, incident_id)
     if not report["sources"]:
         raise Misconfigured(f"nothing is held of incident {incident_id}: `lightship incidents hold` keeps it")
     settings = reach(load(config))
-    log = IncidentLog(lambda: clickhouse.connect(settings.store))
-    n, rows = 0, log.held().rows(report["tenant"], incident_id)
+    log = IncidentRepository(lambda: clickhouse.connect(settings.store))
+    n, rows = 0, log.legal_hold_usage().rows(report["tenant"], incident_id)
     try:
         with to.open("x", encoding="utf-8") as file:
             for n, (source, body) in enumerate(rows, 1):  # noqa: B007 - counted
@@ -166,7 +166,7 @@ def held_rows(config: Path | None, incident_id: str, to: Path) -> str:
     return f"{n} rows of incident {incident_id} in {to}"
 
 
-def show_held(report: Mapping[str, Any]) -> str:
+def show_legal_hold(report: Mapping[str, Any]) -> str:
     """What is kept, a line a table, for a person."""
     sources = report["sources"]
     if not sources:

@@ -31,10 +31,10 @@ def receivers_apply(
     config: ConfigPath = None,
 ) -> None:
     """Have receivers be what a file says, too. Beside the settings; done again it changes nothing."""
-    from alerts.commands.apply import Asked, show_plan
+    from alerts.commands.apply import ApplyOptions, show_plan
     from alerts.commands.receivers_command import applied
 
-    asked = Asked(file, set_, actor, reason, None, prune=False, plan=plan, yes=yes)
+    asked = ApplyOptions(file, set_, actor, reason, None, prune=False, plan=plan, yes=yes)
     report, code = applied(config, asked, out, typer.confirm)
     answer(report, as_json, show_plan)
     raise typer.Exit(code)

@@ -13,7 +13,7 @@ from typing import Any
 
 from alerts.api.inbound import Secrets
 from alerts.apply_plan import Application
-from alerts.commands.apply import STDIN, Asked, agreed, read
+from alerts.commands.apply import STDIN, ApplyOptions, agreed, read
 from alerts.notify.channels import check_receivers
 from alerts.notify.receiver_plan import planned, row
 from alerts.notify.route import receivers_of, routes_of
@@ -28,7 +28,7 @@ _SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 def applied(
     config: Path | None,
-    asked: Asked,
+    asked: ApplyOptions,
     show: Callable[[str], None],
     confirm: Callable[[str], bool],
     clock: Clock | None = None,

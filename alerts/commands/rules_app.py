@@ -80,10 +80,10 @@ def rules_apply(
     config: ConfigPath = None,
 ) -> None:
     """Have rules be what a file says, without a restart. Tables [[rule]]; done again it changes nothing."""
-    from alerts.commands.apply import Asked, show_plan
+    from alerts.commands.apply import ApplyOptions, show_plan
     from alerts.commands.rules_command import applied
 
-    asked = Asked(file, set_, actor, reason, tenant, prune=prune, plan=plan, yes=yes)
+    asked = ApplyOptions(file, set_, actor, reason, tenant, prune=prune, plan=plan, yes=yes)
     report, code = applied(config, asked, out, typer.confirm)
     answer(report, as_json, show_plan)
     raise typer.Exit(code)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from alerts.commands.apply import Asked
+from alerts.commands.apply import ApplyOptions
 from alerts.commands.apply import applied as apply_file
-from alerts.commands.client import ask, tell
+from alerts.commands.client import get, post
 from infra.errors import Misconfigured
 from infra.settings import Settings
 from infra.typed_table import key_of
@@ -21,7 +21,7 @@ STDIN = Path("-")
 
 def added(config: Path | None, file: Path, actor: str, reason: str, **named: str | None) -> dict[str, Any]:
     """Add the rule of a file; raises what `alerts.commands.client.tell` does."""
-    return tell(config, "/rules", actor, reason, toml=_text(file), **named)
+    return post(config, "/rules", actor, reason, toml=_text(file), **named)
 
 
 def _text(file: Path) -> str:
@@ -34,7 +34,7 @@ def _text(file: Path) -> str:
 
 
 def applied(
-    config: Path | None, asked: Asked, show: Callable[[str], None], confirm: Callable[[str], bool]
+    config: Path | None, asked: ApplyOptions, show: Callable[[str], None], confirm: Callable[[str], bool]
 ) -> tuple[dict[str, Any], int]:
     """Apply the rules of a file, which may be one of settings; raises what `alerts.commands.apply` does."""
     sections = [key_of(field) for field in fields(Settings) if field.name not in ("home", "rule")]
@@ -43,14 +43,14 @@ def applied(
 
 def listed(config: Path | None, **filters: str | None) -> dict[str, Any]:
     """Added rules that match; raises what `alerts.commands.client.ask` does."""
-    return ask(config, "/rules", **filters)
+    return get(config, "/rules", **filters)
 
 
 def removed(
     config: Path | None, rule_id: str, actor: str, reason: str, **named: str | None
 ) -> dict[str, Any]:
     """Remove a rule; raises what `alerts.commands.client.tell` does."""
-    return tell(config, f"/rules/{quote(rule_id, safe='')}/remove", actor, reason, **named)
+    return post(config, f"/rules/{quote(rule_id, safe='')}/remove", actor, reason, **named)
 
 
 def show_added(report: Mapping[str, Any]) -> str:

@@ -32,9 +32,9 @@ def silences_apply(
     config: ConfigPath = None,
 ) -> None:
     """Have silences be what a file says. Tables [[silence]]; done again it changes nothing."""
-    from alerts.commands.apply import Asked, applied, show_plan
+    from alerts.commands.apply import ApplyOptions, applied, show_plan
 
-    asked = Asked(file, set_, actor, reason, tenant, prune=prune, plan=plan, yes=yes)
+    asked = ApplyOptions(file, set_, actor, reason, tenant, prune=prune, plan=plan, yes=yes)
     report, code = applied(config, asked, "silence", (), out, typer.confirm)
     answer(report, as_json, show_plan)
     raise typer.Exit(code)

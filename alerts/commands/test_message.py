@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from alerts.access.keys import FILE
 from alerts.briefs.brief import Brief, Links, brief_of
-from alerts.commands.client import tell
+from alerts.commands.client import post
 from alerts.incidents.identity import PIPELINE
 from alerts.incidents.incident import FIRING, RESOLVED, About, Incident
 from alerts.incidents.lifecycle import fresh
@@ -145,7 +145,7 @@ def _silences(receiver: ReceiverSettings, clock: Clock) -> dict[str, Any]:
     return {"silences": found} if found["ok"] else {"silences": found, "ok": False}
 
 
-def told_service(config: Path | None, name: str) -> str:
+def report_recovery(config: Path | None, name: str) -> str:
     """Have the running service send what a receiver missed that takes messages again; what came of that.
 
     Empty where no service ever ran on this data directory.
@@ -153,7 +153,7 @@ def told_service(config: Path | None, name: str) -> str:
     if not (load(config).home / FILE).exists():
         return ""
     try:
-        tell(config, f"/receivers/{quote(name, safe='')}/works", "lightship alerts test", "")
+        post(config, f"/receivers/{quote(name, safe='')}/works", "lightship alerts test", "")
     except (Misconfigured, Unavailable) as error:
         return f"what it missed is sent after the next message that it takes: {error}"
     return "the alerts service sends what it missed"

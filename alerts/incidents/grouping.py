@@ -26,7 +26,7 @@ from alerts.incidents.identity import (
     onset_interval,
     onset_ns,
     place_of,
-    said_ns,
+    stated_ns,
 )
 from alerts.incidents.incident import BY_PEOPLE, FIXED, REOPENABLE, RESOLVED, Incident
 from alerts.incidents.timing import Timing
@@ -172,7 +172,7 @@ def _progress(finding: Finding) -> tuple[int, int]:
     stage = {"provisional": 0, "confirmed": 1, "withdrawn": 3}[finding.status]
     if stage == 1 and finding.ended_at is not None:
         stage = 2
-    return stage, said_ns(finding)
+    return stage, stated_ns(finding)
 
 
 def keep(findings: tuple[Finding, ...], new: Finding) -> tuple[tuple[Finding, ...], Finding | None]:

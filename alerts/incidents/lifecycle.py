@@ -49,7 +49,7 @@ from alerts.incidents.events import (
     Undo,
     Unsilenced,
     Write,
-    is_of_people,
+    is_human_action,
 )
 from alerts.incidents.identity import LIVE, fingerprint, incident_id, place_of
 from alerts.incidents.incident import (
@@ -113,7 +113,7 @@ def step(
         incident = fresh(event.finding, timing)
     log = _Log(incident, timing)
     now_ns = max(now_ns, incident.clock_ns)
-    if is_of_people(event):
+    if is_human_action(event):
         log.of_people(event, now_ns)
         return log.incident, tuple(log.rows)
     log.elapse(now_ns)
@@ -296,7 +296,7 @@ class _Log:
             self.reopen_by_person(event, now_ns)
         elif isinstance(event, Undo):
             changes, notify = permitted_actions.undone(self.incident, now_ns, self.timing)
-            reason = permitted_actions.taken_back(self.incident, event.reason)
+            reason = permitted_actions.undone_action(self.incident, event.reason)
             self.add(now_ns, "undone", actor=event.actor, reason=reason, notify=notify, undo=None, **changes)
         elif isinstance(event, Hold | Release):
             self.hold(event, now_ns)

@@ -87,7 +87,7 @@ def undone(incident: Incident, now_ns: int, timing: Timing) -> tuple[dict[str, A
     return changes, notify
 
 
-def taken_back(incident: Incident, reason: str) -> str:
+def undone_action(incident: Incident, reason: str) -> str:
     """What history says of undoing the last act: which one it was, and why."""
     last = incident.undo
     if last is None:

@@ -90,7 +90,7 @@ class LegalHoldRepository:
         there: dict[str, int] = {}
         for source in sources:
             there[source.table] = there.get(source.table, 0) + self._copy(source, given)
-        held, before = self._held(given), {b.source: b for b in self.bounds(tenant, incident_id)}
+        held, before = self._usage(given), {b.source: b for b in self.bounds(tenant, incident_id)}
         for table, n in there.items():
             known = before.get(table, Bound(table, 0, 0, 0))
             kept, size = held.get(table, (0, 0))
@@ -101,7 +101,7 @@ class LegalHoldRepository:
         self._command(_RENEW, given)
         return self.bounds(tenant, incident_id)
 
-    def _held(self, given: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    def _usage(self, given: dict[str, Any]) -> dict[str, tuple[int, int]]:
         """Rows and bytes that are held, by table."""
         return {str(source): (int(n), int(size)) for source, n, size in self._query(_HELD, given)}
 
@@ -112,7 +112,7 @@ class LegalHoldRepository:
         ((there,),) = self._query(_THERE.format(**named), mine)
         if not there:
             return 0
-        held = self._held(mine)
+        held = self._usage(mine)
         blob = f" REPLACE (base64Encode({source.blob}) AS {source.blob})" if source.blob else ""
         statement = _COPY.format(
             **named,

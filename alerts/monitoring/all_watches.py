@@ -13,7 +13,7 @@ from alerts.monitoring.outage import OutageWatch
 from alerts.notify.delivery_state import DeliveryState
 from alerts.notify.sender import Sender
 from alerts.reload import Reload
-from alerts.repository.incidents import IncidentLog
+from alerts.repository.incidents import IncidentRepository
 from detectors.finding import Finding
 from infra import clickhouse
 from infra.clock import Clock
@@ -28,7 +28,7 @@ class Watches:
         self,
         settings: Settings,
         senders: Callable[[], Mapping[str, Sender]],
-        log: IncidentLog,
+        log: IncidentRepository,
         rooms: Callable[[], list[DiskSpace]],
         trouble: Callable[[], str | None],
         clock: Clock,
@@ -36,7 +36,7 @@ class Watches:
         state: DeliveryState,
         reload: Reload,
     ) -> None:
-        self._log = IncidentLog(lambda: clickhouse.connect(settings.store), faults)
+        self._log = IncidentRepository(lambda: clickhouse.connect(settings.store), faults)
         self._backlog = BacklogWatch(settings.kafka, self._log.positions, clock, faults)
         self._outage = OutageWatch(lambda: reload.settings, trouble, clock, faults)
         self.loops = (self._backlog.loop, self._outage.loop)

@@ -87,7 +87,7 @@ class HealthWatch:
             ]
         looks: list[Look] = []
         for kind in kinds:  # one that fails hides none of the others
-            with self._faults.guarded(WATCHING):
+            with self._faults.isolate(WATCHING):
                 looks += kind()
         if now_ns >= self._next_ns:
             self._next_ns = now_ns + int(LOOK_EVERY_S * NS_PER_S)

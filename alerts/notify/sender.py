@@ -72,7 +72,7 @@ class Sender:
 
     def idle(self, standing: Sequence[Delivery]) -> None:
         """Take how the incidents stand that this receiver was told of."""
-        if self._following is not None and self._following.stands(standing):
+        if self._following is not None and self._following.update(standing):
             self.loop.wake()
 
     def forget(self) -> None:
@@ -111,7 +111,7 @@ class Sender:
         following = self._following  # its channel is not closed before the next run
         if following is not None:
             standing_s = FOLLOW_AGAIN_S
-            with self._faults.guarded(FOLLOWING, self._name):
+            with self._faults.isolate(FOLLOWING, self._name):
                 standing_s = following.run(self._pipeline.newest)
             wait_s = min(wait_s, standing_s)
         return wait_s

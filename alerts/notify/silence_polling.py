@@ -64,14 +64,14 @@ def fetcher(receiver: ReceiverSettings, clock: Clock) -> HttpPost:
     return HttpPost(receiver.url, clock, headers=headers, ca_file=receiver.ca_file, method="GET")
 
 
-def ask(door: HttpPost) -> tuple[Outcome, bytes]:
+def fetch(door: HttpPost) -> tuple[Outcome, bytes]:
     """One question."""
-    return door.ask(b"", path=PATH, most=MAX_ANSWER)
+    return door.exchange(b"", path=PATH, most=MAX_ANSWER)
 
 
 def tried_once(door: HttpPost) -> dict[str, Any]:
     """What one question gives, JSON-ready."""
-    outcome, body = ask(door)
+    outcome, body = fetch(door)
     if outcome.outcome != SENT:
         return {"ok": False, "reason": outcome.reason}
     try:
@@ -161,7 +161,7 @@ class HonouredSilences:
         """Those the settings name; raises `Misconfigured` if one cannot be asked."""
         doors = {r.name: fetcher(r, clock) for r in settings.receiver if r.honour_silences}
         pollers = [
-            SilencePoller(name, partial(ask, door), clock, metrics, faults, typed)
+            SilencePoller(name, partial(fetch, door), clock, metrics, faults, typed)
             for name, door in doors.items()
         ]
         made = cls(pollers, clock, partial(_close, tuple(doors.values())))

@@ -48,7 +48,7 @@ class Following:
         self._failures = 0
         self._next_ns = 0
 
-    def stands(self, standing: Sequence[Delivery]) -> bool:
+    def update(self, standing: Sequence[Delivery]) -> bool:
         """Take how things stand now; whether that is news."""
         news = tuple(standing) != self._standing
         self._standing = tuple(standing)
@@ -77,11 +77,11 @@ class Following:
         if outcome.outcome != SENT:
             self._failures += 1
             wait_s = min(wait_s, backoff_s(self._failures, self._chance(), outcome.wait_s))
-        self._tell(outcome, standing[0].receiver)
+        self._report(outcome, standing[0].receiver)
         self._next_ns = self._clock.now_ns() + int(wait_s * NS_PER_S)
         return wait_s
 
-    def _tell(self, outcome: Outcome, receiver: str) -> None:
+    def _report(self, outcome: Outcome, receiver: str) -> None:
         """Say when it begins to fail, and when it works again."""
         if outcome.outcome == SENT and self._failures:
             logger.info("%s hears again how things stand", receiver)

@@ -26,7 +26,7 @@ from alerts.notify.routing import Routing
 from alerts.notify.sender import FOLLOWING, Sender
 from alerts.notify.status_follower import Follower, Following
 from alerts.outbox.incident_status import IncidentStatus
-from alerts.repository.incidents import IncidentLog
+from alerts.repository.incidents import IncidentRepository
 from infra.clock import Clock
 from infra.errors import Misconfigured
 from infra.settings import Settings
@@ -60,7 +60,7 @@ class Dispatch:
     def __init__(
         self,
         settings: Settings,
-        log: IncidentLog,
+        log: IncidentRepository,
         links_key: bytes | None,
         clock: Clock,
         metrics: Metrics,
@@ -177,16 +177,16 @@ class Dispatch:
         self._part()
         routing, now_ns = self._routing, self._clock.now_ns()
         for one in self.state.resends(incidents.find, routing.fallbacks, now_ns, routing.heirs):
-            with self._faults.guarded(DELIVERIES, f"sending again of incident {one.incident.incident_id}"):
+            with self._faults.isolate(DELIVERIES, f"sending again of incident {one.incident.incident_id}"):
                 self._hand(resent(one, incidents), one.attempts, done=False, routed=False)
 
-    def stand(self, standing: IncidentStatus, incidents: Callable[[], Sequence[Incident]]) -> None:
+    def update_status(self, standing: IncidentStatus, incidents: Callable[[], Sequence[Incident]]) -> None:
         """Hand open incidents to the channels that follow them."""
         found: Sequence[Incident] | None = None
         for name, sender in self.senders.items():
             if sender.follows:
                 found = incidents() if found is None else found
-                with self._faults.guarded(FOLLOWING, name):
+                with self._faults.isolate(FOLLOWING, name):
                     sender.idle(standing.to(name, found, self._clock.now_ns()))
 
     def took(self, receiver: str) -> bool:
@@ -214,7 +214,7 @@ class Dispatch:
                 self._lost.append((delivery, attempts))
             return
         if not done:
-            with self._faults.guarded(DELIVERIES, f"examples of incident {delivery.incident_id}"):
+            with self._faults.isolate(DELIVERIES, f"examples of incident {delivery.incident_id}"):
                 delivery = self._completed(delivery)
             self.state.due(delivery, attempts, routed=routed)
         sender.add(delivery, attempts, done)
@@ -243,7 +243,7 @@ class Dispatch:
         attempt = Attempt(message, attempts + 1, GAVE_UP, None, GONE, now_ns)
         incident = self._find(message.incident_id)
         heirs = () if incident is None else self._routing.heirs(incident)
-        with self._faults.guarded(ROWS, f"{message.kind} of incident {message.incident_id}"):
+        with self._faults.isolate(ROWS, f"{message.kind} of incident {message.incident_id}"):
             if heirs:
                 self._log.record_attempt(attempt)
                 self.state.attempted(attempt)

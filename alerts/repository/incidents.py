@@ -25,7 +25,7 @@ from clickhouse_connect.driver.exceptions import (
 from alerts.allow_rules import repository as allow_store
 from alerts.allow_rules.rule import AllowRule, AllowRules
 from alerts.baselines.proposal import LearnedBaseline
-from alerts.baselines.repository import levels_of
+from alerts.baselines.repository import baselines_of
 from alerts.briefs.brief import Brief, Example
 from alerts.briefs.stored import Found, counted_in, examples_in
 from alerts.changes.change_event import RecordedChange
@@ -192,7 +192,7 @@ def dedup_key(incident_id: str, seq: int) -> str:
     return f"{incident_id}-{seq}"
 
 
-class IncidentLog:
+class IncidentRepository:
     """Reader and writer. Safe for several threads; one statement at a time.
 
     What the server does not do now is `Unavailable`; rows that it or its client refuses for their values are
@@ -240,7 +240,7 @@ class IncidentLog:
         rows = self._rows(_LATE, {})
         return [Late(str(tenant), str(service), int(n), int(late)) for tenant, service, n, late in rows]
 
-    def rooms(self, home: Path) -> list[DiskSpace]:
+    def disk_space(self, home: Path) -> list[DiskSpace]:
         """Room on the disks of the data directory and of the store."""
         with self._open() as client:
             return disk_space_of(home, client)
@@ -379,9 +379,9 @@ class IncidentLog:
             n, hits, last_s, rows = client.query(_CLOSED, given).result_rows[0]
         return Closed(int(n), int(hits), int(last_s) * NS_PER_S if rows else after_ns)
 
-    def levels(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedBaseline]:
+    def baselines(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedBaseline]:
         """Every watched series of a lineage; over all traffic alone without ``slices``."""
-        return levels_of(self._rows, tenant, lineage, slices=slices)
+        return baselines_of(self._rows, tenant, lineage, slices=slices)
 
     def services(self) -> list[ServiceKey]:
         """Every service detection knows, in the order they were first seen."""
@@ -402,7 +402,7 @@ class IncidentLog:
         """Figures up to now."""
         return counted_in(incident, self._rows)
 
-    def held(self) -> LegalHoldRepository:
+    def legal_hold_usage(self) -> LegalHoldRepository:
         """What is kept of held incidents."""
         return LegalHoldRepository(self._rows, self._command)
 

@@ -52,7 +52,7 @@ class FileRules:
         """Tell every service again."""
         self._told = set()
 
-    def tell(self, services: Callable[[], Iterable[ServiceKey]]) -> bool:
+    def send_new(self, services: Callable[[], Iterable[ServiceKey]]) -> bool:
         """Tell services that were not told yet; whether there were any."""
         if not self._has_changed:
             return False

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from alerts.apply_plan import Application, Plan, Step, whose
 from alerts.errors import NotPossible
-from alerts.silences.silence import MATCHERS, MAX_SILENCES, SHORTEST_S, Silence, asked_for
+from alerts.silences.silence import MATCHERS, MAX_SILENCES, SHORTEST_S, Silence, requested_silence
 from detectors.files.rows import parse_span_s
 from detectors.finding import rfc3339
 from infra.clock import NS_PER_S, to_datetime, to_ns
@@ -136,7 +136,7 @@ def _step(
     if ends_ns - now_ns < SHORTEST_S * NS_PER_S:
         return None, f"until {rfc3339(to_datetime(ends_ns))}: it is over"
     start_ns = now_ns if begins_ns is None or is_from_now else begins_ns
-    asked = asked_for(
+    asked = requested_silence(
         by.tenant,
         given.patterns,
         by.actor,

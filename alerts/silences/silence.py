@@ -122,7 +122,7 @@ def _fits(pattern: str, name: str) -> bool:
     return pattern == name or fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
-def asked_for(
+def requested_silence(
     tenant: str,
     patterns: dict[str, str],
     actor: str,

@@ -17,7 +17,7 @@ from alerts.errors import NotPossible
 from alerts.incidents import grouping, multi_service, primary_finding
 from alerts.incidents.escalation import Arrivals, Policies, may_escalate, next_level
 from alerts.incidents.events import Elapsed, End, Event, Evidence, Raise, Remind, Reopen, Undo
-from alerts.incidents.identity import POLICY, SILENCE, Place, incident_id, place_of, said_ns, shown_ns
+from alerts.incidents.identity import POLICY, SILENCE, Place, incident_id, place_of, shown_ns, stated_ns
 from alerts.incidents.incident import FIRING, RECOVERING, RESOLVED, Hits, Incident, Transition
 from alerts.incidents.lifecycle import UNSUPPORTED, fresh, may_remind, record, step
 from alerts.incidents.timing import Timing
@@ -133,7 +133,7 @@ class IncidentState:
 
     def apply(self, finding: Finding) -> list[Change]:
         """Take one message from the log of findings; a repeated or outdated one changes nothing."""
-        now_ns = said_ns(finding)
+        now_ns = stated_ns(finding)
         place = place_of(finding)
         seen_ns = shown_ns(finding)
         changes = self._elapse(self.at(place), lambda _: seen_ns)
@@ -256,7 +256,7 @@ class IncidentState:
                     current = changes[-1].incident
         return changes
 
-    def quiet(self, incident: Incident, interactions: int) -> Change:
+    def end_quiet(self, incident: Incident, interactions: int) -> Change:
         """Policy hits have stopped: there was none for the quiet time among so many interactions."""
         hits = incident.hits
         at_ns = hits.last_ns + self.timing.quiet_ns
@@ -310,10 +310,10 @@ class IncidentState:
                 incident = self._changed(incident, seen=seen, beyond=incident.beyond + 1)
             if dropped is not finding:
                 incident, row = record(incident, "joined", statement(finding), finding)
-                rows.append(self._also_told(incident, row, finding))
+                rows.append(self._notify_joined(incident, row, finding))
         return self._done_after(incident, finding, now_ns, rows)
 
-    def _also_told(self, incident: Incident, row: Transition, finding: Finding) -> Transition:
+    def _notify_joined(self, incident: Incident, row: Transition, finding: Finding) -> Transition:
         """A service, score or kind that joins may have people of its own, who hear of it once.
 
         Those that make it graver are told by that (`Raise`).
@@ -376,10 +376,10 @@ class IncidentState:
         for event in self.silences.after(current):
             after, more = step(current, event, now_ns, self.timing)
             current = after or current
-            rows += [self._told_anew(row) for row in more]
+            rows += [self._notify_unsilenced(row) for row in more]
         return self._done(current, tuple(rows))
 
-    def _told_anew(self, row: Transition) -> Transition:
+    def _notify_unsilenced(self, row: Transition) -> Transition:
         """Who joined it while it was silenced, and would not hear of it otherwise, does now."""
         if row.what != "unsilenced" or row.notify or row.incident.state not in (FIRING, RECOVERING):
             return row

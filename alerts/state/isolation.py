@@ -37,7 +37,7 @@ class Isolation:
         self._book, self._apply, self._commit, self._faults = book, apply, commit, faults
         self._taken, self._failed = 0, 0
 
-    def take(self, found: Sequence[tuple[Message, Finding]]) -> list[tuple[Message, Fault]]:
+    def apply(self, found: Sequence[tuple[Message, Finding]]) -> list[tuple[Message, Fault]]:
         """Take findings; those that fail, and by what.
 
         Raises
@@ -51,7 +51,7 @@ class Isolation:
         except OF_THE_WHOLE:
             raise
         except Exception:  # noqa: BLE001 - which of them it is shows when each is taken alone
-            tried = [(message, self._take_alone(message, finding)) for message, finding in found]
+            tried = [(message, self._apply_alone(message, finding)) for message, finding in found]
         else:
             return []
         failed = [(message, fault) for message, fault in tried if fault is not None]
@@ -74,7 +74,7 @@ class Isolation:
         draft = self._book().draft()
         return [change for finding in findings for change in self._apply(draft, finding)]
 
-    def _take_alone(self, message: Message, finding: Finding) -> Fault | None:
+    def _apply_alone(self, message: Message, finding: Finding) -> Fault | None:
         """Take one finding; if it fails for an incident of its place, once more without that."""
         source = message.source
         for may_be_another in (True, False):

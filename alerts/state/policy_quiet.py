@@ -24,7 +24,7 @@ def quieten(draft: IncidentState, incident: Incident, seen: Closed, now_ns: int)
     silent_ns = now_ns - incident.hits.last_ns if incident.hits.active else 0
     if silent_ns < timing.quiet_ns or seen.n < timing.quiet_interactions or seen.hits:
         return []
-    return [draft.quiet(incident, seen.n)]
+    return [draft.end_quiet(incident, seen.n)]
 
 
 def quieten_before(

@@ -66,7 +66,7 @@ def questions() -> Mapping[str, Ask]:
 def _every_page() -> dict[str, Ask]:
     return {
         "lineages": lambda s: scope.lineages(s, SCOPE),
-        "pulse": lambda s: scope.pulse(s, SCOPE),
+        "pulse": lambda s: scope.heartbeat(s, SCOPE),
         "pipeline: partitions": lambda s: pipeline.partitions(s, SCOPE),
         "pipeline: accounts of a day": lambda s: pipeline.accounts(s, SCOPE, NOW_S - DAY_S),
         "pipeline: late": lambda s: pipeline.late(s, SCOPE, fleet.COUNTING_SCORES),

@@ -159,7 +159,7 @@ def said(profile: WeekProfile | None, n: np.ndarray, first: int) -> Iterator[int
             gap.call(first + i, int(count), profile)
             stated = False
         else:
-            gap.quiet(first + i, profile, heard_elsewhere=False)
+            gap.empty_minute(first + i, profile, heard_elsewhere=False)
             if not stated and gap.is_due(profile, W):
                 stated = True
                 yield i + 1

@@ -25,7 +25,7 @@ class Side(NamedTuple):
     n: int
 
 
-def two_levels(reference: Side, current: Side, palette: Palette, scale: Scale, *, moved: bool) -> Drawing:
+def level_pair(reference: Side, current: Side, palette: Palette, scale: Scale, *, moved: bool) -> Drawing:
     """A dot and its interval for each side, on one axis from zero."""
     sides: Sequence[Side] = (reference, current)
     top = max(side.high for side in sides) * 1.12 or 1.0

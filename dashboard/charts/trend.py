@@ -18,7 +18,7 @@ from dashboard.palette import Palette
 HEIGHT = 280
 
 
-class Held(NamedTuple):
+class ComparisonLevel(NamedTuple):
     """The reference: its level with its interval, and what it is called."""
 
     value: float
@@ -35,7 +35,7 @@ class Span(NamedTuple):
 
 def level_over_time(
     ticks: Sequence[Tick],
-    held: Held | None,
+    held: ComparisonLevel | None,
     palette: Palette,
     *,
     apart: Collection[datetime],
@@ -96,7 +96,7 @@ def _bottom(lows: Sequence[float], top: float, scale: Scale) -> float:
 
 
 def _name(
-    edge: Sequence[dict[str, object]], held: Held, palette: Palette, y_scale: alt.Scale
+    edge: Sequence[dict[str, object]], held: ComparisonLevel, palette: Palette, y_scale: alt.Scale
 ) -> alt.LayerChart:
     """The reference's name on it, readable over whatever lies there."""
     at = chart(edge).encode(x="time:T", y=alt.Y("high:Q", scale=y_scale), text=alt.value(held.name))
@@ -158,7 +158,9 @@ def _marks(marks: Sequence[Mark], palette: Palette) -> list[alt.Chart]:
     return [rules, names]
 
 
-def _said(ticks: Sequence[Tick], held: Held | None, apart: int, *, title: str, scale: Scale) -> str:
+def _said(
+    ticks: Sequence[Tick], held: ComparisonLevel | None, apart: int, *, title: str, scale: Scale
+) -> str:
     first, last = ticks[0], ticks[-1]
     reference = f" Compared with {held.name}: {scale.words(held.value)}." if held else ""
     away = f" {apart} of {len(ticks)} points lie apart from it." if held else ""

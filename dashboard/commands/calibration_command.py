@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from alerts.briefs.known_scores import learn_own_scores
+from alerts.briefs.known_scores import learn_custom_scores
 from dashboard.estimates.calibration import TOP, Agreement, Precision, agreement, precision, top_of
 from dashboard.formats import share
 from dashboard.queries import calibration
@@ -25,7 +25,7 @@ BASE_DAYS = 14
 
 def _opened(config: Path | None, tenant: str, lineage: str) -> tuple[Store, Scope]:
     settings = reach(load(config))
-    learn_own_scores(settings)
+    learn_custom_scores(settings)
     now_s = SystemClock().now_ns() // NS_PER_S
     return ClickHouse(clickhouse.connect(settings.store)), Scope(tenant, lineage, now_s)
 

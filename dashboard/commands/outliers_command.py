@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from alerts.briefs.known_scores import learn_own_scores
+from alerts.briefs.known_scores import learn_custom_scores
 from dashboard.queries.outputs import cells_before, outputs
 from dashboard.queries.store import ClickHouse, Scope
 from dashboard.tables.outliers import Outlier, ranked
@@ -44,7 +44,7 @@ def outlying_outputs(
     begin = to_datetime(SystemClock().now_ns()) - DAY if day is None else _day(day)
     end = begin + DAY
     settings = load(config)
-    learn_own_scores(settings)
+    learn_custom_scores(settings)
     store = ClickHouse(clickhouse.connect(settings.store))
     scope = Scope(tenant, lineage)
     begin_s, end_s = int(begin.timestamp()), int(end.timestamp())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dashboard.queries.store import Scope, Store
 from detectors.schema import SCORE_COLUMNS
-from detectors.scorers.rightness import RIGHT, judged_score
+from detectors.scorers.rightness import RIGHT, evaluated_score
 
 JUDGE = "judge"
 PEOPLE = "feedback"
@@ -130,7 +130,7 @@ def human_verdicts(store: Store, scope: Scope, from_s: int) -> tuple[HumanVerdic
     bound = scope.bind(**{"from": from_s}, people=PEOPLE, right=RIGHT)
     out = []
     for name, service, score_of, value, _ in store.rows(_SAID, bound):
-        score = judged_score(name)
+        score = evaluated_score(name)
         if score is not None and score in score_of:
             out.append(HumanVerdict(score, service, float(score_of[score]), value >= 0.5))
     return tuple(out)

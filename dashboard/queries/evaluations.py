@@ -54,7 +54,7 @@ class Evaluations:
         return " ".join(filter(None, (self.name, number, label)))
 
 
-def is_judged(score: str) -> bool:
+def is_evaluated(score: str) -> bool:
     """Whether a score is what somebody said."""
     return score.startswith((NUMBER, LABEL))
 

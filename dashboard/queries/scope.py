@@ -72,7 +72,7 @@ def clock(known: tuple[Lineage, ...], scope: Scope, now: datetime) -> datetime:
     return now if scope.lineage == LIVE or newest is None else newest
 
 
-def pulse(store: Store, scope: Scope) -> Heartbeat:
+def heartbeat(store: Store, scope: Scope) -> Heartbeat:
     """Cheap signs that something changed since a page was drawn."""
     revisions, newest = store.rows(_PULSE, scope.bind())[0]
     empty = newest is None or utc(newest) <= datetime(1970, 1, 2, tzinfo=UTC)

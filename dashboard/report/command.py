@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from alerts.briefs.known_scores import learn_own_scores
+from alerts.briefs.known_scores import learn_custom_scores
 from dashboard.queries import scope as scopes
 from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.store import LIVE, TIMEOUT_S, ClickHouse, Scope, Store
@@ -57,7 +57,7 @@ def report(
             f"--out {str(to)!r}: expected a name that ends in .html; the JSON stands beside it"
         )
     settings = reach(load(config))
-    learn_own_scores(settings)
+    learn_custom_scores(settings)
     wall = to_datetime(SystemClock().now_ns())
     if lineage == LIVE and end > wall:
         over = (wall - DAY).date().isoformat()

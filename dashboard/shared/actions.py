@@ -58,7 +58,7 @@ def lift(settings: Settings, who: Viewer, silence_id: str, reason: str) -> Answe
     return _tell(settings, who, f"/silences/{quote(silence_id, safe='')}/lift", reason, {})
 
 
-def accept_levels(settings: Settings, who: Viewer, which: Mapping[str, str], reason: str) -> Answer:
+def accept_baselines(settings: Settings, who: Viewer, which: Mapping[str, str], reason: str) -> Answer:
     """Take learned levels for fine: ``which`` names lineage, service, environment, score, slice, version."""
     return _tell(settings, who, "/baselines/accept", reason, which)
 

@@ -15,7 +15,7 @@ from dashboard.charts import trend as trends
 from dashboard.charts import where as where_charts
 from dashboard.charts.change import Tick
 from dashboard.charts.frame import Drawing
-from dashboard.charts.trend import Held, Span
+from dashboard.charts.trend import ComparisonLevel, Span
 from dashboard.estimates import readings
 from dashboard.measures.intervals import Interval
 from dashboard.measures.measures import CATEGORY, FLAG
@@ -61,7 +61,7 @@ def trend(
 ) -> Drawing:
     """The level over the period with its reference; ``apart`` are the times that differ from it."""
     before = whole.before
-    held = before and Held(before.value, Interval(before.low, before.high), chosen.sides.name)
+    held = before and ComparisonLevel(before.value, Interval(before.low, before.high), chosen.sides.name)
     return trends.level_over_time(
         ticks,
         held,
@@ -112,7 +112,7 @@ def shape(chosen: Chosen, own: SliceCounts, whole: SliceRow) -> None:
     if measure.what == FLAG:
         title, note = explore.SHAPE_FLAG, explore.SHAPE_FLAG_NOTE
         if whole.before is not None and whole.level is not None:
-            drawing = pair.two_levels(
+            drawing = pair.level_pair(
                 pair.Side("reference", *whole.before, whole.n_before),
                 pair.Side("period", *whole.level, whole.n),
                 colors,
@@ -183,7 +183,7 @@ def table(chosen: Chosen, slices: Sequence[SliceCounts], dims: Sequence[str]) ->
         selection_mode="single-row",
         alt=explore.BY_ALT,
     )
-    elements.quiet(explore.SELECT)
+    elements.secondary(explore.SELECT)
     return rows
 
 

@@ -21,7 +21,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 import streamlit as st
 
-from alerts.briefs.known_scores import learn_own_scores
+from alerts.briefs.known_scores import learn_custom_scores
 from dashboard.access import viewer as viewers
 from dashboard.access.signing_in import check_start
 from dashboard.access.viewer import ANALYST, NotAllowed, Viewer
@@ -80,7 +80,7 @@ class LastGood:
 def settings() -> Settings:
     """The settings of this process, which learns what scores of the operator's own they declare."""
     found = load()
-    learn_own_scores(found)
+    learn_custom_scores(found)
     return found
 
 

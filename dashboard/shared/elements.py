@@ -93,7 +93,7 @@ def life(state: str, ending: str | None) -> str:
     return strings.ENDING_WORDS.get(ending, "ended") if ending else state
 
 
-def quiet(text: str, *, width: Literal["stretch", "content"] = "stretch") -> None:
+def secondary(text: str, *, width: Literal["stretch", "content"] = "stretch") -> None:
     """Secondary text: our own small grey, whose contrast we set."""
     st.markdown(f":gray[:small[{escape(text, 400)}]]", width=width)
 
@@ -122,13 +122,13 @@ def stale(readings: Sequence[Reading[object]]) -> None:
 def freshness(seen: Session, readings: Sequence[Reading[object]], base: str) -> None:
     """When the numbers were read; looks every 30 s, alone, whether there are newer ones."""
     at = min((reading.at for reading in readings), default=seen.now)
-    _freshness(seen, at, base, pulse(seen))
+    _freshness(seen, at, base, heartbeat(seen))
 
 
-def pulse(seen: Session) -> Heartbeat | None:
+def heartbeat(seen: Session) -> Heartbeat | None:
     """The store's sign of life, ``None`` while it does not answer."""
     try:
-        reading = data.read(seen.viewer, scopes.pulse, seen.scope)
+        reading = data.read(seen.viewer, scopes.heartbeat, seen.scope)
     except Unavailable:
         return None
     return None if reading.fault else reading.value
@@ -141,8 +141,8 @@ def _freshness(seen: Session, at: datetime, base: str, then: Heartbeat | None) -
         st.rerun()  # the session is over: the door says so
     with st.container(horizontal=True, gap="small", vertical_alignment="center", width="content"):
         said = strings.UPDATED.format(at=formats.stamp(at))
-        newer = news(then, pulse(seen.renewed()), data.wall() - at)
-        quiet(" · ".join(filter(None, (said, base, newer))), width="content")
+        newer = news(then, heartbeat(seen.renewed()), data.wall() - at)
+        secondary(" · ".join(filter(None, (said, base, newer))), width="content")
         if newer and st.button(strings.REFRESH, type="tertiary", key="refresh"):
             st.rerun()
 
@@ -163,14 +163,14 @@ def section(title: str, note: str = "") -> None:
     with st.container(gap=None):
         st.header(escape(title), anchor=False)
         if note:
-            quiet(note)
+            secondary(note)
 
 
 def fact(label: str, value: str, note: str, drawing: Drawing | None = None) -> None:
     """A number, what qualifies it, and optionally its history."""
     with st.container(border=True, height="stretch", gap="xxsmall"):
         st.metric(escape(label), escape(value))
-        quiet(note)
+        secondary(note)
         if drawing:
             show(drawing, key=f"fact-{label}")
 
@@ -190,7 +190,7 @@ def empty(state: State, sentence: str, action: str) -> None:
     with st.container(border=True, horizontal_alignment="center", gap="small"):
         badge(state)
         st.markdown(escape(sentence, 300), width="content")
-        quiet(action, width="content")
+        secondary(action, width="content")
 
 
 def nothing(sentence: str, action: str) -> None:
@@ -198,7 +198,7 @@ def nothing(sentence: str, action: str) -> None:
     with st.container(border=True, horizontal_alignment="center", gap="small"):
         st.markdown(escape(sentence, 300), width="content")
         if action:
-            quiet(action, width="content")
+            secondary(action, width="content")
 
 
 def nothing_arrived(seen: Session) -> None:

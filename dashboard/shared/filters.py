@@ -49,7 +49,7 @@ def proof_show() -> str:
     return _segments(strings.SHOW, (strings.PROOF_SHOW_ALL, strings.PROOF_SHOW_LEARNING), key="proof")
 
 
-def standing(names: Sequence[str]) -> str:
+def series_status(names: Sequence[str]) -> str:
     """The state of series that a table lists, or empty for all."""
     chosen = _segments(strings.SHOW, (strings.SHOW_ALL, *(name.capitalize() for name in names)), "standing")
     return "" if chosen == strings.SHOW_ALL else chosen.lower()
@@ -160,7 +160,7 @@ def category(titles: Sequence[str], usual: str) -> None:
     )
 
 
-def asked_category() -> str:
+def chosen_category() -> str:
     """Title of the category that was chosen, known before its widget is drawn; empty if none was."""
     return str(st.session_state.get("category") or st.query_params.get("category") or "")
 

@@ -13,7 +13,7 @@ from dashboard.queries.store import LIVE, Scope
 from dashboard.shared import data, readiness
 from dashboard.shared.data import Reading
 from dashboard.tables import vital_signs
-from dashboard.tables.vital_signs import Door, Sign
+from dashboard.tables.vital_signs import Listener, Sign
 from infra.errors import Unavailable
 
 ACCOUNT_HOURS = 24
@@ -30,7 +30,7 @@ class Monitor:
     holes: Reading[Holes]
     set_aside: Reading[tuple[SetAside, ...]]
     disks: tuple[Disk, ...]
-    rooms: tuple[Door, ...]
+    rooms: tuple[Listener, ...]
     signs: tuple[Sign, ...]
 
     @property
@@ -53,7 +53,7 @@ def look(who: Viewer, scope: Scope, wall: datetime) -> Monitor:
     holes = data.read(who, queries.holes, scope)
     set_aside = data.read(who, queries.set_aside, scope)
     disks = _disks(who, scope)
-    rooms = readiness.ask(tuple(readiness.addresses(settings).items()))
+    rooms = readiness.probe_all(tuple(readiness.addresses(settings).items()))
     signs = (
         *vital_signs.signs(
             parts.value,

@@ -31,7 +31,7 @@ def _newest(seen: Session) -> None:
         scope = replace(scope, now_s=int(data.wall().timestamp()))
     found = data.read(seen.viewer, queries.newest, scope).value
     if not found:
-        elements.quiet(words.NONE)
+        elements.secondary(words.NONE)
         return
     st.dataframe(
         pd.DataFrame(newest_rows.calls(found, scope.lineage)),

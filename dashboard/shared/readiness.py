@@ -8,7 +8,7 @@ import httpx
 import streamlit as st
 
 from dashboard.safe_text import clean
-from dashboard.tables.vital_signs import Door
+from dashboard.tables.vital_signs import Listener
 from infra.embedded.addresses import alerts_address, gateway_address
 from infra.embedded.restart_loop import Restarted
 from infra.embedded.run_file import read_run
@@ -35,19 +35,19 @@ def restarted(settings: Settings) -> list[Restarted]:
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=8, show_spinner=False)
-def ask(where: tuple[tuple[str, str], ...]) -> tuple[Door, ...]:
+def probe_all(where: tuple[tuple[str, str], ...]) -> tuple[Listener, ...]:
     """Every room at once."""
     with ThreadPoolExecutor(max_workers=len(ROOMS)) as pool:
         return tuple(pool.map(lambda pair: _ask(*pair), where))
 
 
-def _ask(room: str, base: str) -> Door:
+def _ask(room: str, base: str) -> Listener:
     try:
         answer = httpx.get(f"{base}/readyz", timeout=TIMEOUT_S)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Door(room, answers=False, ready=False, problem=type(error).__name__)
+        return Listener(room, answers=False, ready=False, problem=type(error).__name__)
     ready = answer.status_code == 200
-    return Door(room, answers=True, ready=ready, problem="" if ready else _said(answer))
+    return Listener(room, answers=True, ready=ready, problem="" if ready else _said(answer))
 
 
 def _said(answer: httpx.Response) -> str:

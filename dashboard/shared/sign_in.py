@@ -125,5 +125,5 @@ def tenant(who: Viewer) -> None:
 def way_out(who: Viewer) -> None:
     """Who is signed in, and how to leave; nothing where nobody signs in."""
     if who.until is not None:
-        elements.quiet(words.WHO.format(name=who.name, role=who.role))
+        elements.secondary(words.WHO.format(name=who.name, role=who.role))
         st.button(escape(words.SIGN_OUT), type="tertiary", icon=":material/logout:", on_click=st.logout)

@@ -43,7 +43,7 @@ class Gap:
         return None if self.interval is None else self.hits / self.n
 
     @property
-    def rest(self) -> float | None:
+    def other_share(self) -> float | None:
         """Share of hits in the rest, 0..1."""
         return None if self.interval is None else self.hits_rest / self.n_rest
 
@@ -140,7 +140,7 @@ def figures(gap: Gap) -> dict[str, float | bool | None]:
         "n": gap.n,
         "n_rest": gap.n_rest,
         "rate": gap.rate,
-        "rate_rest": gap.rest,
+        "rate_rest": gap.other_share,
         "difference": gap.difference,
         "low": None if gap.interval is None else gap.interval.low,
         "high": None if gap.interval is None else gap.interval.high,

@@ -42,7 +42,7 @@ def window(incident: Incident, now: datetime, points: int = POINTS) -> Window:
     return in_buckets(start, end, points)
 
 
-def glance_window(incident: Incident, now: datetime, points: int) -> Window:
+def overview_window(incident: Incident, now: datetime, points: int) -> Window:
     """The last three hours, or from an hour before an older onset."""
     return in_buckets(min(now - BEFORE, incident.onset - timedelta(hours=1)), now, points)
 

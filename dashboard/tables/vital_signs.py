@@ -33,7 +33,7 @@ MODULES = {"fleet": "ingest.agents.fleet.worker"}
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Listener:
     """One room: whether it answers, whether it is ready, and in its own words why not."""
 
     room: str
@@ -90,7 +90,7 @@ def signs(
     return found
 
 
-def unready(rooms: Sequence[Door]) -> list[Sign]:
+def unready(rooms: Sequence[Listener]) -> list[Sign]:
     """Rooms that do not answer, or that answer and wait for something."""
     return [
         Sign(

@@ -59,7 +59,7 @@ def kept_in(state: Mapping[str, Any], arrays: snapshot.Arrays, specs: Mapping[st
             w.channels,
             tuple(watch.baseline(w, i) for i in range(len(w.channels))),
             *w.histogram(),
-            tuple(fold.levels(w.key.score)),
+            tuple(fold.category_names(w.key.score)),
         )
         for _, w in sorted(watch.series.items())
     ]
@@ -234,7 +234,7 @@ def admitted(
     return chosen
 
 
-def take_in(
+def adopt_series(
     series: Sequence[Kept],
     origin: Origin,
     scene: Scene,
@@ -250,7 +250,7 @@ def take_in(
         for number in admitted([(one.key, one.generation)], scene, fold, renew):
             grid = scene.config.specs[one.key.score].grid
             chosen[number] = one if grid is not None else _renumbered(one, fold)
-    scene.watch.take_in(chosen, origin, scene.tick, scene.config)
+    scene.watch.adopt(chosen, origin, scene.tick, scene.config)
     learner.settle(0, chosen, ())
     learned = sorted(
         (n, int(c), int(k)) for n, one in chosen.items() for c, k in zip(one.cells, one.counts, strict=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from detectors.baselines.accept import Scene
-from detectors.baselines.adopt import Packed, admitted, take_in
+from detectors.baselines.adopt import Packed, admitted, adopt_series
 from detectors.baselines.learning import Learner
 from detectors.counts.aggregate import Aggregate
 from detectors.counts.pending_controls import text_of
@@ -53,7 +53,7 @@ class Adoptions:
                 if self._at == 0:
                     scene.watch.shares.deal(admitted(self._packed.keys, scene, fold, renew), scene.config)
             origin = Origin(ADOPTED, scene.tick, actor, reason)
-            take_in(self._packed.series(self._at, self._at + PART), origin, scene, fold, learner, renew)
+            adopt_series(self._packed.series(self._at, self._at + PART), origin, scene, fold, learner, renew)
             self._at += PART
             over = self._at >= len(self._packed)
         except snapshot.WrongSnapshot:

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from detectors.baselines.accept import Scene
-from detectors.change.comparison import Difference, Standing
+from detectors.change.comparison import Difference, LevelEstimate
 from detectors.counts.history import Rows
 from detectors.engine.baseline import FLAG, Baseline
 from detectors.engine.dispersion import fit_flags, fit_values
@@ -84,7 +84,7 @@ def _grow(watched: Watched, scene: Scene) -> None:
         relevel(row, first, *(side[:, np.newaxis] for side in dense(channel, rows, first, end)))
         for channel, row in zip(watched.channels, _rows(watched, scene), strict=True)
     ]
-    _take_over(watched, parts, rows, first, end, scene)
+    _replace_baseline(watched, parts, rows, first, end, scene)
 
 
 def _is_ripe(watched: Watched, scene: Scene) -> bool:
@@ -107,13 +107,13 @@ def _look(watched: Watched, scene: Scene) -> Iterator[SlowDrift]:
         return
     now = _rows(watched, scene)
     units = [float(np.sqrt(b.event_var[0])) for b in now]
-    known = watched.anchor or tuple(Standing.of(b, u) for b, u in zip(now, units, strict=True))
-    new = [Standing.of(c, u) for c, u in zip(candidates, units, strict=True)]
+    known = watched.anchor or tuple(LevelEstimate.of(b, u) for b, u in zip(now, units, strict=True))
+    new = [LevelEstimate.of(c, u) for c, u in zip(candidates, units, strict=True)]
     apart = [Difference.between(a, b) for a, b in zip(known, new, strict=True)]
     if all(d.is_nothing() for d in apart):
         watched.anchor = known
         watched.origin = Origin(REFRESHED, first, watched.origin.by, watched.origin.reason)
-        _take_over(watched, candidates, rows, first, end, scene)
+        _replace_baseline(watched, candidates, rows, first, end, scene)
         return
     at = int(np.argmax([d.evidence() for d in apart]))
     evidence, threshold = apart[at].evidence(), _threshold(watched, scene)
@@ -133,7 +133,7 @@ def _rows(watched: Watched, scene: Scene) -> list[Baseline]:
     return [scene.watch.baseline(watched, i) for i in range(len(watched.channels))]
 
 
-def _take_over(
+def _replace_baseline(
     watched: Watched, parts: Sequence[Baseline], rows: Rows, first: int, end: int, scene: Scene
 ) -> None:
     """Give a series a new version, learned from ticks ``first`` to ``end`` (not included)."""

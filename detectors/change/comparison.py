@@ -22,7 +22,7 @@ LEAST_DF = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LevelEstimate:
     """Level of one channel in its own scale, its standard error, and the blocks the error rests on."""
 
     form: str
@@ -31,7 +31,7 @@ class Standing:
     df: float
 
     @classmethod
-    def of(cls, baseline: Baseline, unit: float | None = None) -> Standing:
+    def of(cls, baseline: Baseline, unit: float | None = None) -> LevelEstimate:
         """Standing of a baseline of one row; ``unit`` is the spread of an event to measure values in.
 
         Raises
@@ -63,7 +63,7 @@ class Difference:
     df: float
 
     @classmethod
-    def between(cls, older: Standing, newer: Standing) -> Difference:
+    def between(cls, older: LevelEstimate, newer: LevelEstimate) -> Difference:
         """Of two standings of one channel."""
         error = float(np.hypot(older.error, newer.error))
         return cls(older.form, newer.level - older.level, error, min(older.df, newer.df))

@@ -335,7 +335,7 @@ class Aggregate:
         numbers = ((s << _SLICE_BITS) | n for s in self._scores.values() for n in alone)
         return _Alone(since, until, frozenset(numbers))
 
-    def levels(self, score: str) -> list[str]:
+    def category_names(self, score: str) -> list[str]:
         """Names of a category score's cells, by cell."""
         return list(self._levels.get(score, {}))
 

@@ -21,6 +21,6 @@ def possible_events(counts: Floats) -> float:
     return float(np.ceil(POSSIBLE * max(mean, 1 / POSSIBLE) + (counts.max() if len(counts) else 0.0)))
 
 
-def fold_volume(counts: Floats, possible: float) -> tuple[Floats, Floats]:
+def aggregate_volume(counts: Floats, possible: float) -> tuple[Floats, Floats]:
     """(n, s) per tick of the volume channel; more than is possible counts as what is possible."""
     return np.full(len(counts), possible), np.minimum(counts, possible)

@@ -107,7 +107,7 @@ class FastUnit:
         n, hits = self._first[:, self.scores.index(score)]
         return float(upper_rate(hits, n)) if n >= FIRST else None
 
-    def rest(self, score: str, resting: bool) -> None:
+    def pause(self, score: str, resting: bool) -> None:
         """Stop betting on a flag while something is said of it, or begin anew."""
         flag = self.scores.index(score)
         self.resting[flag] = resting

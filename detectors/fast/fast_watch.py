@@ -105,7 +105,7 @@ class FastWatch:
         """Where a score is bet on; ``None`` if nowhere."""
         return next((one for unit, one in self._all() if unit == key[0] and key[1] in one.scores), None)
 
-    def spend(self, config: WatchConfig) -> None:
+    def set_budget(self, config: WatchConfig) -> None:
         """Let thresholds follow the budget in ``config``; the evidence stays."""
         self.config = config
         for flags in self.units.values():
@@ -155,12 +155,12 @@ class FastWatch:
     def say(self, key: Key, opened: OpenFinding) -> None:
         """Something was said of a rise, here or elsewhere: rest until it ends."""
         self.open[key] = opened
-        self._rest(key, True)
+        self._pause(key, True)
 
-    def _rest(self, key: Key, resting: bool) -> None:
+    def _pause(self, key: Key, resting: bool) -> None:
         one = self._unit(key)
         if one is not None:
-            one.rest(key[1], resting)
+            one.pause(key[1], resting)
 
     def noticed(self, series: SeriesKey) -> int | None:
         """The tick in which the rise that is open over a whole series was found; ``None`` if none is."""
@@ -194,10 +194,10 @@ class FastWatch:
     def end(self, key: Key) -> Finding | None:
         """Bet again; the finding that was open, if one was said."""
         opened = self.open.pop(key, None)
-        self._rest(key, False)
+        self._pause(key, False)
         return None if opened is None else opened.finding
 
-    def take_back(self, finding_id: str) -> Finding | None:
+    def withdraw(self, finding_id: str) -> Finding | None:
         """The open finding with this id, if it was said here: its level is accepted, it is open no more."""
         for key, opened in sorted(self.open.items()):
             said = opened.finding

@@ -93,7 +93,7 @@ class ValueUnit:
             bank.reset([at])
             self._count_anew()
 
-    def rest(self, score: str, resting: bool) -> None:
+    def pause(self, score: str, resting: bool) -> None:
         """Stop betting on a score while something is stated of it, or begin anew."""
         at = self.scores.index(score)
         self.resting[at] = resting

@@ -14,7 +14,7 @@ from detectors.engine.dispersion import fit_flags, fit_values
 from detectors.engine.relevel import relevel
 from detectors.engine.shiryaev_roberts import Bank, FlagBank, ValueBank
 from detectors.engine.ticks import DAY_S, Floats
-from detectors.engine.volume import fold_volume, possible_events
+from detectors.engine.volume import aggregate_volume, possible_events
 from detectors.files.channels import ValueChannel, learn_channels
 from detectors.files.file_finding import POINT_DETECTOR, Frame
 from detectors.files.level_shift import KINDS as LEVEL_KINDS
@@ -73,9 +73,9 @@ class Regime:
         self.share = min(self.share, MOST_PER_LEARNING / learned)
         if data.kind == "volume":
             volume = data.volume(self.first_tick, rows)
-            self.counts = [fold_volume(volume, possible_events(volume[:learned]))]
+            self.counts = [aggregate_volume(volume, possible_events(volume[:learned]))]
         else:
-            self.counts = [data.fold(c, self.first_tick, rows) for c in self.channels]
+            self.counts = [data.aggregate(c, self.first_tick, rows) for c in self.channels]
         tick_s = min(data.tick_s, DAY_S)  # horizons end at so many days: longer ticks count as days
         self.banks = {FLAG: FlagBank(tick_s), VALUE: ValueBank(tick_s)}
         self.places = []
@@ -241,7 +241,7 @@ class Regime:
         values = self.level.undo(data.numbers(rows), shift)
         at = first - self.first_tick
         for i, channel in enumerate(self.channels):
-            n, s = data.fold(channel, first, rows, values)
+            n, s = data.aggregate(channel, first, rows, values)
             whole_n, whole_s = self.counts[i]
             self.counts[i] = (np.concatenate([whole_n[:at], n]), np.concatenate([whole_s[:at], s]))
 
@@ -270,7 +270,7 @@ class Regime:
         bank = self.banks[form]
         made = self.frame.change(
             told,
-            self._own_unit(shown, told, tick),
+            self._native_unit(shown, told, tick),
             channel=self.channels[leader].name,
             tick=tick,
             made_at_s=float(self.data.times_s[seen]),
@@ -283,7 +283,7 @@ class Regime:
             made = replace(made, detector=POINT_DETECTOR, evidence=None, threshold=None)
         return made, told
 
-    def _own_unit(self, channel: int, told: Explanation, tick: int) -> NativeUnit:
+    def _native_unit(self, channel: int, told: Explanation, tick: int) -> NativeUnit:
         name = self.channels[channel].name
         if name == "volume":
             return of_rate(told, float(self.counts[channel][0][0]), "per tick")

@@ -90,7 +90,7 @@ class Rows:
         """Values of ``rows`` as numbers."""
         return np.asarray(self.values[rows], dtype=float)
 
-    def fold(
+    def aggregate(
         self, channel: ValueChannel, first: int, rows: slice, values: Floats | None = None
     ) -> tuple[Floats, Floats]:
         """(n, s) per tick from tick ``first`` to the last of ``rows``; ``values`` stand in for their own."""

@@ -42,7 +42,7 @@ from detectors.fleet.fleet_series import FleetSeries, nearest_cause, packed_seri
 from detectors.fleet.fleet_shift import shift
 from detectors.observation import Control, ServiceKey
 from detectors.rule_watch.multi_service_rules import RulesTogether
-from detectors.series.budget_shares import Shares
+from detectors.series.budget_shares import BudgetShares
 from detectors.series.watched_series import OpenFinding
 from detectors.watch_config import WatchConfig
 
@@ -103,7 +103,7 @@ class FleetWatcher:
     _open: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
     _trail: CellHistory = field(default_factory=CellHistory)
     _learner: Learner = field(init=False)
-    _shares: Shares = field(default_factory=lambda: Shares(classes=FLEET_CLASSES))
+    _shares: BudgetShares = field(default_factory=lambda: BudgetShares(classes=FLEET_CLASSES))
     _flags: FlagBank = field(init=False)
     _values: ValueBank = field(init=False)
     _rules: RulesTogether = field(init=False)
@@ -129,7 +129,7 @@ class FleetWatcher:
             cells = self._open.setdefault(row.tick, [])
             cells.extend((number, cell, count) for cell, count in zip(row.cells, row.counts, strict=True))
 
-    def grant(self, grant: ServiceBudget) -> None:
+    def set_budget(self, grant: ServiceBudget) -> None:
         """Spend from now on what ``grant`` says."""
         self.config = self.config.granted(grant)
         for form, bank in ((FLAG, self._flags), (VALUE, self._values)):
@@ -396,7 +396,7 @@ class FleetWatcher:
             }
         fleet._open = {tick: [tuple(c) for c in cells] for tick, cells in facts["open"]}
         fleet._learner.restore(facts["learner"])
-        fleet._shares = Shares.restore(facts["shares"], FLEET_CLASSES)
+        fleet._shares = BudgetShares.restore(facts["shares"], FLEET_CLASSES)
         fleet._trail.restore(arrays["trail"])
         fleet._flags = FlagBank.restore(_part(arrays, "flags."))
         fleet._values = ValueBank.restore(_part(arrays, "values."))

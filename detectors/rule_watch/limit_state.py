@@ -39,7 +39,7 @@ class About(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LimitStatement:
     """What is said of a window: ``value`` against ``limit``, since the tick ``first`` at the earliest."""
 
     first: int
@@ -67,7 +67,7 @@ def read(about: About, counts: TickCounts, places: Places, spec: ScoreSpec) -> T
 
 def stated(
     about: About,
-    said: Said,
+    said: LimitStatement,
     key: ServiceKey,
     config: WatchConfig,
     *,

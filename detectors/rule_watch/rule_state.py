@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from detectors.finding import Finding, MetCondition
+from detectors.finding import Finding, HeldCondition
 from detectors.grid import Grid
 from detectors.observation import ServiceKey
-from detectors.rule_watch.limit_state import Said, ended, stated
+from detectors.rule_watch.limit_state import LimitStatement, ended, stated
 from detectors.rule_watch.rule_labels import labels
 from detectors.rules import BREACH, OK, Rule, TickSum, Verdict, Window, is_clearly_worse, joint
 from detectors.scorers.protocol import ScoreSpec
@@ -119,7 +119,7 @@ class WatchedRule:
         """The finding of a breach. What became worse than was accepted began now, not with its window."""
         window, rule, accepted = self.window, self.window.rule, self.accepted
         anew = () if accepted is None else (f"worse than {accepted:g}, which was accepted",)
-        said = Said(
+        said = LimitStatement(
             first=min((t.tick for t in window.looked_at(tick)), default=tick) if accepted is None else tick,
             severity=rule.severity,
             value=0.0 if verdict.value is None else verdict.value,
@@ -178,11 +178,11 @@ def _measure(rule: Rule) -> str:
     return f"p{100 * rule.quantile:g}" if rule.measure == "quantile" else rule.measure
 
 
-def _met(rule: Rule, verdict: Verdict) -> MetCondition:
+def _met(rule: Rule, verdict: Verdict) -> HeldCondition:
     limit = rule.limit if verdict.limit is None else verdict.limit
     value = 0.0 if verdict.value is None else verdict.value
     direction, factor = "rise" if rule.is_over() else "fall", rule.limit if rule.compare else None
-    return MetCondition(rule.score, _measure(rule), direction, value, limit, factor)
+    return HeldCondition(rule.score, _measure(rule), direction, value, limit, factor)
 
 
 def _plain(tick: TickSum) -> list[Any]:

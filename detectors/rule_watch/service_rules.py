@@ -107,7 +107,7 @@ class RuleWatch:
         spec = spec_of(rule, self._config, fold)
         return read(rule, counts, places, spec), spec
 
-    def obey(self, record: Control, tick: int, fold: Aggregate) -> list[Finding]:
+    def apply(self, record: Control, tick: int, fold: Aggregate) -> list[Finding]:
         """Do before ``tick`` closes what a person asked, if it is about rules; what it ends."""
         if record.action == "accept":
             said = text_of(record.body, "finding_id")

@@ -14,7 +14,7 @@ from typing import Any
 from detectors.counts.aggregate import Aggregate, TickCounts
 from detectors.finding import Finding
 from detectors.observation import ServiceKey
-from detectors.rule_watch.limit_state import Places, Said, ended, read, spec_of, stated
+from detectors.rule_watch.limit_state import LimitStatement, Places, ended, read, spec_of, stated
 from detectors.rules import BREACH, OK
 from detectors.scorers.protocol import ScoreSpec
 from detectors.slo import SEVERITIES, Burn, BurnWindow, in_words, plain, shares
@@ -68,7 +68,7 @@ class SloWatch:
 
     def _stated(self, window: BurnWindow, spec: ScoreSpec, severity: str, burn: Burn, tick: int) -> Finding:
         slo = window.slo
-        said = Said(
+        said = LimitStatement(
             first=tick if burn.pair is None else window.first_of(burn.pair, tick),
             severity="ticket" if slo.severity == "ticket" else severity,
             value=0.0 if burn.share is None else burn.share,
@@ -76,7 +76,7 @@ class SloWatch:
             effect_unit="rate",
             direction="rise",
             n=burn.n,
-            notes=in_words(slo, burn, window.spent()),
+            notes=in_words(slo, burn, window.budget_use()),
         )
         return stated(
             slo,

@@ -34,7 +34,7 @@ class Share:
 
 
 @dataclass(slots=True)
-class Shares:
+class BudgetShares:
     """Shares of one service by series number; per severity they add up to at most one."""
 
     dealt: dict[int, Share] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Shares:
             self.deal({n: key for n, key in series.items() if n not in late}, config)
             self.deal({n: key for n, key in series.items() if n in late}, config)
 
-    def doubt(self, number: int, finding_id: str) -> bool:
+    def penalise(self, number: int, finding_id: str) -> bool:
         """Note that a finding of a series was false; whether that changes anything."""
         known = self.doubts.get(number, ())
         if finding_id in known or len(known) >= MOST_DOUBTS:
@@ -87,7 +87,7 @@ class Shares:
         ]
 
     @classmethod
-    def restore(cls, state: list[list[Any]], classes: Mapping[str, float] = CLASS_SHARES) -> Shares:
+    def restore(cls, state: list[list[Any]], classes: Mapping[str, float] = CLASS_SHARES) -> BudgetShares:
         """Inverse of `state`."""
         dealt = {n: Share(severity, source, part) for n, severity, source, part, *_ in state}
         return cls(dealt, classes, {n: tuple(ids) for n, _, _, _, *rest in state for ids in rest if ids})

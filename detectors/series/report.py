@@ -265,7 +265,7 @@ def _notes(spec: ScoreSpec, channel: Channel, fold: Aggregate) -> tuple[str, ...
         side = "below" if channel.name == "below" else "above"
         return (f"share of values {side} {spec.grid.value(edge):.4g}",)
     if channel.name.startswith("level:"):
-        return (f"share of {fold.levels(spec.name)[int(channel.name.removeprefix('level:'))]}",)
+        return (f"share of {fold.category_names(spec.name)[int(channel.name.removeprefix('level:'))]}",)
     if channel.name == "other":
         return ("share of values outside the commonest",)
     return ()

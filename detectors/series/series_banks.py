@@ -24,7 +24,7 @@ from detectors.scorers.protocol import ScoreSpec
 from detectors.series.adopted_baselines import Learned, placed_rows
 from detectors.series.baseline_origin import Origin
 from detectors.series.baseline_reference import Reference, as_text
-from detectors.series.budget_shares import Shares
+from detectors.series.budget_shares import BudgetShares
 from detectors.series.channel_layout import SideBySide
 from detectors.series.watched_series import (
     Crossing,
@@ -61,7 +61,7 @@ class WatchList:
 
     tick_s: int
     series: dict[int, Watched] = field(default_factory=dict)
-    shares: Shares = field(default_factory=Shares)
+    shares: BudgetShares = field(default_factory=BudgetShares)
     flags: FlagBank = field(init=False)
     values: ValueBank = field(init=False)
     _flat: SideBySide | None = None
@@ -157,7 +157,7 @@ class WatchList:
             )
         return set(placed)
 
-    def take_in(self, learned: Mapping[int, Learned], origin: Origin, tick: int, config: WatchConfig) -> None:
+    def adopt(self, learned: Mapping[int, Learned], origin: Origin, tick: int, config: WatchConfig) -> None:
         """Watch series by baselines that were learned elsewhere, from ``tick`` on."""
         keys = {number: one.key for number, one in learned.items()}
         sizes = {number: len(one.channels) for number, one in learned.items()}
@@ -307,7 +307,7 @@ class WatchList:
         bank = self.bank(watched.channels[channel].form)
         return float(bank.kappa[0, :, watched.rows[channel]].max())
 
-    def spend(self, config: WatchConfig) -> None:
+    def set_budget(self, config: WatchConfig) -> None:
         """Let thresholds follow the budget and severities in ``config``; the evidence stays."""
         for since in sorted({watched.since for watched in self.series.values()}):  # version 2 kept no shares
             self.shares.deal({n: w.key for n, w in self.series.items() if w.since == since}, config)
@@ -364,7 +364,7 @@ class WatchList:
     ) -> WatchList:
         """Inverse of `state`."""
         watch = cls(tick_s)
-        watch.shares = Shares.restore(facts.get("shares", []))
+        watch.shares = BudgetShares.restore(facts.get("shares", []))
         watch.flags = FlagBank.restore(part(arrays, "flags."))
         watch.values = ValueBank.restore(part(arrays, "values."))
         for number, channels, rows, start, since, version, opened in facts["series"]:
@@ -399,7 +399,7 @@ def _worth_slicing(spec: ScoreSpec, key: SeriesKey) -> bool:
 
 def _plan(spec: ScoreSpec, rows: Rows, fold: Aggregate) -> tuple[Channel, ...]:
     histogram = np.bincount(rows[:, 2], weights=rows[:, 3]).astype(np.int64)
-    return plan(spec, histogram, len(fold.levels(spec.name)))
+    return plan(spec, histogram, len(fold.category_names(spec.name)))
 
 
 def dense(channel: Channel, rows: Rows, start: int, end: int) -> tuple[Floats, Floats]:

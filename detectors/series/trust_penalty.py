@@ -21,9 +21,9 @@ DOUBT = "doubt"
 """The action of the record."""
 
 
-def doubt(record: Control, watch: WatchList, config: WatchConfig) -> None:
+def penalise(record: Control, watch: WatchList, config: WatchConfig) -> None:
     """Obey such a record; one that was obeyed before, or of a series that is gone, changes nothing."""
     key = SeriesKey(*(text_of(record.body, name) for name in ("unit", "score", "slice")))
     watched = watch.find(key)
-    if watched is not None and watch.shares.doubt(watched.number, text_of(record.body, "finding_id")):
-        watch.spend(config)
+    if watched is not None and watch.shares.penalise(watched.number, text_of(record.body, "finding_id")):
+        watch.set_budget(config)

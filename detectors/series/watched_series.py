@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
-from detectors.change.comparison import Standing
+from detectors.change.comparison import LevelEstimate
 from detectors.change.recovery import Recovery
 from detectors.counts.aggregate import SeriesKey
 from detectors.counts.channel_plan import Channel
@@ -56,7 +56,7 @@ class Watched:
     counts: Ints
     open: OpenFinding | None = None
     origin: Origin = field(default_factory=Origin)
-    anchor: tuple[Standing, ...] = ()
+    anchor: tuple[LevelEstimate, ...] = ()
     calm_since: int = 0
 
     def histogram(self) -> tuple[Ints, Ints]:
@@ -73,7 +73,7 @@ def life_of(watched: Watched) -> list[Any]:
 def relive(watched: Watched, origin: list[Any], calm_since: int, anchor: list[Any]) -> None:
     """Inverse of `life_of`."""
     watched.origin, watched.calm_since = Origin.unpacked(origin), calm_since
-    watched.anchor = tuple(Standing(*a) for a in anchor)
+    watched.anchor = tuple(LevelEstimate(*a) for a in anchor)
 
 
 def packed(opened: OpenFinding | None) -> list[Any] | None:

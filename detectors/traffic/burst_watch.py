@@ -49,7 +49,7 @@ class BurstWatch:
     def __post_init__(self) -> None:
         self.bursts = Bursts(_share(self.config))
 
-    def spend(self, config: WatchConfig) -> None:
+    def set_budget(self, config: WatchConfig) -> None:
         """Let the bound follow the budget in ``config``."""
         self.config, self.bursts.w = config, _share(config)
 

@@ -112,7 +112,9 @@ class Gap:
         self.recent.append(0)
         self._begin(minute)
 
-    def quiet(self, minute: int, profile: WeekProfile | None, *, heard_elsewhere: bool) -> list[Finding]:
+    def empty_minute(
+        self, minute: int, profile: WeekProfile | None, *, heard_elsewhere: bool
+    ) -> list[Finding]:
         """A minute without a call; what ends, as somebody else is heard again."""
         if self.last_call == 0:
             return []
@@ -177,7 +179,7 @@ class Gap:
             return False
         return self.look(profile, w).is_due
 
-    def stand_still(self, minute: int, tenant: str, others: int, *, stated: bool) -> list[Finding]:
+    def nothing_received(self, minute: int, tenant: str, others: int, *, stated: bool) -> list[Finding]:
         """Nothing is received: that is stated once, by the first service that misses its calls."""
         self.still = self.last_call
         if stated:

@@ -78,7 +78,7 @@ class Traffic:
         self._unheard = False
         self._fall: _Open | None = None
 
-    def spend(self, config: WatchConfig) -> None:
+    def set_budget(self, config: WatchConfig) -> None:
         """Let thresholds follow the budget in ``config``; the evidence stays."""
         self._config, self._w = config, _share(config)
         if len(self._bank) and self._bank.w[0] != self._w:
@@ -151,11 +151,11 @@ class Traffic:
     def is_missed(self, since: int) -> bool:
         """Whether a call should have come by now, but for chance, since one at about the minute ``since``."""
         looks = self._gap.looks(self._profile, self._w)
-        missed = self.stands_still or any(look.surprise >= DOUBTFUL for look in looks)
+        missed = self.is_outage or any(look.surprise >= DOUBTFUL for look in looks)
         return missed and self.latest_call() >= since - TOGETHER
 
     @property
-    def stands_still(self) -> bool:
+    def is_outage(self) -> bool:
         """Whether its gap is that of all services."""
         return self._gap.still is not None
 
@@ -171,12 +171,12 @@ class Traffic:
             return []
         since = gap.last_call if gap.still is None else gap.still
         elsewhere = gap.still is not None and _heard(since, others)
-        over = gap.quiet(minute, self._profile, heard_elsewhere=elsewhere)
+        over = gap.empty_minute(minute, self._profile, heard_elsewhere=elsewhere)
         if not gap.is_due(self._profile, self._w):
             return over
         if not _heard(since, others) and any(o.is_missed(since) for o in others):
-            stated = any(o.stands_still for o in others)
-            return over + gap.stand_still(minute, self._key.tenant, len(others), stated=stated)
+            stated = any(o.is_outage for o in others)
+            return over + gap.nothing_received(minute, self._key.tenant, len(others), stated=stated)
         onset, look = gap.last_call + 1, gap.look(self._profile, self._w)
         gap.open = Finding(
             **self._identity("silence", SILENCE, onset),
@@ -210,7 +210,7 @@ class Traffic:
         if self._gap.open is not None and self._fall is None and last + 1 - self._learned >= 2 * learn:
             self._counts, self._first_tick = self._counts[learn:], self._first_tick + learn
             last -= learn  # of a silence only the last period is learned from when it ends
-        if self._profile is None or not len(self._bank) or self._unheard or self.stands_still:
+        if self._profile is None or not len(self._bank) or self._unheard or self.is_outage:
             return []
         tick, n, s = self._first_tick + last, *self._exposed(last)
         if self._fall is not None:

@@ -7,7 +7,7 @@ from detectors.finding import ALL, Finding, same_change
 from detectors.series.series_banks import WatchList
 
 
-def said(stated: Finding, fast: FastWatch, watch: WatchList) -> Finding | None:
+def already_reported(stated: Finding, fast: FastWatch, watch: WatchList) -> Finding | None:
     """The open finding of closed ticks that has said the same: of the whole, or on the fast path."""
     risen = fast.open.get((stated.unit, stated.score))
     opened = [risen] if risen is not None else []

@@ -76,7 +76,7 @@ class ServiceSeries:
             value = grid.value
             total = sum([value(cell) * n for cell, n in zip(cells, counts, strict=True)])
         elif whole:
-            levels = self._fold.levels(key.score)
+            levels = self._fold.category_names(key.score)
             categories = [levels[c] for c in cells]
         return CellRow(
             key,

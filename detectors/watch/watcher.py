@@ -44,11 +44,11 @@ from detectors.series import report
 from detectors.series.adwin_tickets import AdwinTickets, ticket
 from detectors.series.child_slices import children
 from detectors.series.series_banks import WatchList
-from detectors.series.trust_penalty import DOUBT, doubt
+from detectors.series.trust_penalty import DOUBT, penalise
 from detectors.series.watched_series import Crossing, OpenFinding, Watched, closed
 from detectors.traffic.burst_watch import BurstWatch
 from detectors.traffic.traffic import Traffic
-from detectors.watch.already_reported import said as first_said
+from detectors.watch.already_reported import already_reported as first_said
 from detectors.watch.provisional_findings import OpenTick, name_of
 from detectors.watch.service_series import HISTORY_S, ServiceSeries
 from detectors.watch_config import WatchConfig
@@ -174,13 +174,13 @@ class ServiceWatcher(ServiceSeries):
         """Take a control record, which is obeyed at its tick."""
         self._waiting.add(message)
 
-    def _obey(self, tick: int) -> list[Finding]:
+    def _apply_control(self, tick: int) -> list[Finding]:
         """Obey what is due before ``tick`` closes; an action that is not known is left to a later version."""
         findings: list[Finding] = []
         for record in self._waiting.due(tick):
-            findings += self._rules.obey(record, tick, self._fold)
+            findings += self._rules.apply(record, tick, self._fold)
             if record.action == "accept":
-                risen = self._fast.take_back(text_of(record.body, "finding_id"))
+                risen = self._fast.withdraw(text_of(record.body, "finding_id"))
                 over = accept(record, self._scene(tick), risen)
                 for said in over if risen is None else ():
                     self._fast.settle(said)
@@ -194,9 +194,9 @@ class ServiceWatcher(ServiceSeries):
             elif record.action == "accept_level":
                 accept_level(record, self._watch)
             elif record.action == DOUBT:
-                doubt(record, self._watch, self._config)
+                penalise(record, self._watch, self._config)
             elif record.action == service_budget.BUDGET:
-                self._spend(service_budget.ServiceBudget.of(record.body))
+                self._set_budget(service_budget.ServiceBudget.of(record.body))
         return findings
 
     def adopt_next(self) -> None:
@@ -206,17 +206,17 @@ class ServiceWatcher(ServiceSeries):
         self._fast.price(self._watch)
         self._bursts.learn(self._watch, self._trail)
 
-    def _spend(self, granted: service_budget.ServiceBudget | None) -> None:
+    def _set_budget(self, granted: service_budget.ServiceBudget | None) -> None:
         if granted is not None:
             self._config = self._config.granted(granted)
             self._share_out()
 
     def _share_out(self) -> None:
         """Let every threshold follow the budget."""
-        self._watch.spend(self._config)
-        self._fast.spend(self._config)
-        self.traffic.spend(self._config)
-        self._bursts.spend(self._config)
+        self._watch.set_budget(self._config)
+        self._fast.set_budget(self._config)
+        self.traffic.set_budget(self._config)
+        self._bursts.set_budget(self._config)
 
     def _scene(self, tick: int) -> Scene:
         return Scene(self._watch, self._trail, self._config, tick)
@@ -255,7 +255,7 @@ class ServiceWatcher(ServiceSeries):
             self._names = self._fold.names()
             self._people.close(counts.tick)
             self._learn(counts.tick)
-            closed.findings.extend(self._obey(counts.tick))
+            closed.findings.extend(self._apply_control(counts.tick))
             closed.findings.extend(self._review(counts.tick, log_offset))
             closed.cells.extend(self._cells(counts, 0))
             closed.uncounted.popleft()
@@ -264,7 +264,7 @@ class ServiceWatcher(ServiceSeries):
             closed.findings.extend(self._feed(counts, log_offset))
         self.next_tick = until
         self._learn(until)
-        closed.findings.extend(self._obey(until))
+        closed.findings.extend(self._apply_control(until))
         return closed
 
     def _learn(self, tick: int) -> None:

@@ -26,7 +26,7 @@ TRY_S = 5.0
 
 
 @contextlib.asynccontextmanager
-async def guarded_process(
+async def access_controlled(
     argv: Sequence[str], env: Mapping[str, str], port: int, who: Owner = owner
 ) -> AsyncIterator[Process]:
     """A program that serves on the loopback port ``port``, tied to this process; its end is the caller's.

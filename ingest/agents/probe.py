@@ -30,10 +30,10 @@ def probe(
         lines = [f"{name} {value:.15g}" for name, value in sorted(counters().items())]
         return "\n".join([*lines, ""])
 
-    return door(readiness, metrics, host)
+    return probe_app(readiness, metrics, host)
 
 
-def door(
+def probe_app(
     readiness: Callable[[], Mapping[str, object]], metrics: Callable[[], str], host: str = "127.0.0.1"
 ) -> web.Application:
     """``/healthz`` (alive), ``/readyz`` (503 unless ``ready`` of ``readiness``), ``/metrics`` as they are.

@@ -22,7 +22,7 @@ from ingest.demo.run import Progress, run
 from ingest.demo.schedule import build
 from ingest.errors import Unavailable
 from ingest.operations.importing.drained import has_ended, wait_until_drained
-from ingest.operations.ledger.command import taken
+from ingest.operations.ledger.command import snapshot
 from ingest.operations.ledger.proof import SUMS
 from ingest.operations.verify.command import of_lineage
 
@@ -88,7 +88,7 @@ def demonstrate(
         lambda: has_ended(client, TENANT, lineage, settings.kafka.partitions), timeout_s=DRAIN_S
     )
     incidents = _settled(lambda: _incidents(running, lineage))
-    account = taken(client, running.whole.settings.kafka, 0)
+    account = snapshot(client, running.whole.settings.kafka, 0)
     sums = {k: sum(p[k] for p in account["partitions"]) for k in SUMS}
     result = report(
         schedule.planted,

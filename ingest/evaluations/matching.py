@@ -19,7 +19,7 @@ from ingest.interaction import ContextSpan, Interaction
 from ingest.otlp.assembly.evaluation_target import EvaluationTarget
 from ingest.repository.evaluation import Place, StoredJudgement, from_row, from_span
 from ingest.repository.interaction import InteractionKey, StoredInteraction
-from ingest.repository.stage_store import Ask, Lineage, StageStore
+from ingest.repository.stage_store import Lineage, SpanQuery, StageStore
 from ingest.repository.tables import JUDGEMENTS
 from ingest.units.known_spans import KnownSpans
 
@@ -77,7 +77,9 @@ class Judging:
         """
         lineages = {(m.envelope.tenant, m.envelope.lineage) for m in messages}
         judged = {lineage for lineage in lineages if self._has(*lineage)}
-        if not (again or judged or any(m.said or (m.assembled and m.assembled.said) for m in messages)):
+        if not (
+            again or judged or any(m.evaluations or (m.assembled and m.assembled.said) for m in messages)
+        ):
             return
         self._find_rows(messages, [j for j in again if j.met is None])
         for j in again:
@@ -87,7 +89,7 @@ class Judging:
         search = TargetSearch(self._known, messages, self._recall)
         fresh: defaultdict[Lineage, list[StoredJudgement]] = defaultdict(list)
         for m in messages:
-            for j in (*m.said, *_carried(m)):
+            for j in (*m.evaluations, *_carried(m)):
                 if j.place not in self._rows:
                     fresh[j.tenant, j.lineage].append(j)
         waiting: defaultdict[Lineage, list[StoredJudgement]] = defaultdict(list)
@@ -118,15 +120,17 @@ class Judging:
                 spans = (*m.assembled.interactions, *m.assembled.context_spans)
             traces[lineage].update(s.trace_id for s in spans)
             traces[lineage].update(m.event_traces)
-            traces[lineage].update(t for said in m.said if (t := said.trace_id))
-        for said in (*(j for m in messages for j in (*m.said, *_carried(m))), *again):
+            traces[lineage].update(t for said in m.evaluations if (t := said.trace_id))
+        for said in (*(j for m in messages for j in (*m.evaluations, *_carried(m))), *again):
             if not said.trace_id and self._has(said.tenant, said.lineage):
                 column, value = _nameless(said)
                 if value:
                     nameless[(said.tenant, said.lineage), column].add(value)
-        asks = [Ask(*lineage, frozenset(), frozenset(ids)) for lineage, ids in sorted(traces.items()) if ids]
+        asks = [
+            SpanQuery(*lineage, frozenset(), frozenset(ids)) for lineage, ids in sorted(traces.items()) if ids
+        ]
         asks += [
-            Ask(*lineage, frozenset(), frozenset(("",)), column=column, values=frozenset(values))
+            SpanQuery(*lineage, frozenset(), frozenset(("",)), column=column, values=frozenset(values))
             for (lineage, column), values in sorted(nameless.items())
         ]
         found: dict[Place, StoredJudgement] = {}
@@ -206,7 +210,7 @@ class Judging:
         """Judgements in the log records of a message: those it stores, and how many came before."""
         kept: list[StoredJudgement] = []
         repeated = 0
-        for j in message.said:
+        for j in message.evaluations:
             have = self._rows.get(j.place)
             if have is not None:
                 kept.append(have)

@@ -18,7 +18,7 @@ from ingest.interaction import ContextSpan
 from ingest.otlp.assembly.assemble import Assembled
 from ingest.otlp.assembly.evaluation_target import SpanId
 from ingest.repository.evaluation import StoredJudgement
-from ingest.repository.stage_store import Ask, Lineage
+from ingest.repository.stage_store import Lineage, SpanQuery
 from ingest.units.known_spans import KnownSpans
 
 NEAR_NS = 2 * 3600 * NS_PER_S
@@ -42,7 +42,7 @@ class Message(Protocol):
         """Whose it is."""
 
     @property
-    def said(self) -> list[StoredJudgement]:
+    def evaluations(self) -> list[StoredJudgement]:
         """Judgements in its log records."""
 
     @property
@@ -131,7 +131,9 @@ class TargetSearch:
             sought, none = frozenset(ids), frozenset[str]()
             by_trace, values = (none, sought) if column else (sought, none)
             window = (max(from_ns, 0), to_ns)
-            self._known.find_interactions([Ask(*lineage, none, by_trace, None, *window, column, values)])
+            self._known.find_interactions(
+                [SpanQuery(*lineage, none, by_trace, None, *window, column, values)]
+            )
             held = [s.interaction for k, s in self._known.interactions.items() if k[:2] == lineage]
             ids = ids - {getattr(i, column or "trace_id") or "" for i in held}
 
@@ -152,7 +154,9 @@ class TargetSearch:
         if named:
             from_ns = max(min(first for first, _ in named.values()) - NEAR_NS, 0)
             to_ns = max(last for _, last in named.values()) + NEAR_NS
-            self._known.find_contexts([Ask(*lineage, frozenset(), frozenset(named), None, from_ns, to_ns)])
+            self._known.find_contexts(
+                [SpanQuery(*lineage, frozenset(), frozenset(named), None, from_ns, to_ns)]
+            )
 
 
 def _clamped(j: StoredJudgement) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Collection, Container, Iterable, Mapping
 from detectors.observation import SourcePosition
 from infra.clock import NS_PER_S
 from ingest.repository.evaluation import Place, StoredJudgement, from_row
-from ingest.repository.stage_store import Ask, Lineage, Partition, StageStore
+from ingest.repository.stage_store import Lineage, Partition, SpanQuery, StageStore
 from ingest.repository.tables import JUDGEMENTS
 
 FIRST_NS = 5 * NS_PER_S
@@ -130,6 +130,6 @@ def stored_nameless(
         If the store does not answer.
     """
     since_ns, nameless = max(now_ns - GIVEN_UP_NS, 0), frozenset(("",))
-    asks = [Ask(*lineage, frozenset(), nameless, from_ns=since_ns) for lineage in sorted(lineages)]
+    asks = [SpanQuery(*lineage, frozenset(), nameless, from_ns=since_ns) for lineage in sorted(lineages)]
     found = (from_row(row) for ask in asks for row in store.find(JUDGEMENTS, ask))
     return [j for j in found if j.source.partition in partitions]

@@ -163,7 +163,7 @@ class Gateway:
         reply = content_type if content_type in (PROTOBUF, JSON) and path in SIGNALS else JSON
         try:
             if path in SIGNALS or path in PATHS:
-                return await self._take(method, path, headers, content_type, receive)
+                return await self._receive(method, path, headers, content_type, receive)
             return self._page(method, path, headers)
         except ClientGone:
             raise
@@ -192,7 +192,7 @@ class Gateway:
         problem = self._producer.problem
         return plain(200, "ready\n") if problem is None else plain(503, f"{problem}\n")
 
-    async def _take(
+    async def _receive(
         self,
         method: str,
         path: str,
@@ -216,7 +216,7 @@ class Gateway:
                 shown = content_type[:60].decode("latin-1")
                 raise Refused(refusal.CONTENT_TYPE, f"content type {shown!r} is not {taken}")
             if signal is None:
-                return await self._json.take(path, plain_body, admitted)
+                return await self._json.handle(path, plain_body, admitted)
             is_json = content_type == JSON
             taking = self._receiver.telemetry(signal, plain_body, admitted, is_json=is_json)
             if self._intake.is_small(len(plain_body), is_json=is_json):

@@ -117,7 +117,7 @@ class Intake:
         """The time things come in at."""
         return self._now_ns()
 
-    async def take(
+    async def accept(
         self, request: Request, origin: Origin, received_ns: int | None = None
     ) -> Mapping[str, int]:
         """Redact the request (in place), send it on and wait for Kafka.

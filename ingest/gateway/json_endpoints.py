@@ -47,7 +47,7 @@ class JsonEndpoints:
         self._intake = intake
         self._metrics = counters
 
-    async def take(self, path: str, body: bytes, admitted: Admitted) -> Answer:
+    async def handle(self, path: str, body: bytes, admitted: Admitted) -> Answer:
         """A request to one of `PATHS`, answered when it is durable.
 
         Raises
@@ -78,7 +78,7 @@ class JsonEndpoints:
 
     async def _judge(self, sent: Sequence[Sent], size: int, admitted: Admitted) -> None:
         with admitted.charged(len(sent), size):
-            await self._intake.take(to_request(sent, self._intake.now_ns()), admitted.origin)
+            await self._intake.accept(to_request(sent, self._intake.now_ns()), admitted.origin)
         for one in sent:
             self._metrics.add(metrics.JUDGEMENTS, one.judgement.evaluation.source or "")
 

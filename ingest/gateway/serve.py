@@ -24,7 +24,7 @@ from ingest.gateway.app import Gateway
 from ingest.gateway.disk_space import WithDiskReserve
 from ingest.gateway.grouping import Grouper
 from ingest.gateway.grpc_endpoint import GrpcEndpoint
-from ingest.gateway.guarded_http import Guard, guarded
+from ingest.gateway.guarded_http import Guard, bounded_http
 from ingest.gateway.http_body import Memory
 from ingest.gateway.ingest_keys import IngestKeys, check_host, load_keys
 from ingest.gateway.intake import Intake
@@ -178,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         host=chosen.gateway.host,
         port=chosen.gateway.port,
         loop="uvloop",
-        http=guarded(guard),  # type: ignore[arg-type]  # it is called, never looked at as a class
+        http=bounded_http(guard),  # type: ignore[arg-type]  # it is called, never looked at as a class
         ws="none",
         lifespan="on",
         access_log=False,

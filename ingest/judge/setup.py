@@ -139,7 +139,7 @@ async def judges(
 
 def _to_kafka(intake: Intake, tenant: str) -> Deliver:
     async def deliver(sent: Sent) -> None:
-        await intake.take(to_request([sent], intake.now_ns()), Origin(tenant))
+        await intake.accept(to_request([sent], intake.now_ns()), Origin(tenant))
 
     return deliver
 
@@ -148,8 +148,8 @@ def gauges(judge: Judge, counters: Metrics) -> Mapping[str, float]:
     """How a judge stands, told to ``counters``: calls of the hour, dollars of the day, waiting, API up."""
     now_ns = judge.now_ns()
     values = {
-        metrics.CALLS: float(judge.journal.spent(now_ns - HOUR_NS)[0]),
-        metrics.USD: judge.journal.spent(now_ns - 24 * HOUR_NS)[1],
+        metrics.CALLS: float(judge.journal.usage(now_ns - HOUR_NS)[0]),
+        metrics.USD: judge.journal.usage(now_ns - 24 * HOUR_NS)[1],
         metrics.WAITING: float(judge.journal.counts().get(WAITING, 0)),
         metrics.API_UP: float(judge.trouble is None),
     }

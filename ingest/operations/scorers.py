@@ -13,7 +13,7 @@ from infra.embedded.addresses import reach
 from infra.settings import Settings, load
 from infra.typed_table import unknown
 from ingest.agents.score.enabled_scorers import chosen
-from ingest.custom_scores import own_scorers
+from ingest.custom_scores import custom_scorers
 from ingest.messages import Output
 from ingest.settings_check import checked
 from ingest.stage_settings import ScorerOff
@@ -29,7 +29,7 @@ def examine(settings: Settings) -> dict[str, Any]:
         If one cannot be made at all.
     """
     found = []
-    for scorer in own_scorers(settings, tried=False):
+    for scorer in custom_scorers(settings, tried=False):
         scores = [{"name": s.name, "kind": s.kind, "severity": s.severity} for s in scorer.specs]
         wrong = faults(scorer, time.process_time_ns)
         found.append({"name": scorer.name, "version": scorer.version, "scores": scores, "faults": wrong})

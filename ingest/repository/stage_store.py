@@ -26,7 +26,7 @@ NEAR_NS = 3600 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class SpanQuery:
     """Rows of one tenant and lineage by trace, and by span if ``span_ids`` are given.
 
     ``from_ns`` to ``to_ns`` is the range of their time (both included), for tables that have one. With
@@ -92,7 +92,7 @@ class Accounted:
 class StageStore(Protocol):
     """Where stage 1 keeps rows."""
 
-    def find(self, table: Table, ask: Ask, columns: Sequence[str] | None = None) -> list[Row]:
+    def find(self, table: Table, ask: SpanQuery, columns: Sequence[str] | None = None) -> list[Row]:
         """Matching rows (given columns, default all); of one sort key there may be several.
 
         Raises
@@ -151,13 +151,13 @@ class StageStore(Protocol):
         """
 
 
-def asks_for(places: Iterable[SpanPlace]) -> list[Ask]:
+def span_queries(places: Iterable[SpanPlace]) -> list[SpanQuery]:
     """The fewest asks that find these spans without reading far from their starts."""
     groups: dict[Lineage, list[SpanPlace]] = {}
     for place in places:
         groups.setdefault((place.tenant, place.lineage), []).append(place)
     return [
-        Ask(
+        SpanQuery(
             tenant,
             lineage,
             frozenset(p.service for p in near),
@@ -193,7 +193,7 @@ class MemoryStore:
         """Rows as a reader of the table sees them, in order of the sort key."""
         return [row for _, row in sorted(self._tables.get(table.name, {}).items())]
 
-    def find(self, table: Table, ask: Ask, columns: Sequence[str] | None = None) -> list[Row]:
+    def find(self, table: Table, ask: SpanQuery, columns: Sequence[str] | None = None) -> list[Row]:
         """Matching rows."""
         at = table.index
         return [
@@ -256,11 +256,11 @@ class MemoryStore:
         return [Accounted(r[at["tenant"]], r[at["received"]], r[at["reasons"]]) for r in rows]
 
 
-def _is_from(ask: Ask, position: Sequence[Any]) -> bool:
+def _is_from(ask: SpanQuery, position: Sequence[Any]) -> bool:
     return ask.source is None or (tuple(position[:2]) == ask.source and position[2] in ask.offsets)
 
 
-def _is_asked(ask: Ask, at: Mapping[str, int], row: Row) -> bool:
+def _is_asked(ask: SpanQuery, at: Mapping[str, int], row: Row) -> bool:
     if ask.column:
         return row[at[ask.column]] in ask.values and (
             not ask.trace_ids or row[at["trace_id"]] in ask.trace_ids

@@ -15,7 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from ingest.errors import Unavailable
 from ingest.repository.inserting import insert_rows
-from ingest.repository.stage_store import Accounted, Ask, Partition, Progress, Refused
+from ingest.repository.stage_store import Accounted, Partition, Progress, Refused, SpanQuery
 from ingest.repository.tables import Row, Table
 
 _IDS_PER_QUERY = 2000
@@ -41,7 +41,7 @@ class ClickHouseStore:
             self._types[table.name] = [get_from_name(t) for t in table.types]
         return insert_rows(self._client, table.name, table.names, rows, self._types[table.name])
 
-    def find(self, table: Table, ask: Ask, columns: Sequence[str] | None = None) -> list[Row]:
+    def find(self, table: Table, ask: SpanQuery, columns: Sequence[str] | None = None) -> list[Row]:
         """Matching rows; of one sort key there may be several.
 
         Raises
@@ -52,14 +52,14 @@ class ClickHouseStore:
         names = tuple(columns or table.names)
         if ask.column:
             ids = sorted(ask.values)
-            rows = self._ask_all(table, ask, (*names, ask.column), ask.column, ids)
+            rows = self._query_all(table, ask, (*names, ask.column), ask.column, ids)
             return [row[: len(names)] for row in rows if row[-1] in ask.values]
         wanted = names if "trace_id" in names else (*names, "trace_id")
         if ask.span_ids is not None and "span_id" not in wanted:
             wanted = (*wanted, "span_id")
         by_span = table.time == "start" and ask.span_ids is not None
         ids = sorted(ask.span_ids or () if by_span else ask.trace_ids)
-        rows = self._ask_all(table, ask, wanted, "span_id" if by_span else "trace_id", ids)
+        rows = self._query_all(table, ask, wanted, "span_id" if by_span else "trace_id", ids)
         trace, span = wanted.index("trace_id"), wanted.index("span_id") if ask.span_ids is not None else 0
         return [
             row[: len(names)]
@@ -67,17 +67,19 @@ class ClickHouseStore:
             if row[trace] in ask.trace_ids and (ask.span_ids is None or row[span] in ask.span_ids)
         ]
 
-    def _ask_all(
-        self, table: Table, ask: Ask, names: Sequence[str], id_column: str, ids: list[str]
+    def _query_all(
+        self, table: Table, ask: SpanQuery, names: Sequence[str], id_column: str, ids: list[str]
     ) -> list[Row]:
         """As many questions as the length of a statement allows."""
         return [
             row
             for at in range(0, len(ids), _IDS_PER_QUERY)
-            for row in self._ask(table, ask, names, id_column, ids[at : at + _IDS_PER_QUERY])
+            for row in self._query_spans(table, ask, names, id_column, ids[at : at + _IDS_PER_QUERY])
         ]
 
-    def _ask(self, table: Table, ask: Ask, names: Sequence[str], id_column: str, ids: list[str]) -> list[Row]:
+    def _query_spans(
+        self, table: Table, ask: SpanQuery, names: Sequence[str], id_column: str, ids: list[str]
+    ) -> list[Row]:
         """One question by one kind of id; the sort key does the rest."""
         where = ["tenant = %(tenant)s", "lineage = %(lineage)s", f"{id_column} IN %(ids)s"]
         bound: dict[str, Any] = {"tenant": ask.tenant, "lineage": ask.lineage, "ids": ids}

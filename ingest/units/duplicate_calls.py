@@ -21,7 +21,7 @@ from infra.clock import NS_PER_S
 from ingest.interaction import ContextSpan, Interaction
 from ingest.otlp.assembly.duplicates import is_sdk, is_telling, share_a_model
 from ingest.repository.interaction import InteractionKey, StoredInteraction
-from ingest.repository.stage_store import Ask
+from ingest.repository.stage_store import SpanQuery
 from ingest.stage_settings import ContextScope
 
 LONGEST_CALL_NS = 600 * NS_PER_S
@@ -121,17 +121,17 @@ def learned_within(
     ]
 
 
-def asks_for_twins(calls: Iterable[Interaction]) -> list[Ask]:
+def duplicate_queries(calls: Iterable[Interaction]) -> list[SpanQuery]:
     """What finds other spans of these calls: parents, children, and those with their response ids."""
     by_lineage: defaultdict[tuple[str, str], list[Interaction]] = defaultdict(list)
     for i in calls:
         by_lineage[i.tenant, i.lineage].append(i)
-    out: list[Ask] = []
+    out: list[SpanQuery] = []
     for (tenant, lineage), found in sorted(by_lineage.items()):
         from_ns = max(min(i.start_ns for i in found) - LONGEST_CALL_NS, 0)
         to_ns = max(i.end_ns for i in found) + LONGEST_CALL_NS
         traces = frozenset(i.trace_id for i in found)
-        near = Ask(tenant, lineage, frozenset(), traces, None, from_ns, to_ns)
+        near = SpanQuery(tenant, lineage, frozenset(), traces, None, from_ns, to_ns)
         parents = frozenset(i.parent_span_id for i in found if i.parent_span_id)
         if parents:
             out.append(replace(near, span_ids=parents))
@@ -208,7 +208,7 @@ class Views:
             places.add((interaction.service, scope))
         self._calls[lineage] += 1
 
-    def several(self, tenant: str, lineage: str) -> bool:
+    def may_be_duplicated(self, tenant: str, lineage: str) -> bool:
         """Whether a call of this lineage may have a twin."""
         key = (tenant, lineage)
         return len(self._places.get(key, ())) > 1 or self._calls[key] < self.ENOUGH

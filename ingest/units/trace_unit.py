@@ -159,7 +159,7 @@ def to_row(unit: TraceUnit) -> Row:
     )  # fmt: skip
 
 
-def obey(unit: TraceUnit, row: Row) -> None:
+def apply_stored(unit: TraceUnit, row: Row) -> None:
     """Take scores, dimensions and time from the row that an earlier run stored at the same position."""
     c = dict(zip(TRACES.names, row, strict=True))
     unit.scores = dict(c["scores"])

@@ -225,11 +225,11 @@ def test_a_start_tells_again_what_may_have_been_missed(bench: Bench) -> None:
     assert bench.client.post(f"/rules/{rule_id}/remove", json=WHO).status_code == 503
     bench.kept.away = ""
     bench.kept.told.clear()
-    bench.rules.tell_again()
+    bench.rules.resend()
     assert [c.action for c in bench.kept.told] == ["rule_over"]
     bench.add()
     bench.kept.told.clear()
-    bench.rules.tell_again()
+    bench.rules.resend()
     assert [c.action for c in bench.kept.told] == ["rule"]
 
 

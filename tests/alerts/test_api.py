@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from alerts.access.keys import FILE, is_allowed, read_token
-from alerts.allow_rules.rule import asked_for
+from alerts.allow_rules.rule import requested_rule
 from alerts.api import http_api
 from alerts.briefs.brief import Links
 from alerts.errors import Unavailable, Unstorable
@@ -242,7 +242,7 @@ def test_an_action_on_what_is_over_is_a_conflict_and_on_nothing_not_found(bench:
 def test_undo_says_what_it_took_back_and_what_stays(bench: Bench) -> None:
     bench.clock.sleep(7200)
     body = {"actor": "ana", "reason": "example keys"}
-    rule = asked_for(
+    rule = requested_rule(
         "default",
         {"secrets": "[openai_key:*]", "service": "*"},
         **body,

@@ -63,7 +63,7 @@ class Bench:
             app, base_url="http://127.0.0.1:4320", headers={"authorization": f"Bearer {TOKEN}"}
         )
 
-    def levels(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedBaseline]:
+    def baselines(self, tenant: str, lineage: str, *, slices: bool) -> list[LearnedBaseline]:
         if not self.answers:
             raise Unavailable("no store")
         return [

@@ -44,18 +44,18 @@ def test_what_is_new_or_changed_is_told_once() -> None:
 
     grants = BudgetAllocations(SETTINGS, lambda: known, send)
     with pytest.raises(Unavailable):
-        grants.tell()
+        grants.send_changed()
     broken.append(False)
-    assert grants.tell() == 2
-    assert grants.tell() == 0
+    assert grants.send_changed() == 2
+    assert grants.send_changed() == 0
     known.append(CODE)
-    assert grants.tell() == 1
+    assert grants.send_changed() == 1
     topics = {decode(value).key: topic for topic, _, value in sent}  # type: ignore[union-attr]
     assert topics[DESK] == topics[CODE] == OBSERVATIONS.name
     assert [topic for key, topic in topics.items() if key.service == SEVERAL] == [TICKS.name]
     assert {key for _, key, _ in sent} == {k.text().encode() for k in topics}
     grants.forget()
-    assert grants.tell() == 3
+    assert grants.send_changed() == 3
 
 
 def test_more_than_there_is_is_refused_with_the_tables_named() -> None:

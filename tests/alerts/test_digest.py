@@ -112,7 +112,7 @@ def test_every_channel_shows_it_as_plain_text_within_its_limits() -> None:
     assert letter["Message-ID"] == f"<{'k' * 32}.digest@example.org>"
     with Loopback(says(200)) as server:
         hook = WebhookNotifier(HttpPost(server.url, SystemClock()), b"secret", SystemClock())
-        assert hook.tell(sent(full())).code == 200
+        assert hook.send_digest(sent(full())).code == 200
     body = json.loads(server.got[0].body)
     assert server.got[0].headers["idempotency-key"] == body["dedup_key"] == "k" * 32
     assert (body["kind"], body["digest"]["sections"][0]["n"]) == ("digest", 60)

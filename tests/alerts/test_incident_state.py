@@ -308,7 +308,7 @@ def test_a_rise_of_the_leaked_score_joins_the_leak() -> None:
 def test_a_leak_recovers_only_when_there_was_traffic_without_it() -> None:
     desk = Desk().take(secret())
     assert desk.book.draft().elapse(lambda _: to_ns(at("23:00"))) == []
-    desk.book.merge([desk.book.draft().quiet(desk.only, 1_234)])
+    desk.book.merge([desk.book.draft().end_quiet(desk.only, 1_234)])
     assert desk.only.state == RECOVERING
     desk.take(secret("h2", made_at=at("05:10")))
     assert (desk.only.state, desk.only.hits.count) == (FIRING, 2)

@@ -249,7 +249,7 @@ def test_what_failed_is_an_incident_until_it_has_not_failed_for_a_while() -> Non
     clock = HandClock()
     faults = Faults(clock)
     watch = HealthWatch(dict, lambda: None, list, list, clock, faults=faults)
-    with faults.guarded("digests"):
+    with faults.isolate("digests"):
         raise ZeroDivisionError
     faults.note("findings", KeyError("a text of a user"), "findings/0/17")
     first = watch.statements([])

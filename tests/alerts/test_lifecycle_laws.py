@@ -20,7 +20,7 @@ from alerts.errors import NotPossible
 from alerts.incidents import primary_finding
 from alerts.incidents.events import Acknowledge, End, Event, Hold, Release, Reopen, Undo, Write
 from alerts.incidents.grouping import newer
-from alerts.incidents.identity import POLICY, Place, place_of, said_ns
+from alerts.incidents.identity import POLICY, Place, place_of, stated_ns
 from alerts.incidents.incident import (
     BY_PEOPLE,
     DETECTOR,
@@ -139,7 +139,7 @@ class Lives:
             self.newest[finding.finding_id] = finding
         place = place_of(finding)
         shown = finding.onset_low if finding.alert_kind == "silence" else None
-        shown_ns = said_ns(finding) if shown is None else to_ns(shown)  # of silence until it began
+        shown_ns = stated_ns(finding) if shown is None else to_ns(shown)  # of silence until it began
         self.horizon[place] = max(self.horizon.get(place, 0), shown_ns)
         self.commit(lambda draft: draft.apply(finding))
 
@@ -312,7 +312,7 @@ class Lives:
 
 
 def quieted(incident: Incident, draft: IncidentState) -> list[Change]:
-    return [draft.quiet(incident, 500)]
+    return [draft.end_quiet(incident, 500)]
 
 
 def ids_of(incident: Incident) -> set[str]:

@@ -360,7 +360,7 @@ def test_a_file_is_read_at_once_when_that_is_asked_for(tmp_path: Path) -> None:
     file.write(HOOKS.format("b"))
     file.reload.look()
     assert file.used == []
-    file.reload.ask()
+    file.reload.request()
     file.reload.look()
     assert [r.name for r in file.used[0].receiver] == ["b"]
 

@@ -51,7 +51,7 @@ def test_what_stands_is_repeated_and_an_outage_is_not_hammered() -> None:
     listener = Listener(clock)
     following = Following(listener, clock, lambda: 0.5)
     assert following.run(list) == REST_S
-    assert following.stands([delivery_of(told("hook"))])
+    assert following.update([delivery_of(told("hook"))])
     run(following, clock, 600)
     times = [t for t, _ in listener.heard]
     assert len(times) == 10
@@ -70,13 +70,13 @@ def test_another_process_takes_over_and_hands_back() -> None:
     listener = Listener(clock)
     following = Following(listener, clock)
     standing = [delivery_of(told("hook"))]
-    following.stands(standing)
+    following.update(standing)
     run(following, clock, 1)
     following.forget()
     run(following, clock, 300)
     assert len(listener.heard) == 1
-    assert following.stands(standing)
-    assert not following.stands(standing)
+    assert following.update(standing)
+    assert not following.update(standing)
     run(following, clock, 1)
     assert len(listener.heard) == 2
 

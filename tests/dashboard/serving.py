@@ -22,7 +22,7 @@ from alerts.briefs.brief import Links
 from alerts.incident_service import IncidentService
 from alerts.incidents.timing import Timing
 from alerts.metrics import Metrics
-from alerts.repository.incidents import IncidentLog
+from alerts.repository.incidents import IncidentRepository
 from alerts.state.ports import Setup
 from dashboard.access.local_session import KEY, Sessions, cookie_name
 from infra.clickhouse import connect
@@ -102,7 +102,7 @@ def _wait_until_up(base: str, server: subprocess.Popen[bytes]) -> None:
 @contextmanager
 def alerts_api(store: StoreSettings, home: Path, port: int) -> Iterator[IncidentService]:
     """The alerts service's API over the real store; only its topics are in memory."""
-    log = IncidentLog(lambda: connect(store))
+    log = IncidentRepository(lambda: connect(store))
     setup = Setup(Timing(), lambda _: (), Links())
     post = MemoryPost()
     desk = IncidentService(setup, log, post, lambda *_: None, SystemClock(), Metrics())

@@ -16,7 +16,7 @@ from dashboard.pages.incident import feedback
 from dashboard.queries.store import Scope
 from dashboard.shared.actions import Answer
 from detectors.scorers import SPECS
-from detectors.scorers.rightness import judged_score
+from detectors.scorers.rightness import evaluated_score
 from infra.embedded.ports import spare
 from infra.gateway_section import INGEST_KEY
 from infra.settings import GatewaySettings, Settings
@@ -92,7 +92,7 @@ def test_a_judgement_reaches_the_log_and_the_second_corrects_the_first(tmp_path:
 def test_what_is_said_of_a_score_stands_beside_what_is_said_of_the_output(tmp_path: Path) -> None:
     of_score = feedback.of_score("refusal")
     assert of_score is not None
-    assert judged_score(of_score) == "refusal"
+    assert evaluated_score(of_score) == "refusal"
     answers, sent = said(tmp_path, ADA, names=(feedback.NAME, of_score))
     assert answers == [Answer(True)] * 2
     views = [view for value in sent for view in log_views(ExportLogsServiceRequest.FromString(value))]

@@ -8,7 +8,7 @@ import pytest
 from alerts.commands import budget_command as spent_by_command
 from dashboard.pages.detectors import budget_chart, trust
 from dashboard.pages.detectors.detectors_query import Record, Watching
-from dashboard.pages.detectors.trust import Ended, Spent
+from dashboard.pages.detectors.trust import BudgetUse, Ended
 from dashboard.palette import DARK, LIGHT, Palette
 from detectors.finding import SEVERAL
 from infra.settings import BudgetSettings, ScoreSettings, Settings
@@ -41,7 +41,7 @@ def record(score: str = "refusal", severity: str = "page", **facts: Any) -> Reco
 
 def test_what_may_be_spent_is_what_the_command_says() -> None:
     weight = 5 * math.exp(-9.0) * 20 * DAY_S  # five series for twenty days
-    pages, tickets = trust.spending(SETTINGS, [watching(weight=weight)], [], days=28)
+    pages, tickets = trust.budget_use(SETTINGS, [watching(weight=weight)], [], days=28)
     rows = [("refusal", "flag", 9.0, 28 * DAY_S, 8 * DAY_S)] * 5
     watched = [spent_by_command._watched(SETTINGS, row) for row in rows]
     told = spent_by_command.report({}, SETTINGS, {}, watched, {}, (0.0, 28 * DAY_S))
@@ -53,7 +53,7 @@ def test_what_may_be_spent_is_what_the_command_says() -> None:
 
 def test_severities_are_those_of_the_settings() -> None:
     chosen = Settings(score={"refusal": ScoreSettings("ticket")})
-    pages, tickets = trust.spending(chosen, [watching(weight=100.0)], [], days=7)
+    pages, tickets = trust.budget_use(chosen, [watching(weight=100.0)], [], days=7)
     assert pages.expected == 0.0
     assert tickets.expected == pytest.approx(100 / 300)
 
@@ -68,8 +68,8 @@ def test_what_ended_is_judged_false_or_right_and_the_rest_is_neither() -> None:
     assert Ended(3, 0, 0, 3).share is None
 
 
-def spent(false: int, allowed: float = 1.0) -> Spent:
-    return Spent("page", allowed, 0.4, Ended(false, false, 0, 0))
+def spent(false: int, allowed: float = 1.0) -> BudgetUse:
+    return BudgetUse("page", allowed, 0.4, Ended(false, false, 0, 0))
 
 
 def test_the_budget_is_broken_when_chance_does_not_explain_what_came() -> None:
@@ -126,7 +126,7 @@ def test_rows_of_one_state_alone() -> None:
 
 @pytest.mark.parametrize("mode", [LIGHT, DARK])
 def test_budget_and_what_came_are_drawn_on_one_scale_from_zero(mode: Palette) -> None:
-    drawn = budget_chart.spending([spent(6), Spent("ticket", 8.0, 2.0, Ended(0, 0, 0, 0))], mode)
+    drawn = budget_chart.budget_use([spent(6), BudgetUse("ticket", 8.0, 2.0, Ended(0, 0, 0, 0))], mode)
     spec = drawn.chart.to_dict()
     (bars,) = layers(spec, "bar")
     assert bars["encoding"]["x"]["scale"]["domain"][0] == 0

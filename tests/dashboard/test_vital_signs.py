@@ -10,7 +10,7 @@ from dashboard.pages.pipeline.records_chart import by_hour
 from dashboard.palette import DARK, LIGHT, Palette
 from dashboard.queries.pipeline import Accounts, Disk, Holes, Hour, Late, Partition, SetAside, Source
 from dashboard.tables import vital_signs
-from dashboard.tables.vital_signs import Door, Sign, signs
+from dashboard.tables.vital_signs import Listener, Sign, signs
 from tests.dashboard.made import NOW
 from tests.dashboard.test_charts import layers, rows_of
 
@@ -109,9 +109,9 @@ def test_since_when_is_told_where_it_is_known() -> None:
 
 def test_a_room_that_waits_says_for_what_and_one_that_is_away_that_it_is() -> None:
     rooms = [
-        Door("alerts", answers=True, ready=True, problem=""),
-        Door("worker", answers=True, ready=False, problem="the store refuses rows: disk full"),
-        Door("gateway", answers=False, ready=False, problem="ConnectError"),
+        Listener("alerts", answers=True, ready=True, problem=""),
+        Listener("worker", answers=True, ready=False, problem="the store refuses rows: disk full"),
+        Listener("gateway", answers=False, ready=False, problem="ConnectError"),
     ]
     waits, away = vital_signs.unready(rooms)
     assert waits.what == "worker waits: the store refuses rows: disk full."

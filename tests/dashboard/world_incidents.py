@@ -13,7 +13,7 @@ from alerts.incidents.events import End, Event
 from alerts.incidents.timing import Timing
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import Delivery
-from alerts.repository.incidents import IncidentLog, dedup_key
+from alerts.repository.incidents import IncidentRepository, dedup_key
 from alerts.state.incident_state import Change, IncidentState
 from detectors.finding import Finding, SliceEffect, Suspect
 from infra.clock import to_ns
@@ -176,7 +176,7 @@ class Desk:
     """Takes findings and what people do, and stores what comes of it."""
 
     def __init__(self, client: Client) -> None:
-        self.log = IncidentLog(lambda: client)
+        self.log = IncidentRepository(lambda: client)
         self.book = IncidentState(Timing(), route=lambda _: (RECEIVER,))
 
     def take(self, found: Finding) -> str:

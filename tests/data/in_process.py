@@ -161,7 +161,7 @@ class Pipeline:
             intake = build_intake(self.settings, producer)
             try:
                 for portion in portions(rows, placed, job.plan):
-                    await intake.take(portion.request, origin)
+                    await intake.accept(portion.request, origin)
             finally:
                 await intake.close()
 

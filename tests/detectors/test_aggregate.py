@@ -52,7 +52,7 @@ def named(fold: Aggregate, counts: list[TickCounts]) -> Counter[tuple[int, str, 
     for c in counts:
         for series, cell, count in zip(c.series, c.cells, c.counts, strict=True):
             key = names[series]
-            level = fold.levels(key.score)
+            level = fold.category_names(key.score)
             out[c.tick, key.score, key.slice, level[cell] if level else str(cell)] += count
     return out
 
@@ -145,7 +145,7 @@ def test_a_new_category_with_every_call_is_counted_as_other_once_there_is_no_roo
     counted = []
     for one in (fold, restored):
         one.add(message(more, 9999), 0)
-        assert len(one.levels("finish_reason")) == MOST_LEVELS + 1
+        assert len(one.category_names("finish_reason")) == MOST_LEVELS + 1
         counted.append(named(one, one.advance(1)))
     assert counted[0] == counted[1]
     by_name = {name: n for (_, _, _, name), n in counted[0].items()}

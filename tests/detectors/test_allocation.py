@@ -13,7 +13,7 @@ from detectors.budgets.budget import FLEET_SHARES
 from detectors.budgets.service_budget import BUDGET, ServiceBudget
 from detectors.counts.aggregate import SeriesKey
 from detectors.observation import ServiceKey, decode, encode
-from detectors.series.budget_shares import Shares
+from detectors.series.budget_shares import BudgetShares
 from tests.detectors.traffic import config
 
 FLEET = ServiceBudget(1.0, 2.0)
@@ -58,7 +58,7 @@ keys = st.builds(SeriesKey, st.just("interaction"), st.sampled_from(["refusal", 
 
 @given(st.lists(st.lists(keys, max_size=12), max_size=6))
 def test_series_that_come_in_any_order_share_at_most_one(arrivals: list[list[SeriesKey]]) -> None:
-    shares, known = Shares(), dict[int, SeriesKey]()
+    shares, known = BudgetShares(), dict[int, SeriesKey]()
     for arrival in arrivals:
         new = {len(known) + i: key for i, key in enumerate(arrival)}
         known |= new
@@ -69,7 +69,7 @@ def test_series_that_come_in_any_order_share_at_most_one(arrivals: list[list[Ser
     for number in known:
         spent[shares.dealt[number].severity] += shares.dealt[number].part  # type: ignore[assignment]
     assert all(part <= 1 for part in spent.values())
-    assert Shares.restore(shares.state()) == shares
+    assert BudgetShares.restore(shares.state()) == shares
 
 
 def test_a_grant_travels_as_a_control_record() -> None:

@@ -10,7 +10,7 @@ from detectors.engine.detectable import LEAST_TICKS, delay_ticks, smallest_chang
 from detectors.engine.dispersion import fit_flags, fit_values
 from detectors.engine.price import ODDS, price
 from detectors.engine.shiryaev_roberts import FlagBank, ValueBank
-from detectors.engine.volume import fold_volume, possible_events
+from detectors.engine.volume import aggregate_volume, possible_events
 from tests.detectors.streams import DAY, MONDAY, TICK_S, first_crossing, flags, values
 
 H = np.array(13.0)
@@ -64,7 +64,7 @@ def test_means_are_told_in_their_own_unit_and_the_impossible_as_nan() -> None:
 def test_traffic_counts_as_hits_among_what_is_possible() -> None:
     counts = np.array([0.0, 3.0, 5.0, 1e9])
     possible = possible_events(np.array([2.0, 4.0]))
-    n, s = fold_volume(counts, possible)
+    n, s = aggregate_volume(counts, possible)
     assert (n == possible).all()
     assert list(s[:3]) == [0.0, 3.0, 5.0]
     assert s[3] == possible

@@ -69,5 +69,5 @@ def test_a_change_of_its_own_goes_on(whole: Finding) -> None:
     watched = _silenced(mine)
     watched.settle(whole)
     assert _rests(watched)
-    assert watched.take_back(mine.finding_id) == mine
+    assert watched.withdraw(mine.finding_id) == mine
     assert not _rests(watched)

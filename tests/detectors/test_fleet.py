@@ -141,7 +141,7 @@ def test_a_grant_moves_the_threshold() -> None:
     ticks = list(closed(since_change(2.5), days=15, seed=2))
     fleet, findings = run(iter(ticks[:LEARN]))
     generous = ServiceBudget(config().pages.pages * 1000, config().tickets.pages)
-    fleet.grant(generous)
+    fleet.set_budget(generous)
     _, sooner = run(iter(ticks[LEARN:]), fleet)
     (told,) = run(iter(ticks))[1]
     assert findings == []

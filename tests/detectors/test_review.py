@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.change.comparison import BANDS, Difference, Standing
+from detectors.change.comparison import BANDS, Difference, LevelEstimate
 from detectors.counts.series_rows import SeriesState
 from detectors.engine.dispersion import fit_flags, fit_values
 from detectors.engine.snapshot import pack
@@ -95,7 +95,8 @@ def test_equal_baselines_are_rarely_said_to_differ_and_often_said_to_be_the_same
     half = 14 * 288
     old, new = fit_flags(n[:half], s[:half], MONDAY, TICK_S), fit_flags(n[half:], s[half:], MONDAY, TICK_S)
     apart = [
-        Difference.between(Standing.of(old.take([i])), Standing.of(new.take([i]))) for i in range(len(old))
+        Difference.between(LevelEstimate.of(old.take([i])), LevelEstimate.of(new.take([i])))
+        for i in range(len(old))
     ]
     assert sum(d.is_nothing() for d in apart) > 0.9 * len(apart)
     assert max(d.evidence() for d in apart) < math.log(len(apart))
@@ -106,23 +107,25 @@ def test_a_difference_is_told_in_log_odds_and_in_standard_deviations() -> None:
     n, s = flags(rng, 0.9, days=14, series=1)
     m, more = flags(rng, 0.95, days=14, series=1)
     mirrored = Difference.between(
-        Standing.of(fit_flags(n, s, MONDAY, TICK_S)),
-        Standing.of(fit_flags(m, more, MONDAY, TICK_S)),
+        LevelEstimate.of(fit_flags(n, s, MONDAY, TICK_S)),
+        LevelEstimate.of(fit_flags(m, more, MONDAY, TICK_S)),
     )
     assert mirrored.value > BANDS["flag"]  # hits became more common although misses are what is counted
     a, x = values(rng, days=14, series=1)
     before = fit_values(a, 5 * a + 2 * x, MONDAY, TICK_S)
     after = fit_values(a, 6 * a + 2 * x, MONDAY, TICK_S)
     unit = float(np.sqrt(before.event_var[0]))
-    shift = Difference.between(Standing.of(before, unit), Standing.of(after, unit))
+    shift = Difference.between(LevelEstimate.of(before, unit), LevelEstimate.of(after, unit))
     assert shift.value == pytest.approx(0.5, rel=0.2)
 
 
-standings = st.builds(Standing, st.just("flag"), st.floats(-6, 6), st.floats(1e-3, 3), st.floats(3, 1e6))
+standings = st.builds(LevelEstimate, st.just("flag"), st.floats(-6, 6), st.floats(1e-3, 3), st.floats(3, 1e6))
 
 
 @given(standings, standings)
-def test_a_difference_is_nothing_or_surely_something_or_neither_never_both(a: Standing, b: Standing) -> None:
+def test_a_difference_is_nothing_or_surely_something_or_neither_never_both(
+    a: LevelEstimate, b: LevelEstimate
+) -> None:
     there, back = Difference.between(a, b), Difference.between(b, a)
     assert there.is_nothing() == back.is_nothing()
     assert there.evidence() == pytest.approx(back.evidence())

@@ -11,7 +11,7 @@ import pytest
 from detectors.engine.snapshot import pack, unpack
 from detectors.finding import Finding
 from detectors.observation import Control
-from detectors.series.budget_shares import MOST_DOUBTS, Shares
+from detectors.series.budget_shares import MOST_DOUBTS, BudgetShares
 from detectors.series.trust_penalty import DOUBT
 from detectors.watch.watcher import ServiceWatcher
 from tests.detectors.test_accept import run
@@ -102,9 +102,9 @@ def test_what_is_real_is_found_all_the_same_a_little_later() -> None:
 
 
 def test_shares_of_before_there_were_doubts_are_read() -> None:
-    shares = Shares.restore([[7, "page", "rollup", 0.25]])
+    shares = BudgetShares.restore([[7, "page", "rollup", 0.25]])
     assert shares.doubts == {}
-    assert shares.doubt(7, "f1")
-    assert Shares.restore(shares.state()).doubts == {7: ("f1",)}
-    half = Shares.restore([[7, "page", "rollup", 0.125]])
-    assert Shares.restore(shares.state()).w(7, 1, config()) == pytest.approx(half.w(7, 1, config()))
+    assert shares.penalise(7, "f1")
+    assert BudgetShares.restore(shares.state()).doubts == {7: ("f1",)}
+    half = BudgetShares.restore([[7, "page", "rollup", 0.125]])
+    assert BudgetShares.restore(shares.state()).w(7, 1, config()) == pytest.approx(half.w(7, 1, config()))

@@ -229,7 +229,7 @@ class World:
         async def deliver(sent: Sent) -> None:
             if sent.judgement.trace_id in self.undeliverable:
                 raise OverflowError
-            await intake.take(to_request([sent], self.now_ns), Origin("default"))
+            await intake.accept(to_request([sent], self.now_ns), Origin("default"))
 
         judge = Judge(
             bench, self.stored, journal, endpoint, deliver,
@@ -243,7 +243,7 @@ class World:
             await endpoint.close()
             await intake.close()
             self.rest_s = (judge.rest_until_ns - self.now_ns) / NS_PER_S
-            self.states, self.spent = journal.counts(), journal.spent(self.now_ns - 24 * HOUR_NS)
+            self.states, self.spent = journal.counts(), journal.usage(self.now_ns - 24 * HOUR_NS)
             journal.close()
 
     def _count(self, what: str) -> None:

@@ -54,7 +54,7 @@ class Kit:
 
     def take(self, *messages: RawMessage, stamped_ns: int = NOW_NS) -> list[Output | None]:
         async def all_at_once() -> list[Output | None]:
-            return await asyncio.gather(*(self.relay.take(m, stamped_ns) for m in messages))
+            return await asyncio.gather(*(self.relay.forward(m, stamped_ns) for m in messages))
 
         return asyncio.run(all_at_once())
 
@@ -212,7 +212,7 @@ def test_catching_up_no_record_comes_from_later_than_it_was_received(kit: Kit) -
     async def both() -> None:
         await asyncio.gather(
             *(
-                kit.relay.take(message(traces(span(chat(), span_id=n + 1))), NOW_NS - (50 - n) * NS_PER_S)
+                kit.relay.forward(message(traces(span(chat(), span_id=n + 1))), NOW_NS - (50 - n) * NS_PER_S)
                 for n in range(50)
             )
         )

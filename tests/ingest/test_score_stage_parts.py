@@ -23,7 +23,7 @@ from ingest.repository import context_span as stored_context
 from ingest.repository import interaction as stored_interaction
 from ingest.repository.interaction import StoredInteraction, canonical_scores, position_text, read_position
 from ingest.repository.observations import Observed, keyed_hash, observe
-from ingest.repository.stage_store import NEAR_NS, MemoryStore, SpanPlace, asks_for
+from ingest.repository.stage_store import NEAR_NS, MemoryStore, SpanPlace, span_queries
 from ingest.repository.tables import CONTEXT_SPANS, LEDGER
 from ingest.topics import dead_letter as dead_letters
 from ingest.topics.dead_letter import DeadLetter
@@ -132,7 +132,7 @@ def test_asks_follow_lineages_and_stay_near_in_time() -> None:
     def place(lineage: str, at: int, n: int) -> SpanPlace:
         return SpanPlace("t", lineage, "s", f"t{n}", f"s{n}", at)
 
-    found = asks_for(
+    found = span_queries(
         [place("live", 5, 1), place("import", 5, 2), place("live", 5 + 3 * NEAR_NS, 3), place("live", 9, 4)]
     )
     assert [(a.lineage, a.from_ns, a.to_ns, sorted(a.trace_ids)) for a in found] == [

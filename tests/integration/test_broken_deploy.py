@@ -20,7 +20,7 @@ from infra.embedded.pair import broker_spec, kafka_address
 from infra.embedded.ports import spare
 from infra.kafka import DEAD_LETTERS, FINDINGS, SPANS
 from infra.settings import KafkaSettings, Settings, StoreSettings
-from ingest.operations.ledger.command import taken
+from ingest.operations.ledger.command import snapshot
 from ingest.operations.ledger.topic_ends import log_read
 from ingest.topics.reader import log_reader
 from tests.conftest import ROOT
@@ -155,7 +155,7 @@ def test_hardly_anything_is_drained_and_after_the_repair_the_rest_is_stored(worl
         worker.terminate()
         worker.wait(60)
     client = clickhouse.connect(world.settings.store)
-    account = taken(client, world.settings.kafka, 0)
+    account = snapshot(client, world.settings.kafka, 0)
     client.close()
     assert account["balanced"] is True, account
     (spans,) = (p for p in account["partitions"] if p["topic"] == SPANS.name)

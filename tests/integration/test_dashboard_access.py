@@ -283,16 +283,16 @@ def test_levels_are_accepted_for_ones_own_tenant_alone(worlds: Worlds, service: 
     which = {"lineage": "demo-1", "service": one.service, "environment": one.environment}
     which |= {"score": "refusal", "slice": "all", "version": one.version}
     who = Viewer(OURS, role, "Ada")
-    answer = actions.accept_levels(service.settings, who, which | {"tenant": THEIRS}, "as agreed")
+    answer = actions.accept_baselines(service.settings, who, which | {"tenant": THEIRS}, "as agreed")
     assert answer.done == who.may_act, answer
     sent = service.desk._post.controls
     assert [(c.key.tenant, c.action, c.body["actor"]) for c in sent] == (
         [(OURS, "accept_level", "Ada")] if who.may_act else []
     )
     if who.may_act:
-        old = actions.accept_levels(service.settings, who, which | {"version": "v11"}, "as agreed")
+        old = actions.accept_baselines(service.settings, who, which | {"version": "v11"}, "as agreed")
         assert (old.done, "not version v11 any more" in old.reason) == (False, True)
-        assert not actions.accept_levels(service.settings, who, which, " ").done
+        assert not actions.accept_baselines(service.settings, who, which, " ").done
 
 
 RULE = """[[rule]]

@@ -104,7 +104,7 @@ def everything(ask: Store, scope: Scope, key: SeriesKey) -> list[Any]:
         disparity.by_dimension(ask, scope, replace(weeks, service=key.service), pairs, key.slice),
         disparity.by_service(ask, scope, weeks, pairs, key.slice),
         scopes.lineages(ask, scope),
-        scopes.pulse(ask, scope),
+        scopes.heartbeat(ask, scope),
         pipeline.accounts(ask, scope, 0).hours,
     ]
 

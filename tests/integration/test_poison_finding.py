@@ -17,7 +17,7 @@ from alerts.faults import ROWS, Faults
 from alerts.incidents import grouping
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import SENT
-from alerts.repository.incidents import IncidentLog
+from alerts.repository.incidents import IncidentRepository
 from detectors.finding import Finding, Suspect
 from infra.clickhouse import connect
 from infra.settings import ReceiverSettings
@@ -73,7 +73,7 @@ def test_a_finding_that_fails_stops_no_page(
 def test_rows_that_the_store_can_never_take_are_told_from_a_store_that_is_away(store: str) -> None:
     settings = fresh_database(store, "refused_rows")
     faults = Faults(HandClock())
-    log = IncidentLog(lambda: connect(settings), faults)
+    log = IncidentRepository(lambda: connect(settings), faults)
     attempt = Attempt(delivery(), 1, SENT, 200, "", 1)
     with pytest.raises(Unstorable, match="notifications"):
         log.record_attempt(replace(attempt, number=2**40))

@@ -34,7 +34,7 @@ from ingest.operations.ledger.proof import next_offsets, report
 from ingest.operations.ledger.read import read_accounts, read_holes, remember_holes
 from ingest.operations.ledger.topic_ends import log_ends
 from ingest.otlp.assembly.assemble import EVALUATION_EVENT
-from ingest.repository.stage_store import Ask, MemoryStore, StageStore
+from ingest.repository.stage_store import MemoryStore, SpanQuery, StageStore
 from ingest.repository.tables import (
     CONTENT_RECORDS,
     CONTEXT_SPANS,
@@ -302,7 +302,7 @@ def test_names_that_look_like_sql_are_only_names(client: Client) -> None:
     resource = {"service.name": evil}
     stage(store).process([raw("otlp_spans", 0, 0, traces(span(chat()), resource=resource), tenant=evil)])
     (row,) = stored(client, INTERACTIONS)
-    ask = Ask(evil, "live", frozenset({evil}), frozenset({row[INTERACTIONS.index["trace_id"]]}))
+    ask = SpanQuery(evil, "live", frozenset({evil}), frozenset({row[INTERACTIONS.index["trace_id"]]}))
     assert len(store.find(INTERACTIONS, ask)) == 1
     assert store.find(INTERACTIONS, replace(ask, tenant="x")) == []
     assert store.has(CONTENT_RECORDS, evil, "live") is False

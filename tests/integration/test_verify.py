@@ -12,10 +12,10 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from kafka import KafkaProducer
 
-from alerts.allow_rules.rule import asked_for, preview, secrets_of
+from alerts.allow_rules.rule import preview, requested_rule, secrets_of
 from alerts.incidents.lifecycle import fresh
 from alerts.incidents.timing import Timing
-from alerts.repository.incidents import IncidentLog
+from alerts.repository.incidents import IncidentRepository
 from detectors.finding import Finding
 from detectors.observation import Observation, decode, encode
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
@@ -189,8 +189,8 @@ def hold(held: Stored, finding_id: str, lost: Sequence[str] = LOST) -> None:
     ((body,),) = held.client.query(
         "SELECT body FROM findings FINAL WHERE finding_id = {id:String}", {"id": finding_id}
     ).result_rows
-    log = IncidentLog(lambda: clickhouse.connect(held.settings.store))
-    log.held().keep(fresh(Finding.from_dict(json.loads(body)), Timing()))
+    log = IncidentRepository(lambda: clickhouse.connect(held.settings.store))
+    log.legal_hold_usage().keep(fresh(Finding.from_dict(json.loads(body)), Timing()))
     log.close()
     for table in lost:
         held.client.command(f"TRUNCATE TABLE {table}")
@@ -288,14 +288,14 @@ def test_the_secrets_of_hits_are_named_by_pseudonym_and_an_allow_rule_is_preview
     RequestRedactor(Redactor(RedactionPolicy(), Pseudonymiser(HASH_KEY))).request(spans)
     messages = [raw_message("otlp_spans", 0, 7, spans)]
     ScoreStage(ClickHouseStore(empty.client), SCORING, SETTINGS, HASH_KEY).process(messages)
-    incidents = IncidentLog(lambda: empty.client)
+    incidents = IncidentRepository(lambda: empty.client)
     found = incidents.policy_findings("default", "live", 0)
     texts = [t for (t,) in empty.client.query("SELECT output_text FROM interactions").result_rows]
     named = [secrets_of(f) for f in found]
     assert all(len(n) == 1 and any(n[0] in t for t in texts) for n in named)
     assert len(set(named)) == 2
     asked = {"secrets": max(named, key=named.count)[0], "service": "*"}
-    rule = asked_for("default", asked, "ana", "an example", time.time_ns(), 86_400)
+    rule = requested_rule("default", asked, "ana", "an example", time.time_ns(), 86_400)
     assert preview([rule], found) == {"hits": 3, "covered": 2, "unknown": 0}
     over = rule.over("bo", "it is real", rule.made_ns + 1)
     for row in (rule, over, rule):  # written again after a failure

@@ -14,7 +14,7 @@ from dashboard.pages.alerts import alerts_text as words
 from dashboard.pages.alerts import pages_by_week as charts
 from dashboard.queries import incidents as stored
 from dashboard.queries import oncall as queries
-from dashboard.queries.oncall import Delivered, Quiet, Silenced
+from dashboard.queries.oncall import ActiveSilence, Delivered, Silenced
 from dashboard.safe_text import clean, escape
 from dashboard.shared import actions, data, elements, filters, session
 from dashboard.shared.session import Session
@@ -44,7 +44,7 @@ def render() -> None:
     budget = data.settings().budget.pages_per_month
     care = oncall.care(bodies.value, who.tenant, scope.lineage, days, scope.at, budget)
     if care.unread:
-        elements.quiet(words.UNREAD.format(n=care.unread))
+        elements.secondary(words.UNREAD.format(n=care.unread))
     if care.pages:
         with elements.Panel(words.PER_WEEK):
             _facts(care, days)
@@ -121,7 +121,7 @@ def _middle(found: Middle) -> tuple[str, str]:
 def _links(ids: Sequence[str], again: dict[str, int], seen: Session, none: str) -> None:
     """Each incident as the way to it."""
     if not ids:
-        elements.quiet(none)
+        elements.secondary(none)
     for incident_id in ids[:10]:
         row = data.read(seen.viewer, stored.one, seen.scope, incident_id).value
         if row is None:
@@ -138,7 +138,7 @@ def _links(ids: Sequence[str], again: dict[str, int], seen: Session, none: str) 
             note = formats.since(incident.onset, seen.now)
             if incident_id in again:
                 note = words.REOPENED.format(n=again[incident_id])
-            elements.quiet(note, width="content")
+            elements.secondary(note, width="content")
 
 
 def _silences(found: Silenced, wall: datetime, seen: Session) -> None:
@@ -153,14 +153,16 @@ def _silences(found: Silenced, wall: datetime, seen: Session) -> None:
             _when(quiet, wall)
             with st.container(gap=None):
                 st.markdown(f"**{escape(_covers(quiet), 160)}**")
-                elements.quiet(words.BY.format(name=clean(quiet.actor, 60), reason=clean(quiet.reason, 200)))
+                elements.secondary(
+                    words.BY.format(name=clean(quiet.actor, 60), reason=clean(quiet.reason, 200))
+                )
             with st.popover(words.LIFT, icon=":material/notifications:", disabled=not may_lift):
                 _lift(quiet, seen)
     if not seen.viewer.may_act:
-        elements.quiet(words.LIFT_ROLE.format(role=seen.viewer.role))
+        elements.secondary(words.LIFT_ROLE.format(role=seen.viewer.role))
 
 
-def _when(quiet: Quiet, wall: datetime) -> None:
+def _when(quiet: ActiveSilence, wall: datetime) -> None:
     if quiet.begins > wall:
         st.badge(
             escape(words.BEGINS.format(at=formats.date(quiet.begins))), icon=":material/event:", color="gray"
@@ -173,7 +175,7 @@ def _when(quiet: Quiet, wall: datetime) -> None:
         st.badge(escape(ends), icon=":material/notifications_off:", color="gray")
 
 
-def _covers(quiet: Quiet) -> str:
+def _covers(quiet: ActiveSilence) -> str:
     """``support-bot · refusal · language=de``: what it names; a star is not named."""
     if quiet.origin:
         what = clean(matchers_text(matchers_from_json(quiet.matchers)), 100)
@@ -182,7 +184,7 @@ def _covers(quiet: Quiet) -> str:
     return " · ".join(named) or words.EVERYTHING
 
 
-def _lift(quiet: Quiet, seen: Session) -> None:
+def _lift(quiet: ActiveSilence, seen: Session) -> None:
     key = f"lift-{quiet.silence_id}"
     why = st.text_input(words.LIFT_WHY, max_chars=actions.MAX_REASON, key=key)
     if not st.button(words.LIFT_DO, key=f"{key}-do"):

@@ -65,10 +65,10 @@ def _accept(levels: Sequence[LearnedBaseline], seen: Session) -> None:
     with st.container(border=True):
         elements.section(words.ACCEPT, words.ACCEPT_NOTE)
         if not waiting:
-            elements.quiet(words.ACCEPT_NONE)
+            elements.secondary(words.ACCEPT_NONE)
             return
         if not seen.viewer.may_act:
-            elements.quiet(words.ACCEPT_ROLE.format(role=seen.viewer.role))
+            elements.secondary(words.ACCEPT_ROLE.format(role=seen.viewer.role))
             return
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             names = sorted({proposals.place(one) for one in waiting})
@@ -91,7 +91,7 @@ def _accepted(chosen: Sequence[LearnedBaseline], why: str, seen: Session) -> str
     for one in chosen:
         which = {"lineage": one.lineage, "service": one.service, "environment": one.environment}
         which |= {"unit": one.unit, "score": one.score, "slice": ALL, "version": one.version}
-        answer = actions.accept_levels(data.settings(), seen.viewer, which, why.strip())
+        answer = actions.accept_baselines(data.settings(), seen.viewer, which, why.strip())
         name = proposals.title(one)
         if answer.done:
             done.append(name)
@@ -159,7 +159,7 @@ def _compare(levels: Sequence[LearnedBaseline]) -> None:
         found = proposals.compared(levels, chosen.score)
         elements.show(charts.by_service(found, measure, elements.colors()), key="compared")
         if len(found) > charts.MOST:
-            elements.quiet(words.COMPARED_MORE.format(n=charts.MOST, of=len(found)))
+            elements.secondary(words.COMPARED_MORE.format(n=charts.MOST, of=len(found)))
 
 
 render()

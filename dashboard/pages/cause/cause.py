@@ -49,7 +49,7 @@ def render() -> None:
         found: list[Reading[object]] = [*chosen.readings, compared, scored]
         elements.header(strings.CAUSE, words.QUESTION, seen, found, chosen.sides.name)
     if chosen.sides.instead:
-        elements.quiet(chosen.sides.instead)
+        elements.secondary(chosen.sides.instead)
     whole = explore_rows.whole(chosen.measure, compared.value, chosen.key.slice)
     score_choice.write(chosen.address)
     if whole is None:
@@ -178,7 +178,7 @@ def _terms(seen: Session, chosen: Chosen) -> None:
     for column, title, found in zip(st.columns(2), (words.GAINED, words.LOST), (gained, lost), strict=True):
         with column:
             _words(chosen, title, found[:MOST_TERMS], side)
-    elements.quiet(words.TERMS_SELECT)
+    elements.secondary(words.TERMS_SELECT)
 
 
 def _words(chosen: Chosen, title: str, found: Sequence[Term], side: str) -> None:

@@ -69,8 +69,8 @@ def _variables(runtime: str) -> None:
         st.code(command, language=None, wrap_lines=True)
     st.code(snippets.variables(settings, runtime), language=None, wrap_lines=True)
     if settings.gateway.host not in LOOPBACK:
-        elements.quiet(words.STEP_KEY)
-    elements.quiet(words.STEP_ELSEWHERE)
+        elements.secondary(words.STEP_KEY)
+    elements.secondary(words.STEP_ELSEWHERE)
 
 
 def _framework(runtime: str) -> None:
@@ -109,8 +109,8 @@ def _missing(found: list[Connected], seen: Session) -> None:
                     dialect=clean(f.dialect, 40),
                     at=formats.since(one.sending.newest, seen.now),
                 )
-                elements.quiet(calls, width="content")
-                elements.quiet(words.SCORES.format(k=one.scores, of=one.of), width="content")
+                elements.secondary(calls, width="content")
+                elements.secondary(words.SCORES.format(k=one.scores, of=one.of), width="content")
             if one.without_text:
                 st.markdown(escape(words.NO_TEXT.format(off=one.off, of=one.of)))
             _lacks(one.lacks)

@@ -8,13 +8,13 @@ import altair as alt
 
 from dashboard import formats
 from dashboard.charts.frame import Drawing, chart, finish
-from dashboard.pages.detectors.trust import Spent
+from dashboard.pages.detectors.trust import BudgetUse
 from dashboard.palette import Palette
 
 NAMES = {"page": "Pages", "ticket": "Tickets"}
 
 
-def spending(spent: Sequence[Spent], palette: Palette) -> Drawing:
+def budget_use(spent: Sequence[BudgetUse], palette: Palette) -> Drawing:
     """A row for each severity: bar expected at most, mark allowed, point what was false with its interval."""
     rows = [
         {

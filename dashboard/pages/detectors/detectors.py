@@ -13,7 +13,7 @@ from dashboard.pages.detectors import detectors_query as queries
 from dashboard.pages.detectors import detectors_text as words
 from dashboard.pages.detectors import trust
 from dashboard.pages.detectors.detectors_query import Run, Watching
-from dashboard.pages.detectors.trust import Row, Share, Spent
+from dashboard.pages.detectors.trust import BudgetUse, Row, Share
 from dashboard.safe_text import clean
 from dashboard.shared import data, elements, filters, session
 from detectors.finding import SEVERAL
@@ -41,12 +41,12 @@ def render() -> None:
         return
     settings = data.settings()
     _config(run.value, settings.config_hash())
-    spent = trust.spending(settings, watched.value, records.value, days)
+    spent = trust.budget_use(settings, watched.value, records.value, days)
     with elements.Panel(strings.PANEL_FACTS):
         _facts(watched.value, spent, run.value)
     with st.container(border=True), elements.Panel(words.BUDGET):
         elements.section(words.BUDGET, words.BUDGET_NOTE)
-        elements.show(charts.spending(spent, elements.colors()), key="spending")
+        elements.show(charts.budget_use(spent, elements.colors()), key="spending")
     place = (who.tenant, scope.lineage)
     _shares(trust.shares(settings, place, registered.value, watched.value, records.value))
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
@@ -54,10 +54,10 @@ def render() -> None:
             services = len({(w.service, w.environment) for w in watched.value})
             note = words.TABLE_NOTE.format(n=formats.count(len(watched.value)), services=services)
             elements.section(words.TABLE, note)
-        state = filters.standing(tuple(trust.STANDINGS))
+        state = filters.series_status(tuple(trust.STANDINGS))
     with elements.Panel(words.TABLE):
         _table(trust.rows(watched.value, records.value, state), state)
-    elements.quiet(words.VERIFY)
+    elements.secondary(words.VERIFY)
 
 
 def _config(run: Run | None, here: str) -> None:
@@ -67,10 +67,10 @@ def _config(run: Run | None, here: str) -> None:
             with st.container(gap=None):
                 st.markdown(f"**{words.OTHER_CONFIG}**")
                 running = clean(run.config_hash, 20)
-                elements.quiet(words.OTHER_CONFIG_NEXT.format(running=running, here=here))
+                elements.secondary(words.OTHER_CONFIG_NEXT.format(running=running, here=here))
 
 
-def _facts(watched: Sequence[Watching], spent: Sequence[Spent], run: Run | None) -> None:
+def _facts(watched: Sequence[Watching], spent: Sequence[BudgetUse], run: Run | None) -> None:
     learning, stale = sum(w.learning for w in watched), sum(w.stale for w in watched)
     on = sum(w.watching + w.accepted for w in watched)
     every = trust.ended_all(spent)

@@ -29,18 +29,18 @@ from infra.settings import Settings
 NO_EVIDENCE, ALMOST = "none", "almost"
 
 
-class Standing(NamedTuple):
+class SeriesStatus(NamedTuple):
     """A state of a series as a grid shows it."""
 
     label: str
     color: BadgeColor
 
 
-STANDINGS: Mapping[str, Standing] = {
-    "learning": Standing(palette.LEARNING.label, "gray"),
-    "watching": Standing("● Watching", "blue"),
-    "accepted": Standing("◐ Accepted", "blue"),
-    "stale": Standing("□ Stale", "orange"),
+STANDINGS: Mapping[str, SeriesStatus] = {
+    "learning": SeriesStatus(palette.LEARNING.label, "gray"),
+    "watching": SeriesStatus("● Watching", "blue"),
+    "accepted": SeriesStatus("◐ Accepted", "blue"),
+    "stale": SeriesStatus("□ Stale", "orange"),
 }
 """Most series are watched; accepted ones as well, against a level that a person took."""
 
@@ -76,7 +76,7 @@ def ended(records: Iterable[Record]) -> Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class BudgetUse:
     """One severity over a window: what the budget allows, what is expected at most, what was false."""
 
     severity: str
@@ -95,9 +95,9 @@ class Spent:
         return self.false.low <= self.allowed
 
 
-def spending(
+def budget_use(
     settings: Settings, watched: Sequence[Watching], records: Sequence[Record], days: float
-) -> tuple[Spent, ...]:
+) -> tuple[BudgetUse, ...]:
     """Pages, then tickets."""
     asked = {"page": settings.budget.pages_per_month, "ticket": settings.budget.tickets_per_week}
     out = []
@@ -105,11 +105,11 @@ def spending(
         own = [w for w in watched if severity_of(settings, w.score) == severity]
         expected = sum(w.weight * channels_of(w.kind) for w in own) / settings.detection.tick_s
         record = ended(r for r in records if r.severity == severity)
-        out.append(Spent(severity, asked[severity] * days * 86_400 / period_s, expected, record))
+        out.append(BudgetUse(severity, asked[severity] * days * 86_400 / period_s, expected, record))
     return tuple(out)
 
 
-def ended_all(spent: Sequence[Spent]) -> Ended:
+def ended_all(spent: Sequence[BudgetUse]) -> Ended:
     """What fired of every severity."""
     return Ended(*(sum(values) for values in zip(*(s.record for s in spent), strict=True)))
 
@@ -174,7 +174,7 @@ def _name(key: ServiceKey) -> str:
 class Row:
     """One score of a service in words."""
 
-    standing: Standing
+    standing: SeriesStatus
     service: str
     score: str
     series: str

@@ -64,7 +64,7 @@ def render() -> None:
         all_read: list[Reading[object]] = [*chosen.readings, compared, buckets, found, frozen, marked]
         elements.header(strings.DRIFT, words.QUESTION, seen, all_read, chosen.sides.name)
     if chosen.sides.instead:
-        elements.quiet(chosen.sides.instead)
+        elements.secondary(chosen.sides.instead)
     whole = explore_rows.whole(chosen.measure, compared.value, chosen.key.slice)
     if whole is None or not buckets.value:
         score_choice.write(chosen.address)

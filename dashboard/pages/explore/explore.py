@@ -45,7 +45,7 @@ def render() -> None:
         found = [*chosen.readings, compared, buckets]
         elements.header(strings.EXPLORE, explore.QUESTION, seen, found, chosen.sides.name)
     if chosen.sides.instead:
-        elements.quiet(chosen.sides.instead)
+        elements.secondary(chosen.sides.instead)
     whole = explore_rows.whole(chosen.measure, compared.value, chosen.key.slice)
     if whole is None or not buckets.value:
         score_choice.write(chosen.address)
@@ -95,11 +95,11 @@ def _actions(
         with st.popover(explore.WATCH, icon=":material/visibility:", width="content"):
             _rule(seen, chosen, whole, own)
         with st.popover(explore.SQL, icon=":material/code:", width="content"):
-            elements.quiet(explore.SQL_NOTE)
+            elements.secondary(explore.SQL_NOTE)
             asked = series.ticks_statement(seen.scope, chosen.key, window, values=chosen.measure.what != FLAG)
             st.code(asked.text(), language=None, wrap_lines=True)
         with st.popover(explore.EXPORT, icon=":material/download:", width="content"):
-            elements.quiet(explore.EXPORT_NOTE)
+            elements.secondary(explore.EXPORT_NOTE)
             _exports(chosen, ticks, [whole, *rows])
 
 

@@ -24,10 +24,10 @@ def panel(seen: Session, chosen: Chosen, found: Suggestion) -> None:
     said = st.session_state.pop("said", None)
     if said:
         st.text(said)
-    elements.quiet(found.why)
+    elements.secondary(found.why)
     if found.toml and not seen.viewer.may_set:
         st.code(found.toml, language=None, wrap_lines=True)
-        elements.quiet(words.WATCH_NOTE)
+        elements.secondary(words.WATCH_NOTE)
     if seen.viewer.may_set:
         _add(seen, chosen, found.toml)
     _added(seen, chosen)

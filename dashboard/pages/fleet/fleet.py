@@ -139,7 +139,7 @@ def _card(row: FleetRow, incident: incidents.Incident, seen: Session) -> None:
 
 
 def _glance(incident: incidents.Incident, seen: Session) -> None:
-    window = incident_picture.glance_window(incident, seen.scope.at, GLANCE_POINTS)
+    window = incident_picture.overview_window(incident, seen.scope.at, GLANCE_POINTS)
     if incident.about_volume:
         buckets = data.read(
             seen.viewer, series.volume, seen.scope, incident.key, window, COUNTING_SCORES
@@ -159,9 +159,9 @@ def _glance(incident: incidents.Incident, seen: Session) -> None:
         scale, baseline = measure.scale, incident.baseline_value
         reference = incident_picture.reference(measure, ticks, incident.onset, baseline)
     if not ticks:
-        elements.quiet(strings.CHANGE_EMPTY)
+        elements.secondary(strings.CHANGE_EMPTY)
         return
-    drawing = overview_chart.glance(
+    drawing = overview_chart.overview(
         ticks,
         incident.onset,
         reference.band,

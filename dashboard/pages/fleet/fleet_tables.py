@@ -69,7 +69,7 @@ def services(rows: Sequence[FleetRow], now: datetime) -> None:
         alt=strings.FLEET_ALT,
     )
     where = strings.FLEET_WHERE.format(environment=clean(usual, 24)) if usual else ""
-    elements.quiet(strings.FLEET_COUNT.format(n=len(shown), where=where))
+    elements.secondary(strings.FLEET_COUNT.format(n=len(shown), where=where))
     selected = choice.selection.rows
     if selected and selected[0] < len(shown):
         _open(shown[selected[0]])
@@ -78,7 +78,7 @@ def services(rows: Sequence[FleetRow], now: datetime) -> None:
 def _open(row: FleetRow) -> None:
     if row.incident is not None:
         st.switch_page("pages/incident/incident.py", query_params={"id": row.incident.id})
-    elements.quiet(strings.NO_INCIDENT)
+    elements.secondary(strings.NO_INCIDENT)
 
 
 def _label(row: FleetRow) -> str:

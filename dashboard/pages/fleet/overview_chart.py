@@ -15,7 +15,7 @@ from dashboard.measures.scale import Scale
 from dashboard.palette import Palette
 
 
-def glance(
+def overview(
     ticks: Sequence[Tick],
     since: datetime,
     band: Interval,

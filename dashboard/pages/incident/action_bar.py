@@ -44,7 +44,7 @@ def row(incident: Incident, seen: Session) -> None:
             if st.button(strings.END_DO):
                 _act(incident, seen, endings[ending], why)
         if may and (has_it or not incident.is_open):
-            _take_back(incident, seen)
+            _undo(incident, seen)
         with st.popover(words.HOLD, icon=":material/front_hand:", disabled=not acts):
             _hold(incident, seen)
         with st.popover(strings.NOTE, icon=":material/edit_note:", disabled=not may):
@@ -58,7 +58,7 @@ def row(incident: Incident, seen: Session) -> None:
                 st.markdown(shown.text)
                 # a long text scrolls; what scrolls must hold something that the keyboard reaches
                 st.download_button(strings.RUNBOOK_SAVE, shown.text, f"{incident.stored.runbook}.md")
-        elements.quiet(_note(incident, seen), width="content")
+        elements.secondary(_note(incident, seen), width="content")
     if said:
         st.text(said)
 
@@ -89,7 +89,7 @@ def _silence(incident: Incident, seen: Session) -> None:
     _say(answer, words.DONE["silence"].format(lasts=lasts))
 
 
-def _take_back(incident: Incident, seen: Session) -> None:
+def _undo(incident: Incident, seen: Session) -> None:
     """Undo what a person did last, or open again what is over."""
     if st.button(strings.UNDO, icon=":material/undo:", help=strings.UNDO_HELP):
         _act(incident, seen, actions.UNDO, "")
@@ -103,7 +103,7 @@ def _take_back(incident: Incident, seen: Session) -> None:
 
 
 def _hold(incident: Incident, seen: Session) -> None:
-    elements.quiet(words.HOLD_NOTE)
+    elements.secondary(words.HOLD_NOTE)
     why = st.text_input(words.WHY, help=words.WHY_HELP, max_chars=actions.MAX_REASON, key="hold-why")
     if incident.held_by:
         if st.button(words.RELEASE_DO):
@@ -136,9 +136,9 @@ def marks(incident: Incident) -> None:
     if stored.acknowledged_by:
         st.badge(strings.ACKNOWLEDGED, icon=":material/person_check:", color="blue")
         name = clean(stored.acknowledged_by, 40)
-        elements.quiet(strings.ACKNOWLEDGED_BY.format(name=name), width="content")
+        elements.secondary(strings.ACKNOWLEDGED_BY.format(name=name), width="content")
     if incident.held_by and incident.is_open:
         st.badge(words.HELD, icon=":material/front_hand:", color="blue")
-        elements.quiet(words.HELD_BY.format(name=clean(incident.held_by, 40)), width="content")
+        elements.secondary(words.HELD_BY.format(name=clean(incident.held_by, 40)), width="content")
     if incident.silenced and incident.is_open:
         st.badge(words.SILENCED, icon=":material/notifications_off:", color="gray")

@@ -68,7 +68,7 @@ def _counted_by_now(found: Tally, now: datetime) -> Counted:
 def _row(title: str, counted: Counted) -> None:
     if not counted:
         return
-    elements.quiet(title)
+    elements.secondary(title)
     with st.container(horizontal=True, gap="medium"):
         for label, value in counted:
             st.metric(label, value, width="content")

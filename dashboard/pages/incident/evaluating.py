@@ -20,7 +20,7 @@ from dashboard.shared.session import Session
 def judge(examples: Sequence[Example], seen: Session, key: str, score: str) -> None:
     """A way to judge one of the examples above it, or what ``score`` says of it; or why there is none."""
     if not seen.viewer.may_act:
-        elements.quiet(words.JUDGE_ROLE.format(role=seen.viewer.role))
+        elements.secondary(words.JUDGE_ROLE.format(role=seen.viewer.role))
         return
     with st.popover(words.JUDGE, icon=":material/rule:"):
         by_label = {f"{n} · {formats.stamp(e.at)}": e for n, e in enumerate(examples, 1)}
@@ -61,6 +61,6 @@ def judge(examples: Sequence[Example], seen: Session, key: str, score: str) -> N
             if answer.done:
                 data.forget()
             st.rerun()
-        elements.quiet(words.JUDGE_NOTE.format(name=name))
+        elements.secondary(words.JUDGE_NOTE.format(name=name))
         if named:
-            elements.quiet(words.JUDGE_SCORE_NOTE)
+            elements.secondary(words.JUDGE_SCORE_NOTE)

@@ -77,7 +77,7 @@ def _head(incident: Incident, seen: Session, readings: Sequence[Reading[object]]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         elements.badge(incident.state, elements.life(incident.stored.state, incident.stored.ending))
         action_bar.marks(incident)
-        elements.quiet(_place(incident, seen), width="content")
+        elements.secondary(_place(incident, seen), width="content")
         elements.freshness(seen, readings, base)
     elements.stale(readings)
     with st.container(gap=None):
@@ -105,7 +105,7 @@ def _checks(incident: Incident) -> None:
     shown = runbooks.load(incident.stored.runbook)
     elements.section(strings.CHECKS)
     if shown is None:
-        elements.quiet(strings.CHECKS_NONE)
+        elements.secondary(strings.CHECKS_NONE)
         return
     # our own markdown, from the repository
     st.markdown("\n".join(f"{n}. {check}" for n, check in enumerate(shown.checks, 1)))

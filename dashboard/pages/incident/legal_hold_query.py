@@ -59,7 +59,7 @@ _INTERACTIONS = f"""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LegalHold:
     """What is held: rows of all tables, their bytes, since when; ``cut`` if the bound kept some out."""
 
     rows: int
@@ -68,10 +68,10 @@ class Held:
     cut: bool
 
 
-def kept(store: Store, scope: Scope, incident_id: str) -> Held | None:
+def kept(store: Store, scope: Scope, incident_id: str) -> LegalHold | None:
     """How much is held of an incident; ``None`` if nothing is."""
     rows, size, since, cut = store.rows(_KEPT, scope.bind(incident=incident_id))[0]
-    return Held(rows, size, utc(since), bool(cut)) if rows else None
+    return LegalHold(rows, size, utc(since), bool(cut)) if rows else None
 
 
 @shows_text

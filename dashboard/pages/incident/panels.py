@@ -161,7 +161,7 @@ def where(incident: Incident, slices: tuple[SliceCounts, ...], seen: Session) ->
         lines.append(strings.WHERE_UNAFFECTED.format(names=", ".join(unaffected[:MAX_NAMES])))
     if found.too_few:
         lines.append(strings.WHERE_FEW.format(n=found.too_few))
-    elements.quiet(" · ".join(lines))
+    elements.secondary(" · ".join(lines))
 
 
 def shape(incident: Incident, slices: tuple[SliceCounts, ...]) -> None:
@@ -253,7 +253,7 @@ def evidence(incident: Incident, seen: Session) -> None:
             size=formats.size(kept.size),
             cut=words.EVIDENCE_CUT if kept.cut else "",
         )
-        elements.quiet(said)
+        elements.secondary(said)
 
 
 def reproduce(incident: Incident) -> None:
@@ -270,4 +270,4 @@ def reproduce(incident: Incident) -> None:
     if said:
         said = f"{said} · {strings.REPRODUCE_COMMAND.format(value=incident.id)}"
         elements.section(strings.REPRODUCE, strings.REPRODUCE_NOTE)
-        elements.quiet(said)
+        elements.secondary(said)

@@ -46,7 +46,7 @@ def _links(found: Sequence[Incident], seen: Session) -> None:
                 query_params={"id": incident.id},
                 width="stretch",
             )
-            elements.quiet(formats.since(incident.onset, seen.now), width="content")
+            elements.secondary(formats.since(incident.onset, seen.now), width="content")
 
 
 render()

@@ -52,7 +52,7 @@ def render() -> None:
         found: list[Reading[object]] = [*chosen.readings, compared]
         elements.header(strings.OUTPUTS, words.QUESTION, seen, found, chosen.sides.name)
     if chosen.sides.instead:
-        elements.quiet(chosen.sides.instead)
+        elements.secondary(chosen.sides.instead)
     if not seen.viewer.may_read_text:
         score_choice.write(chosen.address)
         elements.nothing(words.NO_TEXTS, words.NO_TEXTS_NEXT.format(role=seen.viewer.role))
@@ -145,7 +145,7 @@ def _both(seen: Session, chosen: Chosen, narrow: Narrow, rising: bool) -> list[E
 def _others(seen: Session, chosen: Chosen, wanted: Wanted) -> Sequence[Example]:
     """Outputs of the period with the same words that do not carry the change: words are looked for in all."""
     with_it, others = data.read(seen.viewer, examples.matches, seen.scope, chosen.key, wanted).value
-    elements.quiet(words.FOUND.format(with_it=formats.count(with_it), others=formats.count(others)))
+    elements.secondary(words.FOUND.format(with_it=formats.count(with_it), others=formats.count(others)))
     if not others:
         return ()
     found = data.read(

@@ -21,7 +21,7 @@ from dashboard.shared import data, elements, filters, monitor, session
 from dashboard.shared.session import Session
 from dashboard.tables import pipeline_text as words
 from dashboard.tables import vital_signs
-from dashboard.tables.vital_signs import STALLED_AFTER, Door, Sign
+from dashboard.tables.vital_signs import STALLED_AFTER, Listener, Sign
 
 SHOWN = 300
 
@@ -53,7 +53,7 @@ def render() -> None:
     else:
         elements.nothing(words.RECORDS_NONE.format(hours=hours), words.RECORDS_NONE_NEXT)
     for title, draw in (
-        (words.ROOMS, partial(_doors, looked.rooms)),
+        (words.ROOMS, partial(_listeners, looked.rooms)),
         (words.PARTITIONS, partial(_partitions, parts.value, wall)),
         (words.REASONS, partial(_reasons, accounts.value)),
         (words.SOURCES, partial(_sources, accounts.value, wall)),
@@ -75,10 +75,10 @@ def _signs(found: Sequence[Sign], accounts: Accounts, n_partitions: int, hours: 
             elements.badge(sign.state)
             with st.container(gap=None):
                 st.markdown(f"**{escape(sign.what, 200)}**")
-                elements.quiet(sign.next)
+                elements.secondary(sign.next)
             if sign.since is not None:
                 since = words.SINCE.format(at=formats.since(sign.since, wall))
-                elements.quiet(since, width="content")
+                elements.secondary(since, width="content")
 
 
 def _facts(
@@ -125,7 +125,7 @@ def _late_fact(late: Sequence[Late]) -> None:
     elements.fact(words.FACT_LATE, formats.share(k / n), note)
 
 
-def _doors(found: Sequence[Door]) -> None:
+def _listeners(found: Sequence[Listener]) -> None:
     """What rooms say of themselves."""
     elements.section(words.ROOMS, words.ROOMS_NOTE)
     with st.container(horizontal=True, gap="small"):
@@ -133,7 +133,7 @@ def _doors(found: Sequence[Door]) -> None:
             with st.container(border=True, height="stretch", gap="xsmall"):
                 elements.badge(palette.OK if door.ready else palette.FAILED, door.room)
                 said = words.NOT_READY if door.answers else words.NO_ANSWER
-                elements.quiet(words.READY if door.ready else said.format(problem=door.problem))
+                elements.secondary(words.READY if door.ready else said.format(problem=door.problem))
 
 
 def _partitions(parts: Sequence[Partition], wall: datetime) -> None:
@@ -163,7 +163,7 @@ def _reasons(accounts: Accounts) -> None:
         return
     elements.section(words.REASONS, words.REASONS_NOTE if accounts.reasons else "")
     if not accounts.reasons:
-        elements.quiet(words.REASONS_NONE)
+        elements.secondary(words.REASONS_NONE)
         return
     said = [vital_signs.reason_words(reason) for reason, _ in accounts.reasons]
     _grid(

@@ -151,7 +151,7 @@ def _dimension(
         drawing = where_charts.ranking(bars, elements.colors(), unit)
         elements.show(drawing, key=f"within-{dimension}")
     if any(_mixed(r) for r in rows):
-        elements.quiet(words.MIX.format(width=width))
+        elements.secondary(words.MIX.format(width=width))
     within = words.COLUMN_WITHIN.format(width=width)
     frame = pd.DataFrame(
         {

@@ -65,11 +65,11 @@ def _texts(seen: Session, trace_id: str, calls: dict[str, queries.NewCall]) -> N
                 head = " · ".join(filter(None, (call.operation, call.model, newest_rows.outcome(call))))
                 st.markdown(f"**{escape(head, 120)}**")
                 if call.text_absent:
-                    elements.quiet(words.NOT_KEPT.format(why=clean(call.text_absent, 80)))
+                    elements.secondary(words.NOT_KEPT.format(why=clean(call.text_absent, 80)))
             for side, title in words.SIDES.items():
                 text = getattr(texts, side)
                 if text:
-                    elements.quiet(title)
+                    elements.secondary(title)
                     st.code(text, language=None, wrap_lines=True)
 
 

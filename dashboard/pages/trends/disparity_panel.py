@@ -73,14 +73,14 @@ def _table(found: Disparity) -> None:
     if found.left_out:
         said.append(words.GAPS_LEFT.format(n=formats.count(found.left_out)))
     st.text(" ".join(said))
-    elements.quiet(words.GAPS_WHY)
+    elements.secondary(words.GAPS_WHY)
     gaps = disparity.in_order(found)
     frame = pd.DataFrame(
         {
             words.COLUMN_CATEGORY: [gap.category.title for gap in gaps],
             words.COLUMN_GROUP: [clean(gap.group, 40) for gap in gaps],
             words.COLUMN_RATE: [_rate(gap.rate) for gap in gaps],
-            words.COLUMN_REST: [_rate(gap.rest) for gap in gaps],
+            words.COLUMN_REST: [_rate(gap.other_share) for gap in gaps],
             words.COLUMN_DIFFERENCE: [_difference(gap) for gap in gaps],
             words.COLUMN_INTERVAL: [_interval(gap) for gap in gaps],
             words.COLUMN_N: [gap.n for gap in gaps],

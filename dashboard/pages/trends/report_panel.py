@@ -30,7 +30,7 @@ def show(seen: Session, weeks: Weeks) -> None:
         *(datetime.fromtimestamp(s, UTC) for s in (weeks.from_s, weeks.to_s))
     )
     with st.popover(words.DOWNLOAD, icon=":material/description:"):
-        elements.quiet(words.DOWNLOAD_NOTE)
+        elements.secondary(words.DOWNLOAD_NOTE)
         for label, kind, mime in (
             (words.DOWNLOAD_HTML, "html", "text/html"),
             (words.DOWNLOAD_JSON, "json", "application/json"),

@@ -72,7 +72,7 @@ def _category() -> Category:
     """The category whose languages are compared; refusals unless asked."""
     flags = {c.title: c for c in taxonomy.categories() if c.at_least is None}
     usual = next(c for c in flags.values() if c.id == USUAL)
-    return flags.get(filters.asked_category(), usual)
+    return flags.get(filters.chosen_category(), usual)
 
 
 def _by_language(seen: Session, weeks: Weeks) -> Reading[tuple[ValueWeek, ...]]:

@@ -79,7 +79,9 @@ def table_of(spec: ScoreSpec) -> dict[str, Any]:
     return table
 
 
-def specs_told(tables: Mapping[str, Mapping[str, Any]], plug_ins: Iterable[object]) -> dict[str, ScoreSpec]:
+def declared_specs(
+    tables: Mapping[str, Mapping[str, Any]], plug_ins: Iterable[object]
+) -> dict[str, ScoreSpec]:
     """What tables and loaded plug-ins declare, for processes that only put scores into words.
 
     What cannot be declared is left out: the processes that measure say so.

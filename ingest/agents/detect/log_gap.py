@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ingest.internal_findings import own_alarm
+from ingest.internal_findings import internal_alarm
 from ingest.messages import Output
 
 SCORE = DETECTOR = "missing_observations"
@@ -27,7 +27,7 @@ class LogGap:
 
     def to_output(self, partition: int, now_ns: int) -> Output:
         """The finding of it: a page, since services were not watched for a while."""
-        return own_alarm(
+        return internal_alarm(
             SCORE,
             str(partition),
             str(self.after),

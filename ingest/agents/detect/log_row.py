@@ -7,7 +7,7 @@ from detectors.observation import Mark, Message, Observation, ServiceKey
 NS_PER_MINUTE = 60_000_000_000
 
 
-def told_by(message: Message) -> tuple[str, ServiceKey]:
+def kind_and_owner(message: Message) -> tuple[str, ServiceKey]:
     """Kind of a message, and whose it is; a mark is of a whole lineage."""
     if isinstance(message, Mark):
         return "mark", ServiceKey(message.tenant, message.lineage, "", "")

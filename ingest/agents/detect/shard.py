@@ -130,7 +130,7 @@ class Shard:
         self._adopt_some(offset)
         self.findings[said:] = [(self._placed(f, at), at) for f, at in self.findings[said:]]
         if isinstance(message, Mark):
-            self._rest((message.tenant, message.lineage), offset)
+            self._rest_lineage((message.tenant, message.lineage), offset)
 
     def _adopt_some(self, offset: int) -> None:
         """Let one service take in a few of the series it adopts: no message waits for many."""
@@ -169,11 +169,11 @@ class Shard:
         applied.above.add(place)
         self._wake(lineage)
         self._began.setdefault(o.key, offset)
-        self._fold(o, offset)
+        self._aggregate(o, offset)
         watermark_ns = self._clock(lineage).watermark_ns()
         self._conversations.add(lineage, o, watermark_ns)
 
-    def _fold(self, o: Observation, offset: int) -> None:
+    def _aggregate(self, o: Observation, offset: int) -> None:
         if o.key in self.quarantine:
             self.cells.extend((o.key, row, offset) for row in self.quarantine[o.key].observe(o, offset))
             return
@@ -251,7 +251,7 @@ class Shard:
             return
         self._wake(lineage)
         for ended in self._conversations.advance(lineage, now, offset, complete=clock.complete()):
-            self._fold(ended, offset)
+            self._aggregate(ended, offset)
         shared: list[SharedRow] = []
         for key in sorted(self._of(lineage)):  # not as they came, which a snapshot forgets
             shared += self._advance(key, now, offset)
@@ -285,7 +285,7 @@ class Shard:
         tick = self._config.tick_of(self._clock((key.tenant, key.lineage)).watermark_ns())
         self._set_aside(ServiceWatcher(key, self._config, tick), error, Closed(), (self.next_offset or 1) - 1)
 
-    def _rest(self, lineage: LineageKey, offset: int) -> None:
+    def _rest_lineage(self, lineage: LineageKey, offset: int) -> None:
         """Put a lineage to rest that has ended; `rested` is what was last known of its series."""
         if not self._of(lineage) or not self._clock(lineage).complete():
             return

@@ -11,7 +11,7 @@ from detectors.watch_config import WatchConfig
 from infra.clock import SystemClock
 from infra.kafka import FINDINGS, OBSERVATIONS
 from ingest.agents.detect.evidence import DETECT, keep
-from ingest.agents.detect.log_row import event_ns, told_by
+from ingest.agents.detect.log_row import event_ns, kind_and_owner
 from ingest.agents.detect.quarantine_log import Entry, QuarantineLog, conversations_begun_anew
 from ingest.agents.detect.refused_rows import unreadable_message
 from ingest.agents.detect.reports import reports
@@ -131,7 +131,7 @@ class DetectStage:
             return
         shard.chain.add(raw.offset, raw.value)
         shard.apply(raw.offset, message)
-        kind, key = told_by(message)
+        kind, key = kind_and_owner(message)
         digests = shard.chain.last, shard.chain.head, self._run.digest
         self._log.append(LogRow(raw.partition, raw.offset, key, kind, event_ns(message), raw.value, *digests))
 

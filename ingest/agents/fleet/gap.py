@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ingest.internal_findings import own_alarm
+from ingest.internal_findings import internal_alarm
 from ingest.messages import Output
 
 SCORE = DETECTOR = "missing_ticks"
@@ -27,7 +27,7 @@ class Gap:
 
     def to_output(self, now_ns: int) -> Output:
         """The finding of it: a page, since what services have in common is judged on less than there was."""
-        return own_alarm(
+        return internal_alarm(
             SCORE,
             str(self.partition),
             str(self.after),

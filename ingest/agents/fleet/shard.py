@@ -279,7 +279,7 @@ def _adding(rows: list[SharedRow]) -> Callable[[FleetWatcher], list[Finding]]:
 
 def _granting(granted: ServiceBudget) -> Callable[[FleetWatcher], list[Finding]]:
     def work(watcher: FleetWatcher) -> list[Finding]:
-        watcher.grant(granted)
+        watcher.set_budget(granted)
         return []
 
     return work

@@ -101,7 +101,7 @@ class FleetStage:
             return
         shard.chain.add(raw.offset, raw.value)
         shard.apply(raw.offset, message)
-        kind, owner = told_by(message)
+        kind, owner = kind_and_owner(message)
         digests = shard.chain.last, shard.chain.head, self._run.digest
         self._log.append(LogRow(PARTITION, raw.offset, owner, kind, shard.event_ns, raw.value, *digests))
 
@@ -163,7 +163,7 @@ def _released(shard: FleetShard) -> list[Entry]:
     return [(PARTITION, key, kept) for key, kept in shard.released]
 
 
-def told_by(message: Report | Control) -> tuple[str, ServiceKey]:
+def kind_and_owner(message: Report | Control) -> tuple[str, ServiceKey]:
     """Kind of a message of the log, and whose it is; a report is of no service."""
     if isinstance(message, Control):
         return "control", message.key

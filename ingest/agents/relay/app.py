@@ -66,7 +66,7 @@ def build_relay(
         async def step() -> None:
             if producer.problem is not None:
                 raise Unavailable(producer.problem)
-            letter = await relay.take(raw, stamped_ns)
+            letter = await relay.forward(raw, stamped_ns)
             if letter is not None:
                 letters.append(letter)
 

@@ -85,7 +85,7 @@ class Relay:
         self._taken = 0
         self._defects = 0
 
-    async def take(self, raw: RawMessage, stamped_ns: int) -> Output | None:
+    async def forward(self, raw: RawMessage, stamped_ns: int) -> Output | None:
         """Send a message on; returns when Kafka has all of it, or with the dead letter to send instead.
 
         Raises
@@ -102,15 +102,15 @@ class Relay:
             request = read_request(raw.topic, raw.value)
             records = count_records(request)
             origin = self._origin(raw.headers)
-            refused = await self._intake.take(request, origin, received_ns)
+            refused = await self._intake.accept(request, origin, received_ns)
         except BadRecord as error:
             kind = {TooLarge: "too_large", UnknownKey: "unknown_key"}.get(type(error), "undecodable")
-            return self._bury(raw, received_ns, records, kind, str(error))
+            return self._dead_letter(raw, received_ns, records, kind, str(error))
         except IngestError:
             raise
         except Exception as error:  # noqa: BLE001 - one message may not stop those behind it
             self._note_defect(raw, error)
-            return self._bury(raw, received_ns, records, "defect", f"a defect: {type(error).__name__}")
+            return self._dead_letter(raw, received_ns, records, "defect", f"a defect: {type(error).__name__}")
         self._metrics.set(metrics.AGE, (self._now_ns() - received_ns) / NS_PER_S)
         n_refused = sum(refused.values())
         self._count(raw, metrics.RELAYED, records - n_refused)
@@ -127,7 +127,7 @@ class Relay:
             raise UnknownKey(f"its ingest key may not send: {error}") from error
         return Origin(sender.tenant, synthetic=sender.synthetic)
 
-    def _bury(self, raw: RawMessage, received_ns: int, records: int, kind: str, reason: str) -> Output:
+    def _dead_letter(self, raw: RawMessage, received_ns: int, records: int, kind: str, reason: str) -> Output:
         self._count(raw, metrics.DEAD, records)
         logger.warning("a dead letter at %s/%d/%d: %s", raw.topic, raw.partition, raw.offset, reason)
         source = SourcePosition(raw.topic, raw.partition, raw.offset)

@@ -21,7 +21,7 @@ MAX_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reported:
     """What one message changed: messages now missing (less than 0: they came), records newly given up."""
 
     missing: int
@@ -43,7 +43,7 @@ class Sources:
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, bytes], _Source] = OrderedDict()
 
-    def saw(self, topic: str, headers: Mapping[str, bytes]) -> Told | None:
+    def saw(self, topic: str, headers: Mapping[str, bytes]) -> Reported | None:
         """Take note of a message; ``None`` if no exporter of ours sent it.
 
         Of an exporter first heard of in the middle, only what happens from now on is told.
@@ -61,7 +61,7 @@ class Sources:
         self._known.move_to_end((topic, name))
         new = max(dropped - known.dropped, 0)
         known.dropped += new
-        return Told(_place(known, sequence), new)
+        return Reported(_place(known, sequence), new)
 
 
 def _place(source: _Source, sequence: int) -> int:

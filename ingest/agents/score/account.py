@@ -14,7 +14,7 @@ RETRIED = "retried"
 
 def stored_count(work: Work) -> int:
     """Rows whose source position is this message."""
-    return work.interactions + len(work.contexts) + len(work.records) + len(work.said)
+    return work.interactions + len(work.contexts) + len(work.records) + len(work.evaluations)
 
 
 def dead_count(work: Work) -> int:

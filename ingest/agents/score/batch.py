@@ -15,7 +15,7 @@ from functools import partial
 from detectors.observation import SourcePosition
 from ingest.agents.score.decoding import Decoded, assemble_message
 from ingest.agents.score.event_calls import EventCalls
-from ingest.agents.score.late_content import add_late, contents_of, lacks_content, redactions_of, with_content
+from ingest.agents.score.late_content import add_late, contents_of, is_incomplete, redactions_of, with_content
 from ingest.agents.score.late_names import LateNames, TraceKey
 from ingest.agents.score.late_span import add_span
 from ingest.agents.score.lent_content import LentContent
@@ -30,15 +30,15 @@ from ingest.repository.content_record import from_row as content_from_row
 from ingest.repository.evaluation import StoredJudgement
 from ingest.repository.evaluation import from_log as judgement_from_log
 from ingest.repository.interaction import InteractionKey, StoredInteraction
-from ingest.repository.stage_store import NEAR_NS, Ask, Lineage, SpanPlace, StageStore, asks_for
+from ingest.repository.stage_store import NEAR_NS, Lineage, SpanPlace, SpanQuery, StageStore, span_queries
 from ingest.repository.tables import CONTENT_RECORDS, JUDGEMENTS, Table
 from ingest.stage_settings import ContextScope, StageSettings
 from ingest.units.duplicate_calls import (
     DuplicateCalls,
     Views,
     as_context,
-    asks_for_twins,
     came_before,
+    duplicate_queries,
     is_bare_sdk,
     learned,
     learned_within,
@@ -125,7 +125,7 @@ class Planner:
                     self._views.note(i, work.scope_of(i))
             for n, view in d.logs:
                 if view.event == EVALUATION_EVENT:
-                    work.said.append(judgement_from_log(view, work.position, n, d.envelope))
+                    work.evaluations.append(judgement_from_log(view, work.position, n, d.envelope))
                 else:
                     work.records.append(content_record(view, work.position, n, d.envelope))
         self._look_up(batch.works)
@@ -147,8 +147,8 @@ class Planner:
                 self._told_by_event(batch, work, call, observed=not (call.synthetic or backfill))
             if work.event_calls and not self._judging.is_idle:
                 self._judging.event_calls(work, [t for t in work.touched if t.source == work.position])
-            if work.said:
-                work.said, repeated = self._judging.logs(work)
+            if work.evaluations:
+                work.evaluations, repeated = self._judging.logs(work)
                 work.duplicate += repeated
         self._judging.again(batch.works, again)
         return batch
@@ -166,7 +166,7 @@ class Planner:
                     if self._may_be_context(i, work.scope_of(i)):
                         contexts.append(_place(i))
                         twins.append(i)
-                if lacks_content(i) and self._has_content(i.tenant, i.lineage):
+                if is_incomplete(i) and self._has_content(i.tenant, i.lineage):
                     traces.setdefault((i.tenant, i.lineage), set()).add(i.trace_id)
             steps = work.assembled.context_spans if work.assembled else ()
             contexts.extend(_place(c) for c in steps if self._recalled(work.position, c) is None)
@@ -178,13 +178,13 @@ class Planner:
                     at_ns = r.view.time_ns or r.received_ns
                     logged.append(SpanPlace(tenant, lineage, r.service, trace_id, span_id, at_ns))
         if calls or logged:
-            self._spans_known.find_interactions([*asks_for(calls), *map(_wider, asks_for(logged))])
+            self._spans_known.find_interactions([*span_queries(calls), *map(_wider, span_queries(logged))])
         if twins:
-            self._spans_known.find_interactions(asks_for_twins(twins))
+            self._spans_known.find_interactions(duplicate_queries(twins))
         self._look_up_events(works)
         self._twins.add(self._known.values())
         if contexts:
-            self._spans_known.find_contexts(asks_for(contexts))
+            self._spans_known.find_contexts(span_queries(contexts))
         self._find_records(traces)
 
     def _look_up_events(self, works: Sequence[Work]) -> None:
@@ -205,7 +205,7 @@ class Planner:
 
     def _find_records(self, traces: Mapping[Lineage, set[str]]) -> None:
         for (tenant, lineage), ids in sorted(traces.items()):
-            ask = Ask(tenant, lineage, frozenset(), frozenset(ids))
+            ask = SpanQuery(tenant, lineage, frozenset(), frozenset(ids))
             for row in self._store.find(CONTENT_RECORDS, ask):
                 self._keep(content_from_row(row))
 
@@ -256,7 +256,7 @@ class Planner:
     def _may_be_context(self, interaction: Interaction, scope: str) -> bool:
         """Whether a call may be told, or have been told, by another span."""
         i = interaction
-        return self._views.several(i.tenant, i.lineage) or is_bare_sdk(i, scope)
+        return self._views.may_be_duplicated(i.tenant, i.lineage) or is_bare_sdk(i, scope)
 
     def _repeats(self, batch: Batch, work: Work, interaction: Interaction, *, stored: bool) -> bool:
         """Whether a call is one that another span stands for; then it is context, with what it alone knows.
@@ -283,7 +283,7 @@ class Planner:
         work.learned += [rule] if rule is not None else []
         base = self._known.get(twin.key, twin)
         near = (base.source.topic, base.source.partition) == (work.position.topic, work.position.partition)
-        if near and (lacks_content(base.interaction) or base.is_added_to_at(work.position)):
+        if near and (is_incomplete(base.interaction) or base.is_added_to_at(work.position)):
             self._add(batch, work, base, add_late(base, self._look_again(i)))
         return True
 
@@ -319,7 +319,7 @@ class Planner:
         e = work.decoded.envelope
         interaction = self._look_again(interaction)
         redactions = redactions_of((), [interaction])
-        if lacks_content(interaction):
+        if is_incomplete(interaction):
             records = self._records.get((e.tenant, e.lineage, interaction.trace_id), ())
             spans = {interaction.span_id, *interaction.duplicate_spans}
             found = contents_of(r for r in records if r.view.span_id in spans)
@@ -376,7 +376,7 @@ def _place(span: Interaction | ContextSpan) -> SpanPlace:
     return SpanPlace(span.tenant, span.lineage, span.service, span.trace_id, span.span_id, span.start_ns)
 
 
-def _wider(ask: Ask) -> Ask:
+def _wider(ask: SpanQuery) -> SpanQuery:
     """For spans of which only a log record is known: its time, and its service if it names one."""
     services = frozenset() if UNKNOWN_SERVICE in ask.services else ask.services
     return replace(ask, services=services, from_ns=max(ask.from_ns - NEAR_NS, 0), to_ns=ask.to_ns + NEAR_NS)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ingest.agents.score.broken_deploy import OURS
 from ingest.errors import BrokenDeploy
-from ingest.internal_findings import own_alarm
+from ingest.internal_findings import internal_alarm
 from ingest.messages import Output
 from ingest.topics.dead_letter import DeadLetter
 
@@ -32,7 +32,7 @@ def broken_deploy(why: str, dead: Sequence[DeadLetter], version_hash: str) -> Br
 def _alarm(why: str, ours: Sequence[DeadLetter], version_hash: str) -> Output:
     tenant = Counter(x.envelope.tenant for x in ours).most_common(1)[0][0]
     received_ns = min(x.envelope.received_ns for x in ours)
-    return own_alarm(
+    return internal_alarm(
         SCORE,
         tenant,
         version_hash,

@@ -15,7 +15,7 @@ from detectors.scorers.registry import SCORERS, TRACE_SCORERS
 from infra.errors import Misconfigured
 from infra.settings import Settings
 from infra.user_code import text_of
-from ingest.custom_scores import own_scorers, specs_of
+from ingest.custom_scores import custom_scorers, specs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def chosen(settings: Settings) -> Chosen:
     built_in = [_with_prices(scorer, settings) for scorer in SCORERS]
     if settings.scorers.memorised.documents and "memorised" not in off:
         built_in.append(_memorised(settings))
-    scorers = (*built_in, *own_scorers(settings))
+    scorers = (*built_in, *custom_scorers(settings))
     return Chosen(
         tuple(s for s in scorers if s.name not in off),
         tuple(s for s in TRACE_SCORERS if s.name not in off),

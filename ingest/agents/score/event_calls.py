@@ -17,11 +17,11 @@ from ingest.agents.fault import OF_THE_WHOLE
 from ingest.interaction import UNKNOWN_SERVICE, Interaction
 from ingest.otlp.assembly.assemble import Assembled
 from ingest.otlp.assembly.duplicates import is_telling
-from ingest.otlp.assembly.event_calls import NEAR_NS, EventCall, event_call, is_told_by
+from ingest.otlp.assembly.event_calls import NEAR_NS, EventCall, event_call, is_call_of
 from ingest.repository.content_record import ContentRecord
 from ingest.repository.content_record import from_row as content_from_row
 from ingest.repository.interaction import InteractionKey, StoredInteraction
-from ingest.repository.stage_store import Ask, Lineage, Partition, SpanPlace, StageStore, asks_for
+from ingest.repository.stage_store import Lineage, Partition, SpanPlace, SpanQuery, StageStore, span_queries
 from ingest.repository.tables import CONTENT_RECORDS
 from ingest.units.known_spans import KnownSpans
 from ingest.units.open_events import OpenEvent
@@ -34,7 +34,7 @@ LONGEST_CALL_NS = 600 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _EventCall:
     """A record that is waited for no longer, and the call it tells."""
 
     event: EventCall
@@ -47,7 +47,7 @@ class EventCalls:
     def __init__(self, store: StageStore, known: KnownSpans) -> None:
         self._store = store
         self._known = known
-        self._told: dict[SourcePosition, list[_Told]] = {}
+        self._told: dict[SourcePosition, list[_EventCall]] = {}
         self._by_response: dict[tuple[str, str, str], set[InteractionKey]] = {}
 
     def look_up(
@@ -72,7 +72,7 @@ class EventCalls:
             at_hand[record.source, record.ordinal] = record
         for at, found in waited:
             self._told[at] = [
-                _Told(call, known.backfill)
+                _EventCall(call, known.backfill)
                 for e in found
                 if (known := at_hand.get((e.source, e.ordinal))) is not None
                 and (call := _call(known)) is not None
@@ -82,7 +82,7 @@ class EventCalls:
     def _find_spans(self, events: Iterable[OpenEvent]) -> None:
         """Every span of the traces that these records name or would make."""
         places = [SpanPlace(*e.lineage, "", e.trace_id or e.digest, "", e.at_ns) for e in events]
-        for ask in asks_for(places):
+        for ask in span_queries(places):
             near = replace(
                 ask,
                 services=frozenset(),
@@ -103,7 +103,7 @@ class EventCalls:
             for (lineage, place), found in sorted(by_place.items())
             for row in self._store.find(
                 CONTENT_RECORDS,
-                Ask(
+                SpanQuery(
                     *lineage,
                     frozenset(),
                     frozenset(e.trace_id for e in found),
@@ -125,7 +125,7 @@ class EventCalls:
             ids = frozenset(i.response_id for i in found if i.response_id)
             from_ns = min(i.start_ns for i in found) - LONGEST_CALL_NS
             to_ns = max(i.end_ns for i in found) + LONGEST_CALL_NS
-            ask = Ask(*lineage, frozenset(), frozenset(), None, from_ns, to_ns, "response_id", ids)
+            ask = SpanQuery(*lineage, frozenset(), frozenset(), None, from_ns, to_ns, "response_id", ids)
             self._known.find_interactions([ask])
 
     def look_up_spans(self, assembled: Assembled) -> None:
@@ -143,7 +143,7 @@ class EventCalls:
             for i in calls
             for span_id in (i.span_id, *i.duplicate_spans)
         ]
-        for ask in asks_for(places):
+        for ask in span_queries(places):
             services = ask.services | {UNKNOWN_SERVICE}
             from_ns, to_ns = ask.from_ns - NEAR_NS, ask.to_ns + longest_ns + NEAR_NS
             self._known.find_interactions([replace(ask, services=services, from_ns=from_ns, to_ns=to_ns)])
@@ -183,7 +183,7 @@ class EventCalls:
         calls, contexts = self._known.interactions, self._known.contexts
         key, alone = _key(event.call), _key(event.alone)
         own = calls.get(key)
-        if own is not None and own.source == position and is_told_by(event.call, own.interaction):
+        if own is not None and own.source == position and is_call_of(event.call, own.interaction):
             return event.call
         own = calls.get(alone)
         if own is not None:
@@ -200,7 +200,7 @@ class EventCalls:
             if found is not None and found.of_event:
                 return found
         for key in sorted(self._by_response.get((i.tenant, i.lineage, i.response_id or ""), ())):
-            if key in calls and is_told_by(calls[key].interaction, i):
+            if key in calls and is_call_of(calls[key].interaction, i):
                 return calls[key]
         return None
 
@@ -227,7 +227,7 @@ class _Calls:
             *self._near.get((*owner, event.trace_id), ()),
             *self._near.get((*owner, event.response_id or ""), ()),
         )
-        return any(is_told_by(event, call) for call in near)
+        return any(is_call_of(event, call) for call in near)
 
 
 def _call(record: ContentRecord) -> EventCall | None:

@@ -41,7 +41,7 @@ _SPAN_FACTS = (
 """What the span of a call adds that a log record made."""
 
 
-def lacks_content(interaction: Interaction) -> bool:
+def is_incomplete(interaction: Interaction) -> bool:
     """Whether log records could add the prompt or the output."""
     i = interaction
     no_input = i.input_text is None and not i.input_texts

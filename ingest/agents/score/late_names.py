@@ -16,7 +16,7 @@ from ingest.interaction import ContextSpan, Interaction
 from ingest.otlp.assembly.assemble import Assembled
 from ingest.otlp.dialects.partial import AGENT
 from ingest.repository.interaction import NAMES, InteractionKey, StoredInteraction
-from ingest.repository.stage_store import Ask, SpanPlace, StageStore, asks_for
+from ingest.repository.stage_store import SpanPlace, SpanQuery, StageStore, span_queries
 from ingest.repository.tables import CONTEXT_SPANS, INTERACTIONS, Row
 from ingest.units.duplicate_calls import DUPLICATE
 from ingest.units.known_spans import KnownSpans
@@ -89,7 +89,7 @@ class LateNames:
         naming = [c for w in works if w.assembled for c in w.assembled.context_spans if _names(c)]
         longest_ns = max((c.end_ns - c.start_ns for c in naming), default=0)
         places = [SpanPlace(c.tenant, c.lineage, "", c.trace_id, "", c.start_ns) for c in naming]
-        for ask in asks_for(places):
+        for ask in span_queries(places):
             self._look_around(
                 replace(
                     ask,
@@ -105,7 +105,7 @@ class LateNames:
     def _look_above(self, unnamed: Sequence[Interaction]) -> None:
         """The spans around new calls that came before them."""
         places = [SpanPlace(i.tenant, i.lineage, "", i.trace_id, "", i.start_ns) for i in unnamed]
-        for ask in asks_for(places):
+        for ask in span_queries(places):
             around = (ask.from_ns - AROUND_NS, ask.to_ns + AROUND_NS)
             wide = replace(ask, services=frozenset(), span_ids=None, from_ns=around[0], to_ns=around[1])
             for trace_id, span_id, parent, kind, name, start, attributes in self._store.find(
@@ -122,7 +122,7 @@ class LateNames:
             named = self._names.setdefault(key[:3], {})
             named.setdefault(key[3], (start_ns, LateName(key, None, agent, trace)))
 
-    def _look_around(self, ask: Ask) -> None:
+    def _look_around(self, ask: SpanQuery) -> None:
         """The calls of these traces that lack a name, and who is above whom in their traces."""
         at = {name: place for place, name in enumerate(_LOOKED_AT)}
         newest: dict[tuple[str, str], Row] = {}
@@ -138,7 +138,7 @@ class LateNames:
                 lacking.append(SpanPlace(ask.tenant, ask.lineage, *place))
         if not lacking:
             return
-        self._known.find_interactions(asks_for(lacking))
+        self._known.find_interactions(span_queries(lacking))
         above = replace(ask, trace_ids=frozenset(p.trace_id for p in lacking))
         for trace_id, span_id, parent in self._store.find(
             CONTEXT_SPANS, above, ("trace_id", "span_id", "parent_span_id")

@@ -10,7 +10,7 @@ from detectors.observation import SourcePosition
 from ingest.interaction import ContextSpan, Interaction
 from ingest.otlp.assembly.assemble import Assembled
 from ingest.repository.interaction import StoredInteraction
-from ingest.repository.stage_store import Ask, Lineage
+from ingest.repository.stage_store import Lineage, SpanQuery
 from ingest.units.duplicate_calls import came_before
 from ingest.units.known_spans import KnownSpans
 from ingest.units.trace_unit import AROUND_NS
@@ -54,7 +54,7 @@ class LentContent:
             traces, ids = (frozenset(getattr(s, n) for s in found) for n in ("trace_id", "span_id"))
             from_ns, to_ns = min(s.start_ns for s in found), max(s.end_ns for s in found)
             around = (from_ns - AROUND_NS, to_ns + AROUND_NS)
-            ask = Ask(*lineage, frozenset(), traces, None, *around, "parent_span_id", ids)
+            ask = SpanQuery(*lineage, frozenset(), traces, None, *around, "parent_span_id", ids)
             self._known.find_interactions([ask])
 
     def of_message(self, work: Message) -> Iterator[tuple[StoredInteraction, Interaction]]:

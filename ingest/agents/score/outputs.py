@@ -64,7 +64,7 @@ class Outputs:
         at = work.position
         rows = [(service_of(t), observed_interaction(t, at)) for t in work.touched if t.observed]
         if work.judged:
-            rows += _judged_rows(work.judged)
+            rows += _evaluation_rows(work.judged)
         ended = [(_service_of_run(u), observed_trace(u)) for u in runs.get(at, ()) if u.observed]
         observations = [
             *(self._observation(k, work, INTERACTION, r) for k, r in by_service(rows).items()),
@@ -109,7 +109,7 @@ class Outputs:
         ]
 
 
-def _judged_rows(judged: Sequence[StoredJudgement]) -> list[tuple[ServiceKey, Observed]]:
+def _evaluation_rows(judged: Sequence[StoredJudgement]) -> list[tuple[ServiceKey, Observed]]:
     """Rows of the judgements that a message counts, with a bounded number of names for each service."""
     rows: list[tuple[ServiceKey, Observed]] = []
     names: dict[ServiceKey, dict[str, None]] = {}
@@ -152,5 +152,5 @@ def ids_of(work: Work) -> Iterable[tuple[str, ...]]:
         yield c.tenant, c.lineage, c.trace_id, c.span_id
     for record in work.records:
         yield record.key
-    for said in work.said:
+    for said in work.evaluations:
         yield "judgement", *said.id

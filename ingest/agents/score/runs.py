@@ -27,7 +27,7 @@ from ingest.repository.context_span import (
     step_of_interaction_row,
 )
 from ingest.repository.interaction import canonical_scores
-from ingest.repository.stage_store import Ask, Partition, SpanPlace, StageStore, asks_for
+from ingest.repository.stage_store import Partition, SpanPlace, SpanQuery, StageStore, span_queries
 from ingest.repository.tables import CONTEXT_SPANS, INTERACTIONS, TRACES, Row
 from ingest.units.open_traces import MODEL, Lineage, OpenTrace, OpenTraces, SpanFact
 from ingest.units.open_traces_restored import restore
@@ -36,7 +36,7 @@ from ingest.units.trace_unit import (
     END,
     IDLE,
     TraceUnit,
-    obey,
+    apply_stored,
     rootless_unit,
     stored_by,
     to_row,
@@ -127,7 +127,7 @@ class Runs:
                 continue
             row = stored.get((closing.key, unit.root.span_id, unit.source))
             if row is not None:
-                obey(unit, row)
+                apply_stored(unit, row)
             else:
                 fresh.append(unit)
             counted.setdefault(closing.key, set()).add(unit.source)
@@ -170,7 +170,7 @@ class Runs:
         runs: dict[TraceKey, list[Row]] = {}
         longest_ns = max(c.end_ns - c.start_ns for c in closings)
         places = [SpanPlace(*c.key[:2], "", c.key[2], "", c.start_ns) for c in closings]
-        for ask in asks_for(places):
+        for ask in span_queries(places):
             around = _around(ask, longest_ns)
             for row in self._store.find(TRACES, around):
                 runs.setdefault((ask.tenant, ask.lineage, row[TRACES.index["trace_id"]]), []).append(row)
@@ -259,7 +259,7 @@ def _key(span: ContextSpan) -> TraceKey:
     return span.tenant, span.lineage, span.trace_id
 
 
-def _around(ask: Ask, longest_ns: int) -> Ask:
+def _around(ask: SpanQuery, longest_ns: int) -> SpanQuery:
     """Every span of the traces asked for, whichever service it is of."""
     return replace(
         ask,

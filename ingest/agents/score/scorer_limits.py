@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from ingest.internal_findings import own_alarm
+from ingest.internal_findings import internal_alarm
 from ingest.messages import Output
 from ingest.stage_settings import ScorerOff
 
@@ -65,7 +65,7 @@ class ScorerLimits:
 
 def switched_off(off: ScorerOff, why: str, now_ns: int) -> Output:
     """The finding that a scorer is switched off: a ticket, since what it measured is not watched any more."""
-    return own_alarm(
+    return internal_alarm(
         "scorer_off",
         off.scorer,
         off.version,

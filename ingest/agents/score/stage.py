@@ -216,7 +216,7 @@ class ScoreStage:
         for _, context in batch.new_contexts:
             stored_context.to_row(context, work.position, decoded.envelope.received_ns)
         list(map(content_record.to_row, work.records))
-        list(map(self._judgement_row, work.said))
+        list(map(self._judgement_row, work.evaluations))
         self._outputs.of_message(work, {}, {work.position: policy_findings(work.touched, work.position)})
 
     def _learned(self, batch: Batch, obeyed: StageSettings) -> list[Output]:
@@ -363,12 +363,12 @@ class ScoreStage:
         for refused in self._store.insert(JUDGEMENTS, [self._judgement_row(j) for j in decided]):
             j = decided[refused.index]
             j.met = None
-            work = next((w for w in batch.works if any(said is j for said in w.said)), None)
+            work = next((w for w in batch.works if any(said is j for said in w.evaluations)), None)
             if work is None:
                 logger.warning("a judgement was not stored: %s", refused.reason)
                 continue
             dead_letter_log(work.decoded, j.ordinal, "not_storable", BadRecord(refused.reason))
-            work.said = [said for said in work.said if said is not j]
+            work.evaluations = [said for said in work.evaluations if said is not j]
         for j in decided:
             self._has_rows[JUDGEMENTS.name, j.tenant, j.lineage] = True
 

@@ -22,12 +22,12 @@ from ingest.stage_settings import ContextScope
 class Work:
     """What one message comes to.
 
-    ``touched`` are the interactions its position may observe, ``contexts``, ``records`` and ``said`` (the
-    judgements of its log records) what is stored from it, ``judged`` the judgements it counts, ``duplicate``
-    how many of its records are stored from elsewhere, ``clock_ns`` the latest event time of its lineage in
-    its partition so far (0: it moves no clock), ``learned`` which scopes only repeat calls. ``scopes`` are
-    those of its spans by trace and span id. ``event_calls`` is how many calls are stored from it that only
-    log records tell of: they are no records of its own; they are of ``event_traces``.
+    ``touched`` are the interactions its position may observe, ``contexts``, ``records`` and ``evaluations``
+    (the judgements of its log records) what is stored from it, ``judged`` the judgements it counts,
+    ``duplicate`` how many of its records are stored from elsewhere, ``clock_ns`` the latest event time of its
+    lineage in its partition so far (0: it moves no clock), ``learned`` which scopes only repeat calls.
+    ``scopes`` are those of its spans by trace and span id. ``event_calls`` is how many calls are stored from
+    it that only log records tell of: they are no records of its own; they are of ``event_traces``.
     """
 
     decoded: Decoded
@@ -36,7 +36,7 @@ class Work:
     touched: list[StoredInteraction] = field(default_factory=list)
     contexts: list[ContextSpan] = field(default_factory=list)
     records: list[ContentRecord] = field(default_factory=list)
-    said: list[StoredJudgement] = field(default_factory=list)
+    evaluations: list[StoredJudgement] = field(default_factory=list)
     judged: Sequence[StoredJudgement] = ()
     interactions: int = 0
     duplicate: int = 0

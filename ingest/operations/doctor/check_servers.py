@@ -151,7 +151,7 @@ def check_clock(name: str, ours_ns: int, theirs_ns: int) -> Line:
     return Line("clock", state, f"{name} is {abs(skew_s):.0f} s {way} this machine", remedy)
 
 
-def check_room(rooms: Iterable[DiskSpace]) -> list[Line]:
+def check_disk_space(rooms: Iterable[DiskSpace]) -> list[Line]:
     """Whether disks have room."""
     lines = []
     for room in rooms:

@@ -31,9 +31,9 @@ from ingest.operations.doctor.check_scorers import check_scorers
 from ingest.operations.doctor.check_servers import (
     Server,
     check_clock,
+    check_disk_space,
     check_progress,
     check_restarts,
-    check_room,
     check_server,
     check_topics,
     check_unredacted,
@@ -43,12 +43,12 @@ from ingest.operations.doctor.check_services import check_services
 from ingest.operations.doctor.line import AWAY, FAIL, Line
 from ingest.operations.doctor.starting import settled, started_s
 from ingest.operations.doctor.test_call import (
-    Door,
+    Endpoint,
     check_passage,
     go_through,
-    grpc_door,
-    http_door,
-    kafka_door,
+    grpc_endpoint,
+    http_endpoint,
+    kafka_endpoint,
 )
 from ingest.operations.quarantine import set_aside
 from ingest.settings_check import checked
@@ -100,7 +100,7 @@ def _of_servers(settings: Settings, key: str, wait_s: float) -> list[Line]:
     run = read_run(settings.home) or {}
     known = run.get("addresses", {})
     rooms = [
-        gather.room_server(
+        gather.process_server(
             name,
             addresses[name],
             f"python -m {module}",
@@ -118,7 +118,7 @@ def _of_servers(settings: Settings, key: str, wait_s: float) -> list[Line]:
         lines += _of_scorers(settings)
     lines += check_judges(settings)
     lines += check_receivers(settings.receiver, _last_attempts(store))
-    lines += check_room(disk_space_of(settings.home, store))
+    lines += check_disk_space(disk_space_of(settings.home, store))
     if store is not None:
         lines += _of_store(settings, store, lags=topics is not None)
     doors = _doors(settings, addresses, key, topics, _answers(rooms[0]))
@@ -134,7 +134,7 @@ def _of_scorers(settings: Settings) -> list[Line]:
     except Misconfigured as error:
         return [Line("scorers", FAIL, str(error), "lightship scorers check")]
     try:
-        return check_scorers(gather.obeyed(settings.kafka).off(versions), versions)
+        return check_scorers(gather.applied_settings(settings.kafka).off(versions), versions)
     except Unavailable as error:
         return [Line("scorers", AWAY, str(error), "lightship setup")]
 
@@ -180,13 +180,13 @@ def _of_store(settings: Settings, store: Client, *, lags: bool) -> list[Line]:
 
 def _doors(
     settings: Settings, addresses: Mapping[str, str], key: str, topics: gather.Topics | None, gateway: bool
-) -> list[Door]:
+) -> list[Endpoint]:
     """Every way in that is on; those of a gateway that does not answer are not tried."""
-    doors: list[Door] = []
+    doors: list[Endpoint] = []
     if gateway:
-        doors += [http_door(addresses["gateway"], key, as_json=as_json) for as_json in (False, True)]
+        doors += [http_endpoint(addresses["gateway"], key, as_json=as_json) for as_json in (False, True)]
         if "grpc" in addresses:
-            doors.append(grpc_door(addresses["grpc"], key))
+            doors.append(grpc_endpoint(addresses["grpc"], key))
     if topics is not None and SPANS_IN.name in topics.partitions:
-        doors.append(kafka_door(settings.kafka, SPANS_IN.name, key))
+        doors.append(kafka_endpoint(settings.kafka, SPANS_IN.name, key))
     return doors

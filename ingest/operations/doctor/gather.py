@@ -107,7 +107,7 @@ _PROGRESS = "SELECT room, dateDiff('second', max(written_at), now()) FROM progre
 _NEXT = "SELECT topic, partition, max(offset) + 1 FROM ledger GROUP BY topic, partition"
 
 
-def obeyed(kafka_settings: KafkaSettings) -> StageSettings:
+def applied_settings(kafka_settings: KafkaSettings) -> StageSettings:
     """What the workers obey beyond the settings file.
 
     Raises
@@ -123,7 +123,7 @@ def obeyed(kafka_settings: KafkaSettings) -> StageSettings:
         reader.stop()
 
 
-def room_server(
+def process_server(
     name: str, address: str, start: str, *, elsewhere: bool, instance: str = "", timeout_s: float = 5.0
 ) -> Server:
     """A room of ours: its ``/readyz`` says what it waits for, and names the ``instance`` if one runs it."""

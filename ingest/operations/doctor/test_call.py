@@ -47,7 +47,7 @@ class Refused(IngestError):
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Endpoint:
     """A way in: its name, its address, and how to send a request through it."""
 
     name: str
@@ -113,7 +113,7 @@ def invented_request(now_ns: int) -> tuple[str, ExportTraceServiceRequest]:
     return trace_id.hex(), request
 
 
-def http_door(address: str, key: str, *, as_json: bool) -> Door:
+def http_endpoint(address: str, key: str, *, as_json: bool) -> Endpoint:
     """OTLP/HTTP at the gateway, in one of its two encodings; ``key`` empty: none is sent."""
     headers = {HEADER_LINEAGE: LINEAGE, "content-type": JSON if as_json else PROTOBUF}
     if key:
@@ -132,7 +132,7 @@ def http_door(address: str, key: str, *, as_json: bool) -> Door:
         if answer.status_code != 200:
             raise Refused(f"answered {answer.status_code}", "see the log of the gateway")
 
-    return Door("HTTP JSON" if as_json else "HTTP protobuf", f"{address}/v1/traces", send)
+    return Endpoint("HTTP JSON" if as_json else "HTTP protobuf", f"{address}/v1/traces", send)
 
 
 _KEY_REMEDY = "export LIGHTSHIP_INGEST_KEY with a key of this gateway; then lightship env sends it"
@@ -142,7 +142,7 @@ def _no_key(key: str) -> str:
     return "the key in LIGHTSHIP_INGEST_KEY is not valid here" if key else "the gateway asks for a key"
 
 
-def grpc_door(address: str, key: str) -> Door:
+def grpc_endpoint(address: str, key: str) -> Endpoint:
     """OTLP/gRPC at the gateway."""
     place = urlsplit(address).netloc or address
 
@@ -160,10 +160,10 @@ def grpc_door(address: str, key: str) -> Door:
                     raise Unavailable(f"no answer ({code})") from error
                 raise Refused(f"answered {code}", "see the log of the gateway") from error
 
-    return Door("gRPC", place, send)
+    return Endpoint("gRPC", place, send)
 
 
-def kafka_door(settings: KafkaSettings, topic: str, key: str) -> Door:
+def kafka_endpoint(settings: KafkaSettings, topic: str, key: str) -> Endpoint:
     """A topic that Collectors and exporters write to; the lineage of what comes through it is ``live``."""
     headers = [(HEADER_INGEST_KEY, key.encode())] if key else []
 
@@ -179,12 +179,14 @@ def kafka_door(settings: KafkaSettings, topic: str, key: str) -> Door:
         except KafkaError as error:
             raise Unavailable(f"Kafka did not take it ({type(error).__name__})") from error
 
-    return Door(f"Kafka {topic}", settings.bootstrap, send)
+    return Endpoint(f"Kafka {topic}", settings.bootstrap, send)
 
 
-def go_through(doors: Sequence[Door], store: Client | None, *, wait_s: float, now_ns: int) -> list[Passage]:
+def go_through(
+    doors: Sequence[Endpoint], store: Client | None, *, wait_s: float, now_ns: int
+) -> list[Passage]:
     """Send one interaction through each door and wait for their rows (without a store: not)."""
-    sent: dict[str, tuple[Door, float]] = {}
+    sent: dict[str, tuple[Endpoint, float]] = {}
     out: list[Passage] = []
     for door in doors:
         trace_id, request = invented_request(now_ns)

@@ -44,7 +44,7 @@ def import_command(
     plan = read_plan(**options)
     settings = reach(load(config))
     job = ImportJob(tuple(paths), plan, TENANT, lineage, more)
-    told = _Told(say)
+    told = _Progress(say)
     report = asyncio.run(import_files(job, settings, restart=restart, progress=told))
     out = {**report.to_dict(), "would_have_paged": None}
     if not report.ended:
@@ -64,7 +64,7 @@ def _plain(value: Any) -> Any:
     return rfc3339(value.replace(tzinfo=UTC)) if isinstance(value, datetime) else value
 
 
-class _Told:
+class _Progress:
     """Progress in tenths."""
 
     def __init__(self, say: Callable[[str], None]) -> None:

@@ -160,7 +160,7 @@ async def _send(
     if placed and own_clock:  # every partition knows the lineage before any of them has data
         await intake.mark(origin, placed[min(report.sent_before, len(placed) - 1)].at_ns, ends=False)
     for portion in portions(rows, placed, job.plan, start=report.sent_before):
-        refused = await intake.take(portion.request, origin)
+        refused = await intake.accept(portion.request, origin)
         rejected.update(refused)
         if own_clock:
             await intake.mark(origin, portion.event_ns, ends=False)

@@ -41,10 +41,10 @@ def balance(config: Path | None, since: str | None = None) -> dict[str, Any]:
     client = clickhouse.connect(settings.store)
     turned_away = refused(gateway_address(settings))
     since_ns = SystemClock().now_ns() - back_ns
-    return taken(client, settings.kafka, since_ns, turned_away, recent=since is not None)
+    return snapshot(client, settings.kafka, since_ns, turned_away, recent=since is not None)
 
 
-def taken(
+def snapshot(
     client: Client,
     settings: KafkaSettings,
     since_ns: int,

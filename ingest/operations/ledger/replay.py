@@ -28,7 +28,7 @@ from ingest.messages import RawMessage
 from ingest.operations.importing.options import read_span
 from ingest.operations.ledger.holes import Gap
 from ingest.operations.ledger.read import COMPLETE_NS
-from ingest.operations.ledger.unaccounted import Unaccounted, told_elsewhere, unaccounted
+from ingest.operations.ledger.unaccounted import Unaccounted, covered_elsewhere, unaccounted
 from ingest.repository.stage_store import Partition
 from ingest.topics.reader import log_reader
 
@@ -112,7 +112,7 @@ def _store_all(
                 found.there.items(), key=lambda item: (item[0][0] != SPANS.name, item)
             ):
                 store_ranges(stage, settings.kafka, place, ranges, tenant, counts, say)
-                more = tuple(told_elsewhere(client, place, ranges))
+                more = tuple(covered_elsewhere(client, place, ranges))
                 store_ranges(stage, settings.kafka, place, more, tenant, Counts(), say)
             missing = look()
             if counts.messages == before or not missing.there or missing == found:

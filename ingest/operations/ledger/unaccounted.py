@@ -78,7 +78,7 @@ def unaccounted(
     )
 
 
-def told_elsewhere(client: Client, place: Partition, ranges: Sequence[Gap]) -> list[Gap]:
+def covered_elsewhere(client: Client, place: Partition, ranges: Sequence[Gap]) -> list[Gap]:
     """Messages that tell once more of calls that came with the messages of ``ranges``, as ranges in order.
 
     A provider's SDK and an instrumentation may both tell of a call, and the second alone hold its text; spans

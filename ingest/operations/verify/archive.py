@@ -21,7 +21,7 @@ from ingest.agents.detect.evidence import DETECT, Evidence, KeptSnapshot
 from ingest.agents.detect.run_config import RunConfig
 from ingest.agents.detect.writer import LOGS
 from ingest.errors import Unavailable
-from ingest.operations.verify.held_copies import HeldCopies, at
+from ingest.operations.verify.held_copies import LegalHoldCopies, at
 from ingest.operations.verify.links import LogRecord
 from ingest.operations.verify.same import StoredFinding, StoredReference
 from ingest.repository.interaction import StoredInteraction, from_row, position_text
@@ -46,18 +46,18 @@ class Archive:
     """Reads of one ClickHouse; raises ``Unavailable`` when it does not answer."""
 
     def __init__(
-        self, client: Client, kept_months: int, room: str = DETECT, held: HeldCopies | None = None
+        self, client: Client, kept_months: int, room: str = DETECT, held: LegalHoldCopies | None = None
     ) -> None:
         self._client = client
         self._kept_months = kept_months
         self._room = room
-        self._held = held or HeldCopies(self._rows)
+        self._held = held or LegalHoldCopies(self._rows)
 
-    def of_room(self, room: str) -> Archive:
+    def of_process(self, room: str) -> Archive:
         """The same, with the log and the snapshots of ``room``."""
         return Archive(self._client, self._kept_months, room, self._held)
 
-    def held(self) -> Counter[str]:
+    def legal_hold_copies(self) -> Counter[str]:
         """How many copies were read in place of rows of each table, since this was last asked."""
         return self._held.used()
 

@@ -58,7 +58,7 @@ def verified(
     held: dict[str, Counter[str]] = {}
     for finding_id, row in stored.items():
         found = _one(archive, finding_id, row)
-        held[finding_id] = archive.held() + Counter({FINDINGS_TABLE: int(row.held)})
+        held[finding_id] = archive.legal_hold_copies() + Counter({FINDINGS_TABLE: int(row.held)})
         if isinstance(found, Claim):
             claims.setdefault((found.last.room, found.last.partition), []).append(found)
         else:
@@ -66,8 +66,8 @@ def verified(
     for (room, partition), mine in sorted(claims.items()):
         log = LOGS_BY_ROOM[room]
         explained = partial(original.explained, settings.kafka, log, partition)
-        judged = Check(log, archive.of_room(room), partition, mine, whole, explained).run()
-        copies = archive.held()
+        judged = Check(log, archive.of_process(room), partition, mine, whole, explained).run()
+        copies = archive.legal_hold_copies()
         for verdict in judged:
             verdicts[verdict.finding_id] = replace(verdict, held=held[verdict.finding_id] + copies)
     return [*(verdicts[finding_id] for finding_id in stored), *missing]

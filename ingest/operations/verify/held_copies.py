@@ -34,7 +34,7 @@ _WHOLE = "toUInt64OrZero(trim(BOTH '\"' FROM JSONExtractRaw(body, '{}')))"
 """A column of whole numbers, which may be written in quotes."""
 
 
-class HeldCopies:
+class LegalHoldCopies:
     """Copies by what is sought; `used` counts what was taken of each table."""
 
     def __init__(self, query: Query) -> None:

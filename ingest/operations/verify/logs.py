@@ -71,8 +71,8 @@ def _to_fleet_shard(shard: AnyShard, offset: int, message: AnyMessage) -> None:
 
 def _told(message: AnyMessage) -> tuple[str, ServiceKey]:
     if isinstance(message, Report):
-        return fleet.told_by(message)
-    return log_row.told_by(message)
+        return fleet.kind_and_owner(message)
+    return log_row.kind_and_owner(message)
 
 
 OBSERVED = Log(DETECT, OBSERVATIONS, observation.decode, _told, _shard, _to_shard)

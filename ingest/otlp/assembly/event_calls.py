@@ -76,7 +76,7 @@ def _is_whole(p: Partial) -> bool:
     return any(ended) or p.output_tokens is not None or (p.input_tokens is not None and bool(p.input_texts))
 
 
-def is_told_by(event: Interaction, call: Interaction) -> bool:
+def is_call_of(event: Interaction, call: Interaction) -> bool:
     """Whether ``call`` is the one that an event tells.
 
     By its ids if no response id contradicts; by the response id in any trace; else, in one trace, by its time
@@ -118,7 +118,7 @@ def untold(
     for event in events:
         near = by_trace.get(event.call.trace_id, [])
         told = by_response.get(event.call.response_id or "")
-        if any(is_told_by(event.call, c) for c in (*near, *([told] if told else []))):
+        if any(is_call_of(event.call, c) for c in (*near, *([told] if told else []))):
             continue
         taken = (event.call.trace_id, event.call.span_id) in steps or any(
             c.span_id == event.call.span_id for c in near

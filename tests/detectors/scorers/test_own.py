@@ -11,7 +11,7 @@ import pytest
 from detectors.grid import LogGrid
 from detectors.record import Record
 from detectors.scorers import SPECS
-from detectors.scorers.custom.declared import spec_of, specs_told, table_of
+from detectors.scorers.custom.declared import declared_specs, spec_of, table_of
 from detectors.scorers.custom.function import CustomFunction
 from detectors.scorers.custom.json_form import JsonForm
 from detectors.scorers.custom.text_match import TextMatch, pattern_of
@@ -61,7 +61,7 @@ def test_what_a_plug_in_declares_can_be_said_in_a_table(kind: str) -> None:
 def test_what_cannot_be_declared_is_left_out_of_what_is_only_told() -> None:
     tables = {"swears": asdict(CustomScoreSettings()), "refusal": asdict(CustomScoreSettings())}
     plug_in = CustomFunction(declared("depth", kind="real"), lambda _: 1.0, "1")
-    assert set(specs_told(tables, [plug_in, lambda: plug_in, object()])) == {"swears", "depth"}
+    assert set(declared_specs(tables, [plug_in, lambda: plug_in, object()])) == {"swears", "depth"}
     assert "swears" not in SPECS
 
 

@@ -18,8 +18,8 @@ from ingest.operations.doctor.check_scorers import check_scorers
 from ingest.operations.doctor.check_servers import (
     Server,
     check_clock,
+    check_disk_space,
     check_progress,
-    check_room,
     check_server,
     check_topics,
     check_unredacted,
@@ -127,8 +127,8 @@ def test_room_on_disks() -> None:
         DiskSpace("b", 5 * GIB, 100 * GIB),
         DiskSpace("c", GIB // 4, GIB),
     ]
-    assert [x.state for x in check_room(rooms)] == [OK, WARN, FAIL]
-    assert [x.state for x in check_room([DiskSpace("d", 2 * GIB, 100 * GIB)])] == [FAIL]
+    assert [x.state for x in check_disk_space(rooms)] == [OK, WARN, FAIL]
+    assert [x.state for x in check_disk_space([DiskSpace("d", 2 * GIB, 100 * GIB)])] == [FAIL]
 
 
 def facts(**counts: int) -> ServiceFacts:
