@@ -411,9 +411,7 @@ def _version() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; gives the exit code."""
     parser = argparse.ArgumentParser(prog="python -m alerts.service", description=__doc__)
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="lightship.toml (default: LIGHTSHIP_CONFIG)"
-    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="default: LIGHTSHIP_CONFIG")
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     options = parser.parse_args(argv)
     logging.basicConfig(

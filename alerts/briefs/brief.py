@@ -184,6 +184,8 @@ class Brief:
     do: Do
     trust: Trust
     tally: Tally | None = None
+    ended_by: str | None = None
+    ended_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +268,8 @@ def brief_of(
         ),
         trust=trust,
         tally=tally or tally_of(incident),
+        ended_by=incident.ended_by and words.plain(incident.ended_by),
+        ended_reason=incident.ended_reason and words.plain(incident.ended_reason, MAX_NOTE),
     )
 
 

@@ -42,7 +42,7 @@ _FACTS = (
     "detector",
 )
 _TIMES = ("opened", "fired", "resolved", "acknowledged", "held")
-_LATER: dict[str, Any] = {"held_by": None, "silence": None}
+_LATER: dict[str, Any] = {"held_by": None, "silence": None, "ended_by": None, "ended_reason": None}
 """Fields that came after the first release, with what they are where they are missing."""
 _PLAIN = (
     "incident_id",

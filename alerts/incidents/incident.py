@@ -82,6 +82,8 @@ class Undoable:
     acknowledged_by: str | None
     acknowledged_ns: int | None
     reopened: int
+    ended_by: str | None = None
+    ended_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ class Incident:
     evidence: str = "ok"
     severity: str = "ticket"
     ending: str | None = None
+    ended_by: str | None = None
+    ended_reason: str | None = None
     since_ns: int = 0
     clock_ns: int = 0
     fired_ns: int | None = None

@@ -239,6 +239,8 @@ class _Log:
             "notify": "reopened" if self.incident.heard else "opened",
             "fired_ns": now_ns if fired_ns is None else fired_ns,
             "ending": None,
+            "ended_by": None,
+            "ended_reason": None,
             "resolved_ns": None,
             "acknowledged_by": None,
             "acknowledged_ns": None,
@@ -280,6 +282,8 @@ class _Log:
             finding=event.finding,
             notify="resolved" if i.state in (FIRING, RECOVERING) else "",
             ending=event.ending,
+            ended_by=event.actor if event.ending in BY_PEOPLE else None,
+            ended_reason=event.reason or None if event.ending in BY_PEOPLE else None,
             resolved_ns=i.resolved_ns if relabel else now_ns,
             undo=permitted_actions.undoable(i, "resolved", event.actor, now_ns)
             if event.ending in BY_PEOPLE

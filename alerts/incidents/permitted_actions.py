@@ -11,7 +11,16 @@ from alerts.incidents.timing import Timing
 from detectors.finding import rfc3339
 from infra.clock import NS_PER_S, to_datetime
 
-_RESTORED = ("state", "ending", "resolved_ns", "acknowledged_by", "acknowledged_ns", "reopened")
+_RESTORED = (
+    "state",
+    "ending",
+    "ended_by",
+    "ended_reason",
+    "resolved_ns",
+    "acknowledged_by",
+    "acknowledged_ns",
+    "reopened",
+)
 
 
 def check_acknowledge(incident: Incident, event: Acknowledge) -> None:

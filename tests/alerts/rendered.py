@@ -16,7 +16,8 @@ from alerts.briefs.render import render_json, render_text
 from alerts.commands.incidents_command import show_one
 from alerts.incidents.codec import incident_to_dict
 from alerts.notify import mail, pagerduty, slack, webhook
-from tests.alerts.situations import SITUATIONS, Situation
+from tests.alerts.situation import Situation
+from tests.alerts.situations import SITUATIONS
 
 FOLDER = Path(__file__).parent / "snapshots" / "messages"
 

@@ -15,11 +15,20 @@ from alerts.briefs.causes import suspect_text
 from alerts.briefs.headline import HEADLINE_LIMIT, headline
 from alerts.briefs.render import parts, render_text
 from alerts.briefs.runbook import name_of
+from alerts.incidents.events import Reopen, Undo
+from alerts.incidents.lifecycle import step
 from detectors.finding import ALL, Finding, SliceEffect, Suspect
 from tests.alerts.deliveries import incident_of
-from tests.alerts.invented import at, lengths, refusals, secret
+from tests.alerts.invented import TIMING, at, lengths, refusals, secret
 from tests.alerts.rendered import FOLDER, rendered
-from tests.alerts.situations import ALL_COMPARED, SITUATIONS, change, latency, spending
+from tests.alerts.situation import ALL_COMPARED, change
+from tests.alerts.situations import (
+    SITUATIONS,
+    dark_by_rule,
+    latency,
+    rolled_back,
+    spending,
+)
 
 
 def spaced(text: str) -> str:
@@ -54,6 +63,31 @@ def test_waiting_times_follow_from_answers_that_grew_as_much() -> None:
     slow = change("slow", "latency_s", "s", 1.2, 3.0, severity="ticket")
     longer = change("long", "output_length", "characters", 200.0, 480.0, severity="ticket")
     assert incident_of(slow, longer).primary_finding.finding_id == "long"
+
+
+@pytest.mark.parametrize("name", ["dead_receiver", "refused_page"])
+def test_what_lightship_says_of_itself_is_no_half_sentence(name: str) -> None:
+    made = SITUATIONS[name]()
+    assert "…" not in headline(made.incident())
+    assert "nobody" in render_text(made.delivery().brief)
+
+
+def test_what_no_longer_comes_is_named_as_the_rule_names_it() -> None:
+    (found,) = dark_by_rule().findings
+    priced = incident_of(replace(found, score="latency_s", slice="language=de"))
+    assert "no calls with latency for 10 min in language=de" in spaced(headline(priced))
+    assert name_of(found) == name_of(replace(found, score="latency_s")) == "volume"
+
+
+def test_the_end_says_who_ended_it_and_why_until_it_is_undone() -> None:
+    assert "by ana: rolled back" in render_text(rolled_back().delivery().brief)
+    incident = rolled_back().incident()
+    undone, _ = step(incident, Undo("ana"), incident.resolved_ns or 0, TIMING)
+    assert undone is not None
+    assert (undone.ended_by, undone.ended_reason) == (None, None)
+    again, _ = step(incident, Reopen("bo"), incident.resolved_ns or 0, TIMING)
+    assert again is not None
+    assert (again.ended_by, again.ended_reason) == (None, None)
 
 
 def test_a_burst_of_nine_outputs_names_no_incident() -> None:

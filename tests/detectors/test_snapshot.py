@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as npst
 
 from detectors.engine.snapshot import WrongSnapshot, pack, unpack
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 EDGES = [e + d for e in (0, 2**63, 2**64, -(2**63), -(2**64), 2**68) for d in (-1, 0, 1)]
 NUMBERS = st.sampled_from(EDGES) | st.integers()
 TEXTS = st.text(st.characters())

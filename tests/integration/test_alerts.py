@@ -31,10 +31,7 @@ from detectors.observation import Control, decode
 from infra.clickhouse import connect
 from infra.disks import DiskSpace
 from infra.kafka import ACTIONS, CLIENT, FINDINGS, INCIDENTS, OBSERVATIONS, create_topics
-from infra.settings import (
-    KafkaSettings,
-    ReceiverSettings,
-)
+from infra.settings import KafkaSettings, ReceiverSettings
 from ingest.requests.change_events import read_markers
 from tests.alert_service import WAIT_S, World, new_world, until
 from tests.alerts.invented import at, lengths, overall, refusals, secret
@@ -69,8 +66,7 @@ def receiving() -> Iterator[Receiver]:
             self.send_header("content-length", "0")
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
+        def log_message(self, *_: object) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -19,7 +19,7 @@ from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.alerts.deliveries import incident_of
 from tests.alerts.invented import at, lengths, refusals, secret
-from tests.alerts.situations import change
+from tests.alerts.situation import change
 from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration

@@ -7,7 +7,9 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 from kafka import KafkaProducer
@@ -17,10 +19,12 @@ from alerts.incidents.lifecycle import fresh
 from alerts.incidents.timing import Timing
 from alerts.repository.incidents import IncidentRepository
 from detectors.finding import Finding
-from detectors.observation import Observation, decode, encode
+from detectors.observation import Mark, Observation, decode, encode
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
+from detectors.scorers import SPECS
 from infra import clickhouse
 from infra.kafka import OBSERVATIONS, create_topics
+from infra.sections import DetectionSettings
 from infra.settings import KafkaSettings, Settings
 from ingest.agents.detect.run_config import RunConfig, engine
 from ingest.agents.detect.stage import DetectStage
@@ -37,12 +41,12 @@ from ingest.repository.writer import ClickHouseStore
 from tests.at_length import at_length
 from tests.databases import drop, fresh_database
 from tests.detectors.test_watcher import refusals_in_spanish
-from tests.detectors.traffic import World
+from tests.detectors.traffic import DAY, START, Row, World, observation
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS
 from tests.ingest.raw import raw as raw_message
 from tests.ingest.telemetry import chat, logs, span, traces
 from tests.ingest.telemetry import log as log_record
-from tests.ingest.test_detect_stage import log_of, raw, said
+from tests.ingest.test_detect_stage import log_of, mark, raw, said
 
 pytestmark = pytest.mark.integration
 
@@ -76,23 +80,22 @@ def empty(store: str) -> Iterator[Stored]:
     drop(own)
 
 
+def stage(on: Stored) -> DetectStage:
+    """Stage 2 over the database, as a worker that starts with its settings."""
+    e, kept = engine(on.settings), ClickHouseDetectStore(on.client)
+    return DetectStage(kept, e.config, e.partitions, e.lateness_ns, e.limits, run=RunConfig.of(on.settings))
+
+
 @pytest.fixture
 def stored(empty: Stored, log: Sequence[RawMessage]) -> Stored:
     client, settings = empty.client, empty.settings
-    e = engine(settings)
-    run = RunConfig.of(settings)
-
-    def stage() -> DetectStage:
-        kept = ClickHouseDetectStore(client)
-        return DetectStage(kept, e.config, e.partitions, e.lateness_ns, e.limits, run=run)
-
-    running, ids = stage(), []
+    running, ids = stage(empty), []
     for at in range(0, len(log), AT_ONCE):
         ids += [json.loads(f)["finding_id"] for f in said(running.process(log[at : at + AT_ONCE]))]
         if at % (3 * AT_ONCE) == 0:
             running.snapshot()
         if at % (5 * AT_ONCE) == 0:  # killed: what comes after its last snapshot is applied again
-            running = stage()
+            running = stage(empty)
             begin = at // (3 * AT_ONCE) * 3 * AT_ONCE + AT_ONCE
             running.process(log[begin : at + AT_ONCE])
     assert ids
@@ -237,6 +240,50 @@ def test_gaps_of_the_log_are_filled_with_copies_and_others_are_named(stored: Sto
     told = first(stored.verify())
     assert told.startswith("observations, ")
     assert str(middle) in told
+
+
+def slow_from(minute: int, minutes: int) -> Iterator[Observation | Mark]:
+    """Two learned days of a call every four seconds, then calls five times as slow, of one user each."""
+    draw, specs = np.random.default_rng(3), {"latency_s": SPECS["latency_s"]}
+    before = range(START, minute - 20, 5)
+    for offset, at in enumerate((*before, *range(minute - 20, minute + minutes))):
+        n = 75 if at in before else 15
+        latencies = np.exp(draw.normal(0.2, 0.5, n)) * (5.0 if at >= minute else 1.0)
+        whole = observation([Row(at, {}, {"latency_s": float(v)}) for v in latencies], offset, specs=specs)
+        who = tuple(int(w) for w in draw.integers(1, 2**62, n))
+        when = tuple(int(t) for t in np.sort(draw.integers(0, 60_000, n)))
+        yield replace(whole, users=who, conversations=who, at_ms=when)
+        yield mark(0, offset + 1, at)
+
+
+def test_a_value_of_the_fast_path_is_verified_from_the_original_and_from_held_copies(empty: Stored) -> None:
+    one = KafkaSettings(partitions=1)
+    empty.settings = replace(empty.settings, kafka=one, detection=DetectionSettings(learn_days=2))
+    change = START + 2 * DAY + 37
+    running, told = stage(empty), list[dict[str, Any]]()
+    log = raw(list(slow_from(change, 20)))
+    for at in range(0, len(log), AT_ONCE):  # the change comes as it is sent, so that ticks are open
+        step = AT_ONCE if at < len(log) - 80 else 1
+        for k in range(at, min(at + AT_ONCE, len(log)), step):
+            told += [json.loads(f) for f in said(running.process(log[k : k + step]))]
+        running.snapshot()
+    assert told[0]["detector"].startswith("fast_values.")
+    assert (told[0]["score"], told[0]["status"]) == ("latency_s", "provisional")
+    assert told[0]["log_to"] < len(log) - 20  # while the change goes on
+    empty.ids = sorted({f["finding_id"] for f in told})
+    for whole in (False, True):
+        assert first(empty.verify(whole=whole)) == ""
+    mine = told[0]["finding_id"]
+    hold(empty, mine)
+    empty.ids = [mine]
+    (verdict,) = empty.verify()
+    assert verdict.difference is None
+    assert {"findings", "evidence", "observations"} <= set(verdict.held)
+    slower = r"replaceRegexpOne(body, '(current_value[^0-9]+)[0-9.]+', '\\199.0')"
+    empty.client.command(
+        f"ALTER TABLE held_rows UPDATE body = {slower} WHERE source = 'findings' SETTINGS mutations_sync = 2"
+    )
+    assert "current_value: expected " in first(empty.verify())
 
 
 def test_a_copy_is_believed_no_more_than_the_row_was(stored: Stored) -> None:
