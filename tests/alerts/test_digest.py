@@ -121,7 +121,7 @@ def test_every_channel_shows_it_as_plain_text_within_its_limits() -> None:
 class Told(Channel):
     """A channel that takes digests, too."""
 
-    def tell(self, delivery: DigestDelivery) -> Outcome:
+    def send_digest(self, delivery: DigestDelivery) -> Outcome:
         self.told = [*getattr(self, "told", []), delivery.dedup_key]
         return self.answers.pop(0) if self.answers else Outcome("sent")
 

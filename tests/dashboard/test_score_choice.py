@@ -7,12 +7,12 @@ from streamlit.testing.v1 import AppTest
 PAGE = """
 import streamlit as st
 
-from dashboard import choose
+from dashboard.shared import score_choice
 
 address = {}
 if st.session_state.get("shows", True):
-    choose.one_of("Score", ["degenerate", "latency_s", "refusal"], "score", address, usual="refusal")
-choose.write(address)
+    score_choice.one_of("Score", ["degenerate", "latency_s", "refusal"], "score", address, usual="refusal")
+score_choice.write(address)
 """
 
 

@@ -10,8 +10,8 @@ import time
 
 CODE = """
 import os, time
-from ingest.agents.heartbeat import Pulse
-Pulse(3.0, lambda seconds: os._exit(7 if seconds > 3.0 else 8)).start()
+from ingest.agents.heartbeat import Heartbeat
+Heartbeat(3.0, lambda seconds: os._exit(7 if seconds > 3.0 else 8)).start()
 print("up", flush=True)
 time.sleep(60)
 """
