@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,6 +18,8 @@ from detectors.scorers import SPECS
 
 SPENT = ("USD",)
 """Units of money: a sum of it was spent."""
+_OF_VALUES = re.compile(r"rule .*?: ([0-9.]+) % quantile ")
+"""How `Rule.text` begins where the rule is about a quantile."""
 
 
 def limit_text(finding: Finding, named: Callable[[str], str]) -> str:
@@ -41,6 +44,7 @@ def _beside(finding: Finding, met: HeldCondition) -> Finding:
         baseline_value=met.limit,
         factor=met.factor,
         conditions=(),
+        notes=(),
     )
 
 
@@ -72,8 +76,14 @@ def _limit_text(finding: Finding, name: str) -> str:
     if finding.measure == "sum":
         said = f"spent {now}" if unit in SPENT else f"{name} {now} in all"
         return f"{said} {within}, {bound} {allowed}"
-    measure = "mean" if finding.measure == "mean" else f"{finding.measure} of"
+    measure = "mean" if finding.measure == "mean" else _quantile(finding)
     return f"{measure} {name} {now} {within}, {bound} {allowed}"
+
+
+def _quantile(finding: Finding) -> str:
+    """``p95``, as the rule's own words have it: a finding names the measure alone."""
+    said = next((m[1] for note in finding.notes if (m := _OF_VALUES.match(note))), "")
+    return f"p{said}" if said else f"{finding.measure} of"
 
 
 def _share(value: float, more: int) -> str:

@@ -17,7 +17,8 @@ from alerts.briefs.render import parts, render_text
 from alerts.briefs.runbook import name_of
 from alerts.incidents.events import Reopen, Undo
 from alerts.incidents.lifecycle import step
-from detectors.finding import ALL, Finding, SliceEffect, Suspect
+from detectors.finding import ALL, Finding, HeldCondition, SliceEffect, Suspect
+from detectors.rules import Rule
 from tests.alerts.deliveries import incident_of
 from tests.alerts.invented import TIMING, at, lengths, refusals, secret
 from tests.alerts.rendered import FOLDER, rendered
@@ -77,6 +78,22 @@ def test_what_no_longer_comes_is_named_as_the_rule_names_it() -> None:
     priced = incident_of(replace(found, score="latency_s", slice="language=de"))
     assert "no calls with latency for 10 min in language=de" in spaced(headline(priced))
     assert name_of(found) == name_of(replace(found, score="latency_s")) == "volume"
+
+
+def test_a_rule_on_a_quantile_says_which_one() -> None:
+    asked = Rule("latency_s", "quantile", 600, ">", 9.0, quantile=0.95, slice="language=de")
+    (found,) = spending().findings
+    slow: dict[str, Any] = {
+        "score": "latency_s",
+        "measure": "quantile",
+        "current_value": 9.2,
+        "baseline_value": 9.0,
+    }
+    broken = replace(found, **slow, effect_unit="s", notes=(f"rule {asked.text()}",))
+    assert "p95 latency 9.2 s in 10 min, limit 9 s" in spaced(headline(incident_of(broken)))
+    met = HeldCondition("speed", "quantile", "fall", 3.0, 5.0, None)
+    line = spaced(headline(incident_of(replace(broken, conditions=(met,)))))
+    assert line.count("p95") == 1
 
 
 def test_the_end_says_who_ended_it_and_why_until_it_is_undone() -> None:
