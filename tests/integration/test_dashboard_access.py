@@ -108,21 +108,21 @@ def test_every_query_has_an_answer_of_ones_own_and_others_ids_give_none(worlds: 
     nobody = worlds.before[NOBODY]
     # nobody judged or silenced anything here, nothing is in quarantine, and incidents have no stored findings
     without_rows = {
-        "judged.said_of",
-        "added_rules.added",
+        "evaluations.evaluations_of",
+        "explore_query.added",
         "oncall.silences",
         "pipeline.set_aside",
-        "connect.silent",
-        "fine.findings",
+        "connect_query.silent",
+        "drift_query.findings",
         "releases.marked",
     }
-    without_rows |= {f"calibration.{name}" for name in ("names", "pairs", "said_of_scores")}
+    without_rows |= {f"calibration.{name}" for name in ("names", "pairs", "human_verdicts")}
     without_rows |= {name for name, said in ours.items() if said == repr(asked.SHARED)}
     assert {n for n in ours if ours[n] == nobody[n]} == without_rows
     by_id = {n for n, call in calls.items() if worlds.ids["refusal"] in call.arguments}
     assert by_id == {
         *("incidents.one", "incidents.elsewhere", "incidents.history"),
-        *("held.kept", "held.examples", "affected.affected", "affected.fired"),
+        *("legal_hold_query.kept", "legal_hold_query.examples", "affected_query.affected", "affected_query.fired"),
     }
     assert all(theirs[n] == nobody[n] for n in by_id)
     same = {n for n in set(ours) - by_id - without_rows if theirs[n] in (ours[n], nobody[n])}
@@ -132,15 +132,15 @@ def test_every_query_has_an_answer_of_ones_own_and_others_ids_give_none(worlds: 
 EQUAL = {
     "catalogue.places",
     "catalogue.scores",
-    "texts.texts",
+    "texts_query.texts",
     "newest.call_texts",
-    "detectors.registered",
+    "detectors_query.registered",
     "examples.matches",
     "incidents.trust",
     "incidents.pages",
     "fleet.watched",
     "report.appeared",
-    "scope.pulse",
+    "scope.heartbeat",
 }
 """Counts, names and words that are the same in both worlds."""
 
@@ -213,7 +213,7 @@ ACTIONS: dict[str, tuple[str, Act]] = {
 }
 ELSEWHERE = {
     "lift": "tested with a silence to lift, below",
-    "accept_levels": "tested with levels, below",
+    "accept_baselines": "tested with baselines, below",
     "add_rule": "tested with rules, below",
     "remove_rule": "tested with rules, below",
 }
