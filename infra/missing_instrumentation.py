@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+_GENAI = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 CAPTURE = {
-    "otel-genai": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY and "
-    "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental (Python; Java, Node.js and .NET take true, "
-    "Microsoft's agent-framework ENABLE_SENSITIVE_DATA=true)",
+    "otel-genai": f"{_GENAI}=SPAN_ONLY and OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental (Python; "
+    "Java, Node.js and .NET take true, Microsoft's agent-framework ENABLE_SENSITIVE_DATA=true)",
     "otel-genai-legacy-events": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true and "
     "OTEL_LOGS_EXPORTER=otlp",
     "openinference": "OPENINFERENCE_HIDE_INPUTS=false and OPENINFERENCE_HIDE_OUTPUTS=false",
@@ -23,6 +24,35 @@ CAPTURE = {
 }
 """What makes each instrumentation family send content, by the dialect it speaks."""
 
+CAPTURE_BY_SCOPE = (
+    ("agent_framework", "ENABLE_SENSITIVE_DATA=true"),
+    (
+        "org.springframework.",
+        (
+            "Spring AI puts texts on no span, whatever is set (log-prompt and log-completion write them into "
+            "the log): the Java agent tells of calls of the openai-java client, and with texts"
+        ),
+    ),
+    (
+        "Microsoft.SemanticKernel",
+        "SEMANTICKERNEL_EXPERIMENTAL_GENAI_ENABLE_OTEL_DIAGNOSTICS_SENSITIVE=true",
+    ),
+    ("Experimental.Microsoft.Extensions.AI", f"{_GENAI}=true (or EnableSensitiveData of UseOpenTelemetry)"),
+)
+"""What a library reads that listens to no variable of its language, by the beginning of its scope."""
+
+CAPTURE_BY_LANGUAGE = {
+    "python": f"{_GENAI}=SPAN_ONLY and OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental",
+    "java": f"{_GENAI}=true (read by the Java agent)",
+    "nodejs": f"{_GENAI}=true (read by @opentelemetry/instrumentation-openai)",
+    "dotnet": f"{_GENAI}=true and OPENAI_EXPERIMENTAL_ENABLE_OPEN_TELEMETRY=true",
+    "go": (
+        "put gen_ai.input.messages and gen_ai.output.messages on the span in the code: no variable "
+        "does it in Go"
+    ),
+}
+"""What makes OpenTelemetry's own GenAI instrumentations send content, by ``telemetry.sdk.language``."""
+
 ATTRIBUTE_LIMIT = "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=1024"
 VALUE_LIMIT = "unset OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT and OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"
 SAMPLER = "OTEL_TRACES_SAMPLER=parentbased_always_on"
@@ -36,7 +66,8 @@ class ServiceFacts:
     """The last stored interactions of a service that came by one dialect.
 
     ``n`` of them; the others are how many came without content, with attributes dropped, with cut or hidden
-    values, from sampled traces, or with a clock ahead of ours.
+    values, from sampled traces, or with a clock ahead of ours. ``scope`` is the instrumentation scope most of
+    them have, ``sdk_language`` the language of most SDKs; empty where nothing was said.
     """
 
     tenant: str
@@ -49,6 +80,8 @@ class ServiceFacts:
     hidden: int = 0
     sampled: int = 0
     skewed: int = 0
+    scope: str = field(default="", kw_only=True)
+    sdk_language: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +137,11 @@ def missing_instrumentation(f: ServiceFacts) -> list[Lack]:
 
     out = []
     if f.without_content > FEW * f.n:
-        out += said(f.without_content, "came without content: texts are not scored", _capture(f.dialect))
+        out += said(f.without_content, "came without content: texts are not scored", _capture(f))
     out += said(
         f.hidden,
         "hide their content on purpose",
-        f"Lightship redacts before it stores; to have texts scored set {_capture(f.dialect, 'set ')}",
+        f"Lightship redacts before it stores; to have texts scored {_capture(f)}",
     )
     out += said(
         f.dropped, "lost attributes to the limit of 128 a span", f"set {ATTRIBUTE_LIMIT} in the application"
@@ -125,8 +158,12 @@ def missing_instrumentation(f: ServiceFacts) -> list[Lack]:
     return out
 
 
-def _capture(dialect: str, prefix: str = "") -> str:
-    known = CAPTURE.get(dialect)
+def _capture(f: ServiceFacts) -> str:
+    """What to do so that texts come, by what the library reads, else by its language, else by the dialect."""
+    known = next((what for start, what in CAPTURE_BY_SCOPE if f.scope.startswith(start)), None)
+    if known is None and f.dialect == "otel-genai":
+        known = CAPTURE_BY_LANGUAGE.get(f.sdk_language)
+    known = known or CAPTURE.get(f.dialect)
     if known is None:
         return 'eval "$(lightship env)" before the application starts sets what instrumentations read'
-    return known if prefix else f"set {known} in the application"
+    return f"set {known} in the application" if "=" in known or " to " in known else known

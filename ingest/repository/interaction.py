@@ -50,7 +50,8 @@ class StoredInteraction:
     ``late`` maps scores observed after the span to the position that observed them; all others were observed
     at ``source``. ``revision`` counts the additions of content and names. ``text_absent`` says why text is
     not kept, ``prompt_hash`` tells repeated prompts also then. ``scope`` is the instrumentation scope of the
-    span, ``parameters`` are those of the request in a line, as known with it.
+    span, ``sdk_language`` that of its resource, ``parameters`` those of the request in a line,
+    as known with it.
     """
 
     interaction: Interaction
@@ -66,6 +67,7 @@ class StoredInteraction:
     text_absent: str | None = None
     prompt_hash: int | None = None
     scope: str = ""
+    sdk_language: str = ""
     parameters: str | None = None
 
     @property
@@ -182,7 +184,7 @@ def to_row(stored: StoredInteraction) -> Row:
         i.clock_skew or event_time(i.end_ns, stored.received_ns, i.lineage)[1],
         stored.observed, stored.settings_version, stored.revision,
         {name: position_text(p) for name, p in stored.late.items()},
-        stored.prompt_hash, stored.scope, stored.parameters,
+        stored.prompt_hash, stored.scope, stored.sdk_language, stored.parameters,
         i.revised_prompts if keep else (),
         _media(i.media) if keep else "[]",
         i.audio_duration_s, i.no_speech_probability,
@@ -241,6 +243,7 @@ def from_row(row: Row) -> StoredInteraction:
         text_absent=c["text_absent"],
         prompt_hash=c["prompt_hash"],
         scope=c["scope"],
+        sdk_language=c["sdk_language"],
         parameters=c["parameters"],
     )
 

@@ -125,6 +125,7 @@ INTERACTIONS = Table(
         ("late_scores", f"Map({_NAME}, String)"),
         ("prompt_hash", "Nullable(UInt64)"),
         ("scope", _NAME),
+        ("sdk_language", _NAME),
         ("parameters", _NAME_OR_NOT),
         ("revised_prompts", "Array(String)"),
         ("media", "String"),

@@ -127,7 +127,7 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
 
 
 def found() -> dict[str, Callable[..., Any]]:
-    """Every public function of `dashboard.queries` and of a page's queries that asks a store about a scope, by ``module.name``."""
+    """Every query of the dashboard and its pages that asks a store about a scope, by ``module.name``."""
     out: dict[str, Callable[..., Any]] = {}
     places = [f"dashboard.queries.{info.name}" for info in pkgutil.iter_modules(queries.__path__)]
     pages_modules = [info.name for info in pkgutil.walk_packages(pages.__path__, "dashboard.pages.")]

@@ -122,7 +122,12 @@ def test_every_query_has_an_answer_of_ones_own_and_others_ids_give_none(worlds: 
     by_id = {n for n, call in calls.items() if worlds.ids["refusal"] in call.arguments}
     assert by_id == {
         *("incidents.one", "incidents.elsewhere", "incidents.history"),
-        *("legal_hold_query.kept", "legal_hold_query.examples", "affected_query.affected", "affected_query.fired"),
+        *(
+            "legal_hold_query.kept",
+            "legal_hold_query.examples",
+            "affected_query.affected",
+            "affected_query.fired",
+        ),
     }
     assert all(theirs[n] == nobody[n] for n in by_id)
     same = {n for n in set(ours) - by_id - without_rows if theirs[n] in (ours[n], nobody[n])}

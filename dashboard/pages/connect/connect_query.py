@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dashboard.formats import utc
@@ -33,12 +33,13 @@ SELECT
     service, environment, dialect, count(),
     countIf(text_absent = 'not captured by the app' AND NOT failed), countIf(dropped_attributes > 0),
     countIf(truncated), countIf(hidden), countIf(sampling_probability < 1), countIf(clock_skew),
+    topK(1)(scope)[1], topK(1)(sdk_language)[1],
     min(start), max(start), anyLast(ifNull(response_model, request_model)), groupUniqArrayArray(100)(names)
 FROM
 (
     SELECT
-        service, environment, dialect, text_absent, dropped_attributes, truncated, hidden,
-        sampling_probability, clock_skew, start, response_model, request_model,
+        service, environment, dialect, scope, sdk_language, text_absent, dropped_attributes, truncated,
+        hidden, sampling_probability, clock_skew, start, response_model, request_model,
         isNotNull(error_type) OR ifNull(score_error, 0) > 0 AS failed,
         arrayConcat(
             mapKeys(other_scores), mapKeys(other_categories),
@@ -151,8 +152,9 @@ def _sender(row: Row) -> Sender:
 
 
 def _sending(scope: Scope, row: Row) -> Sending:
-    service, environment, dialect, *counts, first, newest, model, names = row
-    facts = ServiceFacts(scope.tenant, service, dialect, *(int(n) for n in counts))
+    service, environment, dialect, *counts, by, language, first, newest, model, names = row
+    counted = ServiceFacts(scope.tenant, service, dialect, *(int(n) for n in counts))
+    facts = replace(counted, scope=str(by), sdk_language=str(language))
     return Sending(
         environment, facts, utc(first), utc(newest), str(model or ""), tuple(sorted(map(str, names)))
     )

@@ -25,6 +25,7 @@ from ingest.envelope import position_of
 from ingest.evaluations.matching import Judging
 from ingest.interaction import UNKNOWN_SERVICE, ContextSpan, Interaction
 from ingest.otlp.assembly.assemble import EVALUATION_EVENT, Assembled
+from ingest.otlp.dialects.span_facts import sdk_language
 from ingest.repository.content_record import ContentRecord, content_record
 from ingest.repository.content_record import from_row as content_from_row
 from ingest.repository.evaluation import StoredJudgement
@@ -121,6 +122,7 @@ class Planner:
             if d.spans:
                 work.assembled = assemble_message(d)
                 work.scopes = {(v.trace_id, v.span_id): v.scope for _, v in d.spans}
+                work.sdk_languages = {(v.trace_id, v.span_id): sdk_language(v.resource) for _, v in d.spans}
                 for i in work.assembled.interactions:
                     self._views.note(i, work.scope_of(i))
             for n, view in d.logs:
@@ -334,6 +336,7 @@ class Planner:
             redactions=redactions,
             settings_version=self._obeyed.version,
             scope=work.scope_of(interaction),
+            sdk_language=work.sdk_language_of(interaction),
             parameters=parameters_text(interaction.request_parameters),
         )
 

@@ -26,8 +26,9 @@ class Work:
     (the judgements of its log records) what is stored from it, ``judged`` the judgements it counts,
     ``duplicate`` how many of its records are stored from elsewhere, ``clock_ns`` the latest event time of its
     lineage in its partition so far (0: it moves no clock), ``learned`` which scopes only repeat calls.
-    ``scopes`` are those of its spans by trace and span id. ``event_calls`` is how many calls are stored from
-    it that only log records tell of: they are no records of its own; they are of ``event_traces``.
+    ``scopes`` are those of its spans by trace and span id, ``sdk_languages`` those of their SDKs.
+    ``event_calls`` is how many calls are stored from it that only log records tell of: they are no records of
+    its own; they are of ``event_traces``.
     """
 
     decoded: Decoded
@@ -43,12 +44,17 @@ class Work:
     clock_ns: int = 0
     learned: list[ContextScope] = field(default_factory=list)
     scopes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    sdk_languages: Mapping[tuple[str, str], str] = field(default_factory=dict)
     event_calls: int = 0
     event_traces: Collection[str] = ()
 
     def scope_of(self, interaction: Interaction) -> str:
         """Instrumentation scope of the span of a call."""
         return self.scopes.get((interaction.trace_id, interaction.span_id), "")
+
+    def sdk_language_of(self, interaction: Interaction) -> str:
+        """``telemetry.sdk.language`` of the resource of the span of a call; empty if it says none."""
+        return self.sdk_languages.get((interaction.trace_id, interaction.span_id), "")
 
     @property
     def envelope(self) -> Envelope:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -30,13 +30,13 @@ from ingest.otlp.dialects.genai import DETAILS_EVENTS
 from ingest.stage_settings import StageSettings
 
 _SERVICES = """
-SELECT tenant, service, dialect, count(),
+SELECT tenant, service, dialect, topK(1)(scope)[1], topK(1)(sdk_language)[1], count(),
     countIf(text_absent = 'not captured by the app' AND NOT failed),
     countIf(dropped_attributes > 0), countIf(truncated), countIf(hidden),
     countIf(sampling_probability < 1), countIf(clock_skew)
 FROM
 (
-    SELECT tenant, service, dialect, text_absent, dropped_attributes, truncated, hidden,
+    SELECT tenant, service, dialect, scope, sdk_language, text_absent, dropped_attributes, truncated, hidden,
         sampling_probability, clock_skew, isNotNull(error_type) OR ifNull(score_error, 0) > 0 AS failed
     FROM interactions FINAL
     WHERE lineage = 'live' AND NOT synthetic AND kind = 'inference' AND start >= now() - toIntervalDay(7)
@@ -245,7 +245,14 @@ def waiting_of(store: Client, settings: KafkaSettings) -> Waiting:
 def services_of(store: Client) -> tuple[list[ServiceFacts], dict[str, int]]:
     """The last interactions of each service, and content of calls whose span never came."""
     rows = store.query(_SERVICES).result_rows
-    facts = [ServiceFacts(str(t), str(s), str(d), *map(int, counts)) for t, s, d, *counts in rows]
+    facts = [
+        replace(
+            ServiceFacts(str(t), str(s), str(d), *map(int, counts)),
+            scope=str(scope),
+            sdk_language=str(language),
+        )
+        for t, s, d, scope, language, *counts in rows
+    ]
     unjoined = {str(service): int(n) for service, n in store.query(_UNJOINED).result_rows}
     return facts, unjoined
 

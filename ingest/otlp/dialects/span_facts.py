@@ -111,6 +111,12 @@ def is_synthetic(span_attributes: Mapping[str, Any], resource: Mapping[str, Any]
     )
 
 
+def sdk_language(resource: Mapping[str, Any]) -> str:
+    """``telemetry.sdk.language`` of a resource, at most 40 characters; empty if it says none."""
+    said = resource.get("telemetry.sdk.language")
+    return said[:40] if isinstance(said, str) else ""
+
+
 def sampling_probability(trace_state: str) -> float | None:
     """Probability with which the trace was kept, from ``ot=th:…`` (or the older ``p:…``) in tracestate.
 
