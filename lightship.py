@@ -12,17 +12,16 @@ from urllib.parse import quote
 
 import typer
 
-from alerts.acting.incidents_app import incidents
-from alerts.allow.app import allow
-from alerts.levels.app import baselines
-from alerts.notify.alerts_app import alerts
-from alerts.notify.receivers_app import receivers
-from alerts.rules.app import added_rules
-from alerts.silences.app import silences
+from alerts.commands.alerts_app import alerts
+from alerts.commands.allow_app import allow
+from alerts.commands.baselines_app import baselines
+from alerts.commands.incidents_app import incidents
+from alerts.commands.receivers_app import receivers
+from alerts.commands.rules_app import added_rules
+from alerts.commands.silences_app import silences
 from dashboard.commands.calibration_app import calibration
 from dashboard.commands.link_app import dashboard as dashboards
 from dashboard.commands.report_app import reports
-from infra.application_app import applications
 from infra.command_line import (
     AsJson,
     ConfigPath,
@@ -35,15 +34,16 @@ from infra.command_line import (
     show_version,
     warn,
 )
-from ingest.calls.app import calls
-from ingest.dead_letters.app import dead_letters
-from ingest.doctor.app import doctors
-from ingest.gateway.keys_app import keys
-from ingest.quarantine_app import quarantine
-from ingest.replay_app import replaying
-from ingest.rescore_app import scored_again
-from ingest.rules_app import rules
-from ingest.scorers_app import scorers
+from infra.onramp.application_app import applications
+from ingest.commands.calls import calls
+from ingest.commands.dead_letters import dead_letters
+from ingest.commands.doctor import doctors
+from ingest.commands.keys import keys
+from ingest.commands.quarantine import quarantine
+from ingest.commands.replay import replaying
+from ingest.commands.rescore import scored_again
+from ingest.commands.rules import rules
+from ingest.commands.scorers import scorers
 
 if TYPE_CHECKING:
     from infra.settings import Settings
@@ -79,7 +79,7 @@ for part in (reports, applications, calls, doctors, quarantine, replaying, score
 
 def _checked(path: Path | None) -> Settings:
     """Settings that every room can work with."""
-    from alerts.inbound.endpoint import Secrets
+    from alerts.api.inbound import Secrets
     from alerts.notify.channels import check_receivers
     from infra.settings import load
     from ingest.settings_check import checked
@@ -118,10 +118,10 @@ def up(
     """Start everything and stay until Ctrl-C. Servers whose addresses are not set are embedded ones."""
     from dashboard.access.local_session import opening_link
     from dashboard.access.signing_in import check_start
-    from infra.embedded.first_screen import first_screen, program
-    from infra.embedded.last_resort import page_for_alerts
+    from infra.embedded.all_processes import whole
+    from infra.embedded.fallback_pager import page_for_alerts
+    from infra.embedded.startup_message import first_screen, program
     from infra.embedded.supervisor import Supervisor
-    from infra.embedded.whole import whole
 
     asked = {"gateway": gateway_port, "grpc": grpc_port, "alerts": alerts_port, "dashboard": dashboard_port}
     asked |= {"kafka": kafka_port, "clickhouse": clickhouse_port, "worker": worker_port, "relay": relay_port}
@@ -164,8 +164,8 @@ def demo(
     A gateway that asks for ingest keys is given the one in LIGHTSHIP_INGEST_KEY.
     """
     from dashboard.access.local_session import opening_link
-    from infra.application_env import INGEST_KEY
     from infra.clock import SystemClock
+    from infra.gateway_section import INGEST_KEY
     from ingest.demo.command import SETTINGS, demonstrate, started
     from ingest.demo.screen import DemoScreen
 
@@ -202,9 +202,9 @@ def mark(
     """Record a change. It is named as a suspect by incidents that begin near it."""
     from getpass import getuser
 
-    from infra.application_env import INGEST_KEY
-    from ingest.gateway.mark_command import mark as record
-    from ingest.gateway.mark_command import show_marked
+    from infra.gateway_section import INGEST_KEY
+    from ingest.operations.mark import mark as record
+    from ingest.operations.mark import show_marked
 
     change = {"kind": kind, "value": value, "service": service, "environment": environment, "time": at}
     change |= {"who": who or getuser(), "note": note}
@@ -222,8 +222,8 @@ def decode(
     as_json: AsJson = False,
 ) -> None:
     """Turn recorded OTLP bodies into interactions. One JSON line each; what was in them goes to stderr."""
-    from ingest.files.conformance import conformance, show
-    from ingest.files.decode import decode_files
+    from ingest.operations.files.conformance import conformance, show
+    from ingest.operations.files.decode import decode_files
 
     if bool(files) == bool(suite):
         raise typer.BadParameter("name files, or a folder of recordings with --conformance")
@@ -245,7 +245,7 @@ def score(
     config: ConfigPath = None,
 ) -> None:
     """Redact and score records. Lines of decode, or prompt and output; one JSON line each."""
-    from ingest.files.score import score_command
+    from ingest.operations.files.score import score_command
 
     for line in score_command(files, config, timing=timing, say=warn):
         out(json.dumps(line, ensure_ascii=False))
@@ -264,7 +264,7 @@ def detect(
     plot: Annotated[Path | None, typer.Option(help="Draw values and onsets into this SVG file.")] = None,
 ) -> None:
     """Watch a series of a file as the stream would. One finding a line, in JSON."""
-    from ingest.files.detect import detect_files
+    from ingest.operations.files.detect import detect_files
 
     columns = {"time": time, "value": value, "n": n}
     for finding in detect_files(files, columns, kind=kind, tick=tick, learn=learn, budget=budget, plot=plot):
@@ -292,7 +292,7 @@ def import_(
     config: ConfigPath = None,
 ) -> None:
     """Send records of files through the pipeline. JSON Lines, JSON, CSV or Parquet; plain, gz or zst."""
-    from ingest.importing.command import import_command, show
+    from ingest.operations.importing.command import import_command, show
 
     report = import_command(
         files,
@@ -325,7 +325,7 @@ def ledger(
     config: ConfigPath = None,
 ) -> None:
     """Prove that every record is accounted for. Exits with 1 if it is not, or if none moves."""
-    from ingest.ledger.command import balance, show
+    from ingest.operations.ledger.command import balance, show
 
     report = balance(config, since)
     answer(report, as_json, show)
@@ -343,8 +343,8 @@ def verify(
     config: ConfigPath = None,
 ) -> None:
     """Compute findings again from what is stored. Exits with 1, and the first difference, if one differs."""
-    from ingest.verify.command import holds, report, show
-    from ingest.verify.command import verify as check
+    from ingest.operations.verify.command import holds, report, show
+    from ingest.operations.verify.command import verify as check
 
     verdicts = check(config, ids, whole=whole)
     out(json.dumps(report(verdicts), indent=2) if as_json else show(verdicts, explained=explain))
@@ -363,10 +363,10 @@ def odd(
     config: ConfigPath = None,
 ) -> None:
     """Rank the outputs of a day, the oddest first. A list to look through: it never pages."""
-    from dashboard.commands.odd_command import odd_outputs, show_odd
+    from dashboard.commands.outliers_command import outlying_outputs, show_outliers
 
     asked = {"service": service, "environment": environment, "day": day, "lineage": lineage}
-    answer(odd_outputs(config, **asked, tenant=tenant, top=top), as_json, show_odd)  # type: ignore[arg-type]
+    answer(outlying_outputs(config, **asked, tenant=tenant, top=top), as_json, show_outliers)  # type: ignore[arg-type]
 
 
 @app.command()
@@ -378,9 +378,9 @@ def budget(
     config: ConfigPath = None,
 ) -> None:
     """Say how many false alarms are allowed. And how many were expected, and called false by people."""
-    from alerts.spending import show, spent
+    from alerts.commands.budget_command import budget_use, show
 
-    answer(spent(config, tenant, lineage, days), as_json, show)
+    answer(budget_use(config, tenant, lineage, days), as_json, show)
 
 
 @config.command("check")
@@ -389,7 +389,7 @@ def config_check(config: ConfigPath = None) -> None:
 
     What they name is compared with what is stored, if that can be reached.
     """
-    from alerts.config_check import stored_warnings
+    from alerts.commands.config_check import stored_warnings
     from alerts.notify.route_warnings import route_warnings
     from dashboard.access.signing_in import check_start
 

@@ -2,7 +2,7 @@
 
 A defect that one finding, incident, row or message meets must not stop those behind it, and must not be
 silent either. Whoever guards a piece of work notes here what it raised; what was noted lately is an incident
-of kind ``pipeline`` (`alerts.watch.own_watch`), a metric, and a line of ``/readyz``.
+of kind ``pipeline`` (`alerts.monitoring.health_watch`), a metric, and a line of ``/readyz``.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class PartFault:
         return f"{self.part} failed {times}, last with {self.fault}{of}"
 
 
-class Guarded:
+class FaultIsolation:
     """A block of which exceptions are noted in ``faults``."""
 
     def __init__(self, faults: Faults, part: str, what: str) -> None:
@@ -100,9 +100,9 @@ class Faults:
             logger.error("a defect: %s", known.text())
         return fault
 
-    def guarded(self, part: str, what: str = "") -> Guarded:
+    def isolate(self, part: str, what: str = "") -> FaultIsolation:
         """Note what the block raises, and go on after it; what is `OF_THE_WHOLE` is raised."""
-        return Guarded(self, part, what)
+        return FaultIsolation(self, part, what)
 
     def known(self) -> list[tuple[PartFault, bool]]:
         """Every part that failed since the start, and whether it did so lately."""

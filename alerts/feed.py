@@ -21,7 +21,7 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError
 from kafka.structs import OffsetAndMetadata
 
 from alerts.errors import Unavailable, Unstorable
-from alerts.ports import Message, Source
+from alerts.state.ports import Message, Source
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, encode
 from infra.errors import InfraError

@@ -1,8 +1,9 @@
 """A changed settings file, taken up by the running service: receivers, routes and what detection goes by.
 
-That is rules, objectives and declared limits. What cannot be used changes nothing: the settings of before stay in force until the file is mended, and that
-is a line of the log, a metric, a line of ``/readyz`` and a ticket about Lightship itself. All else in the
-file holds when the processes that read it are started again, and is named in the log.
+That is rules, objectives and declared limits. What cannot be used changes nothing: the settings of before
+stay in force until the file is mended, and that is a line of the log, a metric, a line of ``/readyz`` and a
+ticket about Lightship itself. All else in the file holds when the processes that read it are started again,
+and is named in the log.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import fields, replace
 
-from alerts.rules.added import check_rules
-from alerts.watch.metrics import Metrics
-from alerts.watch.self_watch import Look, not_reloaded
+from alerts.metrics import Metrics
+from alerts.notify.self_monitoring import Look, not_reloaded
+from alerts.rules.added_rule import check_rules
 from infra.clock import NS_PER_S, Clock
 from infra.errors import Misconfigured
 from infra.settings import Settings
@@ -50,7 +51,7 @@ class Reload:
         metrics.set("config_ok", 1)
         metrics.set("config_at", clock.now_ns() / NS_PER_S)
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Read the file with the next look, whether it has changed or not."""
         self._asked.set()
 

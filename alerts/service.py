@@ -23,52 +23,51 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from alerts import feed
-from alerts.acting import api
-from alerts.acting.keys import LINKS, read_token
-from alerts.acting.listener import address_of, host_names, listen
-from alerts.acting.typed_text import TypedText
-from alerts.allow.routes import Allowing
+from alerts.access.keys import LINKS, read_token
+from alerts.access.listener import address_of, host_names, listen
+from alerts.access.typed_text import TypedText
+from alerts.api import http_api, link_pages
+from alerts.api.allow_rules import Allowing
+from alerts.api.baselines import BaselinesApi
+from alerts.api.inbound import Inbound, Secrets
+from alerts.api.rules import Rules
 from alerts.briefs.brief import Links
-from alerts.briefs.known_scores import learn_own_scores
+from alerts.briefs.known_scores import learn_custom_scores
+from alerts.budget_allocation import BudgetAllocations
+from alerts.changes.change_event import RecordedChange
 from alerts.changes.feed import RecordedFeed
-from alerts.changes.recorded import RecordedChange
-from alerts.desk import Desk
-from alerts.digests.round import DigestRound
 from alerts.errors import Unavailable
 from alerts.faults import INCIDENTS, Faults
-from alerts.grants import Grants
-from alerts.held.keeper import Keeper
-from alerts.inbound.endpoint import Inbound, Secrets
+from alerts.incident_service import IncidentService
 from alerts.incidents.incident import Incident
 from alerts.incidents.timing import Timing
-from alerts.levels.routes import Levels
-from alerts.links import pages as link_pages
-from alerts.log import IncidentLog
-from alerts.notify.dispatch import Dispatch
+from alerts.legal_hold.retention import EvidenceRetention
+from alerts.metrics import Metrics
+from alerts.monitoring.all_watches import Watches
+from alerts.monitoring.health_watch import WATCHING
+from alerts.monitoring.heartbeat import heartbeat_of
+from alerts.monitoring.store_ping import StorePing
+from alerts.notify.digest_schedule import DigestRound
 from alerts.notify.route import receivers_of
 from alerts.notify.routing import Routing
-from alerts.notify.standing import Standing
-from alerts.ports import Message, Setup
+from alerts.notify.silence_polling import HonouredSilences
+from alerts.outbox.dispatch import Dispatch
+from alerts.outbox.incident_status import IncidentStatus
 from alerts.reload import Reload
-from alerts.rules.routes import Rules
-from alerts.silences.polling import HonouredSilences
-from alerts.watch.heartbeat import heartbeat_of
-from alerts.watch.metrics import Metrics
-from alerts.watch.own_watch import WATCHING
-from alerts.watch.store_ping import StorePing
-from alerts.watch.watches import Watches
+from alerts.repository.incidents import IncidentRepository
+from alerts.state.ports import Message, Setup
 from detectors.redaction.names import revealed_type
 from infra import clickhouse
 from infra.clock import NS_PER_S, Clock, SystemClock
-from infra.disks import Room
+from infra.disks import DiskSpace
 from infra.errors import InfraError, Misconfigured
-from infra.guarded_loop import GuardedLoop
 from infra.kafka import FINDINGS
 from infra.metrics_key import read_metrics_key
 from infra.process_starts import report_start
 from infra.settings import Settings, load
 from infra.settings_file import SettingsFile
 from infra.stored_names import check_stored_names
+from infra.supervised_thread import SupervisedThread
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +95,7 @@ class Service:
         clock: Clock | None = None,
         topic: str = FINDINGS.name,
         group: str = feed.GROUP,
-        rooms: Callable[[], list[Room]] | None = None,
+        rooms: Callable[[], list[DiskSpace]] | None = None,
         file: SettingsFile | None = None,
     ) -> None:
         self._settings = settings
@@ -105,7 +104,7 @@ class Service:
         self.metrics = Metrics()
         self.faults = Faults(self._clock)
         self._log, self._deliveries, self._kept = (
-            IncidentLog(lambda: clickhouse.connect(settings.store), self.faults) for _ in range(3)
+            IncidentRepository(lambda: clickhouse.connect(settings.store), self.faults) for _ in range(3)
         )
         self._producer = feed.Producer(settings.kafka)
         self._feed: feed.Findings | None = None
@@ -113,7 +112,7 @@ class Service:
         self._stop = threading.Event()
         self._trouble: str | None = STARTING
         self._ping = StorePing(self._deliveries.ping, self._clock)
-        self._grants = Grants(settings, self._log.services, self._producer.records)
+        self._grants = BudgetAllocations(settings, self._log.services, self._producer.records)
         self._heart = heartbeat_of(
             settings.alerts,
             self.problems,
@@ -143,7 +142,7 @@ class Service:
         self.address = address_of(self._socket)
         dashboard = settings.dashboard.address
         links = Links(dashboard, self.address, _version(), settings.alerts.runbook_url)
-        self._standing = Standing(links)
+        self._standing = IncidentStatus(links)
         self._digests = DigestRound(
             receivers_of(settings),
             self._routing.is_business_of,
@@ -156,14 +155,16 @@ class Service:
             Timing.of(settings), routing.route, links, state.arrived, routing.policies, state.arrival
         )
         due = self._dispatch.due
-        self.desk = Desk(setup, self._log, self._producer, due, self._clock, self.metrics, self.faults)
-        self.holding = self._kept.held()
+        self.desk = IncidentService(
+            setup, self._log, self._producer, due, self._clock, self.metrics, self.faults
+        )
+        self.holding = self._kept.legal_hold_usage()
         self.reload = Reload(file, settings, self._use, self._clock, self.metrics)
         self._own = Watches(
             settings,
             lambda: self._dispatch.senders,
             self._log,
-            rooms or partial(self._log.rooms, settings.home),
+            rooms or partial(self._log.disk_space, settings.home),
             lambda: self._waits_for,
             self._clock,
             self.faults,
@@ -172,14 +173,14 @@ class Service:
         )
         tell, audit = self._producer.controls, self._producer.action
         self._rules = Rules(self._deliveries, tell, audit, settings, self._clock)
-        self._keeper = Keeper(self.holding, self._mine, self._clock, self.faults)
+        self._keeper = EvidenceRetention(self.holding, self._mine, self._clock, self.faults)
         self._honoured = self._honoured_in(settings)
 
     def _honoured_in(self, settings: Settings) -> HonouredSilences:
         return HonouredSilences.of(settings, self._clock, self.metrics, self.faults, self._typed)
 
     @property
-    def loops(self) -> list[GuardedLoop]:
+    def loops(self) -> list[SupervisedThread]:
         """The threads there are now, which none ends but by `stop`."""
         beats = [] if self._heart is None else [self._heart.loop]
         asked = self._honoured.loops
@@ -205,15 +206,15 @@ class Service:
         """The incidents that this process may act for."""
         return self.desk.all() if self.desk.is_writer else []
 
-    def _say_how_things_stand(self) -> None:
+    def _update_status(self) -> None:
         """Hand open incidents to the channels that follow them; they repeat it by themselves."""
         self._dispatch.resend(self.desk)
-        self._dispatch.stand(self._standing, self.desk.all)
+        self._dispatch.update_status(self._standing, self.desk.all)
 
     def _send_again(self) -> None:
         """Send again what has to be; that a page was given up is told at once."""
         self._dispatch.resend(self.desk)
-        with self.faults.guarded(WATCHING):
+        with self.faults.isolate(WATCHING):
             self._watch_ourselves()
 
     def _suspend(self) -> None:
@@ -239,19 +240,19 @@ class Service:
         Exception
             Whatever is our bug; the process must end.
         """
-        app = api.build(
+        app = http_api.build(
             self.desk,
             self._log.history,
             self.problems,
             self.metrics,
             self._token,
             host_names(self._settings.alerts.host, self._settings.alerts.allowed_hosts),
-            Levels(self._deliveries, self._producer.controls, self._settings.detection.tick_s),
+            BaselinesApi(self._deliveries, self._producer.controls, self._settings.detection.tick_s),
             self._clock,
-            self._deliveries.held().bounds,
+            self._deliveries.legal_hold_usage().bounds,
             self._rules,
             self._typed,
-            api.Condition(self.ended, self.faults.texts, lambda: self.reload.problem),
+            http_api.Condition(self.ended, self.faults.texts, lambda: self.reload.problem),
             self._dispatch.took,
             self._metrics_key,
             Allowing(self.desk, self._deliveries, self._clock, self._producer.action),
@@ -326,11 +327,11 @@ class Service:
                     batch = []  # it belongs to another process now
                     self._suspend()
                 if recorded := recorded or self._recorded.poll():
-                    with self.faults.guarded("recorded changes"):
+                    with self.faults.isolate("recorded changes"):
                         self.desk.record(recorded)
                     recorded = []
                 if batch:
-                    self.desk.take(batch)
+                    self.desk.apply(batch)
                     self._producer.flush()
                     self._feed.commit(batch)
                     batch = []
@@ -338,19 +339,19 @@ class Service:
                     self._send_again()
                 if self._feed.assigned and self._clock.now_ns() >= next_elapse_ns:
                     self._align_silences()
-                    with self.faults.guarded(INCIDENTS):
+                    with self.faults.isolate(INCIDENTS):
                         self.desk.elapse()
-                    self._say_how_things_stand()
-                    with self.faults.guarded("digests"):
+                    self._update_status()
+                    with self.faults.isolate("digests"):
                         self._send_digests()
                     next_elapse_ns = self._clock.now_ns() + int(ELAPSE_EVERY_S * NS_PER_S)
                 if self._feed.assigned and self._clock.now_ns() >= next_grant_ns:
-                    with self.faults.guarded("budgets"):
-                        self._grants.tell()
-                    with self.faults.guarded(WATCHING):
+                    with self.faults.isolate("budgets"):
+                        self._grants.send_changed()
+                    with self.faults.isolate(WATCHING):
                         self._watch_ourselves()
                     next_grant_ns = self._clock.now_ns() + int(GRANT_EVERY_S * NS_PER_S)
-                    with self.faults.guarded("rules"):
+                    with self.faults.isolate("rules"):
                         self._rules.keep_up(anew=tell_rules)
                     tell_rules = False
                 self.metrics.set("lag", self._feed.lag())
@@ -372,7 +373,7 @@ class Service:
         self._align_silences()
 
     def _align_silences(self) -> None:
-        with self.faults.guarded("silences"):
+        with self.faults.isolate("silences"):
             self.desk.align_silences(self._honoured.changes)
 
     def _watch_ourselves(self) -> None:
@@ -410,9 +411,7 @@ def _version() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; gives the exit code."""
     parser = argparse.ArgumentParser(prog="python -m alerts.service", description=__doc__)
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="lightship.toml (default: LIGHTSHIP_CONFIG)"
-    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="default: LIGHTSHIP_CONFIG")
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     options = parser.parse_args(argv)
     logging.basicConfig(
@@ -424,7 +423,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load(options.config)
         check_stored_names(settings, revealed_type)
         report_start(settings.store, "alerts")
-        learn_own_scores(settings)
+        learn_custom_scores(settings)
         service = Service(settings, file=SettingsFile(options.config, settings))
     except Misconfigured as error:
         logger.error("%s", error)
@@ -434,7 +433,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return UNAVAILABLE
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: service.stop())
-    signal.signal(signal.SIGHUP, lambda *_: service.reload.ask())
+    signal.signal(signal.SIGHUP, lambda *_: service.reload.request())
     try:
         service.run()
     except Misconfigured as error:  # found only when it is used: a wrong password, another server

@@ -11,7 +11,7 @@ from dataclasses import fields
 
 from alerts.silences.silence import Silence
 from detectors.finding import rfc3339
-from detectors.own_finding import SERVICE as OWN
+from detectors.internal_finding import SERVICE as OWN
 from detectors.scorers.judgement import is_judgement
 from detectors.service_patterns import matches
 from infra.clock import to_datetime

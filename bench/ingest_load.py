@@ -13,8 +13,8 @@ from pathlib import Path
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from ingest.assembly.assemble import assemble_batch
-from ingest.otlp import parse_traces, span_views
+from ingest.otlp.assembly.assemble import assemble_batch
+from ingest.otlp.views import parse_traces, span_views
 
 RECORDINGS = Path(__file__).parent / "recordings"
 EMAIL_EVERY = 20

@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.labelled_series import GENERATORS, Labelled
 from bench.machine import machine
-from detectors.drift.files.watch import watch
+from detectors.files.watch import watch
 
 BUDGET = "1/month"
 LEARNED, LEAST_LEARNED = 0.15, 100

@@ -26,7 +26,7 @@ MINUTES_5 = 300
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A series and its episodes, as first and last index; ``kind`` is that of `detectors.drift.watch`."""
+    """A series and its episodes, as first and last index; ``kind`` is that of `detectors.files.watch`."""
 
     name: str
     times_s: Floats

@@ -21,7 +21,7 @@ from infra.embedded.pair import clickhouse_url, store_spec
 from infra.embedded.ports import spare
 from infra.embedded.supervisor import Supervisor
 from infra.settings import StoreSettings
-from ingest.ledger.read import MISMATCHES, read_accounts
+from ingest.operations.ledger.read import MISMATCHES, read_accounts
 
 EACH = 64
 PARTITIONS = 4

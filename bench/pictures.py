@@ -16,7 +16,11 @@ from numpy.typing import NDArray
 from bench.detection.streams import DAY, MONDAY, TICK_S, Change, Stream, draw
 from bench.machine import machine
 from bench.svg import ALARM, FAINT, LINE, Panel, chart
-from detectors.drift import Baseline, FlagBank, explain, fit_flags, watch
+from detectors.change.effect import explain
+from detectors.engine.baseline import Baseline
+from detectors.engine.dispersion import fit_flags
+from detectors.engine.shiryaev_roberts import FlagBank
+from detectors.files.watch import watch
 
 Floats = NDArray[np.float64]
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"

@@ -12,9 +12,9 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 
 from infra import clickhouse
+from infra.embedded.all_processes import Whole, whole
 from infra.embedded.ports import spares
 from infra.embedded.supervisor import Supervisor
-from infra.embedded.whole import Whole, whole
 from infra.settings import load
 
 MEASURED = ("gateway", "worker", "broker", "store")

@@ -20,12 +20,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from bench.machine import machine
 from infra import clickhouse
 from infra.settings import Settings, StoreSettings
+from ingest.agents.score.setup import scoring
+from ingest.agents.score.stage import ScoreStage
 from ingest.messages import RawMessage
-from ingest.score.setup import scoring
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import Accounted, Ask, Partition, Progress, Refused, StageStore
-from ingest.store.tables import Row, Table
-from ingest.store.writer import ClickHouseStore
+from ingest.repository.stage_store import Accounted, Partition, Progress, Refused, SpanQuery, StageStore
+from ingest.repository.tables import Row, Table
+from ingest.repository.writer import ClickHouseStore
 
 SEED = 7
 BATCH = 64
@@ -40,7 +40,7 @@ WORDS = (
 class NoStore:
     """Takes everything and knows nothing."""
 
-    def find(self, table: Table, ask: Ask, columns: Sequence[str] | None = None) -> list[Row]:
+    def find(self, table: Table, ask: SpanQuery, columns: Sequence[str] | None = None) -> list[Row]:
         """Nothing."""
         del table, ask, columns
         return []

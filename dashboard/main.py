@@ -8,15 +8,19 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from dashboard import choose, components, data, filters, monitor, palette, strings
-from dashboard.access import door, session
+from dashboard import palette, strings
 from dashboard.access.viewer import NotAllowed, NothingGranted, SignInNeeded
-from dashboard.plain import clean
+from dashboard.pages.alerts import alerts_text
+from dashboard.pages.baselines import baselines_text
+from dashboard.pages.connect import connect_text
+from dashboard.pages.detectors import detectors_text
 from dashboard.queries import incidents
 from dashboard.queries.store import LIVE, Scope
-from dashboard.rows import pipeline
-from dashboard.wording import access, alerts, connect, detectors, levels, trace
-from dashboard.wording import pipeline as pipes
+from dashboard.safe_text import clean
+from dashboard.shared import data, elements, filters, monitor, score_choice, session, sign_in
+from dashboard.tables import pipeline
+from dashboard.tables import pipeline_text as pipes
+from dashboard.wording import access, trace
 from infra.errors import Misconfigured, Unavailable
 from infra.fault import Fault
 
@@ -38,63 +42,63 @@ def main() -> None:
         icon_image=str(_STATIC / "mark.svg"),
     )
     pages = [
-        st.Page("views/fleet.py", title=strings.FLEET, icon=":material/grid_view:", default=True),
-        st.Page("views/incidents.py", title=strings.INCIDENTS, icon=":material/e911_emergency:"),
-        st.Page("views/explore.py", title=strings.EXPLORE, icon=":material/search:"),
-        st.Page("views/drift.py", title=strings.DRIFT, icon=":material/trending_up:"),
-        st.Page("views/outputs.py", title=strings.OUTPUTS, icon=":material/chat:"),
-        st.Page("views/releases.py", title=strings.RELEASES, icon=":material/rocket_launch:"),
-        st.Page("views/cause.py", title=strings.CAUSE, icon=":material/account_tree:"),
-        st.Page("views/trends.py", title=strings.TRENDS, icon=":material/monitoring:"),
-        st.Page("views/alerts.py", title=alerts.TITLE, icon=":material/support_agent:"),
-        st.Page("views/detectors.py", title=detectors.TITLE, icon=":material/troubleshoot:"),
-        st.Page("views/levels.py", title=levels.TITLE, icon=":material/straighten:"),
-        st.Page("views/pipeline.py", title=pipes.TITLE, icon=":material/water_pump:"),
-        st.Page("views/connect.py", title=connect.TITLE, icon=":material/cable:"),
-        st.Page("views/incident.py", title=strings.INCIDENT, visibility="hidden"),
-        st.Page("views/trace.py", title=trace.TITLE, visibility="hidden"),
+        st.Page("pages/fleet/fleet.py", title=strings.FLEET, icon=":material/grid_view:", default=True),
+        st.Page("pages/incidents/incidents.py", title=strings.INCIDENTS, icon=":material/e911_emergency:"),
+        st.Page("pages/explore/explore.py", title=strings.EXPLORE, icon=":material/search:"),
+        st.Page("pages/drift/drift.py", title=strings.DRIFT, icon=":material/trending_up:"),
+        st.Page("pages/outputs/outputs.py", title=strings.OUTPUTS, icon=":material/chat:"),
+        st.Page("pages/releases/releases.py", title=strings.RELEASES, icon=":material/rocket_launch:"),
+        st.Page("pages/cause/cause.py", title=strings.CAUSE, icon=":material/account_tree:"),
+        st.Page("pages/trends/trends.py", title=strings.TRENDS, icon=":material/monitoring:"),
+        st.Page("pages/alerts/alerts.py", title=alerts_text.TITLE, icon=":material/support_agent:"),
+        st.Page("pages/detectors/detectors.py", title=detectors_text.TITLE, icon=":material/troubleshoot:"),
+        st.Page("pages/baselines/baselines.py", title=baselines_text.TITLE, icon=":material/straighten:"),
+        st.Page("pages/pipeline/pipeline.py", title=pipes.TITLE, icon=":material/water_pump:"),
+        st.Page("pages/connect/connect.py", title=connect_text.TITLE, icon=":material/cable:"),
+        st.Page("pages/incident/incident.py", title=strings.INCIDENT, visibility="hidden"),
+        st.Page("pages/trace/trace.py", title=trace.TITLE, visibility="hidden"),
     ]
     try:
         who = data.viewer()
     except (SignInNeeded, NothingGranted) as closed:
-        _door(st.navigation(pages, position="hidden"), closed)
+        _sign_in(st.navigation(pages, position="hidden"), closed)
         return
     except Misconfigured as error:
         st.navigation(pages, expanded=True)
-        components.empty(palette.FAILED, strings.MISCONFIGURED, clean(str(error), 300))
+        elements.empty(palette.FAILED, strings.MISCONFIGURED, clean(str(error), 300))
         return
     page = st.navigation(pages, expanded=True)
-    components.style()
+    elements.style()
     try:
         if who.until is not None:
-            door.go_on(page, pages)
+            sign_in.go_on(page, pages)
         if page.title == strings.INCIDENT:
             _find_lineage()
         _sidebar()
-        st.session_state[choose.PAGE] = page.url_path
+        st.session_state[score_choice.PAGE] = page.url_path
         page.run()
     except Unavailable as error:
-        components.empty(
+        elements.empty(
             palette.FAILED, strings.NO_STORE, strings.NO_STORE_NEXT.format(reason=clean(str(error), 160))
         )
     except NotAllowed as error:
-        components.nothing(
+        elements.nothing(
             access.NOT_ALLOWED.format(role=who.role), access.NOT_ALLOWED_NEXT.format(needs=error.needs)
         )
     except Misconfigured as error:
-        components.empty(palette.FAILED, strings.MISCONFIGURED, clean(str(error), 300))
+        elements.empty(palette.FAILED, strings.MISCONFIGURED, clean(str(error), 300))
     except Exception as error:  # noqa: BLE001 - whoever looks is told so, and reads no text of an exception
         logger.error("the page %s failed: %s", page.title, Fault.of(error))
-        components.empty(palette.FAILED, strings.DEFECT, "")
+        elements.empty(palette.FAILED, strings.DEFECT, "")
 
 
-def _door(page: Page, closed: SignInNeeded | NothingGranted) -> None:
+def _sign_in(page: Page, closed: SignInNeeded | NothingGranted) -> None:
     """What people see who are not let in."""
-    components.style()
+    elements.style()
     if isinstance(closed, SignInNeeded):
-        door.sign_in(page, expired=closed.expired)
+        sign_in.sign_in(page, expired=closed.expired)
     else:
-        door.nothing_granted(str(closed))
+        sign_in.nothing_granted(str(closed))
 
 
 def _find_lineage() -> None:
@@ -114,7 +118,7 @@ def _sidebar() -> None:
     known = data.lineages(who)
     names = list(dict.fromkeys([LIVE, *(item.name for item in known.value)]))
     with st.sidebar:
-        door.tenant(who)
+        sign_in.tenant(who)
         chosen = filters.lineage(names)
         seen = session.start(who, chosen)
         session.enter(seen)
@@ -131,11 +135,11 @@ def _sidebar() -> None:
                 newest=newest,
             )
             stale = any(reading.fault for reading in looked.readings)
-            components.badge(palette.FAILED if stale else found.state, strings.PIPELINE)
+            elements.badge(palette.FAILED if stale else found.state, strings.PIPELINE)
             for line in found.lines:
-                components.quiet(line)
-            components.quiet(strings.ALL_UTC.format(lineage=clean(chosen, 24)))
-        door.way_out(who)
+                elements.secondary(line)
+            elements.secondary(strings.ALL_UTC.format(lineage=clean(chosen, 24)))
+        sign_in.way_out(who)
 
 
 main()

@@ -3,7 +3,7 @@
 A rule is decided in event time: the window ends with the tick that has closed, and holds what ticks in it had
 when they closed. Late rows are in none. Fewer than ``least_n`` values in the window decide nothing, in either
 direction: missing data neither raises nor ends anything. That nothing comes is what ``absent`` is about,
-which goes by minutes (`detectors.drift.service.absence_watch`).
+which goes by minutes (`detectors.rule_watch.absence_watch`).
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ class Burn:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class BudgetUse:
     """Bad calls of the last 30 days among all; ``left`` of the budget is below 0 once it is gone."""
 
     n: int
@@ -218,10 +218,10 @@ class BurnWindow:
         first = tick - self._length(pair.long_s)
         return min((s.tick for s in self.ticks if s.tick > first), default=tick)
 
-    def spent(self) -> Spent:
+    def budget_use(self) -> BudgetUse:
         """What is spent of the budget, by what came in the last 30 days."""
         n, bad = sum(h.n for h in self.hours), sum(h.bad for h in self.hours)
-        return Spent(n, bad, 1.0 - bad / (n * self.slo.allowed) if n else None)
+        return BudgetUse(n, bad, 1.0 - bad / (n * self.slo.allowed) if n else None)
 
     def clear(self) -> None:
         """Forget all: what comes is not comparable with it."""
@@ -229,7 +229,7 @@ class BurnWindow:
         self.hours.clear()
 
 
-def in_words(slo: Slo, burn: Burn, spent: Spent) -> tuple[str, ...]:
+def in_words(slo: Slo, burn: Burn, spent: BudgetUse) -> tuple[str, ...]:
     """Notes of a finding: the objective, how fast its budget burns, and what is left of it."""
     notes = [f"share of values above {slo.above:g}"] if slo.above else []
     notes.append(f"objective {slo.text()}")

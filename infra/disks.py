@@ -21,7 +21,7 @@ _DISKS = "SELECT name, free_space, total_space FROM system.disks WHERE total_spa
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class DiskSpace:
     """Space on one disk, in bytes."""
 
     name: str
@@ -52,16 +52,16 @@ class Room:
         return f"{self.name}: {self.free / GIB:.1f} GiB free ({self.share:.0%})"
 
 
-def rooms_of(home: Path, store: Client | None) -> list[Room]:
+def disk_space_of(home: Path, store: Client | None) -> list[DiskSpace]:
     """Disks: that of the data directory, and those ClickHouse names; what cannot be asked is left out."""
     out = []
     if home.exists():
         usage = shutil.disk_usage(home)
-        out.append(Room(str(home), usage.free, usage.total))
+        out.append(DiskSpace(str(home), usage.free, usage.total))
     if store is not None:
         try:
             rows = store.query(_DISKS).result_rows
         except ClickHouseError:
             rows = []
-        out += [Room(f"ClickHouse disk {name}", int(free), int(total)) for name, free, total in rows]
+        out += [DiskSpace(f"ClickHouse disk {name}", int(free), int(total)) for name, free, total in rows]
     return out

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from infra.sections import TCP, about
 
+INGEST_KEY = "LIGHTSHIP_INGEST_KEY"
+"""Variable with the key a gateway asks for that listens beyond loopback."""
+
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:

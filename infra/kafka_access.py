@@ -1,6 +1,7 @@
 """How the configured Kafka is reached: addresses, TLS, and who we are; the same for every library.
 
-kafka-python and aiokafka name these arguments alike; what Faust wants is made of them by ``ingest.app``.
+kafka-python and aiokafka name these arguments alike; what Faust wants is made of them by
+``ingest.agents.app``.
 """
 
 from __future__ import annotations

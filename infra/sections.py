@@ -114,7 +114,7 @@ class CostSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnScoreSettings:
+class CustomScoreSettings:
     """A score of one's own, named as the table. One of `regex`, `keywords`, `json_schema` and `python`.
 
     `lightship scorers check` tries it. What it measures is watched as any other score is.
@@ -188,7 +188,7 @@ class ScorerSettings:
     )
     memorised: MemorisedSettings = field(default_factory=MemorisedSettings)
     cost: CostSettings = field(default_factory=CostSettings)
-    own: Mapping[str, OwnScoreSettings] = field(default_factory=dict)
+    own: Mapping[str, CustomScoreSettings] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.clock import NS_PER_S
-from ingest.log.clock_marks import LIVE
+from ingest.clock_marks import LIVE
 
 MAX_AHEAD_NS = 300 * NS_PER_S
 """A live record may be this far ahead of its arrival: one bad clock must not make everyone else late."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detectors.drift.budgets.allocation import allot
-from detectors.drift.budgets.grant import Grant
+from detectors.budgets.allocation import allot
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.rule_faults import first_fault, slice_fault
 from detectors.rules import CALLS
 from detectors.scorers.judgement import WithJudgements, is_judgement
@@ -14,9 +14,9 @@ from detectors.slo import fault as slo_fault
 from infra.errors import Misconfigured
 from infra.settings import Settings
 from infra.typed_table import unknown
+from ingest.custom_scores import specs_of, with_plug_ins
+from ingest.detection_settings import rules_of, slos_of
 from ingest.intake_check import check_intake
-from ingest.own_scores import specs_of, with_plug_ins
-from ingest.watching import rules_of, slos_of
 
 
 def checked(settings: Settings) -> Settings:
@@ -49,9 +49,9 @@ def check(settings: Settings) -> None:
         if name not in specs and not is_judgement(name):
             raise unknown("score in [score]:", name, specs)
     b = settings.budget
-    own = {name: Grant(s.pages_per_month, s.tickets_per_week) for name, s in settings.service.items()}
+    own = {name: ServiceBudget(s.pages_per_month, s.tickets_per_week) for name, s in settings.service.items()}
     try:
-        allot(Grant(b.pages_per_month, b.tickets_per_week), own, (), b.max_services)
+        allot(ServiceBudget(b.pages_per_month, b.tickets_per_week), own, (), b.max_services)
     except ValueError as error:
         raise Misconfigured(str(error)) from error
     flags = [name for name, spec in specs.items() if spec.kind == "flag"]

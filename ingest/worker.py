@@ -15,23 +15,23 @@ from infra import clickhouse, kafka
 from infra.clock import SteadyClock
 from infra.settings import Settings, load
 from ingest import process
-from ingest.app import Wiring, build
-from ingest.detect.days import Days
-from ingest.detect.program import program
-from ingest.detect.run_config import RunConfig, engine
-from ingest.detect.stage import DetectStage
-from ingest.detect.writer import ClickHouseDetectStore
+from ingest.agents.app import Wiring, build
+from ingest.agents.detect.days import Days
+from ingest.agents.detect.program import program
+from ingest.agents.detect.run_config import RunConfig, engine
+from ingest.agents.detect.stage import DetectStage
+from ingest.agents.detect.writer import ClickHouseDetectStore
+from ingest.agents.heartbeat import Heartbeat
+from ingest.agents.missing_topics import await_topics
+from ingest.agents.probe import open_beside, probe
+from ingest.agents.score.settings_reader import SettingsReader
+from ingest.agents.score.setup import score_stage
+from ingest.agents.score.stage import ScoreStage
+from ingest.agents.stream import Health, run_app
+from ingest.custom_scores import with_plug_ins
 from ingest.exit_code import UNAVAILABLE
-from ingest.log.holes import is_hole
-from ingest.log.sender import Sender
-from ingest.log.topics import await_topics
-from ingest.own_scores import with_plug_ins
-from ingest.probe import open_beside, probe
-from ingest.pulse import Pulse
-from ingest.score.settings_reader import SettingsReader
-from ingest.score.setup import score_stage
-from ingest.score.stage import ScoreStage
-from ingest.stream import Health, run_app
+from ingest.topics.holes import is_hole
+from ingest.topics.sender import Sender
 
 TOPICS = (
     kafka.SPANS,
@@ -88,7 +88,7 @@ def _start(settings: Settings, options: argparse.Namespace) -> int:
     open_beside(
         app, probe(health, lambda: _counters(wiring, score, detect), options.host), options.host, options.port
     )
-    Pulse(settings.kafka.session_timeout_s, _overslept).start()
+    Heartbeat(settings.kafka.session_timeout_s, _overslept).start()
     return run_app(app)
 
 

@@ -18,7 +18,7 @@ from detectors.closed_ticks import REPORT
 from detectors.finding import Finding
 from detectors.observation import Control, decode
 from infra.clickhouse import connect
-from infra.disks import Room
+from infra.disks import DiskSpace
 from infra.kafka import CLIENT, OBSERVATIONS, TOPICS, Topic, create_topics
 from infra.settings import (
     AlertSettings,
@@ -40,7 +40,7 @@ class World:
     settings: Settings
     topic: str
     group: str
-    rooms: list[Room] = field(default_factory=list, kw_only=True)
+    rooms: list[DiskSpace] = field(default_factory=list, kw_only=True)
     """What disks are taken to hold: those of the machine are nobody's business here."""
 
     def say(self, *findings: Finding | bytes) -> None:

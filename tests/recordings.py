@@ -2,10 +2,10 @@
 
 A group is what one run of one application sent. ``fixtures/otlp/<family>.zip`` holds its bodies as
 ``<group>/<number>.<signal>.binpb`` (or ``.json``), ``<family>.json`` what is expected of them, as
-`ingest.files.conformance` reads it: the lines that ``decode --raw`` gives, without empty fields, and what the
-application gave occasion for. ``captures.manifest.json`` is what the captures came with. All people in them
-are invented. ``python -m tests.recordings`` writes the expectations anew, to be read before they are
-committed.
+`ingest.operations.files.conformance` reads it: the lines that ``decode --raw`` gives, without empty fields,
+and what the application gave occasion for. ``captures.manifest.json`` is what the captures came with. All
+people in them are invented. ``python -m tests.recordings`` writes the expectations anew, to be read before
+they are committed.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ingest.files.conformance import COLUMNS
-from ingest.files.decode import Decoded, decode_files
+from ingest.operations.files.conformance import COLUMNS
+from ingest.operations.files.decode import Decoded, decode_files
 
 FOLDER = Path(__file__).resolve().parent / "fixtures" / "otlp"
 CAPTURES = "captures"

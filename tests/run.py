@@ -42,7 +42,7 @@ much that is long must not keep one of them busy alone."""
 class Stage:
     """One call of a tool. ``missing`` says what the machine lacks, or nothing.
 
-    ``again`` says what else has run before what it proves once more: it is left out unless it is asked for.
+    ``again`` says what it proves, mostly once more: it is left out unless it is asked for, or in CI.
     """
 
     name: str
@@ -136,8 +136,13 @@ def stages(*, whole: bool) -> list[Stage]:
     )
     data = Stage("data", _marked("data", "-n", "2", *TOGETHER, but=but), _data)
     live = Stage("live", _marked("live", but=f" and not integration{but}"), _module("openai"))
+    stacks = Stage(
+        "stacks",
+        _marked("stacks", but=but),
+        again="applications in environments of their own, with packages from registries",
+    )
     browser = Stage("browser", _marked("browser", but=but), _chromium)
-    ordered = [integration, types, unit, browser, kafka, data, live, alertmanager]
+    ordered = [integration, types, unit, browser, kafka, data, live, stacks, alertmanager]
     if whole:
         return ordered
     return [replace(s, argv=(*s.argv, "--hypothesis-profile=quick")) if s.pytest else s for s in ordered]

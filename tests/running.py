@@ -26,20 +26,20 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from alerts.feed import GROUP as ALERTS_GROUP
-from detectors.drift.budgets.grant import BUDGET
+from detectors.budgets.service_budget import BUDGET
 from detectors.observation import Control, decode
 from infra import clickhouse, errors
+from infra.embedded.all_processes import Whole, whole
 from infra.embedded.child import ChildState, Phase
 from infra.embedded.child_spec import BackOff, ChildSpec
 from infra.embedded.errors import PortBusy, StartFailed
 from infra.embedded.pair import kafka_address
 from infra.embedded.ports import spares
 from infra.embedded.supervisor import Supervisor
-from infra.embedded.whole import Whole, whole
 from infra.kafka import FINDINGS, LOGS, OBSERVATIONS, SPANS, Topic, client
 from infra.settings import KafkaSettings, Settings, load
 from ingest.errors import Unavailable
-from ingest.importing.drained import has_ended
+from ingest.operations.importing.drained import has_ended
 from tests.brokers import EMBEDDED, spec_of
 from tests.conftest import ROOT
 from tests.webhook import Webhook

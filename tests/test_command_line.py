@@ -19,8 +19,8 @@ import typer
 
 import lightship
 from detectors.finding import Finding
+from infra.embedded.directory_lock import DirectoryLock
 from infra.embedded.errors import AlreadyRunning, BinaryMissing, PortBusy, StartFailed
-from infra.embedded.exclusive import DirectoryLock
 from infra.errors import Defect, Misconfigured, Unavailable
 from ingest import errors as ingest
 from tests.ingest.telemetry import chat, span, traces

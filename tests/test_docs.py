@@ -17,16 +17,16 @@ import typer
 import yaml
 
 import lightship
-from alerts.acting.actions import ACTIONS
-from alerts.incidents import wire
+from alerts.incidents import codec
 from alerts.notify import webhook
 from alerts.notify.protocol import Delivery
-from alerts.silences.applying import SilenceTable
+from alerts.silences.plan import SilenceTable
+from alerts.state.actions import ACTIONS
 from detectors import finding, observation
-from detectors.drift.engine import snapshot
+from detectors.engine import snapshot
 from detectors.finding import ALERT_KINDS, SEVERITIES, STATUSES, Finding
 from detectors.scorers import SPECS
-from infra.embedded.whole import WORKER_PORT
+from infra.embedded.all_processes import WORKER_PORT
 from infra.settings import Settings, of_tables
 from infra.settings_page import VARIABLES
 from infra.typed_table import build, overrides
@@ -34,12 +34,12 @@ from ingest import exit_code
 from ingest.demo.report import FoundIncident
 from ingest.demo.report import report as demo_report
 from ingest.demo.schedule import build as demo_schedule
-from ingest.files.decode import decode_files
 from ingest.gateway import app as gateway_app
-from ingest.gateway.json_doors import PATHS
+from ingest.gateway.json_endpoints import PATHS
 from ingest.gateway.refusal import ANSWERED
-from ingest.ledger.proof import PartitionAccount
-from ingest.ledger.proof import report as ledger_report
+from ingest.operations.files.decode import decode_files
+from ingest.operations.ledger.proof import PartitionAccount
+from ingest.operations.ledger.proof import report as ledger_report
 from tests.ingest.telemetry import chat, span, traces
 from tests.test_formats import message
 
@@ -225,7 +225,7 @@ def test_versions_of_formats_are_those_of_the_code() -> None:
         "observation": observation.VERSION,
         "snapshot": snapshot.VERSION,
         "finding": finding.VERSION,
-        "incident": wire.VERSION,
+        "incident": codec.VERSION,
         "webhook": webhook.VERSION,
     }
 

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from alerts.briefs import render
-from alerts.incidents import wire
-from alerts.incidents.book import Book
+from alerts.incidents import codec
 from alerts.notify import webhook
+from alerts.state.incident_state import IncidentState
 from detectors import closed_ticks, finding, observation
 from detectors.closed_ticks import Entry, Report, SharedRow
-from detectors.drift.engine import snapshot
+from detectors.engine import snapshot
 from detectors.finding import Finding, SliceEffect, Suspect
 from tests.alerts.deliveries import delivery_of
 from tests.alerts.invented import TIMING, overall, refusals
@@ -32,7 +32,7 @@ FORMATS = {
     "closed_ticks": (closed_ticks.VERSION, "bin"),
     "snapshot": (snapshot.VERSION, "bin"),
     "finding": (finding.VERSION, "json"),
-    "incident": (wire.VERSION, "json"),
+    "incident": (codec.VERSION, "json"),
     "webhook": (webhook.VERSION, "json"),
 }
 AT = datetime(2026, 3, 17, 4, 20, 30, 250_000, UTC)
@@ -127,7 +127,7 @@ REFUSALS = ("interaction", "refusal", "request_model=m-1")
 
 def message() -> bytes:
     """What a webhook is sent for an invented incident."""
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     for one in (refusals(), overall()):
         book.apply(one)
     (incident,) = book.all()

@@ -21,10 +21,10 @@ from pathlib import Path
 import pytest
 
 from alerts.briefs import runbook
-from alerts.watch import self_watch
-from detectors.drift.traffic import silence
+from alerts.notify import self_monitoring
 from detectors.finding import ALERT_KINDS
 from detectors.scorers import SPECS
+from detectors.traffic import silence
 from infra.clickhouse import MIGRATIONS
 from tests.alerts.invented import refusals
 from tests.run import OTHERS
@@ -114,7 +114,7 @@ def test_what_is_exported_is_there_once(path: Path) -> None:
     ("module", "name", "parameters"),
     [
         ("detectors.scorers", "score_batch", {"records"}),
-        ("detectors.drift", "watch", {"times_s", "values", "kind", "tick_s", "learn", "budget"}),
+        ("detectors.files.watch", "watch", {"times_s", "values", "kind", "tick_s", "learn", "budget"}),
     ],
 )
 def test_what_programs_may_call_is_there(module: str, name: str, parameters: set[str]) -> None:
@@ -166,14 +166,14 @@ def test_no_runbook_is_left_over() -> None:
     used = {runbook.name_of(refusals(score=name)) for name in SPECS}
     used |= {runbook.name_of(refusals(alert_kind=kind)) for kind in ALERT_KINDS} | {runbook.GENERIC}
     ours = (
-        self_watch.RECEIVER,
-        self_watch.DISK,
-        self_watch.LATE,
-        self_watch.RESTARTS,
-        self_watch.WAITING,
-        self_watch.SET_ASIDE,
-        self_watch.STALLED,
-        self_watch.NOT_RELOADED,
+        self_monitoring.RECEIVER,
+        self_monitoring.DISK,
+        self_monitoring.LATE,
+        self_monitoring.RESTARTS,
+        self_monitoring.WAITING,
+        self_monitoring.SET_ASIDE,
+        self_monitoring.STALLED,
+        self_monitoring.NOT_RELOADED,
         *("quarantine", "dead_letters", "missing_observations", "scorer_off"),
         silence.STILL,
     )
@@ -200,7 +200,7 @@ def test_every_kind_of_test_has_a_marker_and_a_target() -> None:
 
 def test_who_only_takes_records_in_starts_without_numpy() -> None:
     """Gateway and relay need it for nothing, and it is a third of the time until they are ready."""
-    asked = "import ingest.gateway.serve, ingest.relay.worker, sys; sys.exit('numpy' in sys.modules)"
+    asked = "import ingest.gateway.serve, ingest.agents.relay.worker, sys; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", asked], cwd=ROOT, check=False).returncode == 0
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from alerts.briefs import limits, runbook, words
 from alerts.briefs.headline import headline
 from alerts.briefs.tally import Tally, tally_of
-from alerts.incidents import lead
+from alerts.incidents import primary_finding
 from alerts.incidents.identity import PIPELINE, POLICY, SILENCE
 from alerts.incidents.incident import Incident
 from detectors.finding import ALL, Finding, SliceEffect, Suspect
@@ -184,6 +184,8 @@ class Brief:
     do: Do
     trust: Trust
     tally: Tally | None = None
+    ended_by: str | None = None
+    ended_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +234,11 @@ def brief_of(
             service=words.whose(finding),
             slice=words.plain(where, 80),
             slices=_ranked(incident),
-            cleared=tuple(words.plain(s, 80) for s in incident.lead.cleared[:MAX_CLEARED]),
-            services_hit=tuple(words.plain(s) for s in incident.lead.services_hit[:MAX_SLICES]),
-            services_spared=tuple(words.plain(s) for s in incident.lead.services_spared[:MAX_CLEARED]),
+            cleared=tuple(words.plain(s, 80) for s in incident.primary_finding.cleared[:MAX_CLEARED]),
+            services_hit=tuple(words.plain(s) for s in incident.primary_finding.services_hit[:MAX_SLICES]),
+            services_spared=tuple(
+                words.plain(s) for s in incident.primary_finding.services_spared[:MAX_CLEARED]
+            ),
         ),
         suspects=tuple(
             Suspect(
@@ -264,6 +268,8 @@ def brief_of(
         ),
         trust=trust,
         tally=tally or tally_of(incident),
+        ended_by=incident.ended_by and words.plain(incident.ended_by),
+        ended_reason=incident.ended_reason and words.plain(incident.ended_reason, MAX_NOTE),
     )
 
 
@@ -276,8 +282,8 @@ def _verify(incident: Incident) -> str | None:
 
 def _what(incident: Incident, finding: Finding, particulars: Sequence[str]) -> What:
     same = (finding.unit, finding.score)
-    beside = (f for f in incident.findings if f is not finding and lead.supports(f))
-    others = [f for f in beside if not lead.is_slight(f)]
+    beside = (f for f in incident.findings if f is not finding and primary_finding.supports(f))
+    others = [f for f in beside if not primary_finding.is_slight(f)]
     said = list(
         dict.fromkeys(
             words.plain(f"{words.subject(f, 1)} {words.slice_words(f.slice)}", 120)
@@ -352,8 +358,8 @@ def _when(incident: Incident) -> When:
 
 def _ranked(incident: Incident) -> tuple[SliceEffect, ...]:
     """Slices by what they explain: the ranking over all traffic, else the slices' own findings."""
-    family = lead.relatives(incident.findings, incident.lead)
-    ranking = next((f.slices for f in family if f.slice == ALL and f.slices), incident.lead.slices)
+    family = primary_finding.relatives(incident.findings, incident.primary_finding)
+    ranking = next((f.slices for f in family if f.slice == ALL and f.slices), incident.primary_finding.slices)
     if not ranking:
         own = [f for f in family if f.slice != ALL]
         own.sort(key=lambda f: (-abs(f.effect or 0.0), f.slice))

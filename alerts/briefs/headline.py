@@ -34,12 +34,22 @@ def headline(incident: Incident) -> str:
         tail = f"from {since}, {_PAST.get(incident.ending or '', 'over')}"
     subject = words.subject(finding, incident.hits.count)
     where = _place(incident, finding)
-    for name, slice_ in ((40, 40), (30, 24), (20, 16)):
-        text = f"{words.whose(finding, name)}: {subject}{where(slice_)} {tail}"
-        if len(text) < HEADLINE_LIMIT:
-            return text
+    for said in _shorter(finding, subject):
+        for name, slice_ in ((40, 40), (30, 24), (20, 16)):
+            text = f"{words.whose(finding, name)}: {said}{where(slice_)} {tail}"
+            if len(text) < HEADLINE_LIMIT:
+                return text
     room = HEADLINE_LIMIT - 4 - len(words.whose(finding, 20)) - len(where(16)) - len(tail)
     return f"{words.whose(finding, 20)}: {words.plain(subject, max(room, 10))}{where(16)} {tail}"
+
+
+def _shorter(finding: Finding, subject: str) -> list[str]:
+    """A subject, and of what Lightship states of itself what stands before its consequence.
+
+    The consequence follows the last colon; the message's body has both.
+    """
+    before, colon, _ = subject.rpartition(": ")
+    return [subject, before] if finding.alert_kind == PIPELINE and colon else [subject]
 
 
 class _Placed:

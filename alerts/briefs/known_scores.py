@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from detectors.scorers.own.declared import GROUP, specs_told
+from detectors.scorers.custom.declared import GROUP, declared_specs
 from detectors.scorers.registry import declare
 from infra.settings import Settings
 from infra.user_code import plug_ins
 
 
-def learn_own_scores(settings: Settings) -> None:
+def learn_custom_scores(settings: Settings) -> None:
     """Know titles, kinds and harm of what the settings and installed plug-ins declare.
 
     Raises
@@ -19,4 +19,4 @@ def learn_own_scores(settings: Settings) -> None:
         If a plug-in cannot be loaded.
     """
     tables = {name: asdict(own) for name, own in settings.scorers.own.items()}
-    declare(specs_told(tables, (found for _, found in plug_ins(GROUP))))
+    declare(declared_specs(tables, (found for _, found in plug_ins(GROUP))))

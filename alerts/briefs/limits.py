@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
 from alerts.briefs import figures
 from alerts.briefs.quantities import amount
 from alerts.briefs.tally import counted_as
-from detectors.finding import Finding, MetCondition
+from detectors.finding import Finding, HeldCondition
 from detectors.rules import ABSENT, CALLS
 from detectors.scorers import SPECS
 
 SPENT = ("USD",)
 """Units of money: a sum of it was spent."""
+_OF_VALUES = re.compile(r"rule .*?: ([0-9.]+) % quantile ")
+"""How `Rule.text` begins where the rule is about a quantile."""
 
 
 def limit_text(finding: Finding, named: Callable[[str], str]) -> str:
@@ -30,7 +33,7 @@ def limit_text(finding: Finding, named: Callable[[str], str]) -> str:
     return " and ".join([said, *(limit_text(_beside(finding, one), named) for one in finding.conditions)])
 
 
-def _beside(finding: Finding, met: MetCondition) -> Finding:
+def _beside(finding: Finding, met: HeldCondition) -> Finding:
     """What held besides, as a finding of its own."""
     return replace(
         finding,
@@ -41,6 +44,7 @@ def _beside(finding: Finding, met: MetCondition) -> Finding:
         baseline_value=met.limit,
         factor=met.factor,
         conditions=(),
+        notes=(),
     )
 
 
@@ -72,8 +76,14 @@ def _limit_text(finding: Finding, name: str) -> str:
     if finding.measure == "sum":
         said = f"spent {now}" if unit in SPENT else f"{name} {now} in all"
         return f"{said} {within}, {bound} {allowed}"
-    measure = "mean" if finding.measure == "mean" else f"{finding.measure} of"
+    measure = "mean" if finding.measure == "mean" else _quantile(finding)
     return f"{measure} {name} {now} {within}, {bound} {allowed}"
+
+
+def _quantile(finding: Finding) -> str:
+    """``p95``, as the rule's own words have it: a finding names the measure alone."""
+    said = next((m[1] for note in finding.notes if (m := _OF_VALUES.match(note))), "")
+    return f"p{said}" if said else f"{finding.measure} of"
 
 
 def _share(value: float, more: int) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from alerts.briefs.tally import COUNTED, Tally, counted_as, is_rate_of_hits
 from alerts.incidents.identity import POLICY
 from alerts.incidents.incident import Incident
-from alerts.incidents.several import services_of
+from alerts.incidents.multi_service import services_of
 from detectors.finding import SEVERAL
 from detectors.observation import slice_pairs
 from detectors.schema import SCORE_COLUMNS, is_exact, slice_condition

@@ -107,7 +107,7 @@ def _what_lines(brief: Brief) -> list[str]:
     lines = [counted] if counted else []
     if what.alert_kind in STATED:
         lines.insert(0, what.values or words.plain(what.title, 80))
-        if what.alert_kind == RULE and what.n is not None:
+        if what.alert_kind == RULE and what.n:
             lines.append(f"over {figures.count(what.n)} {counted_as(what.score, what.unit)} in that time")
     elif what.values:
         lines.append(f"{words.plain(what.title, 80)}: {what.values}{_against(what)}")
@@ -156,12 +156,19 @@ def _when_lines(brief: Brief) -> list[str]:
         later = f", {figures.span(when.delay_s)} later" if when.delay_s >= 1 else ""
         lines.append(f"noticed {figures.clock(when.fired, now)}{later}")
     if brief.acknowledged_by and when.resolved is None:
-        lines.append(f"taken by {brief.acknowledged_by}")
+        lines.append(f"acknowledged by {brief.acknowledged_by}")
     if when.resolved is not None:
-        lines.append(f"ended {figures.clock(when.resolved, now)}")
+        lines.append(f"ended {figures.clock(when.resolved, now)}{_by_whom(brief)}")
     if brief.where.lineage != "live":
         lines.append(f"times are those of the data of {brief.where.lineage}, not of the clock on the wall")
     return lines
+
+
+def _by_whom(brief: Brief) -> str:
+    """Who ended it, and what they said of it; empty where detection did."""
+    if brief.ended_by is None:
+        return ""
+    return f" by {brief.ended_by}" + (f": {brief.ended_reason}" if brief.ended_reason else "")
 
 
 def _where_lines(brief: Brief) -> list[str]:

@@ -10,6 +10,7 @@ import infra
 from alerts.errors import Defect
 from alerts.incidents.identity import PIPELINE
 from detectors.finding import Finding
+from detectors.rules import ABSENT, CALLS
 
 FOLDER = Path(infra.__file__).parent / "runbooks"
 FIRST_CHECKS = "## First checks"
@@ -114,6 +115,8 @@ def name_of(finding: Finding) -> str:
     if finding.alert_kind in _BY_KIND:
         usual = _BY_KIND[finding.alert_kind]
         return _OF_OURS.get(finding.score, usual) if finding.alert_kind == PIPELINE else usual
+    if finding.measure == ABSENT:
+        return _BY_SCORE[CALLS]
     score = finding.score
     for side in _SIDES:
         score = score.removesuffix(side)

@@ -14,7 +14,10 @@ TRUST_DAYS = 90
 
 def trust_of(incident: Incident, known: Iterable[Incident], now_ns: int) -> Trust:
     """How incidents of the lead's detector ended in the last days, this one left out."""
-    detector, since_ns = incident.lead.detector, incident.opened_ns - TRUST_DAYS * 86_400 * NS_PER_S
+    detector, since_ns = (
+        incident.primary_finding.detector,
+        incident.opened_ns - TRUST_DAYS * 86_400 * NS_PER_S,
+    )
     past = [
         i
         for i in known
@@ -22,7 +25,7 @@ def trust_of(incident: Incident, known: Iterable[Incident], now_ns: int) -> Trus
         and (i.place.tenant, i.place.lineage) == (incident.place.tenant, incident.place.lineage)
         and i.opened_ns >= since_ns
         and i.fired_ns is not None
-        and i.lead.detector == detector
+        and i.primary_finding.detector == detector
     ]
     lag_s = None
     if incident.place.lineage == LIVE and incident.is_open:

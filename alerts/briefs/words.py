@@ -187,8 +187,6 @@ def subject(finding: Finding, hits: int) -> str:
         usual = finding.baseline_value
         told = f" ({quantities.amount(round(usual), '')} an hour are usual)" if usual and usual >= 1 else ""
         return f"no {unit_plural(finding.unit)} arrive{told}"
-    if finding.measure == "absent" and finding.baseline_value is not None:
-        return f"no {unit_plural(finding.unit)} arrive for {figures.measure(finding.baseline_value)} min"
     if finding.alert_kind == PIPELINE and finding.notes:
         return plain(finding.notes[0], MAX_STATED)
     if finding.alert_kind in LIMITS and (said := limits.limit_text(finding, named)):

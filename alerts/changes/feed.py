@@ -8,7 +8,7 @@ import time
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from alerts.changes.recorded import RecordedChange, read_change
+from alerts.changes.change_event import RecordedChange, read_change
 from alerts.errors import BadRecord, Unavailable
 from infra.kafka import ACTIONS, client, unreachable
 from infra.settings import KafkaSettings

@@ -156,7 +156,7 @@ Event = (
 )
 
 
-def is_of_people(event: Event) -> bool:
+def is_human_action(event: Event) -> bool:
     """Whether it is a matter of people: on the clock on the wall, and saying nothing of what was measured."""
     if isinstance(event, End):
         return event.actor != DETECTOR

@@ -71,7 +71,7 @@ def _hash(value: dict[str, str | int | None]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def said_ns(finding: Finding) -> int:
+def stated_ns(finding: Finding) -> int:
     """Time of a statement on the clock of its lineage; that of an end may keep the time it was first made."""
     return to_ns(max(finding.made_at, finding.ended_at or finding.made_at))
 
@@ -103,5 +103,5 @@ def onset_interval(finding: Finding) -> Interval:
 
 def shown_ns(finding: Finding) -> int:
     """How far a statement shows that data came: one of silence says so of the time until its onset."""
-    said = said_ns(finding)
+    said = stated_ns(finding)
     return min(said, onset_interval(finding).low_ns) if finding.alert_kind == SILENCE else said

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alerts.incidents import lead, onset
+from alerts.incidents import onset, primary_finding
 from alerts.incidents.identity import Interval, Place
 from detectors.finding import Finding, Suspect
 from infra.clock import to_ns
@@ -82,6 +82,8 @@ class Undoable:
     acknowledged_by: str | None
     acknowledged_ns: int | None
     reopened: int
+    ended_by: str | None = None
+    ended_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ class Incident:
     evidence: str = "ok"
     severity: str = "ticket"
     ending: str | None = None
+    ended_by: str | None = None
+    ended_reason: str | None = None
     since_ns: int = 0
     clock_ns: int = 0
     fired_ns: int | None = None
@@ -167,36 +171,36 @@ class Incident:
         return self.state in OPEN
 
     @property
-    def lead(self) -> Finding:
+    def primary_finding(self) -> Finding:
         """The finding the incident is named after."""
-        return lead.lead_of(self.findings)
+        return primary_finding.primary_finding_of(self.findings)
 
     @property
     def spokesman(self) -> Finding:
         """The finding whose numbers are shown: the lead, or its score in the explaining slice."""
-        return lead.spokesman(self.findings)
+        return primary_finding.spokesman(self.findings)
 
     @property
     def unit(self) -> str:
         """Unit of the lead."""
-        return self.lead.unit
+        return self.primary_finding.unit
 
     @property
     def score(self) -> str:
         """Score of the lead."""
-        return self.lead.score
+        return self.primary_finding.score
 
     @property
     def slice(self) -> str:
         """First-ranked explaining slice, or ``all``."""
-        return lead.explaining_slice(self.findings)
+        return primary_finding.explaining_slice(self.findings)
 
     @property
     def noticed_ns(self) -> int:
         """When it was first noticed: with its first finding or hit; of one that came back, when it did."""
         if not self.reopened:
             return min(self.opened_ns, self.hits.first_ns) if self.hits.count else self.opened_ns
-        active = [to_ns(f.made_at) for f in self.findings if lead.is_active(f)]
+        active = [to_ns(f.made_at) for f in self.findings if primary_finding.is_active(f)]
         return min(active, default=self.opened_ns)
 
     @property
@@ -217,25 +221,29 @@ class Incident:
     @property
     def suspects(self) -> tuple[Suspect, ...]:
         """What changed near the onset: recorded by people, then over all findings."""
-        return lead.merged_suspects(self.findings, self.recorded)
+        return primary_finding.merged_suspects(self.findings, self.recorded)
 
     @property
     def active(self) -> bool:
         """Whether any of its changes goes on."""
-        return self.hits.active or lead.goes_on(self.findings)
+        return self.hits.active or primary_finding.goes_on(self.findings)
 
     @property
     def unconfirmed(self) -> bool:
         """Whether a person said that it is fixed, or its calls recovered, and it is still measured."""
-        units = {f.unit for f in self.findings if lead.is_active(f) and f.alert_kind != lead.ANOMALY}
+        units = {
+            f.unit
+            for f in self.findings
+            if primary_finding.is_active(f) and f.alert_kind != primary_finding.ANOMALY
+        }
         if self.ending == RECOVERED:
-            return lead.CONVERSATION in units
+            return primary_finding.CONVERSATION in units
         return self.ending == FIXED and bool(units)
 
     @property
     def supported(self) -> bool:
         """Whether any statement still stands."""
-        return any(lead.supports(f) for f in self.findings)
+        return any(primary_finding.supports(f) for f in self.findings)
 
     @property
     def end_ns(self) -> int | None:

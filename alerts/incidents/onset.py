@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from alerts.incidents import lead
+from alerts.incidents import primary_finding
 from alerts.incidents.identity import POLICY, Interval, onset_interval, onset_ns
 from detectors.finding import Finding
 from infra.clock import to_ns
@@ -20,7 +20,7 @@ def incident_onset(findings: Sequence[Finding], noticed_ns: int) -> tuple[int, I
     It is that of the spokesman, unless that lies wholly after the incident was noticed: then that of the
     first finding that does not.
     """
-    candidates = [lead.spokesman(findings), *filter(lead.supports, findings), *findings]
+    candidates = [primary_finding.spokesman(findings), *filter(primary_finding.supports, findings), *findings]
     return _by(noticed_ns, candidates)
 
 
@@ -29,8 +29,8 @@ def change_onset(findings: Sequence[Finding], first_hit_ns: int | None = None) -
 
     ``first_hit_ns`` is the first hit of an incident about hits of a policy.
     """
-    spokesman = lead.spokesman(findings)
-    family = lead.relatives(findings, spokesman)
+    spokesman = primary_finding.spokesman(findings)
+    family = primary_finding.relatives(findings, spokesman)
     noticed_ns = min(to_ns(f.made_at) for f in [spokesman, *family])
     if spokesman.alert_kind == POLICY and first_hit_ns is not None:
         noticed_ns = min(noticed_ns, first_hit_ns)

@@ -167,7 +167,7 @@ class AppriseNotifier:
         """Try once to have it taken by all who have not taken it."""
         return self._send(delivery)
 
-    def tell(self, delivery: DigestDelivery) -> Outcome:
+    def send_digest(self, delivery: DigestDelivery) -> Outcome:
         """The same with a digest."""
         return self._send(delivery)
 

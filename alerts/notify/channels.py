@@ -30,17 +30,21 @@ def notifier_of(receiver: ReceiverSettings, clock: Clock, references: References
     kinds: dict[str, Callable[[], Notifier]] = {
         "terminal": TerminalNotifier,
         "webhook": lambda: WebhookNotifier(
-            _door(receiver, clock), read_secret(receiver.secret_file) if receiver.secret_file else None, clock
+            _endpoint(receiver, clock),
+            read_secret(receiver.secret_file) if receiver.secret_file else None,
+            clock,
         ),
         "slack": lambda: _slack(receiver, clock, known),
         "pagerduty": lambda: pagerduty.PagerDutyNotifier(
-            _door(receiver, clock, pagerduty.URL, opened_by_token=False),
+            _endpoint(receiver, clock, pagerduty.URL, opened_by_token=False),
             read_line(receiver.token_file, "token_file"),
             clock,
         ),
-        "alertmanager": lambda: AlertmanagerNotifier(_door(receiver, clock), receiver.resend_s, known, clock),
+        "alertmanager": lambda: AlertmanagerNotifier(
+            _endpoint(receiver, clock), receiver.resend_s, known, clock
+        ),
         "email": lambda: _mail(receiver),
-        "otlp": lambda: OtlpNotifier(_door(receiver, clock), clock),
+        "otlp": lambda: OtlpNotifier(_endpoint(receiver, clock), clock),
         "apprise": lambda: _apprise(receiver),
         "template": lambda: _template(receiver, clock, known),
     }
@@ -55,9 +59,9 @@ def notifier_of(receiver: ReceiverSettings, clock: Clock, references: References
 def _slack(receiver: ReceiverSettings, clock: Clock, references: References) -> Notifier:
     buttons = bool(receiver.signing_secret_file)
     if receiver.token_file:
-        door = _door(receiver, clock, slack.API)
+        door = _endpoint(receiver, clock, slack.API)
         return slack.SlackApp(door, receiver.channel, references, buttons=buttons)
-    return slack.SlackWebhook(_door(receiver, clock), buttons=buttons)
+    return slack.SlackWebhook(_endpoint(receiver, clock), buttons=buttons)
 
 
 def _mail(receiver: ReceiverSettings) -> Notifier:
@@ -101,7 +105,7 @@ def _template(receiver: ReceiverSettings, clock: Clock, references: References) 
     )
 
 
-def _door(
+def _endpoint(
     receiver: ReceiverSettings, clock: Clock, usual: str = "", *, opened_by_token: bool = True
 ) -> HttpPost:
     """The address of a receiver, or the ``usual`` one; its token goes with every request if it opens it."""

@@ -77,7 +77,7 @@ class HttpPost:
         """Post once to the address with ``path`` behind it; the answer's body is not read."""
         return self._post(body, headers or {}, path, 0)[0]
 
-    def ask(
+    def exchange(
         self,
         body: bytes,
         headers: Mapping[str, str] | None = None,
@@ -130,7 +130,7 @@ class HttpPost:
         says = meaning(code)
         reason = f"{self._host}: {code}, {says}" if says else f"{self._host}: {code}"
         if code >= 500 or code in _TRY_AGAIN:
-            wait_s = _asked_s(response.headers.get("retry-after", ""), self._clock.now_ns())
+            wait_s = _retry_after_s(response.headers.get("retry-after", ""), self._clock.now_ns())
             return Outcome(RETRY, reason, code, wait_s)
         return Outcome(GAVE_UP, reason, code)
 
@@ -164,7 +164,7 @@ def json_object(answer: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _asked_s(header: str, now_ns: int) -> float | None:
+def _retry_after_s(header: str, now_ns: int) -> float | None:
     """Seconds a ``Retry-After`` header asks for, in either of its two forms (RFC 9110, 10.2.3)."""
     if header.isascii() and header.isdigit():
         return float(header[:9])

@@ -123,7 +123,7 @@ class MailNotifier:
         """Hand it to the server once."""
         return self._send(delivery)
 
-    def tell(self, delivery: DigestDelivery) -> Outcome:
+    def send_digest(self, delivery: DigestDelivery) -> Outcome:
         """Hand a digest to the server once."""
         return self._send(delivery)
 

@@ -97,7 +97,7 @@ class OtlpNotifier:
     def send(self, delivery: Delivery) -> Outcome:
         """Export one event. One that is taken and then rejected is given up, as the protocol asks."""
         body = render(delivery, self._clock.now_ns()).SerializeToString()
-        outcome, answer = self._door.ask(body, {"content-type": PROTOBUF}, path=PATH)
+        outcome, answer = self._door.exchange(body, {"content-type": PROTOBUF}, path=PATH)
         if outcome.outcome == SENT and _rejected(answer):
             return Outcome(GAVE_UP, "the receiver rejected the record", outcome.code)
         return outcome

@@ -69,7 +69,7 @@ def _details(brief: Brief) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Doubt:
+class _Unconfirmed:
     """Of an acknowledgement that may have arrived: how often it was sent, and when it is again."""
 
     tries: int
@@ -84,7 +84,7 @@ class PagerDutyNotifier:
         self._routing_key = routing_key
         self._clock = clock or SystemClock()
         self._acknowledged: frozenset[tuple[str, str]] = frozenset()
-        self._doubtful: dict[tuple[str, str], _Doubt] = {}
+        self._doubtful: dict[tuple[str, str], _Unconfirmed] = {}
 
     @property
     def every_s(self) -> float:
@@ -125,7 +125,7 @@ class PagerDutyNotifier:
         if tries == len(DOUBT_S):
             return False
         next_ns = self._clock.now_ns() + int(DOUBT_S[tries] * NS_PER_S)
-        self._doubtful[key] = _Doubt(tries + 1, next_ns)
+        self._doubtful[key] = _Unconfirmed(tries + 1, next_ns)
         return True
 
     def close(self) -> None:

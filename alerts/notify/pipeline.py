@@ -206,7 +206,7 @@ class Pipeline:
             due.not_before_ns = self._clock.now_ns() + NS_PER_S
             return
         due.attempts = number
-        outcome, is_ours = self._send_guarded(due)
+        outcome, is_ours = self._send_isolated(due)
         now = self._clock.now_ns()
         if outcome.outcome == SENT:
             self.breaker.succeeded()
@@ -225,10 +225,10 @@ class Pipeline:
     def _write_down(self, attempt: Attempt) -> None:
         """Store a row, or do without if it can never be stored."""
         d = attempt.delivery
-        with self._faults.guarded(ROWS, f"{attempt.outcome} {d.kind} of incident {d.incident_id}"):
+        with self._faults.isolate(ROWS, f"{attempt.outcome} {d.kind} of incident {d.incident_id}"):
             self._log.record_attempt(attempt)
 
-    def _send_guarded(self, due: _Due) -> tuple[Outcome, bool]:
+    def _send_isolated(self, due: _Due) -> tuple[Outcome, bool]:
         """Try once; what became of it, and whether our own code failed."""
         d = due.delivery
         try:
@@ -246,7 +246,7 @@ class Pipeline:
         if isinstance(delivery, Delivery):
             return self._notifier.send(marked(delivery, self._clock.now_ns()))
         if isinstance(self._notifier, Digesting):
-            return self._notifier.tell(delivery)
+            return self._notifier.send_digest(delivery)
         return Outcome(GAVE_UP, "this channel takes no digests")
 
     def _settle(self, due: _Due) -> bool:

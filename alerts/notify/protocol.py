@@ -93,5 +93,5 @@ class Notifier(Protocol):
 class Digesting(Protocol):
     """What a notifier has besides `Notifier` if it takes digests."""
 
-    def tell(self, delivery: DigestDelivery) -> Outcome:
+    def send_digest(self, delivery: DigestDelivery) -> Outcome:
         """Try once to send a digest."""

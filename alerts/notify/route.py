@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from alerts.incidents import several
+from alerts.incidents import multi_service
 from alerts.incidents.identity import LIVE
 from alerts.incidents.incident import Incident
-from alerts.incidents.lead import supports
-from alerts.watch.self_watch import down, of
+from alerts.incidents.primary_finding import supports
+from alerts.notify.self_monitoring import down, of
 from detectors import service_patterns
 from detectors.finding import SEVERITIES, Finding
 from infra.settings import ReceiverSettings, RouteSettings, Settings
@@ -61,8 +61,10 @@ def subjects_of(incident: Incident) -> tuple[Subject, ...]:
     What merely came along, a ticket in an incident that is a page, is nobody's reason to be called.
     """
     found: dict[Subject, None] = {}
-    for service in several.services_of(incident):
-        about = [f for f in incident.findings if supports(f) and _is_about(f, service)] or [incident.lead]
+    for service in multi_service.services_of(incident):
+        about = [f for f in incident.findings if supports(f) and _is_about(f, service)] or [
+            incident.primary_finding
+        ]
         worst = min(SEVERITIES.index(f.severity) for f in about)
         for f in about:
             if SEVERITIES.index(f.severity) == worst:
@@ -78,7 +80,7 @@ def named_by_rules(incident: Incident, known: Collection[str]) -> tuple[str, ...
     """
     if incident.place.lineage != LIVE:
         return ()
-    standing = [f for f in incident.findings if supports(f)] or [incident.lead]
+    standing = [f for f in incident.findings if supports(f)] or [incident.primary_finding]
     return tuple(dict.fromkeys(name for f in standing for name in f.receivers if name in known))
 
 

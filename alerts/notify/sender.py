@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerts.faults import DELIVERIES, Faults
-from alerts.notify.follower import Following
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import Delivery, Message, Notifier
-from infra.guarded_loop import GuardedLoop
+from alerts.notify.status_follower import Following
+from infra.supervised_thread import SupervisedThread
 
 FOLLOWING = "following"
 FOLLOW_AGAIN_S = 30.0
@@ -28,7 +28,7 @@ class Sender:
         self._pipeline = pipeline
         self._following = following
         self._faults = faults
-        self.loop = GuardedLoop(
+        self.loop = SupervisedThread(
             f"sender-{name}", self._run, lambda error: faults.note(DELIVERIES, error, name)
         )
 
@@ -70,9 +70,9 @@ class Sender:
         """Whether the channel hears how things stand."""
         return self._following is not None
 
-    def stands(self, standing: Sequence[Delivery]) -> None:
+    def idle(self, standing: Sequence[Delivery]) -> None:
         """Take how the incidents stand that this receiver was told of."""
-        if self._following is not None and self._following.stands(standing):
+        if self._following is not None and self._following.update(standing):
             self.loop.wake()
 
     def forget(self) -> None:
@@ -111,7 +111,7 @@ class Sender:
         following = self._following  # its channel is not closed before the next run
         if following is not None:
             standing_s = FOLLOW_AGAIN_S
-            with self._faults.guarded(FOLLOWING, self._name):
+            with self._faults.isolate(FOLLOWING, self._name):
                 standing_s = following.run(self._pipeline.newest)
             wait_s = min(wait_s, standing_s)
         return wait_s

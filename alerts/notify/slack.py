@@ -136,7 +136,7 @@ class SlackWebhook:
         """Post once."""
         return self._door.post(to_bytes(render(delivery.brief, buttons=self._buttons)))
 
-    def tell(self, delivery: DigestDelivery) -> Outcome:
+    def send_digest(self, delivery: DigestDelivery) -> Outcome:
         """Post a digest."""
         return self._door.post(to_bytes(render_digest(delivery.digest)))
 
@@ -176,13 +176,13 @@ class SlackApp:
             return self._first(delivery, message)
         return self._refer(delivery, answered, channel, ts)
 
-    def tell(self, delivery: DigestDelivery) -> Outcome:
+    def send_digest(self, delivery: DigestDelivery) -> Outcome:
         """Post a digest, which no later message refers to."""
         message = {**render_digest(delivery.digest), "channel": self._channel}
         return self._call("chat.postMessage", message)[0]
 
     def _first(self, delivery: Delivery, message: dict[str, Any]) -> Outcome:
-        door, answer = self._door.ask(
+        door, answer = self._door.exchange(
             to_bytes({**message, "channel": self._channel}), path="/chat.postMessage"
         )
         outcome, _ = _judge(door, answer)
@@ -198,7 +198,7 @@ class SlackApp:
         return Outcome(SENT, outcome.reason, outcome.code, reference=reference)
 
     def _call(self, method: str, arguments: dict[str, Any]) -> tuple[Outcome, str]:
-        return _judge(*self._door.ask(to_bytes(arguments), path=f"/{method}"))
+        return _judge(*self._door.exchange(to_bytes(arguments), path=f"/{method}"))
 
     def close(self) -> None:
         """Close connections."""

@@ -207,7 +207,7 @@ class TemplateNotifier:
             return Outcome(GAVE_UP, str(error))
         if not body:
             return Outcome(SENT, f"the template says nothing of {delivery.kind}")
-        outcome, answer = self._door.ask(body, {IDEMPOTENCY: delivery.dedup_key}, path=path)
+        outcome, answer = self._door.exchange(body, {IDEMPOTENCY: delivery.dedup_key}, path=path)
         if outcome.outcome != SENT or not self._reference or known:
             return outcome
         found: Any = json_object(answer)

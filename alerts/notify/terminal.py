@@ -20,7 +20,7 @@ class TerminalNotifier:
         """Print once; a stream that is closed is given up."""
         return self._print(render_text(delivery.brief))
 
-    def tell(self, delivery: DigestDelivery) -> Outcome:
+    def send_digest(self, delivery: DigestDelivery) -> Outcome:
         """Print a digest."""
         return self._print(text_of(delivery.digest))
 

@@ -74,7 +74,7 @@ class WebhookNotifier:
         """Post once."""
         return self._post(body_of(delivery), delivery)
 
-    def tell(self, delivery: DigestDelivery) -> Outcome:
+    def send_digest(self, delivery: DigestDelivery) -> Outcome:
         """Post a digest."""
         return self._post(digest_body_of(delivery), delivery)
 

@@ -45,6 +45,8 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "do": "what to do, and where",
         "trust": "how far to believe it",
         "tally": "how many were hit since it began",
+        "ended_by": "who ended it; `null` while it is open, and where detection did",
+        "ended_reason": "what they said of it",
     },
     "What": {
         "title": "the score in words",

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from detectors.drift.service.changed_settings import REPLACE
 from detectors.finding import SEVERAL
 from detectors.observation import Control, ServiceKey
+from detectors.rule_watch.changed_settings import REPLACE
 from detectors.rules import Rule
 from detectors.service_patterns import matches
 from infra.private_files import private_directory
@@ -54,7 +54,7 @@ class FileRules:
         """Tell every service again."""
         self._told = set()
 
-    def tell(self, services: Callable[[], Iterable[ServiceKey]]) -> bool:
+    def send_new(self, services: Callable[[], Iterable[ServiceKey]]) -> bool:
         """Tell services that were not told yet; whether there were any."""
         if not self._has_changed:
             return False

@@ -37,7 +37,7 @@ class BadAnswer(ValueError):
 
 
 class Typed(Protocol):
-    """Redaction of what people type (`alerts.acting.typed_text`)."""
+    """Redaction of what people type (`alerts.access.typed_text`)."""
 
     def text(self, tenant: str, text: str) -> str:
         """A reason."""

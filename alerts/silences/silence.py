@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from alerts.errors import NotPossible
-from alerts.incidents import lead, several
+from alerts.incidents import multi_service, primary_finding
 from alerts.incidents.events import Event, Evidence, Silenced, Unsilenced
 from alerts.incidents.incident import DETECTOR, About, Incident
 from alerts.silences.alert_labels import labels_of
@@ -77,14 +77,18 @@ class Silence:
         if not self.begun:
             return False
         if self.origin:
-            about = incident.first_about if incident.heard else About.of(incident.lead)
+            about = incident.first_about if incident.heard else About.of(incident.primary_finding)
             labels = labels_of(incident.incident_id, incident.place, about, gravest(incident))
             return bool(self.matchers) and all(m.matches(labels) for m in self.matchers)
         if incident.place.tenant != self.tenant or not _fits(self.severity, gravest(incident)):
             return False
-        grave = [f.score for f in incident.findings if lead.supports(f) and f.severity == gravest(incident)]
+        grave = [
+            f.score
+            for f in incident.findings
+            if primary_finding.supports(f) and f.severity == gravest(incident)
+        ]
         return (
-            all(_fits(self.service, name) for name in several.services_of(incident))
+            all(_fits(self.service, name) for name in multi_service.services_of(incident))
             and all(_fits(self.score, name) for name in grave or [incident.score])
             and _fits(self.slice, incident.slice)
         )
@@ -109,7 +113,7 @@ class Silence:
 
 def gravest(incident: Incident) -> str:
     """The severity of an incident, or that of a finding that is about to raise it."""
-    found = [f.severity for f in incident.findings if lead.supports(f)]
+    found = [f.severity for f in incident.findings if primary_finding.supports(f)]
     return min([incident.severity, *found], key=SEVERITIES.index)
 
 
@@ -118,7 +122,7 @@ def _fits(pattern: str, name: str) -> bool:
     return pattern == name or fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
-def asked_for(
+def requested_silence(
     tenant: str,
     patterns: dict[str, str],
     actor: str,

@@ -30,7 +30,7 @@ from infra.clickhouse import connect, migrate
 from infra.embedded.pair import clickhouse_url, store_spec
 from infra.embedded.supervisor import Supervisor
 from infra.settings import StoreSettings
-from ingest.detect.days import Days
+from ingest.agents.detect.days import Days
 
 WARM = 5
 

@@ -27,7 +27,7 @@ PAGES: Mapping[str, str] = {
     "cause": f"/cause?{BUSIEST}",
     "trends": f"/trends?lineage={LINEAGE}",
     "detectors": f"/detectors?lineage={LINEAGE}",
-    "levels": f"/levels?lineage={LINEAGE}",
+    "baselines": f"/baselines?lineage={LINEAGE}",
     "pipeline": f"/pipeline?lineage={LINEAGE}",
     "connect": f"/connect?lineage={LINEAGE}",
 }

@@ -7,28 +7,28 @@ from functools import partial
 
 from bench.dashboard.fill import DAY_S, LINEAGE, NOW_S
 from dashboard.estimates import taxonomy
-from dashboard.estimates.measures import FLAG, MEDIAN, Measure
-from dashboard.estimates.scores import known
+from dashboard.measures.measures import FLAG, MEDIAN, Measure
+from dashboard.measures.scores import known
+from dashboard.pages.baselines import baselines_query
+from dashboard.pages.cause import texts_query
+from dashboard.pages.connect import connect_query
+from dashboard.pages.detectors import detectors_query
+from dashboard.pages.drift import drift_query
+from dashboard.pages.explore import explore_query
+from dashboard.pages.outputs import outputs_query
 from dashboard.queries import (
-    added_rules,
     calibration,
     catalogue,
-    connect,
-    context,
-    detectors,
     disparity,
     examples,
-    fine,
     fleet,
     incidents,
-    levels,
     outputs,
     pipeline,
     releases,
     report,
     scope,
     series,
-    texts,
     trends,
 )
 from dashboard.queries.catalogue import Place
@@ -36,7 +36,7 @@ from dashboard.queries.examples import Wanted
 from dashboard.queries.narrowed import Narrow
 from dashboard.queries.series import Comparison, Window
 from dashboard.queries.store import Scope, SeriesKey, Store
-from dashboard.rows import trend_rows
+from dashboard.tables import trend_rows
 
 HOUR_S = 3600
 TICK_S = 300
@@ -66,7 +66,7 @@ def questions() -> Mapping[str, Ask]:
 def _every_page() -> dict[str, Ask]:
     return {
         "lineages": lambda s: scope.lineages(s, SCOPE),
-        "pulse": lambda s: scope.pulse(s, SCOPE),
+        "pulse": lambda s: scope.heartbeat(s, SCOPE),
         "pipeline: partitions": lambda s: pipeline.partitions(s, SCOPE),
         "pipeline: accounts of a day": lambda s: pipeline.accounts(s, SCOPE, NOW_S - DAY_S),
         "pipeline: late": lambda s: pipeline.late(s, SCOPE, fleet.COUNTING_SCORES),
@@ -105,12 +105,14 @@ def _service(name: str, key: SeriesKey, measure: Measure) -> dict[str, Ask]:
         f"{name}: four weeks": lambda s: series.ticks(s, SCOPE, key, wide, values=values),
         f"{name}: volume of four weeks": lambda s: series.volume(s, SCOPE, key, wide, fleet.COUNTING_SCORES),
         f"{name}: slices compared": lambda s: series.slices(s, SCOPE, key, compare, values=values),
-        f"{name}: hits of a week, by tick": lambda s: fine.hits(s, SCOPE, key, measure, TICK_S, week, NOW_S),
+        f"{name}: hits of a week, by tick": lambda s: drift_query.hits(
+            s, SCOPE, key, measure, TICK_S, week, NOW_S
+        ),
         f"{name}: releases first seen": lambda s: releases.first_seen(s, SCOPE, key, week, NOW_S),
         f"{name}: strata of a week": lambda s: releases.strata(
             s, SCOPE, key, measure, "release", HOUR_S, week, NOW_S
         ),
-        f"{name}: texts of a day": lambda s: texts.texts(s, SCOPE, key, "output", NOW_S - DAY_S, NOW_S),
+        f"{name}: texts of a day": lambda s: texts_query.texts(s, SCOPE, key, "output", NOW_S - DAY_S, NOW_S),
     }
 
 
@@ -145,12 +147,12 @@ def _operators() -> dict[str, Ask]:
     month = NOW_S - 28 * DAY_S
     return {
         "explore: services": lambda s: catalogue.places(s, SCOPE),
-        "explore: added rules": lambda s: added_rules.added(s, SCOPE, *PLACE),
+        "explore: added rules": lambda s: explore_query.added(s, SCOPE, *PLACE),
         "explore: scores": lambda s: catalogue.scores(s, SCOPE, Place(*PLACE)),
-        "connect: who sends": lambda s: connect.sending(s, SCOPE),
-        "levels: learned": lambda s: levels.learned(s, SCOPE),
-        "detectors: watching": lambda s: detectors.watching(s, SCOPE, month),
-        "detectors: record": lambda s: detectors.record(s, SCOPE, month),
+        "connect: who sends": lambda s: connect_query.sending(s, SCOPE),
+        "levels: learned": lambda s: baselines_query.learned(s, SCOPE),
+        "detectors: watching": lambda s: detectors_query.watching(s, SCOPE, month),
+        "detectors: record": lambda s: detectors_query.record(s, SCOPE, month),
         "pipeline: accounts": lambda s: pipeline.accounts(s, SCOPE, NOW_S - 7 * DAY_S),
         "calibration: four weeks": lambda s: calibration.cells_of(s, SCOPE, ("injection",), month, NOW_S),
     }
@@ -163,4 +165,4 @@ def _examples(key: SeriesKey, wanted: Wanted, store: Store) -> object:
 def _one_in_context(key: SeriesKey, wanted: Wanted, store: Store) -> object:
     """An example, then the run it is a step of and the conversation it is a turn of."""
     one = examples.examples(store, SCOPE, key, wanted)[0]
-    return context.context(store, SCOPE, one.trace_id, one.span_id)
+    return outputs_query.context(store, SCOPE, one.trace_id, one.span_id)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from alerts.acting.keys import read_token
+from alerts.access.keys import read_token
 from dashboard.access.local_session import KEY, Sessions, cookie_name
 from infra.clock import SystemClock
 from infra.embedded.ports import spare

@@ -12,7 +12,7 @@ from bench.detection.figure import Alarms, Delay, Figure, Report
 from bench.detection.ordinary import DAILY, TALKS, budget_figure
 from bench.detection.plan import WATCH, H, Plan
 from bench.detection.streams import DAY, MONDAY, TICK_S, Change, Stream, draw
-from detectors.drift import fit_flags
+from detectors.engine.dispersion import fit_flags
 
 FEW = 10
 """Ticks that hold 200 observations."""

@@ -14,9 +14,9 @@ import numpy as np
 
 from bench.detection.figure import Figure, Report
 from bench.detection.plan import Plan
-from detectors.drift.budgets.budget import Budget, service_budget
-from detectors.drift.traffic.silence import Gap
-from detectors.drift.traffic.week_profile import WeekProfile, learn_profile
+from detectors.budgets.budget import Budget, service_budget
+from detectors.traffic.silence import Gap
+from detectors.traffic.week_profile import WeekProfile, learn_profile
 
 DAY = 1440
 MONDAY = 29_640_960
@@ -159,7 +159,7 @@ def said(profile: WeekProfile | None, n: np.ndarray, first: int) -> Iterator[int
             gap.call(first + i, int(count), profile)
             stated = False
         else:
-            gap.quiet(first + i, profile, heard_elsewhere=False)
+            gap.empty_minute(first + i, profile, heard_elsewhere=False)
             if not stated and gap.is_due(profile, W):
                 stated = True
                 yield i + 1

@@ -7,8 +7,10 @@ import numpy as np
 from bench.detection.figure import Alarms, Ints
 from bench.detection.plan import WATCH, Plan
 from bench.detection.streams import MONDAY, TICK_S, Floats, Sample, Stream, draw
-from detectors.drift import Bank, Baseline, FlagBank, ValueBank, fit_flags, fit_values
-from detectors.drift.engine.siblings import moderated
+from detectors.engine.baseline import Baseline
+from detectors.engine.dispersion import fit_flags, fit_values
+from detectors.engine.pooling import moderated
+from detectors.engine.shiryaev_roberts import Bank, FlagBank, ValueBank
 
 PART = 400
 """Series simulated at a time: more would only take memory."""

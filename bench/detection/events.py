@@ -20,8 +20,9 @@ from bench.detection.plan import BUDGET, Plan
 from bench.detection.rivals import Statistic
 from bench.detection.side_by_side import others
 from bench.detection.streams import MONDAY, Floats, Sample
-from detectors.drift import FlagBank, ValueBank, fit_flags, fit_values
-from detectors.drift.files.channels import ValueChannel, learn_channels
+from detectors.engine.dispersion import fit_flags, fit_values
+from detectors.engine.shiryaev_roberts import FlagBank, ValueBank
+from detectors.files.channels import ValueChannel, learn_channels
 
 TICK = 5
 TICK_S = 86_400

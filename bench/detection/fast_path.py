@@ -15,7 +15,7 @@ from bench.detection.figure import Alarms, Figure, Ints, Report
 from bench.detection.ordinary import SCENARIOS, budget_figure
 from bench.detection.plan import FLEET_H, WATCH, H, Plan
 from bench.detection.streams import DAY, Floats, Sample, Stream, draw
-from detectors.drift.fast.fast_path import FastBank, highest_rate
+from detectors.fast.fast_path import FastBank, highest_rate
 
 PER_TICK = 20
 """Conversations a tick of five minutes."""

@@ -15,12 +15,12 @@ from scipy.special import ndtr
 from bench.detection.figure import Alarms, Figure, Ints, Report
 from bench.detection.plan import WATCH, Plan
 from bench.detection.streams import DAY, TICK_S, Floats
-from detectors.drift.budgets.budget import CLASS_SHARES, PERIODS_S, Budget, service_budget
-from detectors.drift.engine.dispersion import fit_flags
-from detectors.drift.fast.fast_path import highest_rate
-from detectors.drift.fast.tail import Tail
-from detectors.drift.fast.tail_bank import TailBank
-from detectors.drift.service.plan import TAIL
+from detectors.budgets.budget import CLASS_SHARES, PERIODS_S, Budget, service_budget
+from detectors.counts.channel_plan import TAIL
+from detectors.engine.dispersion import fit_flags
+from detectors.fast.fast_path import highest_rate
+from detectors.fast.tail_bank import TailBank
+from detectors.fast.upper_tail import Tail
 
 SD, USER_SD = 0.5, 0.2
 MINUTES = TICK_S // 60

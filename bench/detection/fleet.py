@@ -20,8 +20,10 @@ from bench.detection.figure import Figure, Ints, Report
 from bench.detection.plan import Plan
 from bench.detection.rivals_river import ADWIN
 from bench.detection.streams import MONDAY, TICK_S, Floats
-from detectors.drift import Baseline, FlagBank, fit_flags
-from detectors.drift.engine.siblings import moderated
+from detectors.engine.baseline import Baseline
+from detectors.engine.dispersion import fit_flags
+from detectors.engine.pooling import moderated
+from detectors.engine.shiryaev_roberts import FlagBank
 
 LEARN, WATCH = 5_000, 20_000
 CHANGED_SHARE = 0.05

@@ -16,7 +16,8 @@ from bench.detection.figure import Figure, Report
 from bench.detection.ordinary import SCENARIOS
 from bench.detection.plan import Plan
 from bench.detection.streams import DAY, MONDAY, TICK_S, Floats, Stream, draw
-from detectors.drift import Bank, Baseline, FlagBank, ValueBank
+from detectors.engine.baseline import Baseline
+from detectors.engine.shiryaev_roberts import Bank, FlagBank, ValueBank
 
 EACH = 10
 DAYS = 30

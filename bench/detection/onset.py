@@ -8,7 +8,7 @@ from bench.detection.engine import evidence, first_over, fit
 from bench.detection.figure import Figure, Report
 from bench.detection.plan import HALF, H, Plan
 from bench.detection.streams import DAY, MONDAY, Change, Stream, draw
-from detectors.drift import explain
+from detectors.change.effect import explain
 
 CHANGES = ((0.02, 0.04, 0.17), (0.02, 0.10, 0.31), (0.20, 0.30, 0.26))
 """Rate before and after, and the mean width the interval may have."""

@@ -16,13 +16,13 @@ from bench.detection.figure import Alarms, Delay, Figure, Ints, Report
 from bench.detection.ordinary import SCENARIOS, budget_figure
 from bench.detection.plan import BUDGET, HALF, WATCH, Plan
 from bench.detection.streams import DAY, MONDAY, TICK_S, Change, Stream, draw
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.closed_ticks import SharedRow
-from detectors.drift.budgets.grant import Grant
-from detectors.drift.fleet.fleet import FLEET_CLASSES, FleetWatcher
-from detectors.drift.service.watch_config import WatchConfig
 from detectors.finding import SEVERAL
+from detectors.fleet.fleet import FLEET_CLASSES, FleetWatcher
 from detectors.observation import ServiceKey
 from detectors.scorers import SPECS
+from detectors.watch_config import WatchConfig
 
 SERVICES = 8
 LEARN = 14
@@ -93,7 +93,7 @@ def _row(tick: int, service: str, n: int, hits: int) -> SharedRow:
 def _config() -> WatchConfig:
     """All of a fleet's budget for its one series, whose part is that of `FLEET_CLASSES`."""
     part = FLEET_CLASSES["slice"]
-    grant = Grant(BUDGET * 30 / WATCH / part, BUDGET * 7 / WATCH / part)
+    grant = ServiceBudget(BUDGET * 30 / WATCH / part, BUDGET * 7 / WATCH / part)
     return WatchConfig(
         specs=SPECS,
         tick_s=TICK_S,

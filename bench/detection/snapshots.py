@@ -15,15 +15,15 @@ import numpy as np
 from bench.detection.figure import Figure, Report
 from bench.detection.plan import Plan
 from bench.detection.streams import TICK_S
-from detectors.drift.budgets.budget import Budget, service_budget
-from detectors.drift.service.watch_config import WatchConfig
-from detectors.drift.service.watcher import ServiceWatcher
+from detectors.budgets.budget import Budget, service_budget
 from detectors.grid import FlagGrid
 from detectors.observation import Column, Mark, Observation, ServiceKey, SourcePosition, column_of
 from detectors.scorers.protocol import ScoreSpec
+from detectors.watch.watcher import ServiceWatcher
+from detectors.watch_config import WatchConfig
 from infra.clock import NS_PER_S
-from ingest.collector import spare_the_state
-from ingest.detect.shard import Shard
+from ingest.agents.detect.shard import Shard
+from ingest.agents.garbage_collection import spare_the_state
 
 SCORES, VALUES, SERVICES = 5, 20, 48
 LEARN_DAYS = 14

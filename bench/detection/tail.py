@@ -13,7 +13,7 @@ from bench.detection.figure import Figure, Ints, Report
 from bench.detection.ordinary import DAILY, EVERYTHING
 from bench.detection.plan import WATCH, Plan
 from bench.detection.streams import DAY, MONDAY, Sample, Stream, draw
-from detectors.drift import Baseline
+from detectors.engine.baseline import Baseline
 
 HEIGHTS = (13.0, 15.0, 17.6)
 TARGETS = {14: (0.012, 0.0025, 0.0006), 28: (0.015, 0.004, 0.001)}

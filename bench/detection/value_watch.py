@@ -15,14 +15,14 @@ import numpy as np
 
 from bench.detection.figure import Figure, Report
 from bench.detection.plan import Plan
-from detectors.drift.budgets.budget import PERIODS_S, Budget, service_budget
-from detectors.drift.engine.snapshot import pack, unpack
-from detectors.drift.service.watch_config import WatchConfig
-from detectors.drift.service.watcher import ServiceWatcher
+from detectors.budgets.budget import PERIODS_S, Budget, service_budget
+from detectors.engine.snapshot import pack, unpack
 from detectors.finding import Finding
 from detectors.grid import LogGrid
 from detectors.observation import Column, Observation, ServiceKey, SourcePosition
 from detectors.scorers.protocol import ScoreSpec
+from detectors.watch.watcher import ServiceWatcher
+from detectors.watch_config import WatchConfig
 
 KEY = ServiceKey("default", "live", "bench", "desk")
 NAMES = ("latency_s", "time_to_first_chunk_s", "output_tokens", "cost_usd")

@@ -12,9 +12,9 @@ from detectors.observation import ABSENT, Column, Observation, ServiceKey, Sourc
 from infra.clock import NS_PER_S
 from infra.kafka import OBSERVATIONS, SPANS
 from infra.settings import Settings
+from ingest.agents.score.setup import scoring
+from ingest.agents.score.stage import ScoreStage
 from ingest.messages import RawMessage
-from ingest.score.setup import scoring
-from ingest.score.stage import ScoreStage
 
 OF_A_KIND = 40
 """Calls that are measured of each kind."""

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from alerts.grants import grants_of
-from alerts.incidents.book import Book, Change
+from alerts.baselines.adoption import Source, adopting, learned_by
+from alerts.budget_allocation import allocations_of
 from alerts.incidents.timing import Timing
-from alerts.levels.adopting import Source, adopting, learned_by
-from alerts.ports import Closed
+from alerts.state.incident_state import Change, IncidentState
+from alerts.state.ports import Closed
 from bench.situations.pool import Pool, kinds_of
 from bench.situations.runs import BEGINNINGS, Run
 from bench.situations.traffic import FACTORS, SITUATIONS, USERS, USUAL, Call, Odds, call_of
@@ -29,8 +29,8 @@ from detectors.observation import Control, Mark, ServiceKey
 from infra.clock import NS_PER_S
 from infra.kafka import SPANS
 from infra.settings import Settings, load
-from ingest.detect.run_config import engine
-from ingest.detect.shard import Shard
+from ingest.agents.detect.run_config import engine
+from ingest.agents.detect.shard import Shard
 
 STEP_S = 5.0
 """An SDK sends what ended in so many seconds."""
@@ -114,7 +114,7 @@ def _run(
     run.ends_s = run.begins_s + play.watch_s
     shard, desk = _shard(settings), _Desk(run)
     shard.apply(0, replace(adopt, key=key))
-    shard.apply(1, grants_of(settings, [key])[key].control(key))
+    shard.apply(1, allocations_of(settings, [key])[key].control(key))
     source, is_over = 0, False
     while at_s < run.ends_s + play.after_s and not is_over:
         at_s += STEP_S
@@ -163,12 +163,12 @@ def _calls(
 
 
 class _Desk:
-    """Incidents of one service, and what is told of them: as `alerts.desk` does it, without a store."""
+    """Incidents of one service, and messages about them: `alerts.incident_service` without a store."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._timing = Timing()
-        self._book = Book(self._timing, route=lambda _: ("hook",))
+        self._book = IncidentState(self._timing, route=lambda _: ("hook",))
         self._tick_ns = 0
         self._seen: dict[str, Closed] = {}
 
@@ -196,5 +196,7 @@ class _Desk:
     def _note(self, changes: Sequence[Change], now_s: float) -> None:
         for row in (row for change in changes for row in change.rows if row.notify):
             i = row.incident
-            about = f"{i.lead.alert_kind} {i.lead.unit} {i.lead.score} {i.slice}"
+            about = (
+                f"{i.primary_finding.alert_kind} {i.primary_finding.unit} {i.primary_finding.score} {i.slice}"
+            )
             self._run.heard.append(Heard(now_s, self._run.service, i.incident_id, row.notify, about))

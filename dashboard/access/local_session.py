@@ -18,7 +18,7 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from alerts.acting.keys import read_token
+from alerts.access.keys import read_token
 from dashboard.access.opening_links import PATH, Now, OpeningLinks, is_local
 from dashboard.wording import access as words
 from infra.clock import SystemClock

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from alerts.acting.keys import read_token
+from alerts.access.keys import read_token
 from dashboard.access.openid_client import TIMEOUT_S
 from infra.errors import Misconfigured
 from infra.settings import LOOPBACK, LoginSettings, Settings

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import altair as alt
 
 from dashboard import formats
-from dashboard.charts.frame import Drawing, chart, finish, instant, time_axis
-from dashboard.estimates.intervals import Interval
+from dashboard.charts.frame import Drawing, chart, finish, instant, time_axis, value_axis
+from dashboard.measures.intervals import Interval
+from dashboard.measures.scale import Scale
 from dashboard.palette import Palette
 
 NARROW = 480
@@ -35,27 +36,6 @@ class Change(NamedTuple):
     low: datetime
     high: datetime
     fired: datetime | None = None
-
-
-class Scale(NamedTuple):
-    """How values are written: ``share`` as percent, else a number with a ``unit`` in the title."""
-
-    share: bool
-    unit: str = ""
-
-    def axis(self, top: float) -> alt.Axis:
-        """The y axis of values up to ``top``."""
-        decimals = 0 if top >= 0.04 else 1 if top >= 0.004 else 2
-        return alt.Axis(format=f".{decimals}%" if self.share else "~s", title=None)
-
-    @property
-    def number(self) -> str:
-        """Format of one value in a tooltip."""
-        return ".2%" if self.share else ",.3~f"
-
-    def words(self, value: float) -> str:
-        """A value in a sentence."""
-        return formats.share(value) if self.share else formats.measure(value, self.unit)
 
 
 class Reference(NamedTuple):
@@ -94,7 +74,7 @@ def change_over_time(
     top = max([t.high for t in ticks] + [band.high]) * 1.18
     x = time_axis(6, first, ends)
     y_scale = alt.Scale(domain=[0, top], nice=False)
-    y = alt.Y("value:Q", scale=y_scale, axis=scale.axis(top))
+    y = alt.Y("value:Q", scale=y_scale, axis=value_axis(scale, top))
     rows = [
         {
             "time": instant(t.time),
@@ -114,7 +94,7 @@ def change_over_time(
     shade = (
         chart(edges)
         .mark_area(color=palette.baseline, opacity=0.18)
-        .encode(x=x, y=alt.Y("low:Q", scale=y_scale, axis=scale.axis(top)), y2="high:Q")
+        .encode(x=x, y=alt.Y("low:Q", scale=y_scale, axis=value_axis(scale, top)), y2="high:Q")
     )
     middle = chart(edges).mark_line(color=palette.baseline, strokeWidth=1.5).encode(x=x, y=y)
     doubt = (

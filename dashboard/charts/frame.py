@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import altair as alt
 
+from dashboard.measures.scale import Scale
 from dashboard.palette import Palette
 
 FONT = "Inter, sans-serif"
@@ -102,6 +103,12 @@ def finish(layers: Sequence[alt.Chart | alt.LayerChart], palette: Palette, heigh
             view=alt.ViewConfig(stroke=None),
         ),
     )
+
+
+def value_axis(scale: Scale, top: float) -> alt.Axis:
+    """The y axis of values from 0 to ``top``, written by ``scale``."""
+    decimals = 0 if top >= 0.04 else 1 if top >= 0.004 else 2
+    return alt.Axis(format=f".{decimals}%" if scale.share else "~s", title=None)
 
 
 def time_axis(labels: int, first: datetime, last: datetime) -> alt.X:

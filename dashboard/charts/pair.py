@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import altair as alt
 
-from dashboard.charts.change import Scale
-from dashboard.charts.frame import Drawing, chart, finish
+from dashboard.charts.frame import Drawing, chart, finish, value_axis
+from dashboard.measures.scale import Scale
 from dashboard.palette import Palette
 
 LABELS = 96
@@ -25,7 +25,7 @@ class Side(NamedTuple):
     n: int
 
 
-def two_levels(reference: Side, current: Side, palette: Palette, scale: Scale, *, moved: bool) -> Drawing:
+def level_pair(reference: Side, current: Side, palette: Palette, scale: Scale, *, moved: bool) -> Drawing:
     """A dot and its interval for each side, on one axis from zero."""
     sides: Sequence[Side] = (reference, current)
     top = max(side.high for side in sides) * 1.12 or 1.0
@@ -33,7 +33,7 @@ def two_levels(reference: Side, current: Side, palette: Palette, scale: Scale, *
     rows = [{**side._asdict(), "said": scale.words(side.value)} for side in sides]
     names = [side.name for side in sides]
     x_scale = alt.Scale(domain=[0, top], nice=False)
-    axis = scale.axis(top)
+    axis = value_axis(scale, top)
     axis.grid = True
     axis.tickCount = 3
     axis.labelFlush = False

@@ -11,7 +11,7 @@ import altair as alt
 
 from dashboard import formats
 from dashboard.charts.frame import Drawing, chart, finish
-from dashboard.estimates.intervals import Interval
+from dashboard.measures.intervals import Interval
 from dashboard.palette import Palette
 
 NARROW = 520

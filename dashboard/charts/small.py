@@ -10,7 +10,7 @@ import altair as alt
 
 from dashboard import formats
 from dashboard.charts.frame import Drawing, chart, finish, instant
-from dashboard.estimates.intervals import Interval
+from dashboard.measures.intervals import Interval
 from dashboard.palette import Palette
 
 

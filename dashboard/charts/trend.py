@@ -9,15 +9,16 @@ from typing import NamedTuple
 import altair as alt
 
 from dashboard import formats
-from dashboard.charts.change import Mark, Scale, Tick
-from dashboard.charts.frame import Drawing, chart, finish, instant, time_axis
-from dashboard.estimates.intervals import Interval
+from dashboard.charts.change import Mark, Tick
+from dashboard.charts.frame import Drawing, chart, finish, instant, time_axis, value_axis
+from dashboard.measures.intervals import Interval
+from dashboard.measures.scale import Scale
 from dashboard.palette import Palette
 
 HEIGHT = 280
 
 
-class Held(NamedTuple):
+class ComparisonLevel(NamedTuple):
     """The reference: its level with its interval, and what it is called."""
 
     value: float
@@ -34,7 +35,7 @@ class Span(NamedTuple):
 
 def level_over_time(
     ticks: Sequence[Tick],
-    held: Held | None,
+    held: ComparisonLevel | None,
     palette: Palette,
     *,
     apart: Collection[datetime],
@@ -52,7 +53,7 @@ def level_over_time(
     reach = [t.high for t in ticks] + ([held.interval.high] if held else [])
     bottom = _bottom([t.low for t in ticks] + ([held.interval.low] if held else []), max(reach), scale)
     y_scale = alt.Scale(domain=[bottom, max(reach) + 0.12 * ((max(reach) - bottom) or 1.0)], nice=False)
-    axis = scale.axis(max(reach))
+    axis = value_axis(scale, max(reach))
     x = time_axis(8, span.first, span.last)
     y = alt.Y("value:Q", scale=y_scale, axis=axis)
     low = alt.Y("low:Q", scale=y_scale, axis=axis)
@@ -95,7 +96,7 @@ def _bottom(lows: Sequence[float], top: float, scale: Scale) -> float:
 
 
 def _name(
-    edge: Sequence[dict[str, object]], held: Held, palette: Palette, y_scale: alt.Scale
+    edge: Sequence[dict[str, object]], held: ComparisonLevel, palette: Palette, y_scale: alt.Scale
 ) -> alt.LayerChart:
     """The reference's name on it, readable over whatever lies there."""
     at = chart(edge).encode(x="time:T", y=alt.Y("high:Q", scale=y_scale), text=alt.value(held.name))
@@ -157,7 +158,9 @@ def _marks(marks: Sequence[Mark], palette: Palette) -> list[alt.Chart]:
     return [rules, names]
 
 
-def _said(ticks: Sequence[Tick], held: Held | None, apart: int, *, title: str, scale: Scale) -> str:
+def _said(
+    ticks: Sequence[Tick], held: ComparisonLevel | None, apart: int, *, title: str, scale: Scale
+) -> str:
     first, last = ticks[0], ticks[-1]
     reference = f" Compared with {held.name}: {scale.words(held.value)}." if held else ""
     away = f" {apart} of {len(ticks)} points lie apart from it." if held else ""

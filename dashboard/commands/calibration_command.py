@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from alerts.briefs.known_scores import learn_own_scores
+from alerts.briefs.known_scores import learn_custom_scores
 from dashboard.estimates.calibration import TOP, Agreement, Precision, agreement, precision, top_of
 from dashboard.formats import share
 from dashboard.queries import calibration
@@ -14,7 +14,7 @@ from dashboard.queries.store import ClickHouse, Scope, Store
 from detectors.scorers import SPECS
 from infra import clickhouse
 from infra.clock import NS_PER_S, SystemClock
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.errors import Misconfigured
 from infra.settings import load
 
@@ -25,7 +25,7 @@ BASE_DAYS = 14
 
 def _opened(config: Path | None, tenant: str, lineage: str) -> tuple[Store, Scope]:
     settings = reach(load(config))
-    learn_own_scores(settings)
+    learn_custom_scores(settings)
     now_s = SystemClock().now_ns() // NS_PER_S
     return ClickHouse(clickhouse.connect(settings.store)), Scope(tenant, lineage, now_s)
 
@@ -101,7 +101,7 @@ def precisions(config: Path | None, *, days: float, tenant: str, lineage: str) -
         If the store does not answer.
     """
     store, scope = _opened(config, tenant, lineage)
-    said = calibration.said_of_scores(store, scope, int(scope.now_s - days * DAY_S))
+    said = calibration.human_verdicts(store, scope, int(scope.now_s - days * DAY_S))
     learned = tuple(
         name for name, spec in SPECS.items() if spec.kind == "bounded" and spec.unit == "interaction"
     )

@@ -24,7 +24,7 @@ def link(
     """Print a link that opens the dashboard. It works once, within an hour."""
     from dashboard.access.local_session import opening_link
     from dashboard.access.opening_links import is_local
-    from infra.embedded.reach import dashboard_address
+    from infra.embedded.addresses import dashboard_address
     from infra.errors import Misconfigured
     from infra.settings import load
 

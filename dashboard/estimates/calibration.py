@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboard.estimates.intervals import Interval, wilson
-from dashboard.queries.calibration import Pair, SaidOfScore
+from dashboard.measures.intervals import Interval, wilson
+from dashboard.queries.calibration import HumanVerdict, Pair
 from detectors.scorers.protocol import ScoreSpec
 
 TOP = 0.01
@@ -91,13 +91,13 @@ def top_of(cells: Mapping[int, int], spec: ScoreSpec, share: float = TOP) -> Top
 
 
 def precision(
-    said: Sequence[SaidOfScore], specs: Mapping[str, ScoreSpec], tops: Mapping[tuple[str, str], Top]
+    said: Sequence[HumanVerdict], specs: Mapping[str, ScoreSpec], tops: Mapping[tuple[str, str], Top]
 ) -> list[Precision]:
     """Precision of every score in every service of which people said something.
 
     A word on a score that nothing is known of, or of which a service has no level yet, is left out.
     """
-    found: defaultdict[tuple[str, str], list[SaidOfScore]] = defaultdict(list)
+    found: defaultdict[tuple[str, str], list[HumanVerdict]] = defaultdict(list)
     for one in said:
         found[one.score, one.service].append(one)
     out = []

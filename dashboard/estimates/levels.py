@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from dashboard.estimates import intervals
-from dashboard.estimates.intervals import CONFIDENCE, Interval
-from dashboard.estimates.measures import ABOVE, BELOW, CATEGORY, Measure
+from dashboard.measures import intervals
+from dashboard.measures.intervals import CONFIDENCE, Interval
+from dashboard.measures.measures import ABOVE, BELOW, CATEGORY, Measure
 from dashboard.queries.series import Counts, Half
 from detectors.grid import Grid
 

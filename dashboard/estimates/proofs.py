@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard import formats, strings
-from dashboard.estimates.measures import Measure, measured
-from dashboard.estimates.scores import known
+from dashboard.measures.measures import Measure, measured
+from dashboard.measures.scores import known
 from dashboard.queries.fleet import Watched
 
 RATE, MEDIAN = "rate", "median"

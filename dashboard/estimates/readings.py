@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from dashboard import formats
-from dashboard.estimates.measures import ABOVE, CATEGORY, FLAG, MEDIAN, Measure
-from dashboard.estimates.scores import Score
+from dashboard.measures.measures import ABOVE, CATEGORY, FLAG, MEDIAN, Measure
+from dashboard.measures.scores import Score
 from dashboard.queries.series import Half
 from detectors.grid import LogGrid, LogitGrid
 

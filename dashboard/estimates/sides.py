@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from dashboard import formats
-from dashboard.plain import clean
 from dashboard.queries.catalogue import Frozen
 from dashboard.queries.series import Comparison
+from dashboard.safe_text import clean
 
 HOUR, DAY, WEEK = 3600, 86_400, 604_800
 PERIODS: Mapping[str, int] = MappingProxyType(

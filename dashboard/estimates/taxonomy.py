@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from dashboard.estimates.scores import known
+from dashboard.measures.scores import known
 from detectors.scorers import taxonomy as places
 
 _FILE = Path(__file__).with_name("taxonomy.toml")

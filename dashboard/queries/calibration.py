@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dashboard.queries.store import Scope, Store
 from detectors.schema import SCORE_COLUMNS
-from detectors.scorers.rightness import RIGHT, judged_score
+from detectors.scorers.rightness import RIGHT, evaluated_score
 
 JUDGE = "judge"
 PEOPLE = "feedback"
@@ -104,7 +104,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class SaidOfScore:
+class HumanVerdict:
     """A person's word on one score of one interaction: its value, and whether that is right."""
 
     score: str
@@ -125,14 +125,14 @@ def pairs(store: Store, scope: Scope, from_s: int, human: str, cut: float) -> tu
     return tuple(Pair(j, bool(a), bool(b), n) for j, a, b, n in store.rows(_PAIRS, bound))
 
 
-def said_of_scores(store: Store, scope: Scope, from_s: int) -> tuple[SaidOfScore, ...]:
+def human_verdicts(store: Store, scope: Scope, from_s: int) -> tuple[HumanVerdict, ...]:
     """Words of people on scores, where the interaction has that score."""
     bound = scope.bind(**{"from": from_s}, people=PEOPLE, right=RIGHT)
     out = []
     for name, service, score_of, value, _ in store.rows(_SAID, bound):
-        score = judged_score(name)
+        score = evaluated_score(name)
         if score is not None and score in score_of:
-            out.append(SaidOfScore(score, service, float(score_of[score]), value >= 0.5))
+            out.append(HumanVerdict(score, service, float(score_of[score]), value >= 0.5))
     return tuple(out)
 
 

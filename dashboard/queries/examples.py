@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dashboard.formats import utc
-from dashboard.queries.judged import MOST, REACH_S, Said, is_judged, said_of, spans_of
+from dashboard.queries.evaluations import MOST, REACH_S, Evaluations, evaluations_of, is_evaluated, spans_of
 from dashboard.queries.narrowed import Narrow, condition, value_of
 from dashboard.queries.store import Row, Scope, SeriesKey, Store, shows_text
 from detectors.schema import slice_condition
@@ -203,10 +203,10 @@ def choice_of(key: SeriesKey, wanted: Wanted, *, alone: bool = False) -> Choice:
     earliest, limit = wanted.from_s, min(wanted.limit, 20)
     if wanted.others:
         where += f" AND NOT {carries(key, wanted)}"
-        value = value if key.unit == "interaction" and not is_judged(key.score) else "NULL"
-    elif alone and (is_judged(key.score) or key.unit == "trace"):
+        value = value if key.unit == "interaction" and not is_evaluated(key.score) else "NULL"
+    elif alone and (is_evaluated(key.score) or key.unit == "trace"):
         value = "NULL"
-    elif is_judged(key.score):
+    elif is_evaluated(key.score):
         judged, more = spans_of(key.score, rising=wanted.rising if wanted.hit else None, category=wanted.hit)
         where, bound, value = f"{where} AND {judged}", {**bound, **more}, "NULL"
         earliest, limit = max(earliest - REACH_S, 0), MOST
@@ -233,7 +233,7 @@ def choice_of(key: SeriesKey, wanted: Wanted, *, alone: bool = False) -> Choice:
 
 def carries(key: SeriesKey, wanted: Wanted) -> str:
     """Whether an interaction carries the change, as 0 or 1; of judgements and traces none does by itself."""
-    if is_judged(key.score) or key.unit != "interaction":
+    if is_evaluated(key.score) or key.unit != "interaction":
         return "0"
     value = value_of(key.score)
     if wanted.kind == "flag":
@@ -265,14 +265,14 @@ def examples(
     choice = choice_of(key, wanted)
     rows = store.rows(choice.statement(), choice.bind(scope, key, wanted))
     found = [example_of(row) for row in rows]
-    said = said_of(store, scope, ((e.trace_id, e.span_id) for e in found))
+    said = evaluations_of(store, scope, ((e.trace_id, e.span_id) for e in found))
     found = [_with_said(e, said.get((e.trace_id, e.span_id), ()), key.score) for e in found]
-    if is_judged(key.score) and wanted.hit:
+    if is_evaluated(key.score) and wanted.hit:
         found.sort(key=lambda e: e.value or 0.0, reverse=wanted.rising)
     return tuple(found[: wanted.limit])
 
 
-def _with_said(example: Example, said: Sequence[Said], score: str) -> Example:
+def _with_said(example: Example, said: Sequence[Evaluations], score: str) -> Example:
     """An example with what was said of it; of a judgement's score, with its number."""
     facts = tuple(("judged", s.text) for s in said[:MAX_SAID])
     value = next((s.value for s in said if s.value is not None and score == NUMBER + s.name), example.value)

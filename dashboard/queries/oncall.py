@@ -67,7 +67,7 @@ LIMIT 100
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
+class ActiveSilence:
     """A silence that has not ended; patterns are texts with ``*``.
 
     One that was made in an Alertmanager has ``matchers`` (JSON) instead, and its receiver as ``origin``.
@@ -91,7 +91,7 @@ class Quiet:
 class Silenced:
     """Silences, and how many open incidents they cover in this lineage."""
 
-    silences: tuple[Quiet, ...]
+    silences: tuple[ActiveSilence, ...]
     covered: int
 
 
@@ -118,7 +118,7 @@ def fired(store: Store, scope: Scope, since_s: int) -> tuple[str, ...]:
 def silences(store: Store, scope: Scope, wall_s: int) -> Silenced:
     """Silences that have not ended, the one that ends next first."""
     rows = store.rows(_SILENCES, scope.bind(wall=wall_s))
-    found = tuple(Quiet(*row[:9], *(utc(at) for at in row[9:12])) for row in rows)
+    found = tuple(ActiveSilence(*row[:9], *(utc(at) for at in row[9:12])) for row in rows)
     return Silenced(found, int(rows[0][12]) if rows else 0)
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote
 
-from dashboard.estimates.measures import ABOVE, CATEGORY, FLAG, Measure
 from dashboard.formats import utc
+from dashboard.measures.measures import ABOVE, CATEGORY, FLAG, Measure
 from dashboard.queries.narrowed import value_of
 from dashboard.queries.store import Scope, SeriesKey, Store
 from detectors.schema import DIMENSION_COLUMNS, slice_condition

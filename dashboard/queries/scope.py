@@ -53,7 +53,7 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True)
-class Pulse:
+class Heartbeat:
     """What changes when there is something new to see."""
 
     revisions: int
@@ -72,8 +72,8 @@ def clock(known: tuple[Lineage, ...], scope: Scope, now: datetime) -> datetime:
     return now if scope.lineage == LIVE or newest is None else newest
 
 
-def pulse(store: Store, scope: Scope) -> Pulse:
+def heartbeat(store: Store, scope: Scope) -> Heartbeat:
     """Cheap signs that something changed since a page was drawn."""
     revisions, newest = store.rows(_PULSE, scope.bind())[0]
     empty = newest is None or utc(newest) <= datetime(1970, 1, 2, tzinfo=UTC)
-    return Pulse(int(revisions or 0), None if empty else utc(newest))
+    return Heartbeat(int(revisions or 0), None if empty else utc(newest))

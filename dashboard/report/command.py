@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from alerts.briefs.known_scores import learn_own_scores
+from alerts.briefs.known_scores import learn_custom_scores
 from dashboard.queries import scope as scopes
 from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.store import LIVE, TIMEOUT_S, ClickHouse, Scope, Store
@@ -17,7 +17,7 @@ from dashboard.report.page import page
 from dashboard.wording import report as words
 from infra import clickhouse
 from infra.clock import SystemClock, to_datetime
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.errors import Misconfigured
 from infra.settings import load
 
@@ -57,7 +57,7 @@ def report(
             f"--out {str(to)!r}: expected a name that ends in .html; the JSON stands beside it"
         )
     settings = reach(load(config))
-    learn_own_scores(settings)
+    learn_custom_scores(settings)
     wall = to_datetime(SystemClock().now_ns())
     if lineage == LIVE and end > wall:
         over = (wall - DAY).date().isoformat()

@@ -13,15 +13,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from dashboard.charts.risk import Cell
-from dashboard.estimates import disparity, taxonomy
-from dashboard.estimates.disparity import Disparity
+from dashboard.estimates import taxonomy
 from dashboard.estimates.taxonomy import Category
 from dashboard.queries.days_and_cells import DAY_S
 from dashboard.queries.report import Traffic
 from dashboard.report.gather import Facts
 from dashboard.report.incidents import incidents
-from dashboard.rows import trend_rows
-from dashboard.rows.trend_rows import CategoryWeeks
+from dashboard.tables import disparity, trend_rows
+from dashboard.tables.disparity import Disparity
+from dashboard.tables.trend_rows import CategoryWeeks
 from detectors.finding import rfc3339
 from detectors.scorers import SCORER_VERSIONS, SCORERS, TRACE_SCORERS
 

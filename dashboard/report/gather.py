@@ -20,7 +20,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Ask(Protocol):
+class QueryRunner(Protocol):
     """Asks a query about one scope: a page through its cache, a command straight away."""
 
     def __call__(
@@ -47,7 +47,7 @@ class Facts:
     scored_by: tuple[ScoredBy, ...]
 
 
-def gather(ask: Ask, scope: Scope, period: Weeks, pages_per_month: float, config_hash: str) -> Facts:
+def gather(ask: QueryRunner, scope: Scope, period: Weeks, pages_per_month: float, config_hash: str) -> Facts:
     """Everything a report holds; services are compared where it is about all of them."""
     pairs = taxonomy.counted()
     return Facts(

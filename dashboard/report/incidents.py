@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from alerts.errors import Defect
+from alerts.incidents.codec import incident_from_json
 from alerts.incidents.incident import Incident
-from alerts.incidents.wire import incident_from_json
-from dashboard.estimates.measures import measured
-from dashboard.estimates.scores import known
+from dashboard.measures.measures import measured
+from dashboard.measures.scores import known
 from dashboard.queries.days_and_cells import DAY_S
 from dashboard.report.gather import Facts
-from dashboard.rows import oncall
-from dashboard.rows.oncall import Middle
+from dashboard.tables import oncall
+from dashboard.tables.oncall import Middle
 from detectors.finding import rfc3339
 from infra.clock import to_datetime
 
@@ -23,14 +23,14 @@ MINUTE_NS = 60 * 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedIncidents:
     """The part of the report, and the changes that incidents name."""
 
     report: dict[str, Any]
     named: list[dict[str, Any]]
 
 
-def incidents(facts: Facts) -> Told:
+def incidents(facts: Facts) -> ReportedIncidents:
     """Figures as the page about being on call gives them, for the period; then every incident."""
     end = datetime.fromtimestamp(facts.period.to_s, UTC)
     days = (facts.period.to_s - facts.period.from_s) / DAY_S
@@ -39,7 +39,7 @@ def incidents(facts: Facts) -> Told:
     read = [found for body in bodies if (found := _read(body)) is not None]
     ended = Counter((i.severity, i.ending) for i in read)
     false = oncall.of_count(care.false_pages)
-    return Told(
+    return ReportedIncidents(
         {
             "fired": facts.fired.of,
             "read": len(bodies),

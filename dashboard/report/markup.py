@@ -11,7 +11,7 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from dashboard.plain import clean
+from dashboard.safe_text import clean
 
 
 class Markup(str):
@@ -37,7 +37,7 @@ def name(value: str | None, limit: int = 80) -> Markup:
     return Markup(f"<bdi>{put(value, limit)}</bdi>") if value else Markup("&ndash;")
 
 
-def said(fixed: str, **parts: str | int) -> Markup:
+def sentence(fixed: str, **parts: str | int) -> Markup:
     """A sentence of ours with what belongs into its places, each as text or as `Markup`.
 
     >>> said("{n} of {who}", n=3, who=name("<b>"))

@@ -9,7 +9,7 @@ from typing import Any
 from dashboard import formats, strings
 from dashboard.report import sentences
 from dashboard.report.contents import SCHEMA, Report, digest
-from dashboard.report.markup import Head, Markup, cell, items, joined, line, name, put, said, table, tag
+from dashboard.report.markup import Head, Markup, cell, items, joined, line, name, put, sentence, table, tag
 from dashboard.report.sentences import rate, signed
 from dashboard.report.style import POLICY, SHEET
 from dashboard.wording import report as words
@@ -27,8 +27,10 @@ def page(report: Report) -> str:
     last = parse_rfc3339(report["period"]["to"]) - timedelta(microseconds=1)
     who = report["service"]
     title = words.TITLE.format(who=who or words.EVERYBODY, first=_day(begin), last=_day(last))
-    named = said(words.TITLE, who=name(who) if who else words.EVERYBODY, first=_day(begin), last=_day(last))
-    about = said(
+    named = sentence(
+        words.TITLE, who=name(who) if who else words.EVERYBODY, first=_day(begin), last=_day(last)
+    )
+    about = sentence(
         words.ABOUT,
         tenant=name(report["tenant"]),
         lineage=name(report["lineage"]),

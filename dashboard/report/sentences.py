@@ -8,7 +8,7 @@ from typing import Any
 from dashboard import formats
 from dashboard.charts.risk import PER
 from dashboard.report.contents import Report
-from dashboard.report.markup import Markup, joined, name, put, said, tag
+from dashboard.report.markup import Markup, joined, name, put, sentence, tag
 from dashboard.wording import report as words
 
 MOST_GROUPS = 3
@@ -36,19 +36,19 @@ def short(report: Report) -> Iterator[Markup]:
     if report["text_share"] is None:
         yield put(words.SHORT_COUNTED_NONE)
     else:
-        yield said(
+        yield sentence(
             words.SHORT_COUNTED,
             n=formats.count(report["interactions"]),
             services=len({item["service"] for item in report["services"]}),
             text=formats.share(report["text_share"]),
         )
     if holes := sum(bool(item["gaps"]) for item in report["services"]):
-        yield said(words.SHORT_GAPS, services=holes)
+        yield sentence(words.SHORT_GAPS, services=holes)
     yield from _moved(report)
     for groups in report["groups"]:
         yield from _apart(groups)
     told = report["incidents"]
-    yield said(
+    yield sentence(
         words.SHORT_INCIDENTS,
         pages=told["pages"],
         tickets=told["tickets"],
@@ -66,7 +66,7 @@ def _moved(report: Report) -> Iterator[Markup]:
             found.append((above, below, category["title"], len(against)))
     found.sort(key=lambda item: (-item[0], -item[1]))
     for above, below, title, weeks in found[:MOST_MOVED]:
-        yield said(words.SHORT_MOVED, title=title, above=above, below=below, weeks=weeks)
+        yield sentence(words.SHORT_MOVED, title=title, above=above, below=below, weeks=weeks)
     if report["categories"] and not found:
         yield put(words.SHORT_STEADY)
 
@@ -74,12 +74,12 @@ def _moved(report: Report) -> Iterator[Markup]:
 def _apart(groups: Mapping[str, Any]) -> Iterator[Markup]:
     if not groups["compared"]:
         return
-    yield said(
+    yield sentence(
         words.SHORT_GROUPS, by=words.BY[groups["by"]], clear=groups["clear"], compared=groups["compared"]
     )
     for gap in groups["differences"][:MOST_GROUPS]:
         if gap["clear"]:
-            yield said(
+            yield sentence(
                 words.SHORT_GROUP,
                 title=gap["title"],
                 group=name(gap["group"]),
@@ -98,9 +98,9 @@ def _small(title: str) -> str:
 def limits(report: Report) -> Iterator[Markup]:
     """What this report does not say: first what holds of this one, then of every one."""
     if missing := report["not_measured"]:
-        yield said(words.LIMIT_NOT_MEASURED, names=", ".join(_small(c["title"]) for c in missing))
+        yield sentence(words.LIMIT_NOT_MEASURED, names=", ".join(_small(c["title"]) for c in missing))
     if report["text_share"] is not None and report["text_share"] < 1:
-        yield said(words.LIMIT_TEXT, share=formats.share(1 - report["text_share"]))
+        yield sentence(words.LIMIT_TEXT, share=formats.share(1 - report["text_share"]))
     if any(not week["whole"] for category in report["categories"] for week in category["weeks"]):
         yield put(words.LIMIT_CUT)
     bare = [
@@ -109,11 +109,11 @@ def limits(report: Report) -> Iterator[Markup]:
         if any(week["baseline"] is None and not week["few"] for week in category["weeks"])
     ]
     if bare:
-        yield said(words.LIMIT_NO_BASELINE, names=", ".join(bare))
+        yield sentence(words.LIMIT_NO_BASELINE, names=", ".join(bare))
     told = report["incidents"]
     if told["unread"]:
-        yield said(words.LIMIT_UNREAD, n=told["unread"])
+        yield sentence(words.LIMIT_UNREAD, n=told["unread"])
     if told["fired"] > told["read"]:
-        yield said(words.LIMIT_MORE, n=told["fired"] - told["read"], read=told["read"])
+        yield sentence(words.LIMIT_MORE, n=told["fired"] - told["read"], read=told["read"])
     for fixed in words.LIMITS_FIXED:
         yield with_code(fixed)

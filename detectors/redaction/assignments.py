@@ -15,7 +15,7 @@ from itertools import pairwise
 from detectors.redaction.budget import ASSIGNED_US, CANDIDATE_US
 from detectors.redaction.hits import RANK_ASSIGNED, Hit
 from detectors.redaction.matching import MASKED, Match, Pattern, one_byte_each
-from detectors.redaction.placeholders import bits_per_character, is_stand_in
+from detectors.redaction.placeholders import bits_per_character, is_placeholder
 from detectors.redaction.views import View, spend
 
 _NAMES_FOR_WORDS = (
@@ -204,7 +204,7 @@ def _is_basic(value: str) -> bool:
     except (binascii.Error, ValueError):
         return False
     user, colon, password = decoded.partition(b":")
-    return bool(colon and user and password) and not is_stand_in(password.decode("latin-1"))
+    return bool(colon and user and password) and not is_placeholder(password.decode("latin-1"))
 
 
 def _hit(view: View, type_: str, start: int, end: int) -> Hit:
@@ -253,7 +253,7 @@ def is_password(value: str, *, quoted: bool) -> bool:
             return False
         if not sign and ("." in value or "passw" in value.lower() or "_" in value):
             return False
-    return not is_stand_in(value)
+    return not is_placeholder(value)
 
 
 def is_key(value: str) -> bool:
@@ -268,7 +268,7 @@ def is_key(value: str) -> bool:
         return False
     bits = bits_per_character(value)
     mixed = bits >= _MIXED_KEY_BITS and not value.islower() and not value.isupper()
-    return bits >= _MIN_KEY_BITS and (mixed or _has_random_run(value)) and not is_stand_in(value)
+    return bits >= _MIN_KEY_BITS and (mixed or _has_random_run(value)) and not is_placeholder(value)
 
 
 def _is_wordy(value: str) -> bool:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from detectors.redaction.hits import RANK_KEYED, Hit
 from detectors.redaction.json_shape import quote_depth
 from detectors.redaction.matching import MASKED, Pattern
-from detectors.redaction.placeholders import is_stand_in
+from detectors.redaction.placeholders import is_placeholder
 from detectors.redaction.policy import RedactionPolicy
 from detectors.redaction.views import View
 
@@ -57,7 +57,7 @@ def keyed_value(key: str, value: str, policy: RedactionPolicy, *, at: int = 0) -
     rule = policy.rule(key)
     if rule.header:
         credential = value.strip().split(" ")[-1]
-        if len(credential) < 8 or value.endswith(" ") or is_stand_in(credential):
+        if len(credential) < 8 or value.endswith(" ") or is_placeholder(credential):
             return None
         return Hit(at, at + len(value), "bearer_token", value, RANK_KEYED)
     if rule.pseudonym is None or (rule.bare and not looks_like_id(value)):

@@ -39,7 +39,7 @@ _JWT_IO = "SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
 """Signature of the token that jwt.io and countless answers show."""
 
 
-def is_stand_in(value: str) -> bool:
+def is_placeholder(value: str) -> bool:
     """Whether ``value`` only says where a secret would go."""
     text = value.strip()
     lower = text.lower()

@@ -50,7 +50,7 @@ class Pseudonymiser:
         digits = hmac.digest(self._key, message, "sha256").hex()[:VALUE_DIGITS]
         return f"[{type_}:{digits}{_check(self._key, type_, digits)}]"
 
-    def is_own(self, placeholder: str) -> bool:
+    def is_ours(self, placeholder: str) -> bool:
         """Whether ``placeholder`` was made under one of the keys."""
         match = _LOOKS_LIKE.at(one_byte_each(placeholder), 0)
         if match is None or match.end() != len(placeholder):
@@ -64,7 +64,7 @@ class Pseudonymiser:
         return (
             "[" in text
             and ":" in text
-            and any(self.is_own(text[a:b]) for a, b in spans_like_placeholders(one_byte_each(text)))
+            and any(self.is_ours(text[a:b]) for a, b in spans_like_placeholders(one_byte_each(text)))
         )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from detectors.redaction.hits import RANK_STRUCTURE, RANK_VENDOR, Hit
 from detectors.redaction.matching import Pattern, free_after, free_before
-from detectors.redaction.placeholders import is_stand_in, is_vendor_example
+from detectors.redaction.placeholders import is_placeholder, is_vendor_example
 from detectors.redaction.views import View
 
 
@@ -166,7 +166,7 @@ def vendor_tokens(view: View) -> Iterator[Hit]:
             yield _token(view, "discord_token", *match.span())
     if b"Q~" in data:
         for match in _AZURE_CLIENT_SECRET.all(data, view.meter):
-            if _token_begins(data, match.start()) and not is_stand_in(match.group().decode("latin-1")):
+            if _token_begins(data, match.start()) and not is_placeholder(match.group().decode("latin-1")):
                 yield _token(view, "azure_key", *match.span())
 
 
@@ -218,7 +218,7 @@ def _aws_secret_after(view: View, start: int) -> Iterator[Hit]:
         and any(c.isupper() for c in value)
     )
     whole = free_before(view.data, match.start()) and free_after(view.data, match.end())
-    if mixed and whole and not is_stand_in(value):
+    if mixed and whole and not is_placeholder(value):
         yield Hit(match.start(), match.end(), "aws_secret_access_key", value, RANK_VENDOR)
 
 
@@ -229,5 +229,5 @@ def url_passwords(view: View) -> Iterator[Hit]:
         before = match.start() + 1
         if not _SCHEME.found(view.data[max(0, before - _MORE_OF_SCHEME - 1) : before]):
             continue
-        if not is_stand_in(view.text[start:end]):
+        if not is_placeholder(view.text[start:end]):
             yield Hit(start, end, "url_password", view.text[start:end], RANK_STRUCTURE)

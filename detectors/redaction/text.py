@@ -199,7 +199,7 @@ def _placeholders(
             own.append((start, end))
             continue
         meter.spend(FOUND_US + VALUE_US)
-        is_own = redactor.keep_foreign or redactor.pseudonymiser.is_own(mark)
+        is_own = redactor.keep_foreign or redactor.pseudonymiser.is_ours(mark)
         (own if is_own else foreign).append((start, end))
     return own, foreign
 

@@ -11,6 +11,6 @@ RIGHT = "right:"
 """What the name of such a judgement begins with."""
 
 
-def judged_score(name: str) -> str | None:
+def evaluated_score(name: str) -> str | None:
     """The score that a judgement of this name is about; ``None`` if it is about no score."""
     return name.removeprefix(RIGHT) or None if name.startswith(RIGHT) else None

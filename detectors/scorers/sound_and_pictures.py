@@ -2,7 +2,7 @@
 
 A recogniser that drops speech says few words a second, one that loops or invents says many; silence that is
 taken for speech has a high probability of none. Only where the telemetry tells how long a recording was
-(`ingest.dialects.media`); without it none of these scores is there. Under 10 us.
+(`ingest.otlp.dialects.media`); without it none of these scores is there. Under 10 us.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ from collections.abc import Sequence
 from infra.disk_reserve import DiskReserve
 from infra.embedded import tansu
 from infra.embedded.batch_merging import remove_contained
+from infra.embedded.broker_access import access_controlled
+from infra.embedded.directory_lock import DirectoryLock
 from infra.embedded.errors import PortBusy
-from infra.embedded.exclusive import DirectoryLock
-from infra.embedded.guarded_process import guarded_process
 from infra.embedded.object_http import ObjectHttp
 from infra.embedded.object_store import add_arguments, open_files, running
 from infra.embedded.ports import LOOPBACK, is_free, listen
@@ -76,7 +76,7 @@ async def _run(options: argparse.Namespace, executable: str, stop: asyncio.Event
     command, environment = tansu.command(executable, options.port), tansu.environment(store_port, access_key)
     async with (
         running(app, sock, options, store_stop) as serving,
-        guarded_process(command, environment, options.port) as process,
+        access_controlled(command, environment, options.port) as process,
     ):
         ended = asyncio.create_task(process.wait())
         stopping = asyncio.create_task(stop.wait())

@@ -12,14 +12,14 @@ from asyncio.subprocess import Process
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from infra.embedded.asking import Asking
 from infra.embedded.child_log import ChildLog
 from infra.embedded.child_spec import BackOff, ChildSpec, Liveness, Probe, Restart
 from infra.embedded.errors import StartFailed
 from infra.embedded.listeners import owned_by
+from infra.embedded.parent_watch import tethered
+from infra.embedded.probing import Probing
 from infra.embedded.readiness import http_ready
 from infra.embedded.restart_loop import KEPT, Restarted
-from infra.embedded.tether import tethered
 from infra.instance import VARIABLE
 from infra.private_files import UMASK
 
@@ -235,14 +235,14 @@ class Child:
         if self.spec.once:
             await asyncio.Event().wait()
         owned = owned_by(pid, self.spec.ports.values())
-        starting = None if self._ready is None else Asking(_all(self._ready, owned))
-        alive = None if self._alive is None else Asking(self._alive)
+        starting = None if self._ready is None else Probing(_all(self._ready, owned))
+        alive = None if self._alive is None else Probing(self._alive)
         why = await self._until_ready(starting, alive, pid, restarts)
         if why is not None:
             return why
         if starting is None and alive is None:
             await asyncio.Event().wait()
-        asked = Asking(owned) if alive is not None and self.spec.alive == self.spec.ready else starting
+        asked = Probing(owned) if alive is not None and self.spec.alive == self.spec.ready else starting
         lost = unready = 0
         while True:
             kept_waiting = await self._pause()
@@ -267,7 +267,7 @@ class Child:
         return time.monotonic() - began - self._liveness.every_s > self._liveness.late_s
 
     async def _until_ready(
-        self, asked: Asking | None, alive: Asking | None, pid: int, restarts: int
+        self, asked: Probing | None, alive: Probing | None, pid: int, restarts: int
     ) -> str | None:
         """Wait until it is ready in this life; the reason to end it if that takes too long.
 

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.disk_reserve import DiskReserve
+from infra.embedded.directory_lock import DirectoryLock
 from infra.embedded.disk_guard import DiskGuard
 from infra.embedded.errors import BinaryMissing
-from infra.embedded.exclusive import DirectoryLock
 from infra.embedded.landlock import confine
 from infra.embedded.ports import LOOPBACK, listen
 from infra.embedded.serve import LoopbackServer, run_process, stop_on_signals

@@ -14,8 +14,8 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from infra.disk_reserve import DiskReserve
-from infra.embedded.exclusive import DirectoryLock
-from infra.embedded.log_sweep import LogSweep
+from infra.embedded.directory_lock import DirectoryLock
+from infra.embedded.log_retention import LogRetention
 from infra.embedded.object_files import ObjectFiles
 from infra.embedded.object_http import ObjectHttp
 from infra.embedded.ports import LOOPBACK, listen
@@ -102,7 +102,7 @@ async def running(
     server = LoopbackServer(app, grace_s=2, max_connections=MAX_CONNECTIONS)
     serving = asyncio.create_task(server.run_until(stop, sock))
     ready = asyncio.create_task(server.ready.wait())
-    sweep = LogSweep(app.files, dict(options.retain), app.reads, merge_after_s=options.merge_after_s)
+    sweep = LogRetention(app.files, dict(options.retain), app.reads, merge_after_s=options.merge_after_s)
     sweeping = asyncio.create_task(sweep.run(options.sweep_every_s))
     try:
         await asyncio.wait((serving, ready), return_when=asyncio.FIRST_COMPLETED)

@@ -27,8 +27,8 @@ from typing import TextIO
 from infra.embedded.child import Child, ChildState, Phase, how_it_ended
 from infra.embedded.child_log import OWN_NAME, ChildLog, Terminal
 from infra.embedded.child_spec import BackOff, ChildSpec, Liveness, in_start_order
+from infra.embedded.directory_lock import DirectoryLock
 from infra.embedded.errors import StartFailed
-from infra.embedded.exclusive import DirectoryLock
 from infra.embedded.reserved_ports import ReservedPorts
 from infra.embedded.restart_loop import Restarted
 from infra.embedded.run_file import remove_run, write_run

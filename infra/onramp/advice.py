@@ -51,6 +51,8 @@ def advise(found: Found, known: Catalogue | None = None) -> Advice:
     runtime = known.runtimes[found.runtime]
     there = [_instrumented(one, found, name) for one, name in _libraries(known, runtime, found)]
     missing, notes = _lines(runtime, there, found)
+    if any(one.by for one in there) and _nothing_starts_it(runtime, found):
+        notes.append(_TO_START)
     if found.trouble:
         notes.insert(0, found.trouble)
     return Advice(
@@ -175,6 +177,20 @@ def _content(
     for one in there:
         out |= one.library.set
     return out
+
+
+_TO_START = (
+    "nothing installed starts OpenTelemetry: unless the code does, "
+    "pip install opentelemetry-distro opentelemetry-exporter-otlp-proto-http "
+    "and start with opentelemetry-instrument python ..."
+)
+_STARTS = ("opentelemetry-distro", "traceloop-sdk", "openlit", "logfire", "langfuse", "arize-phoenix-otel")
+"""Python distributions that start the SDK, or bring the command that does."""
+
+
+def _nothing_starts_it(runtime: Runtime, found: Found) -> bool:
+    """Whether the instrumentations that are installed stay idle unless the application's code starts them."""
+    return runtime.like == "python" and not any(name in found.packages for name in _STARTS)
 
 
 def _start(runtime: Runtime, found: Found) -> dict[str, str]:

@@ -14,17 +14,17 @@ import httpx
 
 from infra import clickhouse
 from infra.clock import Clock
+from infra.embedded.all_processes import Whole, whole
 from infra.embedded.supervisor import Supervisor
-from infra.embedded.whole import Whole, whole
 from infra.settings import Settings
 from ingest.demo.report import FoundIncident, report
 from ingest.demo.run import Progress, run
 from ingest.demo.schedule import build
 from ingest.errors import Unavailable
-from ingest.importing.drained import has_ended, wait_until_drained
-from ingest.ledger.command import taken
-from ingest.ledger.proof import SUMS
-from ingest.verify.command import of_lineage
+from ingest.operations.importing.drained import has_ended, wait_until_drained
+from ingest.operations.ledger.command import snapshot
+from ingest.operations.ledger.proof import SUMS
+from ingest.operations.verify.command import of_lineage
 
 SETTINGS = Path(__file__).with_name("demo.toml")
 DRAIN_S = 900.0
@@ -88,7 +88,7 @@ def demonstrate(
         lambda: has_ended(client, TENANT, lineage, settings.kafka.partitions), timeout_s=DRAIN_S
     )
     incidents = _settled(lambda: _incidents(running, lineage))
-    account = taken(client, running.whole.settings.kafka, 0)
+    account = snapshot(client, running.whole.settings.kafka, 0)
     sums = {k: sum(p[k] for p in account["partitions"]) for k in SUMS}
     result = report(
         schedule.planted,

@@ -22,7 +22,7 @@ from ingest.gateway.http_answer import JSON, PROTOBUF, Answer, Header, failure, 
 from ingest.gateway.http_body import BODY_TIMEOUT_S, Body, ClientGone, Memory, Receive, unless_gone
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.intake import Intake
-from ingest.gateway.json_doors import HEALTH, PATHS, PROJECTS, JsonDoors, langfuse_page
+from ingest.gateway.json_endpoints import HEALTH, PATHS, PROJECTS, JsonEndpoints, langfuse_page
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import Producer
 from ingest.gateway.receiver import Receiver
@@ -49,7 +49,7 @@ MAX_BODY_BYTES = 64 << 20
 MAX_IN_FLIGHT_BYTES = 256 << 20
 
 
-class Door(Protocol):
+class HttpEndpoint(Protocol):
     """Another way in, started and stopped with the application."""
 
     async def start(self) -> None:
@@ -79,12 +79,12 @@ class Gateway:
         origins: Sequence[str] = (),
         hosts: AllowedHosts | None = None,
         metrics_key: MetricsKey | None = None,
-        doors: Sequence[Door] = (),
+        doors: Sequence[HttpEndpoint] = (),
     ) -> None:
         self._intake = intake
         self._producer = producer
         self._receiver = Receiver(intake, keys, counters)
-        self._json = JsonDoors(intake, counters)
+        self._json = JsonEndpoints(intake, counters)
         self._metrics = counters
         self._memory = memory or Memory(MAX_IN_FLIGHT_BYTES, counters)
         self._max_body_bytes = max_body_bytes
@@ -163,7 +163,7 @@ class Gateway:
         reply = content_type if content_type in (PROTOBUF, JSON) and path in SIGNALS else JSON
         try:
             if path in SIGNALS or path in PATHS:
-                return await self._take(method, path, headers, content_type, receive)
+                return await self._receive(method, path, headers, content_type, receive)
             return self._page(method, path, headers)
         except ClientGone:
             raise
@@ -192,7 +192,7 @@ class Gateway:
         problem = self._producer.problem
         return plain(200, "ready\n") if problem is None else plain(503, f"{problem}\n")
 
-    async def _take(
+    async def _receive(
         self,
         method: str,
         path: str,
@@ -216,7 +216,7 @@ class Gateway:
                 shown = content_type[:60].decode("latin-1")
                 raise Refused(refusal.CONTENT_TYPE, f"content type {shown!r} is not {taken}")
             if signal is None:
-                return await self._json.take(path, plain_body, admitted)
+                return await self._json.handle(path, plain_body, admitted)
             is_json = content_type == JSON
             taking = self._receiver.telemetry(signal, plain_body, admitted, is_json=is_json)
             if self._intake.is_small(len(plain_body), is_json=is_json):

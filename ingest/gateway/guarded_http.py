@@ -35,7 +35,7 @@ class Guard:
     body_s: float = 35.0
 
 
-class GuardedHttp(HttpToolsProtocol):
+class BoundedHttp(HttpToolsProtocol):
     """One connection."""
 
     def __init__(self, *args: Any, guard: Guard, **named: Any) -> None:
@@ -112,6 +112,6 @@ class GuardedHttp(HttpToolsProtocol):
         self._guard.counters.set(metrics.CONNECTIONS, len(self.connections))
 
 
-def guarded(guard: Guard) -> Callable[..., GuardedHttp]:
+def bounded_http(guard: Guard) -> Callable[..., BoundedHttp]:
     """What uvicorn makes connections with."""
-    return functools.partial(GuardedHttp, guard=guard)
+    return functools.partial(BoundedHttp, guard=guard)

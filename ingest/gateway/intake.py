@@ -23,8 +23,8 @@ from ingest.gateway.metrics import Metrics
 from ingest.gateway.parts import Parts, take_apart, take_apart_at_once
 from ingest.gateway.producer import Producer
 from ingest.gateway.redaction_pool import RedactionPool
-from ingest.gateway.redactors import Redactors
-from ingest.redact_otlp import Request
+from ingest.otlp.redact_otlp import Request
+from ingest.otlp.redactors import Redactors
 
 LIVE = "live"
 _LINEAGE = re2.compile(r"^(?:demo|import|evaluation)-[a-z0-9-]{1,40}$")
@@ -117,7 +117,7 @@ class Intake:
         """The time things come in at."""
         return self._now_ns()
 
-    async def take(
+    async def accept(
         self, request: Request, origin: Origin, received_ns: int | None = None
     ) -> Mapping[str, int]:
         """Redact the request (in place), send it on and wait for Kafka.

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from detectors.redaction import Meter, OverBudget
-from ingest.dialects.span_facts import SYNTHETIC
 from ingest.gateway.refusal import OVER_BUDGET
 from ingest.gateway.splitting import Piece, drop_invalid, split
-from ingest.redact_otlp import Request, RequestRedactor, count_records
+from ingest.otlp.dialects.span_facts import SYNTHETIC
+from ingest.otlp.redact_otlp import Request, RequestRedactor, count_records
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ from ingest.gateway.ingest_keys import IngestKeys, Sender
 from ingest.gateway.intake import LIVE, Intake, Origin, check_lineage
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.refusal import QUOTA, Refused
-from ingest.otlp import parse
-from ingest.otlp_json import parse_json
-from ingest.redact_otlp import Request
+from ingest.otlp.otlp_json import parse_json
+from ingest.otlp.redact_otlp import Request
+from ingest.otlp.views import parse
 
 M = TypeVar("M", bound=Message)
 

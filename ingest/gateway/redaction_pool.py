@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from infra.embedded.tether import tethered
+from infra.embedded.parent_watch import tethered
 from infra.settings import Settings
 from ingest.errors import BadRecord, Defect, Unavailable
 from ingest.gateway import metrics

@@ -25,10 +25,10 @@ from detectors.redaction import Budget, Meter
 from infra.settings import RedactionSettings
 from ingest.errors import BadRecord, IngestError
 from ingest.gateway.parts import take_apart
-from ingest.gateway.redactors import Redactors
-from ingest.otlp import parse
-from ingest.otlp_json import parse_json
-from ingest.redact_otlp import Request
+from ingest.otlp.otlp_json import parse_json
+from ingest.otlp.redact_otlp import Request
+from ingest.otlp.redactors import Redactors
+from ingest.otlp.views import parse
 
 NICENESS = 5
 """Behind the event loops of the machine: probes and other senders are answered first."""

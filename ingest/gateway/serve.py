@@ -23,8 +23,8 @@ from ingest import process
 from ingest.gateway.app import Gateway
 from ingest.gateway.disk_space import WithDiskReserve
 from ingest.gateway.grouping import Grouper
-from ingest.gateway.grpc_door import GrpcDoor
-from ingest.gateway.guarded_http import Guard, guarded
+from ingest.gateway.grpc_endpoint import GrpcEndpoint
+from ingest.gateway.guarded_http import Guard, bounded_http
 from ingest.gateway.http_body import Memory
 from ingest.gateway.ingest_keys import IngestKeys, check_host, load_keys
 from ingest.gateway.intake import Intake
@@ -33,8 +33,8 @@ from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import KafkaProducer, Producer
 from ingest.gateway.receiver import Receiver
 from ingest.gateway.redaction_pool import pool_of
-from ingest.gateway.redactors import Redactors, budget_of
 from ingest.intake_check import check_intake
+from ingest.otlp.redactors import Redactors, budget_of
 
 MIB = 1 << 20
 SHUTDOWN_S = 10
@@ -61,7 +61,7 @@ def build(chosen: Settings, keys: IngestKeys, producer: Producer, counters: Metr
     doors = []
     if gateway.grpc_port:
         doors.append(
-            GrpcDoor(
+            GrpcEndpoint(
                 Receiver(intake, keys, counters),
                 memory,
                 counters,
@@ -178,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         host=chosen.gateway.host,
         port=chosen.gateway.port,
         loop="uvloop",
-        http=guarded(guard),  # type: ignore[arg-type]  # it is called, never looked at as a class
+        http=bounded_http(guard),  # type: ignore[arg-type]  # it is called, never looked at as a class
         ws="none",
         lifespan="on",
         access_log=False,

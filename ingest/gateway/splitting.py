@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from infra.kafka import MAX_MESSAGE_BYTES
 from ingest.gateway.refusal import INVALID_ID, RECORD_TOO_LARGE
-from ingest.redact_otlp import SPAN_ID_BYTES, TRACE_ID_BYTES, Request
+from ingest.otlp.redact_otlp import SPAN_ID_BYTES, TRACE_ID_BYTES, Request
 
 MAX_PIECE_BYTES = 1 << 20
 """A partition's share of one request is cut into pieces of about this size; a larger span goes alone."""

@@ -20,12 +20,12 @@ from infra.clock import NS_PER_S, SystemClock
 from infra.fault import Fault
 from infra.settings import Settings, load
 from ingest import process
+from ingest.agents.probe import probe_app
 from ingest.errors import Unavailable
 from ingest.gateway.metrics import Metrics
 from ingest.judge.judge import Judge
 from ingest.judge.metrics import ALL
 from ingest.judge.setup import benches, gauges, judges
-from ingest.probe import door
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ def _probe(
             gauges(judge, counters)
         return counters.render()
 
-    return door(lambda: {"ready": not waiting_for, "waiting_for": waiting_for}, metrics, host)
+    return probe_app(lambda: {"ready": not waiting_for, "waiting_for": waiting_for}, metrics, host)
 
 
 def _settings(path: Path | None) -> Settings:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.clock import SystemClock
-from infra.embedded.reach import reach
+from infra.embedded.addresses import reach
 from infra.settings import Settings, load
 from ingest.gateway.metrics import Metrics
 from ingest.judge import metrics
@@ -36,7 +36,7 @@ async def _round(settings: Settings) -> dict[str, Any]:
     async with judges(settings, SystemClock(), counters, wait=True) as working:
         for judge in working:
             ended = await judge.round()
-            calls, usd = judge.journal.spent(judge.now_ns() - 24 * HOUR_NS)
+            calls, usd = judge.journal.usage(judge.now_ns() - 24 * HOUR_NS)
             events = {
                 labels["event"]: int(n)
                 for labels, n in counters.points(metrics.EVENTS)

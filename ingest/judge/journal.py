@@ -50,7 +50,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PendingScore:
     """A score that Kafka has not acknowledged yet."""
 
     chosen: Chosen
@@ -120,28 +120,28 @@ class Journal:
         """What a call did cost."""
         self._db.execute("UPDATE calls SET usd = ? WHERE id = ?", (usd, call))
 
-    def spent(self, since_ns: int) -> tuple[int, float]:
+    def usage(self, since_ns: int) -> tuple[int, float]:
         """Calls since a time, and what they cost."""
         n, usd = self._db.execute(
             "SELECT count(*), total(usd) FROM calls WHERE at_ns > ?", (since_ns,)
         ).fetchone()
         return int(n), float(usd)
 
-    def say(self, said: Said) -> None:
+    def say(self, said: PendingScore) -> None:
         """A verdict came."""
         self._db.execute(
             "UPDATE chosen SET state = ?, score = ?, reason = ?, said_ns = ? WHERE uid = ?",
             (SAID, said.score, said.reason, said.said_ns, said.chosen.uid),
         )
 
-    def unsent(self) -> list[Said]:
+    def unsent(self) -> list[PendingScore]:
         """Verdicts that are not known to be acknowledged."""
         rows = self._db.execute(
             "SELECT uid, trace_id, span_id, start_ns, draw, score, reason, said_ns FROM chosen "
             "WHERE state = ?",
             (SAID,),
         )
-        return [Said(Chosen(*row[:5]), *row[5:]) for row in rows]
+        return [PendingScore(Chosen(*row[:5]), *row[5:]) for row in rows]
 
     def sent(self, uid: str) -> None:
         """Kafka has it."""

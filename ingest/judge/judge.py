@@ -23,15 +23,15 @@ from detectors.scorers.prices import Price
 from infra.clock import NS_PER_S
 from infra.fault import Fault
 from infra.judges import JudgeSettings
-from ingest.assembly.assemble import Judgement
 from ingest.errors import Unavailable
 from ingest.interaction import Evaluation
 from ingest.judge.endpoint import ANSWERED, LATER, NOT_US, Called, Endpoint
 from ingest.judge.exchange import FORM, NoVerdict, Verdict, Wanted, read_answer, request_body
-from ingest.judge.journal import Chosen, Journal, Said
+from ingest.judge.journal import Chosen, Journal, PendingScore
 from ingest.judge.rubric import Rubric
 from ingest.judge.stored import Stored
-from ingest.judgements.record import JUDGE, Sent
+from ingest.otlp.assembly.assemble import Judgement
+from ingest.requests.evaluation import JUDGE, Sent
 
 logger = logging.getLogger(__name__)
 
@@ -183,13 +183,13 @@ class Judge:
         if problem := self.problem():
             raise Unavailable(problem)
         texts = await asyncio.to_thread(self.stored.texts, chosen)
-        if texts is None or await asyncio.to_thread(self.stored.is_judged, chosen):
+        if texts is None or await asyncio.to_thread(self.stored.is_evaluated, chosen):
             self.journal.gone(chosen.uid)
             return True
         number = secrets.token_hex(8)
         body = request_body(self.bench.rubric, self.bench.wanted, texts, number)
         most_usd = self._usd(len(body) // BYTES_PER_TOKEN + 1, self.bench.settings.answer_tokens)
-        if not self.has_room(most_usd):
+        if not self.is_within_limits(most_usd):
             return False
         call = self.journal.calling(self.now_ns(), most_usd)
         self.count("called")
@@ -209,11 +209,11 @@ class Judge:
         await self._verdict(chosen, verdict)
         return True
 
-    def has_room(self, most_usd: float) -> bool:
+    def is_within_limits(self, most_usd: float) -> bool:
         """Whether a call that costs so much at most fits into the limits of the last hour and day."""
         now_ns, s = self.now_ns(), self.bench.settings
-        calls, _ = self.journal.spent(now_ns - HOUR_NS)
-        _, usd = self.journal.spent(now_ns - 24 * HOUR_NS)
+        calls, _ = self.journal.usage(now_ns - HOUR_NS)
+        _, usd = self.journal.usage(now_ns - 24 * HOUR_NS)
         return calls < s.calls_per_hour and usd + most_usd <= s.usd_per_day
 
     def _usd(self, input_tokens: int, output_tokens: int) -> float:
@@ -227,7 +227,7 @@ class Judge:
     async def _verdict(self, chosen: Chosen, verdict: Verdict) -> None:
         self._failures, self.trouble = 0, None
         reason = None if verdict.reason is None else self.redact(verdict.reason)
-        said = Said(chosen, verdict.score, reason, self.now_ns())
+        said = PendingScore(chosen, verdict.score, reason, self.now_ns())
         self.journal.say(said)
         self.count("judged")
         await self._send(said)
@@ -254,13 +254,13 @@ class Judge:
         if self.journal.tried(chosen.uid):
             self.count("given_up")
 
-    async def _send(self, said: Said) -> None:
+    async def _send(self, said: PendingScore) -> None:
         """Send a verdict on; it stays to be sent until Kafka has it."""
         await self.deliver(sent_of(self.bench, said))
         self.journal.sent(said.chosen.uid)
 
 
-def sent_of(bench: Bench, said: Said) -> Sent:
+def sent_of(bench: Bench, said: PendingScore) -> Sent:
     """The judgement of a verdict."""
     c = said.chosen
     evaluation = Evaluation(

@@ -10,7 +10,7 @@ from functools import partial
 from detectors.scorers.prices import Price, PriceTable, shipped
 from infra import clickhouse
 from infra.clock import Clock
-from infra.embedded.exclusive import DirectoryLock
+from infra.embedded.directory_lock import DirectoryLock
 from infra.errors import Misconfigured
 from infra.judges import JudgeSettings
 from infra.kafka import LOGS
@@ -20,7 +20,6 @@ from ingest.gateway.grouping import Grouper
 from ingest.gateway.intake import Intake, Origin
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import KafkaProducer, until_ready
-from ingest.gateway.redactors import Redactors, budget_of
 from ingest.intake_check import check_intake
 from ingest.judge import metrics
 from ingest.judge.endpoint import Endpoint
@@ -28,7 +27,8 @@ from ingest.judge.journal import WAITING, Journal
 from ingest.judge.judge import HOUR_NS, Bench, Deliver, Judge
 from ingest.judge.rubric import read_rubric
 from ingest.judge.stored import Stored
-from ingest.judgements.record import EXPLANATION, Sent, to_request
+from ingest.otlp.redactors import Redactors, budget_of
+from ingest.requests.evaluation import EXPLANATION, Sent, to_request
 
 
 def benches(settings: Settings) -> tuple[Bench, ...]:
@@ -139,7 +139,7 @@ async def judges(
 
 def _to_kafka(intake: Intake, tenant: str) -> Deliver:
     async def deliver(sent: Sent) -> None:
-        await intake.take(to_request([sent], intake.now_ns()), Origin(tenant))
+        await intake.accept(to_request([sent], intake.now_ns()), Origin(tenant))
 
     return deliver
 
@@ -148,8 +148,8 @@ def gauges(judge: Judge, counters: Metrics) -> Mapping[str, float]:
     """How a judge stands, told to ``counters``: calls of the hour, dollars of the day, waiting, API up."""
     now_ns = judge.now_ns()
     values = {
-        metrics.CALLS: float(judge.journal.spent(now_ns - HOUR_NS)[0]),
-        metrics.USD: judge.journal.spent(now_ns - 24 * HOUR_NS)[1],
+        metrics.CALLS: float(judge.journal.usage(now_ns - HOUR_NS)[0]),
+        metrics.USD: judge.journal.usage(now_ns - 24 * HOUR_NS)[1],
         metrics.WAITING: float(judge.journal.counts().get(WAITING, 0)),
         metrics.API_UP: float(judge.trouble is None),
     }

@@ -105,7 +105,7 @@ class Stored:
             return None
         return Texts(*rows[0])
 
-    def is_judged(self, chosen: Chosen) -> bool:
+    def is_evaluated(self, chosen: Chosen) -> bool:
         """Whether the store has this very judgement already: another home, or a lost one, made it.
 
         Raises

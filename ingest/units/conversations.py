@@ -24,7 +24,7 @@ from detectors.record import Conversation
 from detectors.scorers.protocol import Scores, ScoreSpec
 from infra.clock import NS_PER_MS
 from infra.kafka import LOGS, OBSERVATIONS
-from ingest.score.observing import CONVERSATION, INTERACTION, MS_PER_MINUTE, Observed, observe
+from ingest.repository.observations import CONVERSATION, INTERACTION, MS_PER_MINUTE, Observed, observe
 
 DIMENSIONS = ("release", "prompt_version", "language", "request_model")
 """A conversation has the latest value that a call of it had."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from detectors.observation import SourcePosition
-from ingest.store.interaction import InteractionKey, StoredInteraction
-from ingest.store.interaction import from_row as interaction_from_row
-from ingest.store.stage_store import Ask, StageStore
-from ingest.store.tables import CONTEXT_SPANS, INTERACTIONS
+from ingest.repository.interaction import InteractionKey, StoredInteraction
+from ingest.repository.interaction import from_row as interaction_from_row
+from ingest.repository.stage_store import SpanQuery, StageStore
+from ingest.repository.tables import CONTEXT_SPANS, INTERACTIONS
 
 
 class KnownSpans:
@@ -19,7 +19,7 @@ class KnownSpans:
         self.interactions: dict[InteractionKey, StoredInteraction] = {}
         self.contexts: dict[InteractionKey, SourcePosition] = {}
 
-    def find_interactions(self, asks: Iterable[Ask]) -> None:
+    def find_interactions(self, asks: Iterable[SpanQuery]) -> None:
         """Ask the store for interactions; of one that is known the latest revision stays.
 
         Raises
@@ -34,7 +34,7 @@ class KnownSpans:
                 if have is None or found.revision > have.revision:
                     self.interactions[found.key] = found
 
-    def find_contexts(self, asks: Iterable[Ask]) -> None:
+    def find_contexts(self, asks: Iterable[SpanQuery]) -> None:
         """Ask the store for steps.
 
         Raises

@@ -15,12 +15,12 @@ from typing import Protocol
 
 from detectors.observation import SourcePosition
 from infra.kafka import LOGS
-from ingest.dialects.genai import DETAILS_EVENTS
+from ingest.clock_marks import LIVE
 from ingest.envelope import Envelope
-from ingest.log.clock_marks import LIVE
-from ingest.store.content_record import ContentRecord
-from ingest.store.stage_store import Lineage, Partition, StageStore
-from ingest.store.tables import CONTENT_RECORDS, LEDGER
+from ingest.otlp.dialects.genai import DETAILS_EVENTS
+from ingest.repository.content_record import ContentRecord
+from ingest.repository.stage_store import Lineage, Partition, StageStore
+from ingest.repository.tables import CONTENT_RECORDS, LEDGER
 
 MAX_OPEN = 100_000
 """Records of a lineage in a partition that are kept in mind, about 500 bytes each; of more the oldest wait no

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from infra.clock import NS_PER_S
-from ingest.store.stage_store import Partition, StageStore
-from ingest.store.tables import CONTEXT_SPANS, INTERACTIONS, LEDGER, Table
+from ingest.repository.stage_store import Partition, StageStore
+from ingest.repository.tables import CONTEXT_SPANS, INTERACTIONS, LEDGER, Table
 from ingest.units.open_traces import IDLE_NS, MODEL, Lineage, OpenTraces, SpanFact
 
 STEP = 10_000

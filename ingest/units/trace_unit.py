@@ -17,9 +17,9 @@ from detectors.scorers.protocol import Scores
 from infra.clock import NS_PER_S
 from ingest.event_time import MAX_NS, event_time
 from ingest.interaction import UNKNOWN_SERVICE, ContextSpan
-from ingest.score.observing import Observed
-from ingest.store.context import TraceStep
-from ingest.store.tables import TRACES, Row
+from ingest.repository.context_span import TraceStep
+from ingest.repository.observations import Observed
+from ingest.repository.tables import TRACES, Row
 from ingest.units.open_traces import MODEL, RUN_KINDS, STEP_KINDS
 
 AROUND_NS = 3600 * NS_PER_S
@@ -159,7 +159,7 @@ def to_row(unit: TraceUnit) -> Row:
     )  # fmt: skip
 
 
-def obey(unit: TraceUnit, row: Row) -> None:
+def apply_stored(unit: TraceUnit, row: Row) -> None:
     """Take scores, dimensions and time from the row that an earlier run stored at the same position."""
     c = dict(zip(TRACES.names, row, strict=True))
     unit.scores = dict(c["scores"])

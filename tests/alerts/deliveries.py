@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerts.briefs.brief import Example, Links, brief_of
-from alerts.incidents.book import Book
 from alerts.incidents.incident import Incident
 from alerts.notify.protocol import Delivery
+from alerts.state.incident_state import IncidentState
 from detectors.finding import Finding
 from tests.alerts.invented import TIMING, refusals
 
@@ -16,7 +16,7 @@ LINKS = Links("http://127.0.0.1:8501", "http://127.0.0.1:4320", "0.1.0")
 
 def incident_of(*findings: Finding) -> Incident:
     """The incident of findings, by default of refusals."""
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     for finding in findings or (refusals(),):
         book.apply(finding)
     return book.all()[0]

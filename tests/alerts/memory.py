@@ -6,20 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from alerts.allow.rule import AllowRule, AllowRules
-from alerts.allow.rule import newest as allow_rules_of
+from alerts.allow_rules.rule import AllowRule, AllowRules
+from alerts.allow_rules.rule import newest as allow_rules_of
 from alerts.briefs.brief import Brief
-from alerts.changes.recorded import RecordedChange
+from alerts.changes.change_event import RecordedChange
 from alerts.errors import Unavailable
-from alerts.incidents.book import Change
+from alerts.incidents.codec import incident_from_json, incident_to_json
 from alerts.incidents.identity import Place
 from alerts.incidents.incident import Incident, Transition
-from alerts.incidents.wire import incident_from_json, incident_to_json
-from alerts.log import dedup_key
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import GAVE_UP, SENT, Delivery, Outcome
-from alerts.ports import FAR_FUTURE_NS, Closed, Source, Undelivered
+from alerts.repository.incidents import dedup_key
 from alerts.silences.silence import Silence, Silences, newest
+from alerts.state.incident_state import Change
+from alerts.state.ports import FAR_FUTURE_NS, Closed, Source, Undelivered
 from detectors.finding import Finding
 from detectors.observation import Control
 from infra.clock import to_ns

@@ -12,11 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from alerts.acting.incidents_command import show_one
 from alerts.briefs.render import render_json, render_text
-from alerts.incidents.wire import incident_to_dict
+from alerts.commands.incidents_command import show_one
+from alerts.incidents.codec import incident_to_dict
 from alerts.notify import mail, pagerduty, slack, webhook
-from tests.alerts.situations import SITUATIONS, Situation
+from tests.alerts.situation import Situation
+from tests.alerts.situations import SITUATIONS
 
 FOLDER = Path(__file__).parent / "snapshots" / "messages"
 

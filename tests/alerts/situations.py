@@ -1,4 +1,4 @@
-"""Ten situations as whoever is on call meets them, with findings of the shape that detection gives them.
+"""Situations as whoever is on call meets them, with findings of the shape that detection gives them.
 
 Each is an incident, and what was counted of it lately where that is known.
 """
@@ -6,98 +6,18 @@ Each is an incident, and what was counted of it lately where that is known.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-from alerts.briefs.brief import Example, Links, Trust, brief_of
+from alerts.briefs.brief import Example, Trust
 from alerts.briefs.tally import Tally
-from alerts.incidents.book import Book
-from alerts.incidents.events import End
-from alerts.incidents.incident import Incident
-from alerts.notify.protocol import Delivery
-from alerts.watch import self_watch
-from detectors.finding import ALL, Finding, SliceEffect, Suspect
+from alerts.notify import self_monitoring
+from alerts.notify.delivery_state import Refused
+from detectors.finding import ALL, SliceEffect, Suspect
+from detectors.rules import ABSENT, BREACH, CALLS, Rule
+from detectors.slo import PAIRS, BudgetUse, Burn, Slo, in_words
 from infra.clock import to_ns
-from tests.alerts.invented import TIMING, at, refusals
-
-LINKS = Links("http://127.0.0.1:8501", "http://127.0.0.1:4320", "0.1.0")
-ALL_COMPARED = ("prompt_version", "release", "request_model", "response_model", "system_prompt")
-TRUST = Trust(false_alarms=1, incidents=11, lag_s=3.2)
-NO_EFFECT: Mapping[str, Any] = dict.fromkeys(
-    ("effect", "effect_low", "effect_high", "effect_unit", "baseline_value", "current_value", "n_baseline")
-)
-
-
-@dataclass(frozen=True)
-class Situation:
-    """What is told: findings, then what was counted lately, what is known of the hits, and examples."""
-
-    findings: tuple[Finding, ...]
-    kind: str = "opened"
-    tally: Tally | None = None
-    particulars: tuple[str, ...] = ()
-    examples: tuple[Example, ...] = ()
-    trust: Trust = TRUST
-    end: str = ""
-
-    def incident(self) -> Incident:
-        """The incident as it stands."""
-        book = Book(TIMING)
-        for finding in self.findings:
-            book.apply(finding)
-        if self.end:
-            incident = book.all()[0]
-            book.act(incident.incident_id, End(self.end, "ana", "rolled back"), to_ns(at("05:00")))
-        return book.all()[0]
-
-    def delivery(self) -> Delivery:
-        """The message about it."""
-        incident = self.incident()
-        brief = brief_of(
-            incident,
-            kind=self.kind,
-            links=LINKS,
-            trust=self.trust,
-            examples=self.examples,
-            tally=self.tally,
-            particulars=self.particulars,
-        )
-        return Delivery(
-            dedup_key=f"{incident.incident_id}-2",
-            tenant=incident.place.tenant,
-            incident_id=incident.incident_id,
-            seq=2,
-            receiver="hook",
-            kind=self.kind,
-            brief=brief,
-            place=incident.place,
-            first_about=incident.first_about,
-        )
-
-
-def change(finding_id: str, score: str, effect_unit: str, before: float, now: float, **more: Any) -> Finding:
-    """A change over all traffic from 04:05, found at 04:20."""
-    half = abs(now - before) / 8
-    given = {
-        "score": score,
-        "slice": ALL,
-        "slices": (SliceEffect(ALL, 1.0, now - before),),
-        "effect": now - before,
-        "effect_low": now - before - half,
-        "effect_high": now - before + half,
-        "effect_unit": effect_unit,
-        "baseline_value": before,
-        "current_value": now,
-        "direction": "rise" if now > before else "fall",
-        "inputs_changed": False,
-        "inputs_moved": 0.02,
-        "inputs_moved_high": 0.11,
-        "compared": ALL_COMPARED,
-        "detector": "shiryaev_roberts.2",
-        "notes": ("ADWIN on residuals agrees",),
-        **more,
-    }
-    return refusals(finding_id, **given)
+from tests.alerts.invented import at, refusals
+from tests.alerts.situation import ALL_COMPARED, NO_EFFECT, Situation, change
 
 
 def secret_leak() -> Situation:
@@ -389,19 +309,88 @@ def tool_loop() -> Situation:
 
 
 def dead_receiver() -> Situation:
-    look = self_watch.receiver(
+    look = self_monitoring.receiver(
         "slack-oncall", to_ns(at("04:00")), answered=True, now_ns=to_ns(at("04:06")), why="HTTP 503"
     )
-    return Situation(tuple(self_watch.statements(look, {}, to_ns(at("04:06")))), trust=Trust())
+    return Situation(tuple(self_monitoring.statements(look, {}, to_ns(at("04:06")))), trust=Trust())
 
 
 def stalled_detection() -> Situation:
-    look = self_watch.detection(to_ns(at("04:00")), to_ns(at("04:05")))
-    return Situation(tuple(self_watch.statements([look], {}, to_ns(at("04:05")))), trust=Trust())
+    look = self_monitoring.detection(to_ns(at("04:00")), to_ns(at("04:05")))
+    return Situation(tuple(self_monitoring.statements([look], {}, to_ns(at("04:05")))), trust=Trust())
+
+
+def refused_page() -> Situation:
+    """A receiver that refused a page for good: told at once, through all others."""
+    refused = Refused(to_ns(at("04:06")), "HTTP 404: no_service")
+    looks = self_monitoring.receiver(
+        "slack-oncall", None, answered=True, now_ns=to_ns(at("04:06")), refused=refused
+    )
+    return Situation(tuple(self_monitoring.statements(looks, {}, to_ns(at("04:06")))), trust=Trust())
+
+
+def objective_burns() -> Situation:
+    """A page of an objective: 12 % bad in the hour, of 0.5 % that may be."""
+    slo = Slo("error", 0.995)
+    burn = Burn(BREACH, PAIRS[0], 0.12, 1_460, 24.0, 31.0)
+    found = refusals(
+        "e2",
+        alert_kind="slo",
+        status="confirmed",
+        score="error",
+        slice=ALL,
+        made_at=at("04:20"),
+        onset=at("04:00"),
+        onset_low=at("03:20"),
+        onset_high=at("04:20"),
+        effect=0.115,
+        effect_low=None,
+        effect_high=None,
+        effect_unit="rate",
+        baseline_value=0.005,
+        current_value=0.12,
+        n=1_460,
+        n_baseline=None,
+        evidence=None,
+        threshold=None,
+        detector="slo.1",
+        baseline_version=None,
+        notes=in_words(slo, burn, BudgetUse(880_000, 2_100, 1 - 2_100 / 4_400)),
+    )
+    return Situation((found,), particulars=("errors: timeout in 170 calls, rate_limit_exceeded in 5",))
+
+
+def dark_by_rule() -> Situation:
+    """A rule of an operator that says when nothing came."""
+    asked = Rule(CALLS, ABSENT, 600, ">", 0)
+    rule = refusals(
+        "f2",
+        **{**NO_EFFECT, "baseline_value": 10.0, "current_value": 10.0},
+        alert_kind="rule",
+        status="confirmed",
+        score=CALLS,
+        slice=ALL,
+        made_at=at("04:15"),
+        onset=at("04:05"),
+        onset_low=at("04:04"),
+        onset_high=at("04:05"),
+        direction="rise",
+        n=0,
+        evidence=None,
+        threshold=None,
+        detector="absent.1",
+        measure=ABSENT,
+        window_s=600,
+        rule_name="checkout assistant is up",
+        owner="payments",
+        runbook="https://wiki.example.org/checkout",
+        notes=(f"rule {asked.text()}",),
+    )
+    return Situation((rule,))
 
 
 def rolled_back() -> Situation:
-    return replace(refusals_everywhere(), kind="resolved", end="accepted", examples=())
+    return replace(refusals_everywhere(), kind="resolved", end="fixed", examples=())
 
 
 def replayed() -> Situation:
@@ -424,6 +413,9 @@ SITUATIONS: Mapping[str, Callable[[], Situation]] = {
     "tool_loop": tool_loop,
     "dead_receiver": dead_receiver,
     "stalled_detection": stalled_detection,
+    "refused_page": refused_page,
+    "objective_burns": objective_burns,
+    "dark_by_rule": dark_by_rule,
     "rolled_back": rolled_back,
     "replayed": replayed,
 }

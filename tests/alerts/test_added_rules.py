@@ -12,22 +12,22 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from alerts.acting.request import Refused, refuse
-from alerts.acting.typed_text import TypedText
+from alerts.access.typed_text import TypedText
+from alerts.api.request import Refused, refuse
+from alerts.api.rules import RuleApi, Rules
 from alerts.errors import NotPossible, Unavailable
-from alerts.rules.added import AddedRule, check_rules, read
-from alerts.rules.routes import RuleApi, Rules
-from detectors.drift.fast.limits import Limit, declared
-from detectors.drift.service.rule_watch import MOST_ADDED
+from alerts.rules.added_rule import AddedRule, check_rules, read
+from detectors.declared_limits import Limit, declared
 from detectors.finding import SEVERAL
 from detectors.observation import Control, ServiceKey, decode, encode
+from detectors.rule_watch.service_rules import MOST_ADDED
 from detectors.rules import Rule
 from detectors.service_patterns import matches
 from detectors.slo import Slo
 from infra.errors import Misconfigured
 from infra.rule_section import RuleSettings
 from infra.sections import LimitSettings, SloSettings
-from infra.settings import OwnScoreSettings, ReceiverSettings, ScorerSettings, Settings
+from infra.settings import CustomScoreSettings, ReceiverSettings, ScorerSettings, Settings
 from tests.alerts.memory import HandClock
 
 TOML = """[[rule]]
@@ -227,11 +227,11 @@ def test_a_start_tells_again_what_may_have_been_missed(bench: Bench) -> None:
     assert bench.client.post(f"/rules/{rule_id}/remove", json=WHO).status_code == 503
     bench.kept.away = ""
     bench.kept.told.clear()
-    bench.rules.tell_again()
+    bench.rules.resend()
     assert [c.action for c in bench.kept.told] == ["rule_over"]
     bench.add()
     bench.kept.told.clear()
-    bench.rules.tell_again()
+    bench.rules.resend()
     assert [c.action for c in bench.kept.told] == ["rule"]
 
 
@@ -277,7 +277,8 @@ def test_rules_of_a_changed_file_are_told_to_every_service_once_and_to_later_one
         if record.key.service == SEVERAL:
             assert not record.body["rules"]
             continue
-        assert not record.body["slos"] and not record.body["limits"]
+        assert not record.body["slos"]
+        assert not record.body["limits"]
         assert [(one["limit"], one["services"]) for one in record.body["rules"]] == [(0.3, ("sh*",))]
     later = replace(KEY, service="shed")
     bench.kept.services = lambda: [KEY, later]  # type: ignore[method-assign]
@@ -333,7 +334,7 @@ def test_a_rule_about_a_judgement_can_be_added_and_is_no_fault_of_a_file(tmp_pat
     assert Bench(Settings(home=tmp_path)).add(toml).status_code == 201
     helpful = RuleSettings(score="judgement:helpful", measure="mean", op="<", limit=0.25)
     later = RuleSettings(score="my_score", measure="mean", limit=0.5)  # known once the service starts again
-    own = ScorerSettings(own={"my_score": OwnScoreSettings(python="x.py:f", kind="bounded")})
+    own = ScorerSettings(own={"my_score": CustomScoreSettings(python="x.py:f", kind="bounded")})
     check_rules(Settings(rule=(helpful, later), scorers=own))
     with pytest.raises(Misconfigured, match="unknown score 'my_scor'"):
         check_rules(Settings(rule=(replace(later, score="my_scor"),), scorers=own))

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.incidents.book import Book
-from alerts.incidents.wire import incident_from_json, incident_to_dict
+from alerts.incidents.codec import incident_from_json, incident_to_dict
 from alerts.notify.alertmanager import MAX_DESCRIPTION, alert, annotations_of
 from alerts.notify.protocol import Delivery
+from alerts.state.incident_state import IncidentState
 from detectors.finding import rfc3339
 from tests.alerts.deliveries import delivery, delivery_of, incident_of
 from tests.alerts.invented import DAY, TIMING, lengths, overall, refusals
@@ -45,7 +45,7 @@ def labels(sent: Delivery) -> dict[str, str]:
 def test_an_incident_that_was_notified_before_score_and_kind_were_labels_never_gets_them() -> None:
     stored = incident_to_dict(incident_of(lengths()))
     del stored["exact"]["first_about"]  # as it was written then
-    book = Book(TIMING, [incident_from_json(json.dumps(stored))])
+    book = IncidentState(TIMING, [incident_from_json(json.dumps(stored))])
     book.apply(refusals())  # which raises it: people are notified again
     (incident,) = book.all()
     assert incident.severity == incident.heard == "page"

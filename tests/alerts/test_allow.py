@@ -12,17 +12,17 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from alerts.acting.request import Refused, refuse
-from alerts.acting.typed_text import TypedText
-from alerts.allow.routes import AllowApi, Allowing
-from alerts.allow.rule import AllowRule, AllowRules, asked_for, preview
+from alerts.access.typed_text import TypedText
+from alerts.allow_rules.rule import AllowRule, AllowRules, preview, requested_rule
+from alerts.api.allow_rules import AllowApi, Allowing
+from alerts.api.request import Refused, refuse
 from alerts.errors import NotPossible, Unavailable
 from alerts.incidents.incident import FIRING, RESOLVED
 from detectors.finding import Finding
 from infra.clock import NS_PER_S, to_ns
 from tests.alerts.invented import TIMING, at, secret
-from tests.alerts.lives import World, look_twice
-from tests.alerts.test_book import Desk
+from tests.alerts.lifecycles import World, look_twice
+from tests.alerts.test_incident_state import Desk
 
 EXAMPLE, OTHER, REAL = (f"[openai_key:{c * 16}]" for c in "123")
 DAY_S = 86_400.0
@@ -38,7 +38,7 @@ def rule(
     secrets: str = EXAMPLE, service: str = "support-*", clock: str = "04:00", s: float = DAY_S
 ) -> AllowRule:
     asked = {"secrets": secrets, "service": service}
-    return asked_for("default", asked, "ana", "keys of the tutorial", to_ns(at(clock)), s)
+    return requested_rule("default", asked, "ana", "keys of the tutorial", to_ns(at(clock)), s)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_an_allow_rule_of_an_incident_outlives_a_restart_and_lets_the_next_leak_
     (incident,) = process.desk.all()
     said: list[tuple[str, dict[str, object]]] = []
     allowing = Allowing(process.desk, world.store, world.clock, lambda key, entry: said.append((key, entry)))
-    made, would = allowing.asked({"incident": incident.incident_id}, "ana", "keys of the tutorial")
+    made, would = allowing.requested({"incident": incident.incident_id}, "ana", "keys of the tutorial")
     assert (made.secrets, would) == ((OTHER, EXAMPLE)[::-1], {"hits": 2, "covered": 2, "unknown": 0})
     assert process.desk.allow_rules().all == (), "a preview keeps nothing"
     allowing.add(made, "responder")

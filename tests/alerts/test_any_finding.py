@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.errors import BadRecord
+from alerts.incidents.codec import incident_from_json, incident_to_json
 from alerts.incidents.intake import read_finding
-from alerts.incidents.wire import incident_from_json, incident_to_json
-from alerts.rows import state_row, transition_row
+from alerts.repository.rows import state_row, transition_row
 from tests.alerts.invented import overall
-from tests.alerts.lives import World, look_twice
+from tests.alerts.lifecycles import World, look_twice
 from tests.alerts.test_hostile_messages import CHANNELS
 
 TEXTS = ("", " ", "\x00", "\ud800", "é\u202e", "a" * 512, "a" * 513, "*", "all", "x=y", "=", "a=b,c=d", "\n")

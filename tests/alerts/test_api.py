@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from alerts.acting import api
-from alerts.acting.keys import FILE, is_allowed, read_token
-from alerts.allow.rule import asked_for
+from alerts.access.keys import FILE, is_allowed, read_token
+from alerts.allow_rules.rule import requested_rule
+from alerts.api import http_api
 from alerts.briefs.brief import Links
-from alerts.desk import Desk
 from alerts.errors import Unavailable, Unstorable
 from alerts.faults import Faults
+from alerts.incident_service import IncidentService
 from alerts.incidents.incident import Incident
-from alerts.log import Moment
-from alerts.ports import Message, Setup, Source
-from alerts.watch.metrics import METRICS, Metrics
+from alerts.metrics import METRICS, Metrics
+from alerts.repository.incidents import Moment
+from alerts.state.ports import Message, Setup, Source
 from detectors.finding import Finding, rfc3339
 from infra.clock import NS_PER_S, to_datetime
 from infra.errors import Misconfigured
@@ -44,21 +44,23 @@ class Bench:
         self.problems: list[str] = []
         self.clock = HandClock()
         setup = Setup(TIMING, lambda _: ("hook",), Links())
-        self.desk = Desk(setup, self.store, MemoryPost(), lambda *_: None, self.clock, self.metrics)
+        self.desk = IncidentService(
+            setup, self.store, MemoryPost(), lambda *_: None, self.clock, self.metrics
+        )
         self.desk.load()
-        self.desk.take(
+        self.desk.apply(
             [Message(Source("findings", 0, k), f.to_json().encode()) for k, f in enumerate(FINDINGS)]
         )
         self.ended: list[str] = []
         self.faults = Faults(self.clock)
-        app = api.build(
+        app = http_api.build(
             self.desk,
             self.history,
             lambda: self.problems,
             self.metrics,
             TOKEN,
             clock=self.clock,
-            condition=api.Condition(lambda: self.ended, self.faults.texts),
+            condition=http_api.Condition(lambda: self.ended, self.faults.texts),
         )
         self.client = TestClient(
             app, base_url="http://127.0.0.1:4320", headers={"authorization": f"Bearer {TOKEN}"}
@@ -240,7 +242,7 @@ def test_an_action_on_what_is_over_is_a_conflict_and_on_nothing_not_found(bench:
 def test_undo_says_what_it_took_back_and_what_stays(bench: Bench) -> None:
     bench.clock.sleep(7200)
     body = {"actor": "ana", "reason": "example keys"}
-    rule = asked_for(
+    rule = requested_rule(
         "default",
         {"secrets": "[openai_key:*]", "service": "*"},
         **body,

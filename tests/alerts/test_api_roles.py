@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
-from alerts.acting.keys import granted, role_token
+from alerts.access.keys import granted, role_token
 from infra.dashboard_sections import ROLES
 from tests.alerts.test_api import TOKEN, Bench
 

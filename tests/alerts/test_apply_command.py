@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 
 import lightship
-from alerts.acting.keys import FILE
+from alerts.access.keys import FILE
 from infra.settings import Settings
 from tests.alerts.test_added_rules import TOKEN, TOML, Bench
 

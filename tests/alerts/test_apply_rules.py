@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.drift.service.rule_watch import MOST_ADDED
+from detectors.rule_watch.service_rules import MOST_ADDED
 from detectors.rules import Rule
 from infra.rule_section import RuleSettings
 from infra.settings import Settings

@@ -15,9 +15,9 @@ from alerts.briefs.brief import Example, Links, Trust, brief_of
 from alerts.briefs.headline import HEADLINE_LIMIT, headline
 from alerts.briefs.render import MAX_TEXT, render_json, render_text, to_bytes
 from alerts.briefs.words import inline, title
-from alerts.incidents.book import Book
 from alerts.incidents.events import End
 from alerts.incidents.incident import Incident
+from alerts.state.incident_state import IncidentState
 from detectors.finding import Finding, SliceEffect
 from infra.clock import to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals, secret
@@ -26,7 +26,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
 def incident(*findings: Finding) -> Incident:
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     for finding in findings:
         book.apply(finding)
     return book.all()[0]
@@ -90,7 +90,7 @@ def test_headlines(findings: list[Finding], said: str) -> None:
     [("false_alarm", "false alarm"), ("accepted", "accepted"), ("withdrawn", "taken back")],
 )
 def test_an_ended_incident_says_how(ending: str, said: str) -> None:
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     book.apply(refusals())
     book.act(book.all()[0].incident_id, End(ending, "ana", "why"), to_ns(at("05:00")))
     assert headline(book.all()[0]).endswith(f"from 04:05 UTC, {said}")

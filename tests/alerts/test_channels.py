@@ -8,17 +8,17 @@ import pytest
 
 from alerts.briefs.examples import examples_of
 from alerts.briefs.render import render_text
-from alerts.incidents.book import Book
 from alerts.notify.channels import notifier_of
 from alerts.notify.protocol import GAVE_UP, SENT, Outcome
 from alerts.notify.terminal import TerminalNotifier
+from alerts.state.incident_state import IncidentState
 from infra.errors import Misconfigured
 from infra.settings import ReceiverSettings
 from tests.alerts.deliveries import delivery_of
 from tests.alerts.invented import TIMING, refusals
 from tests.alerts.memory import HandClock
 
-INCIDENT = Book(TIMING).apply(refusals(slice="language=es,prompt_version=v1%2C8"))[0].incident
+INCIDENT = IncidentState(TIMING).apply(refusals(slice="language=es,prompt_version=v1%2C8"))[0].incident
 DELIVERY = delivery_of(INCIDENT)
 
 

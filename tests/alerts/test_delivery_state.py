@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 
 from alerts.briefs.brief import Links
-from alerts.desk import Desk
+from alerts.incident_service import IncidentService
 from alerts.incidents.incident import Incident
-from alerts.notify import delivery_store
-from alerts.notify.counted_log import CountedLog
+from alerts.metrics import Metrics
+from alerts.notify.delivery_log import CountedLog
 from alerts.notify.delivery_state import MOST_LATE, RESENT_S, DeliveryState, late_key, number_of
-from alerts.notify.delivery_store import read_fates
-from alerts.notify.dispatch import resent
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Delivery, Outcome
-from alerts.ports import Message, Setup, Source
-from alerts.watch.metrics import Metrics
+from alerts.outbox.dispatch import resent
+from alerts.repository import deliveries
+from alerts.repository.deliveries import read_fates
+from alerts.state.ports import Message, Setup, Source
 from detectors.finding import Finding
 from infra.clock import NS_PER_S
 from tests.alerts.invented import TIMING, lengths, refusals
-from tests.alerts.lives import ended
+from tests.alerts.lifecycles import ended
 from tests.alerts.memory import Channel, HandClock, Killed, MemoryPost, MemoryStore, Steps
 
 GONE, AWAY = Outcome(GAVE_UP, "hooks.example.org: 404", 404), Outcome(RETRY, "time-out")
@@ -66,13 +66,13 @@ class World:
 
     def rows(self, statement: str, _: dict[str, Any]) -> Sequence[Sequence[Any]]:
         """What the store answers to the three questions."""
-        if statement == delivery_store._DUE:
+        if statement == deliveries._DUE:
             return [
                 (i, seq, row.notify, row.receivers, row.incident.severity, self.due[i, seq] // 1000)
                 for (i, seq), (row, _) in self.store.transitions.items()
                 if row.notify
             ]
-        if statement == delivery_store._TOOK:
+        if statement == deliveries._TOOK:
             took = dict(self.trials)
             for a in self.store.attempts.values():
                 if a.outcome == "sent":
@@ -115,7 +115,7 @@ class Process:
         }
         links = Links("http://dashboard", "http://api", "0")
         setup = Setup(TIMING, lambda _: world.routed, links, self.state.arrived)
-        self.desk = Desk(setup, world.store, MemoryPost(), self.due, world.clock, Metrics())
+        self.desk = IncidentService(setup, world.store, MemoryPost(), self.due, world.clock, Metrics())
         self.state.load(*read_fates(world.rows, world.clock.ns))
         self.desk.load()
 
@@ -131,7 +131,7 @@ class Process:
     def run(self, seconds: float = 30.0) -> None:
         world = self.world
         for k, finding in enumerate(world.log):
-            self.desk.take([Message(Source("findings", 0, k), finding.to_json().encode())])
+            self.desk.apply([Message(Source("findings", 0, k), finding.to_json().encode())])
         end_ns = world.clock.ns + int(seconds * NS_PER_S)
         while world.clock.ns < end_ns:
             for one in self.state.resends(self.desk.find, world.fallbacks, world.clock.ns):

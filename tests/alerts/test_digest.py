@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.digests.digest import DAYS, MAX_LINES, Digest, Period, digest, last_period, text_of
-from alerts.digests.round import LATE_NS, DigestRound
 from alerts.incidents.incident import Incident
 from alerts.notify import mail, slack
+from alerts.notify.digest_schedule import LATE_NS, DigestRound
 from alerts.notify.http_post import HttpPost
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import RETRY, DigestDelivery, Outcome
@@ -112,7 +112,7 @@ def test_every_channel_shows_it_as_plain_text_within_its_limits() -> None:
     assert letter["Message-ID"] == f"<{'k' * 32}.digest@example.org>"
     with Loopback(says(200)) as server:
         hook = WebhookNotifier(HttpPost(server.url, SystemClock()), b"secret", SystemClock())
-        assert hook.tell(sent(full())).code == 200
+        assert hook.send_digest(sent(full())).code == 200
     body = json.loads(server.got[0].body)
     assert server.got[0].headers["idempotency-key"] == body["dedup_key"] == "k" * 32
     assert (body["kind"], body["digest"]["sections"][0]["n"]) == ("digest", 60)
@@ -121,7 +121,7 @@ def test_every_channel_shows_it_as_plain_text_within_its_limits() -> None:
 class Told(Channel):
     """A channel that takes digests, too."""
 
-    def tell(self, delivery: DigestDelivery) -> Outcome:
+    def send_digest(self, delivery: DigestDelivery) -> Outcome:
         self.told = [*getattr(self, "told", []), delivery.dedup_key]
         return self.answers.pop(0) if self.answers else Outcome("sent")
 

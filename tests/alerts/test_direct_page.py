@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from alerts.watch import direct_page
-from alerts.watch.direct_page import OPENED, DirectPage, finding_of, page
-from alerts.watch.outage import CALM_S, OUTAGE_S, Outage
-from alerts.watch.self_watch import RESTARTS, of
+from alerts.monitoring import direct_page
+from alerts.monitoring.direct_page import OPENED, DirectPage, finding_of, page
+from alerts.monitoring.outage import CALM_S, OUTAGE_S, Outage
+from alerts.notify.self_monitoring import RESTARTS, of
 from infra.clock import NS_PER_S, SystemClock
 from infra.settings import ReceiverSettings, RouteSettings, Settings
 from tests.loopback import Loopback, says

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from alerts.incidents.book import Book, Change
 from alerts.incidents.identity import LIVE
-from alerts.incidents.policy_quiet import quieten
-from alerts.ports import Closed
-from detectors.drift.change.recovery import Recovery
-from detectors.drift.engine.baseline import FLAG
+from alerts.state.incident_state import Change, IncidentState
+from alerts.state.policy_quiet import quieten
+from alerts.state.ports import Closed
+from detectors.change.recovery import Recovery
+from detectors.engine.baseline import FLAG
 from detectors.finding import Finding
 from infra.clock import to_ns
 from tests.alerts.invented import TIMING, at, overall, refusals, secret
@@ -84,7 +84,7 @@ def moment(seconds: float) -> datetime:
 
 def told_s(found: Finding, ended_s: float, said_s: float) -> float:
     """When people hear that an incident ended, whose finding ended then and says so then."""
-    book = Book(TIMING, route=lambda _: ("hook",))
+    book = IncidentState(TIMING, route=lambda _: ("hook",))
     book.apply(found)
     over = replace(found, ended_at=moment(ended_s))
     book.apply(over)
@@ -110,7 +110,7 @@ def of_policy() -> tuple[int, int]:
     """Of hits: an hour without, in traffic enough, as the desk looks at it."""
     took = []
     for hit_s in PHASES_S:
-        book = Book(TIMING, route=lambda _: ("hook",))
+        book = IncidentState(TIMING, route=lambda _: ("hook",))
         book.apply(secret("h1", made_at=moment(hit_s), onset=moment(hit_s), lineage=LIVE))
         (incident,) = book.all()
         for end_s in closes(hit_s):
@@ -161,7 +161,7 @@ def test_every_row_but_that_of_lightship_itself_is_measured() -> None:
 
 def life(on_s: int, off_s: int, hours: int) -> list[str]:
     """What is told of a cause that comes and goes, seen within two minutes, by the fast path's ends."""
-    book, told, at_s, number = Book(TIMING, route=lambda _: ("hook",)), list[str](), 0.0, 0
+    book, told, at_s, number = IncidentState(TIMING, route=lambda _: ("hook",)), list[str](), 0.0, 0
     while at_s < hours * 3600:
         number += 1
         seen_s, gone_s = at_s + 120, at_s + on_s
@@ -192,7 +192,7 @@ def test_a_cause_that_bounces_slowly_is_told_anew_once_and_then_goes_on() -> Non
 
 
 def test_conversations_counted_after_their_calls_recovered_keep_nothing_open() -> None:
-    book = Book(TIMING, route=lambda _: ("hook",))
+    book = IncidentState(TIMING, route=lambda _: ("hook",))
     book.apply(CHANGE)
     book.apply(replace(CHANGE, ended_at=moment(0)))
     echo = replace(CHANGE, finding_id="echo", unit="conversation", score="refused_share", slice="all")
@@ -214,7 +214,7 @@ def burst(number: str, score: str, began_s: float) -> Finding:
 
 
 def test_a_burst_of_something_else_while_an_incident_goes_on_is_part_of_it() -> None:
-    book = Book(TIMING, route=lambda _: ("hook",))
+    book = IncidentState(TIMING, route=lambda _: ("hook",))
     book.apply(CHANGE)
     assert not of(book.apply(burst("during", "cost_usd", 3000)))
     assert len(book.all()) == 1
@@ -222,7 +222,7 @@ def test_a_burst_of_something_else_while_an_incident_goes_on_is_part_of_it() -> 
 
 
 def test_a_burst_is_filed_when_its_incident_is_over_and_opens_it_no_more() -> None:
-    book = Book(TIMING, route=lambda _: ("hook",))
+    book = IncidentState(TIMING, route=lambda _: ("hook",))
     book.apply(CHANGE)
     book.apply(replace(CHANGE, status="withdrawn", made_at=moment(-300)))
     assert of(book.elapse(lambda _: to_ns(moment(300)))) == ["resolved"]
@@ -235,7 +235,7 @@ def test_a_burst_is_filed_when_its_incident_is_over_and_opens_it_no_more() -> No
 
 
 def test_conversations_that_are_well_again_by_then_open_nothing() -> None:
-    book = Book(TIMING, route=lambda _: ("hook",))
+    book = IncidentState(TIMING, route=lambda _: ("hook",))
     book.apply(CHANGE)
     book.apply(replace(CHANGE, ended_at=moment(0)))
     echo = replace(CHANGE, finding_id="echo", unit="conversation", score="refused_share", severity="ticket")

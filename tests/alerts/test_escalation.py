@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.incidents.book import Book, Change
+from alerts.incidents.codec import incident_from_json, incident_to_json
 from alerts.incidents.escalation import Arrival, Level, Policy
 from alerts.incidents.events import Acknowledge, End
 from alerts.incidents.incident import Transition
 from alerts.incidents.time_interval import DAY_MIN, TimeInterval
-from alerts.incidents.wire import incident_from_json, incident_to_json
 from alerts.notify.policies import interval_of, policies_of
 from alerts.notify.route import router
+from alerts.state.incident_state import Change, IncidentState
 from detectors.finding import Finding
 from infra.clock import NS_PER_S, to_ns
 from infra.settings import (
@@ -60,8 +60,8 @@ class OnCall:
         )
         self.book = self.fresh()
 
-    def fresh(self) -> Book:
-        return Book(replace(TIMING, remind_s=0.0), route=router(self.settings))
+    def fresh(self) -> IncidentState:
+        return IncidentState(replace(TIMING, remind_s=0.0), route=router(self.settings))
 
     def keep(self, changes: list[Change]) -> None:
         self.book.merge(changes)

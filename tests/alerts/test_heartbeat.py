@@ -10,10 +10,10 @@ import pytest
 
 from alerts.errors import Unavailable
 from alerts.faults import Faults
+from alerts.metrics import Metrics
+from alerts.monitoring.heartbeat import Heartbeat
 from alerts.notify.protocol import RETRY, SENT, Outcome
-from alerts.watch.heartbeat import Heartbeat
-from alerts.watch.metrics import Metrics
-from alerts.watch.self_watch import STALLED_S
+from alerts.notify.self_monitoring import STALLED_S
 from infra.clock import NS_PER_S
 from tests.alerts.memory import HandClock
 

@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from alerts.acting.typed_text import TypedText
+from alerts.access.typed_text import TypedText
 from alerts.errors import NotPossible
 from alerts.faults import Faults
 from alerts.incidents.incident import FIRING
+from alerts.metrics import Metrics
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT, Outcome
+from alerts.notify.silence_polling import FAILED, STALE_S, HonouredSilences, SilencePoller
 from alerts.silences.imported import MAX_ANSWER, BadAnswer, read_silences, redacted
 from alerts.silences.matchers import BadMatcher, Matcher, matchers_from_json, matchers_text, matchers_to_json
-from alerts.silences.polling import FAILED, STALE_S, HonouredSilences, SilencePoller
 from alerts.silences.silence import MAX_SILENCES
-from alerts.watch.metrics import Metrics
 from detectors.finding import rfc3339
 from infra.clock import NS_PER_S, to_datetime, to_ns
 from tests.alerts.invented import at, lengths, refusals
-from tests.alerts.lives import Process, World
+from tests.alerts.lifecycles import Process, World
 from tests.alerts.memory import HandClock
 
 NOW = to_ns(at("04:00"))

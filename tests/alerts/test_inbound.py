@@ -12,14 +12,14 @@ from urllib.parse import urlencode
 import pytest
 from starlette.testclient import TestClient
 
-from alerts.acting.typed_text import TypedText
+from alerts.access.typed_text import TypedText
+from alerts.api import link_pages
+from alerts.api.inbound import MAX_BODY, Inbound, Secrets
 from alerts.briefs.brief import Act
 from alerts.inbound.acknowledgements import BUTTON
-from alerts.inbound.endpoint import MAX_BODY, Inbound, Secrets
-from alerts.links import pages as link_pages
 from alerts.links.signed import LASTS_S, Link, acts, sign
 from alerts.notify.slack import render
-from alerts.ports import Message, Source
+from alerts.state.ports import Message, Source
 from detectors.finding import rfc3339
 from infra.clock import NS_PER_S, Clock, to_datetime, to_ns
 from infra.settings import Settings
@@ -159,7 +159,7 @@ def test_an_acknowledgement_of_before_it_came_back_is_none_of_it_now(site: Site)
     over = replace(refusals(), ended_at=at("05:40"), made_at=at("05:40"), status="confirmed")
     again = refusals("f9", made_at=at("06:30"), onset=at("06:25"), onset_low=at("06:20"))
     for k, finding in enumerate((over, again)):
-        site.desk.take([Message(Source("findings", 0, 10 + k), finding.to_json().encode())])
+        site.desk.apply([Message(Source("findings", 0, 10 + k), finding.to_json().encode())])
     site.clock.ns = to_ns(at("07:05"))
     assert site.taken_by is None
     assert site.pagerduty(event).status_code == 200  # the same, captured

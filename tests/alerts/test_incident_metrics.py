@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alerts.incidents.book import Book
-from alerts.watch.incident_metrics import give_ups, open_incidents
+from alerts.incidents.incident_metrics import give_ups, open_incidents
+from alerts.state.incident_state import IncidentState
 from tests.alerts.invented import TIMING, lengths, refusals
 
 
@@ -12,7 +12,7 @@ def lines(text: str) -> list[str]:
 
 
 def test_open_incidents_are_counted_by_what_may_be_named() -> None:
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     for finding in (
         refusals("a"),
         refusals("b", service='odd"\n', tenant="acme"),

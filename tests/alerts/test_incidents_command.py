@@ -13,8 +13,8 @@ import pytest
 import uvicorn
 
 import lightship
-from alerts.acting import api
-from alerts.acting.keys import FILE
+from alerts.access.keys import FILE
+from alerts.api import http_api
 from tests.alerts.test_api import TOKEN, Bench
 
 Call = Callable[..., tuple[int, str, str]]
@@ -25,7 +25,7 @@ WHO = ("--as", "ana", "--reason", "a deploy")
 def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bench]:
     """The API on a free port, with settings and a token file that point a command to it."""
     bench = Bench()
-    app = api.build(bench.desk, bench.history, list, bench.metrics, TOKEN, clock=bench.clock)
+    app = http_api.build(bench.desk, bench.history, list, bench.metrics, TOKEN, clock=bench.clock)
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

@@ -13,20 +13,20 @@ import pytest
 from alerts.briefs.brief import Brief
 from alerts.errors import Defect, Unstorable
 from alerts.faults import INCIDENTS, LASTS_S, Faults
-from alerts.incidents.book import Change
+from alerts.incidents.codec import incident_from_json, incident_to_json
 from alerts.incidents.incident import Incident
-from alerts.incidents.wire import incident_from_json, incident_to_json
+from alerts.monitoring.health_watch import HealthWatch
 from alerts.notify.pipeline import MOST_DEFECTS, Attempt, Pipeline
 from alerts.notify.protocol import GAVE_UP, Delivery, Outcome
 from alerts.notify.sender import Sender
+from alerts.state.incident_state import Change
 from alerts.stored_rows import FEW, readable
-from alerts.watch.own_watch import OwnWatch
 from detectors.finding import Finding
-from infra.disks import Room
-from infra.guarded_loop import GuardedLoop
+from infra.disks import DiskSpace
+from infra.supervised_thread import SupervisedThread
 from tests.alerts.deliveries import delivery, incident_of
 from tests.alerts.invented import at, lengths, refusals
-from tests.alerts.lives import Process, World, ended, look_twice
+from tests.alerts.lifecycles import Process, World, ended, look_twice
 from tests.alerts.memory import Channel, HandClock, MemoryStore, Steps
 
 POISON = "poison"
@@ -234,7 +234,7 @@ def test_a_thread_that_ends_all_the_same_says_so() -> None:
     def ends() -> float:
         raise SystemExit
 
-    loop = GuardedLoop("sender-hook", ends, lambda _: None)
+    loop = SupervisedThread("sender-hook", ends, lambda _: None)
     loop.start()
     deadline = time.monotonic() + 10
     while loop.is_alive and time.monotonic() < deadline:
@@ -248,8 +248,8 @@ def test_a_thread_that_ends_all_the_same_says_so() -> None:
 def test_what_failed_is_an_incident_until_it_has_not_failed_for_a_while() -> None:
     clock = HandClock()
     faults = Faults(clock)
-    watch = OwnWatch(dict, lambda: None, list, list, clock, faults=faults)
-    with faults.guarded("digests"):
+    watch = HealthWatch(dict, lambda: None, list, list, clock, faults=faults)
+    with faults.isolate("digests"):
         raise ZeroDivisionError
     faults.note("findings", KeyError("a text of a user"), "findings/0/17")
     first = watch.statements([])
@@ -264,12 +264,12 @@ def test_what_failed_is_an_incident_until_it_has_not_failed_for_a_while() -> Non
 
 
 def test_one_look_that_fails_hides_none_of_the_others() -> None:
-    def rooms() -> list[Room]:
+    def rooms() -> list[DiskSpace]:
         raise OverflowError
 
     clock = HandClock()
     long_ago = clock.now_ns() - 3600 * 10**9
     clock.sleep(3600)
-    watch = OwnWatch(dict, lambda: long_ago, rooms, list, clock)
+    watch = HealthWatch(dict, lambda: long_ago, rooms, list, clock)
     clock.sleep(3600)
     assert {f.score for f in watch.statements([])} == {"detection_stalled", "set_aside"}

@@ -15,11 +15,21 @@ from alerts.briefs.causes import suspect_text
 from alerts.briefs.headline import HEADLINE_LIMIT, headline
 from alerts.briefs.render import parts, render_text
 from alerts.briefs.runbook import name_of
-from detectors.finding import ALL, Finding, SliceEffect, Suspect
+from alerts.incidents.events import Reopen, Undo
+from alerts.incidents.lifecycle import step
+from detectors.finding import ALL, Finding, HeldCondition, SliceEffect, Suspect
+from detectors.rules import Rule
 from tests.alerts.deliveries import incident_of
-from tests.alerts.invented import at, lengths, refusals, secret
+from tests.alerts.invented import TIMING, at, lengths, refusals, secret
 from tests.alerts.rendered import FOLDER, rendered
-from tests.alerts.situations import ALL_COMPARED, SITUATIONS, change, latency, spending
+from tests.alerts.situation import ALL_COMPARED, change
+from tests.alerts.situations import (
+    SITUATIONS,
+    dark_by_rule,
+    latency,
+    rolled_back,
+    spending,
+)
 
 
 def spaced(text: str) -> str:
@@ -53,7 +63,48 @@ def test_a_slow_service_is_told_as_slow_not_as_what_follows_or_hardly_moved() ->
 def test_waiting_times_follow_from_answers_that_grew_as_much() -> None:
     slow = change("slow", "latency_s", "s", 1.2, 3.0, severity="ticket")
     longer = change("long", "output_length", "characters", 200.0, 480.0, severity="ticket")
-    assert incident_of(slow, longer).lead.finding_id == "long"
+    assert incident_of(slow, longer).primary_finding.finding_id == "long"
+
+
+@pytest.mark.parametrize("name", ["dead_receiver", "refused_page"])
+def test_what_lightship_says_of_itself_is_no_half_sentence(name: str) -> None:
+    made = SITUATIONS[name]()
+    assert "…" not in headline(made.incident())
+    assert "nobody" in render_text(made.delivery().brief)
+
+
+def test_what_no_longer_comes_is_named_as_the_rule_names_it() -> None:
+    (found,) = dark_by_rule().findings
+    priced = incident_of(replace(found, score="latency_s", slice="language=de"))
+    assert "no calls with latency for 10 min in language=de" in spaced(headline(priced))
+    assert name_of(found) == name_of(replace(found, score="latency_s")) == "volume"
+
+
+def test_a_rule_on_a_quantile_says_which_one() -> None:
+    asked = Rule("latency_s", "quantile", 600, ">", 9.0, quantile=0.95, slice="language=de")
+    (found,) = spending().findings
+    slow: dict[str, Any] = {
+        "score": "latency_s",
+        "measure": "quantile",
+        "current_value": 9.2,
+        "baseline_value": 9.0,
+    }
+    broken = replace(found, **slow, effect_unit="s", notes=(f"rule {asked.text()}",))
+    assert "p95 latency 9.2 s in 10 min, limit 9 s" in spaced(headline(incident_of(broken)))
+    met = HeldCondition("speed", "quantile", "fall", 3.0, 5.0, None)
+    line = spaced(headline(incident_of(replace(broken, conditions=(met,)))))
+    assert line.count("p95") == 1
+
+
+def test_the_end_says_who_ended_it_and_why_until_it_is_undone() -> None:
+    assert "by ana: rolled back" in render_text(rolled_back().delivery().brief)
+    incident = rolled_back().incident()
+    undone, _ = step(incident, Undo("ana"), incident.resolved_ns or 0, TIMING)
+    assert undone is not None
+    assert (undone.ended_by, undone.ended_reason) == (None, None)
+    again, _ = step(incident, Reopen("bo"), incident.resolved_ns or 0, TIMING)
+    assert again is not None
+    assert (again.ended_by, again.ended_reason) == (None, None)
 
 
 def test_a_burst_of_nine_outputs_names_no_incident() -> None:
@@ -69,7 +120,7 @@ def test_a_burst_of_nine_outputs_names_no_incident() -> None:
         notes=("share of values above 512",),
     )
     slow = change("slow", "latency_s", "s", 1.2, 1.4, severity="ticket")
-    assert incident_of(burst, slow).lead.finding_id == "slow"
+    assert incident_of(burst, slow).primary_finding.finding_id == "slow"
     assert headline(incident_of(burst)).startswith("support-assistant: a burst of output length")
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from alerts.acting.incidents_command import show_fared
+from alerts.commands.incidents_command import show_fared
 from alerts.incidents.identity import Place
 from alerts.incidents.incident import FIRING, RESOLVED, Incident
-from alerts.incidents.life import fresh
-from alerts.incidents.oncall import health
+from alerts.incidents.lifecycle import fresh
+from alerts.incidents.oncall_health import health
 from infra.clock import NS_PER_S, to_ns
 from tests.alerts.invented import TIMING, at, refusals
 

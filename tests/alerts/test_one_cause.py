@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from alerts.incidents.book import Book, Change
 from alerts.incidents.timing import Timing
-from detectors.drift.engine.snapshot import pack, unpack
-from detectors.drift.service.watcher import ServiceWatcher
+from alerts.state.incident_state import Change, IncidentState
+from detectors.engine.snapshot import pack, unpack
 from detectors.finding import Finding
-from tests.detectors.drift.traffic import DAY, KEY, START, Row, World, config, observation
+from detectors.watch.watcher import ServiceWatcher
+from tests.detectors.traffic import DAY, KEY, START, Row, World, config, observation
 
 TICK_MIN = 5
 LEARNED = config(learn=DAY // TICK_MIN)
@@ -59,7 +59,7 @@ class Told:
     def __init__(self, learned: tuple[bytes, int]) -> None:
         state, self.tick = learned
         self.watcher = ServiceWatcher.restore(KEY, LEARNED, *unpack(state))
-        self.book = Book(Timing(), route=lambda _: ("hook",))
+        self.book = IncidentState(Timing(), route=lambda _: ("hook",))
         self.words: list[str] = []
         self.offset = 1_000_000
         self.seen: list[Finding] = []

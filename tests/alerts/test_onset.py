@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from alerts.briefs.brief import brief_of
 from alerts.briefs.headline import headline
-from alerts.incidents.book import Book
 from alerts.incidents.incident import Incident
+from alerts.state.incident_state import IncidentState
 from detectors.finding import Finding
 from infra.clock import to_ns
 from tests.alerts.invented import TIMING, at, lengths, refusals, secret
 
 
 def incident(*findings: Finding) -> Incident:
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     for finding in findings:
         book.apply(finding)
     return book.all()[0]
@@ -69,7 +69,7 @@ minutes = st.integers(0, 600)
 def test_whatever_findings_say_an_incident_began_before_it_was_noticed(
     stated: list[tuple[int, int, int, int, bool]],
 ) -> None:
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     for k, (made, *times, whole) in enumerate(sorted(stated)):
         low, onset, high = (at("00:00") + timedelta(minutes=m) for m in sorted(times))
         finding = replace(

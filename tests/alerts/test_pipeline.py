@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from alerts.briefs.brief import brief_of
 from alerts.errors import Unavailable
-from alerts.incidents.book import Book
 from alerts.notify.breaker import CAP_S, MAX_ASKED_S, Breaker, backoff_s
 from alerts.notify.pipeline import GIVE_UP_S, Attempt, Pipeline
 from alerts.notify.protocol import GAVE_UP, RETRY, SENDING, SENT, Delivery, Outcome
+from alerts.state.incident_state import IncidentState
 from tests.alerts.invented import TIMING, refusals
 from tests.alerts.memory import Channel, HandClock
 
-BOOK = Book(TIMING)
+BOOK = IncidentState(TIMING)
 INCIDENT = BOOK.apply(refusals())[0].incident
 BRIEF = brief_of(INCIDENT)
 DOWN = Outcome(RETRY, "invented", 503)

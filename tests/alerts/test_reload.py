@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from alerts.briefs.brief import Links
-from alerts.desk import Desk
 from alerts.faults import Faults
+from alerts.incident_service import IncidentService
 from alerts.incidents.incident import Incident
-from alerts.notify.dispatch import GONE, Dispatch
+from alerts.metrics import Metrics
+from alerts.monitoring.health_watch import HealthWatch
+from alerts.notify import self_monitoring
 from alerts.notify.protocol import GAVE_UP, SENT
 from alerts.notify.routing import Routing
-from alerts.ports import Message, Setup, Source
+from alerts.outbox.dispatch import GONE, Dispatch
 from alerts.reload import EVERY_S, Reload
-from alerts.watch import self_watch
-from alerts.watch.metrics import Metrics
-from alerts.watch.own_watch import OwnWatch
+from alerts.state.ports import Message, Setup, Source
 from detectors.finding import Finding
 from infra.clock import SystemClock
 from infra.errors import Misconfigured
@@ -75,13 +75,13 @@ class Running:
         state, routing = self.dispatch.state, self.routing
         links = Links("http://dashboard", "http://api", "0")
         setup = Setup(TIMING, routing.route, links, state.arrived, routing.policies, state.arrival)
-        self.desk = Desk(setup, self.log, MemoryPost(), self.dispatch.due, clock, self.metrics)
+        self.desk = IncidentService(setup, self.log, MemoryPost(), self.dispatch.due, clock, self.metrics)
         self.desk.load()
         self.dispatch.start()
 
     def say(self, *findings: Finding) -> None:
         for finding in findings:
-            self.desk.take([Message(Source("findings", 0, 0), finding.to_json().encode())])
+            self.desk.apply([Message(Source("findings", 0, 0), finding.to_json().encode())])
 
     def use(self, *receivers: ReceiverSettings, **sections: Any) -> None:
         settings = replace(self.settings, receiver=receivers, **sections)
@@ -317,7 +317,10 @@ class FileOf:
 
 def test_a_file_that_cannot_be_used_is_told_until_it_is_mended(tmp_path: Path) -> None:
     file = FileOf(tmp_path)
-    began, watch = file.told, OwnWatch(dict, lambda: None, list, list, file.clock, waiting=file.reload.looks)
+    began, watch = (
+        file.told,
+        HealthWatch(dict, lambda: None, list, list, file.clock, waiting=file.reload.looks),
+    )
     assert (began[0], watch.statements([])) == (1.0, [])
     for text, refuse in (("[[receiver", False), (HOOKS.format("b"), True)):
         file.refuse = refuse
@@ -357,11 +360,11 @@ def test_a_file_is_read_at_once_when_that_is_asked_for(tmp_path: Path) -> None:
     file.write(HOOKS.format("b"))
     file.reload.look()
     assert file.used == []
-    file.reload.ask()
+    file.reload.request()
     file.reload.look()
     assert [r.name for r in file.used[0].receiver] == ["b"]
 
 
 def test_that_a_receiver_is_down_ends_when_it_is_taken_out_of_the_settings() -> None:
-    look = self_watch.gone([("receiver_down", "receiver=a"), ("receiver_down", "receiver=b")], ["b"])
+    look = self_monitoring.gone([("receiver_down", "receiver=a"), ("receiver_down", "receiver=b")], ["b"])
     assert [(one.slice, one.since_ns) for one in look] == [("receiver=a", None)]

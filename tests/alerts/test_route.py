@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from alerts.incidents.book import Book
+from alerts.incidents.codec import incident_from_json, incident_to_json
 from alerts.incidents.incident import Incident
-from alerts.incidents.wire import incident_from_json, incident_to_json
 from alerts.notify.route import business_of, router
 from alerts.notify.route_warnings import route_warnings
+from alerts.state.incident_state import IncidentState
 from detectors.finding import ALERT_KINDS, Finding
-from detectors.own_finding import own_finding
+from detectors.internal_finding import internal_finding
 from infra.routing import _KINDS
 from infra.rule_section import RuleSettings
 from infra.settings import ReceiverSettings, RouteSettings, Settings
@@ -23,7 +23,7 @@ RECEIVERS = tuple(ReceiverSettings(name) for name in ("first", "second", "third"
 
 def told(finding: Finding, *routes: RouteSettings, **changes: Any) -> tuple[str, ...]:
     settings = Settings(receiver=changes.get("receiver", RECEIVERS), route=routes)
-    return router(settings)(Book(TIMING).apply(finding)[0].incident)
+    return router(settings)(IncidentState(TIMING).apply(finding)[0].incident)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_without_routes_live_goes_to_the_first_receiver_and_without_receivers_to
 
 def test_whoever_was_told_hears_how_it_goes_on() -> None:
     routes = (RouteSettings("first", severities=("ticket",)), RouteSettings("second", severities=("page",)))
-    book = Book(TIMING, route=router(Settings(receiver=RECEIVERS, route=routes)))
+    book = IncidentState(TIMING, route=router(Settings(receiver=RECEIVERS, route=routes)))
     rows = [r for f in (lengths(), refusals()) for c in book.apply(f) for r in c.rows if r.notify]
     assert [(r.notify, r.receivers) for r in rows] == [
         ("opened", ("first",)),
@@ -91,7 +91,7 @@ BY_SCORE = (
 
 def notified(*findings: Finding) -> list[tuple[str, tuple[str, ...]]]:
     """Why people are told, and who."""
-    book = Book(TIMING, route=router(Settings(receiver=RECEIVERS, route=BY_SCORE)))
+    book = IncidentState(TIMING, route=router(Settings(receiver=RECEIVERS, route=BY_SCORE)))
     return [(r.notify, r.receivers) for f in findings for c in book.apply(f) for r in c.rows if r.notify]
 
 
@@ -186,14 +186,14 @@ def test_what_is_shadowed_is_never_told() -> None:
 def test_a_digest_is_about_every_route_that_names_the_receiver() -> None:
     routes = (RouteSettings(receivers=("first", "second"), severities=("page",), scores=("refusal",)),)
     mine = business_of(Settings(receiver=RECEIVERS, route=routes))
-    (opened,) = Book(TIMING).apply(refusals(severity="ticket"))
-    (length,) = Book(TIMING).apply(lengths())
+    (opened,) = IncidentState(TIMING).apply(refusals(severity="ticket"))
+    (length,) = IncidentState(TIMING).apply(lengths())
     assert [mine(name, opened.incident) for name in ("first", "second", "third")] == [True, True, True]
     assert [mine(name, length.incident) for name in ("first", "second")] == [False, False]
 
 
 def test_of_two_receivers_of_a_route_the_one_that_is_up_hears_that_the_other_is_down() -> None:
-    found = own_finding("receiver_down", at=at("04:00"), onset=at("03:50"), severity="page",
+    found = internal_finding("receiver_down", at=at("04:00"), onset=at("03:50"), severity="page",
         detector="self-watch", note="down", slice_="receiver=first")  # fmt: skip
     others = ("second", "third", "terminal")
     assert told(found, RouteSettings(receivers=("first", "second"))) == others
@@ -245,7 +245,9 @@ def test_what_joins_a_rule_and_a_rule_that_joins_tell_each_their_receivers_once_
         kept: list[Incident] = []
         rows = []
         for finding in (*findings, *findings):  # each is read twice, as after a crash
-            book = Book(TIMING, [incident_from_json(incident_to_json(i)) for i in kept], router(settings))
+            book = IncidentState(
+                TIMING, [incident_from_json(incident_to_json(i)) for i in kept], router(settings)
+            )
             rows += [r for change in book.apply(finding) for r in change.rows if r.notify]
             kept = book.all()
         assert [(r.notify, r.receivers) for r in rows] == expected

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from alerts.api import link_pages
 from alerts.briefs.brief import Act
 from alerts.briefs.render import render_text
-from alerts.links import pages as link_pages
 from alerts.links.signed import LASTS_S, NAMES, Link, acts, read, sign
 from alerts.notify.pagerduty import render as pagerduty
 from alerts.notify.slack import render as slack

@@ -7,25 +7,25 @@ from typing import Any
 import pytest
 
 from alerts.errors import NotPossible, Unavailable
-from alerts.incidents.book import Book
 from alerts.incidents.incident import DETECTOR, FIRING, RESOLVED
-from alerts.silences.silence import LONGEST_S, MAX_SILENCES, Silence, asked_for, newest
-from alerts.silences.store import silence_row
+from alerts.silences.repository import silence_row
+from alerts.silences.silence import LONGEST_S, MAX_SILENCES, Silence, newest, requested_silence
+from alerts.state.incident_state import IncidentState
 from detectors.finding import SEVERAL, Finding
 from infra.clock import NS_PER_S, to_ns
 from tests.alerts.invented import TIMING, at, lengths, overall, refusals
-from tests.alerts.lives import Process, World, ended, look_twice
+from tests.alerts.lifecycles import Process, World, ended, look_twice
 from tests.alerts.memory import Killed
 
 NOW = to_ns(at("04:00"))
 
 
 def silence(lasts_s: float = 7200, now_ns: int = NOW, **patterns: str) -> Silence:
-    return asked_for("default", patterns, "ana", "deploy", now_ns, lasts_s)
+    return requested_silence("default", patterns, "ana", "deploy", now_ns, lasts_s)
 
 
 def covers(patterns: dict[str, str], *findings: Finding) -> bool:
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     for finding in findings:
         book.apply(finding)
     (incident,) = book.all()
@@ -81,7 +81,7 @@ def test_another_tenants_incidents_are_not_covered() -> None:
 )
 def test_a_silence_that_cannot_be_is_refused(patterns: dict[str, str], lasts_s: float, words: str) -> None:
     with pytest.raises(NotPossible, match=words):
-        asked_for("default", patterns, "ana", "deploy", NOW, lasts_s)
+        requested_silence("default", patterns, "ana", "deploy", NOW, lasts_s)
 
 
 def test_two_rows_of_a_silence_are_one_that_ended_in_any_order() -> None:
@@ -98,13 +98,13 @@ HOUR = 3600 * NS_PER_S
 
 
 def announced(after_ns: int, lasts_s: float = 3600) -> Silence:
-    return asked_for("default", {"score": "refusal"}, "ana", "upgrade", NOW, lasts_s, NOW + after_ns)
+    return requested_silence("default", {"score": "refusal"}, "ana", "upgrade", NOW, lasts_s, NOW + after_ns)
 
 
 def test_maintenance_is_announced_and_covers_nothing_before_it_begins() -> None:
     made = announced(HOUR)
     assert (made.begun, made.in_force, made.ends_ns) == (False, True, NOW + 2 * HOUR)
-    book = Book(TIMING)
+    book = IncidentState(TIMING)
     (change,) = book.draft().apply(refusals())
     begun = [newest([made]).at(NOW + t).covering(change.incident) is not None for t in (0, HOUR - 1, HOUR)]
     assert begun == [False, False, True]

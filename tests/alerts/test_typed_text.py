@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.acting.typed_text import TypedText
+from alerts.access.typed_text import TypedText
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor, redact_text
 from infra.settings import RedactionSettings, Settings
 from infra.tenant_keys import load_key

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.silences.silence import Silence, asked_for
+from alerts.silences.silence import Silence, requested_silence
 from alerts.unmatched_names import idle_silences, unseen_services
 from infra.clock import NS_PER_S
 from infra.settings import load
@@ -44,7 +44,7 @@ def test_a_name_that_fits_no_service_is_told_with_the_nearest_one(tmp_path: Path
 
 
 def silence(tenant: str = "default", **patterns: str) -> Silence:
-    return asked_for(tenant, patterns, "ana", "load test", NS_PER_S, 3600.0)
+    return requested_silence(tenant, patterns, "ana", "load test", NS_PER_S, 3600.0)
 
 
 @pytest.mark.parametrize(

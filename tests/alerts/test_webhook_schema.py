@@ -11,10 +11,10 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from alerts.briefs.brief import Act, Example
+from alerts.commands.test_message import deliveries
 from alerts.digests.digest import digest, last_period
 from alerts.notify.late_mark import marked
 from alerts.notify.protocol import DigestDelivery
-from alerts.notify.trial import deliveries
 from alerts.notify.webhook import body_of, digest_body_of
 from alerts.notify.webhook_schema import FILE, PAGE, page, schema
 from infra.settings import ReceiverSettings, Settings

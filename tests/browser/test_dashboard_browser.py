@@ -66,7 +66,7 @@ PAGES = (
     "empty",
     "unknown",
 )
-ON_A_PHONE = ("fleet", "incident", "latency", "trends", "alerts", "levels", "connect")
+ON_A_PHONE = ("fleet", "incident", "latency", "trends", "alerts", "baselines", "connect")
 
 
 def path_of(name: str, site: Site) -> str:
@@ -79,7 +79,7 @@ def path_of(name: str, site: Site) -> str:
         "trends": "/trends?lineage=demo-1",
         "pipeline": f"/pipeline?lineage={world_operators.LINEAGE}",
         "detectors": f"/detectors?lineage={world_operators.LINEAGE}",
-        "levels": f"/levels?lineage={world_operators.LINEAGE}",
+        "baselines": f"/baselines?lineage={world_operators.LINEAGE}",
         "connect": f"/connect?lineage={world_operators.LINEAGE}",
         "alerts": f"/alerts?lineage={world_operators.LINEAGE}",
         "empty": "/",
@@ -91,7 +91,7 @@ def path_of(name: str, site: Site) -> str:
     ("name", "mode"),
     at_length(
         [
-            *((name, "light") for name in (*PAGES, "levels", "connect")),
+            *((name, "light") for name in (*PAGES, "baselines", "connect")),
             *((name, "dark") for name in PAGES[:-2]),
         ],
         2,

@@ -28,6 +28,7 @@ FLAGS = [
 ]
 LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
 SLOW_MS = 90_000
+LOOKS = 4
 PATIENCE_MS = 6_000
 """After which a click counts as lost."""
 PHONE_PX = 390
@@ -65,8 +66,12 @@ class Visit:
         self.settle()
 
     def violations(self) -> list[str]:
-        """What axe finds, with the first nodes of each."""
-        found = Axe().run(self.page).response["violations"]
+        """What axe finds again and again, with the first nodes: a page may still be drawing itself."""
+        for _ in range(LOOKS):
+            found = Axe().run(self.page).response["violations"]
+            if not found:
+                break
+            self.page.wait_for_timeout(500)
         return [f"{v['id']}: {[n['html'][:160] for n in v['nodes'][:3]]}" for v in found]
 
     def sideways(self) -> bool:

@@ -17,7 +17,7 @@ import pytest
 
 from infra.disk_reserve import LOOK_S
 from ingest.gateway.refusal import DISK
-from ingest.ledger.refused import refused
+from ingest.operations.ledger.refused import refused
 from tests.chaos.small_disk import SmallDisk, small_disk
 from tests.journey import Journey
 from tests.judged import accounted_for, aggregated, stored

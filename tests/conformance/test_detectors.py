@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detectors.drift import FlagBank, ValueBank, fit_flags, fit_values
-from detectors.drift.engine.protocol import Detector
-from detectors.drift.fast.fast_path import FastBank
-from detectors.drift.peers.river_rows import HITS, NUMBERS, RiverRows
-from detectors.drift.peers.windows import STATISTICS, WindowTest
+from detectors.engine.dispersion import fit_flags, fit_values
+from detectors.engine.protocol import Detector
+from detectors.engine.river_detectors import HITS, NUMBERS, RiverRows
+from detectors.engine.shiryaev_roberts import FlagBank, ValueBank
+from detectors.engine.window_tests import STATISTICS, WindowTest
+from detectors.fast.fast_path import FastBank
 
 Floats = NDArray[np.float64]
 TICK_S = 300

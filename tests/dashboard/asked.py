@@ -11,15 +11,16 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from dashboard import queries
-from dashboard.estimates import scores, taxonomy
-from dashboard.estimates.measures import FLAG, Measure
+from dashboard import pages, queries
+from dashboard.estimates import taxonomy
+from dashboard.measures import scores
+from dashboard.measures.measures import FLAG, Measure
 from dashboard.queries import fleet, series
 from dashboard.queries.catalogue import Place
 from dashboard.queries.examples import Wanted
 from dashboard.queries.series import Window
 from dashboard.queries.store import Scope, SeriesKey, Store
-from dashboard.rows import trend_rows
+from dashboard.tables import trend_rows
 from detectors.finding import SEVERAL
 from tests.dashboard.world import NOW
 
@@ -56,42 +57,42 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
     wanted = Wanted(NOW_S - 80_000, NOW_S, "flag", hit=True, limit=20)
     stretch = (NOW_S - 90_000, NOW_S)
     return {
-        "added_rules.added": Call(PLACE),
-        "affected.affected": Call((ids["refusal"],)),
-        "affected.fired": Call((ids["refusal"],)),
+        "explore_query.added": Call(PLACE),
+        "affected_query.affected": Call((ids["refusal"],)),
+        "affected_query.fired": Call((ids["refusal"],)),
         "calibration.cells_of": Call((("refusal",), *stretch)),
         "calibration.names": Call((0,)),
         "calibration.pairs": Call((0, "helpful", 0.5)),
-        "calibration.said_of_scores": Call((0,)),
+        "calibration.human_verdicts": Call((0,)),
         "catalogue.places": Call(),
         "catalogue.scores": Call((Place(*PLACE),)),
         "catalogue.slices": Call((KEY, *stretch)),
         "catalogue.baseline": Call((KEY,)),
-        "connect.sending": Call(),
-        "connect.silent": Call(),
-        "context.context": Call(TRACES[0]),
-        "detectors.watching": Call((NOW_S - 28 * 86_400,)),
-        "detectors.record": Call((NOW_S - 28 * 86_400,)),
-        "detectors.registered": Call((SEVERAL,)),
-        "detectors.run": Call(own=_shared),
+        "connect_query.sending": Call(),
+        "connect_query.silent": Call(),
+        "outputs_query.context": Call(TRACES[0]),
+        "detectors_query.watching": Call((NOW_S - 28 * 86_400,)),
+        "detectors_query.record": Call((NOW_S - 28 * 86_400,)),
+        "detectors_query.registered": Call((SEVERAL,)),
+        "detectors_query.run": Call(own=_shared),
         "disparity.by_dimension": Call((WEEKS, pairs, "language")),
         "disparity.by_service": Call((WEEKS, pairs)),
         "examples.examples": Call((KEY, wanted)),
         "examples.matches": Call((KEY, wanted)),
-        "fine.hits": Call((KEY, REFUSED, 300, *stretch)),
-        "fine.findings": Call((KEY, *stretch)),
+        "drift_query.hits": Call((KEY, REFUSED, 300, *stretch)),
+        "drift_query.findings": Call((KEY, *stretch)),
         "fleet.services": Call(),
         "fleet.watched": Call(),
-        "held.kept": Call((ids["refusal"],)),
-        "held.examples": Call((ids["refusal"], KEY, wanted)),
+        "legal_hold_query.kept": Call((ids["refusal"],)),
+        "legal_hold_query.examples": Call((ids["refusal"], KEY, wanted)),
         "incidents.current": Call(),
         "incidents.one": Call((ids["refusal"],)),
         "incidents.elsewhere": Call((ids["refusal"],)),
         "incidents.history": Call((ids["refusal"],)),
         "incidents.trust": Call(("refusal",)),
         "incidents.pages": Call(),
-        "judged.said_of": Call((TRACES,)),
-        "levels.learned": Call(),
+        "evaluations.evaluations_of": Call((TRACES,)),
+        "baselines_query.learned": Call(),
         "newest.call_texts": Call((TRACES[0][0],)),
         "newest.newest": Call(),
         "newest.spans": Call((TRACES[0][0],)),
@@ -115,24 +116,26 @@ def calls(ids: Mapping[str, str]) -> dict[str, Call]:
         "report.scored_by": Call((WEEKS,)),
         "report.traffic": Call((WEEKS,)),
         "scope.lineages": Call(),
-        "scope.pulse": Call(),
+        "scope.heartbeat": Call(),
         "series.ticks": Call((KEY, WINDOW), {"values": True}),
         "series.volume": Call((KEY, WINDOW, fleet.COUNTING_SCORES)),
         "series.slices": Call((KEY, compare), {"values": True}),
-        "texts.texts": Call((KEY, "output", *stretch)),
+        "texts_query.texts": Call((KEY, "output", *stretch)),
         "trends.by_score": Call((WEEKS, pairs)),
         "trends.by_value": Call((WEEKS,), {"unit": KEY.unit, "score": KEY.score, "dimension": "language"}),
     }
 
 
 def found() -> dict[str, Callable[..., Any]]:
-    """Every public function of `dashboard.queries` that asks a store about a scope, by ``module.name``."""
+    """Every query of the dashboard and its pages that asks a store about a scope, by ``module.name``."""
     out: dict[str, Callable[..., Any]] = {}
-    for info in pkgutil.iter_modules(queries.__path__):
-        module = import_module(f"dashboard.queries.{info.name}")
+    places = [f"dashboard.queries.{info.name}" for info in pkgutil.iter_modules(queries.__path__)]
+    pages_modules = [info.name for info in pkgutil.walk_packages(pages.__path__, "dashboard.pages.")]
+    for place in (*places, *(name for name in pages_modules if name.endswith("_query"))):
+        module = import_module(place)
         for name, value in vars(module).items():
             if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_":
                 hints = list(inspect.get_annotations(value, eval_str=True).values())[:2]
                 if hints == [Store, Scope]:
-                    out[f"{info.name}.{name}"] = value
+                    out[f"{place.rpartition('.')[2]}.{name}"] = value
     return out

@@ -6,10 +6,10 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dashboard.incident import incident as incidents
-from dashboard.incident.incident import Incident
 from dashboard.queries.fleet import Service, Watched
 from dashboard.queries.incidents import StoredIncident
+from dashboard.tables import incident as incidents
+from dashboard.tables.incident import Incident
 
 NOW = datetime(2026, 3, 17, 3, 12, 40, tzinfo=UTC)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from alerts.incidents.book import Book
+from alerts.incidents.codec import incident_to_json
 from alerts.incidents.events import Acknowledge, End
 from alerts.incidents.timing import Timing
-from alerts.incidents.wire import incident_to_json
+from alerts.state.incident_state import IncidentState
 from dashboard.queries.days_and_cells import Weeks
 from dashboard.queries.disparity import GroupCount
 from dashboard.queries.report import Appeared, Fired, ScoredBy, Traffic
@@ -69,7 +69,7 @@ def _rates(score: str) -> tuple[float, ...]:
 def _incidents(service: str, group: str) -> list[str]:
     out = []
     for n, ending in enumerate(("accepted", "false_alarm", "")):
-        book = Book(Timing())
+        book = IncidentState(Timing())
         then = MONDAY + timedelta(days=3 + n)
         made = finding(
             then,

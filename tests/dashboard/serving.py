@@ -14,16 +14,16 @@ from pathlib import Path
 import httpx
 import uvicorn
 
-from alerts.acting import api
-from alerts.acting.keys import read_token
+from alerts.access.keys import read_token
+from alerts.api import http_api
+from alerts.api.baselines import BaselinesApi
+from alerts.api.rules import Rules
 from alerts.briefs.brief import Links
-from alerts.desk import Desk
+from alerts.incident_service import IncidentService
 from alerts.incidents.timing import Timing
-from alerts.levels.routes import Levels
-from alerts.log import IncidentLog
-from alerts.ports import Setup
-from alerts.rules.routes import Rules
-from alerts.watch.metrics import Metrics
+from alerts.metrics import Metrics
+from alerts.repository.incidents import IncidentRepository
+from alerts.state.ports import Setup
 from dashboard.access.local_session import KEY, Sessions, cookie_name
 from infra.clickhouse import connect
 from infra.clock import SystemClock
@@ -100,16 +100,16 @@ def _wait_until_up(base: str, server: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def alerts_api(store: StoreSettings, home: Path, port: int) -> Iterator[Desk]:
+def alerts_api(store: StoreSettings, home: Path, port: int) -> Iterator[IncidentService]:
     """The alerts service's API over the real store; only its topics are in memory."""
-    log = IncidentLog(lambda: connect(store))
+    log = IncidentRepository(lambda: connect(store))
     setup = Setup(Timing(), lambda _: (), Links())
     post = MemoryPost()
-    desk = Desk(setup, log, post, lambda *_: None, SystemClock(), Metrics())
+    desk = IncidentService(setup, log, post, lambda *_: None, SystemClock(), Metrics())
     desk.load()
-    levels = Levels(log, post.controls.extend, setup.timing.tick_s)
+    levels = BaselinesApi(log, post.controls.extend, setup.timing.tick_s)
     rules = Rules(log, post.controls.extend, post.action, Settings(), SystemClock())
-    app = api.build(desk, log.history, list, Metrics(), read_token(home), levels=levels, rules=rules)
+    app = http_api.build(desk, log.history, list, Metrics(), read_token(home), levels=levels, rules=rules)
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="off", ws="none")
     )

@@ -11,7 +11,7 @@ from scipy import stats
 
 from dashboard.commands.calibration_command import show_agreements, show_precisions
 from dashboard.estimates.calibration import TOP, Top, agreement, precision, top_of
-from dashboard.queries.calibration import Pair, SaidOfScore
+from dashboard.queries.calibration import HumanVerdict, Pair
 from detectors.scorers import SPECS
 
 
@@ -41,12 +41,12 @@ def test_the_top_of_a_score_holds_its_share_or_is_one_cell(values: list[float]) 
 
 
 def test_precision_counts_hits_by_flag_and_by_the_top_of_a_service() -> None:
-    said = [SaidOfScore("refusal", "desk", 1.0, right=n < 9) for n in range(10)]
-    said += [SaidOfScore("refusal", "desk", 0.0, right=False)]
-    said += [SaidOfScore("injection", "desk", v, right=v > 0.95) for v in (0.2, 0.91, 0.93, 0.97)]
+    said = [HumanVerdict("refusal", "desk", 1.0, right=n < 9) for n in range(10)]
+    said += [HumanVerdict("refusal", "desk", 0.0, right=False)]
+    said += [HumanVerdict("injection", "desk", v, right=v > 0.95) for v in (0.2, 0.91, 0.93, 0.97)]
     said += [
-        SaidOfScore("injection", "unknown", 0.99, right=True),
-        SaidOfScore("gone", "desk", 1.0, right=True),
+        HumanVerdict("injection", "unknown", 0.99, right=True),
+        HumanVerdict("gone", "desk", 1.0, right=True),
     ]
     found = precision(said, SPECS, {("desk", "injection"): Top(0.9, 5000)})
     assert [(p.score, p.service, p.hits, p.right, p.below, p.missed) for p in found] == [

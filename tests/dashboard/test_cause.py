@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from dashboard.estimates import companions, terms
+from dashboard.pages.cause import companions, terms
 from dashboard.queries.outputs import Output
 
 AT = datetime(2026, 3, 17, tzinfo=UTC)

@@ -7,16 +7,19 @@ from typing import Any
 
 import pytest
 
-from dashboard.charts import change, evidence, glance, pair, risk, small, trend, where
-from dashboard.charts.change import Change, Mark, Reference, Scale, Tick
+from dashboard.charts import change, pair, risk, small, trend, where
+from dashboard.charts.change import Change, Mark, Reference, Tick
 from dashboard.charts.frame import MAX_MARKS, Drawing, chart
 from dashboard.charts.risk import Cell
 from dashboard.charts.small import Week
 from dashboard.charts.where import Bar, Bin
-from dashboard.estimates.intervals import Interval
-from dashboard.incident import picture
+from dashboard.measures.intervals import Interval
+from dashboard.measures.scale import Scale
+from dashboard.pages.drift import evidence_chart
+from dashboard.pages.fleet import overview_chart
 from dashboard.palette import DARK, LIGHT, Palette
 from dashboard.queries.releases import Marked
+from dashboard.tables import incident_picture
 
 START = datetime(2026, 3, 17, 0, 0, tzinfo=UTC)
 ONSET = START + timedelta(hours=2)
@@ -68,7 +71,7 @@ BINS = [Bin(10.0 * 1.3**i, 0.1, 0.05 + 0.01 * i) for i in range(10)]
 def level(palette: Palette = LIGHT, held: bool = True) -> Drawing:
     return trend.level_over_time(
         [t for t in ticks() if not ONSET <= t.time < ONSET + timedelta(minutes=20)],
-        trend.Held(0.021, Interval(0.02, 0.022), "baseline v12") if held else None,
+        trend.ComparisonLevel(0.021, Interval(0.02, 0.022), "baseline v12") if held else None,
         palette,
         apart={ticks()[-1].time},
         span=trend.Span(START, END),
@@ -82,7 +85,7 @@ def growth(threshold: float | None, palette: Palette = LIGHT) -> Drawing:
     onset = Change(ONSET, ONSET, ONSET, ONSET + timedelta(minutes=20))
     points = [(t.time, 0.1 * k) for k, t in enumerate(ticks())]
     span = trend.Span(START, END)
-    return evidence.growth(points, threshold, palette, span=span, changes=[onset] if threshold else [])
+    return evidence_chart.growth(points, threshold, palette, span=span, changes=[onset] if threshold else [])
 
 
 SIDES = (pair.Side("reference", 0.021, 0.02, 0.022, 9_000), pair.Side("period", 0.03, 0.025, 0.035, 900))
@@ -94,14 +97,14 @@ def drawings(palette: Palette = LIGHT) -> list[Drawing]:
         over_time(palette, marks=(Mark(ONSET, "prompt v18"),)),
         over_time(palette),
         over_time(palette, silent=True),
-        glance.glance(ticks(), ONSET, BAND, palette, ends=END, silent=False, scale=scale),
-        glance.glance(ticks(20), ONSET, BAND, palette, ends=END, silent=True, scale=scale),
+        overview_chart.overview(ticks(), ONSET, BAND, palette, ends=END, silent=False, scale=scale),
+        overview_chart.overview(ticks(20), ONSET, BAND, palette, ends=END, silent=True, scale=scale),
         where.ranking(BARS, palette, "percentage points"),
         where.distribution_shift(BINS, palette, "words", log=True),
         where.distribution_shift(BINS, palette, "", log=False, moved=False, narrow=True),
         level(palette),
         level(palette, held=False),
-        pair.two_levels(*SIDES, palette, scale, moved=True),
+        pair.level_pair(*SIDES, palette, scale, moved=True),
         growth(5.3, palette),
         growth(None, palette),
         heat(palette),
@@ -273,6 +276,8 @@ def test_more_marks_than_a_browser_draws_quickly_are_refused() -> None:
 
 def test_recorded_changes_are_few_rules_with_names_that_cannot_steer() -> None:
     found = [Marked("flag_on", f"\u202e{n}", ONSET) for n in range(9)]
-    drawn = picture.recorded(found)
-    assert [mark.name for mark in drawn] == [f"flag on [U+202E]{n}" for n in range(picture.MOST_MARKS)]
-    assert picture.recorded([]) == []
+    drawn = incident_picture.recorded(found)
+    assert [mark.name for mark in drawn] == [
+        f"flag on [U+202E]{n}" for n in range(incident_picture.MOST_MARKS)
+    ]
+    assert incident_picture.recorded([]) == []

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dashboard.estimates import disparity, taxonomy
-from dashboard.estimates.disparity import Disparity
+from dashboard.estimates import taxonomy
 from dashboard.queries.disparity import GroupCount
+from dashboard.tables import disparity
+from dashboard.tables.disparity import Disparity
 
 CATEGORIES = taxonomy.categories()
 FLAGS = ("refusal", "error", "secrets")

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from dashboard.estimates import evidence, greatest, levels, readings
-from dashboard.estimates.scores import known
-from dashboard.queries.fine import MOST_TICKS, Hits
+from dashboard.estimates import levels, readings
+from dashboard.measures.scores import known
+from dashboard.pages.drift import evidence, greatest_change
+from dashboard.pages.drift.drift_query import MOST_TICKS, Hits
 from dashboard.queries.series import Bucket, Half
 
 FIRST = 5_900_000
@@ -52,10 +53,10 @@ def test_a_page_opens_where_the_change_was_greatest_and_not_at_noise() -> None:
     measure = readings.measure(known("refusal"), "")
     reference = levels.level(measure, Half(50_000, 1_000.0, (), ()))
     quiet = [Bucket(AT + timedelta(hours=6 * k), 1_000, 20.0 + k % 5) for k in range(20)]
-    assert greatest.change(measure, quiet, reference) is None
+    assert greatest_change.change(measure, quiet, reference) is None
     changed = [*quiet, Bucket(AT + timedelta(days=6), 1_000, 60.0), Bucket(AT + timedelta(days=7), 9, 9.0)]
-    assert greatest.change(measure, changed, reference) == AT + timedelta(days=6)
-    assert greatest.change(measure, changed, None) is None
+    assert greatest_change.change(measure, changed, reference) == AT + timedelta(days=6)
+    assert greatest_change.change(measure, changed, None) is None
     hours = timedelta(hours=6), timedelta(days=1)
-    assert greatest.until(AT, *hours, AT + timedelta(days=9)) == AT + timedelta(hours=16)
-    assert greatest.until(AT, *hours, AT + timedelta(hours=2)) == AT + timedelta(hours=2)
+    assert greatest_change.until(AT, *hours, AT + timedelta(days=9)) == AT + timedelta(hours=16)
+    assert greatest_change.until(AT, *hours, AT + timedelta(hours=2)) == AT + timedelta(hours=2)

@@ -13,20 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import exports
-from dashboard.acting import rule_text
 from dashboard.estimates import levels, readings, sides
-from dashboard.estimates.measures import MEDIAN
-from dashboard.estimates.scores import known
+from dashboard.measures.measures import MEDIAN
+from dashboard.measures.scores import known
+from dashboard.pages.explore import rule_text
 from dashboard.queries.catalogue import Frozen
 from dashboard.queries.series import Bucket, Half, SliceCounts
 from dashboard.queries.statement import literal
 from dashboard.queries.store import SeriesKey
-from dashboard.rows import explore_rows
+from dashboard.tables import explore_rows
 from detectors.scorers import SPECS
 from detectors.scorers.registry import BUILT_IN
 from infra.settings import of_tables
+from ingest.detection_settings import rules_of
 from ingest.settings_check import checked
-from ingest.watching import rules_of
 
 END = datetime(2026, 3, 17, 3, 13, tzinfo=UTC)
 END_S = int(END.timestamp())

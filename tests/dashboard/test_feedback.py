@@ -12,17 +12,17 @@ import uvicorn
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from dashboard.access.viewer import Viewer
-from dashboard.acting import feedback
-from dashboard.acting.actions import Answer
+from dashboard.pages.incident import feedback
 from dashboard.queries.store import Scope
+from dashboard.shared.actions import Answer
 from detectors.scorers import SPECS
-from detectors.scorers.rightness import judged_score
-from infra.application_env import INGEST_KEY
+from detectors.scorers.rightness import evaluated_score
 from infra.embedded.ports import spare
+from infra.gateway_section import INGEST_KEY
 from infra.settings import GatewaySettings, Settings
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.key_file import Key, KeyFile, hash_of
-from ingest.otlp import log_views
+from ingest.otlp.views import log_views
 from tests.ingest.gateway.running import running
 from tests.ingest.telemetry import TRACE
 
@@ -92,7 +92,7 @@ def test_a_judgement_reaches_the_log_and_the_second_corrects_the_first(tmp_path:
 def test_what_is_said_of_a_score_stands_beside_what_is_said_of_the_output(tmp_path: Path) -> None:
     of_score = feedback.of_score("refusal")
     assert of_score is not None
-    assert judged_score(of_score) == "refusal"
+    assert evaluated_score(of_score) == "refusal"
     answers, sent = said(tmp_path, ADA, names=(feedback.NAME, of_score))
     assert answers == [Answer(True)] * 2
     views = [view for value in sent for view in log_views(ExportLogsServiceRequest.FromString(value))]

@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.incidents.book import Book
+from alerts.incidents.codec import incident_to_json
 from alerts.incidents.timing import Timing
-from alerts.incidents.wire import incident_to_json
+from alerts.state.incident_state import IncidentState
 from dashboard import palette
-from dashboard.incident import facts, picture, timeline
-from dashboard.incident import incident as incidents
-from dashboard.incident.incident import Incident
+from dashboard.pages.incident import facts, timeline
 from dashboard.palette import State
 from dashboard.queries.incidents import Trust
+from dashboard.tables import incident as incidents
+from dashboard.tables import incident_picture
+from dashboard.tables.incident import Incident
 from tests.dashboard import world_incidents
 from tests.dashboard.made import BODY, NOW, incident
 
@@ -46,7 +47,7 @@ def test_numbers_belong_to_the_speaking_finding_and_examples_to_the_explaining_s
 @pytest.mark.parametrize("made", [world_incidents.finding, world_incidents.slow, world_incidents.silent])
 def test_what_the_alerts_service_writes_is_read(made: Any) -> None:
     statement = made(NOW)
-    written = Book(Timing()).apply(statement)[-1].incident
+    written = IncidentState(Timing()).apply(statement)[-1].incident
     from_wire = _read(incident_to_json(written), service=statement.service)
     assert from_wire.score == statement.score
     assert from_wire.own_slice == statement.slice
@@ -131,9 +132,9 @@ def test_an_incident_with_extremes_in_its_body_is_drawn(
     )
     for fact in facts.facts(found, Trust(1, 3), NOW):
         "".join(fact).encode()
-    picture.window(found, NOW)
-    picture.comparison(found, NOW)
-    picture.change(found)
-    picture.marks(found)
+    incident_picture.window(found, NOW)
+    incident_picture.comparison(found, NOW)
+    incident_picture.change(found)
+    incident_picture.marks(found)
     timeline.lines(found, [], NOW)
     assert found.measure.title

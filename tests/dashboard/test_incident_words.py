@@ -4,15 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from dashboard.estimates.measures import measured
-from dashboard.estimates.scores import known
-from dashboard.incident import cards, facts, runbooks, timeline
+from dashboard.measures.measures import measured
+from dashboard.measures.scores import known
+from dashboard.pages.incident import facts, runbooks, timeline
 from dashboard.palette import FAILED, NO_DATA, OK
 from dashboard.queries.examples import MAX_TEXT, Example
 from dashboard.queries.incidents import Moment, Trust
 from dashboard.queries.pipeline import Accounts, Hour, Partition
-from dashboard.rows import pipeline
-from dashboard.rows.vital import Sign
+from dashboard.tables import cards, pipeline
+from dashboard.tables.vital_signs import Sign
 from tests.dashboard.made import NOW, incident
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from dashboard.estimates import intervals
+from dashboard.measures import intervals
 
 
 @given(st.integers(1, 5_000), st.data())

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from alerts.incidents.book import Book
+from alerts.incidents.codec import incident_to_json
 from alerts.incidents.events import Acknowledge, End
 from alerts.incidents.timing import Timing
-from alerts.incidents.wire import incident_to_json
+from alerts.state.incident_state import IncidentState
 from dashboard import palette
-from dashboard.charts.pages import by_week
+from dashboard.pages.alerts.pages_by_week import by_week
 from dashboard.palette import DARK, LIGHT
 from dashboard.queries.oncall import Delivered
-from dashboard.rows import oncall
-from dashboard.rows.oncall import Middle, PageWeek, care, channel, middle, of_count
+from dashboard.tables import oncall
+from dashboard.tables.oncall import Middle, PageWeek, care, channel, middle, of_count
 from infra.clock import to_ns
 from tests.dashboard.made import NOW
 from tests.dashboard.test_charts import layers, rows_of
@@ -31,7 +31,7 @@ MINUTE_NS = 60_000_000_000
 
 def stored(days: float, number: int, taken_min: float | None, ending: str | None) -> str:
     """A page that fired so long ago, as the store holds it."""
-    book = Book(Timing())
+    book = IncidentState(Timing())
     then = NOW - timedelta(days=days)
     made = finding(then, finding_id=f"{number:016x}", service=f"s{number}")
     incident_id = book.apply(made)[-1].incident.incident_id

@@ -11,21 +11,21 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from dashboard.data import LastGood
+from dashboard.shared.data import LastGood
 from tests.at_length import at_length
 
 MAIN = Path(dashboard.__file__).parent / "main.py"
 PAGES = (
-    "views/fleet.py",
-    "views/incidents.py",
-    "views/trends.py",
-    "views/incident.py",
-    "views/explore.py",
-    "views/outputs.py",
-    "views/drift.py",
-    "views/releases.py",
-    "views/cause.py",
-    "views/trace.py",
+    "pages/fleet/fleet.py",
+    "pages/incidents/incidents.py",
+    "pages/trends/trends.py",
+    "pages/incident/incident.py",
+    "pages/explore/explore.py",
+    "pages/outputs/outputs.py",
+    "pages/drift/drift.py",
+    "pages/releases/releases.py",
+    "pages/cause/cause.py",
+    "pages/trace/trace.py",
 )
 
 

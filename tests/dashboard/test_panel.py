@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import data
-from dashboard.components import Panel
+from dashboard.shared import data
+from dashboard.shared.elements import Panel
 from infra.errors import Unavailable
 from tests.dashboard.test_pages_without_store import MAIN, no_store  # noqa: F401 - a fixture
 
 PAGE = """
 import streamlit as st
-from dashboard.components import Panel
+from dashboard.shared.elements import Panel
 
 for name in ("first", "second", "third"):
     with st.container(border=True), Panel(name):

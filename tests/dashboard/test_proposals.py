@@ -4,24 +4,24 @@ from typing import Any
 
 import pytest
 
-from alerts.levels.proposal import LearnedLevel
-from dashboard.charts import levels as charts
+from alerts.baselines.proposal import LearnedBaseline
+from dashboard.pages.baselines import level_chart as charts
+from dashboard.pages.baselines import proposals
+from dashboard.pages.baselines.proposals import Counted
 from dashboard.palette import DARK, LIGHT, Palette
-from dashboard.rows import proposals
-from dashboard.rows.proposals import Counted
 from tests.dashboard.test_charts import layers, rows_of
 
 
 def level(
     service: str = "bot", score: str = "refusal", value: float | None = 0.021, **facts: Any
-) -> LearnedLevel:
+) -> LearnedBaseline:
     row: dict[str, Any] = {"tenant": "default", "lineage": "live", "environment": "", "service": service}
     row |= {"unit": "interaction", "score": score, "generation": 1, "slice": "all", "kind": "flag"}
     row |= {"state": "watching", "version": "v1", "origin": "learned", "level": value, "n": 9_000}
     row |= {"low": None if value is None else 0.9 * value, "high": None if value is None else 1.1 * value}
     row |= {"examples": 189, "limit": None, "verdict": "proposed", "accepted_by": "", "accepted_reason": ""}
     row |= {"detectable_1h": None, "detectable_1d": 0.007, "detectable_7d": None, "detectable_unit": "rate"}
-    return LearnedLevel(**(row | facts))
+    return LearnedBaseline(**(row | facts))
 
 
 def test_a_level_in_words() -> None:

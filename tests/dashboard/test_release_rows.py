@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from dashboard.estimates import readings
-from dashboard.estimates.measures import Measure
-from dashboard.estimates.scores import known
+from dashboard.measures.measures import Measure
+from dashboard.measures.scores import known
+from dashboard.pages.releases import release_rows
 from dashboard.queries.releases import Stratum
-from dashboard.rows import release_rows
 
 SHARE = readings.measure(known("refusal"), "")
 NUMBER = readings.measure(known("latency_s"), readings.MIDDLE)

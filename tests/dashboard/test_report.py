@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.plain import clean
 from dashboard.report import markup, style
 from dashboard.report.contents import as_json, contents, digest, gaps
 from dashboard.report.page import page
+from dashboard.safe_text import clean
 from dashboard.wording import report as words
 from tests.at_length import examples
 from tests.dashboard.reported import HOSTILE, facts

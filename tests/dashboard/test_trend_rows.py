@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from dashboard.estimates import scores, taxonomy
-from dashboard.estimates.intervals import Interval
+from dashboard.estimates import taxonomy
+from dashboard.measures import scores
+from dashboard.measures.intervals import Interval
 from dashboard.queries.trends import ScoreWeek, ValueWeek, WeekCount
-from dashboard.rows import trend_rows
+from dashboard.tables import trend_rows
 from detectors.scorers import SPECS
 from tests.dashboard.made import NOW
 

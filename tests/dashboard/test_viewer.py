@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.access.door import KEPT_FOR, Place, Places, unmasked
 from dashboard.access.viewer import NothingGranted, SignInNeeded, Viewer, from_environment, grants, signed_in
-from dashboard.components import OLD, news
-from dashboard.queries.scope import Pulse
+from dashboard.queries.scope import Heartbeat
+from dashboard.shared.elements import OLD, news
+from dashboard.shared.sign_in import KEPT_FOR, Place, Places, unmasked
 from infra.dashboard_sections import ROLES, AccessSettings, LoginSettings
 from infra.errors import Misconfigured
 
@@ -166,15 +166,20 @@ def test_a_place_is_given_back_once_to_its_browser_and_not_when_it_is_old() -> N
 @pytest.mark.parametrize(
     ("then", "now", "age", "said"),
     [
-        (Pulse(3, NOW), Pulse(3, NOW), timedelta(hours=1), ""),
-        (Pulse(3, NOW), Pulse(4, NOW), timedelta(0), "an incident has changed since"),
-        (Pulse(3, NOW), Pulse(3, NOW + OLD), timedelta(seconds=40), ""),  # numbers move all the time
-        (Pulse(3, NOW), Pulse(3, NOW + OLD), OLD + timedelta(seconds=1), "newer numbers have arrived"),
-        (None, Pulse(3, NOW), timedelta(0), "the store answers again"),
-        (Pulse(3, NOW), None, timedelta(hours=1), ""),  # the page says elsewhere that it does not
+        (Heartbeat(3, NOW), Heartbeat(3, NOW), timedelta(hours=1), ""),
+        (Heartbeat(3, NOW), Heartbeat(4, NOW), timedelta(0), "an incident has changed since"),
+        (Heartbeat(3, NOW), Heartbeat(3, NOW + OLD), timedelta(seconds=40), ""),  # numbers move all the time
+        (
+            Heartbeat(3, NOW),
+            Heartbeat(3, NOW + OLD),
+            OLD + timedelta(seconds=1),
+            "newer numbers have arrived",
+        ),
+        (None, Heartbeat(3, NOW), timedelta(0), "the store answers again"),
+        (Heartbeat(3, NOW), None, timedelta(hours=1), ""),  # the page says elsewhere that it does not
     ],
 )
 def test_what_a_page_offers_to_reload_for(
-    then: Pulse | None, now: Pulse | None, age: timedelta, said: str
+    then: Heartbeat | None, now: Heartbeat | None, age: timedelta, said: str
 ) -> None:
     assert news(then, now, age) == said

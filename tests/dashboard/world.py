@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from detectors.grid import LogGrid
 from detectors.scorers import SPECS
-from ingest.detect.days import Days
+from ingest.agents.detect.days import Days
 from tests.dashboard import world_incidents, world_texts
 
 NOW = datetime(2026, 3, 17, 3, 12, 40, tzinfo=UTC)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from clickhouse_connect.driver.client import Client
 
-from alerts.silences.silence import asked_for
-from alerts.silences.store import silence_row
+from alerts.silences.repository import silence_row
+from alerts.silences.silence import requested_silence
 from infra.clock import to_datetime, to_ns
 from tests.dashboard import world_runs
 from tests.dashboard.world_hostile import NAME, TEXT
@@ -25,7 +25,9 @@ def fill(client: Client, incident_id: str, now: datetime, tenant: str = "default
     row = where | {"rule_id": "0" * 16, "rule": json.dumps(rule), "actor": NAME, "reason": TEXT}
     _insert(client, "added_rules", row | {"made_at": wall, "ended_reason": ""})
     made = to_ns(wall)
-    silence = silence_row(asked_for(tenant, {"service": NAME[:40] + "*"}, NAME, TEXT, made, 3600.0, made))
+    silence = silence_row(
+        requested_silence(tenant, {"service": NAME[:40] + "*"}, NAME, TEXT, made, 3600.0, made)
+    )
     silence |= {name: to_datetime(silence[name]) for name in ("made_at", "begins_at", "ends_at")}
     _insert(client, "silences", silence)
     told = {

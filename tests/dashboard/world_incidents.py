@@ -9,12 +9,12 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from alerts.briefs.brief import brief_of
-from alerts.incidents.book import Book, Change
 from alerts.incidents.events import End, Event
 from alerts.incidents.timing import Timing
-from alerts.log import IncidentLog, dedup_key
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import Delivery
+from alerts.repository.incidents import IncidentRepository, dedup_key
+from alerts.state.incident_state import Change, IncidentState
 from detectors.finding import Finding, SliceEffect, Suspect
 from infra.clock import to_ns
 
@@ -176,8 +176,8 @@ class Desk:
     """Takes findings and what people do, and stores what comes of it."""
 
     def __init__(self, client: Client) -> None:
-        self.log = IncidentLog(lambda: client)
-        self.book = Book(Timing(), route=lambda _: (RECEIVER,))
+        self.log = IncidentRepository(lambda: client)
+        self.book = IncidentState(Timing(), route=lambda _: (RECEIVER,))
 
     def take(self, found: Finding) -> str:
         """The id of the incident a finding opened or joined."""

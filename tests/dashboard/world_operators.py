@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from clickhouse_connect.driver.client import Client
 
 from alerts.incidents.events import Acknowledge, End, Hold
-from alerts.silences.silence import asked_for
-from alerts.silences.store import silence_row
+from alerts.silences.repository import silence_row
+from alerts.silences.silence import requested_silence
 from infra.clock import NS_PER_S, to_datetime, to_ns
 from infra.settings import Settings
 from tests.dashboard import world, world_texts
@@ -82,7 +82,9 @@ def _silences(client: Client, tenant: str) -> None:
     ):
         made = now_ns - made_min * 60 * NS_PER_S
         begins = now_ns - begins_min * 60 * NS_PER_S
-        row = silence_row(asked_for(tenant, patterns, actor, reason, made, lasts_s, max(made, begins)))
+        row = silence_row(
+            requested_silence(tenant, patterns, actor, reason, made, lasts_s, max(made, begins))
+        )
         times = ("made_at", "begins_at", "ends_at")
         row |= {name: to_datetime(row[name]) for name in times}
         client.insert("silences", [list(row.values())], column_names=list(row))

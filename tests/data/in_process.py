@@ -19,39 +19,39 @@ from types import MappingProxyType
 import orjson
 
 from alerts.briefs.brief import Links
-from alerts.desk import Desk
+from alerts.incident_service import IncidentService
 from alerts.incidents.identity import Place
 from alerts.incidents.incident import Incident
 from alerts.incidents.intake import read_finding
 from alerts.incidents.timing import Timing
+from alerts.metrics import Metrics
 from alerts.notify.protocol import Delivery
-from alerts.ports import FAR_FUTURE_NS, Closed, Message, Setup, Source
-from alerts.watch.metrics import Metrics
-from detectors.drift.service.series_rows import CellRow
+from alerts.state.ports import FAR_FUTURE_NS, Closed, Message, Setup, Source
+from detectors.counts.series_rows import CellRow
 from detectors.finding import ALL, Finding
 from detectors.observation import SourcePosition, decode, encode
 from detectors.scorers import SPECS
 from infra.clock import NS_PER_S
 from infra.kafka import FINDINGS, OBSERVATIONS, SPANS
 from infra.settings import KafkaSettings, MemorisedSettings, ScorerSettings, ServiceSettings, Settings
-from ingest.detect.shard import Shard
+from ingest.agents.detect.shard import Shard
+from ingest.agents.score.policy_hits import policy_findings, service_of
+from ingest.agents.score.setup import scoring
+from ingest.agents.score.stage import ScoreStage
+from ingest.clock_marks import Advance, ClockMarks
+from ingest.detection_settings import shard_config
 from ingest.gateway.intake import Origin
 from ingest.gateway.producer import MemoryProducer
 from ingest.gateway.splitting import partition_of
-from ingest.importing.files import read_rows
-from ingest.importing.importer import ImportJob, build_intake, run_import
-from ingest.importing.plan import ImportPlan, ImportRow, Placed, place
-from ingest.importing.records import portions, span_ids
-from ingest.log.clock_marks import Advance, ClockMarks
 from ingest.messages import Output, RawMessage
-from ingest.score.observing import INTERACTION, by_service, keyed_hash, observe, observed_interaction
-from ingest.score.policy_hits import policy_findings, service_of
-from ingest.score.setup import scoring
-from ingest.score.stage import ScoreStage
-from ingest.store.interaction import StoredInteraction, from_row
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import INTERACTIONS
-from ingest.watching import shard_config
+from ingest.operations.importing.files import read_rows
+from ingest.operations.importing.importer import ImportJob, build_intake, run_import
+from ingest.operations.importing.plan import ImportPlan, ImportRow, Placed, place
+from ingest.operations.importing.records import portions, span_ids
+from ingest.repository.interaction import StoredInteraction, from_row
+from ingest.repository.observations import INTERACTION, by_service, keyed_hash, observe, observed_interaction
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import INTERACTIONS
 from tests.alerts.memory import HandClock, MemoryPost
 from tests.alerts.memory import MemoryStore as MemoryIncidents
 
@@ -161,7 +161,7 @@ class Pipeline:
             intake = build_intake(self.settings, producer)
             try:
                 for portion in portions(rows, placed, job.plan):
-                    await intake.take(portion.request, origin)
+                    await intake.accept(portion.request, origin)
             finally:
                 await intake.close()
 
@@ -189,7 +189,7 @@ class Pipeline:
                 shard.apply(offset, decode(output.value))
                 offset += 1
                 alerts.store.close_ticks(row for _, row, _ in shard.cells)
-                alerts.desk.elapse()
+                alerts.incidents.elapse()
                 for finding, _ in shard.findings:
                     alerts.take(finding.to_json().encode())
                 shard.findings, shard.cells = [], []
@@ -305,8 +305,8 @@ class _Alerts:
         self._findings: dict[str, Finding] = {}
         self._told: list[Delivery] = []
         setup = Setup(Timing.of(settings), lambda _: EVERYBODY, Links("", "", ""))
-        self.desk = Desk(setup, self.store, MemoryPost(), self._due, HandClock(), Metrics())
-        self.desk.load()
+        self.incidents = IncidentService(setup, self.store, MemoryPost(), self._due, HandClock(), Metrics())
+        self.incidents.load()
         self._n = 0
 
     def _due(self, delivery: Delivery, *_: object) -> None:
@@ -314,11 +314,13 @@ class _Alerts:
 
     def take(self, value: bytes) -> None:
         """One message of the log of findings."""
-        self.desk.take([Message(Source(FINDINGS.name, 0, self._n), value)])
+        self.incidents.apply([Message(Source(FINDINGS.name, 0, self._n), value)])
         self._n += 1
         finding = read_finding(value)
         self._findings.setdefault(finding.finding_id, finding)
 
     def outcome(self) -> Outcome:
         """Where it ended."""
-        return Outcome(tuple(self._findings.values()), tuple(reversed(self.desk.all())), tuple(self._told))
+        return Outcome(
+            tuple(self._findings.values()), tuple(reversed(self.incidents.all())), tuple(self._told)
+        )

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ingest.importing.importer import ImportJob
-from ingest.importing.options import read_plan
+from ingest.operations.importing.importer import ImportJob
+from ingest.operations.importing.options import read_plan
 
 SERVICE = "shop-assistant"
 START = datetime(2026, 9, 1, tzinfo=UTC)

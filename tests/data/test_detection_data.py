@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detectors.drift.files.watch import watch
+from detectors.files.watch import watch
 from detectors.finding import Finding
 from tests.at_length import at_length
 

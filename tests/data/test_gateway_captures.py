@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from ingest.compression import decompress, sniff
 from ingest.gateway.producer import Sent
-from ingest.otlp_json import to_json
+from ingest.otlp.otlp_json import to_json
 from tests.ingest.gateway.running import JSON, PROTOBUF, Running, running
 from tests.ingest.gateway.test_grpc import served
 

@@ -88,11 +88,11 @@ def test_another_model_is_one_incident_that_says_what_how_much_when_and_why(
     held = 0
     for seed in SEEDS:
         incident = only(real.of(scenarios.model_change(real.data_dir, change, seed)))
-        is_a_rise_at_the_change(incident.lead, score)
+        is_a_rise_at_the_change(incident.primary_finding, score)
         suspects = {(s.kind, s.value) for s in incident.suspects}
         assert {("request_model", after), ("response_model", after)} <= suspects
-        assert incident.lead.made_at - CHANGE < timedelta(hours=6)
-        held += holds(incident.lead, new - old)
+        assert incident.primary_finding.made_at - CHANGE < timedelta(hours=6)
+        held += holds(incident.primary_finding, new - old)
     assert held >= MOST
 
 
@@ -122,14 +122,14 @@ def test_secrets_that_begin_to_leak_are_one_incident(real: Real) -> None:
         leaked = real.rate(imports[1], "secrets")
         outcome = real.of(imports)
         incident = only(outcome)
-        is_a_rise_at_the_change(incident.lead, "secrets")
-        assert incident.lead.n is not None
-        assert incident.lead.n <= AFTER
+        is_a_rise_at_the_change(incident.primary_finding, "secrets")
+        assert incident.primary_finding.n is not None
+        assert incident.primary_finding.n <= AFTER
         hits = [f for f in outcome.findings if f.alert_kind == "policy"]
         assert len(hits) == incident.hits.count == round(leaked * AFTER)
         assert outcome.findings[0] in hits  # nobody waits for statistics
         assert min(f.made_at for f in hits) >= CHANGE
-        held += holds(incident.lead, leaked)
+        held += holds(incident.primary_finding, leaked)
     assert held >= MOST
 
 

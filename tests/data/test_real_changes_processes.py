@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from detectors.drift.budgets.budget import tail_part
+from detectors.budgets.budget import tail_part
 from infra.settings import KafkaSettings, ServiceSettings, Settings
-from ingest.watching import shard_config
+from ingest.detection_settings import shard_config
 from tests.data import scenarios
 from tests.data.in_process import PARTITIONS, Pipeline
 from tests.data.scenarios import AFTER, BEFORE, REFUSALS, REPETITION, SERVICE, Import

@@ -62,7 +62,7 @@ def test_what_is_mixed_in_is_named_first(streams: Streams, name: str, seed: int)
     recipe = RECIPES[name]
     outcome = streams.of(recipe.imports(streams.data_dir, streams.made, seed))
     (incident,) = outcome.incidents
-    assert incident.lead.score in recipe.scores
+    assert incident.primary_finding.score in recipe.scores
     assert incident.opened_ns >= to_ns(CHANGE)
     assert [d.kind for d in outcome.told][:1] == ["opened"]
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.change.level import level
-from detectors.drift.service.fold import Fold
+from detectors.change.level import level
+from detectors.counts.aggregate import Aggregate
 from detectors.finding import ALL
 from detectors.grid import SignedLogGrid
 from detectors.observation import OTHER, Column, Observation, SourcePosition, column_of
@@ -25,7 +25,7 @@ from detectors.scorers.judgement import (
     score_of,
     shown_name,
 )
-from tests.detectors.drift.traffic import KEY
+from tests.detectors.traffic import KEY
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -113,10 +113,10 @@ def message(rows: list[tuple[int, str, float]], offset: int) -> Observation:
 
 
 def test_a_service_has_as_many_names_as_it_used_first() -> None:
-    fold = Fold(SPECS, 300, 20)
+    fold = Aggregate(SPECS, 300, 20)
     for n in range(50):
         fold.add(message([(0, f"n{n}", 1.0)], n), 0)
-    again = Fold(SPECS, 300, 20)
+    again = Aggregate(SPECS, 300, 20)
     again.restore(fold.state())
     for n in range(50):
         again.add(message([(5, f"n{n}", 1.0)], 50 + n), 0)

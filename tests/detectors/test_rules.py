@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.service.fold import UNSLICED
+from detectors.counts.aggregate import UNSLICED
 from detectors.grid import FlagGrid, LogGrid
 from detectors.observation import SourcePosition
 from detectors.rule_faults import DIMENSIONS, fault
@@ -18,8 +18,8 @@ from detectors.rule_picture import drawn
 from detectors.rules import BREACH, NO_DATA, OK, Rule, TickSum, Window, decide, tick_sum
 from detectors.scorers.protocol import ScoreSpec
 from ingest.interaction import Interaction
-from ingest.score.observing import observed_interaction
-from ingest.store.interaction import StoredInteraction
+from ingest.repository.interaction import StoredInteraction
+from ingest.repository.observations import observed_interaction
 
 TICK_S = 300
 FLAG = FlagGrid()

@@ -95,7 +95,7 @@ def test_values_over_a_limit_are_bad_of_a_score_with_values() -> None:
         burn = window.close(tick, tick_sum(tick, cells, [20, 80], SECONDS), SECONDS)
     assert burn["page"].pair == PAGE_SLOW  # 14.4 times a tenth is more than all
     assert burn["page"].share == pytest.approx(0.8)
-    assert in_words(slow, burn["page"], window.spent())[:2] == (
+    assert in_words(slow, burn["page"], window.budget_use())[:2] == (
         "share of values above 8",
         "objective latency_s over 8: at most 10 % over 30 days",
     )
@@ -120,7 +120,7 @@ def test_the_budget_is_that_of_thirty_days_and_survives_a_snapshot(
             for at, (n, k) in enumerate(pairs)
             if at * apart * TICK_S // 3600 > hour - PERIOD_S // 3600
         ]
-        spent = window.spent()
+        spent = window.budget_use()
         assert (spent.n, spent.bad) == (sum(n for n, _ in kept), sum(k for _, k in kept))
         if spent.n:
             assert spent.left == pytest.approx(1 - spent.bad / (0.01 * spent.n))

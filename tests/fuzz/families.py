@@ -15,12 +15,12 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor, redact_text
-from ingest.assembly.assemble import assemble_batch
 from ingest.gateway.splitting import split
 from ingest.interaction import to_line
-from ingest.otlp import log_views, parse_traces, span_views
-from ingest.otlp_json import parse_json
-from ingest.redact_otlp import Request, RequestRedactor
+from ingest.otlp.assembly.assemble import assemble_batch
+from ingest.otlp.otlp_json import parse_json
+from ingest.otlp.redact_otlp import Request, RequestRedactor
+from ingest.otlp.views import log_views, parse_traces, span_views
 from tests.fuzz.targets import PARTITIONS
 from tests.ingest.telemetry import chat, log, logs, span, traces
 

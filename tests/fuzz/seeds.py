@@ -11,8 +11,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from detectors.observation import SourcePosition
-from ingest.dead_letters.letter import DeadLetter, to_output
 from ingest.envelope import Envelope
+from ingest.topics.dead_letter import DeadLetter, to_output
 from tests.canaries import log_request, trace_request
 from tests.detectors.redaction import plants
 from tests.garden import Garden

@@ -14,22 +14,22 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from detectors import observation
-from detectors.drift.engine import snapshot
+from detectors.engine import snapshot
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor, redact_text
 from infra import kafka
-from ingest.assembly.assemble import Judgement, assemble_batch
-from ingest.assembly.build import REDACTIONS
+from ingest.agents.score.decoding import assemble_message, decode_message
 from ingest.compression import decompress, sniff
-from ingest.dead_letters import letter as dead_letters
 from ingest.errors import BadRecord
-from ingest.files.decode import read_body
 from ingest.gateway.splitting import drop_invalid, split
 from ingest.interaction import to_line, to_record
 from ingest.messages import RawMessage
-from ingest.otlp import LogView, SpanView, log_views, parse_logs, parse_traces, span_views
-from ingest.otlp_json import parse_json
-from ingest.redact_otlp import Request, RequestRedactor, count_records
-from ingest.score.decoding import assemble_message, decode_message
+from ingest.operations.files.decode import read_body
+from ingest.otlp.assembly.assemble import Judgement, assemble_batch
+from ingest.otlp.assembly.build import REDACTIONS
+from ingest.otlp.otlp_json import parse_json
+from ingest.otlp.redact_otlp import Request, RequestRedactor, count_records
+from ingest.otlp.views import LogView, SpanView, log_views, parse_logs, parse_traces, span_views
+from ingest.topics import dead_letter as dead_letters
 
 KEY = b"a key for fuzzing, 32 bytes long"
 LARGEST = 4 << 20

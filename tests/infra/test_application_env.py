@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.util.re import parse_env_headers
 
-from infra.application_env import Application, application
-from infra.embedded.first_screen import first_screen, program
+from infra.embedded.startup_message import first_screen, program
+from infra.onramp.application_env import Application, application
 from infra.onramp.catalogue import catalogue
 from infra.onramp.found import Found, Package
 from infra.onramp.printing import FORMATS, as_shell

@@ -25,8 +25,8 @@ import yaml
 
 import lightship
 from infra import healthcheck
+from infra.embedded.all_processes import FLEET_PORT, JUDGE_PORT, RELAY_PORT, WORKER_PORT, whole
 from infra.embedded.child_spec import ChildSpec
-from infra.embedded.whole import FLEET_PORT, JUDGE_PORT, RELAY_PORT, WORKER_PORT, whole
 from infra.kafka import LOGS_IN, MAX_MESSAGE_BYTES, SPANS_IN
 from infra.settings import KafkaSettings, Settings, StoreSettings, load
 from infra.settings_page import VARIABLES

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from alerts.acting.keys import FILE, read_token
+from alerts.access.keys import FILE, read_token
+from infra.embedded.all_processes import whole
 from infra.embedded.child_log import ChildLog, Terminal
-from infra.embedded.exclusive import DirectoryLock
+from infra.embedded.directory_lock import DirectoryLock
 from infra.embedded.pair import clickhouse_url, store_spec
 from infra.embedded.ports import spare
-from infra.embedded.whole import whole
 from infra.errors import Misconfigured
 from infra.private_files import private_directory, private_file, private_home, write_private
 from infra.settings import KafkaSettings, Settings, StoreSettings
 from infra.tenant_keys import load_key
-from ingest.importing.importer import SavedPlace
+from ingest.operations.importing.importer import SavedPlace
 
 
 def mode(path: Path) -> int:

@@ -21,8 +21,8 @@ from alerts.notify.protocol import GAVE_UP
 from infra.clock import SystemClock
 from infra.receiver_reach import trouble_of
 from infra.receivers import ReceiverSettings
-from ingest.doctor.check_receivers import check_receivers
-from ingest.doctor.line import FAIL, OK, WARN, show
+from ingest.operations.doctor.check_receivers import check_receivers
+from ingest.operations.doctor.line import FAIL, OK, WARN, show
 from tests.alerts.deliveries import delivery
 from tests.certificates import Certificates, certificates
 from tests.loopback import Loopback, refused, says

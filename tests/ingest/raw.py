@@ -14,8 +14,8 @@ from detectors.record import Record, Trace
 from detectors.scorers.protocol import Scores, ScoreSpec
 from infra.kafka import OBSERVATIONS
 from infra.settings import DetectionSettings, KafkaSettings, Settings
+from ingest.agents.score.scoring import Scoring
 from ingest.messages import Output, RawMessage
-from ingest.score.scoring import Scoring
 from tests.ingest.telemetry import START_NS
 
 RECEIVED_NS = START_NS + 10_000_000_000

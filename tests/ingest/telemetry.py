@@ -12,7 +12,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from ingest.otlp import LogView, SpanView, log_views, span_views
+from ingest.otlp.views import LogView, SpanView, log_views, span_views
 
 START_NS = 1_795_500_000_000_000_000
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

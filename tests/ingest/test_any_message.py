@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.observation import SourcePosition
-from ingest.dead_letters.letter import DeadLetter, read, read_retried, retried_output, to_output
 from ingest.envelope import Envelope
 from ingest.errors import BadRecord
-from ingest.score.stage_settings import ContextScope, ScorerOff, StageSettings
+from ingest.stage_settings import ContextScope, ScorerOff, StageSettings
+from ingest.topics.dead_letter import DeadLetter, read, read_retried, retried_output, to_output
 
 NUMBERS = (0, -1, 2**63, 2**64, 10**400, 0.5, -1e308, math.nan, math.inf)
 STRINGS = ("", "\x00", "\ud800", "x" * 10**5, "AAAA", "/", "%", "KLUv/SAAAQAA")

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.record import Redaction
-from ingest.assembly.assemble import Assembled, Judgement, assemble_batch
-from ingest.assembly.build import fill
-from ingest.assembly.prompt_hash import system_prompt_hash
 from ingest.interaction import Evaluation, FieldRedaction, sum_redactions, to_line, to_record, to_step
-from ingest.otlp import LogView, SpanView
+from ingest.otlp.assembly.assemble import Assembled, Judgement, assemble_batch
+from ingest.otlp.assembly.build import fill
+from ingest.otlp.assembly.prompt_hash import system_prompt_hash
+from ingest.otlp.views import LogView, SpanView
 from tests.ingest.telemetry import TRACE, chat, log, records, span, views
 
 OTHER_TRACE = "0" * 31 + "7"

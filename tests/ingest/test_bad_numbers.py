@@ -9,9 +9,17 @@ import pytest
 
 from detectors.observation import decode
 from infra.kafka import DEAD_LETTERS, LOGS, OBSERVATIONS, SPANS
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import Ask, MemoryStore
-from ingest.store.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, JUDGEMENTS, TRACES, Row, Table
+from ingest.agents.score.stage import ScoreStage
+from ingest.repository.stage_store import MemoryStore, SpanQuery
+from ingest.repository.tables import (
+    CONTENT_RECORDS,
+    CONTEXT_SPANS,
+    INTERACTIONS,
+    JUDGEMENTS,
+    TRACES,
+    Row,
+    Table,
+)
 from tests.bad_numbers import LAST_NS, log_request, logs, spans, trace_request
 from tests.ingest.raw import HASH_KEY, RECEIVED_NS, SCORING, SETTINGS, raw
 
@@ -22,7 +30,7 @@ TABLES = (INTERACTIONS, CONTEXT_SPANS, CONTENT_RECORDS, JUDGEMENTS, TRACES)
 class CarefulStore(MemoryStore):
     """Refuses what ClickHouse could not take: values beyond their columns, times beyond their parameters."""
 
-    def find(self, table: Table, ask: Ask, columns: Sequence[str] | None = None) -> list[Row]:
+    def find(self, table: Table, ask: SpanQuery, columns: Sequence[str] | None = None) -> list[Row]:
         assert 0 <= ask.from_ns <= LAST_NS, table.name
         assert 0 <= ask.to_ns <= LAST_NS, table.name
         return super().find(table, ask, columns)

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from detectors.drift.baselines import adopt
-from detectors.drift.engine.snapshot import services, unpack
+from detectors.baselines import adopt
+from detectors.engine.snapshot import services, unpack
 from detectors.finding import Finding
 from detectors.observation import Control, Mark, Observation, ServiceKey, encode
 from ingest.messages import RawMessage
 from tests.at_length import at_length
-from tests.detectors.drift.test_accept import accepted
-from tests.detectors.drift.test_watcher import refusals_in_spanish
-from tests.detectors.drift.traffic import KEY, SPECS, World
+from tests.detectors.test_accept import accepted
+from tests.detectors.test_watcher import refusals_in_spanish
+from tests.detectors.traffic import KEY, SPECS, World
 from tests.ingest.test_detect_stage import Kept, log_of, said, stage
 
 LIVE = ServiceKey(KEY.tenant, "live", "", KEY.service)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.log.batches import batches
+from ingest.topics.batches import batches
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.dead_letters.broken_deploy import MIN_MESSAGES, NEVER, DeadLetterLimit, Outcome, ours_in
+from ingest.agents.score.broken_deploy import MIN_MESSAGES, NEVER, DeadLetterLimit, Outcome, ours_in
 
 OUTCOMES = st.lists(
     st.builds(

@@ -16,11 +16,19 @@ from detectors.observation import SourcePosition
 from detectors.record import ToolCall
 from infra.clock import NS_PER_S
 from infra.errors import Misconfigured
-from ingest.calls.command import EVERY_S, MOST_AWAY, OVERLAP_S, Following, followed, show, trace_page
-from ingest.calls.text import LONGEST_TEXT, line, to_dict, whole
 from ingest.errors import Unavailable
 from ingest.interaction import CallError, Interaction
-from ingest.store.interaction import StoredInteraction
+from ingest.operations.calls.command import (
+    EVERY_S,
+    MOST_AWAY,
+    OVERLAP_S,
+    Following,
+    followed,
+    show,
+    trace_page,
+)
+from ingest.operations.calls.text import LONGEST_TEXT, line, to_dict, whole
+from ingest.repository.interaction import StoredInteraction
 
 START_NS = 1_795_500_000_000_000_000
 CALL = Interaction(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from detectors.observation import Mark, SourcePosition
-from ingest.log.clock_marks import FORGET_AFTER_NS, Advance, ClockMarks
+from ingest.clock_marks import FORGET_AFTER_NS, Advance, ClockMarks
 from tests.wall_clock import HOUR_NS, START_NS, Machine
 
 S = 1_000_000_000

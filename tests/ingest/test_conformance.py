@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ingest.errors import BadRecord
-from ingest.files.conformance import COLUMNS, conformance, show
+from ingest.operations.files.conformance import COLUMNS, conformance, show
 from lightship import app
 from tests.ingest.telemetry import chat, span, traces
 from tests.recordings import FOLDER

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from detectors.observation import ABSENT, Mark, Observation, ServiceKey, SourcePosition
 from detectors.scorers import SPECS, score_conversations
-from ingest.detect.shard import Shard
-from ingest.score.observing import INTERACTION, Observed, keyed_hash, observe
+from ingest.agents.detect.shard import Shard
+from ingest.repository.observations import INTERACTION, Observed, keyed_hash, observe
 from ingest.units.conversations import Conversations, Limits
 from tests.at_length import examples
-from tests.detectors.drift.traffic import config
+from tests.detectors.traffic import config
 
 S = 1_000_000_000
 KEY = ServiceKey("default", "live", "prod", "desk")

@@ -11,12 +11,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from detectors.observation import SourcePosition
 from infra.kafka import DEAD_LETTERS
-from ingest.dead_letters.letter import DeadLetter, read, read_retried, retried_output, to_output
-from ingest.dead_letters.log import Kept, Wanted, request_of, service_of
-from ingest.dead_letters.retry import choose, headers_of
 from ingest.envelope import Envelope, read_envelope
 from ingest.errors import BadRecord
-from ingest.otlp_json import parse_json, to_json
+from ingest.operations.dead_letters.reader import Kept, Wanted, request_of, service_of
+from ingest.operations.dead_letters.retry import choose, headers_of
+from ingest.otlp.otlp_json import parse_json, to_json
+from ingest.topics.dead_letter import DeadLetter, read, read_retried, retried_output, to_output
 from tests.ingest.telemetry import chat, log, logs, span, traces
 
 VALUE = traces(span(chat("¿Sí?", "No."))).SerializeToString()

@@ -10,7 +10,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from ingest.files.decode import decode_files
+from ingest.operations.files.decode import decode_files
 from tests.ingest.telemetry import START_NS, TRACE, chat, log, logs, span, traces
 
 MAIL = "ada.lovelace@harbour-books.org"

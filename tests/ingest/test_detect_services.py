@@ -10,17 +10,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detectors.drift.budgets.grant import Grant
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.observation import Control, Mark, Observation, SourcePosition
-from tests.detectors.drift.test_watcher import refusals_in_spanish
-from tests.detectors.drift.traffic import DAY, KEY, START, Row, World, observation
+from tests.detectors.test_watcher import refusals_in_spanish
+from tests.detectors.traffic import DAY, KEY, START, Row, World, observation
 from tests.ingest.test_detect_stage import Kept, mark, raw, said, stage
 
 KILLS = 20
 EVERY_MIN = 60
 """One raw message an hour brings rows of every service."""
 
-GRANT = Grant(pages_per_month=0.1, tickets_per_week=0.1)
+GRANT = ServiceBudget(pages_per_month=0.1, tickets_per_week=0.1)
 Group = list[Observation | Control | Mark]
 """What stage 1 says of one raw message: an observation a service, then a mark."""
 

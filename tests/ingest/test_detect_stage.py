@@ -8,24 +8,24 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from alerts.incidents.intake import read_finding
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.closed_ticks import Report, decode
-from detectors.drift.baselines.reference import Reference
-from detectors.drift.budgets.grant import Grant
-from detectors.drift.service.series_rows import CellRow, SeriesState
+from detectors.counts.series_rows import CellRow, SeriesState
 from detectors.finding import Finding
 from detectors.observation import Mark, Message, Observation, ServiceKey, SourcePosition, encode
+from detectors.series.baseline_reference import Reference
 from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
-from ingest.dead_letters.letter import read as read_letter
-from ingest.detect.chain import digest_of
-from ingest.detect.evidence import Evidence, KeptSnapshot
-from ingest.detect.run_config import RunConfig
-from ingest.detect.stage import DetectStage
-from ingest.detect.writer import LogRow, QuarantineRow, Snapshot
+from ingest.agents.detect.chain import digest_of
+from ingest.agents.detect.evidence import Evidence, KeptSnapshot
+from ingest.agents.detect.run_config import RunConfig
+from ingest.agents.detect.stage import DetectStage
+from ingest.agents.detect.writer import LogRow, QuarantineRow, Snapshot
 from ingest.errors import Unavailable
 from ingest.messages import Output, RawMessage
+from ingest.topics.dead_letter import read as read_letter
 from tests.at_length import at_length
-from tests.detectors.drift.test_watcher import refusals_in_spanish
-from tests.detectors.drift.traffic import DAY, KEY, START, World, config, observation
+from tests.detectors.test_watcher import refusals_in_spanish
+from tests.detectors.traffic import DAY, KEY, START, World, config, observation
 
 NS_PER_MIN = 60_000_000_000
 LATENESS_NS = 2 * NS_PER_MIN
@@ -148,7 +148,7 @@ def log() -> list[Message]:
     world = World(seed=1, per_day=150, days=15, refusal=0.01, change=refusals_in_spanish)
     messages: list[Message] = [*log_of(world)]
     for place, pages in ((len(messages) // 3, 0.1), (len(messages) * 29 // 30, 0.01)):
-        messages.insert(place, Grant(pages, 0.1).control(KEY))
+        messages.insert(place, ServiceBudget(pages, 0.1).control(KEY))
     return messages
 
 

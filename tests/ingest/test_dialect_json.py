@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.record import ToolCall
-from ingest.dialects import partial_json
-from ingest.dialects.messages import read_messages
+from ingest.otlp.dialects import partial_json
+from ingest.otlp.dialects.messages import read_messages
 
 _leaves = st.none() | st.booleans() | st.integers() | st.text(max_size=12)
 _json = st.recursive(

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.assembly.assemble import assemble_batch
-from ingest.dialects import canonical, precedence
-from ingest.dialects.span_facts import sampling_probability
 from ingest.interaction import Interaction, MediaPart, to_line, to_record
+from ingest.otlp.assembly.assemble import assemble_batch
+from ingest.otlp.dialects import canonical, precedence
+from ingest.otlp.dialects.span_facts import sampling_probability
 from tests.ingest.telemetry import chat, log, messages, records, span, views
 
 

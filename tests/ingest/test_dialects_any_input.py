@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from ingest.assembly.assemble import assemble_batch
 from ingest.compression import decompress, sniff
-from ingest.files.decode import LARGEST_FILE
 from ingest.interaction import to_line
-from ingest.otlp import EventView, LogView, SpanView, span_views
-from ingest.otlp import log_views as views_of_logs
+from ingest.operations.files.decode import LARGEST_FILE
+from ingest.otlp.assembly.assemble import assemble_batch
+from ingest.otlp.views import EventView, LogView, SpanView, span_views
+from ingest.otlp.views import log_views as views_of_logs
 from tests.at_length import examples
 from tests.recordings import groups
 

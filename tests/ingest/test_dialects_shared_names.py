@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ingest.assembly.assemble import assemble_batch
-from ingest.dialects import canonical
-from ingest.dialects.litellm import LONGEST_LITERAL, literal
-from ingest.dialects.payload import token_counts
 from ingest.interaction import Interaction
+from ingest.otlp.assembly.assemble import assemble_batch
+from ingest.otlp.dialects import canonical
+from ingest.otlp.dialects.litellm import LONGEST_LITERAL, literal
+from ingest.otlp.dialects.payload import token_counts
 from tests.ingest.telemetry import span, views
 
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Tide?"}]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ingest.errors import Unavailable
-from ingest.importing.drained import wait_until_drained
+from ingest.operations.importing.drained import wait_until_drained
 
 
 def test_waiting_ends_when_it_is_done_and_says_how_long_it_waits() -> None:

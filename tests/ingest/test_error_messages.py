@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from infra.settings import RedactionSettings, Settings
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import INTERACTIONS
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import INTERACTIONS
 from tests.ingest.raw import SETTINGS, raw
 from tests.ingest.telemetry import chat, log, logs, messages, span, traces
 from tests.ingest.test_score_stage import rows, run, stage

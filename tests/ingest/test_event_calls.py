@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detectors.observation import SourcePosition
-from ingest.assembly.assemble import EVALUATION_EVENT
+from ingest.agents.score.stage import ScoreStage
 from ingest.messages import RawMessage
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, JUDGEMENTS, LEDGER
-from ingest.units.twins import Views
+from ingest.otlp.assembly.assemble import EVALUATION_EVENT
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, JUDGEMENTS, LEDGER
+from ingest.units.duplicate_calls import Views
 from tests.at_length import examples
 from tests.ingest.raw import HASH_KEY, RECEIVED_NS, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import TRACE, chat, log, logs, span, traces

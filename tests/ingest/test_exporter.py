@@ -28,7 +28,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
-from ingest.otlp import parse_traces, span_views
+from ingest.otlp.views import parse_traces, span_views
 from lightship_exporter import KafkaSpanExporter
 from lightship_exporter.delivery import Delivery
 from lightship_exporter.logs import encode_logs

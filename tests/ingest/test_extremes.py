@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from detectors.closed_ticks import BEGINNING, Entry, Report, SharedRow, decode, encode
 from detectors.finding import SEVERAL
 from detectors.observation import Control, ServiceKey, SourcePosition
+from ingest.agents.fleet.shard import FleetShard
 from ingest.event_time import MAX_NS
-from ingest.fleet.shard import FleetShard
 from ingest.interaction import ContextSpan
-from ingest.score.stage_settings import ContextScope, ScorerOff, StageSettings
-from ingest.store.context import step_of_context
-from ingest.store.tables import TRACES
-from ingest.units.trace_unit import END, obey, rootless_unit, stored_by, to_row, trace_unit
+from ingest.repository.context_span import step_of_context
+from ingest.repository.tables import TRACES
+from ingest.stage_settings import ContextScope, ScorerOff, StageSettings
+from ingest.units.trace_unit import END, apply_stored, rootless_unit, stored_by, to_row, trace_unit
 from tests.at_length import examples
-from tests.detectors.drift.traffic import SPECS, START, config
+from tests.detectors.traffic import SPECS, START, config
 from tests.ingest.test_bad_numbers import fits
 
 EDGES = [e + d for e in (0, START, 2**20, 2**31, 2**32, 2**53, 2**63) for d in (-1, 0, 1)]
@@ -113,7 +113,7 @@ def test_the_row_of_a_run_fits_and_a_later_run_takes_it_as_it_is(
     row = to_row(first)
     assert all(fits(t, v) for (_, t), v in zip(TRACES.columns, row, strict=True))
     again.scores = {}
-    obey(again, row)
+    apply_stored(again, row)
     assert to_row(again) == row
     assert stored_by(row) == (first.root.span_id, source)
 

@@ -9,22 +9,22 @@ from dataclasses import replace
 import pytest
 
 from alerts.incidents.intake import read_finding
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.closed_ticks import BEGINNING, Entry, Report, SharedRow, decode, encode
-from detectors.drift.budgets.grant import Grant
-from detectors.drift.fleet.fleet import FleetWatcher
 from detectors.finding import SEVERAL, Finding
+from detectors.fleet.fleet import FleetWatcher
 from detectors.observation import Control, ServiceKey
 from detectors.observation import encode as encode_control
 from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
-from ingest.dead_letters.letter import read as read_letter
-from ingest.detect.quarantine import RELEASE
-from ingest.doctor.check_quarantine import check_quarantine
+from ingest.agents.detect.quarantine import RELEASE
+from ingest.agents.fleet.shard import FleetShard
+from ingest.agents.fleet.stage import FleetStage
 from ingest.errors import Unavailable
-from ingest.fleet.shard import FleetShard
-from ingest.fleet.stage import FleetStage
 from ingest.messages import Output, RawMessage
-from ingest.quarantine_command import TOPICS, SetAside
-from tests.detectors.drift.traffic import START
+from ingest.operations.doctor.check_quarantine import check_quarantine
+from ingest.operations.quarantine import TOPICS, SetAside
+from ingest.topics.dead_letter import read as read_letter
+from tests.detectors.traffic import START
 from tests.ingest.test_detect_stage import Kept
 from tests.ingest.test_fleet_stage import REFUSALS
 
@@ -45,7 +45,7 @@ def rows(tick: int, count: int = 3) -> tuple[SharedRow, ...]:
 
 def stream(ticks: int = 8, bad_from: int = 4) -> list[Report | Control]:
     """Each tick is closed for both tenants; from one of them on, the bad one counts more than can be."""
-    made: list[Report | Control] = [Grant(0.5, 0.5).control(BAD)]
+    made: list[Report | Control] = [ServiceBudget(0.5, 0.5).control(BAD)]
     before, offset = BEGINNING, 0
     for n in range(ticks):
         tick = START + n
@@ -118,12 +118,12 @@ def test_it_is_a_page_a_row_and_a_line_of_the_doctor_whatever_the_store_does() -
         None,
     )
     assert "what services share (bad/live/*) is not watched" in page.notes[0]
-    assert "OverflowError at detectors.drift.fleet" in page.notes[0]
+    assert "OverflowError at detectors.fleet" in page.notes[0]
     (row,) = store.quarantine
     assert (row.key, row.error, row.released) == (BAD, "OverflowError", False)
     one.snapshot()
     again = stage(store)
-    (same,) = pages(again.process(raw([Grant(1, 1).control(BAD)], len(stream()))))
+    (same,) = pages(again.process(raw([ServiceBudget(1, 1).control(BAD)], len(stream()))))
     assert same.finding_id == page.finding_id
     assert len(store.quarantine) == 1
     aside = SetAside("fleet", 0, "bad", "live", "", SEVERAL, 9, "2026-01-01 00:00:00", "E", "p", "1")
@@ -153,7 +153,7 @@ def test_another_version_of_the_program_releases_it() -> None:
     one = stage(store)
     one.process(raw(messages))
     one.snapshot()
-    ask = raw([Grant(1, 1).control(GOOD)], len(messages))
+    ask = raw([ServiceBudget(1, 1).control(GOOD)], len(messages))
     records = [[o for o in stage(store, v).process(ask) if o.topic == TICKS.name] for v in ("1", "2")]
     assert records[0] == []
     assert [decode(o.value) for o in records[1]] == [Control(BAD, RELEASE, 0)]

@@ -11,31 +11,31 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from detectors.budgets.allocation import allot
+from detectors.budgets.budget import FLEET_SHARES
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.closed_ticks import BEGINNING, Entry, Report, SharedRow, decode, encode
-from detectors.drift.budgets.allocation import allot
-from detectors.drift.budgets.budget import FLEET_SHARES
-from detectors.drift.budgets.grant import Grant
 from detectors.finding import SEVERAL, Finding
 from detectors.observation import Control, Mark, Message, ServiceKey, SourcePosition, WrongFormat
 from detectors.observation import encode as encode_observation
 from infra.kafka import DEAD_LETTERS, FINDINGS, TICKS
 from infra.settings import BudgetSettings, KafkaSettings, Settings
-from ingest.dead_letters.letter import read as read_letter
-from ingest.detect.run_config import RunConfig
-from ingest.detect.stage import DetectStage
+from ingest.agents.detect.run_config import RunConfig
+from ingest.agents.detect.stage import DetectStage
+from ingest.agents.fleet.shard import FleetShard
+from ingest.agents.fleet.stage import FleetStage
+from ingest.detection_settings import fleet_config
 from ingest.errors import Unavailable
-from ingest.fleet.shard import FleetShard
-from ingest.fleet.stage import FleetStage
 from ingest.messages import Output, RawMessage
-from ingest.verify.check import Check
-from ingest.verify.logs import CLOSED
-from ingest.watching import fleet_config
+from ingest.operations.verify.check import Check
+from ingest.operations.verify.logs import CLOSED
+from ingest.topics.dead_letter import read as read_letter
 from tests.at_length import at_length
-from tests.detectors.drift.traffic import DAY, SPECS, START, Row, config, observation
+from tests.detectors.traffic import DAY, SPECS, START, Row, config, observation
 from tests.ingest.test_detect_stage import LATENESS_NS, NS_PER_MIN, Kept
 from tests.ingest.test_verify import Memory, claims
 
-FLEET = Grant(1.0, 2.0)
+FLEET = ServiceBudget(1.0, 2.0)
 VOLUMES = {"a": 60, "b": 90, "c": 120, "d": 160, "e": 220, "f": 300, "g": 400, "h": 550}
 """Interactions a day."""
 CHANGE = START + 14 * DAY + 240
@@ -205,7 +205,7 @@ def test_a_control_record_for_the_fleet_moves_its_threshold(
 ) -> None:
     reports, _ = said
     key = ServiceKey("default", "demo-t", "", SEVERAL)
-    record = encode_observation(Grant(100.0, 100.0).control(key))
+    record = encode_observation(ServiceBudget(100.0, 100.0).control(key))
     stream = [RawMessage(TICKS.name, 0, 0, record)]
     stream += [replace(m, offset=m.offset + 1) for m in raw(interleaved(reports, 0))]
     plain = findings_of(fleet_stage(Kept()).process(raw(interleaved(reports, 0))))
@@ -217,7 +217,7 @@ def test_environments_are_watched_apart_and_have_budgets_of_their_own() -> None:
     row = SharedRow("", "a", 7, "interaction", "refusal", "provider=acme", (0, 1), (5, 2))
     shard = FleetShard(REFUSALS, 1)
     staging = ServiceKey("default", "live", "staging", SEVERAL)
-    shard.apply(0, Grant(0.5, 0.7).control(staging))
+    shard.apply(0, ServiceBudget(0.5, 0.7).control(staging))
     rows = (row, replace(row, environment="staging"))
     shard.apply(1, Report(0, (Entry(9, BEGINNING, "default", "live", 8, rows),)))
     assert shard.watchers[staging].config.pages.pages == 0.5

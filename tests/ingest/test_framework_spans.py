@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ingest.assembly.assemble import assemble_batch
 from ingest.interaction import CallError, Interaction
+from ingest.otlp.assembly.assemble import assemble_batch
 from tests.ingest.telemetry import chat, messages, span, views
 
 AG2 = "opentelemetry.instrumentation.ag2"

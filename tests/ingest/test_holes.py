@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.ledger.holes import Gap, holes_in, without
+from ingest.operations.ledger.holes import Gap, holes_in, without
 
 OFFSETS = st.sets(st.integers(0, 60), max_size=40)
 GAPS = st.tuples(st.integers(1, 50), st.integers(0, 8)).map(lambda g: (g[0], g[0] + g[1]))

@@ -11,12 +11,12 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
+from ingest.agents.score.setup import scoring
+from ingest.agents.score.stage import ScoreStage
 from ingest.gateway.splitting import MAX_PIECE_BYTES, drop_invalid, split
-from ingest.redact_otlp import Request, RequestRedactor
-from ingest.score.setup import scoring
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS
+from ingest.otlp.redact_otlp import Request, RequestRedactor
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS
 from tests.at_length import at_length
 from tests.conftest import ROOT
 from tests.ingest.raw import HASH_KEY, SETTINGS, raw

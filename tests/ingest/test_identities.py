@@ -11,10 +11,10 @@ import pytest
 
 from detectors.observation import Mark, Observation, ServiceKey, SourcePosition, decode, encode
 from detectors.scorers import SPECS
-from ingest.detect.shard import Shard
-from ingest.score.observing import INTERACTION, Hash, Observed, keyed_hash, observe
+from ingest.agents.detect.shard import Shard
+from ingest.repository.observations import INTERACTION, Hash, Observed, keyed_hash, observe
 from tests.at_length import at_length
-from tests.detectors.drift.traffic import config
+from tests.detectors.traffic import config
 
 S = 1_000_000_000
 BASE_S = 29_000_100 * 60

@@ -19,19 +19,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.settings import KafkaSettings, Settings
-from ingest.assembly.assemble import assemble_batch
+from ingest.agents.score.stage import ScoreStage
 from ingest.errors import BadRecord, Unavailable
 from ingest.gateway.producer import MemoryProducer, Sent
-from ingest.importing.files import read_rows
-from ingest.importing.importer import ImportJob, ImportReport, build_intake, run_import
-from ingest.importing.options import read_plan, read_span
-from ingest.importing.plan import ImportPlan, ImportRow, place, read_time
-from ingest.importing.records import portions, span_ids
 from ingest.messages import RawMessage
-from ingest.otlp import span_views
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import INTERACTIONS, LEDGER
+from ingest.operations.importing.files import read_rows
+from ingest.operations.importing.importer import ImportJob, ImportReport, build_intake, run_import
+from ingest.operations.importing.options import read_plan, read_span
+from ingest.operations.importing.plan import ImportPlan, ImportRow, place, read_time
+from ingest.operations.importing.records import portions, span_ids
+from ingest.otlp.assembly.assemble import assemble_batch
+from ingest.otlp.views import span_views
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import INTERACTIONS, LEDGER
 from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, marks, observations
 
 START = 1_790_000_000_000_000_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.log.in_order import InOrder, Place, Sifted
 from ingest.messages import RawMessage
+from ingest.topics.in_order import InOrder, Place, Sifted
 
 SPANS: Place = ("otlp_spans", 2)
 

@@ -29,7 +29,6 @@ from ingest.gateway.grouping import Grouper
 from ingest.gateway.intake import Intake, Origin
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
-from ingest.gateway.redactors import Redactors
 from ingest.judge.__main__ import work
 from ingest.judge.endpoint import Endpoint
 from ingest.judge.exchange import NoVerdict, Texts, Wanted, read_answer, request_body
@@ -38,7 +37,8 @@ from ingest.judge.judge import HOUR_NS, Bench, Judge
 from ingest.judge.rubric import read_rubric, rubric_of
 from ingest.judge.setup import benches, price_of
 from ingest.judge.stored import Stored
-from ingest.judgements.record import EXPLANATION, LABEL, NAME, UID, VALUE, Sent, to_request
+from ingest.otlp.redactors import Redactors
+from ingest.requests.evaluation import EXPLANATION, LABEL, NAME, UID, VALUE, Sent, to_request
 from tests.loopback import Answer, Loopback, Request, cut, drip, refused, says
 
 RUBRIC = read_rubric("", "judge.fit.rubric_file")
@@ -229,7 +229,7 @@ class World:
         async def deliver(sent: Sent) -> None:
             if sent.judgement.trace_id in self.undeliverable:
                 raise OverflowError
-            await intake.take(to_request([sent], self.now_ns), Origin("default"))
+            await intake.accept(to_request([sent], self.now_ns), Origin("default"))
 
         judge = Judge(
             bench, self.stored, journal, endpoint, deliver,
@@ -243,7 +243,7 @@ class World:
             await endpoint.close()
             await intake.close()
             self.rest_s = (judge.rest_until_ns - self.now_ns) / NS_PER_S
-            self.states, self.spent = journal.counts(), journal.spent(self.now_ns - 24 * HOUR_NS)
+            self.states, self.spent = journal.counts(), journal.usage(self.now_ns - 24 * HOUR_NS)
             journal.close()
 
     def _count(self, what: str) -> None:

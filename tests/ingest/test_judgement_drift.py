@@ -14,11 +14,11 @@ from detectors.finding import ALL, Finding
 from detectors.observation import decode
 from detectors.scorers.judgement import WithJudgements
 from infra.kafka import OBSERVATIONS
-from ingest.assembly.assemble import EVALUATION_EVENT
-from ingest.detect.shard import Shard
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import MemoryStore
-from tests.detectors.drift.traffic import config
+from ingest.agents.detect.shard import Shard
+from ingest.agents.score.stage import ScoreStage
+from ingest.otlp.assembly.assemble import EVALUATION_EVENT
+from ingest.repository.stage_store import MemoryStore
+from tests.detectors.traffic import config
 from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, SPECS, raw
 from tests.ingest.telemetry import START_NS, chat, log, logs, span, traces
 

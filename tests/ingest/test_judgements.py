@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.assembly.assemble import Judgement, assemble_batch
 from ingest.errors import BadRecord
 from ingest.interaction import Evaluation
-from ingest.judgements.feedback import KNOWN, MOST, read_feedback
-from ingest.judgements.langfuse_scores import read_score, read_scores
-from ingest.judgements.record import UID, Sent, to_record, to_request
-from ingest.markers import read_markers
-from ingest.otlp import log_views
+from ingest.otlp.assembly.assemble import Judgement, assemble_batch
+from ingest.otlp.views import log_views
+from ingest.requests.change_events import read_markers
+from ingest.requests.evaluation import UID, Sent, to_record, to_request
+from ingest.requests.feedback import KNOWN, MOST, read_feedback
+from ingest.requests.langfuse_scores import read_score, read_scores
 from tests.ingest.telemetry import START_NS, TRACE, chat, span, views
 
 SPAN = f"{1:016x}"

@@ -12,14 +12,22 @@ from hypothesis import strategies as st
 
 from detectors.observation import SourcePosition
 from infra.settings import RedactionSettings, Settings
-from ingest.assembly.assemble import EVALUATION_EVENT, Judgement
+from ingest.agents.score.stage import ScoreStage
 from ingest.interaction import Evaluation
-from ingest.judgements.record import Sent, to_request
 from ingest.messages import Output, RawMessage
-from ingest.score.stage import ScoreStage
-from ingest.store import judgement as stored_judgement
-from ingest.store.stage_store import MemoryStore, Refused
-from ingest.store.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, JUDGEMENTS, LEDGER, Row, Table
+from ingest.otlp.assembly.assemble import EVALUATION_EVENT, Judgement
+from ingest.repository import evaluation as stored_judgement
+from ingest.repository.stage_store import MemoryStore, Refused
+from ingest.repository.tables import (
+    CONTENT_RECORDS,
+    CONTEXT_SPANS,
+    INTERACTIONS,
+    JUDGEMENTS,
+    LEDGER,
+    Row,
+    Table,
+)
+from ingest.requests.evaluation import Sent, to_request
 from tests.at_length import examples
 from tests.ingest.raw import HASH_KEY, RECEIVED_NS, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import START_NS, TRACE, chat, log, logs, span, traces

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ingest.messages import RawMessage
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import INTERACTIONS, TRACES
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import INTERACTIONS, TRACES
 from tests.ingest.raw import RECEIVED_NS, observations, raw
 from tests.ingest.telemetry import chat, log, logs, messages, span, traces
 from tests.ingest.test_score_stage import account, rows, run, stage

@@ -11,12 +11,19 @@ import pytest
 from infra.clock import NS_PER_S, SystemClock
 from infra.settings import KafkaSettings
 from ingest.gateway.metrics import REJECTED, SPANS, Metrics
-from ingest.ledger import waiting
-from ingest.ledger.command import show
-from ingest.ledger.proof import PartitionAccount, TopicFacts, next_offsets, report, with_holes, with_topic
-from ingest.ledger.refused import read_refused
-from ingest.ledger.waiting import STUCK_S
-from ingest.store.stage_store import Partition
+from ingest.operations.ledger import waiting
+from ingest.operations.ledger.command import show
+from ingest.operations.ledger.proof import (
+    PartitionAccount,
+    TopicFacts,
+    next_offsets,
+    report,
+    with_holes,
+    with_topic,
+)
+from ingest.operations.ledger.refused import read_refused
+from ingest.operations.ledger.waiting import STUCK_S
+from ingest.repository.stage_store import Partition
 
 GOOD = PartitionAccount("otlp_spans", 0, 5, 9, 30, 20, 6, 3, 1, 0, 0, 0)
 

@@ -6,8 +6,8 @@ from itertools import combinations
 from typing import Any
 
 from ingest.messages import RawMessage
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import INTERACTIONS
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import INTERACTIONS
 from tests.ingest.raw import observations, raw
 from tests.ingest.telemetry import span, traces
 from tests.ingest.test_framework_spans import CHAT, STEP_INPUT, STEP_OUTPUT, mastra

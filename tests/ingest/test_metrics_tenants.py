@@ -10,12 +10,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from infra.metrics_key import PRIVATE_LABELS
+from ingest.agents.probe import probe
+from ingest.agents.relay import metrics as relays
+from ingest.agents.stream import Health
 from ingest.gateway.metrics import Metric, Metrics
 from ingest.judge import metrics as judges
 from ingest.judge.__main__ import _probe
-from ingest.probe import probe
-from ingest.relay import metrics as relays
-from ingest.stream import Health
 
 TENANTS = ("acme-hospital", "first-bank")
 
@@ -30,7 +30,7 @@ def filled(listed: Sequence[Metric]) -> Metrics:
 
 
 def relay() -> web.Application:
-    """As `ingest.relay.worker` opens it."""
+    """As `ingest.agents.relay.worker` opens it."""
     counters = filled(relays.ALL)
     return probe(Health(), counters.samples)
 

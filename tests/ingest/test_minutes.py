@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from detectors.drift.fast.limits import Limit
+from detectors.declared_limits import Limit
 from detectors.finding import Finding
 from detectors.observation import Column, Mark, Observation, SourcePosition, encode
 from infra.kafka import FINDINGS
-from ingest.detect.stage import DetectStage
+from ingest.agents.detect.stage import DetectStage
 from ingest.messages import RawMessage
 from tests.at_length import at_length
-from tests.detectors.drift.traffic import DAY, KEY, SPECS, START, config
+from tests.detectors.traffic import DAY, KEY, SPECS, START, config
 from tests.ingest.test_detect_stage import LATENESS_NS, Kept
 
 PER_HOUR = 240

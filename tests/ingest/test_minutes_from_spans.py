@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from detectors.drift.fast.limits import Limit
+from detectors.declared_limits import Limit
 from detectors.finding import Finding
 from detectors.observation import decode
 from infra.kafka import OBSERVATIONS
-from ingest.detect.shard import Shard
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import MemoryStore
-from tests.detectors.drift.traffic import config
+from ingest.agents.detect.shard import Shard
+from ingest.agents.score.stage import ScoreStage
+from ingest.repository.stage_store import MemoryStore
+from tests.detectors.traffic import config
 from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, SPECS, raw
 from tests.ingest.telemetry import START_NS, chat, span, traces
 

@@ -23,9 +23,9 @@ from detectors.observation import (
     encode,
 )
 from detectors.scorers import SPECS
-from ingest.detect.shard import Shard
+from ingest.agents.detect.shard import Shard
 from tests.at_length import at_length
-from tests.detectors.drift.traffic import KEY, config
+from tests.detectors.traffic import KEY, config
 from tests.ingest.test_identities import KEYED, S, traffic
 
 NUMBERS = (ABSENT, 0, 1, MAX_CELL, MAX_CELL + 1, -2, 2**31, 2**40, -(2**40), 2**63 - 1)

@@ -19,8 +19,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from ingest.compression import decompress, sniff
 from ingest.errors import BadRecord, TooLarge, UnknownEncoding
-from ingest.otlp import log_views, parse_logs, parse_traces, read_value, span_views
-from ingest.otlp_json import parse_json
+from ingest.otlp.otlp_json import parse_json
+from ingest.otlp.views import log_views, parse_logs, parse_traces, read_value, span_views
 from tests.ingest.telemetry import TRACE, any_value, chat, log, logs, span, traces
 
 _scalars = (

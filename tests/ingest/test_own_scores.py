@@ -14,28 +14,28 @@ import numpy as np
 import pytest
 
 from alerts.briefs import words
-from alerts.briefs.known_scores import learn_own_scores
+from alerts.briefs.known_scores import learn_custom_scores
 from detectors.finding import ALL, Finding
 from detectors.grid import FlagGrid, LogGrid
 from detectors.observation import decode
 from detectors.record import Record
 from detectors.scorers import SPECS, registry
+from detectors.scorers.custom.declared import GROUP
 from detectors.scorers.each import EachRecord
-from detectors.scorers.own.declared import GROUP
 from detectors.scorers.protocol import ScoreSpec
 from infra.errors import Misconfigured
 from infra.kafka import OBSERVATIONS
 from infra.settings import Settings, load
-from ingest.detect.run_config import RunConfig, engine
-from ingest.detect.shard import Shard
-from ingest.files.score import score_files
-from ingest.own_scores import own_scorers, specs_of, with_plug_ins
-from ingest.score.chosen import chosen
-from ingest.score.setup import scoring
-from ingest.score.stage import ScoreStage
-from ingest.scorers_command import examine, show
+from ingest.agents.detect.run_config import RunConfig, engine
+from ingest.agents.detect.shard import Shard
+from ingest.agents.score.enabled_scorers import chosen
+from ingest.agents.score.setup import scoring
+from ingest.agents.score.stage import ScoreStage
+from ingest.custom_scores import custom_scorers, specs_of, with_plug_ins
+from ingest.operations.files.score import score_files
+from ingest.operations.scorers import examine, show
+from ingest.repository.stage_store import MemoryStore
 from ingest.settings_check import check
-from ingest.store.stage_store import MemoryStore
 from tests.ingest.raw import HASH_KEY, PARTITIONS, raw
 from tests.ingest.telemetry import START_NS, chat, span, traces
 
@@ -115,7 +115,7 @@ def test_files_are_scored_by_them(example: Settings, tmp_path: Path) -> None:
     assert loud["scores"]["names_rival"] == 1
     assert loud["scores"]["shouting"] == pytest.approx(10 / 12)
     assert (number["scores"]["names_rival"], "shouting" in number["scores"]) == (0, False)
-    assert loud["scorers"]["shouting"] == own_scorers(example)[1].version
+    assert loud["scorers"]["shouting"] == custom_scorers(example)[1].version
 
 
 def test_what_was_declared_is_kept_with_what_ran(example: Settings) -> None:
@@ -138,7 +138,7 @@ def test_alerts_know_their_titles(example: Settings, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(registry, "_KNOWN", registry._KNOWN)  # the same mapping, put back as it was
     before = dict(registry._KNOWN)
     try:
-        learn_own_scores(example)
+        learn_custom_scores(example)
         spec = words.spec_of("names_rival")
         assert spec is not None
         assert (spec.harmful, words.title("shouting")) == (1, "Shouting")

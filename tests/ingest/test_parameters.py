@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingest.score.parameters import parameters_text
+from ingest.agents.score.parameters import parameters_text
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ import asyncio
 
 from aiohttp.test_utils import TestClient, TestServer
 
-from ingest.probe import door
+from ingest.agents.probe import probe_app
 
 
 def test_a_probe_answers_under_the_names_of_loopback_alone() -> None:
     async def test() -> None:
-        app = door(lambda: {"ready": True}, lambda: "lightship_x 1\n")
+        app = probe_app(lambda: {"ready": True}, lambda: "lightship_x 1\n")
         async with TestClient(TestServer(app)) as client:
             for path in ("/healthz", "/readyz", "/metrics", "/nowhere"):
                 answer = await client.get(path, headers={"host": "evil.example:4319"})

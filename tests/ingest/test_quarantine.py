@@ -10,23 +10,23 @@ from typing import Any
 
 import pytest
 
-from detectors.drift.budgets.grant import Grant
-from detectors.drift.fast.fast_watch import FastWatch
-from detectors.drift.service.fold import Fold
-from detectors.drift.service.people import People
-from detectors.drift.service.rule_watch import RuleWatch
-from detectors.drift.service.watcher import ServiceWatcher
-from detectors.drift.service.watching import WatchList
-from detectors.drift.traffic.traffic import Traffic
+from detectors.budgets.service_budget import ServiceBudget
+from detectors.counts.aggregate import Aggregate
+from detectors.counts.user_cap import UserCap
+from detectors.fast.fast_watch import FastWatch
 from detectors.finding import Finding
 from detectors.observation import Control, Message, Observation, ServiceKey, decode, encode
+from detectors.rule_watch.service_rules import RuleWatch
 from detectors.scorers import SPECS
-from ingest.detect.quarantine import RELEASE
-from ingest.detect.shard import ANEW, Shard
+from detectors.series.series_banks import WatchList
+from detectors.traffic.traffic import Traffic
+from detectors.watch.watcher import ServiceWatcher
+from ingest.agents.detect.quarantine import RELEASE
+from ingest.agents.detect.shard import ANEW, Shard
 from ingest.errors import Unavailable
 from ingest.units.conversations import Conversations
 from tests.at_length import at_length
-from tests.detectors.drift.traffic import config
+from tests.detectors.traffic import config
 from tests.ingest.test_identities import KEYED, S, traffic
 
 BAD = ServiceKey("default", "live", "prod", "chat")
@@ -41,7 +41,7 @@ class SecretInTheText(RuntimeError):
 
 def log(minutes: int = MINUTES, per_minute: int = 4) -> list[Message]:
     messages: list[Message] = [*traffic(3, minutes, KEYED, per_minute)]
-    messages.insert(30, Grant(0.5, 0.5).control(BAD))
+    messages.insert(30, ServiceBudget(0.5, 0.5).control(BAD))
     return messages
 
 
@@ -96,14 +96,14 @@ def whole() -> Run:
 
 
 PLACES: dict[str, tuple[type, str]] = {
-    "counting": (Fold, "add"),
-    "people": (People, "add"),
+    "counting": (Aggregate, "add"),
+    "people": (UserCap, "add"),
     "fast path": (FastWatch, "observe"),
     "open ticks": (FastWatch, "peek"),
     "traffic": (Traffic, "observe"),
     "the clock": (Traffic, "advance"),
     "rules": (RuleWatch, "close"),
-    "closing": (Fold, "advance"),
+    "closing": (Aggregate, "advance"),
     "fast closing": (FastWatch, "close"),
     "drift": (WatchList, "update"),
     "series": (ServiceWatcher, "series_states"),
@@ -151,12 +151,12 @@ def test_a_part_that_raises_costs_its_service_alone(
     assert set(got.shard.quarantine) == {BAD}
     kept = got.shard.quarantine[BAD]
     assert kept.fault.error.endswith("SecretInTheText")
-    assert kept.fault.place.startswith(("detectors.drift.", "ingest.detect."))
+    assert kept.fault.place.startswith(("detectors.", "ingest.agents.detect."))
     assert FROM - 1 <= kept.offset <= FROM + 24
     assert got.others() == whole.others()
     assert "posthorn" not in caplog.text
     assert "chat is in quarantine" in caplog.text
-    if kind is not Fold:  # what had been counted is sound: not a row is missing
+    if kind is not Aggregate:  # what had been counted is sound: not a row is missing
         assert got.of(BAD) == whole.of(BAD)
         assert got.closed == whole.closed
     assert max(k[2] for k in got.of(BAD)) == max(k[2] for k in whole.of(BAD))  # type: ignore[type-var]
@@ -247,7 +247,7 @@ def test_a_service_that_is_released_is_watched_anew_and_what_was_open_ends(
         shard.apply(offset + 1, replace(later, source=replace(later.source, offset=9000)))
     assert BAD in shard.quarantine
     shard = Shard.unpack(shard.pack(), config(specs=SPECS), 1, 60 * S, program="1")
-    shard.apply(offset + 2, Grant(0.25, 0.25).control(BAD))
+    shard.apply(offset + 2, ServiceBudget(0.25, 0.25).control(BAD))
     shard.findings = []
     shard.apply(offset + 3, Control(BAD, RELEASE, 0))
     assert BAD not in shard.quarantine

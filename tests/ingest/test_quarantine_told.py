@@ -9,18 +9,18 @@ import pytest
 
 from alerts.briefs import runbook
 from alerts.incidents.intake import read_finding
-from detectors.drift.traffic.traffic import Traffic
 from detectors.finding import Finding
 from detectors.observation import Control, Message, Observation, decode, encode
 from detectors.scorers import SPECS
+from detectors.traffic.traffic import Traffic
 from infra.kafka import FINDINGS, OBSERVATIONS
-from ingest.detect.quarantine import RELEASE
-from ingest.detect.quarantine_log import SCORE
-from ingest.detect.stage import DetectStage
+from ingest.agents.detect.quarantine import RELEASE
+from ingest.agents.detect.quarantine_log import SCORE
+from ingest.agents.detect.stage import DetectStage
 from ingest.errors import Unavailable
 from ingest.messages import Output, RawMessage
 from ingest.units.conversations import Conversations
-from tests.detectors.drift.traffic import config
+from tests.detectors.traffic import config
 from tests.ingest.test_detect_stage import Kept
 from tests.ingest.test_identities import S
 from tests.ingest.test_quarantine import BAD, FROM, log

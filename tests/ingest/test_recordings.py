@@ -14,8 +14,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from ingest.compression import decompress, sniff
-from ingest.files.decode import LARGEST_FILE, Decoded
-from ingest.otlp_json import to_json
+from ingest.operations.files.decode import LARGEST_FILE, Decoded
+from ingest.otlp.otlp_json import to_json
 from tests.recordings import CAPTURES, Group, decode_bodies, expected, groups, manifest, said
 
 NAMES = sorted(groups())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from detectors.observation import SourcePosition
 from detectors.record import ToolCall
+from ingest.agents.score.late_content import add_late
 from ingest.interaction import Interaction, to_record
-from ingest.score.late_content import add_late
-from ingest.store.interaction import StoredInteraction, from_row, to_record_of, to_row
+from ingest.repository.interaction import StoredInteraction, from_row, to_record_of, to_row
 from tests.ingest.telemetry import START_NS
 
 TOOL = {"type": "function", "function": {"name": "book", "parameters": {"type": "object"}}}

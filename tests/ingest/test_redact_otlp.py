@@ -13,10 +13,10 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
-from ingest.assembly.build import REDACTIONS
-from ingest.dialects.span_facts import CONVERSATION_KEYS, USER_KEYS
-from ingest.otlp import log_views, span_views
-from ingest.redact_otlp import Request, RequestRedactor, count_records
+from ingest.otlp.assembly.build import REDACTIONS
+from ingest.otlp.dialects.span_facts import CONVERSATION_KEYS, USER_KEYS
+from ingest.otlp.redact_otlp import Request, RequestRedactor, count_records
+from ingest.otlp.views import log_views, span_views
 from tests.ingest.telemetry import any_value, chat, log, logs, pairs, span, traces
 
 MAIL = "ada.lovelace@harbour-books.org"

@@ -22,6 +22,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from infra import kafka
 from infra.clock import NS_PER_S
+from ingest.agents.relay import metrics
+from ingest.agents.relay.relay import OLDEST_NS, Relay, read_request, received_at
 from ingest.errors import BadRecord, Defect, Unavailable
 from ingest.gateway.grouping import Grouper
 from ingest.gateway.ingest_keys import IngestKeys
@@ -29,12 +31,10 @@ from ingest.gateway.intake import Intake
 from ingest.gateway.key_file import Key, KeyFile, hash_of
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
-from ingest.gateway.redactors import Redactors
 from ingest.gateway.splitting import partition_of
 from ingest.messages import Output, RawMessage
-from ingest.otlp import span_views
-from ingest.relay import metrics
-from ingest.relay.relay import OLDEST_NS, Relay, read_request, received_at
+from ingest.otlp.redactors import Redactors
+from ingest.otlp.views import span_views
 from tests.at_length import examples
 from tests.ingest.telemetry import chat, log, logs, span, traces
 
@@ -54,7 +54,7 @@ class Kit:
 
     def take(self, *messages: RawMessage, stamped_ns: int = NOW_NS) -> list[Output | None]:
         async def all_at_once() -> list[Output | None]:
-            return await asyncio.gather(*(self.relay.take(m, stamped_ns) for m in messages))
+            return await asyncio.gather(*(self.relay.forward(m, stamped_ns) for m in messages))
 
         return asyncio.run(all_at_once())
 
@@ -212,7 +212,7 @@ def test_catching_up_no_record_comes_from_later_than_it_was_received(kit: Kit) -
     async def both() -> None:
         await asyncio.gather(
             *(
-                kit.relay.take(message(traces(span(chat(), span_id=n + 1))), NOW_NS - (50 - n) * NS_PER_S)
+                kit.relay.forward(message(traces(span(chat(), span_id=n + 1))), NOW_NS - (50 - n) * NS_PER_S)
                 for n in range(50)
             )
         )

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra import kafka
-from ingest.dead_letters.letter import read
 from ingest.messages import RawMessage
+from ingest.topics.dead_letter import read
 from tests.ingest.telemetry import chat, log, logs, span, traces
 from tests.ingest.test_relay import LOGS_IN, NOW_NS, SPANS_IN, make
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.relay import sources as relay_sources
-from ingest.relay.sources import Sources, Told
+from ingest.agents.relay import sources as relay_sources
+from ingest.agents.relay.sources import Reported, Sources
 
 
-def say(sources: Sources, sequence: int, dropped: int = 0, name: bytes = b"a", topic: str = "t") -> Told:
+def say(sources: Sources, sequence: int, dropped: int = 0, name: bytes = b"a", topic: str = "t") -> Reported:
     headers = {
         "lightship-exporter": name,
         "lightship-sequence": b"%d" % sequence,
@@ -39,15 +39,15 @@ def test_drops_are_the_largest_number_told(dropped: list[int]) -> None:
 
 def test_of_one_that_was_there_before_only_what_is_new_is_told() -> None:
     sources = Sources()
-    assert say(sources, 500, 40) == Told(0, 0)
-    assert say(sources, 502, 47) == Told(1, 7)
+    assert say(sources, 500, 40) == Reported(0, 0)
+    assert say(sources, 502, 47) == Reported(1, 7)
 
 
 def test_exporters_and_topics_are_told_apart() -> None:
     sources = Sources()
     for topic in ("t", "u"):
         for name in (b"a", b"b"):
-            assert say(sources, 0, 3, name, topic) == Told(0, 3)
+            assert say(sources, 0, 3, name, topic) == Reported(0, 3)
 
 
 def test_a_message_of_others_says_nothing() -> None:
@@ -72,6 +72,6 @@ def test_memory_is_bounded() -> None:
     assert len(sources._known) == relay_sources.MAX_SOURCES
     say(sources, 10**17, name=b"far")
     told = say(sources, 0, name=b"new")
-    assert told == Told(0, 0)
+    assert told == Reported(0, 0)
     assert say(sources, 10**6, name=b"new").missing == 10**6 - 1
     assert max(len(s.open) for s in sources._known.values()) <= relay_sources.MAX_OPEN

@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest.agents.score.stage import ScoreStage
 from ingest.messages import RawMessage
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, LEDGER, Row, Table
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, LEDGER, Row, Table
 from tests.at_length import examples
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS
 from tests.ingest.test_score_stage_crashes import one_by_one, streams, tables

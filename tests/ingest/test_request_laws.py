@@ -16,11 +16,11 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
-from ingest.assembly.assemble import assemble_batch
 from ingest.gateway.splitting import drop_invalid, split
 from ingest.interaction import to_line
-from ingest.otlp import LogView, SpanView, log_views, span_views
-from ingest.redact_otlp import Request, RequestRedactor
+from ingest.otlp.assembly.assemble import assemble_batch
+from ingest.otlp.redact_otlp import Request, RequestRedactor
+from ingest.otlp.views import LogView, SpanView, log_views, span_views
 from tests.at_length import examples
 from tests.fuzz.mutation import mutated
 from tests.fuzz.seeds import KEYS, fragments, seeds

@@ -7,18 +7,18 @@ from dataclasses import replace
 
 import pytest
 
-from detectors.drift.baselines import adopt
-from detectors.drift.engine.snapshot import services, unpack
+from detectors.baselines import adopt
+from detectors.engine.snapshot import services, unpack
 from detectors.observation import Mark, Observation, SourcePosition, decode
 from detectors.record import Record
 from detectors.scorers import SPECS, Scores
 from infra.kafka import OBSERVATIONS
-from ingest.detect.stage import DetectStage
+from ingest.agents.detect.stage import DetectStage
 from ingest.interaction import Interaction
 from ingest.messages import Output, RawMessage
-from ingest.rescoring.job import DAY_NS, Rescore, outputs
-from ingest.store.interaction import StoredInteraction
-from tests.detectors.drift.traffic import config
+from ingest.operations.rescoring.job import DAY_NS, Rescore, outputs
+from ingest.repository.interaction import StoredInteraction
+from tests.detectors.traffic import config
 from tests.ingest.test_detect_stage import LATENESS_NS, Kept, said
 
 NS = 1_000_000_000

@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
+from detectors.baselines.adopt import kept_in
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.closed_ticks import Entry
-from detectors.drift.baselines.adopt import kept_in
-from detectors.drift.budgets.grant import Grant
-from detectors.drift.engine import snapshot as codec
-from detectors.drift.service.series_rows import CellRow
+from detectors.counts.series_rows import CellRow
+from detectors.engine import snapshot as codec
 from detectors.finding import Finding
 from detectors.observation import Control, Mark, Observation, ServiceKey
-from ingest.detect.resting import LineageKey
-from ingest.detect.shard import Shard
+from ingest.agents.detect.resting import LineageKey
+from ingest.agents.detect.shard import Shard
 from tests.at_length import at_length
-from tests.detectors.drift.test_watcher import refusals_in_spanish
-from tests.detectors.drift.traffic import KEY, World, config
+from tests.detectors.test_watcher import refusals_in_spanish
+from tests.detectors.traffic import KEY, World, config
 from tests.ingest.test_detect_stage import LATENESS_NS, Kept, log_of, raw, stage
 
 Message = Observation | Mark | Control
@@ -42,7 +42,7 @@ def _log() -> list[Message]:
         last = {m.partition: m for m in log[:at] if isinstance(m, Mark)}
         latest = max(m.event_ns for m in last.values())
         ends = [replace(m, event_ns=latest, ended=True) for _, m in sorted(last.items())]
-        asked = [Grant(pages, 0.1).control(key) for key in (KEY, OTHER) for pages in (0.3, 0.2, 0.1)]
+        asked = [ServiceBudget(pages, 0.1).control(key) for key in (KEY, OTHER) for pages in (0.3, 0.2, 0.1)]
         log[at:at] = [*ends, *asked]
     return log
 
@@ -105,6 +105,6 @@ def test_budgets_given_meanwhile_do_not_pile_up(log: list[Message]) -> None:
         shard.apply(offset, message)
     size = len(shard.pack())
     for more in range(200):
-        shard.apply(len(log) + more, Grant(0.1 + more / 1000, 0.1).control(KEY))
+        shard.apply(len(log) + more, ServiceBudget(0.1 + more / 1000, 0.1).control(KEY))
     assert not shard.watchers
     assert len(shard.pack()) < size + 1000

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from detectors.observation import Observation
 from infra.kafka import HEADER_BACKFILL, HEADER_LINEAGE_END
+from ingest.agents.score.stage import ScoreStage
 from ingest.messages import Output, RawMessage
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import LEDGER, TRACES
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import LEDGER, TRACES
 from ingest.units.open_traces import IDLE_NS, OpenTraces, SpanFact
 from tests.ingest import raw as raws
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS, observations

@@ -17,13 +17,13 @@ from detectors.finding import Finding
 from detectors.observation import ServiceKey
 from infra.errors import Misconfigured
 from infra.settings import KafkaSettings, RuleSettings, Settings, SloSettings, of_tables
-from ingest.detect.run_config import RunConfig, engine
-from ingest.detect.stage import DetectStage
-from ingest.rules_command import TICKS, Ask, show_tried, tried_over
+from ingest.agents.detect.run_config import RunConfig, engine
+from ingest.agents.detect.stage import DetectStage
+from ingest.detection_settings import rules_of, slos_of
+from ingest.operations.rules import TICKS, Ask, show_tried, tried_over
 from ingest.settings_check import check as check_settings
-from ingest.watching import rules_of, slos_of
-from tests.alerts.lives import World as Desk
-from tests.detectors.drift.traffic import KEY, START, Row, World
+from tests.alerts.lifecycles import World as Desk
+from tests.detectors.traffic import KEY, START, Row, World
 from tests.ingest.test_detect_stage import Kept, log_of, raw, said
 from tests.ingest.test_verify import check
 
@@ -70,7 +70,7 @@ def test_a_service_of_one_hour_pages_within_a_window_of_the_crossing(
     desk = Desk(*(replace(f, lineage="live") for f in stated))
     (incident,) = desk.run().desk.all()
     assert [d.kind for d in desk.channel.got] == ["opened"]
-    assert (incident.lead.alert_kind, incident.severity) == ("rule", "page")
+    assert (incident.primary_finding.alert_kind, incident.severity) == ("rule", "page")
 
 
 def test_an_objective_files_a_ticket_and_pages_once_its_budget_burns_that_fast(
@@ -99,7 +99,7 @@ def test_an_objective_files_a_ticket_and_pages_once_its_budget_burns_that_fast(
     (incident,) = desk.run().desk.all()
     assert [d.kind for d in desk.channel.got] == ["opened", "raised"]
     assert page.notes[1] in render_text(desk.channel.got[1].brief)
-    assert (incident.lead.alert_kind, incident.severity) == ("slo", "page")
+    assert (incident.primary_finding.alert_kind, incident.severity) == ("slo", "page")
 
 
 def test_an_objective_tried_over_history_fires_when_the_stream_did(kept: tuple[Kept, list[Finding]]) -> None:

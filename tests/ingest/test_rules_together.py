@@ -12,7 +12,7 @@ import pytest
 
 from alerts.briefs.render import render_text
 from alerts.errors import NotPossible
-from alerts.rules.added import read
+from alerts.rules.added_rule import read
 from alerts.rules.file_rules import FileRules
 from detectors.closed_ticks import Report, decode
 from detectors.finding import SEVERAL, Finding
@@ -21,16 +21,16 @@ from infra.errors import Misconfigured
 from infra.kafka import TICKS as CLOSED_TICKS
 from infra.rule_section import ConditionSettings
 from infra.settings import KafkaSettings, RuleSettings, Settings, of_tables
-from ingest.detect.run_config import RunConfig, engine
-from ingest.detect.stage import DetectStage
-from ingest.fleet.stage import FleetStage
-from ingest.rules_command import TICKS, Ask, show_tried, tried_over
+from ingest.agents.detect.run_config import RunConfig, engine
+from ingest.agents.detect.stage import DetectStage
+from ingest.agents.fleet.stage import FleetStage
+from ingest.detection_settings import fleet_config, rules_of
+from ingest.operations.rules import TICKS, Ask, show_tried, tried_over
+from ingest.operations.verify.check import Check
+from ingest.operations.verify.logs import CLOSED
 from ingest.settings_check import check as check_settings
-from ingest.verify.check import Check
-from ingest.verify.logs import CLOSED
-from ingest.watching import fleet_config, rules_of
-from tests.alerts.lives import World as Desk
-from tests.detectors.drift.traffic import START, Row, observation
+from tests.alerts.lifecycles import World as Desk
+from tests.detectors.traffic import START, Row, observation
 from tests.ingest.test_detect_stage import LATENESS_NS, NS_PER_MIN, Kept
 from tests.ingest.test_fleet_stage import batches, findings_of, interleaved, messages, placeless, raw
 from tests.ingest.test_verify import Memory, claims
@@ -159,7 +159,7 @@ def file_says(settings: Settings) -> list[Control]:
     with TemporaryDirectory() as home:
         file = FileRules(Settings(home=Path(home)), told.extend)
         file.use(replace(settings, home=Path(home)))
-        file.tell(KEYS.values)
+        file.send_new(KEYS.values)
     return told
 
 
@@ -186,9 +186,14 @@ def test_rules_together_of_a_changed_file_hold_from_then_on_and_are_verified(cou
     verdicts = Check(CLOSED, Memory(store), 0, claims(store), quick=100_000).run()
     assert [v.difference for v in verdicts] == [None]
     (gone,) = [record for record in file_says(before) if record.key.service == SEVERAL]
-    middle = next(i for i in range(99) if len(stated([r[: i // 2] for r in reports], 0)[1]) == 1)
-    _, found = stated(reports, 0, settings=before, told=[(0, fleet), (middle, gone), (middle, gone)])
-    assert found[1].notes[-1] == "over: the rule is not in the settings any more"
+    shard, fired_at = stage_of(Kept())._loaded(), 0
+    for at, report in enumerate(interleaved(reports, 0)):
+        shard.apply(at, report)
+        if not shard.findings:
+            fired_at = at + 2  # after it, and the record in front
+    _, (first, over) = stated(reports, 0, settings=before, told=[(0, fleet), (fired_at + 1, gone)])
+    assert over.finding_id == first.finding_id
+    assert over.notes[-1] == "over: the rule is not in the settings any more"
 
 
 def answers(stores: list[Kept]) -> Ask:

@@ -11,12 +11,12 @@ from detectors.finding import Finding
 from detectors.observation import ABSENT, Observation, SourcePosition
 from infra.kafka import DEAD_LETTERS, FINDINGS, OBSERVATIONS
 from infra.settings import RedactionSettings, Settings
-from ingest.dead_letters import letter as dead_letters
+from ingest.agents.score.stage import ScoreStage
 from ingest.messages import Output, RawMessage
-from ingest.otlp import parse_traces
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, LEDGER, TRACES, Row, Table
+from ingest.otlp.views import parse_traces
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import CONTENT_RECORDS, CONTEXT_SPANS, INTERACTIONS, LEDGER, TRACES, Row, Table
+from ingest.topics import dead_letter as dead_letters
 from tests.ingest.raw import HASH_KEY, PARTITIONS, RECEIVED_NS, SCORING, SETTINGS, marks, observations, raw
 from tests.ingest.telemetry import RESOURCE, START_NS, chat, log, logs, messages, span, traces
 

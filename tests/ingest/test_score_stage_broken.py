@@ -13,12 +13,12 @@ from detectors.record import Record
 from detectors.scorers.protocol import Scores
 from infra.kafka import DEAD_LETTERS, FINDINGS
 from infra.settings import DeadLetterSettings
+from ingest.agents.score.scoring import Scoring
+from ingest.agents.score.stage import ScoreStage
 from ingest.errors import BrokenDeploy
 from ingest.messages import RawMessage
-from ingest.score.scoring import Scoring
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import INTERACTIONS, LEDGER
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import INTERACTIONS, LEDGER
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS, SPECS, raw, score_traces
 from tests.ingest.telemetry import chat, span, traces
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from detectors.observation import Mark, Observation, SourcePosition, decode, encode
 from infra.kafka import FINDINGS, OBSERVATIONS
-from ingest.assembly.assemble import EVALUATION_EVENT
+from ingest.agents.score.stage import ScoreStage
 from ingest.errors import Unavailable
 from ingest.messages import Output, RawMessage
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import MemoryStore, Refused
-from ingest.store.tables import (
+from ingest.otlp.assembly.assemble import EVALUATION_EVENT
+from ingest.repository.stage_store import MemoryStore, Refused
+from ingest.repository.tables import (
     CONTENT_RECORDS,
     CONTEXT_SPANS,
     INTERACTIONS,

@@ -9,13 +9,13 @@ import pytest
 from detectors.scorers.protocol import Scores, ScoreSpec
 from detectors.scorers.registry import Tally, score_each
 from infra.kafka import DEAD_LETTERS
-from ingest.dead_letters import letter as dead_letters
+from ingest.agents.score.stage import ScoreStage
 from ingest.errors import Unavailable
 from ingest.interaction import Interaction
 from ingest.messages import Output, RawMessage
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import MemoryStore, Refused
-from ingest.store.tables import INTERACTIONS, LEDGER, Row, Table
+from ingest.repository.stage_store import MemoryStore, Refused
+from ingest.repository.tables import INTERACTIONS, LEDGER, Row, Table
+from ingest.topics import dead_letter as dead_letters
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS, marks, observations, raw
 from tests.ingest.telemetry import chat, span, traces
 from tests.ingest.test_bad_numbers import fits

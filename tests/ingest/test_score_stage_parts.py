@@ -11,22 +11,22 @@ from hypothesis import strategies as st
 from detectors.observation import ABSENT, ServiceKey, SourcePosition
 from detectors.record import Redaction, ToolCall
 from infra.settings import RedactionSettings
-from ingest.dead_letters import letter as dead_letters
-from ingest.dead_letters.letter import DeadLetter
+from ingest.agents.score.recent_ids import RecentIds
+from ingest.agents.score.stage import ScoreStage
+from ingest.agents.score.text_keeping import NOT_FLAGGED, why_absent
 from ingest.envelope import Envelope, read_envelope, salvage_envelope
 from ingest.errors import BadRecord
 from ingest.event_time import MAX_AHEAD_NS, MAX_NS, event_time
 from ingest.interaction import CallError, ContextSpan, Interaction, MediaPart
-from ingest.score.observing import Observed, keyed_hash, observe
-from ingest.score.recent_ids import RecentIds
-from ingest.score.stage import ScoreStage
-from ingest.score.text_keeping import NOT_FLAGGED, why_absent
-from ingest.store import content_record
-from ingest.store import context as stored_context
-from ingest.store import interaction as stored_interaction
-from ingest.store.interaction import StoredInteraction, canonical_scores, position_text, read_position
-from ingest.store.stage_store import NEAR_NS, MemoryStore, SpanPlace, asks_for
-from ingest.store.tables import CONTEXT_SPANS, LEDGER
+from ingest.repository import content_record
+from ingest.repository import context_span as stored_context
+from ingest.repository import interaction as stored_interaction
+from ingest.repository.interaction import StoredInteraction, canonical_scores, position_text, read_position
+from ingest.repository.observations import Observed, keyed_hash, observe
+from ingest.repository.stage_store import NEAR_NS, MemoryStore, SpanPlace, span_queries
+from ingest.repository.tables import CONTEXT_SPANS, LEDGER
+from ingest.topics import dead_letter as dead_letters
+from ingest.topics.dead_letter import DeadLetter
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS, SPECS, raw
 from tests.ingest.telemetry import START_NS, chat, log, records, span, traces
 
@@ -132,7 +132,7 @@ def test_asks_follow_lineages_and_stay_near_in_time() -> None:
     def place(lineage: str, at: int, n: int) -> SpanPlace:
         return SpanPlace("t", lineage, "s", f"t{n}", f"s{n}", at)
 
-    found = asks_for(
+    found = span_queries(
         [place("live", 5, 1), place("import", 5, 2), place("live", 5 + 3 * NEAR_NS, 3), place("live", 9, 4)]
     )
     assert [(a.lineage, a.from_ns, a.to_ns, sorted(a.trace_ids)) for a in found] == [

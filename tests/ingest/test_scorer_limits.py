@@ -13,16 +13,16 @@ from detectors.record import Record
 from detectors.scorers.conformance import ODD_RECORDS
 from infra.kafka import FINDINGS
 from infra.kafka import SETTINGS as SETTINGS_TOPIC
-from infra.settings import OwnScoreSettings, ScorerSettings
+from infra.settings import CustomScoreSettings, ScorerSettings
+from ingest.agents.score import setup
+from ingest.agents.score.scorer_limits import BATCHES, LEAST_IN_BATCH, LEAST_RECORDS, ScorerLimits
+from ingest.agents.score.setup import scoring
+from ingest.agents.score.stage import ScoreStage
 from ingest.messages import Output
-from ingest.score import setup
-from ingest.score.scorer_limits import BATCHES, LEAST_IN_BATCH, LEAST_RECORDS, ScorerLimits
-from ingest.score.setup import scoring
-from ingest.score.stage import ScoreStage
-from ingest.score.stage_settings import ScorerOff, StageSettings
-from ingest.store.interaction import from_row
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import INTERACTIONS
+from ingest.repository.interaction import from_row
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import INTERACTIONS
+from ingest.stage_settings import ScorerOff, StageSettings
 from tests.ingest.raw import HASH_KEY, SETTINGS, observations, raw
 from tests.ingest.telemetry import chat, span, traces
 
@@ -79,8 +79,8 @@ class Stream:
     """A stage with one scorer of one's own, and the settings topic."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, function: object, **scorers: object) -> None:
-        monkeypatch.setattr("ingest.own_scores.function_in", lambda *_: (function, "v1"))
-        own = {"mine": OwnScoreSettings(python="mine.py:f", kind="real", harmful=0)}
+        monkeypatch.setattr("ingest.custom_scores.function_in", lambda *_: (function, "v1"))
+        own = {"mine": CustomScoreSettings(python="mine.py:f", kind="real", harmful=0)}
         settings = replace(SETTINGS, scorers=ScorerSettings(own=own, **scorers))  # type: ignore[arg-type]
         self.store, self.obeyed, self.offset = MemoryStore(), StageSettings(), 0
         self.told: list[Finding] = []

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from infra.settings import Settings
-from ingest.score.setup import scoring, second_look
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import INTERACTIONS
+from ingest.agents.score.setup import scoring, second_look
+from ingest.agents.score.stage import ScoreStage
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import INTERACTIONS
 from tests.ingest.raw import HASH_KEY, SETTINGS, raw
 from tests.ingest.telemetry import chat, log, logs, span, traces
 

@@ -15,7 +15,7 @@ PROGRAM = """
 import asyncio, sys
 from pathlib import Path
 from infra.settings import KafkaSettings
-from ingest.stream import new_app, run_app
+from ingest.agents.stream import new_app, run_app
 
 app = new_app("stops", KafkaSettings(bootstrap="127.0.0.1:1"), Path(sys.argv[1]))
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from detectors.observation import SourcePosition
 from ingest.interaction import ContextSpan, Interaction
-from ingest.store.context import TraceStep, step_of_context, step_of_interaction
-from ingest.store.interaction import StoredInteraction
+from ingest.repository.context_span import TraceStep, step_of_context, step_of_interaction
+from ingest.repository.interaction import StoredInteraction
 from ingest.units.trace_unit import TraceUnit, rootless_unit, trace_unit
 
 S = 1_000_000_000

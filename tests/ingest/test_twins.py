@@ -10,14 +10,14 @@ import pytest
 
 from detectors.observation import ABSENT, SourcePosition
 from infra.kafka import SETTINGS as SETTINGS_TOPIC
+from ingest.agents.score.stage import ScoreStage
 from ingest.interaction import Interaction
 from ingest.messages import Output, RawMessage
-from ingest.score.stage import ScoreStage
-from ingest.score.stage_settings import ContextScope, StageSettings
-from ingest.store.interaction import StoredInteraction
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import CONTEXT_SPANS, INTERACTIONS, LEDGER
-from ingest.units.twins import Twins
+from ingest.repository.interaction import StoredInteraction
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import CONTEXT_SPANS, INTERACTIONS, LEDGER
+from ingest.stage_settings import ContextScope, StageSettings
+from ingest.units.duplicate_calls import DuplicateCalls
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import RESOURCE, chat, span, traces
 
@@ -251,7 +251,7 @@ def test_records_of_the_topic_are_read_and_others_left_alone() -> None:
 
 def test_many_calls_with_one_id_or_one_parent_cost_no_more_than_many_calls() -> None:
     def cost(n: int, alike: bool) -> float:
-        twins, best = Twins(), float("inf")
+        twins, best = DuplicateCalls(), float("inf")
         calls = [
             StoredInteraction(
                 Interaction(
@@ -263,7 +263,7 @@ def test_many_calls_with_one_id_or_one_parent_cost_no_more_than_many_calls() -> 
             for k in range(n)
         ]  # fmt: skip
         for _ in range(3):
-            twins, started = Twins(), time.process_time()
+            twins, started = DuplicateCalls(), time.process_time()
             for call in calls:
                 twins.of(call.interaction)
                 twins.add([call])

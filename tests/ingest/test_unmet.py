@@ -9,14 +9,14 @@ import pytest
 from google.protobuf.message import Message
 
 from detectors.observation import SourcePosition
-from ingest.assembly.assemble import EVALUATION_EVENT
+from ingest.agents.score.stage import ScoreStage
 from ingest.envelope import Envelope
 from ingest.errors import Unavailable
-from ingest.judgements.unmet import MOST, Unmet
-from ingest.score.stage import ScoreStage
-from ingest.store import judgement as stored_judgement
-from ingest.store.stage_store import MemoryStore, Refused
-from ingest.store.tables import INTERACTIONS, JUDGEMENTS, Row, Table
+from ingest.evaluations.unmatched import MOST, Unmatched
+from ingest.otlp.assembly.assemble import EVALUATION_EVENT
+from ingest.repository import evaluation as stored_judgement
+from ingest.repository.stage_store import MemoryStore, Refused
+from ingest.repository.tables import INTERACTIONS, JUDGEMENTS, Row, Table
 from tests.ingest.raw import HASH_KEY, RECEIVED_NS, SCORING, SETTINGS, observations, raw
 from tests.ingest.telemetry import TRACE, chat, log, records, span, traces
 from tests.ingest.test_judging import SPAN, judged, run, said
@@ -119,7 +119,7 @@ def test_after_a_restart_the_store_says_what_still_waits() -> None:
 
 
 def test_a_judgement_is_tried_less_and_less_often_and_not_for_ever() -> None:
-    unmet = Unmet()
+    unmet = Unmatched()
     j = stored_judgement.from_log(records(NAMELESS)[0], SourcePosition("otlp_logs", 1, 0), 0, ENVELOPE)
     unmet.take([j], RECEIVED_NS)
     tries = [s for s in range(0, 3 * 86_400, 5) if unmet.due({1}, RECEIVED_NS + s * 10**9)]
@@ -130,7 +130,7 @@ def test_a_judgement_is_tried_less_and_less_often_and_not_for_ever() -> None:
 
 
 def test_only_so_many_are_tried_and_other_partitions_are_left_alone() -> None:
-    unmet = Unmet()
+    unmet = Unmatched()
     for n in range(MOST + 5):
         at = SourcePosition("otlp_logs", 1, n)
         unmet.take([stored_judgement.from_log(records(NAMELESS)[0], at, 0, ENVELOPE)], RECEIVED_NS)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.log.in_order import Place
-from ingest.log.unread import FRESH_MS, End, unread
+from ingest.topics.in_order import Place
+from ingest.topics.unread import FRESH_MS, End, unread
 
 SPANS: Place = ("otlp_spans", 2)
 NOW_MS = 1_764_000_000_000

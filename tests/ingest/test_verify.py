@@ -5,25 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import pytest
 
-from detectors.drift.engine import snapshot as codec
+from detectors.engine import snapshot as codec
 from detectors.finding import Finding
-from detectors.observation import Observation, ServiceKey, decode, encode
+from detectors.observation import Control, Message, Observation, ServiceKey, decode, encode
+from infra.rule_section import RuleSettings
+from infra.sections import LimitSettings, SloSettings
 from infra.settings import KafkaSettings, Settings
-from ingest.detect.chain import LogChain, digest_of, link, message_digest
-from ingest.detect.run_config import RunConfig, engine
-from ingest.detect.stage import DetectStage
-from ingest.detect.writer import LogRow
-from ingest.verify.check import Check, Claim, Verdict
-from ingest.verify.difference import Difference, first_column
-from ingest.verify.links import Broken, Links, LogRecord
-from ingest.verify.logs import OBSERVED
-from ingest.verify.same import StoredFinding, StoredReference
-from tests.detectors.drift.test_watcher import refusals_in_spanish
-from tests.detectors.drift.traffic import KEY, World
+from ingest.agents.detect.chain import LogChain, digest_of, link, message_digest
+from ingest.agents.detect.run_config import RunConfig, engine
+from ingest.agents.detect.stage import DetectStage
+from ingest.agents.detect.writer import LogRow
+from ingest.operations.verify.check import Check, Claim, Verdict
+from ingest.operations.verify.difference import Difference, first_column
+from ingest.operations.verify.links import Broken, Links, LogRecord
+from ingest.operations.verify.logs import OBSERVED
+from ingest.operations.verify.same import StoredFinding, StoredReference
+from tests.detectors.test_watcher import refusals_in_spanish
+from tests.detectors.traffic import KEY, World
 from tests.ingest.test_detect_stage import Kept, log_of, raw
 
 SETTINGS = Settings(kafka=KafkaSettings(partitions=2))
@@ -64,8 +66,12 @@ class Memory:
 @pytest.fixture(scope="module")
 def kept() -> Kept:
     """What stage 2 stored of a fortnight and a change, with a snapshot now and then."""
-    stream = raw(log_of(World(seed=1, per_day=150, days=15, refusal=0.01, change=refusals_in_spanish)))
-    store = Kept()
+    return stored(log_of(World(seed=1, per_day=150, days=15, refusal=0.01, change=refusals_in_spanish)))
+
+
+def stored(log: Sequence[Message]) -> Kept:
+    """What stage 2 stored of a log."""
+    stream, store = raw(log), Kept()
     e = engine(SETTINGS)
     running = DetectStage(store, e.config, e.partitions, e.lateness_ns, e.limits, run=RUN)
     for at in range(0, len(stream), 20):
@@ -73,6 +79,21 @@ def kept() -> Kept:
         running.snapshot()
     assert store.findings
     return store
+
+
+def test_what_rules_objectives_and_limits_of_a_changed_file_state_follows_from_the_log() -> None:
+    log: list[Message] = [*log_of(World(seed=1, per_day=1500, days=0.2, refusal=0.3))]
+    body = {
+        "rules": [asdict(RuleSettings("refusal", "rate", ">", 0.1, least_n=5))],
+        "slos": [asdict(SloSettings("refusal", 0.99, least_n=5))],
+        "limits": [asdict(LimitSettings("refusal", 0.02))],
+    }
+    log.insert(len(log) // 2, Control(KEY, "rules_of_settings", 0, body))
+    kept = stored(log)
+    kinds = {claim.finding.alert_kind for claim in claims(kept) if claim.finding is not None}
+    assert {"rule", "slo", "fast"} <= kinds
+    for quick in (100_000, 10):
+        assert {v.difference for v in check(kept, quick=quick)} == {None}
 
 
 def claims(kept: Kept) -> list[Claim]:

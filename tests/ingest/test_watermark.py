@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.observation import Mark, SourcePosition
-from ingest.detect.watermark import LineageClock
-from ingest.log.clock_marks import SELDOM, Advance, ClockMarks
+from ingest.agents.detect.watermark import LineageClock
+from ingest.clock_marks import SELDOM, Advance, ClockMarks
 
 S = 1_000_000_000
 

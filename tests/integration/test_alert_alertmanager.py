@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from alerts.commands.test_message import show, tried
 from alerts.errors import Unavailable
 from alerts.notify.alertmanager import BATCH, KEPT, AlertmanagerNotifier
 from alerts.notify.http_post import HttpPost
 from alerts.notify.protocol import GAVE_UP, RETRY, SENT
 from alerts.notify.references import References
-from alerts.notify.trial import show, tried
 from infra.settings import load
-from ingest.doctor.check_receivers import check_receivers
-from ingest.doctor.line import FAIL, OK
+from ingest.operations.doctor.check_receivers import check_receivers
+from ingest.operations.doctor.line import FAIL, OK
 from tests.alerts.deliveries import delivery
 from tests.alerts.invented import refusals
 from tests.alerts.memory import HandClock

@@ -16,11 +16,11 @@ from pathlib import Path
 import apprise.plugins
 import pytest
 
+from alerts.commands.test_message import show, tried
 from alerts.notify.apprise import LOCAL, AppriseNotifier, addresses_in, letter_of
 from alerts.notify.channels import notifier_of
 from alerts.notify.pipeline import Pipeline
 from alerts.notify.protocol import RETRY, SENT, Delivery, Outcome
-from alerts.notify.trial import show, tried
 from infra.errors import Misconfigured
 from infra.settings import ReceiverSettings
 from tests.alerts.deliveries import delivery
@@ -75,7 +75,7 @@ def test_services_get_it_in_their_own_form(scheme: str, title: str, text: str) -
 
 def test_a_digest_is_a_message_too() -> None:
     with Loopback(says(200)) as server:
-        assert notifier(at(server.url)).tell(sent(full())).outcome == SENT
+        assert notifier(at(server.url)).send_digest(sent(full())).outcome == SENT
     (request,) = server.got
     assert request.json()["title"] == "Lightship, daily: 60 new tickets"
     assert "- and 10 more" in request.json()["message"]

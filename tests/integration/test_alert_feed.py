@@ -12,7 +12,7 @@ from kafka import KafkaProducer
 
 from alerts import feed
 from alerts.feed import Findings
-from alerts.ports import Message
+from alerts.state.ports import Message
 from infra.kafka import CLIENT, Topic, create_topics
 from infra.settings import KafkaSettings
 from tests.brokers import APACHE, EMBEDDED

@@ -59,7 +59,7 @@ def test_it_goes_over_tls_to_everybody(made: Certificates, implicit: bool) -> No
 
 def test_a_digest_is_a_letter_of_its_own(made: Certificates) -> None:
     with MailServer(made) as server:
-        assert mail(server, made, PASSWORD).tell(sent(full())) == Outcome(SENT, "", 250)
+        assert mail(server, made, PASSWORD).send_digest(sent(full())) == Outcome(SENT, "", 250)
     (message,) = server.mailbox.messages
     assert message["Subject"] == "Lightship, daily: 60 new tickets"
     assert message["References"] is None

@@ -59,7 +59,9 @@ def test_a_refused_page_is_told_through_the_others_and_sent_again_when_its_recei
             )
             assert answer.status_code == status, answer.text
         until(lambda: len(pager.got) == 2)
-        until(lambda: all(i.lead.ended_at for i in service.desk.all() if i.score == "receiver_down"))
+        until(
+            lambda: all(i.primary_finding.ended_at for i in service.desk.all() if i.score == "receiver_down")
+        )
     (_, _), (_, late) = heard(pager)
     assert late.startswith("late: was due at ")
     assert late.endswith(stood_in.partition(" · ")[2])

@@ -17,10 +17,10 @@ from typing import Any
 import httpx
 import pytest
 
-from alerts.config_check import stored_warnings
+from alerts.commands.config_check import stored_warnings
 from infra.kafka import FINDINGS
 from infra.settings import ReceiverSettings
-from ingest.doctor.gather import room_server
+from ingest.operations.doctor.gather import process_server
 from tests.alert_service import WAIT_S, World, new_world, until
 from tests.alerts.invented import refusals
 from tests.loopback import Loopback, says
@@ -131,7 +131,7 @@ def test_the_next_incident_goes_to_whom_the_changed_file_names_and_a_bad_one_cha
             process.send_signal(signal.SIGHUP)
             until(lambda: bool(site.ready().get("config")))
             assert site.number("lightship_alerts_config_last_reload_successful") == 0
-            server = room_server("alerts", site.address, "lightship up", elsewhere=False)
+            server = process_server("alerts", site.address, "lightship up", elsewhere=False)
             assert server.config is not None
             assert "'nobody'" in server.config
             site.world.say(refusals("f3", service=site.names[2]))

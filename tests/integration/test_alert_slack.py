@@ -202,12 +202,12 @@ def test_a_digest_is_a_message_that_no_thread_hangs_on() -> None:
     with slack.server:
         bot = slack.bot(references)
         slack.faults = [says(503), None]
-        assert bot.tell(sent(full())).outcome == RETRY
-        assert bot.tell(sent(full())).outcome == SENT
+        assert bot.send_digest(sent(full())).outcome == RETRY
+        assert bot.send_digest(sent(full())).outcome == SENT
         bot.close()
         hook = SlackWebhook(HttpPost(f"{slack.server.url}/hook", SystemClock()))
         slack.faults = [says(200)]
-        assert hook.tell(sent(full())).outcome == SENT
+        assert hook.send_digest(sent(full())).outcome == SENT
         hook.close()
     assert [m["text"] for m in slack.messages.values()] == ["Lightship, daily: 60 new tickets"]
     assert references.of("digest") == ""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts.acting.keys import read_token
-from alerts.notify.trial import show, told_service, tried
+from alerts.access.keys import read_token
+from alerts.commands.test_message import report_recovery, show, tried
 from tests.loopback import Answer, Loopback, refused, says
 
 pytestmark = pytest.mark.integration
@@ -62,8 +62,8 @@ def test_the_running_service_is_told_that_a_receiver_works(
     with Loopback(says(200, {"v": 1})) as service:
         port = service.url.rpartition(":")[2]
         config.write_text(f"[alerts]\nport = {port}\n")
-        assert told_service(config, "on call") == ""  # none ever ran here
+        assert report_recovery(config, "on call") == ""  # none ever ran here
         read_token(tmp_path)
-        assert told_service(config, "on call") == "the alerts service sends what it missed"
+        assert report_recovery(config, "on call") == "the alerts service sends what it missed"
     assert [r.path for r in service.got] == ["/receivers/on%20call/works"]
-    assert "sent after the next message that it takes" in told_service(config, "on call")
+    assert "sent after the next message that it takes" in report_recovery(config, "on call")

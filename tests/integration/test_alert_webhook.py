@@ -191,14 +191,14 @@ def test_who_signed_a_server_is_asked_for(tmp_path: Path) -> None:
 
 def test_an_answer_is_read_as_far_as_it_was_asked_for() -> None:
     with Loopback(drip) as server:
-        outcome, answer = door(server.url).ask(b"{}")
+        outcome, answer = door(server.url).exchange(b"{}")
     assert outcome.outcome == SENT
     assert len(answer) == MAX_ANSWER
 
 
 def test_an_answer_that_comes_in_drops_is_cut_off() -> None:
     with Loopback(trickle) as server:
-        outcome, answer = door(server.url, read_s=0.3).ask(b"{}")
+        outcome, answer = door(server.url, read_s=0.3).exchange(b"{}")
     assert (outcome.outcome, answer) == (RETRY, b"")
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from alerts.acting.incidents_command import show_silences
+from alerts.commands.incidents_command import show_silences
 from alerts.incidents.incident import Incident
+from alerts.notify import silence_polling
 from alerts.notify.alertmanager import KEPT, AlertmanagerNotifier
 from alerts.notify.http_post import HttpPost
 from alerts.notify.protocol import RETRY, SENT, Outcome
 from alerts.notify.references import References
-from alerts.silences import polling
 from infra.clock import NS_PER_S, Clock, SystemClock, to_ns
 from infra.settings import ReceiverSettings
 from tests.alert_service import new_world, until
@@ -149,7 +149,7 @@ def test_without_stored_references_it_still_resolves(manager: Alertmanager) -> N
 
 def test_a_page_inhibits_the_tickets_of_its_service(manager: Alertmanager) -> None:
     am = notifier(manager)
-    for incident in (incident_of(lengths()), page(), incident_of(lengths("x1", service="another"))):
+    for incident in (page(), incident_of(lengths()), incident_of(lengths("x1", service="another"))):
         assert am.send(delivery_of(incident)).outcome == SENT
     until(lambda: len(manager.notifications) == 2)
     time.sleep(1.5)  # what leaks out does so after the wait of the group
@@ -213,7 +213,7 @@ def test_the_whole_service_repeats_and_ends_what_it_told_through_restarts_of_bot
 def test_what_is_silenced_there_is_told_to_no_receiver_until_it_is_expired_there(
     broker: str, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(polling, "POLL_S", 0.3)
+    monkeypatch.setattr(silence_polling, "POLL_S", 0.3)
     with Alertmanager(tmp_path) as manager, Loopback(says(200)) as hook:
         am = ReceiverSettings(name="am", kind="alertmanager", url=manager.url, honour_silences=True)
         world = new_world(
@@ -241,7 +241,7 @@ def test_what_is_silenced_there_is_told_to_no_receiver_until_it_is_expired_there
             until(lambda: heard() == ["output_length", "secrets"])
             manager.expire(score)
             until(lambda: heard() == ["output_length", "secrets", "refusal"])
-            assert service.metrics.get(polling.FAILED) == 0
+            assert service.metrics.get(silence_polling.FAILED) == 0
             manager.kill()
-            until(lambda: service.metrics.get(polling.FAILED) > 1)
+            until(lambda: service.metrics.get(silence_polling.FAILED) > 1)
             assert service.problems() == []

@@ -24,18 +24,15 @@ from kafka import KafkaConsumer
 
 from alerts import service as service_module
 from alerts.errors import Unavailable
+from alerts.notify import self_monitoring
 from alerts.notify.webhook import SIGNATURE, verify
 from alerts.service import Service
-from alerts.watch import self_watch
 from detectors.observation import Control, decode
 from infra.clickhouse import connect
-from infra.disks import Room
+from infra.disks import DiskSpace
 from infra.kafka import ACTIONS, CLIENT, FINDINGS, INCIDENTS, OBSERVATIONS, create_topics
-from infra.settings import (
-    KafkaSettings,
-    ReceiverSettings,
-)
-from ingest.markers import read_markers
+from infra.settings import KafkaSettings, ReceiverSettings
+from ingest.requests.change_events import read_markers
 from tests.alert_service import WAIT_S, World, new_world, until
 from tests.alerts.invented import at, lengths, overall, refusals, secret
 
@@ -69,8 +66,7 @@ def receiving() -> Iterator[Receiver]:
             self.send_header("content-length", "0")
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
+        def log_message(self, *_: object) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -427,10 +423,10 @@ def test_a_wrong_password_is_a_wrong_setting(broker: str, store: str, tmp_path: 
 def test_a_receiver_that_is_down_and_a_full_disk_are_told_to_those_that_hear(
     world: HookWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(self_watch, "RECEIVER_S", 1.0)
+    monkeypatch.setattr(self_monitoring, "RECEIVER_S", 1.0)
     monkeypatch.setattr(service_module, "GRANT_EVERY_S", 0.5)
     world.receiver.status = 503
-    world.rooms = [Room("ClickHouse disk default", 1 << 20, 1 << 40)]
+    world.rooms = [DiskSpace("ClickHouse disk default", 1 << 20, 1 << 40)]
     hook, screen = world.settings.receiver
     desk = ReceiverSettings(name="desk", url=world.receiver.url.replace("/hook/", "/desk/"))
     with receiving() as heard:
@@ -447,4 +443,8 @@ def test_a_receiver_that_is_down_and_a_full_disk_are_told_to_those_that_hear(
 
 
 def still_down(service: Service) -> set[str]:
-    return {i.slice for i in service.desk.all() if i.score == "receiver_down" and i.lead.ended_at is None}
+    return {
+        i.slice
+        for i in service.desk.all()
+        if i.score == "receiver_down" and i.primary_finding.ended_at is None
+    }

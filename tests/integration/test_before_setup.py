@@ -22,21 +22,21 @@ from kafka.errors import KafkaError
 from alerts import feed
 from alerts.changes.feed import RecordedFeed
 from alerts.errors import AlertsError
+from infra.embedded.all_processes import whole
 from infra.embedded.child_spec import ChildSpec
 from infra.embedded.pair import kafka_address
 from infra.embedded.ports import spares
-from infra.embedded.whole import whole
 from infra.errors import InfraError
 from infra.kafka import DEAD_LETTERS, OBSERVATIONS, SPANS, SPANS_IN, TOPICS, create_topics
 from infra.settings import KafkaSettings, Settings
-from ingest.dead_letters.log import letters
+from ingest.agents.score.settings_reader import SettingsReader
 from ingest.errors import IngestError, Unavailable
 from ingest.gateway.producer import KafkaProducer
-from ingest.log.ends import log_ends
-from ingest.log.reader import log_reader
-from ingest.log.sender import Sender
 from ingest.messages import Output
-from ingest.score.settings_reader import SettingsReader
+from ingest.operations.dead_letters.reader import letters
+from ingest.operations.ledger.topic_ends import log_ends
+from ingest.topics.reader import log_reader
+from ingest.topics.sender import Sender
 from lightship_exporter.sending import connect as connect_exporter
 from lightship_exporter.settings import ExporterSettings
 from tests import databases

@@ -20,9 +20,9 @@ from infra.embedded.pair import broker_spec, kafka_address
 from infra.embedded.ports import spare
 from infra.kafka import DEAD_LETTERS, FINDINGS, SPANS
 from infra.settings import KafkaSettings, Settings, StoreSettings
-from ingest.ledger.command import taken
-from ingest.log.ends import log_read
-from ingest.log.reader import log_reader
+from ingest.operations.ledger.command import snapshot
+from ingest.operations.ledger.topic_ends import log_read
+from ingest.topics.reader import log_reader
 from tests.conftest import ROOT
 from tests.embedded_pair import start
 from tests.ingest.raw import raw
@@ -33,15 +33,15 @@ pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 WORKER = "from ingest.worker import main; import os; code = main(['--port', '{port}']); os._exit(code)"
 BROKEN = """
-import ingest.app, ingest.score.setup
+import ingest.agents.app, ingest.agents.score.setup
 from detectors.scorers.registry import SPECS
-from ingest.score.scoring import Scoring
+from ingest.agents.score.scoring import Scoring
 
 def fails(records):
     raise KeyError('a column that is not there')
 
-ingest.app.STOPPED_S = 3.0
-ingest.score.setup.scoring = lambda off: Scoring(fails, fails, SPECS, {'broken': '1'})
+ingest.agents.app.STOPPED_S = 3.0
+ingest.agents.score.setup.scoring = lambda off: Scoring(fails, fails, SPECS, {'broken': '1'})
 """
 MESSAGES, EACH = 40, 10
 JUDGED = 20
@@ -155,7 +155,7 @@ def test_hardly_anything_is_drained_and_after_the_repair_the_rest_is_stored(worl
         worker.terminate()
         worker.wait(60)
     client = clickhouse.connect(world.settings.store)
-    account = taken(client, world.settings.kafka, 0)
+    account = snapshot(client, world.settings.kafka, 0)
     client.close()
     assert account["balanced"] is True, account
     (spans,) = (p for p in account["partitions"] if p["topic"] == SPANS.name)

@@ -15,7 +15,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from infra.embedded.accept_guard import Owner
-from infra.embedded.guarded_process import guarded_process
+from infra.embedded.broker_access import access_controlled
 from infra.embedded.pair import broker_spec
 from infra.embedded.peer_owner import asked, listed, owner
 from infra.embedded.ports import LOOPBACK, spare
@@ -120,7 +120,7 @@ def test_by_owner(theirs: int, seen: bool) -> None:
             uid, first = owner(client, server), False
             return uid if uid is None or theirs == 0 else uid + 4711
 
-        async with guarded_process(argv, dict(os.environ), port, who) as process:
+        async with access_controlled(argv, dict(os.environ), port, who) as process:
             try:
                 for _ in range(3):
                     try:
@@ -141,7 +141,7 @@ def test_where_owners_are_not_listed_it_says_so(caplog: pytest.LogCaptureFixture
     async def run() -> str:
         port = spare()
         argv = [sys.executable, "-I", "-c", POLLING_SERVER, str(port)]
-        async with guarded_process(argv, dict(os.environ), port, lambda *_: None) as process:
+        async with access_controlled(argv, dict(os.environ), port, lambda *_: None) as process:
             try:
                 return (await asyncio.to_thread(greeted, port))[0]
             finally:

@@ -9,9 +9,9 @@ from clickhouse_connect.driver.client import Client
 
 from infra import clickhouse
 from infra.clock import NS_PER_S
-from ingest.calls.query import Scope, newest, of_trace, steps_of
-from ingest.score.stage import ScoreStage
-from ingest.store.writer import ClickHouseStore
+from ingest.agents.score.stage import ScoreStage
+from ingest.operations.calls.query import Scope, newest, of_trace, steps_of
+from ingest.repository.writer import ClickHouseStore
 from tests.databases import fresh_database
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS, raw
 from tests.ingest.telemetry import START_NS, chat, span, traces

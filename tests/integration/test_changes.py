@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from alerts.changes.recorded import RecordedChange
-from alerts.log import IncidentLog
+from alerts.changes.change_event import RecordedChange
+from alerts.repository.incidents import IncidentRepository
 from dashboard.queries import releases
 from dashboard.queries.releases import Marked
 from dashboard.queries.store import ClickHouse, Scope, SeriesKey
@@ -48,7 +48,7 @@ def marked(client: Client, key: SeriesKey = KEY, scope: Scope = SCOPE) -> tuple[
 
 
 def record(settings: StoreSettings, *changes: RecordedChange) -> None:
-    log = IncidentLog(lambda: connect(settings))
+    log = IncidentRepository(lambda: connect(settings))
     log.store_changes(changes)
     log.close()
 

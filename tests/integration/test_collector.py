@@ -24,8 +24,8 @@ from infra.embedded.ports import spare, spares
 from infra.embedded.supervisor import Supervisor
 from infra.kafka import LOGS, LOGS_IN, SPANS, SPANS_IN, Topic, create_topics
 from infra.settings import KafkaSettings
-from ingest.log.ends import log_begins
-from ingest.otlp import log_views, parse_logs, parse_traces, span_views
+from ingest.operations.ledger.topic_ends import log_begins
+from ingest.otlp.views import log_views, parse_logs, parse_traces, span_views
 from tests.collector_programs import CONFIGURATIONS, Programs, missing, programs
 from tests.conftest import ROOT
 from tests.integration.test_kafka_security import PASSWORD, Fortress, fortress

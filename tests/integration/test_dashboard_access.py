@@ -13,20 +13,21 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from dashboard import data
 from dashboard.access.viewer import NotAllowed, Viewer
-from dashboard.acting import actions
-from dashboard.acting.actions import Answer
-from dashboard.queries import added_rules, incidents, levels
+from dashboard.pages.baselines import baselines_query
+from dashboard.pages.explore import explore_query
+from dashboard.queries import incidents
 from dashboard.queries import store as stores
 from dashboard.queries.store import ClickHouse, Scope, Store
+from dashboard.shared import actions, data
+from dashboard.shared.actions import Answer
 from infra.clickhouse import connect
 from infra.dashboard_sections import ROLES
 from infra.embedded.ports import spare
 from infra.errors import Defect
 from infra.settings import AlertSettings, Settings, StoreSettings
 from tests.at_length import at_length
-from tests.dashboard import asked, world, world_held
+from tests.dashboard import asked, world, world_legal_hold
 from tests.dashboard.asked import NOW_S, Call
 from tests.dashboard.serving import alerts_api, environment
 from tests.databases import fresh_database
@@ -67,12 +68,12 @@ def worlds(store: str) -> Iterator[Worlds]:
     client = connect(settings)
     door = ClickHouse(client)
     ids = world.fill(client, lineage="demo-1", tenant=OURS)
-    world_held.copy(client, ids["refusal"], "demo-1", OURS)
+    world_legal_hold.copy(client, ids["refusal"], "demo-1", OURS)
     known = asked.calls(ids)
     before = {name: answers(door, name, known) for name in (OURS, NOBODY)}
     # the same services at another time: whatever is counted in common is another number
     their_ids = world.fill(client, world.NOW - timedelta(minutes=31), lineage="demo-1", tenant=THEIRS)
-    world_held.copy(client, their_ids["refusal"], "demo-1", THEIRS)
+    world_legal_hold.copy(client, their_ids["refusal"], "demo-1", THEIRS)
     world.fill(client, world.NOW - timedelta(minutes=17), lineage="demo-2", tenant=OURS)
     yield Worlds(settings, ids, their_ids, before)
     client.close()
@@ -107,21 +108,26 @@ def test_every_query_has_an_answer_of_ones_own_and_others_ids_give_none(worlds: 
     nobody = worlds.before[NOBODY]
     # nobody judged or silenced anything here, nothing is in quarantine, and incidents have no stored findings
     without_rows = {
-        "judged.said_of",
-        "added_rules.added",
+        "evaluations.evaluations_of",
+        "explore_query.added",
         "oncall.silences",
         "pipeline.set_aside",
-        "connect.silent",
-        "fine.findings",
+        "connect_query.silent",
+        "drift_query.findings",
         "releases.marked",
     }
-    without_rows |= {f"calibration.{name}" for name in ("names", "pairs", "said_of_scores")}
+    without_rows |= {f"calibration.{name}" for name in ("names", "pairs", "human_verdicts")}
     without_rows |= {name for name, said in ours.items() if said == repr(asked.SHARED)}
     assert {n for n in ours if ours[n] == nobody[n]} == without_rows
     by_id = {n for n, call in calls.items() if worlds.ids["refusal"] in call.arguments}
     assert by_id == {
         *("incidents.one", "incidents.elsewhere", "incidents.history"),
-        *("held.kept", "held.examples", "affected.affected", "affected.fired"),
+        *(
+            "legal_hold_query.kept",
+            "legal_hold_query.examples",
+            "affected_query.affected",
+            "affected_query.fired",
+        ),
     }
     assert all(theirs[n] == nobody[n] for n in by_id)
     same = {n for n in set(ours) - by_id - without_rows if theirs[n] in (ours[n], nobody[n])}
@@ -131,15 +137,15 @@ def test_every_query_has_an_answer_of_ones_own_and_others_ids_give_none(worlds: 
 EQUAL = {
     "catalogue.places",
     "catalogue.scores",
-    "texts.texts",
+    "texts_query.texts",
     "newest.call_texts",
-    "detectors.registered",
+    "detectors_query.registered",
     "examples.matches",
     "incidents.trust",
     "incidents.pages",
     "fleet.watched",
     "report.appeared",
-    "scope.pulse",
+    "scope.heartbeat",
 }
 """Counts, names and words that are the same in both worlds."""
 
@@ -212,7 +218,7 @@ ACTIONS: dict[str, tuple[str, Act]] = {
 }
 ELSEWHERE = {
     "lift": "tested with a silence to lift, below",
-    "accept_levels": "tested with levels, below",
+    "accept_baselines": "tested with baselines, below",
     "add_rule": "tested with rules, below",
     "remove_rule": "tested with rules, below",
 }
@@ -275,21 +281,23 @@ def test_the_record_names_the_persons_role(worlds: Worlds, service: Service) -> 
 @pytest.mark.parametrize("role", ROLES)
 def test_levels_are_accepted_for_ones_own_tenant_alone(worlds: Worlds, service: Service, role: str) -> None:
     (one, *_) = (
-        x for x in levels.learned(service.store, Scope(OURS, "demo-1", NOW_S)) if x.score == "refusal"
+        x
+        for x in baselines_query.learned(service.store, Scope(OURS, "demo-1", NOW_S))
+        if x.score == "refusal"
     )
     which = {"lineage": "demo-1", "service": one.service, "environment": one.environment}
     which |= {"score": "refusal", "slice": "all", "version": one.version}
     who = Viewer(OURS, role, "Ada")
-    answer = actions.accept_levels(service.settings, who, which | {"tenant": THEIRS}, "as agreed")
+    answer = actions.accept_baselines(service.settings, who, which | {"tenant": THEIRS}, "as agreed")
     assert answer.done == who.may_act, answer
     sent = service.desk._post.controls
     assert [(c.key.tenant, c.action, c.body["actor"]) for c in sent] == (
         [(OURS, "accept_level", "Ada")] if who.may_act else []
     )
     if who.may_act:
-        old = actions.accept_levels(service.settings, who, which | {"version": "v11"}, "as agreed")
+        old = actions.accept_baselines(service.settings, who, which | {"version": "v11"}, "as agreed")
         assert (old.done, "not version v11 any more" in old.reason) == (False, True)
-        assert not actions.accept_levels(service.settings, who, which, " ").done
+        assert not actions.accept_baselines(service.settings, who, which, " ").done
 
 
 RULE = """[[rule]]
@@ -313,7 +321,9 @@ def test_admins_add_and_remove_rules_of_their_own_tenant_alone(
 
     def rules(tenant: str) -> list[tuple[str, str, str]]:
         """As the explore page reads them."""
-        found = added_rules.added(service.store, Scope(tenant, "demo-1", NOW_S), "support-bot", "production")
+        found = explore_query.added(
+            service.store, Scope(tenant, "demo-1", NOW_S), "support-bot", "production"
+        )
         return [(one.rule.rule_id, one.actor, one.reason) for one in found]
 
     answer = actions.add_rule(service.settings, who, RULE, place | {"tenant": THEIRS}, "promised")

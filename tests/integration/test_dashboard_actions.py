@@ -12,11 +12,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from alerts.acting.keys import FILE
+from alerts.access.keys import FILE
 from dashboard.access.viewer import Viewer
-from dashboard.acting import actions
 from dashboard.queries import incidents
 from dashboard.queries.store import ClickHouse, Scope
+from dashboard.shared import actions
 from infra.clickhouse import connect
 from infra.embedded.ports import spare
 from infra.settings import AlertSettings, Settings, StoreSettings
@@ -119,7 +119,7 @@ def page(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     app.query_params["lineage"] = "demo-1"
     app.run()
-    app.switch_page("views/incident.py")
+    app.switch_page("pages/incident/incident.py")
     app.query_params["lineage"] = "demo-1"
     app.query_params["id"] = service.ids["refusal"]
     yield app.run()

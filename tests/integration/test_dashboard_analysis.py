@@ -10,25 +10,19 @@ from typing import Any
 import pytest
 
 from dashboard.estimates import readings
-from dashboard.estimates.scores import known
-from dashboard.incident.incident import read
-from dashboard.queries import (
-    affected,
-    catalogue,
-    context,
-    examples,
-    fine,
-    incidents,
-    releases,
-    series,
-    texts,
-)
+from dashboard.measures.scores import known
+from dashboard.pages.cause import texts_query
+from dashboard.pages.drift import drift_query
+from dashboard.pages.incident import affected_query
+from dashboard.pages.outputs import outputs_query
+from dashboard.queries import catalogue, examples, incidents, releases, series
 from dashboard.queries.catalogue import Place
 from dashboard.queries.examples import Wanted
 from dashboard.queries.narrowed import Narrow, words_of
 from dashboard.queries.series import Window
 from dashboard.queries.statement import literal
 from dashboard.queries.store import ClickHouse, Scope, SeriesKey, Store
+from dashboard.tables.incident import read
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.at_length import at_length
@@ -81,11 +75,11 @@ def everything(ask: Store, scope: Scope, key: SeriesKey) -> list[Any]:
         examples.examples(ask, scope, key, SEARCH),
         examples.examples(ask, scope, key, replace(SEARCH, others=True)),
         *examples.matches(ask, scope, key, SEARCH),
-        *(affected.affected(ask, scope, i.incident_id) for i in incidents.current(ask, SCOPE)),
-        context.context(ask, scope, *world_runs.ASKED.split(":")),
-        context.context(ask, scope, key.slice, key.service),
-        *(fine.hits(ask, scope, key, m, 300, NOW_S - 90_000, NOW_S) for m in MEASURES),
-        fine.findings(ask, scope, key, NOW_S - 900_000, NOW_S),
+        *(affected_query.affected(ask, scope, i.incident_id) for i in incidents.current(ask, SCOPE)),
+        outputs_query.context(ask, scope, *world_runs.ASKED.split(":")),
+        outputs_query.context(ask, scope, key.slice, key.service),
+        *(drift_query.hits(ask, scope, key, m, 300, NOW_S - 90_000, NOW_S) for m in MEASURES),
+        drift_query.findings(ask, scope, key, NOW_S - 900_000, NOW_S),
         *(
             releases.strata(
                 ask, scope, replace(key, score=m.score.name), m, "prompt_version", 3600, NOW_S - 90_000, NOW_S
@@ -95,7 +89,7 @@ def everything(ask: Store, scope: Scope, key: SeriesKey) -> list[Any]:
         releases.first_seen(ask, scope, key, NOW_S - 900_000, NOW_S),
         releases.recorded(ask, scope, key, NOW_S - 900_000),
         releases.marked(ask, scope, key, NOW_S - 900_000, NOW_S),
-        texts.texts(ask, scope, key, "output", NOW_S - 90_000, NOW_S),
+        texts_query.texts(ask, scope, key, "output", NOW_S - 90_000, NOW_S),
     ]
 
 
@@ -186,7 +180,7 @@ def test_values_of_one_dimension_add_up_and_dimensions_and_flags_narrow(ask: Sto
 
 
 def test_what_stands_around_an_output_is_its_run_and_its_conversation(ask: Store) -> None:
-    found = context.context(ask, SCOPE, *world_runs.ASKED.split(":"))
+    found = outputs_query.context(ask, SCOPE, *world_runs.ASKED.split(":"))
     assert found is not None
     assert [s.name for s in found.steps] == [
         "invoke_agent refunds",
@@ -200,7 +194,7 @@ def test_what_stands_around_an_output_is_its_run_and_its_conversation(ask: Store
     assert [s.failed for s in found.steps] == [False] * 5 + [True]
     assert len(found.turns) == 4
     assert [t.at for t in found.turns] == sorted(t.at for t in found.turns)
-    assert context.context(ask, SCOPE, "nothing", "of") is None
+    assert outputs_query.context(ask, SCOPE, "nothing", "of") is None
 
 
 PLAIN = """
@@ -229,7 +223,7 @@ def test_who_was_reached_is_counted_from_the_onset_on(ask: Store) -> None:
     """A second way, in Python, comes to what page and message say."""
     stored = next(i for i in incidents.current(ask, SCOPE) if '"score":"refusal"' in i.body)
     incident = read(stored)
-    found = affected.affected(ask, SCOPE, incident.id)
+    found = affected_query.affected(ask, SCOPE, incident.id)
     rows = ask.rows(PLAIN, {"from": int(incident.onset.timestamp()), "to": NOW_S + 60})
     rows = [r for r in rows if r[0].replace(tzinfo=UTC) >= incident.onset and r[3] is not None]
     hits = [r for r in rows if r[3] >= 0.5]
@@ -238,5 +232,5 @@ def test_who_was_reached_is_counted_from_the_onset_on(ask: Store) -> None:
     assert (found.n, found.hits) == (len(rows), len(hits))
     assert found.conversations == len({r[5] for r in hits if r[5] is not None})
     assert found.last == hits[0][0].replace(tzinfo=UTC)
-    assert affected.affected(ask, SCOPE, "0" * 16) is None
-    assert affected.affected(ask, replace(SCOPE, tenant="other"), incident.id) is None
+    assert affected_query.affected(ask, SCOPE, "0" * 16) is None
+    assert affected_query.affected(ask, replace(SCOPE, tenant="other"), incident.id) is None

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from dashboard.pages.connect.connect_query import LAST, sending, silent
 from dashboard.queries import newest
-from dashboard.queries.connect import LAST, sending, silent
 from dashboard.queries.store import ClickHouse, Scope
-from dashboard.rows import newest_rows
+from dashboard.tables import newest_rows
 from infra.clickhouse import connect
-from infra.lacks import UnseenCalls
-from ingest.doctor.gather import services_of, silent_of
+from infra.missing_instrumentation import UnseenCalls
+from ingest.operations.doctor.gather import services_of, silent_of
 from tests.dashboard import world_texts
 from tests.dashboard.world import NOW
 from tests.databases import fresh_database

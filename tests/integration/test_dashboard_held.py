@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.incident import incident as incidents
-from dashboard.queries import examples, held
+from dashboard.pages.incident import legal_hold_query
+from dashboard.queries import examples
 from dashboard.queries import incidents as stored
 from dashboard.queries.examples import Wanted
 from dashboard.queries.store import ClickHouse, Scope, SeriesKey
+from dashboard.tables import incident as incidents
 from detectors.schema import DIMENSION_COLUMNS
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.at_length import at_length
-from tests.dashboard import world, world_held
+from tests.dashboard import world, world_legal_hold
 from tests.databases import fresh_database
 from tests.integration.test_dashboard_pages import INCIDENT, opened, served, shown
 
@@ -43,8 +44,8 @@ def kept(store: str) -> Held:
     settings = fresh_database(store, "lightship_dashboard_held")
     client = connect(settings)
     incident_id = world.fill(client, lineage="demo-1")["refusal"]
-    rows = world_held.copy(client, incident_id, "demo-1")
-    world_held.hold(client, incident_id, "Ada *Lovelace*")
+    rows = world_legal_hold.copy(client, incident_id, "demo-1")
+    world_legal_hold.hold(client, incident_id, "Ada *Lovelace*")
     client.close()
     return Held(settings, incident_id, rows)
 
@@ -60,11 +61,11 @@ def test_copies_give_the_examples_the_rows_gave(kept: Held) -> None:
         wanted = Wanted(begin, end, "flag", hit=hit)
         rows = examples.examples(door, SCOPE, incident.explained, wanted)
         assert rows
-        assert held.examples(door, SCOPE, kept.incident_id, incident.explained, wanted) == rows
-    found = held.kept(door, SCOPE, kept.incident_id)
+        assert legal_hold_query.examples(door, SCOPE, kept.incident_id, incident.explained, wanted) == rows
+    found = legal_hold_query.kept(door, SCOPE, kept.incident_id)
     assert found is not None
     assert (found.rows, found.cut) == (kept.rows, False)
-    assert held.kept(door, SCOPE, "another") is None
+    assert legal_hold_query.kept(door, SCOPE, "another") is None
     client.close()
 
 
@@ -87,7 +88,7 @@ def test_every_kind_of_score_and_slice_can_be_asked_of_copies(kept: Held, score:
         key = SeriesKey("support-bot", "production", unit, score, slice_)
         for hit in (True, False):
             wanted = Wanted(NOW_S - 80_000, NOW_S, kind, hit=hit, category="de")
-            found = held.examples(ClickHouse(client), SCOPE, kept.incident_id, key, wanted)
+            found = legal_hold_query.examples(ClickHouse(client), SCOPE, kept.incident_id, key, wanted)
             assert slice_ == "all" or found == ()
     client.close()
 

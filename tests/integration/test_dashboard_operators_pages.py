@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from alerts.acting.keys import FILE
+from alerts.access.keys import FILE
 from infra.clickhouse import connect
 from infra.embedded.ports import spare
 from infra.settings import StoreSettings
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 
 MAIN = Path(dashboard.__file__).parent / "main.py"
 ALERTS, PIPELINE, DETECTORS, LEVELS, CONNECT = (
-    f"views/{name}.py" for name in ("alerts", "pipeline", "detectors", "levels", "connect")
+    f"pages/{name}/{name}.py" for name in ("alerts", "pipeline", "detectors", "baselines", "connect")
 )
 PAGES = (ALERTS, PIPELINE, DETECTORS, LEVELS, CONNECT)
 

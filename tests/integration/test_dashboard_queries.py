@@ -11,14 +11,13 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from dashboard.estimates import taxonomy
-from dashboard.incident import picture
-from dashboard.incident.incident import Incident, read
 from dashboard.queries import disparity, examples, fleet, incidents, pipeline, series, trends
 from dashboard.queries import scope as scopes
 from dashboard.queries.examples import MAX_TEXT, Wanted
 from dashboard.queries.series import Window
 from dashboard.queries.store import ClickHouse, Scope, SeriesKey, Store
-from dashboard.rows import trend_rows
+from dashboard.tables import incident_picture, trend_rows
+from dashboard.tables.incident import Incident, read
 from infra.clickhouse import connect
 from infra.errors import Unavailable
 from infra.settings import StoreSettings
@@ -105,7 +104,7 @@ def everything(ask: Store, scope: Scope, key: SeriesKey) -> list[Any]:
         disparity.by_dimension(ask, scope, replace(weeks, service=key.service), pairs, key.slice),
         disparity.by_service(ask, scope, weeks, pairs, key.slice),
         scopes.lineages(ask, scope),
-        scopes.pulse(ask, scope),
+        scopes.heartbeat(ask, scope),
         pipeline.accounts(ask, scope, 0).hours,
     ]
 
@@ -154,7 +153,7 @@ def test_a_fleet_of_five_with_volume_freshness_and_what_it_learns(ask: Store) ->
 
 def test_a_change_over_time_is_the_sum_of_its_ticks(ask: Store) -> None:
     incident = named(ask, "refusal")
-    window = picture.window(incident, NOW)
+    window = incident_picture.window(incident, NOW)
     ticks = series.ticks(ask, SCOPE, incident.key, window, values=False)
     hour = series.ticks(
         ask, SCOPE, incident.key, Window(NOW_S // 3600 * 3600 - 7200, NOW_S // 3600 * 3600, 3600), values=True
@@ -218,23 +217,25 @@ def test_slices_are_split_at_the_onset(ask: Store) -> None:
     incident = named(ask, "refusal")
     found = {
         s.slice: s
-        for s in series.slices(ask, SCOPE, incident.key, picture.comparison(incident, NOW), values=False)
+        for s in series.slices(
+            ask, SCOPE, incident.key, incident_picture.comparison(incident, NOW), values=False
+        )
     }
     assert next(iter(found)) == "all"
     german = found["language=de"]
     assert german.after.total / german.after.n > 0.1 > german.before.total / german.before.n
     assert found["prompt_version=v18"].before.n < 200 < found["prompt_version=v18"].after.n
-    where = picture.where(incident.measure, list(found.values()), {})
+    where = incident_picture.where(incident.measure, list(found.values()), {})
     assert where.bars[0].name == "language = de"
 
 
 def test_numbers_come_with_their_cells_and_categories_with_their_names(ask: Store) -> None:
     incident = named(ask, "latency_s")
-    compare = picture.comparison(incident, NOW)
+    compare = incident_picture.comparison(incident, NOW)
     slices = series.slices(ask, SCOPE, incident.key, compare, values=True)
     own = next(s for s in slices if s.slice == incident.own_slice)
     assert sum(n for _, n in own.after.cells) == own.after.n
-    (bar, *_) = picture.where(incident.measure, slices, {}).bars
+    (bar, *_) = incident_picture.where(incident.measure, slices, {}).bars
     assert bar.name == "response model = aurora-2"
     assert bar.effect == pytest.approx(0.88, abs=0.25)
     language = replace(incident.key, score="language", slice="all")
@@ -419,7 +420,7 @@ def test_an_empty_database_gives_empty_answers(store: str) -> None:
     key = SeriesKey("support-bot", "production", "interaction", "refusal")
     answers = everything(ClickHouse(client), SCOPE, key)
     client.close()
-    assert all(answer in ((), None, incidents.Trust(0, 0), scopes.Pulse(0, None)) for answer in answers)
+    assert all(answer in ((), None, incidents.Trust(0, 0), scopes.Heartbeat(0, None)) for answer in answers)
 
 
 @pytest.mark.parametrize("name", ["lightship_without_tables", "lightship_nowhere"])

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from infra.clickhouse import connect
-from ingest.detect.days import Days
+from ingest.agents.detect.days import Days
 from ingest.errors import Unavailable
 from tests.databases import fresh_database
 

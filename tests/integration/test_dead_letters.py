@@ -15,17 +15,17 @@ from infra.clock import SystemClock
 from infra.embedded.pair import broker_spec, kafka_address
 from infra.kafka import DEAD_LETTERS, LOGS, SPANS, create_topics
 from infra.settings import KafkaSettings
-from ingest.dead_letters.command import listed, sent_again, shown
-from ingest.dead_letters.log import Wanted, letters
-from ingest.dead_letters.retry import retry
+from ingest.agents.score.account import RETRIED
+from ingest.agents.score.scoring import Scoring
+from ingest.agents.score.stage import ScoreStage
 from ingest.errors import BadRecord
-from ingest.ledger.account import RETRIED
-from ingest.log.reader import log_reader
 from ingest.messages import Output, RawMessage
-from ingest.score.scoring import Scoring
-from ingest.score.stage import ScoreStage
-from ingest.store.stage_store import MemoryStore
-from ingest.store.tables import INTERACTIONS, LEDGER
+from ingest.operations.dead_letters.command import listed, sent_again, shown
+from ingest.operations.dead_letters.reader import Wanted, letters
+from ingest.operations.dead_letters.retry import retry
+from ingest.repository.stage_store import MemoryStore
+from ingest.repository.tables import INTERACTIONS, LEDGER
+from ingest.topics.reader import log_reader
 from tests.embedded_pair import start
 from tests.ingest.raw import HASH_KEY, PARTITIONS, SCORING, SETTINGS, SPECS, raw, score_records, score_traces
 from tests.ingest.telemetry import chat, span, traces

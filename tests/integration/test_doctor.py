@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from infra.embedded.ports import spares
-from tests.ingest.telemetry import START_NS, chat, span, traces
+from tests.ingest.telemetry import RESOURCE, START_NS, chat, span, traces
 from tests.running import Running, running, wait
 
 pytestmark = pytest.mark.integration
@@ -52,7 +52,8 @@ def test_what_an_application_does_not_send_is_told_with_its_variable(lightship: 
     bare = {k: v for k, v in chat().items() if not k.endswith("messages")}
     late_s = (time.time_ns() - START_NS) / 1e9 - 5
     request = traces(
-        *(span(bare, span_id=i, trace=f"{i:032x}", start_s=late_s, dropped=9) for i in range(1, 21))
+        *(span(bare, span_id=i, trace=f"{i:032x}", start_s=late_s, dropped=9) for i in range(1, 21)),
+        resource=RESOURCE | {"telemetry.sdk.language": "java"},
     )
     url = f"{lightship.gateway}/v1/traces"
     headers = {"content-type": "application/x-protobuf"}
@@ -64,7 +65,7 @@ def test_what_an_application_does_not_send_is_told_with_its_variable(lightship: 
     done = lightship.lightship("doctor")
     assert done.returncode == 0
     assert "20 of its last 20 calls came without content" in done.stdout
-    assert "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY" in done.stdout
+    assert "CAPTURE_MESSAGE_CONTENT=true (read by the Java agent)" in done.stdout
     assert "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=1024" in done.stdout
 
 

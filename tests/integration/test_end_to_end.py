@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from detectors.internal_finding import SERVICE
 from tests.brokers import KINDS
 from tests.journey import Journey
 from tests.judged import accounted_for, aggregated, confirmed, incidents, stored, told, verified
 from tests.running import PROCESSES, running
+from tests.webhook import Posted
 
 pytestmark = [
     pytest.mark.integration,
@@ -69,6 +71,7 @@ def test_killing_every_process_changes_nothing(tmp_path: Path, kind: str) -> Non
         assert confirmed(lightship, disturbed.lineage) == confirmed(lightship, quiet.lineage)
         assert len(confirmed(lightship, quiet.lineage)) > 0
         verified(lightship, quiet.lineage, disturbed.lineage)
+        messages: list[Posted] = []
         for journey in (quiet, disturbed):
             (incident,) = incidents(lightship, journey.lineage)
             assert (incident.service, incident.score, incident.slice) == (
@@ -77,7 +80,11 @@ def test_killing_every_process_changes_nothing(tmp_path: Path, kind: str) -> Non
                 "language=es",
             )
             assert abs(incident.onset_ns - journey.onset_ns) <= 3600 * 10**9
-            assert len(told(lightship, incident)) == 1
+            (same_key,) = told(lightship, incident).values()
+            messages += same_key
         assert told_before == 1
         # one message more, under the same key: the process that sent it died before it could write that down
-        assert len(lightship.hook.posted) <= 3
+        assert len(messages) <= 3
+        # on a slow machine so many restarts may be told, too: nothing else is
+        others = [posted.json() for posted in lightship.hook.posted if posted not in messages]
+        assert all(other["service"] == SERVICE for other in others), others

@@ -22,7 +22,7 @@ from infra.embedded.ports import spare
 from infra.embedded.supervisor import Supervisor
 from infra.kafka import CLIENT, DEAD_LETTERS, LOGS, LOGS_IN, SPANS, SPANS_IN, create_topics
 from infra.settings import KafkaSettings
-from ingest.otlp import log_views, parse_logs, parse_traces, span_views
+from ingest.otlp.views import log_views, parse_logs, parse_traces, span_views
 from tests.integration.test_relay import PARTITIONS, read_all, relay
 from tests.running import BACK_OFF, end_of, wait
 

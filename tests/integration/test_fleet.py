@@ -23,11 +23,11 @@ from infra.clickhouse import connect
 from infra.embedded.ports import spare
 from infra.kafka import CLIENT, TICKS, create_topics
 from infra.settings import KafkaSettings, Settings
-from ingest.fleet.shard import FleetShard
-from ingest.watching import fleet_config
+from ingest.agents.fleet.shard import FleetShard
+from ingest.detection_settings import fleet_config
 from tests.conftest import ROOT
 from tests.databases import fresh_database
-from tests.detectors.drift.test_fleet import FIRST, closed, since_change
+from tests.detectors.test_fleet import FIRST, closed, since_change
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
@@ -76,7 +76,7 @@ def running(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         "LIGHTSHIP_CLICKHOUSE": settings.store.url,
         "LIGHTSHIP_STORE_DATABASE": settings.store.database,
     }
-    argv = [sys.executable, "-m", "ingest.fleet.worker", "--port", str(port)]
+    argv = [sys.executable, "-m", "ingest.agents.fleet.worker", "--port", str(port)]
     process = subprocess.Popen(argv, cwd=ROOT, env=environ)
     try:
         until(lambda: httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200)

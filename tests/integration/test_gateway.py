@@ -19,7 +19,7 @@ from infra.embedded.supervisor import Supervisor
 from infra.kafka import LOGS, SPANS, create_topics
 from infra.settings import KafkaSettings
 from ingest.gateway.splitting import partition_of
-from ingest.otlp import span_views
+from ingest.otlp.views import span_views
 from tests.gateway_process import PATIENCE_S, gateway_process
 from tests.ingest.telemetry import chat, log, logs, span, traces
 

@@ -14,8 +14,8 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from alerts.service import Service
+from detectors.budgets.service_budget import ServiceBudget
 from detectors.closed_ticks import REPORT
-from detectors.drift.budgets.grant import Grant
 from detectors.finding import SEVERAL
 from detectors.observation import Control, ServiceKey, decode
 from infra.clickhouse import connect
@@ -49,14 +49,14 @@ def serving(settings: Settings, name: str) -> Iterator[None]:
     assert not thread.is_alive()
 
 
-def told(bootstrap: str, topic: Topic, whose: ServiceKey) -> list[Grant | None]:
+def told(bootstrap: str, topic: Topic, whose: ServiceKey) -> list[ServiceBudget | None]:
     """Budgets in control records of one key, in order."""
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, **CLIENT)
     places = [TopicPartition(topic.name, p) for p in consumer.partitions_for_topic(topic.name)]
     values = [r.value for place in places for r in records_of(consumer, place)]
     consumer.close()
     records = [decode(v) for v in values if v[1] != REPORT]
-    return [Grant.of(r.body) for r in records if isinstance(r, Control) and r.key == whose]
+    return [ServiceBudget.of(r.body) for r in records if isinstance(r, Control) and r.key == whose]
 
 
 @pytest.mark.long
@@ -79,8 +79,8 @@ def test_a_service_is_told_its_budget_and_the_new_one_after_a_restart(
     client.insert("series", [(*place, "interaction", "refusal", 1, "all")], names)
     client.close()
     with serving(settings, name):
-        until(lambda: told(broker, OBSERVATIONS, key) == [Grant(0.8 / 50, 2 * 0.8 / 50)])
-        until(lambda: told(broker, TICKS, fleet) == [Grant(0.1, 0.2)])
+        until(lambda: told(broker, OBSERVATIONS, key) == [ServiceBudget(0.8 / 50, 2 * 0.8 / 50)])
+        until(lambda: told(broker, TICKS, fleet) == [ServiceBudget(0.1, 0.2)])
     budget = BudgetSettings(pages_per_month=5, max_services=10)
     with serving(replace(settings, budget=budget), name):
-        until(lambda: told(broker, OBSERVATIONS, key)[1:] == [Grant(0.4, 0.16)])
+        until(lambda: told(broker, OBSERVATIONS, key)[1:] == [ServiceBudget(0.4, 0.16)])

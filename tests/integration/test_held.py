@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from alerts.acting.incidents_command import held as held_of
-from alerts.acting.incidents_command import held_rows, show_held
-from alerts.acting.keys import read_token
-from alerts.held import evidence as held
-from alerts.incidents.life import fresh
+from alerts.access.keys import read_token
+from alerts.commands.incidents_command import export_legal_hold, show_legal_hold
+from alerts.commands.incidents_command import legal_hold as held_of
+from alerts.incidents.lifecycle import fresh
 from alerts.incidents.timing import Timing
-from alerts.log import IncidentLog
+from alerts.legal_hold import evidence as held
+from alerts.repository.incidents import IncidentRepository
 from infra import retention
 from infra.clickhouse import connect
 from infra.clock import to_ns
@@ -158,14 +158,14 @@ def test_what_is_held_outlives_every_ttl_until_it_is_released(
             "LIGHTSHIP_ALERTS_PORT": str(reach.port),
         }.items():
             monkeypatch.setenv(name, value)
-        assert held_rows(None, incident.incident_id, file).endswith(
+        assert export_legal_hold(None, incident.incident_id, file).endswith(
             f"rows of incident {incident.incident_id} in {file}"
         )
         lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
         assert [line["row"] for line in lines if line["source"] == "interactions"] == before["interactions"]
         with pytest.raises(Misconfigured, match="is there already"):
-            held_rows(None, incident.incident_id, file)
-        assert f"interactions: {len(texts)} rows" in show_held(held_of(None, incident.incident_id))
+            export_legal_hold(None, incident.incident_id, file)
+        assert f"interactions: {len(texts)} rows" in show_legal_hold(held_of(None, incident.incident_id))
         assert api.post(f"{path}/accept", json=WHO).json()["held_by"] == "Ana"  # ended, still held
         assert kept(world, incident.incident_id)["interactions"] == before["interactions"]
         assert api.post(f"{path}/release", json=WHO).json()["held_by"] is None
@@ -182,8 +182,8 @@ def test_a_bound_keeps_what_matters_most_and_says_what_it_kept_out(
     shelf = World(Settings(store=own), "", "")
     fill(shelf, calls=40, received_days=1)
     incident = fresh(refusals(), Timing())
-    log = IncidentLog(lambda: connect(shelf.settings.store))
-    holding = log.held()
+    log = IncidentRepository(lambda: connect(shelf.settings.store))
+    holding = log.legal_hold_usage()
     for _ in range(2):
         bounds = {bound.source: bound for bound in holding.keep(incident)}
     mine, rows = bounds["interactions"], kept(shelf, incident.incident_id)["interactions"]

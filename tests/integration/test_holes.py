@@ -13,8 +13,8 @@ from infra.embedded.ports import spare
 from infra.embedded.supervisor import Supervisor
 from infra.kafka import LOGS, SPANS, create_topics
 from infra.settings import KafkaSettings
-from ingest.ledger.holes import prove_holes
-from ingest.log.ends import log_begins
+from ingest.operations.ledger.holes import prove_holes
+from ingest.operations.ledger.topic_ends import log_begins
 
 pytestmark = pytest.mark.integration
 

@@ -21,11 +21,11 @@ from infra.errors import Misconfigured
 from infra.kafka import LOGS, SPANS, create_topics
 from infra.settings import KafkaSettings
 from ingest.gateway.producer import KafkaProducer
-from ingest.importing.drained import has_ended
-from ingest.log import ends as log_ends
-from ingest.log.holes import is_hole
-from ingest.log.sender import Sender
 from ingest.messages import Output
+from ingest.operations.importing.drained import has_ended
+from ingest.operations.ledger import topic_ends as log_ends
+from ingest.topics.holes import is_hole
+from ingest.topics.sender import Sender
 from tests.apache_kafka import Guarded, apache_spec
 from tests.certificates import certificates
 from tests.embedded_pair import start

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from alerts.acting.keys import LINKS, read_token
+from alerts.access.keys import LINKS, read_token
 from tests.alert_service import until
 from tests.alerts.invented import refusals
 from tests.integration.test_alerts import HookWorld, world  # noqa: F401 - a fixture

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from alerts.briefs.live_tally import counted
-from alerts.log import IncidentLog
+from alerts.repository.incidents import IncidentRepository
 from detectors.finding import Finding
 from detectors.observation import MAX_VALUE_LENGTH, slice_text
 from detectors.schema import SCORE_COLUMNS
@@ -19,7 +19,7 @@ from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.alerts.deliveries import incident_of
 from tests.alerts.invented import at, lengths, refusals, secret
-from tests.alerts.situations import change
+from tests.alerts.situation import change
 from tests.databases import fresh_database
 
 pytestmark = pytest.mark.integration
@@ -130,13 +130,13 @@ def settings(store: str) -> StoreSettings:
 
 
 @pytest.fixture
-def log(settings: StoreSettings) -> Iterator[IncidentLog]:
-    made = IncidentLog(lambda: connect(settings))
+def log(settings: StoreSettings) -> Iterator[IncidentRepository]:
+    made = IncidentRepository(lambda: connect(settings))
     yield made
     made.close()
 
 
-def test_figures_are_of_now_each_call_counted_once(log: IncidentLog) -> None:
+def test_figures_are_of_now_each_call_counted_once(log: IncidentRepository) -> None:
     tally, particulars = log.counted(incident_of(refusals(slice="all")))
     assert tally is not None
     assert particulars == ()
@@ -160,7 +160,7 @@ def test_figures_are_of_now_each_call_counted_once(log: IncidentLog) -> None:
     ],
 )
 def test_a_slice_of_a_long_name_has_its_examples_and_figures(
-    log: IncidentLog, slice_: str, calls: set[str]
+    log: IncidentRepository, slice_: str, calls: set[str]
 ) -> None:
     incident = incident_of(refusals(service="long-names", slice=slice_))
     shown = {e.interaction_id.removesuffix(":s") for e in log.examples(incident) if e.when == "current"}
@@ -169,14 +169,14 @@ def test_a_slice_of_a_long_name_has_its_examples_and_figures(
     assert (None if tally is None else tally.n) == (None if "other" in slice_ else len(calls))
 
 
-def test_an_incident_that_is_over_is_counted_to_its_end(log: IncidentLog) -> None:
+def test_an_incident_that_is_over_is_counted_to_its_end(log: IncidentRepository) -> None:
     over = replace(refusals(slice="all"), status="confirmed", ended_at=at("05:00"), made_at=at("05:00"))
     tally, _ = log.counted(incident_of(refusals(slice="all"), over))
     assert tally is not None
     assert (tally.hits, tally.n, tally.as_of) == (12, 12, at("04:10"))
 
 
-def test_errors_name_their_type_and_status_and_leaks_their_kind_and_people(log: IncidentLog) -> None:
+def test_errors_name_their_type_and_status_and_leaks_their_kind_and_people(log: IncidentRepository) -> None:
     tally, lines = log.counted(incident_of(change("e", "error", "rate", 0.01, 0.3)))
     assert tally is not None
     assert tally.hits == 7
@@ -190,7 +190,7 @@ def test_errors_name_their_type_and_status_and_leaks_their_kind_and_people(log: 
     assert kinds == ("kinds of secrets: openai key in 2 answers, private key in 1",)
 
 
-def test_a_tool_loop_names_its_tool_and_shows_the_loop(log: IncidentLog) -> None:
+def test_a_tool_loop_names_its_tool_and_shows_the_loop(log: IncidentRepository) -> None:
     incident = incident_of(change("l", "tool_loop", "rate", 0.0, 0.3, unit="trace"))
     tally, lines = log.counted(incident)
     assert tally is not None
@@ -221,7 +221,7 @@ def test_what_cannot_be_counted_keeps_the_figures_of_its_findings(finding: Findi
     assert counted(incident_of(finding)) is None
 
 
-def test_every_statement_is_one_the_store_takes(log: IncidentLog, settings: StoreSettings) -> None:
+def test_every_statement_is_one_the_store_takes(log: IncidentRepository, settings: StoreSettings) -> None:
     with closing(connect(settings)) as client:
         columns = {row[0] for row in client.query("DESCRIBE interactions").result_rows}
     assert {f"score_{name}" for name in SCORE_COLUMNS} <= columns

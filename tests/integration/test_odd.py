@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.queries.outputs import cells_before, outputs
 from dashboard.queries.store import ClickHouse, Scope
-from dashboard.rows.odd import ranked
+from dashboard.tables.outliers import ranked
 from detectors.scorers import SPECS
 from infra.clickhouse import connect
 from tests.dashboard import world, world_texts

@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from alerts.changes.recorded import RecordedChange
+from alerts.changes.change_event import RecordedChange
 from alerts.errors import Unstorable
 from alerts.faults import ROWS, Faults
-from alerts.incidents import group
-from alerts.log import IncidentLog
+from alerts.incidents import grouping
 from alerts.notify.pipeline import Attempt
 from alerts.notify.protocol import SENT
+from alerts.repository.incidents import IncidentRepository
 from detectors.finding import Finding, Suspect
 from infra.clickhouse import connect
 from infra.settings import ReceiverSettings
@@ -46,14 +46,14 @@ def named(receiver: Receiver) -> set[str]:
 def test_a_finding_that_fails_stops_no_page(
     broker: str, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = group.place_finding
+    place = grouping.place_finding
 
     def fails(finding: Finding, *args: Any) -> Any:
         if finding.service == POISON:
             raise KeyError(finding.service)
         return place(finding, *args)
 
-    monkeypatch.setattr(group, "place_finding", fails)
+    monkeypatch.setattr(grouping, "place_finding", fails)
     with receiving() as receiver:
         world = new_world(broker, store, tmp_path, (ReceiverSettings(name="hook", url=receiver.url),))
         with world.service() as service:
@@ -73,7 +73,7 @@ def test_a_finding_that_fails_stops_no_page(
 def test_rows_that_the_store_can_never_take_are_told_from_a_store_that_is_away(store: str) -> None:
     settings = fresh_database(store, "refused_rows")
     faults = Faults(HandClock())
-    log = IncidentLog(lambda: connect(settings), faults)
+    log = IncidentRepository(lambda: connect(settings), faults)
     attempt = Attempt(delivery(), 1, SENT, 200, "", 1)
     with pytest.raises(Unstorable, match="notifications"):
         log.record_attempt(replace(attempt, number=2**40))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.watch import self_watch
+from alerts.notify import self_monitoring
 from infra.clickhouse import connect
 from infra.instance import VARIABLE
 from infra.process_starts import read_starts, report_start
@@ -41,7 +41,7 @@ def test_a_process_that_a_platform_starts_again_and_again_is_a_page(store: str, 
         (worker,) = read_starts(client)
     assert worker.name.startswith("worker on ")
     assert worker.count == 3
-    (look,) = self_watch.restarts([worker], time.time_ns())
+    (look,) = self_monitoring.restarts([worker], time.time_ns())
     assert look.since_ns is not None
     assert look.severity == "page"
     assert "restarted 3 times in 10 min" in look.note

@@ -25,7 +25,7 @@ from infra.embedded.supervisor import Supervisor
 from infra.kafka import CLIENT, DEAD_LETTERS, LOGS, LOGS_IN, SPANS, SPANS_IN, create_topics
 from infra.settings import KafkaSettings
 from ingest.gateway.splitting import partition_of
-from ingest.otlp import span_views
+from ingest.otlp.views import span_views
 from tests.at_rest import raw_messages
 from tests.canaries import log_request, trace_request
 from tests.conftest import ROOT
@@ -48,8 +48,8 @@ SECRET = "sk-proj-T3BlbkFJ-harbour-0123456789-abcdefgh"
 
 EAGER = """
 import os, sys
-from ingest.relay import app as relay_app
-from ingest.relay import worker as relay_worker
+from ingest.agents.relay import app as relay_app
+from ingest.agents.relay import worker as relay_worker
 relay_app.BLANK_EVERY_S = 1.0
 os._exit(relay_worker.main(sys.argv[1:]))
 """
@@ -68,7 +68,7 @@ def relay(
         "LIGHTSHIP_KAFKA": bootstrap,
         "LIGHTSHIP_KAFKA_SESSION_TIMEOUT_S": "3",
     }
-    program = ["-c", EAGER] if eager else ["-m", "ingest.relay.worker"]
+    program = ["-c", EAGER] if eager else ["-m", "ingest.agents.relay.worker"]
     command = [sys.executable, *program, "--port", str(port), *options]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE) as process:
         url = f"http://127.0.0.1:{port}"
@@ -240,7 +240,7 @@ def through(metrics: str) -> float:
 
 def test_a_relay_without_a_broker_says_what_it_waits_for(tmp_path: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "ingest.relay.worker"],
+        [sys.executable, "-m", "ingest.agents.relay.worker"],
         cwd=ROOT,
         env={k: v for k, v in os.environ.items() if not k.startswith("LIGHTSHIP_")},
         capture_output=True,

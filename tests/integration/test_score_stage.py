@@ -15,29 +15,27 @@ from clickhouse_connect.driver.client import Client
 from google.protobuf.message import Message
 from kafka import KafkaConsumer, KafkaProducer
 
-from detectors.drift.service.fold import SeriesKey
-from detectors.drift.service.series_rows import CellRow
+from detectors.counts.aggregate import SeriesKey
+from detectors.counts.series_rows import CellRow
 from detectors.observation import ServiceKey
 from infra import clickhouse
 from infra.embedded.pair import broker_spec, kafka_address
 from infra.kafka import LOGS, SPANS, create_topics
 from infra.kafka import SETTINGS as SETTINGS_TOPIC
 from infra.settings import KafkaSettings
-from ingest.assembly.assemble import EVALUATION_EVENT
-from ingest.dead_letters.letter import read as read_letter
-from ingest.detect.writer import ClickHouseDetectStore
+from ingest.agents.detect.writer import ClickHouseDetectStore
+from ingest.agents.score import settings_reader
+from ingest.agents.score.settings_reader import SettingsReader
+from ingest.agents.score.stage import ScoreStage
 from ingest.errors import Unavailable
-from ingest.importing.findings import findings_of, would_have_paged
-from ingest.ledger.proof import next_offsets, report
-from ingest.ledger.read import read_accounts, read_holes, remember_holes
-from ingest.log.ends import log_ends
 from ingest.messages import RawMessage
-from ingest.score import settings_reader
-from ingest.score.settings_reader import SettingsReader
-from ingest.score.stage import ScoreStage
-from ingest.score.stage_settings import ContextScope, StageSettings
-from ingest.store.stage_store import Ask, MemoryStore, StageStore
-from ingest.store.tables import (
+from ingest.operations.importing.findings import findings_of, would_have_paged
+from ingest.operations.ledger.proof import next_offsets, report
+from ingest.operations.ledger.read import read_accounts, read_holes, remember_holes
+from ingest.operations.ledger.topic_ends import log_ends
+from ingest.otlp.assembly.assemble import EVALUATION_EVENT
+from ingest.repository.stage_store import MemoryStore, SpanQuery, StageStore
+from ingest.repository.tables import (
     CONTENT_RECORDS,
     CONTEXT_SPANS,
     FINDINGS,
@@ -48,7 +46,9 @@ from ingest.store.tables import (
     Row,
     Table,
 )
-from ingest.store.writer import ClickHouseStore
+from ingest.repository.writer import ClickHouseStore
+from ingest.stage_settings import ContextScope, StageSettings
+from ingest.topics.dead_letter import read as read_letter
 from tests.databases import fresh_database
 from tests.embedded_pair import start
 from tests.ingest.raw import HASH_KEY, PARTITIONS, RECEIVED_NS, SCORING, SETTINGS, observations, raw
@@ -302,7 +302,7 @@ def test_names_that_look_like_sql_are_only_names(client: Client) -> None:
     resource = {"service.name": evil}
     stage(store).process([raw("otlp_spans", 0, 0, traces(span(chat()), resource=resource), tenant=evil)])
     (row,) = stored(client, INTERACTIONS)
-    ask = Ask(evil, "live", frozenset({evil}), frozenset({row[INTERACTIONS.index["trace_id"]]}))
+    ask = SpanQuery(evil, "live", frozenset({evil}), frozenset({row[INTERACTIONS.index["trace_id"]]}))
     assert len(store.find(INTERACTIONS, ask)) == 1
     assert store.find(INTERACTIONS, replace(ask, tenant="x")) == []
     assert store.has(CONTENT_RECORDS, evil, "live") is False

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from infra.clickhouse import connect
+from infra.embedded.all_processes import Whole, whole
 from infra.embedded.pair import BROKER, STORE
 from infra.embedded.ports import spares
 from infra.embedded.supervisor import Supervisor
-from infra.embedded.whole import Whole, whole
 from infra.settings import Settings
 from tests.other_account import needs_root, run_as_other
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from alerts.acting.keys import read_token
+from alerts.access.keys import read_token
 from tests.alert_service import until
 from tests.alerts.invented import overall, refusals
 from tests.integration.test_alerts import HookWorld, world  # noqa: F401 - a fixture

@@ -19,7 +19,7 @@ import pytest
 from infra.embedded.child import Phase
 from infra.embedded.child_spec import BackOff, ChildSpec, Liveness
 from infra.embedded.errors import StartFailed
-from infra.embedded.last_resort import page_for_alerts
+from infra.embedded.fallback_pager import page_for_alerts
 from infra.embedded.ports import LOOPBACK, spare
 from infra.embedded.reserved_ports import ReservedPorts
 from infra.embedded.restart_loop import Restarted

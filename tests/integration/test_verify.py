@@ -6,46 +6,47 @@ import json
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 from kafka import KafkaProducer
 
-from alerts.allow.rule import asked_for, preview, secrets_of
-from alerts.incidents.life import fresh
+from alerts.allow_rules.rule import preview, requested_rule, secrets_of
+from alerts.incidents.lifecycle import fresh
 from alerts.incidents.timing import Timing
-from alerts.log import IncidentLog
-from detectors.drift.fast.limits import Limit
+from alerts.repository.incidents import IncidentRepository
 from detectors.finding import Finding
-from detectors.observation import Control, Message, Observation, decode, encode
+from detectors.observation import Mark, Observation, decode, encode
 from detectors.redaction import Pseudonymiser, RedactionPolicy, Redactor
+from detectors.scorers import SPECS
 from infra import clickhouse
 from infra.kafka import OBSERVATIONS, create_topics
-from infra.rule_section import RuleSettings
-from infra.sections import SloSettings
+from infra.sections import DetectionSettings
 from infra.settings import KafkaSettings, Settings
-from ingest.detect.run_config import RunConfig, engine
-from ingest.detect.stage import DetectStage
-from ingest.detect.writer import ClickHouseDetectStore
+from ingest.agents.detect.run_config import RunConfig, engine
+from ingest.agents.detect.stage import DetectStage
+from ingest.agents.detect.writer import ClickHouseDetectStore
+from ingest.agents.score.stage import ScoreStage
 from ingest.errors import BadRecord
 from ingest.messages import RawMessage
-from ingest.redact_otlp import RequestRedactor
-from ingest.score.stage import ScoreStage
-from ingest.store.writer import ClickHouseStore
-from ingest.verify.archive import Archive
-from ingest.verify.check import Verdict
-from ingest.verify.command import report, show, verified
-from ingest.verify.logs import LOGS_BY_ROOM, OBSERVED
+from ingest.operations.verify.archive import Archive
+from ingest.operations.verify.check import Verdict
+from ingest.operations.verify.command import report, show, verified
+from ingest.operations.verify.logs import LOGS_BY_ROOM, OBSERVED
+from ingest.otlp.redact_otlp import RequestRedactor
+from ingest.repository.writer import ClickHouseStore
 from tests.at_length import at_length
 from tests.databases import drop, fresh_database
-from tests.detectors.drift.test_watcher import refusals_in_spanish
-from tests.detectors.drift.traffic import KEY, World
+from tests.detectors.test_watcher import refusals_in_spanish
+from tests.detectors.traffic import DAY, START, Row, World, observation
 from tests.ingest.raw import HASH_KEY, SCORING, SETTINGS
 from tests.ingest.raw import raw as raw_message
 from tests.ingest.telemetry import chat, logs, span, traces
 from tests.ingest.telemetry import log as log_record
-from tests.ingest.test_detect_stage import log_of, raw, said
+from tests.ingest.test_detect_stage import log_of, mark, raw, said
 
 pytestmark = pytest.mark.integration
 
@@ -66,15 +67,7 @@ class Stored:
 
 @pytest.fixture(scope="module")
 def log() -> list[RawMessage]:
-    """Two weeks, a change, and on the last day rules and objectives that a changed file has."""
-    log: list[Message] = [
-        *log_of(World(seed=1, per_day=150, days=15, refusal=0.01, change=refusals_in_spanish))
-    ]
-    rule = RuleSettings("refusal", "rate", ">", 0.02, window_s=7200, least_n=5)
-    slo = SloSettings("refusal", 0.99, least_n=5)
-    body = {"rules": [asdict(rule)], "slos": [asdict(slo)], "limits": [asdict(Limit("refusal", 0.03))]}
-    log.insert(len(log) * 14 // 15, Control(KEY, "rules_of_settings", 0, body))
-    return raw(log)
+    return raw(log_of(World(seed=1, per_day=150, days=15, refusal=0.01, change=refusals_in_spanish)))
 
 
 @pytest.fixture
@@ -87,23 +80,22 @@ def empty(store: str) -> Iterator[Stored]:
     drop(own)
 
 
+def stage(on: Stored) -> DetectStage:
+    """Stage 2 over the database, as a worker that starts with its settings."""
+    e, kept = engine(on.settings), ClickHouseDetectStore(on.client)
+    return DetectStage(kept, e.config, e.partitions, e.lateness_ns, e.limits, run=RunConfig.of(on.settings))
+
+
 @pytest.fixture
 def stored(empty: Stored, log: Sequence[RawMessage]) -> Stored:
     client, settings = empty.client, empty.settings
-    e = engine(settings)
-    run = RunConfig.of(settings)
-
-    def stage() -> DetectStage:
-        kept = ClickHouseDetectStore(client)
-        return DetectStage(kept, e.config, e.partitions, e.lateness_ns, e.limits, run=run)
-
-    running, ids = stage(), []
+    running, ids = stage(empty), []
     for at in range(0, len(log), AT_ONCE):
         ids += [json.loads(f)["finding_id"] for f in said(running.process(log[at : at + AT_ONCE]))]
         if at % (3 * AT_ONCE) == 0:
             running.snapshot()
         if at % (5 * AT_ONCE) == 0:  # killed: what comes after its last snapshot is applied again
-            running = stage()
+            running = stage(empty)
             begin = at // (3 * AT_ONCE) * 3 * AT_ONCE + AT_ONCE
             running.process(log[begin : at + AT_ONCE])
     assert ids
@@ -116,8 +108,6 @@ def first(verdicts: Sequence[Verdict]) -> str:
 
 
 def test_all_is_verified_after_kills_and_says_from_what(stored: Stored) -> None:
-    kinds = {kind for (kind,) in stored.client.query("SELECT DISTINCT alert_kind FROM findings").result_rows}
-    assert {"rule", "slo"} < kinds  # of the changed file
     for whole in (False, True):
         verdicts = stored.verify(whole=whole)
         assert first(verdicts) == ""
@@ -202,8 +192,8 @@ def hold(held: Stored, finding_id: str, lost: Sequence[str] = LOST) -> None:
     ((body,),) = held.client.query(
         "SELECT body FROM findings FINAL WHERE finding_id = {id:String}", {"id": finding_id}
     ).result_rows
-    log = IncidentLog(lambda: clickhouse.connect(held.settings.store))
-    log.held().keep(fresh(Finding.from_dict(json.loads(body)), Timing()))
+    log = IncidentRepository(lambda: clickhouse.connect(held.settings.store))
+    log.legal_hold_usage().keep(fresh(Finding.from_dict(json.loads(body)), Timing()))
     log.close()
     for table in lost:
         held.client.command(f"TRUNCATE TABLE {table}")
@@ -250,6 +240,50 @@ def test_gaps_of_the_log_are_filled_with_copies_and_others_are_named(stored: Sto
     told = first(stored.verify())
     assert told.startswith("observations, ")
     assert str(middle) in told
+
+
+def slow_from(minute: int, minutes: int) -> Iterator[Observation | Mark]:
+    """Two learned days of a call every four seconds, then calls five times as slow, of one user each."""
+    draw, specs = np.random.default_rng(3), {"latency_s": SPECS["latency_s"]}
+    before = range(START, minute - 20, 5)
+    for offset, at in enumerate((*before, *range(minute - 20, minute + minutes))):
+        n = 75 if at in before else 15
+        latencies = np.exp(draw.normal(0.2, 0.5, n)) * (5.0 if at >= minute else 1.0)
+        whole = observation([Row(at, {}, {"latency_s": float(v)}) for v in latencies], offset, specs=specs)
+        who = tuple(int(w) for w in draw.integers(1, 2**62, n))
+        when = tuple(int(t) for t in np.sort(draw.integers(0, 60_000, n)))
+        yield replace(whole, users=who, conversations=who, at_ms=when)
+        yield mark(0, offset + 1, at)
+
+
+def test_a_value_of_the_fast_path_is_verified_from_the_original_and_from_held_copies(empty: Stored) -> None:
+    one = KafkaSettings(partitions=1)
+    empty.settings = replace(empty.settings, kafka=one, detection=DetectionSettings(learn_days=2))
+    change = START + 2 * DAY + 37
+    running, told = stage(empty), list[dict[str, Any]]()
+    log = raw(list(slow_from(change, 20)))
+    for at in range(0, len(log), AT_ONCE):  # the change comes as it is sent, so that ticks are open
+        step = AT_ONCE if at < len(log) - 80 else 1
+        for k in range(at, min(at + AT_ONCE, len(log)), step):
+            told += [json.loads(f) for f in said(running.process(log[k : k + step]))]
+        running.snapshot()
+    assert told[0]["detector"].startswith("fast_values.")
+    assert (told[0]["score"], told[0]["status"]) == ("latency_s", "provisional")
+    assert told[0]["log_to"] < len(log) - 20  # while the change goes on
+    empty.ids = sorted({f["finding_id"] for f in told})
+    for whole in (False, True):
+        assert first(empty.verify(whole=whole)) == ""
+    mine = told[0]["finding_id"]
+    hold(empty, mine)
+    empty.ids = [mine]
+    (verdict,) = empty.verify()
+    assert verdict.difference is None
+    assert {"findings", "evidence", "observations"} <= set(verdict.held)
+    slower = r"replaceRegexpOne(body, '(current_value[^0-9]+)[0-9.]+', '\\199.0')"
+    empty.client.command(
+        f"ALTER TABLE held_rows UPDATE body = {slower} WHERE source = 'findings' SETTINGS mutations_sync = 2"
+    )
+    assert "current_value: expected " in first(empty.verify())
 
 
 def test_a_copy_is_believed_no_more_than_the_row_was(stored: Stored) -> None:
@@ -301,14 +335,14 @@ def test_the_secrets_of_hits_are_named_by_pseudonym_and_an_allow_rule_is_preview
     RequestRedactor(Redactor(RedactionPolicy(), Pseudonymiser(HASH_KEY))).request(spans)
     messages = [raw_message("otlp_spans", 0, 7, spans)]
     ScoreStage(ClickHouseStore(empty.client), SCORING, SETTINGS, HASH_KEY).process(messages)
-    incidents = IncidentLog(lambda: empty.client)
+    incidents = IncidentRepository(lambda: empty.client)
     found = incidents.policy_findings("default", "live", 0)
     texts = [t for (t,) in empty.client.query("SELECT output_text FROM interactions").result_rows]
     named = [secrets_of(f) for f in found]
     assert all(len(n) == 1 and any(n[0] in t for t in texts) for n in named)
     assert len(set(named)) == 2
     asked = {"secrets": max(named, key=named.count)[0], "service": "*"}
-    rule = asked_for("default", asked, "ana", "an example", time.time_ns(), 86_400)
+    rule = requested_rule("default", asked, "ana", "an example", time.time_ns(), 86_400)
     assert preview([rule], found) == {"hits": 3, "covered": 2, "unknown": 0}
     over = rule.over("bo", "it is real", rule.made_ns + 1)
     for row in (rule, over, rule):  # written again after a failure

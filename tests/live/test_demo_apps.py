@@ -19,14 +19,14 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from infra.embedded.asgi import read_body
-from ingest.assembly.assemble import assemble_batch
 from ingest.demo import run as driver
 from ingest.demo.conditions import Conditions
 from ingest.demo.loopback import Loopback
 from ingest.demo.provider import Provider
 from ingest.demo.schedule import CALLS, COPILOT, STUDIO, SUPPORT, Schedule, build
 from ingest.interaction import Interaction
-from ingest.otlp import span_views
+from ingest.otlp.assembly.assemble import assemble_batch
+from ingest.otlp.views import span_views
 from tests.live.desk_provider import MOST_BYTES
 
 pytestmark = pytest.mark.live

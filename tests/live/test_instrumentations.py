@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from ingest.assembly.assemble import assemble_batch
 from ingest.demo.loopback import Loopback
 from ingest.interaction import Interaction
-from ingest.otlp import log_views, parse_logs, parse_traces, span_views
+from ingest.otlp.assembly.assemble import assemble_batch
+from ingest.otlp.views import log_views, parse_logs, parse_traces, span_views
 from tests.at_length import at_length
 from tests.live.desk_provider import ANSWER, ARGUMENTS, STREAMED, DeskProvider
 from tests.live.door import Door

@@ -40,17 +40,35 @@ def made(stack: Stack) -> Path:
 def _python(stack: Stack, folder: Path) -> None:
     uv = str(Path(sys.executable).with_name("uv"))
     _call(folder, uv, "venv", "-q", "--python", sys.executable, ".venv")
-    _call(folder, uv, "pip", "install", "-q", "--python", ".venv/bin/python", *stack.install)
+    _install(stack, folder, uv, "pip", "install", "-q", "--python", ".venv/bin/python", *stack.install)
 
 
 def _node(stack: Stack, folder: Path) -> None:
     (folder / "package.json").write_text(stack.files["package.json"])
-    _call(folder, "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", *stack.install)
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    _install(stack, folder, "npm", "install", *quiet, *stack.install)
 
 
 def _by_its_build(stack: Stack, folder: Path) -> None:
     """Maven and Go fetch packages as they build."""
     del stack, folder
+
+
+def _install(stack: Stack, folder: Path, *argv: str) -> None:
+    """Install packages.
+
+    Raises
+    ------
+    RuntimeError
+        If that fails, or takes far too long: says what was to be installed, and what to look at.
+    """
+    try:
+        _call(folder, *argv)
+    except (RuntimeError, subprocess.TimeoutExpired, FileNotFoundError) as error:
+        raise RuntimeError(
+            f"the packages of {stack.name} ({', '.join(stack.install)}) could not be installed with "
+            f"{Path(argv[0]).name}: is its registry within reach of this machine? {error}"
+        ) from error
 
 
 def _call(folder: Path, *argv: str) -> None:

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.assembly.assemble import assemble_batch
 from ingest.demo.loopback import Loopback
 from ingest.interaction import Interaction
-from ingest.otlp import log_views, parse_logs, parse_traces, span_views
-from ingest.units.twins import is_bare, same_call
+from ingest.otlp.assembly.assemble import assemble_batch
+from ingest.otlp.views import log_views, parse_logs, parse_traces, span_views
+from ingest.units.duplicate_calls import is_bare, same_call
 from tests.live.desk_provider import ANSWER, STREAMED
 from tests.live.door import Door
 from tests.stacks.environments import made
@@ -120,7 +120,7 @@ def site(home: Path) -> Iterator[Site]:
 
 
 def _once(calls: Sequence[Interaction]) -> list[Interaction]:
-    """Without second spans of a call, which the worker takes out (`ingest.units.twins`).
+    """Without second spans of a call, which the worker takes out (`ingest.units.duplicate_calls`).
 
     Bare spans of a provider's own client are told there by their scope; here by their time, as a stack asks
     one question after another.

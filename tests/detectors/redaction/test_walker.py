@@ -225,6 +225,6 @@ def test_key_id_names_the_key_without_telling_it() -> None:
     assert len(one.key_id) == 8
     assert one.placeholder("email", "a") != two.placeholder("email", "a")
     assert one.placeholder("email", "a") != one.placeholder("user", "a").replace("user", "email")
-    assert two.is_own(two.placeholder("email", "a"))
-    assert not two.is_own(one.placeholder("email", "a"))
-    assert not two.is_own(two.placeholder("email", "a").replace("email", "card"))
+    assert two.is_ours(two.placeholder("email", "a"))
+    assert not two.is_ours(one.placeholder("email", "a"))
+    assert not two.is_ours(two.placeholder("email", "a").replace("email", "card"))

@@ -11,16 +11,16 @@ import pytest
 from detectors.grid import LogGrid
 from detectors.record import Record
 from detectors.scorers import SPECS
-from detectors.scorers.own.declared import spec_of, specs_told, table_of
-from detectors.scorers.own.function import OwnFunction
-from detectors.scorers.own.json_form import JsonForm
-from detectors.scorers.own.text_match import TextMatch, pattern_of
+from detectors.scorers.custom.declared import declared_specs, spec_of, table_of
+from detectors.scorers.custom.function import CustomFunction
+from detectors.scorers.custom.json_form import JsonForm
+from detectors.scorers.custom.text_match import TextMatch, pattern_of
 from detectors.scorers.protocol import ScoreSpec
-from infra.settings import OwnScoreSettings
+from infra.settings import CustomScoreSettings
 
 
 def declared(name: str = "swears", **keys: Any) -> ScoreSpec:
-    return spec_of(name, asdict(OwnScoreSettings(**keys)))
+    return spec_of(name, asdict(CustomScoreSettings(**keys)))
 
 
 def test_a_table_declares_a_score() -> None:
@@ -59,13 +59,13 @@ def test_what_a_plug_in_declares_can_be_said_in_a_table(kind: str) -> None:
 
 
 def test_what_cannot_be_declared_is_left_out_of_what_is_only_told() -> None:
-    tables = {"swears": asdict(OwnScoreSettings()), "refusal": asdict(OwnScoreSettings())}
-    plug_in = OwnFunction(declared("depth", kind="real"), lambda _: 1.0, "1")
-    assert set(specs_told(tables, [plug_in, lambda: plug_in, object()])) == {"swears", "depth"}
+    tables = {"swears": asdict(CustomScoreSettings()), "refusal": asdict(CustomScoreSettings())}
+    plug_in = CustomFunction(declared("depth", kind="real"), lambda _: 1.0, "1")
+    assert set(declared_specs(tables, [plug_in, lambda: plug_in, object()])) == {"swears", "depth"}
     assert "swears" not in SPECS
 
 
-def found(scorer: TextMatch | JsonForm | OwnFunction, **sides: Any) -> float | str | None:
+def found(scorer: TextMatch | JsonForm | CustomFunction, **sides: Any) -> float | str | None:
     return scorer.score([Record(**sides)])[0].get(scorer.name)
 
 
@@ -163,12 +163,12 @@ def test_a_schema_with_words_that_are_not_read_is_refused() -> None:
 def test_a_function_gives_values_of_its_kind_or_nothing(kind: str, good: list[Any], bad: list[Any]) -> None:
     spec = declared(kind=kind)
     for value in good:
-        (scores,) = OwnFunction(spec, lambda _, value=value: value, "1").score([Record()])  # type: ignore[misc]
+        (scores,) = CustomFunction(spec, lambda _, value=value: value, "1").score([Record()])  # type: ignore[misc]
         assert scores == {"swears": value[:64] if isinstance(value, str) else float(value)}
     for value in bad:
         with pytest.raises(ValueError, match=r"swears|score cannot"):
-            OwnFunction(spec, lambda _, value=value: value, "1").score([Record()])  # type: ignore[misc]
-    assert OwnFunction(spec, lambda _: None, "1").score([Record()]) == [{}]
+            CustomFunction(spec, lambda _, value=value: value, "1").score([Record()])  # type: ignore[misc]
+    assert CustomFunction(spec, lambda _: None, "1").score([Record()]) == [{}]
 
 
 def test_versions_follow_what_is_measured() -> None:

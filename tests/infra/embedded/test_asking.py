@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from infra.embedded.asking import Asking
 from infra.embedded.child_spec import NotReady
+from infra.embedded.probing import Probing
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -30,7 +30,7 @@ def test_a_question_given_up_as_it_is_answered_is_given_up(turns: int) -> None:
         answer.wait(30)
         raise NotReady("connection refused")
 
-    asking = Asking(probe)
+    asking = Probing(probe)
     rounds: list[str | None] = []
 
     async def watch() -> None:

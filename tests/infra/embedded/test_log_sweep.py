@@ -12,7 +12,7 @@ from kafka.record import MemoryRecords, MemoryRecordsBuilder
 
 from infra.embedded import batch_merging
 from infra.embedded.batch_merging import batch_keys, remove_contained
-from infra.embedded.log_sweep import NS_PER_S, READABLE_NS, LogSweep
+from infra.embedded.log_retention import NS_PER_S, READABLE_NS, LogRetention
 from infra.embedded.object_files import ObjectFiles
 from infra.embedded.recent_reads import WINDOW_S, RecentReads
 from tests.at_length import examples
@@ -75,7 +75,7 @@ def test_every_offset_is_found_after_any_number_of_sweeps(sizes: list[int], roun
     with tempfile.TemporaryDirectory() as folder:
         clock = Clock()
         files = ObjectFiles(Path(folder), now_ns=clock)
-        sweep = LogSweep(files, {}, RecentReads(), merge_after_s=10, now_ns=clock)
+        sweep = LogRetention(files, {}, RecentReads(), merge_after_s=10, now_ns=clock)
         log: dict[int, bytes] = {}
         for _ in range(rounds):
             log |= fill(files, clock, sizes, start=len(log))
@@ -87,7 +87,7 @@ def test_old_batches_become_one_and_young_ones_stay(tmp_path: Path) -> None:
     clock = Clock()
     files = ObjectFiles(tmp_path, now_ns=clock)
     fill(files, clock, [1] * 100)
-    sweep = LogSweep(files, {}, RecentReads(), merge_after_s=20, now_ns=clock)
+    sweep = LogRetention(files, {}, RecentReads(), merge_after_s=20, now_ns=clock)
     expired, merged = asyncio.run(sweep.once())
     assert (expired, merged) == (0, 80)
     assert batch_keys(files.names, RECORDS) == [key(0), *(key(i) for i in range(80, 100))]
@@ -99,7 +99,7 @@ def test_what_is_being_read_is_left_for_later(tmp_path: Path) -> None:
     files = ObjectFiles(tmp_path, now_ns=clock)
     reads = RecentReads(clock_s=lambda: at_s)
     fill(files, clock, [1] * 40)
-    sweep = LogSweep(files, {}, reads, merge_after_s=0, now_ns=clock)
+    sweep = LogRetention(files, {}, reads, merge_after_s=0, now_ns=clock)
     reads.note(key(20))
     reads.note(key(5, "other"))
     assert asyncio.run(sweep.once()) == (0, 0)
@@ -116,7 +116,7 @@ def test_a_list_of_which_nothing_was_read_yet_holds_everything_up(tmp_path: Path
     files = ObjectFiles(tmp_path, now_ns=clock)
     reads = RecentReads(clock_s=lambda: at_s)
     fill(files, clock, [1] * 40)
-    sweep = LogSweep(files, {}, reads, merge_after_s=0, now_ns=clock)
+    sweep = LogRetention(files, {}, reads, merge_after_s=0, now_ns=clock)
     reads.listed(RECORDS)
     assert asyncio.run(sweep.once()) == (0, 0)
     reads.note(key(39))
@@ -133,7 +133,7 @@ def test_what_is_read_during_a_merge_is_not_replaced(tmp_path: Path) -> None:
     files = ObjectFiles(tmp_path, now_ns=clock)
     reads = RecentReads()
     fill(files, clock, [1] * 40)
-    sweep = LogSweep(files, {}, reads, merge_after_s=0, now_ns=clock)
+    sweep = LogRetention(files, {}, reads, merge_after_s=0, now_ns=clock)
 
     async def both() -> None:
         merging = asyncio.create_task(sweep.once())
@@ -151,7 +151,7 @@ def test_the_newest_batch_is_never_merged(tmp_path: Path) -> None:
     files = ObjectFiles(tmp_path, now_ns=clock)
     fill(files, clock, [1] * 20)
     clock.now += HOUR_NS
-    asyncio.run(LogSweep(files, {}, RecentReads(), now_ns=clock).once())
+    asyncio.run(LogRetention(files, {}, RecentReads(), now_ns=clock).once())
     assert batch_keys(files.names, RECORDS) == [key(0), key(19)]
 
 
@@ -160,7 +160,7 @@ def test_a_fetch_that_listed_before_the_merge_still_finds_its_batches(tmp_path: 
     files = ObjectFiles(tmp_path, now_ns=clock)
     log = fill(files, clock, [1] * 50)
     listed = batch_keys(files.names, RECORDS)
-    sweep = LogSweep(files, {}, RecentReads(), merge_after_s=0, now_ns=clock)
+    sweep = LogRetention(files, {}, RecentReads(), merge_after_s=0, now_ns=clock)
     asyncio.run(sweep.once())
     for name, value in zip(listed, log.values(), strict=True):
         assert value in files.read(name)
@@ -177,7 +177,7 @@ def test_parts_that_a_crash_left_behind_are_removed(kept: set[int]) -> None:
         files = ObjectFiles(Path(folder), now_ns=clock)
         log = fill(files, clock, [1] * 50)
         before = {k: (files.read(k), files.get(k)) for k in files.names}
-        asyncio.run(LogSweep(files, {}, RecentReads(), merge_after_s=0, now_ns=clock).once())
+        asyncio.run(LogRetention(files, {}, RecentReads(), merge_after_s=0, now_ns=clock).once())
         files.reap(2**63)
         for offset in kept:  # the crash came before these were deleted
             body, stored = before[key(offset)]
@@ -207,8 +207,8 @@ def test_a_batch_that_cannot_be_read_is_left_where_it_is(tmp_path: Path) -> None
     fill(files, clock, [1] * 10)
     files.put(key(10), b"damaged")
     fill(files, clock, [1] * 30, start=11)
-    asyncio.run(LogSweep(files, {}, RecentReads(), merge_after_s=0, now_ns=clock).once())
-    asyncio.run(LogSweep(files, {}, RecentReads(), merge_after_s=0, now_ns=clock).once())
+    asyncio.run(LogRetention(files, {}, RecentReads(), merge_after_s=0, now_ns=clock).once())
+    asyncio.run(LogRetention(files, {}, RecentReads(), merge_after_s=0, now_ns=clock).once())
     assert batch_keys(files.names, RECORDS) == [key(0), key(10), key(11), key(40)]
     assert files.read(key(10)) == b"damaged"
 
@@ -217,7 +217,7 @@ def test_a_topic_deleted_during_a_merge_stays_deleted(tmp_path: Path) -> None:
     clock = Clock()
     files = ObjectFiles(tmp_path, now_ns=clock)
     fill(files, clock, [1] * 40)
-    sweep = LogSweep(files, {}, RecentReads(), merge_after_s=0, now_ns=clock)
+    sweep = LogRetention(files, {}, RecentReads(), merge_after_s=0, now_ns=clock)
 
     async def both() -> None:
         merging = asyncio.create_task(sweep.once())
@@ -239,10 +239,10 @@ def test_only_topics_with_a_limit_expire_and_each_keeps_its_newest_batch(tmp_pat
             clock.now += HOUR_NS
             files.put(key(offset, topic), batch([b"v"]))
     files.put("clusters/c/topics/t/partitions/0000000000/watermark.json", b"{}")
-    asyncio.run(LogSweep(files, {"t": 6.5}, RecentReads(), now_ns=clock).once())
+    asyncio.run(LogRetention(files, {"t": 6.5}, RecentReads(), now_ns=clock).once())
     assert batch_keys(files.names, RECORDS) == [key(3), key(4)]
     clock.now += 100 * HOUR_NS
-    asyncio.run(LogSweep(files, {"t": 6.5}, RecentReads(), now_ns=clock).once())
+    asyncio.run(LogRetention(files, {"t": 6.5}, RecentReads(), now_ns=clock).once())
     assert batch_keys(files.names, RECORDS) == [key(4)]
     assert len([n for n in files.names if "/forever/" in n]) == 5
     assert "clusters/c/topics/t/partitions/0000000000/watermark.json" in files.names
@@ -252,7 +252,7 @@ def test_batches_that_are_kept_for_minutes_are_not_made_younger_by_merging(tmp_p
     clock = Clock()
     files = ObjectFiles(tmp_path, now_ns=clock)
     fill(files, clock, [1] * 100)
-    sweep = LogSweep(files, {"t": 0.75}, RecentReads(), merge_after_s=0, now_ns=clock)
+    sweep = LogRetention(files, {"t": 0.75}, RecentReads(), merge_after_s=0, now_ns=clock)
     assert asyncio.run(sweep.once()) == (0, 0)
     assert len(batch_keys(files.names, RECORDS)) == 100
 
@@ -260,7 +260,7 @@ def test_batches_that_are_kept_for_minutes_are_not_made_younger_by_merging(tmp_p
 def test_bytes_are_written_again_only_as_often_as_the_size_doubles(tmp_path: Path) -> None:
     clock = Clock()
     files = ObjectFiles(tmp_path, now_ns=clock)
-    sweep = LogSweep(files, {}, RecentReads(), merge_after_s=0, now_ns=clock)
+    sweep = LogRetention(files, {}, RecentReads(), merge_after_s=0, now_ns=clock)
     written = 0
     count = 0
     for _ in range(64):
@@ -284,7 +284,7 @@ def test_a_run_has_a_bounded_size(tmp_path: Path) -> None:
     for offset in range(60):
         files.put(key(offset), batch([b"x" * 100_000]))
     clock.now += HOUR_NS
-    asyncio.run(LogSweep(files, {}, RecentReads(), now_ns=clock).once())
+    asyncio.run(LogRetention(files, {}, RecentReads(), now_ns=clock).once())
     sizes = [stored.size for k in files.names if (stored := files.get(k)) is not None]
     assert 3 <= len(sizes) < 10
     assert max(sizes) <= batch_merging.MAX_BYTES

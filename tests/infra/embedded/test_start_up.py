@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.embedded.directory_lock import DirectoryLock
 from infra.embedded.errors import AlreadyRunning, PortBusy
-from infra.embedded.exclusive import DirectoryLock
 from infra.embedded.object_files import ObjectFiles
 from infra.embedded.pair import embedded_pair, with_password
 from infra.embedded.ports import LOOPBACK, is_free, spare, spares
@@ -65,7 +65,8 @@ def test_two_cannot_hold_one_directory(tmp_path: Path) -> None:
 
 def test_the_lock_goes_with_its_process(tmp_path: Path) -> None:
     code = (
-        "import sys, os; from pathlib import Path; from infra.embedded.exclusive import DirectoryLock as L\n"
+        "import sys, os; from pathlib import Path\n"
+        "from infra.embedded.directory_lock import DirectoryLock as L\n"
     )
     code += "l = L(Path(sys.argv[1])); os.kill(os.getpid(), 9)"
     ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)

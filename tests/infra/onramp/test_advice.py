@@ -109,3 +109,10 @@ def test_a_library_that_traces_itself_is_a_note() -> None:
 def test_nothing_starts_a_node_application_by_itself() -> None:
     found = Found("node", "", {"openai": Package("6.1")})
     assert "npm install @opentelemetry/auto-instrumentations-node" in "\n".join(advise(found).missing)
+
+
+def test_instrumentations_that_nothing_starts_are_said_to_be_idle() -> None:
+    idle = python(openai="3.1", opentelemetry_instrumentation_genai_openai="1.0")
+    assert "opentelemetry-instrument python" in " ".join(advise(idle).notes)
+    started = python(openai="3.1", openinference_instrumentation_openai="1.0", opentelemetry_distro="1")
+    assert "opentelemetry-instrument" not in " ".join(advise(started).notes)

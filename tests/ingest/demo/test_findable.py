@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from detectors.drift.budgets.budget import Budget, service_budget
-from detectors.drift.service.watch_config import WatchConfig
-from detectors.drift.service.watcher import ServiceWatcher
+from detectors.budgets.budget import Budget, service_budget
 from detectors.finding import Finding
 from detectors.grid import FlagGrid, LogGrid
 from detectors.observation import ABSENT, Column, Observation, ServiceKey, SourcePosition, column_of
@@ -22,6 +20,8 @@ from detectors.scorers.asr_hallucination import ASR_HALLUCINATION
 from detectors.scorers.protocol import ScoreSpec
 from detectors.scorers.repetition import REPETITION
 from detectors.scorers.sound_and_pictures import SOUND_AND_PICTURES
+from detectors.watch.watcher import ServiceWatcher
+from detectors.watch_config import WatchConfig
 from infra.clock import to_ns
 from infra.settings import Settings
 from ingest.demo.chance import Chance

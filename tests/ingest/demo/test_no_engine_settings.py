@@ -28,7 +28,9 @@ def test_the_demo_touches_no_setting_of_the_engine() -> None:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         imported = _imports(tree)
         assert not {
-            n for n in imported if n.startswith(("infra.settings", "detectors.drift", "ingest.gateway"))
+            n
+            for n in imported
+            if n.startswith(("infra.settings", "detectors.engine", "detectors.watch", "ingest.gateway"))
         }
         strings = {
             n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.application_env import application
-from infra.disks import GIB, Room
+from infra.disks import GIB, DiskSpace
 from infra.kafka import DEAD_LETTERS, LOGS, SPANS
-from infra.lacks import CAPTURE, ServiceFacts, UnseenCalls
+from infra.missing_instrumentation import CAPTURE, ServiceFacts, UnseenCalls
+from infra.onramp.application_env import application
 from infra.settings import KafkaSettings, Settings
-from ingest.dialects import precedence
-from ingest.doctor.check_app import UNSET_IS_FINE, check_app
-from ingest.doctor.check_scorers import check_scorers
-from ingest.doctor.check_servers import (
+from ingest.operations.doctor.check_app import UNSET_IS_FINE, check_app
+from ingest.operations.doctor.check_scorers import check_scorers
+from ingest.operations.doctor.check_servers import (
     Server,
     check_clock,
+    check_disk_space,
     check_progress,
-    check_room,
     check_server,
     check_topics,
     check_unredacted,
 )
-from ingest.doctor.check_services import check_service, check_services
-from ingest.doctor.doors import Passage, check_passage, invented_request
-from ingest.doctor.line import AWAY, FAIL, OK, STATES, WARN, Line, exit_code, report, show
-from ingest.doctor.starting import settled, started_s
-from ingest.otlp import span_views
+from ingest.operations.doctor.check_services import check_service, check_services
+from ingest.operations.doctor.line import AWAY, FAIL, OK, STATES, WARN, Line, exit_code, report, show
+from ingest.operations.doctor.starting import settled, started_s
+from ingest.operations.doctor.test_call import Passage, check_passage, invented_request
+from ingest.otlp.dialects import precedence
+from ingest.otlp.dialects.span_facts import sdk_language
+from ingest.otlp.views import parse_traces, span_views
+from tests.recordings import groups
 
 S = 1_000_000_000
 NEEDED = application(Settings(), "a-key")
@@ -122,12 +125,16 @@ def test_clocks(skew_s: float, state: str, word: str) -> None:
 
 
 def test_room_on_disks() -> None:
-    rooms = [Room("a", 50 * GIB, 100 * GIB), Room("b", 5 * GIB, 100 * GIB), Room("c", GIB // 4, GIB)]
-    assert [x.state for x in check_room(rooms)] == [OK, WARN, FAIL]
-    assert [x.state for x in check_room([Room("d", 2 * GIB, 100 * GIB)])] == [FAIL]
+    rooms = [
+        DiskSpace("a", 50 * GIB, 100 * GIB),
+        DiskSpace("b", 5 * GIB, 100 * GIB),
+        DiskSpace("c", GIB // 4, GIB),
+    ]
+    assert [x.state for x in check_disk_space(rooms)] == [OK, WARN, FAIL]
+    assert [x.state for x in check_disk_space([DiskSpace("d", 2 * GIB, 100 * GIB)])] == [FAIL]
 
 
-def facts(**counts: int) -> ServiceFacts:
+def facts(**counts: Any) -> ServiceFacts:
     return ServiceFacts("default", "bot", "openinference", 100, **counts)
 
 
@@ -163,6 +170,42 @@ def test_a_complete_service_is_fine_and_a_call_or_two_without_content_are_no_hab
 def test_every_dialect_has_its_variable() -> None:
     known = {d.name for d in (*precedence.BEFORE_LOGS, *precedence.AFTER_LOGS)}
     assert known - {"generic", "langchain-metadata"} <= set(CAPTURE)
+
+
+@pytest.mark.parametrize(
+    ("language", "scope", "says", "not_says"),
+    [
+        ("java", "io.opentelemetry.openai-java-3.0", "CONTENT=true (read by the Java agent)", "SPAN_ONLY"),
+        ("nodejs", "@opentelemetry/instrumentation-openai", "CONTENT=true (read by @open", "SPAN_ONLY"),
+        ("python", "opentelemetry.util.genai.handler", "CONTENT=SPAN_ONLY and OTEL_SEMCONV", "Java"),
+        ("dotnet", "OpenAI.ChatClient", "OPENAI_EXPERIMENTAL_ENABLE_OPEN_TELEMETRY=true", "SPAN_ONLY"),
+        ("dotnet", "Microsoft.SemanticKernel.Connectors", "OTEL_DIAGNOSTICS_SENSITIVE=true", "SPAN_ONLY"),
+        ("go", "my/tracer", "put gen_ai.input.messages", "GENAI_CAPTURE"),
+        ("java", "org.springframework.boot", "whatever is set", "GENAI_CAPTURE"),
+        ("python", "agent_framework", "ENABLE_SENSITIVE_DATA=true", "SPAN_ONLY"),
+        (
+            "",
+            "",
+            "SPAN_ONLY and OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental (Python; ",
+            "set put",
+        ),
+    ],
+)
+def test_the_switch_is_that_of_the_language_and_the_library(
+    language: str, scope: str, says: str, not_says: str
+) -> None:
+    one = dataclasses.replace(
+        facts(without_content=100), dialect="otel-genai", sdk_language=language, scope=scope
+    )
+    (line,) = check_service(one)
+    assert says in (line.remedy or "")
+    assert not_says not in (line.remedy or "")
+
+
+@pytest.mark.parametrize(("group", "language"), [("mastra__tooled", "nodejs"), ("adk__plain", "python")])
+def test_the_language_is_read_from_what_applications_sent(group: str, language: str) -> None:
+    _, body = groups()[group].bodies[0]
+    assert {sdk_language(view.resource) for view in span_views(parse_traces(body))} == {language}
 
 
 def test_services_and_content_without_a_span() -> None:

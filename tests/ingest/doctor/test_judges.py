@@ -10,9 +10,9 @@ import pytest
 
 from infra.judges import JudgeSettings
 from infra.settings import Settings
-from ingest.doctor.check_judges import check_judges
-from ingest.doctor.line import FAIL, OK, WARN, Line
 from ingest.judge.endpoint import LOOK_S
+from ingest.operations.doctor.check_judges import check_judges
+from ingest.operations.doctor.line import FAIL, OK, WARN, Line
 from tests.loopback import half_open, refused
 from tests.served import Served
 

@@ -19,7 +19,7 @@ from ingest.gateway.intake import Intake
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
 from ingest.gateway.redaction_pool import RedactionPool
-from ingest.gateway.redactors import Redactors
+from ingest.otlp.redactors import Redactors
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 JSON = {"content-type": "application/json"}

@@ -23,7 +23,7 @@ import zstandard
 from infra.settings import load
 from ingest.gateway import metrics, refusal
 from ingest.gateway.app import Gateway
-from ingest.gateway.guarded_http import Guard, guarded
+from ingest.gateway.guarded_http import Guard, bounded_http
 from ingest.gateway.http_body import Memory
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.metrics import Metrics
@@ -81,7 +81,7 @@ def served(
     )
     guard = Guard(counters, body_s=body_s + 0.3, **bounds)
     config = uvicorn.Config(
-        gateway, http=guarded(guard), ws="none", lifespan="on", log_level="critical",  # type: ignore[arg-type]
+        gateway, http=bounded_http(guard), ws="none", lifespan="on", log_level="critical",  # type: ignore[arg-type]
         loop="uvloop",
     )  # fmt: skip
     server = uvicorn.Server(config)

@@ -19,7 +19,7 @@ from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.intake import Intake
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
-from ingest.gateway.redactors import Redactors
+from ingest.otlp.redactors import Redactors
 from tests.ingest.gateway.running import PROTOBUF
 from tests.ingest.telemetry import chat, span, traces
 

@@ -15,7 +15,7 @@ import uvicorn
 from infra.metrics_key import MetricsKey
 from ingest.gateway import metrics
 from ingest.gateway.app import Gateway
-from ingest.gateway.guarded_http import Guard, guarded
+from ingest.gateway.guarded_http import Guard, bounded_http
 from tests.ingest.gateway.running import running
 from tests.ingest.telemetry import chat, span, traces
 
@@ -28,7 +28,7 @@ async def listening(app: Gateway) -> AsyncIterator[int]:
     sock = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app,
-        http=guarded(Guard(metrics.Metrics())),  # type: ignore[arg-type]
+        http=bounded_http(Guard(metrics.Metrics())),  # type: ignore[arg-type]
         lifespan="off",
         log_config=None,
     )

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from ingest.gateway.splitting import MAX_PIECE_BYTES, Piece, partition_of, split
-from ingest.otlp import log_views, span_views
+from ingest.otlp.views import log_views, span_views
 from tests.ingest.gateway.running import running
 from tests.ingest.telemetry import chat, log, logs, span, traces
 

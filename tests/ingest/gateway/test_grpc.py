@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from infra.errors import Misconfigured
 from ingest.gateway import metrics
-from ingest.gateway.grpc_door import GrpcDoor
+from ingest.gateway.grpc_endpoint import GrpcEndpoint
 from ingest.gateway.http_body import Memory
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.key_file import Key, KeyFile, hash_of
@@ -33,7 +33,7 @@ from ingest.gateway.metrics import Metrics
 from ingest.gateway.producer import MemoryProducer
 from ingest.gateway.quotas import Quotas
 from ingest.gateway.receiver import Receiver
-from ingest.otlp import span_views
+from ingest.otlp.views import span_views
 from tests.ingest.gateway.running import intake_over
 from tests.ingest.telemetry import chat, log, logs, span, traces
 
@@ -46,7 +46,7 @@ STUBS: dict[str, Any] = {"traces": TraceServiceStub, "logs": LogsServiceStub, "m
 class Served:
     """A door that is open, and a channel to it."""
 
-    door: GrpcDoor
+    door: GrpcEndpoint
     producer: MemoryProducer
     counters: Metrics
     channel: grpc.Channel
@@ -91,7 +91,7 @@ def served(
         memory = Memory(max_in_flight_bytes, counters)
         receiver = Receiver(intake, keys or IngestKeys(None), counters)
         named = {"max_body_bytes": 4 << 20, **options}
-        door = GrpcDoor(receiver, memory, counters, host="127.0.0.1", port=0, **named)
+        door = GrpcEndpoint(receiver, memory, counters, host="127.0.0.1", port=0, **named)
         await door.start()
         over = asyncio.Event()
         held.extend([door, asyncio.get_running_loop(), over])
@@ -334,8 +334,10 @@ def test_a_port_that_is_taken_is_said_so(tmp_path: Path) -> None:
         async def again() -> None:
             intake = intake_over(tmp_path, s.producer, s.counters)
             receiver = Receiver(intake, IngestKeys(None), s.counters)
-            second = GrpcDoor(receiver, Memory(1, s.counters), s.counters, host="127.0.0.1", port=s.door.port,
-                              max_body_bytes=1)  # fmt: skip
+            memory = Memory(1, s.counters)
+            second = GrpcEndpoint(
+                receiver, memory, s.counters, host="127.0.0.1", port=s.door.port, max_body_bytes=1
+            )
             with pytest.raises(Misconfigured, match="choose another"):
                 await second.start()
 

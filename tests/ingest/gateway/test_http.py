@@ -20,11 +20,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from ingest.dialects.span_facts import is_synthetic
 from ingest.gateway import metrics
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.key_file import Key, KeyFile, hash_of
-from ingest.otlp import span_views
+from ingest.otlp.dialects.span_facts import is_synthetic
+from ingest.otlp.views import span_views
 from tests.ingest.gateway.running import JSON, NOW_NS, PROTOBUF, Running, running
 from tests.ingest.telemetry import chat, log, logs, span, traces
 

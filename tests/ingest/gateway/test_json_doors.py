@@ -12,13 +12,13 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from ingest.assembly.assemble import assemble_batch
 from ingest.gateway import metrics
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.key_file import Key, KeyFile, hash_of
 from ingest.gateway.splitting import partition_of
 from ingest.interaction import Evaluation
-from ingest.otlp import LogView, log_views
+from ingest.otlp.assembly.assemble import assemble_batch
+from ingest.otlp.views import LogView, log_views
 from tests.ingest.gateway.running import JSON, NOW_NS, Running, running
 from tests.ingest.telemetry import TRACE, chat, span, views
 

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.errors import Misconfigured
-from ingest.gateway import key_file, keys_command
+from ingest.gateway import key_file
 from ingest.gateway.ingest_keys import RECHECK_S, IngestKeys, load_keys
 from ingest.gateway.key_file import Key, KeyFile, hash_of
 from ingest.gateway.quotas import Bucket, Meter, Quotas
 from ingest.gateway.refusal import Reason, Refused
+from ingest.operations import keys
 from tests.ingest.gateway.running import running
 from tests.ingest.telemetry import chat, span, traces
 
@@ -164,21 +165,21 @@ def test_a_line_says_all_of_a_key(tenant: str, name: str | None, quotas: Quotas,
 def test_the_command_line_lists_what_there_is_and_never_a_key(tmp_path: Path) -> None:
     path = tmp_path / "k"
     quotas = ["records_per_s=500", "bytes_per_day=5e9"]
-    secret, said = keys_command.create(None, path, "alpha", "ci", quotas)
-    keys_command.create(None, path, "beta", None, [])
+    secret, said = keys.create(None, path, "alpha", "ci", quotas)
+    keys.create(None, path, "beta", None, [])
     assert secret not in said
-    first, second = keys_command.listing(None, path)
+    first, second = keys.listing(None, path)
     assert (first["tenant"], first["name"], first["state"]) == ("alpha", "ci", "in force")
     assert first["quotas"] == {"records_per_s": 500.0, "bytes_per_day": 5e9, "burst_s": 10.0}
-    keys_command.revoke(None, path, second["id"])
-    keys_command.block(None, path, "alpha", undo=False)
-    rows = keys_command.listing(None, path)
+    keys.revoke(None, path, second["id"])
+    keys.block(None, path, "alpha", undo=False)
+    rows = keys.listing(None, path)
     assert [r["state"] for r in rows] == ["tenant blocked", "revoked"]
-    shown = keys_command.show(rows)
+    shown = keys.show(rows)
     assert secret not in shown
     assert "records_per_s=500" in shown
     os.chmod(path, 0o640)
-    keys_command.create(None, path, "alpha", "cd", [])
+    keys.create(None, path, "alpha", "cd", [])
     assert path.stat().st_mode & 0o777 == 0o640  # others of a group may read it, as before
 
 
@@ -197,10 +198,10 @@ def test_a_key_that_cannot_be_is_refused_in_words(
     tmp_path: Path, tenant: str, name: str | None, quotas: list[str], says: str
 ) -> None:
     path = tmp_path / "k"
-    keys_command.create(None, path, "alpha", "taken", [])
+    keys.create(None, path, "alpha", "taken", [])
     before = path.read_text()
     with pytest.raises(Misconfigured, match=says):
-        keys_command.create(None, path, tenant, name, quotas)
+        keys.create(None, path, tenant, name, quotas)
     with pytest.raises(Misconfigured, match="lightship keys list"):
-        keys_command.revoke(None, path, "nothing")
+        keys.revoke(None, path, "nothing")
     assert path.read_text() == before

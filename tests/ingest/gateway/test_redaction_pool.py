@@ -23,9 +23,9 @@ from ingest.gateway import metrics
 from ingest.gateway.metrics import Metrics
 from ingest.gateway.parts import Parts, take_apart
 from ingest.gateway.redaction_pool import MOST_WAITING, RedactionPool, pool_of
-from ingest.gateway.redactors import Redactors
 from ingest.gateway.refusal import BUSY, TOO_COSTLY, Refused
-from ingest.otlp import parse_traces
+from ingest.otlp.redactors import Redactors
+from ingest.otlp.views import parse_traces
 from tests.conftest import ROOT
 from tests.fuzz.hostile import text_of
 from tests.ingest.telemetry import chat, span, traces

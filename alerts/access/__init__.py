@@ -1,0 +1,1 @@
+"""Who may ask the alerts API, and what people type into it."""

@@ -1,1 +1,0 @@
-"""What people decide, and the doors through which they do."""

@@ -1,0 +1,1 @@
+"""The HTTP API of the alerts service: incidents, rules, silences, baselines, links."""

@@ -1,0 +1,1 @@
+"""Learned baselines as proposals, and people who accept them."""

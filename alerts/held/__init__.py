@@ -1,1 +1,0 @@
-"""Evidence that a person holds: kept from expiring until it is released."""

@@ -1,0 +1,1 @@
+"""Evidence under legal hold: kept from expiring until it is released."""

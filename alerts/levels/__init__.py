@@ -1,1 +1,0 @@
-"""Learned levels as a proposal, and people who accept them."""

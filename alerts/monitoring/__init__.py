@@ -1,0 +1,1 @@
+"""Lightship's own health: what stalls, restarts or fills up becomes an incident."""

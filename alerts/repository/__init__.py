@@ -1,0 +1,1 @@
+"""Incidents, their history and deliveries in ClickHouse."""

@@ -1,1 +1,0 @@
-"""The watcher watched: what is wrong with Lightship itself."""

@@ -1,1 +1,0 @@
-"""What people do where they look: incidents, examples, rules."""

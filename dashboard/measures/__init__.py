@@ -1,0 +1,1 @@
+"""What a score measures and how its values are written; intervals. Pure."""

@@ -1,0 +1,1 @@
+"""The pages: view, query, chart and text of each side by side."""

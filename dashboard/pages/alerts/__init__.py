@@ -1,0 +1,1 @@
+"""The page about being on call: is on-call healthy."""

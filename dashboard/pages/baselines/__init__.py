@@ -1,0 +1,1 @@
+"""The page about learned baselines: is what was learned what we want."""

@@ -1,0 +1,1 @@
+"""The cause page: what goes with the change."""

@@ -1,0 +1,1 @@
+"""The page about detection itself: can I trust the detector."""

@@ -1,0 +1,1 @@
+"""The drift page: how does this score differ from its baseline."""

@@ -1,0 +1,1 @@
+"""The explore page: how does one score behave, and for whom."""

@@ -1,0 +1,1 @@
+"""The fleet page: which services changed, and since when."""

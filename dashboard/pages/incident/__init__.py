@@ -1,0 +1,1 @@
+"""The incident page: what happened, how sure are we, what next."""

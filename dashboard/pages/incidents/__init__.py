@@ -1,0 +1,1 @@
+"""The page of incidents: what is open, and how did the others end."""

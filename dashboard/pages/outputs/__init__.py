@@ -1,0 +1,1 @@
+"""The outputs page: what do the changed outputs look like."""

@@ -1,0 +1,1 @@
+"""The page about the pipeline: is the monitor itself alive."""

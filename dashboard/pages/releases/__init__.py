@@ -1,0 +1,1 @@
+"""The releases page: did a model, prompt or index change cause it."""

@@ -1,0 +1,1 @@
+"""The trends page: how did risk move over the weeks."""

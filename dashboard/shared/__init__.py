@@ -1,0 +1,1 @@
+"""What several pages are built from: header, choice of a score, session, cached data."""

@@ -1,1 +1,0 @@
-"""The operator's budget of false alarms, down to the share of a channel."""

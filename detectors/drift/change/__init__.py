@@ -1,1 +1,0 @@
-"""What is known of a change: since when, how much, where, whether it has ended."""

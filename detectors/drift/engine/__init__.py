@@ -1,1 +1,0 @@
-"""What decides: arrays over channels, a tick a call. No I/O, no clock, no names of series."""

@@ -1,1 +1,0 @@
-"""The fast path: gross rises over distinct conversations, within minutes."""

@@ -1,1 +1,0 @@
-"""One series of values from a file."""

@@ -1,1 +1,0 @@
-"""What services share: series over several of them."""

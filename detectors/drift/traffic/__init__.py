@@ -1,1 +1,0 @@
-"""How much comes at all, and what comes in bursts."""

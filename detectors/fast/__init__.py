@@ -1,0 +1,1 @@
+"""The fast path: gross rises within minutes, over distinct conversations."""

@@ -1,0 +1,1 @@
+"""Series over several services: one model or provider that changes for all who use it."""

@@ -1,0 +1,1 @@
+"""Rules and objectives of an operator, decided whenever a tick closes."""

@@ -1,1 +1,0 @@
-"""Scores of an operator's own: declared in a table or by a plug-in, measured as the built-in ones are."""

@@ -1,0 +1,1 @@
+"""The watched series of one service: their channels, statistics and open findings."""

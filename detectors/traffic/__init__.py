@@ -1,0 +1,1 @@
+"""How much traffic comes at all, and what comes in bursts."""

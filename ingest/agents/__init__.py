@@ -1,0 +1,1 @@
+"""The stream workers: Faust, and the stages that run on it."""

@@ -1,0 +1,1 @@
+"""Commands of ``lightship`` about telemetry: their options."""

@@ -1,1 +1,0 @@
-"""What could not be processed: kept, shown, sent again; and when to stop instead."""

@@ -1,0 +1,1 @@
+"""What people and judges say about answers, matched with the answers."""

@@ -1,1 +1,0 @@
-"""What people and programs say about answers: the doors, and whom they mean."""

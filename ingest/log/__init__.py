@@ -1,1 +1,0 @@
-"""Reading and writing the log: order, holes, ends, clocks."""

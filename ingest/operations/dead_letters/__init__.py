@@ -1,0 +1,1 @@
+"""What could not be processed: shown, and sent again."""

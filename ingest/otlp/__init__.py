@@ -1,0 +1,1 @@
+"""OTLP bytes to interactions: wire formats, dialects, assembly, redaction."""

@@ -1,0 +1,1 @@
+"""What stage 1 stores: tables, rows and queries."""

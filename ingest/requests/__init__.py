@@ -1,0 +1,1 @@
+"""JSON that somebody outside sends beside OTLP: feedback, scores, change events."""

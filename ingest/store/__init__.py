@@ -1,1 +1,0 @@
-"""What stage 1 stores: tables, rows and questions."""

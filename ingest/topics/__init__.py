@@ -1,0 +1,1 @@
+"""Reading and writing the log: order, holes, batches, and the messages of its topics."""
