@@ -33,7 +33,7 @@ demo: setup ## run the main job on demo traffic and open the dashboard
 test: setup ## everything this machine allows; what is left out is said
 	@$(BIN)/python -m tests.run
 
-check: setup ## format, lint, types, room contracts
+check: setup ## format, lint, types, contracts between packages
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

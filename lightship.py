@@ -352,7 +352,7 @@ def verify(
 
 
 @app.command()
-def odd(
+def outliers(
     service: Annotated[str, typer.Option(help="Whose outputs.")],
     environment: Annotated[str | None, typer.Option(help="Deployment environment.")] = None,
     day: Annotated[str | None, typer.Option(help="2026-03-17, UTC; the last 24 hours by default.")] = None,

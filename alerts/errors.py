@@ -14,7 +14,7 @@ from __future__ import annotations
 
 
 class AlertsError(Exception):
-    """Root of this room's errors. The message names the value and the remedy, never interaction text."""
+    """Root of this package's errors. The message names the value and the remedy, never interaction text."""
 
 
 class BadRecord(AlertsError):

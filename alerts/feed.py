@@ -1,4 +1,4 @@
-"""Kafka at the edge of the room: findings are read; incidents, actions, controls, dead letters written.
+"""Kafka at the edge of the package: findings are read; incidents, actions, controls, dead letters written.
 
 Offsets are committed by hand, after what the messages led to is stored. On the embedded broker the end of a
 log is misreported, so lag is read from the high-water mark of the last fetch.

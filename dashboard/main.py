@@ -10,16 +10,16 @@ from streamlit.navigation.page import Page
 
 from dashboard import palette, strings
 from dashboard.access.viewer import NotAllowed, NothingGranted, SignInNeeded
-from dashboard.pages.alerts import alerts_text
-from dashboard.pages.baselines import baselines_text
-from dashboard.pages.connect import connect_text
-from dashboard.pages.detectors import detectors_text
 from dashboard.queries import incidents
 from dashboard.queries.store import LIVE, Scope
 from dashboard.safe_text import clean
 from dashboard.shared import data, elements, filters, monitor, score_choice, session, sign_in
 from dashboard.tables import pipeline
 from dashboard.tables import pipeline_text as pipes
+from dashboard.views.alerts import alerts_text
+from dashboard.views.baselines import baselines_text
+from dashboard.views.connect import connect_text
+from dashboard.views.detectors import detectors_text
 from dashboard.wording import access, trace
 from infra.errors import Misconfigured, Unavailable
 from infra.fault import Fault
@@ -42,21 +42,21 @@ def main() -> None:
         icon_image=str(_STATIC / "mark.svg"),
     )
     pages = [
-        st.Page("pages/fleet/fleet.py", title=strings.FLEET, icon=":material/grid_view:", default=True),
-        st.Page("pages/incidents/incidents.py", title=strings.INCIDENTS, icon=":material/e911_emergency:"),
-        st.Page("pages/explore/explore.py", title=strings.EXPLORE, icon=":material/search:"),
-        st.Page("pages/drift/drift.py", title=strings.DRIFT, icon=":material/trending_up:"),
-        st.Page("pages/outputs/outputs.py", title=strings.OUTPUTS, icon=":material/chat:"),
-        st.Page("pages/releases/releases.py", title=strings.RELEASES, icon=":material/rocket_launch:"),
-        st.Page("pages/cause/cause.py", title=strings.CAUSE, icon=":material/account_tree:"),
-        st.Page("pages/trends/trends.py", title=strings.TRENDS, icon=":material/monitoring:"),
-        st.Page("pages/alerts/alerts.py", title=alerts_text.TITLE, icon=":material/support_agent:"),
-        st.Page("pages/detectors/detectors.py", title=detectors_text.TITLE, icon=":material/troubleshoot:"),
-        st.Page("pages/baselines/baselines.py", title=baselines_text.TITLE, icon=":material/straighten:"),
-        st.Page("pages/pipeline/pipeline.py", title=pipes.TITLE, icon=":material/water_pump:"),
-        st.Page("pages/connect/connect.py", title=connect_text.TITLE, icon=":material/cable:"),
-        st.Page("pages/incident/incident.py", title=strings.INCIDENT, visibility="hidden"),
-        st.Page("pages/trace/trace.py", title=trace.TITLE, visibility="hidden"),
+        st.Page("views/fleet/fleet.py", title=strings.FLEET, icon=":material/grid_view:", default=True),
+        st.Page("views/incidents/incidents.py", title=strings.INCIDENTS, icon=":material/e911_emergency:"),
+        st.Page("views/explore/explore.py", title=strings.EXPLORE, icon=":material/search:"),
+        st.Page("views/drift/drift.py", title=strings.DRIFT, icon=":material/trending_up:"),
+        st.Page("views/outputs/outputs.py", title=strings.OUTPUTS, icon=":material/chat:"),
+        st.Page("views/releases/releases.py", title=strings.RELEASES, icon=":material/rocket_launch:"),
+        st.Page("views/cause/cause.py", title=strings.CAUSE, icon=":material/account_tree:"),
+        st.Page("views/trends/trends.py", title=strings.TRENDS, icon=":material/monitoring:"),
+        st.Page("views/alerts/alerts.py", title=alerts_text.TITLE, icon=":material/support_agent:"),
+        st.Page("views/detectors/detectors.py", title=detectors_text.TITLE, icon=":material/troubleshoot:"),
+        st.Page("views/baselines/baselines.py", title=baselines_text.TITLE, icon=":material/straighten:"),
+        st.Page("views/pipeline/pipeline.py", title=pipes.TITLE, icon=":material/water_pump:"),
+        st.Page("views/connect/connect.py", title=connect_text.TITLE, icon=":material/cable:"),
+        st.Page("views/incident/incident.py", title=strings.INCIDENT, visibility="hidden"),
+        st.Page("views/trace/trace.py", title=trace.TITLE, visibility="hidden"),
     ]
     try:
         who = data.viewer()

@@ -64,7 +64,7 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldCondition:
+class FulfilledCondition:
     """What held besides the measure of a rule: ``value`` of another score against ``limit``.
 
     ``measure``, ``direction`` and ``factor`` as of a `Finding`.
@@ -154,7 +154,7 @@ class Finding:
     compare: str | None = None
     factor: float | None = None
     window: str | None = None
-    conditions: tuple[HeldCondition, ...] = ()
+    conditions: tuple[FulfilledCondition, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form: RFC 3339 times with ``Z``, tuples as lists, ``v`` added."""
@@ -191,7 +191,7 @@ class Finding:
                 values[name] = parse_rfc3339(values[name])
         values["slices"] = tuple(SliceEffect(**s) for s in values.get("slices") or ())
         values["children"] = tuple(Child(**c) for c in values.get("children") or ())
-        values["conditions"] = tuple(HeldCondition(**c) for c in values.get("conditions") or ())
+        values["conditions"] = tuple(FulfilledCondition(**c) for c in values.get("conditions") or ())
         values["suspects"] = tuple(suspect_of(s) for s in values.get("suspects") or ())
         for name in _LISTS:
             values[name] = tuple(values.get(name) or ())

@@ -68,7 +68,7 @@ class AlertSettings:
 
 @dataclass(frozen=True, slots=True)
 class TelemetrySettings:
-    """Where the rooms' own numbers are pushed to, beside `/metrics`."""
+    """Where the processes' own numbers are pushed to, beside `/metrics`."""
 
     otlp_endpoint: str = field(
         default="", metadata=about("`http://host:4318` of an OTLP collector for metrics; empty: none")

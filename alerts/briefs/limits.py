@@ -12,7 +12,7 @@ from dataclasses import replace
 from alerts.briefs import figures
 from alerts.briefs.quantities import amount
 from alerts.briefs.tally import counted_as
-from detectors.finding import Finding, HeldCondition
+from detectors.finding import Finding, FulfilledCondition
 from detectors.rules import ABSENT, CALLS
 from detectors.scorers import SPECS
 
@@ -33,7 +33,7 @@ def limit_text(finding: Finding, named: Callable[[str], str]) -> str:
     return " and ".join([said, *(limit_text(_beside(finding, one), named) for one in finding.conditions)])
 
 
-def _beside(finding: Finding, met: HeldCondition) -> Finding:
+def _beside(finding: Finding, met: FulfilledCondition) -> Finding:
     """What held besides, as a finding of its own."""
     return replace(
         finding,

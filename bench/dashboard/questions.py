@@ -9,13 +9,6 @@ from bench.dashboard.fill import DAY_S, LINEAGE, NOW_S
 from dashboard.estimates import taxonomy
 from dashboard.measures.measures import FLAG, MEDIAN, Measure
 from dashboard.measures.scores import known
-from dashboard.pages.baselines import baselines_query
-from dashboard.pages.cause import texts_query
-from dashboard.pages.connect import connect_query
-from dashboard.pages.detectors import detectors_query
-from dashboard.pages.drift import drift_query
-from dashboard.pages.explore import explore_query
-from dashboard.pages.outputs import outputs_query
 from dashboard.queries import (
     calibration,
     catalogue,
@@ -37,6 +30,13 @@ from dashboard.queries.narrowed import Narrow
 from dashboard.queries.series import Comparison, Window
 from dashboard.queries.store import Scope, SeriesKey, Store
 from dashboard.tables import trend_rows
+from dashboard.views.baselines import baselines_query
+from dashboard.views.cause import texts_query
+from dashboard.views.connect import connect_query
+from dashboard.views.detectors import detectors_query
+from dashboard.views.drift import drift_query
+from dashboard.views.explore import explore_query
+from dashboard.views.outputs import outputs_query
 
 HOUR_S = 3600
 TICK_S = 300

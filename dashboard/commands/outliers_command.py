@@ -1,4 +1,4 @@
-"""``lightship odd``: the odd outputs of a day, read from the store."""
+"""``lightship outliers``: the most unusual outputs of a day, read from the store."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def outlying_outputs(
         "outputs": today.of,
         "looked_at": len(today.rows),
         "outputs_before": yesterday.of,
-        "odd": [_told(o) for o in found[:top]],
+        "outliers": [_told(o) for o in found[:top]],
     }
 
 
@@ -84,10 +84,10 @@ def _told(o: Outlier) -> dict[str, Any]:
 
 def show_outliers(report: Mapping[str, Any]) -> str:
     """A table for a person."""
-    if not report["odd"]:
+    if not report["outliers"]:
         return "nothing to rank: no outputs that day, or fewer than 100 in the two weeks before"
     lines = [f"{report['looked_at']} of {report['outputs']} outputs of {report['service']}, the oddest first"]
-    for o in report["odd"]:
+    for o in report["outliers"]:
         because = ", ".join(f"{b['score']} {b['value']:.4g}" for b in o["because"]) or "no score by itself"
         trees = "-" if o["trees_rank"] is None else o["trees_rank"]
         lines.append(f"{o['at'][:19]}  p {o['p']:.1e}  q {o['q']:.2g}  trees {trees:>5}  {because}")

@@ -1,4 +1,4 @@
-"""Is the monitor itself alive: how far each room has come, and whether every record is accounted for."""
+"""Is the monitor itself alive: how far each process has come, and whether every record is accounted for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NO_EVENT = datetime(1970, 1, 2, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """How far a room has come in one partition; ``event_time`` is 1970 while it has read no record."""
+    """How far a process has come in one partition; ``event_time`` is 1970 while it has read no record."""
 
     room: str
     topic: str
@@ -197,7 +197,7 @@ LIMIT 1
 
 
 def partitions(store: Store, scope: Scope) -> tuple[Partition, ...]:
-    """Progress of every room and partition; rooms work for all tenants."""
+    """Progress of every process and partition; processes work for all tenants."""
     del scope
     rows = store.rows(_PARTITIONS, {})
     return tuple(Partition(r, t, p, int(n), utc(at), utc(written)) for r, t, p, n, at, written in rows)

@@ -1,4 +1,4 @@
-"""Whether the rooms answer, and what they wait for: ``/readyz`` of each that can be found."""
+"""Whether the processes answer, and what they wait for: ``/readyz`` of each that can be found."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOMS = ("gateway", "relay", "worker", "fleet", "alerts")
 
 
 def addresses(settings: Settings) -> dict[str, str]:
-    """Where rooms can be asked: those of the instance on the data directory, else the configured ones."""
+    """Where processes can be asked: those of the instance on the data directory, else the configured ones."""
     run = read_run(settings.home) or {}
     known = run.get("addresses")
     found = {name: str(known[name]) for name in ROOMS if name in known} if isinstance(known, dict) else {}
@@ -36,7 +36,7 @@ def restarted(settings: Settings) -> list[Restarted]:
 
 @st.cache_data(ttl=FRESH_S, max_entries=8, show_spinner=False)
 def probe_all(where: tuple[tuple[str, str], ...]) -> tuple[Listener, ...]:
-    """Every room at once."""
+    """Every process at once."""
     with ThreadPoolExecutor(max_workers=len(ROOMS)) as pool:
         return tuple(pool.map(lambda pair: _ask(*pair), where))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from detectors.finding import Finding, HeldCondition
+from detectors.finding import Finding, FulfilledCondition
 from detectors.grid import Grid
 from detectors.observation import ServiceKey
 from detectors.rule_watch.limit_state import LimitStatement, ended, stated
@@ -178,11 +178,11 @@ def _measure(rule: Rule) -> str:
     return f"p{100 * rule.quantile:g}" if rule.measure == "quantile" else rule.measure
 
 
-def _met(rule: Rule, verdict: Verdict) -> HeldCondition:
+def _met(rule: Rule, verdict: Verdict) -> FulfilledCondition:
     limit = rule.limit if verdict.limit is None else verdict.limit
     value = 0.0 if verdict.value is None else verdict.value
     direction, factor = "rise" if rule.is_over() else "fall", rule.limit if rule.compare else None
-    return HeldCondition(rule.score, _measure(rule), direction, value, limit, factor)
+    return FulfilledCondition(rule.score, _measure(rule), direction, value, limit, factor)
 
 
 def _plain(tick: TickSum) -> list[Any]:

@@ -21,10 +21,10 @@ from infra.settings import Settings
 from infra.telemetry import export_metrics
 from ingest import process
 from ingest.gateway.app import Gateway
+from ingest.gateway.bounded_http import Guard, bounded_http
 from ingest.gateway.disk_space import WithDiskReserve
 from ingest.gateway.grouping import Grouper
 from ingest.gateway.grpc_endpoint import GrpcEndpoint
-from ingest.gateway.guarded_http import Guard, bounded_http
 from ingest.gateway.http_body import Memory
 from ingest.gateway.ingest_keys import IngestKeys, check_host, load_keys
 from ingest.gateway.intake import Intake

@@ -17,7 +17,7 @@ from alerts.briefs.render import parts, render_text
 from alerts.briefs.runbook import name_of
 from alerts.incidents.events import Reopen, Undo
 from alerts.incidents.lifecycle import step
-from detectors.finding import ALL, Finding, HeldCondition, SliceEffect, Suspect
+from detectors.finding import ALL, Finding, FulfilledCondition, SliceEffect, Suspect
 from detectors.rules import Rule
 from tests.alerts.deliveries import incident_of
 from tests.alerts.invented import TIMING, at, lengths, refusals, secret
@@ -91,7 +91,7 @@ def test_a_rule_on_a_quantile_says_which_one() -> None:
     }
     broken = replace(found, **slow, effect_unit="s", notes=(f"rule {asked.text()}",))
     assert "p95 latency 9.2 s in 10 min, limit 9 s" in spaced(headline(incident_of(broken)))
-    met = HeldCondition("speed", "quantile", "fall", 3.0, 5.0, None)
+    met = FulfilledCondition("speed", "quantile", "fall", 3.0, 5.0, None)
     line = spaced(headline(incident_of(replace(broken, conditions=(met,)))))
     assert line.count("p95") == 1
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from dashboard import pages, queries
+from dashboard import queries, views
 from dashboard.estimates import taxonomy
 from dashboard.measures import scores
 from dashboard.measures.measures import FLAG, Measure
@@ -130,8 +130,8 @@ def found() -> dict[str, Callable[..., Any]]:
     """Every query of the dashboard and its pages that asks a store about a scope, by ``module.name``."""
     out: dict[str, Callable[..., Any]] = {}
     places = [f"dashboard.queries.{info.name}" for info in pkgutil.iter_modules(queries.__path__)]
-    pages_modules = [info.name for info in pkgutil.walk_packages(pages.__path__, "dashboard.pages.")]
-    for place in (*places, *(name for name in pages_modules if name.endswith("_query"))):
+    modules = [info.name for info in pkgutil.walk_packages(views.__path__, "dashboard.views.")]
+    for place in (*places, *(name for name in modules if name.endswith("_query"))):
         module = import_module(place)
         for name, value in vars(module).items():
             if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_":

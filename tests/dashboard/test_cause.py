@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from dashboard.pages.cause import companions, terms
 from dashboard.queries.outputs import Output
+from dashboard.views.cause import companions, terms
 
 AT = datetime(2026, 3, 17, tzinfo=UTC)
 

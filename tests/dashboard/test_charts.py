@@ -15,11 +15,11 @@ from dashboard.charts.small import Week
 from dashboard.charts.where import Bar, Bin
 from dashboard.measures.intervals import Interval
 from dashboard.measures.scale import Scale
-from dashboard.pages.drift import evidence_chart
-from dashboard.pages.fleet import overview_chart
 from dashboard.palette import DARK, LIGHT, Palette
 from dashboard.queries.releases import Marked
 from dashboard.tables import incident_picture
+from dashboard.views.drift import evidence_chart
+from dashboard.views.fleet import overview_chart
 
 START = datetime(2026, 3, 17, 0, 0, tzinfo=UTC)
 ONSET = START + timedelta(hours=2)

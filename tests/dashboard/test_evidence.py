@@ -7,9 +7,9 @@ import pytest
 
 from dashboard.estimates import levels, readings
 from dashboard.measures.scores import known
-from dashboard.pages.drift import evidence, greatest_change
-from dashboard.pages.drift.drift_query import MOST_TICKS, Hits
 from dashboard.queries.series import Bucket, Half
+from dashboard.views.drift import evidence, greatest_change
+from dashboard.views.drift.drift_query import MOST_TICKS, Hits
 
 FIRST = 5_900_000
 DAY = 288

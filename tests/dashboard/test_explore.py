@@ -16,12 +16,12 @@ from dashboard import exports
 from dashboard.estimates import levels, readings, sides
 from dashboard.measures.measures import MEDIAN
 from dashboard.measures.scores import known
-from dashboard.pages.explore import rule_text
 from dashboard.queries.catalogue import Frozen
 from dashboard.queries.series import Bucket, Half, SliceCounts
 from dashboard.queries.statement import literal
 from dashboard.queries.store import SeriesKey
 from dashboard.tables import explore_rows
+from dashboard.views.explore import rule_text
 from detectors.scorers import SPECS
 from detectors.scorers.registry import BUILT_IN
 from infra.settings import of_tables

@@ -12,9 +12,9 @@ import uvicorn
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from dashboard.access.viewer import Viewer
-from dashboard.pages.incident import feedback
 from dashboard.queries.store import Scope
 from dashboard.shared.actions import Answer
+from dashboard.views.incident import feedback
 from detectors.scorers import SPECS
 from detectors.scorers.rightness import evaluated_score
 from infra.embedded.ports import spare

@@ -6,8 +6,8 @@ import pytest
 
 from dashboard import palette
 from dashboard.estimates import proofs
-from dashboard.pages.fleet import fleet_rows
 from dashboard.queries.fleet import Service
+from dashboard.views.fleet import fleet_rows
 from tests.dashboard.made import NOW, incident, service, watched
 
 

@@ -13,12 +13,12 @@ from alerts.incidents.codec import incident_to_json
 from alerts.incidents.timing import Timing
 from alerts.state.incident_state import IncidentState
 from dashboard import palette
-from dashboard.pages.incident import facts, timeline
 from dashboard.palette import State
 from dashboard.queries.incidents import Trust
 from dashboard.tables import incident as incidents
 from dashboard.tables import incident_picture
 from dashboard.tables.incident import Incident
+from dashboard.views.incident import facts, timeline
 from tests.dashboard import world_incidents
 from tests.dashboard.made import BODY, NOW, incident
 

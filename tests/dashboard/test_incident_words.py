@@ -6,13 +6,13 @@ import pytest
 
 from dashboard.measures.measures import measured
 from dashboard.measures.scores import known
-from dashboard.pages.incident import facts, runbooks, timeline
 from dashboard.palette import FAILED, NO_DATA, OK
 from dashboard.queries.examples import MAX_TEXT, Example
 from dashboard.queries.incidents import Moment, Trust
 from dashboard.queries.pipeline import Accounts, Hour, Partition
 from dashboard.tables import cards, pipeline
 from dashboard.tables.vital_signs import Sign
+from dashboard.views.incident import facts, runbooks, timeline
 from tests.dashboard.made import NOW, incident
 
 

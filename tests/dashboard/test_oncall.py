@@ -16,11 +16,11 @@ from alerts.incidents.events import Acknowledge, End
 from alerts.incidents.timing import Timing
 from alerts.state.incident_state import IncidentState
 from dashboard import palette
-from dashboard.pages.alerts.pages_by_week import by_week
 from dashboard.palette import DARK, LIGHT
 from dashboard.queries.oncall import Delivered
 from dashboard.tables import oncall
 from dashboard.tables.oncall import Middle, PageWeek, care, channel, middle, of_count
+from dashboard.views.alerts.pages_by_week import by_week
 from infra.clock import to_ns
 from tests.dashboard.made import NOW
 from tests.dashboard.test_charts import layers, rows_of

@@ -80,6 +80,6 @@ def test_a_table_says_why() -> None:
         "trees_rank": 1,
         "because": [{"score": "secrets", "value": 1.0, "p": 1e-6}],
     }
-    report = {"service": "desk", "outputs": 10, "looked_at": 10, "odd": [odd]}
+    report = {"service": "desk", "outputs": 10, "looked_at": 10, "outliers": [odd]}
     assert "secrets 1" in show_outliers(report)
-    assert "nothing to rank" in show_outliers({**report, "odd": []})
+    assert "nothing to rank" in show_outliers({**report, "outliers": []})

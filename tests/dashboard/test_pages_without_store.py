@@ -16,16 +16,16 @@ from tests.at_length import at_length
 
 MAIN = Path(dashboard.__file__).parent / "main.py"
 PAGES = (
-    "pages/fleet/fleet.py",
-    "pages/incidents/incidents.py",
-    "pages/trends/trends.py",
-    "pages/incident/incident.py",
-    "pages/explore/explore.py",
-    "pages/outputs/outputs.py",
-    "pages/drift/drift.py",
-    "pages/releases/releases.py",
-    "pages/cause/cause.py",
-    "pages/trace/trace.py",
+    "views/fleet/fleet.py",
+    "views/incidents/incidents.py",
+    "views/trends/trends.py",
+    "views/incident/incident.py",
+    "views/explore/explore.py",
+    "views/outputs/outputs.py",
+    "views/drift/drift.py",
+    "views/releases/releases.py",
+    "views/cause/cause.py",
+    "views/trace/trace.py",
 )
 
 

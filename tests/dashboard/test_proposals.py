@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from alerts.baselines.proposal import LearnedBaseline
-from dashboard.pages.baselines import level_chart as charts
-from dashboard.pages.baselines import proposals
-from dashboard.pages.baselines.proposals import Counted
 from dashboard.palette import DARK, LIGHT, Palette
+from dashboard.views.baselines import level_chart as charts
+from dashboard.views.baselines import proposals
+from dashboard.views.baselines.proposals import Counted
 from tests.dashboard.test_charts import layers, rows_of
 
 

@@ -6,8 +6,8 @@ import pytest
 from dashboard.estimates import readings
 from dashboard.measures.measures import Measure
 from dashboard.measures.scores import known
-from dashboard.pages.releases import release_rows
 from dashboard.queries.releases import Stratum
+from dashboard.views.releases import release_rows
 
 SHARE = readings.measure(known("refusal"), "")
 NUMBER = readings.measure(known("latency_s"), readings.MIDDLE)

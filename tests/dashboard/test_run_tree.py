@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.pages.outputs import run_tree
-from dashboard.pages.outputs.outputs_query import Step
 from dashboard.queries.narrowed import MOST_WORDS, Narrow, condition, words_of
+from dashboard.views.outputs import run_tree
+from dashboard.views.outputs.outputs_query import Step
 
 AT = datetime(2026, 3, 17, tzinfo=UTC)
 

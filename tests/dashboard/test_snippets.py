@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dashboard import palette
-from dashboard.pages.connect import snippets
-from dashboard.pages.connect.connect_query import Sending
+from dashboard.views.connect import snippets
+from dashboard.views.connect.connect_query import Sending
 from infra.missing_instrumentation import CAPTURE, ServiceFacts
 from infra.onramp.catalogue import catalogue
 from infra.settings import GatewaySettings, Settings

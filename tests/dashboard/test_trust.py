@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from alerts.commands import budget_command as spent_by_command
-from dashboard.pages.detectors import budget_chart, trust
-from dashboard.pages.detectors.detectors_query import Record, Watching
-from dashboard.pages.detectors.trust import BudgetUse, Ended
 from dashboard.palette import DARK, LIGHT, Palette
+from dashboard.views.detectors import budget_chart, trust
+from dashboard.views.detectors.detectors_query import Record, Watching
+from dashboard.views.detectors.trust import BudgetUse, Ended
 from detectors.finding import SEVERAL
 from infra.settings import BudgetSettings, ScoreSettings, Settings
 from tests.dashboard.made import NOW

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from dashboard import palette
-from dashboard.pages.pipeline.records_chart import by_hour
 from dashboard.palette import DARK, LIGHT, Palette
 from dashboard.queries.pipeline import Accounts, Disk, Holes, Hour, Late, Partition, SetAside, Source
 from dashboard.tables import vital_signs
 from dashboard.tables.vital_signs import Listener, Sign, signs
+from dashboard.views.pipeline.records_chart import by_hour
 from tests.dashboard.made import NOW
 from tests.dashboard.test_charts import layers, rows_of
 

@@ -192,7 +192,7 @@ class InMemory(Stored):
     def texts(self, chosen: Chosen) -> Texts | None:
         return self.kept.get(chosen.trace_id)
 
-    def is_judged(self, chosen: Chosen) -> bool:
+    def is_evaluated(self, chosen: Chosen) -> bool:
         return chosen.uid in self.judged
 
 

@@ -29,7 +29,7 @@ ENDS_AT = (0.3, 0.95)
 class _Awake(Shard):
     """A shard that puts nothing to rest."""
 
-    def _rest(self, lineage: LineageKey, offset: int) -> None:
+    def _rest_lineage(self, lineage: LineageKey, offset: int) -> None:
         pass
 
 

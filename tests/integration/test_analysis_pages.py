@@ -23,7 +23,7 @@ from tests.integration.test_dashboard_pages import opened, served, shown
 pytestmark = pytest.mark.integration
 
 EXPLORE, OUTPUTS, DRIFT, RELEASES, CAUSE = PAGES = tuple(
-    f"pages/{name}/{name}.py" for name in ("explore", "outputs", "drift", "releases", "cause")
+    f"views/{name}/{name}.py" for name in ("explore", "outputs", "drift", "releases", "cause")
 )
 BOT = "support-bot · production"
 

@@ -14,13 +14,13 @@ import pytest
 import streamlit as st
 
 from dashboard.access.viewer import NotAllowed, Viewer
-from dashboard.pages.baselines import baselines_query
-from dashboard.pages.explore import explore_query
 from dashboard.queries import incidents
 from dashboard.queries import store as stores
 from dashboard.queries.store import ClickHouse, Scope, Store
 from dashboard.shared import actions, data
 from dashboard.shared.actions import Answer
+from dashboard.views.baselines import baselines_query
+from dashboard.views.explore import explore_query
 from infra.clickhouse import connect
 from infra.dashboard_sections import ROLES
 from infra.embedded.ports import spare

@@ -119,7 +119,7 @@ def page(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     app.query_params["lineage"] = "demo-1"
     app.run()
-    app.switch_page("pages/incident/incident.py")
+    app.switch_page("views/incident/incident.py")
     app.query_params["lineage"] = "demo-1"
     app.query_params["id"] = service.ids["refusal"]
     yield app.run()

@@ -11,10 +11,6 @@ import pytest
 
 from dashboard.estimates import readings
 from dashboard.measures.scores import known
-from dashboard.pages.cause import texts_query
-from dashboard.pages.drift import drift_query
-from dashboard.pages.incident import affected_query
-from dashboard.pages.outputs import outputs_query
 from dashboard.queries import catalogue, examples, incidents, releases, series
 from dashboard.queries.catalogue import Place
 from dashboard.queries.examples import Wanted
@@ -23,6 +19,10 @@ from dashboard.queries.series import Window
 from dashboard.queries.statement import literal
 from dashboard.queries.store import ClickHouse, Scope, SeriesKey, Store
 from dashboard.tables.incident import read
+from dashboard.views.cause import texts_query
+from dashboard.views.drift import drift_query
+from dashboard.views.incident import affected_query
+from dashboard.views.outputs import outputs_query
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
 from tests.at_length import at_length

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from dashboard.pages.connect.connect_query import LAST, sending, silent
 from dashboard.queries import newest
 from dashboard.queries.store import ClickHouse, Scope
 from dashboard.tables import newest_rows
+from dashboard.views.connect.connect_query import LAST, sending, silent
 from infra.clickhouse import connect
 from infra.missing_instrumentation import UnseenCalls
 from ingest.operations.doctor.gather import services_of, silent_of

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.pages.incident import legal_hold_query
 from dashboard.queries import examples
 from dashboard.queries import incidents as stored
 from dashboard.queries.examples import Wanted
 from dashboard.queries.store import ClickHouse, Scope, SeriesKey
 from dashboard.tables import incident as incidents
+from dashboard.views.incident import legal_hold_query
 from detectors.schema import DIMENSION_COLUMNS
 from infra.clickhouse import connect
 from infra.settings import StoreSettings

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 
 MAIN = Path(dashboard.__file__).parent / "main.py"
 ALERTS, PIPELINE, DETECTORS, LEVELS, CONNECT = (
-    f"pages/{name}/{name}.py" for name in ("alerts", "pipeline", "detectors", "baselines", "connect")
+    f"views/{name}/{name}.py" for name in ("alerts", "pipeline", "detectors", "baselines", "connect")
 )
 PAGES = (ALERTS, PIPELINE, DETECTORS, LEVELS, CONNECT)
 

@@ -14,9 +14,9 @@ from clickhouse_connect.driver.client import Client
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from dashboard.pages.trends import report_panel
 from dashboard.shared import data
 from dashboard.tables import trend_rows
+from dashboard.views.trends import report_panel
 from detectors.finding import SEVERAL, SliceEffect
 from infra.clickhouse import connect
 from infra.settings import StoreSettings
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.integration
 
 MAIN = Path(dashboard.__file__).parent / "main.py"
 FLEET, INCIDENTS, INCIDENT, TRENDS = (
-    f"pages/{n}/{n}.py" for n in ("fleet", "incidents", "incident", "trends")
+    f"views/{n}/{n}.py" for n in ("fleet", "incidents", "incident", "trends")
 )
 PAGES = (FLEET, INCIDENTS, TRENDS)
 
@@ -178,16 +178,16 @@ def test_the_fleet_tells_every_service_and_what_watching_proves(app: AppTest) ->
 def test_a_trace_shows_its_spans_and_texts_to_those_who_may_read_them(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened(app, "pages/trace/trace.py", lineage="demo-1", id=f"{100:032x}")
+    opened(app, "views/trace/trace.py", lineage="demo-1", id=f"{100:032x}")
     (spans,) = (d.value for d in app.dataframe)
     assert list(spans["Outcome"]) == ["stop"]
     assert "1 model calls, 0 other spans" in shown(app)
     assert "dabei kann ich nicht helfen" in shown(app)
     monkeypatch.setenv("LIGHTSHIP_ROLE", "viewer")
-    opened(app, "pages/trace/trace.py", lineage="demo-1", id=f"{100:032x}")
+    opened(app, "views/trace/trace.py", lineage="demo-1", id=f"{100:032x}")
     assert "dabei kann ich nicht helfen" not in shown(app)
     assert "shown to analysts and responders" in shown(app)
-    opened(app, "pages/trace/trace.py", lineage="demo-1", id="f" * 32)
+    opened(app, "views/trace/trace.py", lineage="demo-1", id="f" * 32)
     assert "Nothing of trace" in shown(app)
 
 

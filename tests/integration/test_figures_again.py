@@ -107,7 +107,7 @@ def figures(app: AppTest) -> list[tuple[str, str]]:
 
 
 def test_the_fleet(app: AppTest, stored: Stored) -> None:
-    opened(app, "views/fleet.py", lineage=LINEAGE)
+    opened(app, "views/fleet/fleet.py", lineage=LINEAGE)
     calls: Counter[str] = Counter()
     for service, _, n in stored.calls_by_tick(HOUR - timedelta(days=1), HOUR):
         calls[service] += n
@@ -138,7 +138,7 @@ def test_an_incident_when_it_fired_and_now_on_page_in_message_and_on_the_command
     app: AppTest, stored: Stored
 ) -> None:
     incident_id = stored.ids["refusal"]
-    opened(app, "views/incident.py", lineage=LINEAGE, id=incident_id)
+    opened(app, "views/incident/incident.py", lineage=LINEAGE, id=incident_id)
     told = Counter(figures(app))
     where = f"AND incident_id = '{incident_id}' AND what = 'fired'"
     (fired,) = stored.rows("incident_transitions", "body", where)
@@ -174,7 +174,7 @@ def test_an_incident_when_it_fired_and_now_on_page_in_message_and_on_the_command
 
 
 def test_being_on_call(app: AppTest, stored: Stored) -> None:
-    opened(app, "views/alerts.py", lineage=LINEAGE, days="90")
+    opened(app, "views/alerts/alerts.py", lineage=LINEAGE, days="90")
     since = NOW - timedelta(days=90)
     pages = [i for i in stored.incidents() if i["severity"] == "page" and at(i["fired_at"]) > since]
     false = [i for i in pages if i["ending"] in ("false_alarm", "withdrawn")]
@@ -218,7 +218,7 @@ def test_being_on_call(app: AppTest, stored: Stored) -> None:
 
 
 def test_the_account_of_the_pipeline(app: AppTest, stored: Stored) -> None:
-    opened(app, "views/pipeline.py", lineage=LINEAGE)
+    opened(app, "views/pipeline/pipeline.py", lineage=LINEAGE)
     columns = "topic, partition, received, declared, stored, duplicate, rejected, dead_lettered, reasons"
     page = shown(app)
     first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=23)
@@ -240,7 +240,7 @@ def test_the_account_of_the_pipeline(app: AppTest, stored: Stored) -> None:
 
 
 def test_what_each_service_sends_and_what_the_detectors_fired(app: AppTest, stored: Stored) -> None:
-    opened(app, "views/connect.py", lineage=LINEAGE)
+    opened(app, "views/connect/connect.py", lineage=LINEAGE)
     sent = Counter(
         (r["service"], r["dialect"])
         for r in stored.rows("interactions", "service, dialect, start, kind, synthetic")
@@ -248,7 +248,7 @@ def test_what_each_service_sends_and_what_the_detectors_fired(app: AppTest, stor
     )
     for (_, dialect), n in sent.items():
         assert f"calls looked at: {min(n, 200)} · {dialect}" in shown(app)
-    opened(app, "views/detectors.py", lineage=LINEAGE, days="90")
+    opened(app, "views/detectors/detectors.py", lineage=LINEAGE, days="90")
     since = NOW - timedelta(days=90)
     recent = [i for i in stored.incidents() if at(i["opened_at"]) > since]
     table = next(d.value for d in app.dataframe if "Pages a month" in d.value.columns)

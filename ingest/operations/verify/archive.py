@@ -1,7 +1,7 @@
 """What verification reads: findings, evidence, log, snapshots, configurations and baselines, as stored.
 
 What a table has lost is read from the copies that held incidents keep
-(`ingest.operations.verify.held_copies`).
+(`ingest.operations.verify.legal_hold_copies`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ingest.agents.detect.evidence import DETECT, Evidence, KeptSnapshot
 from ingest.agents.detect.run_config import RunConfig
 from ingest.agents.detect.writer import LOGS
 from ingest.errors import Unavailable
-from ingest.operations.verify.held_copies import LegalHoldCopies, at
+from ingest.operations.verify.legal_hold_copies import LegalHoldCopies, at
 from ingest.operations.verify.links import LogRecord
 from ingest.operations.verify.same import StoredFinding, StoredReference
 from ingest.repository.interaction import StoredInteraction, from_row, position_text

@@ -23,7 +23,7 @@ import zstandard
 from infra.settings import load
 from ingest.gateway import metrics, refusal
 from ingest.gateway.app import Gateway
-from ingest.gateway.guarded_http import Guard, bounded_http
+from ingest.gateway.bounded_http import Guard, bounded_http
 from ingest.gateway.http_body import Memory
 from ingest.gateway.ingest_keys import IngestKeys
 from ingest.gateway.metrics import Metrics

@@ -15,7 +15,7 @@ import uvicorn
 from infra.metrics_key import MetricsKey
 from ingest.gateway import metrics
 from ingest.gateway.app import Gateway
-from ingest.gateway.guarded_http import Guard, bounded_http
+from ingest.gateway.bounded_http import Guard, bounded_http
 from tests.ingest.gateway.running import running
 from tests.ingest.telemetry import chat, span, traces
 
