@@ -87,4 +87,4 @@ def test_killing_every_process_changes_nothing(tmp_path: Path, kind: str) -> Non
         assert len(messages) <= 3
         # on a slow machine so many restarts may be told, too: nothing else is
         others = [posted.json() for posted in lightship.hook.posted if posted not in messages]
-        assert all(other["service"] == SERVICE for other in others), others
+        assert all(other["where"]["service"] == SERVICE for other in others), others
